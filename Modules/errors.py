@@ -1,0 +1,90 @@
+"""Every error we raise on purpose, named by what the caller does next.
+
+* PipelineError              base; its ``exit_code`` is the one of the command line
+  - SettingsError            2  fix the environment or the command; the run does not start
+    - CampaniaUnknown        2  the portal has no such campaña
+    - ApiAuth                2  the portal refuses the credentials
+  - RunLocked                3  another run is on; wait for it
+  - ApiUnavailable           4  timeout, 429, 5xx, broken connection: worth another try later
+  - ApiRejected              1  any other 4xx, a redirect: a retry would repeat the answer
+  - ApiContractChanged       1  not the shape we know: a person has to look
+  - ApiIncomplete            1  the pages do not add up to what the portal declares
+  - DataError                1  it arrived, but must not be published
+    - NightRefused           1  the checks refused the night; the snapshot is in quarantine
+    - SnapshotDamaged        1  a kept snapshot is not what its manifest says
+  - PublishError             5  a destination could not be written
+  - ProductError             1  a product could not be made; the others were
+
+Messages are English, one line, and say what was wrong, where, and what to do. They quote ids,
+resources and pages, never a body, a header or a token.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Base of every error raised on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class SettingsError(PipelineError):
+    """The environment, the profile or the command is wrong; nothing was started."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class CampaniaUnknown(SettingsError):
+    """The portal has no such campaña."""
+
+
+class ApiAuth(SettingsError):
+    """The portal refuses the credentials, also after one renewal."""
+
+
+class RunLocked(PipelineError):
+    """Another run holds the lock of this mode."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ApiUnavailable(PipelineError):
+    """The portal cannot be reached, or keeps failing; a later try may do."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ApiRejected(PipelineError):
+    """The portal refuses the request; the same request would be refused again."""
+
+
+class ApiContractChanged(PipelineError):
+    """The answer is not of the shape that the profile describes."""
+
+
+class ApiIncomplete(PipelineError):
+    """A walk has a gap, a twin, a loop or another total than declared, twice in a row."""
+
+
+class DataError(PipelineError):
+    """The data arrived, but must not be published."""
+
+
+class NightRefused(DataError):
+    """The checks refused the night; the snapshot is kept in quarantine."""
+
+
+class SnapshotDamaged(DataError):
+    """A kept snapshot is not what its manifest says."""
+
+
+class PublishError(PipelineError):
+    """A destination could not be written; what was published before is intact."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class ProductError(PipelineError):
+    """One product or more could not be made; the others were made and published."""
