@@ -1,0 +1,275 @@
+"""Settings: one frozen object; environment over ``.env`` over defaults.
+
+Each field is one variable, spelled as in ``.env.example`` (a test holds the two together). Secrets
+are ``SecretStr``: they print as stars. Paths that are not absolute are below the project's root,
+never below the current folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from Modules.domain import BoundingBox, Campania, Modo
+from Modules.errors import SettingsError
+from Modules.verdict import Thresholds
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+OWN_PREFIXES = ("LINDERO_", "DATABALER_")
+
+
+def _read_campania(value: object) -> object:
+    try:
+        return Campania.parse(value) if isinstance(value, str) else value
+    except SettingsError as err:
+        raise ValueError(str(err)) from err
+
+
+def _read_bbox(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        min_lon, min_lat, max_lon, max_lat = (float(part) for part in value.split(","))
+    except ValueError as err:
+        raise ValueError("needs four numbers: min_lon,min_lat,max_lon,max_lat") from err
+    if not (-180 <= min_lon < max_lon <= 180 and -90 <= min_lat < max_lat <= 90):
+        raise ValueError("is not min_lon,min_lat,max_lon,max_lat in degrees")
+    return BoundingBox(min_lon, min_lat, max_lon, max_lat)
+
+
+def _read_resolutions(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        resolutions = tuple(sorted({int(part) for part in value.split(",")}))
+    except ValueError as err:
+        raise ValueError("needs whole numbers with commas between them") from err
+    if not resolutions or not 0 <= resolutions[0] <= resolutions[-1] <= 15:
+        raise ValueError("H3 resolutions go from 0 to 15")
+    return resolutions
+
+
+def _below_root(path: Path) -> Path:
+    return path if path.is_absolute() else PROJECT_ROOT / path
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http(s) address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no user, password, query or fragment")
+    return value.rstrip("/")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as err:
+        raise ValueError("is not a time zone that this machine knows") from err
+    return value
+
+
+CampaniaValue = Annotated[Campania, NoDecode, BeforeValidator(_read_campania)]
+BoundingBoxValue = Annotated[BoundingBox, NoDecode, BeforeValidator(_read_bbox)]
+ResolutionsValue = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_read_resolutions)]
+RootedPath = Annotated[Path, AfterValidator(_below_root)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Share = Annotated[float, Field(gt=0, le=10)]
+
+
+class Settings(BaseSettings):
+    """All settings of a run. See ``.env.example`` for the variables, one line each."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    databaler_base_url: HttpUrl | None = Field(
+        None,
+        description="Address of the Databaler portal; without it the demo portal answers",
+        examples=["https://databaler.example/base-portal/api/v1"],
+    )
+    databaler_client_id: str | None = Field(
+        None, description="User, client id or name of the API key", examples=["lindero"]
+    )
+    databaler_client_secret: SecretStr | None = Field(
+        None, description="Its password, client secret or API key", examples=["…"]
+    )
+    databaler_profile: RootedPath | None = Field(
+        None,
+        description="TOML file that says how the portal differs from the assumed contract",
+        examples=["perfil.toml"],
+    )
+
+    lindero_campania: CampaniaValue = Field(
+        Campania(25, 26), description="Campaña of a run that names none", examples=["25/26"]
+    )
+    lindero_outputs_dir: RootedPath = Field(
+        Path("outputs"), description="Where products go", examples=["outputs"]
+    )
+    lindero_test_outputs_dir: RootedPath = Field(
+        Path("test_outputs"), description="Where products of a trial go", examples=["test_outputs"]
+    )
+    lindero_state_dir: RootedPath = Field(
+        Path("data/lindero"), description="Where snapshots are kept", examples=["data/lindero"]
+    )
+    lindero_symlink_config: RootedPath = Field(
+        Path("symlink_config.json"),
+        description="Which product folders must be links, and to where",
+        examples=["symlink_config.json"],
+    )
+    lindero_environment: Literal["local", "production"] = Field(
+        "local", description="Named in summaries and manifests", examples=["production"]
+    )
+    lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Detail of the logs", examples=["INFO"]
+    )
+
+    lindero_portal_concurrency: int = Field(
+        4, ge=1, le=32, description="Requests to the portal at a time", examples=["4"]
+    )
+    lindero_portal_requests_per_second: float = Field(
+        5.0, gt=0, le=10_000, description="Requests to the portal in a second", examples=["5"]
+    )
+    lindero_bbox: BoundingBoxValue = Field(
+        BoundingBox(),
+        description="min_lon,min_lat,max_lon,max_lat; a row outside is rejected",
+        examples=["-76,-56,-34,6"],
+    )
+
+    lindero_guard_rows_drop: Share = Field(
+        0.10, description="Share of rows lost that refuses a night", examples=["0.10"]
+    )
+    lindero_guard_area_drop: Share = Field(
+        0.10, description="Share of area lost that refuses a night", examples=["0.10"]
+    )
+    lindero_guard_ids_replaced: Share = Field(
+        0.20, description="Share of ids replaced that refuses a night", examples=["0.20"]
+    )
+    lindero_guard_unusable_geometry: Share = Field(
+        0.05, description="Share of unusable geometry that refuses a night", examples=["0.05"]
+    )
+    lindero_guard_growth: Share = Field(
+        0.50, description="Share of growth that refuses a night", examples=["0.50"]
+    )
+    lindero_guard_best_drop: Share = Field(
+        0.15, description="Drop against the best of the last 30 that refuses", examples=["0.15"]
+    )
+    lindero_guard_warning: Share = Field(
+        0.02, description="Share of any of these that gives a warning", examples=["0.02"]
+    )
+
+    lindero_demo_size: Literal["small", "company", "stress"] = Field(
+        "small", description="Size of the demo portal's made-up world", examples=["small"]
+    )
+    lindero_demo_day: int = Field(
+        0, ge=0, le=3650, description="Day of the made-up world; it moves on", examples=["0"]
+    )
+
+    lindero_retention_daily: int = Field(
+        14, ge=1, description="Daily snapshots kept", examples=["14"]
+    )
+    lindero_retention_weekly: int = Field(
+        8, ge=0, description="Weekly snapshots kept", examples=["8"]
+    )
+    lindero_retention_monthly: int = Field(
+        24, ge=0, description="Monthly snapshots kept", examples=["24"]
+    )
+    lindero_h3_resolutions: ResolutionsValue = Field(
+        (9, 10, 11), description="H3 resolutions of the hexagons", examples=["9,10,11"]
+    )
+
+    prefect_postgres_user: str = Field(
+        "prefect", description="User of Prefect's database", examples=["prefect"]
+    )
+    prefect_postgres_password: SecretStr | None = Field(
+        None, description="Password of Prefect's database", examples=["…"]
+    )
+    prefect_postgres_db: str = Field(
+        "prefect", description="Name of Prefect's database", examples=["prefect"]
+    )
+    prefect_api_url: HttpUrl | None = Field(
+        None,
+        description="Prefect server; without it each run brings its own",
+        examples=["http://127.0.0.1:4200/api"],
+    )
+    prefect_server_api_auth_string: SecretStr | None = Field(
+        None, description="user:password of the Prefect server", examples=["admin:…"]
+    )
+    tz: Annotated[str, AfterValidator(_zone)] = Field(
+        "America/Argentina/Buenos_Aires",
+        description="Time zone of schedules and of what people read",
+        examples=["America/Argentina/Buenos_Aires"],
+    )
+
+    def outputs_dir(self, modo: Modo) -> Path:
+        """Root of the products of ``modo``."""
+        if modo is Modo.TEST:
+            return self.lindero_test_outputs_dir
+        return self.lindero_outputs_dir
+
+    def store_dir(self, modo: Modo) -> Path:
+        """Root of the snapshots of ``modo``."""
+        return self.lindero_state_dir / modo.value
+
+    def thresholds(self) -> Thresholds:
+        """When a night is refused."""
+        return Thresholds(
+            rows_loss=self.lindero_guard_rows_drop,
+            area_loss=self.lindero_guard_area_drop,
+            ids_replaced=self.lindero_guard_ids_replaced,
+            unusable_geometry=self.lindero_guard_unusable_geometry,
+            growth=self.lindero_guard_growth,
+            best_loss=self.lindero_guard_best_drop,
+            warning=self.lindero_guard_warning,
+        )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Time zone of what people read."""
+        return ZoneInfo(self.tz)
+
+
+def load_settings(env_file: Path | None = None) -> Settings:
+    """Read the settings from the environment and the ``.env`` of the project's root.
+
+    Raises:
+        SettingsError: a value is wrong or a variable is misspelled; one line that names the
+            variable, what was wrong and an example, never the value of a secret.
+    """
+    dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
+    _refuse_misspelled({**dotenv_values(dotenv), **os.environ} if dotenv.is_file() else os.environ)
+    try:
+        return Settings(_env_file=dotenv)  # type: ignore[call-arg]
+    except ValidationError as err:
+        raise SettingsError("; ".join(_line(item) for item in err.errors())) from None
+
+
+def variable_names() -> tuple[str, ...]:
+    """The variables in the order of ``.env.example``."""
+    return tuple(name.upper() for name in Settings.model_fields)
+
+
+def _refuse_misspelled(variables: Mapping[str, object]) -> None:
+    known = variable_names()
+    for name in sorted(variables):
+        if name.startswith(OWN_PREFIXES) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            raise SettingsError(f"{name} is not a setting; did you mean {near}?")
+
+
+def _line(error: Any) -> str:
+    field = str(error["loc"][0]).lower()
+    message = str(error["msg"]).removeprefix("Value error, ")
+    example = Settings.model_fields[field].examples
+    return (
+        f"{field.upper()}: {message}; for example {field.upper()}={example[0] if example else ''}"
+    )

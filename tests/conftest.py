@@ -1,0 +1,72 @@
+"""What all tests share: real data where it is, no network but loopback, no settings of the host."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pytest_socket import socket_allow_hosts
+
+from Modules.changes import diff_tables
+from Modules.demo_api.world import build_world
+from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.fuente import Fuente
+from Modules.tables import build_tables
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only() -> None:
+    """Refuse every connection of this process that leaves the machine."""
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("LINDERO_", "DATABALER_", "PREFECT_API")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TZ", "America/Argentina/Buenos_Aires")
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The agreed documents and data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not there: the agreed documents live beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def shared_data(shared: Path) -> Path:
+    """Real field, zone, marker and hostile data."""
+    return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def demo_fuente() -> Fuente:
+    """The first night of the small made-up world, as products are given it."""
+    world = build_world("small")
+    records = {
+        recurso: [Record(item, 1, index) for index, item in enumerate(world.items(recurso))]
+        for recurso in Recurso
+    }
+    campania = Campania(25, 26)
+    built = build_tables(records, campania=campania, encodings={}, bbox=BoundingBox())
+    return Fuente(
+        tables=built.tables,
+        campania=campania,
+        snapshot_id=SnapshotId(1, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)),
+        changes=diff_tables(None, built.tables),
+        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
+    )
