@@ -1,0 +1,441 @@
+"""The verdict: what refuses a night, what only warns, and what small numbers change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from Modules.checks import Thresholds, Verdict, best_of, judge, resumen
+from Modules.domain import BoundingBox, Campania, Record, Recurso
+from Modules.resumen import Resumen
+from Modules.tables import Built, build_tables
+
+Farm = dict[str, list[dict[str, Any]]]
+DEFAULTS = Thresholds()
+
+
+def square(lon: float, lat: float, size: float = 0.01) -> dict[str, Any]:
+    ring = [[lon, lat], [lon + size, lat], [lon + size, lat + size], [lon, lat + size], [lon, lat]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def farm(*sizes: int, marks: int = 0) -> Farm:
+    """One campo per size with that many lotes of the same shape, each sown once."""
+    found: Farm = {"campos": [], "lotes": [], "ambientes": [], "marcadores": []}
+    for c, size in enumerate(sizes):
+        found["campos"].append({"id": f"c{c}", "nombre": f"Campo {c}"})
+        for at in range(size):
+            lote_id, place = f"c{c}-l{at:02d}", (-63 + 0.02 * at, -35 + 0.02 * c)
+            sown = [{"id": f"{lote_id}-s", "orden": 1, "cultivo": {"codigo": "SOJ1"}}]
+            lote = {"id": lote_id, "campo_id": f"c{c}", "nombre": str(at), "siembras": sown}
+            found["lotes"].append({**lote, "geometry": square(*place)})
+            item = {"lote_id": lote_id, "nombre": "x"}
+            found["ambientes"].append({**item, "id": f"{lote_id}-a", "geometry": square(*place)})
+            point = {"type": "Point", "coordinates": list(place)}
+            for m in range(marks):
+                found["marcadores"].append({**item, "id": f"{lote_id}-m{m:02d}", "geometry": point})
+    return found
+
+
+def build(night: Farm) -> Built:
+    records = {
+        Recurso(name): [Record(item, 1, at) for at, item in enumerate(items)]
+        for name, items in night.items()
+    }
+    return build_tables(records, campania=Campania(25, 26), encodings={}, bbox=BoundingBox())
+
+
+def verdict(
+    now: Farm,
+    before: Farm | None = None,
+    history: Iterable[Farm] = (),
+    thresholds: Thresholds = DEFAULTS,
+) -> Verdict:
+    built = build(now)
+    was = None if before is None else build(before)
+    nights = [resumen(build(night).tables) for night in history]
+    if was is not None:
+        nights.append(resumen(was.tables))
+    return judge(
+        built.tables,
+        resumen(built.tables, repairs=built.repairs),
+        None if was is None else was.tables,
+        None if was is None else resumen(was.tables),
+        best_of(nights),
+        thresholds,
+        repairs=built.repairs,
+        cultivos_desconocidos=built.cultivos_desconocidos,
+        valores_ilegibles=built.valores_ilegibles,
+    )
+
+
+def without(night: Farm, name: str, *ids: str) -> Farm:
+    return {**night, name: [item for item in night[name] if item["id"] not in ids]}
+
+
+def changed(night: Farm, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Farm:
+    return {**night, name: [{**item, **change(item)} for item in night[name]]}
+
+
+def refusing(found: Verdict) -> set[str]:
+    return {check.name for check in found.checks if check.refuses}
+
+
+def warning(found: Verdict) -> set[str]:
+    return {check.name for check in found.checks if check.warns}
+
+
+# --- an ordinary night, the first night, emptiness -------------------------------------------
+
+
+def test_an_equal_night_is_accepted_without_a_word():
+    night = farm(12, 5, 1, marks=2)
+    found = verdict(night, night)
+    assert found.accepted
+    assert not found.first_night
+    assert found.warnings == found.reasons == ()
+
+
+def test_the_first_night_is_accepted_with_a_warning():
+    found = verdict(farm(3))
+    assert found.accepted
+    assert found.first_night
+    assert warning(found) == {"primera noche de la campaña"}
+
+
+@pytest.mark.parametrize("table", ["campos", "lotes"])
+def test_an_empty_list_of_campos_or_lotes_is_never_accepted(table):
+    night = {**farm(3), table: []}
+    assert f"{table}: no está vacía" in refusing(verdict(night))
+    assert f"{table}: no está vacía" in refusing(verdict(night, farm(3)))
+    assert not verdict({}).accepted
+
+
+@pytest.mark.parametrize("table", ["ambientes", "marcadores"])
+def test_other_lists_may_be_empty_but_not_where_there_was_data(table):
+    night = {**farm(3, marks=1), table: []}
+    assert verdict(night).accepted
+    assert verdict(night, night).accepted
+    assert refusing(verdict(night, farm(3, marks=1))) >= {f"{table}: no está vacía"}
+
+
+def test_one_mark_that_was_all_there_was_counts_as_empty_too():
+    one = {**farm(3), "marcadores": farm(1, marks=1)["marcadores"]}
+    assert refusing(verdict(farm(3), one)) == {"marcadores: no está vacía"}
+
+
+def test_siembras_that_all_vanish_are_refused():
+    bare = changed(farm(12), "lotes", lambda item: {"siembras": []})
+    assert "siembras: no está vacía" in refusing(verdict(bare, farm(12)))
+
+
+def test_a_list_that_came_but_cannot_be_used_at_all_is_refused_also_the_first_night():
+    orphans = changed(farm(3), "ambientes", lambda item: {"lote_id": "otro"})
+    assert refusing(verdict(orphans)) == {"ambientes: no está vacía"}
+    deleted = changed(farm(3), "ambientes", lambda item: {"deleted_at": "2025-01-01T00:00:00Z"})
+    assert verdict(deleted).accepted
+
+
+def test_a_campo_that_vanishes_is_refused_however_small():
+    before = farm(40, 40, 1)
+    found = verdict(without(without(before, "campos", "c2"), "lotes", "c2-l00"), before)
+    assert "ningún campo desaparece" in refusing(found)
+    assert "falta el campo Campo 2 (c2): tenía 1 lotes" in " ".join(found.reasons)
+
+
+def test_a_campo_that_keeps_none_of_its_lotes_is_refused_however_small():
+    before = farm(40, 40, 1)
+    assert refusing(verdict(without(before, "lotes", "c2-l00"), before)) == {"lotes por campo"}
+
+
+# --- thresholds, at the edge ----------------------------------------------------------------
+
+
+def spread(night: Farm, count: int) -> list[str]:
+    """The ids of ``count`` lotes, taken in turn from every campo."""
+    return sorted((lote["id"] for lote in night["lotes"]), key=lambda id_: id_[-2:])[:count]
+
+
+@pytest.mark.parametrize(("lost", "bad"), [(14, False), (15, True), (3, False)])
+def test_rows_refuse_from_ten_per_cent_on(lost, bad):
+    before = farm(*[15] * 10)
+    found = verdict(without(before, "lotes", *spread(before, lost)), before)
+    assert ("lotes: cantidad" in refusing(found)) is bad
+    assert found.accepted is not bad
+    assert ("lotes: cantidad" in warning(found)) is (not bad and lost > 3)
+
+
+@pytest.mark.parametrize(("size", "name"), [(0.0094, "lotes: superficie"), (0.0096, None)])
+def test_area_refuses_from_ten_per_cent_on(size, name):
+    before = farm(12)
+    small = changed(before, "lotes", lambda i: {"geometry": square(-63, -35, size)})
+    found = verdict(small, before)
+    assert ("lotes: superficie" in refusing(found)) is bool(name)
+    assert ("lotes por campo" in refusing(found)) is bool(name)
+    assert bool(name) or "lotes: superficie" in warning(found)
+
+
+@pytest.mark.parametrize(("count", "bad"), [(29, False), (30, True)])
+def test_replaced_ids_refuse_from_twenty_per_cent_on(count, bad):
+    before = farm(*[15] * 10)
+    others = set(spread(before, count))
+    again = changed(before, "lotes", lambda i: {"id": f"x{i['id']}"} if i["id"] in others else {})
+    for table in ("ambientes", "marcadores"):
+        again = changed(
+            again,
+            table,
+            lambda i: {"lote_id": f"x{i['lote_id']}"} if i["lote_id"] in others else {},
+        )
+    found = verdict(again, before)
+    assert ("lotes: identificadores" in refusing(found)) is bad
+    assert "lotes: cantidad" not in refusing(found) | warning(found)
+    assert "siembras: identificadores" not in refusing(found)
+
+
+@pytest.mark.parametrize(("now", "bad"), [(14, False), (15, True)])
+def test_growth_refuses_from_half_on(now, bad):
+    found = verdict(farm(now, now), farm(10, 10))
+    assert {"lotes: cantidad", "lotes: superficie", "lotes por campo"} <= (
+        refusing(found) if bad else warning(found)
+    )
+
+
+@pytest.mark.parametrize(("bad_lotes", "bad"), [(7, False), (8, True)])
+def test_unusable_geometry_refuses_from_five_per_cent_of_what_was_received(bad_lotes, bad):
+    before = farm(*[15] * 10)
+    ids = spread(before, bad_lotes)
+    now = changed(before, "lotes", lambda i: {"geometry": None} if i["id"] in ids else {})
+    found = verdict(now, before)
+    check = next(check for check in found.checks if check.name == "lotes: geometría utilizable")
+    assert check.refuses is bad
+    assert check.figures["recibidos"] == 150
+    assert "sin_geometria" in check.notes[0]
+
+
+def test_a_share_without_geometry_that_was_accepted_before_only_warns():
+    some = {f"c0-l{at:02d}" for at in range(4)}
+    night = changed(farm(20), "lotes", lambda i: {"geometry": None} if i["id"] in some else {})
+    assert verdict(night).accepted
+    found = verdict(night, night)
+    assert found.accepted
+    assert "lotes: geometría utilizable" in warning(found)
+    more = {*some, "c0-l04", "c0-l05"}
+    worse = changed(farm(20), "lotes", lambda i: {"geometry": None} if i["id"] in more else {})
+    assert "lotes: geometría utilizable" in refusing(verdict(worse, night))
+
+
+def test_the_first_night_with_most_geometry_unusable_is_refused():
+    def swapped(item: dict[str, Any]) -> dict[str, Any]:
+        return {"geometry": square(-35, -63)} if item["id"] >= "c0-l04" else {}
+
+    assert refusing(verdict(changed(farm(10), "lotes", swapped))) == {"lotes: geometría utilizable"}
+
+
+def test_a_slow_leak_is_refused_against_the_best_of_thirty():
+    nights = [farm(*[size] * 10) for size in (20, 19, 18)]
+    found = verdict(farm(*[17] * 10), nights[-1], nights[:-1])
+    assert "lotes: contra la mejor de 30 noches" in refusing(found)
+    assert "lotes: cantidad" in warning(found)
+
+
+def test_thresholds_are_settings():
+    before = farm(*[15] * 10)
+    now = without(before, "lotes", *spread(before, 15))
+    loose = Thresholds(rows_loss=0.2, area_loss=0.2, best_loss=0.3)
+    assert verdict(now, before, thresholds=loose).accepted
+    tight = Thresholds(rows_loss=0.01)
+    assert not verdict(
+        without(before, "lotes", *spread(before, 3)), before, thresholds=tight
+    ).accepted
+
+
+# --- small numbers --------------------------------------------------------------------------
+
+
+def test_one_lote_of_a_small_campo_may_go_with_a_warning():
+    before = farm(40, 3)
+    found = verdict(without(before, "lotes", "c1-l00"), before)
+    assert found.accepted
+    assert "lotes por campo" in warning(found)
+    assert "campo Campo 1: 3 → 2 lotes (−33,3 %)" in " ".join(found.warnings)
+
+
+def test_most_of_a_small_campo_may_not():
+    before = farm(40, 3)
+    assert refusing(verdict(without(before, "lotes", "c1-l00", "c1-l01"), before)) == {
+        "lotes por campo"
+    }
+
+
+def test_half_of_a_campo_is_refused_though_the_total_hardly_moves():
+    before = farm(*[12] * 20)
+    gone = [f"c7-l{at:02d}" for at in range(6)]
+    found = verdict(without(before, "lotes", *gone), before)
+    assert refusing(found) == {"lotes por campo"}
+
+
+def test_the_whole_of_a_campo_shrinking_is_refused_but_one_redrawn_lote_is_not():
+    before = farm(*[12] * 20)
+
+    def shrink(*ids: str) -> Farm:
+        return changed(
+            before,
+            "lotes",
+            lambda i: {"geometry": square(-63, -35, 0.003)} if i["id"] in ids else {},
+        )
+
+    assert refusing(verdict(shrink("c3-l00", "c3-l01", "c3-l02"), before)) == {"lotes por campo"}
+    found = verdict(shrink("c3-l00", "c3-l01"), before)
+    assert found.accepted
+    assert "lotes por campo" in warning(found)
+
+
+def test_a_campo_whose_lotes_were_made_anew_is_refused():
+    before = farm(*[12] * 20)
+    now = changed(
+        before,
+        "lotes",
+        lambda i: {"id": f"x{i['id']}"} if i["id"] in ("c3-l00", "c3-l01", "c3-l02") else {},
+    )
+    assert refusing(verdict(now, before)) == {"lotes por campo"}
+
+
+def test_a_few_marks_of_a_campo_may_go_and_a_batch_may_not():
+    before = farm(*[10] * 30, marks=3)
+    few = [f"c4-l{at:02d}-m00" for at in range(9)]
+    assert verdict(without(before, "marcadores", *few), before).accepted
+    batch = [f"c4-l{at:02d}-m00" for at in range(10)]
+    assert refusing(verdict(without(before, "marcadores", *batch), before)) == {
+        "marcadores por campo"
+    }
+
+
+def test_a_campo_sown_anew_is_no_reason_to_refuse():
+    before = farm(*[12] * 20)
+
+    def resow(item: dict[str, Any]) -> dict[str, Any]:
+        if not item["id"].startswith("c3-"):
+            return {}
+        crops = ("TRI", "SOJ2") if item["id"].endswith("1") else ("MAI1",)
+        return {
+            "siembras": [
+                {"id": f"{item['id']}-{crop}", "orden": 1, "cultivo": {"codigo": crop}}
+                for crop in crops
+            ]
+        }
+
+    found = verdict(changed(before, "lotes", resow), before)
+    assert found.accepted
+    assert "siembras: identificadores" in warning(found)
+
+
+def test_one_huge_polygon_is_refused_by_the_area_of_its_table():
+    before = farm(12)
+    huge = changed(
+        before,
+        "lotes",
+        lambda i: {"geometry": square(-63, -35, 0.5)} if i["id"] == "c0-l00" else {},
+    )
+    assert "lotes: superficie" in refusing(verdict(huge, before))
+
+
+def test_a_few_new_lotes_on_a_tiny_farm_only_warn():
+    found = verdict(farm(4), farm(2))
+    assert found.accepted
+    assert {"lotes: cantidad", "lotes: superficie"} <= warning(found)
+
+
+def test_a_new_campo_and_the_first_marks_only_warn():
+    found = verdict(farm(12, 12, 12, 12, marks=2), farm(12, 12, 12))
+    assert found.accepted
+    assert "marcadores: cantidad" in warning(found)
+
+
+# --- what is only told ------------------------------------------------------------------------
+
+
+def test_observations_are_told_and_never_refuse():
+    bow_tie = {
+        "type": "Polygon",
+        "coordinates": [[[-63, -35], [-62.99, -34.99], [-62.99, -35], [-63, -34.99]]],
+    }
+    night = farm(12)
+    night["lotes"][0] |= {"geometry": bow_tie}
+    night["lotes"][1] |= {"superficie_ha": 500}
+    night["lotes"][2] |= {
+        "superficie_ha": "?",
+        "siembras": [{"id": "z", "cultivo": {"nombre": "Chía"}}],
+    }
+    night["lotes"].append({"id": None})
+    found = verdict(night)
+    assert found.accepted
+    assert warning(found) == {
+        "primera noche de la campaña", "geometrías reparadas", "superficie declarada y medida",
+        "cultivos reconocidos", "valores legibles", "filas rechazadas",
+    }  # fmt: skip
+    told = " ".join(found.warnings)
+    for said in ("«Chía»", "declara 500,0 ha", "se cruza", "sin_id: 1", "lotes.superficie_ha"):
+        assert said in told
+
+
+def test_long_lists_of_notes_are_counted():
+    before = farm(*[1] * 30)
+    found = verdict({**before, "campos": before["campos"][:1]}, before)
+    check = next(check for check in found.checks if check.name == "ningún campo desaparece")
+    assert check.figures == {"faltan": 29}
+    assert check.notes[-1] == "… y 9 más"
+
+
+def test_the_verdict_is_plain_json_and_the_same_each_time():
+    before, now = farm(12, 3, marks=2), farm(10, 4, marks=1)
+    texts = {json.dumps(verdict(now, before).to_dict(), ensure_ascii=False) for _ in range(2)}
+    assert len(texts) == 1
+    assert json.loads(texts.pop())["accepted"] is False
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    st.lists(st.integers(0, 6), min_size=1, max_size=4),
+)
+def test_accepted_is_exactly_no_check_that_refuses(now, before):
+    found = verdict(farm(*now), farm(*before))
+    assert found.accepted is (not found.reasons)
+    lost = len(before) > len(now) or any(b and not n for b, n in zip(before, now, strict=False))
+    assert not (lost and found.accepted)
+    assert sum(now) or not found.accepted
+
+
+# --- the figures kept beside a snapshot -------------------------------------------------------
+
+
+def test_resumen_survives_json():
+    figures = resumen(build(farm(3, 0, 2, marks=1)).tables)
+    assert Resumen.from_dict(json.loads(json.dumps(figures.to_dict()))) == figures
+    assert figures.filas["lotes"] == sum(c.filas["lotes"] for c in figures.por_campo.values()) == 5
+    areas = [campo.superficie_ha["lotes"] for campo in figures.por_campo.values()]
+    assert sum(areas) == pytest.approx(figures.superficie_ha["lotes"], rel=1e-12)
+
+
+def test_best_of_takes_each_figures_largest_of_the_last_nights_only():
+    nights = [resumen(build(farm(*sizes)).tables) for sizes in ((9, 9), (1, 5), (4, 2))]
+    best = best_of(nights, nights=2)
+    assert best is not None
+    assert best.filas["lotes"] == 6
+    assert [campo.filas["lotes"] for campo in best.por_campo.values()] == [4, 5]
+    assert best_of([]) is None
+
+
+def test_a_night_accepted_by_hand_starts_the_count_anew():
+    nights = [resumen(build(farm(size)).tables) for size in (20, 10, 11)]
+    best = best_of(nights, accepted_by_hand=[False, True, False])
+    assert best is not None
+    assert best.filas["lotes"] == 11
+    first = best_of(nights, accepted_by_hand=[True, False, False])
+    assert first is not None
+    assert first.filas["lotes"] == 20
