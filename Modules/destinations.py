@@ -1,0 +1,117 @@
+"""Whether a folder can be published to: asked before anything is fetched.
+
+The product folders are often links into a folder that OneDrive watches. A link that leads nowhere,
+or a plain folder where a link is configured, would take files that nobody ever sees.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from Modules.errors import PublishError, SettingsError
+from Modules.safe_files import is_link, writing
+
+
+def check_destination(
+    folder: Path, *, need_bytes: int = 0, must_be_link: Path | None = None
+) -> None:
+    """Refuse, before any work, a folder that could not be published to in the end.
+
+    ``must_be_link`` is the target that the users configured for exactly this folder (None: none).
+    A mount counts as a link: a container mounts the target itself. A target of another operating
+    system ("C:/…" in a container) cannot be compared and is not.
+
+    Raises:
+        PublishError: a dangling link, a file in the way, no link or mount where one is
+            configured, a link to somewhere else, read-only, or too little free space.
+    """
+    check_path(folder)
+    if must_be_link is not None:
+        _check_link(folder, must_be_link)
+    place = _nearest_folder(folder)
+    _probe(place)
+    with writing(place):
+        free = shutil.disk_usage(place).free
+    if free < need_bytes:
+        raise PublishError(
+            f"{folder}: {free / 1e6:.0f} MB free, {need_bytes / 1e6:.0f} MB needed; free some space"
+        )
+
+
+def check_path(folder: Path) -> None:
+    """Refuse a path on which something is no folder, or is a link that leads nowhere.
+
+    Raises:
+        PublishError: names the part that is wrong.
+    """
+    for path in (folder, *folder.absolute().parents):
+        if is_link(path) and not path.exists():
+            raise PublishError(
+                f"{path} is a link that leads nowhere; is its target mounted? Nothing was written"
+            )
+        if path.exists() and not path.is_dir():
+            raise PublishError(f"{path} is a file where a folder is needed; move it away")
+
+
+def expected_links(symlink_config: Path, outputs: Path) -> dict[str, Path]:
+    """Which folders below the outputs the users configured as links, and their targets.
+
+    The users' form: ``{"../outputs/cultivos": "C:/…/OneDrive/cultivos"}``, relative to scripts/.
+    Links below another folder than ``outputs`` are no concern of these outputs: a trial writes to
+    ``test_outputs``, which has no links. No file: no links.
+
+    Raises:
+        SettingsError: the file cannot be read, or an entry is not of that form.
+    """
+    try:
+        raw = json.loads(symlink_config.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as err:
+        raise SettingsError(f"{symlink_config} cannot be read: {type(err).__name__}") from err
+    if not isinstance(raw, Mapping):
+        raise SettingsError(f"{symlink_config}: a JSON object of link and target is expected")
+    links = {}
+    for link, target in raw.items():
+        if not isinstance(target, str) or not target.strip():
+            raise SettingsError(f"{symlink_config}: {link!r} has no target; write a folder")
+        parts = [part for part in PurePosixPath(link.replace("\\", "/")).parts if part != ".."]
+        if len(parts) < 2:
+            raise SettingsError(f"{symlink_config}: write '../outputs/<folder>', not {link!r}")
+        if outputs.name in parts[:-1]:
+            links["/".join(parts[parts.index(outputs.name) + 1 :])] = Path(target)
+    return links
+
+
+def _check_link(folder: Path, target: Path) -> None:
+    if is_link(folder):
+        if target.is_absolute() and folder.resolve() != target.resolve():
+            raise PublishError(f"{folder} leads to {folder.resolve()}, configured is {target}")
+    elif not folder.exists():
+        raise PublishError(f"{folder} is missing; a link to {target} is configured: set it up")
+    elif not os.path.ismount(folder):
+        raise PublishError(
+            f"{folder} is a plain folder; a link to {target} is configured, and files left here "
+            "would never reach it: move its content away and set up the link"
+        )
+
+
+def _nearest_folder(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+
+
+def _probe(folder: Path) -> None:
+    """Write, flush and remove a small file: the only proof that a folder takes one."""
+    with writing(folder):
+        handle, name = tempfile.mkstemp(prefix=".lindero-", suffix=".tmp", dir=folder)
+        try:
+            os.write(handle, b"lindero\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+            Path(name).unlink()

@@ -1,0 +1,363 @@
+"""Copy products into a folder that other programs watch: changed files only, never half of one.
+
+Each folder holds ``.lindero.json``: what was published, sizes, hashes, snapshot id and time. It is
+also how the next run knows which files are ours. The order of writing:
+
+1. every changed file as ``.lindero-*.tmp`` beside its target, flushed (OneDrive leaves .tmp alone);
+2. ``.lindero.json`` with state "publicando", which lists old and new names together;
+3. the renames, then the folders flushed;
+4. ``.lindero.json`` with state "publicado", which lists exactly what is there;
+5. files of ours that are no longer made are removed.
+
+A run killed before 2 changed nothing. Killed later, the manifest says so, and the next run does
+the rest. Nothing published is read back as long as size and time of change are as we left them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from Modules.destinations import check_destination, check_path, expected_links
+from Modules.errors import DataError, PublishError
+from Modules.manifest import from_json, to_json
+from Modules.publish_names import check_names
+from Modules.safe_files import (
+    FileFact,
+    copy_new,
+    fingerprint,
+    is_link,
+    make_folder,
+    move,
+    remove_file,
+    sync_folder,
+    write_beside,
+    writing,
+)
+
+__all__ = [
+    "MANIFEST",
+    "Published",
+    "check_destination",
+    "check_path",
+    "expected_links",
+    "publish_files",
+    "published",
+]
+
+MANIFEST: Final = ".lindero.json"
+FORMAT: Final = "lindero-published/1"
+PUBLISHING: Final = "publicando"
+PUBLISHED: Final = "publicado"
+_TEMP_PATTERN: Final = ".lindero-*.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publication did, as paths below its folder; each tuple is sorted."""
+
+    written: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+    left: tuple[str, ...] = ()  # ours once, edited by somebody since: not removed, no longer ours
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything in the folder changed."""
+        return bool(self.written or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file of ours. ``mtime_ns`` is None while nobody has proved what lies there."""
+
+    fact: FileFact
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """``.lindero.json``: the files that are there, and ours that are to go.
+
+    While publishing, ``files`` are those that will be there, ``obsolete`` all that may still be.
+    """
+
+    state: str
+    snapshot_id: str
+    files: Mapping[str, _Entry]
+    obsolete: Mapping[str, _Entry]
+
+    def entry(self, name: str) -> _Entry | None:
+        """What we know of a file of ours, or None if it is not."""
+        return self.files.get(name, self.obsolete.get(name))
+
+
+def publish_files(
+    built: Mapping[str, Path], folder: Path, *, snapshot_id: str, now: datetime
+) -> Published:
+    """Make ``folder`` hold exactly the files of ``built`` (path below it → source), of ours.
+
+    A second call with the same input writes nothing. Files that are not ours are not touched.
+
+    Raises:
+        PublishError: a bad or foreign name, a link in the way, or the disk refused. Before the
+            first rename nothing has changed; after it the next call does the rest.
+    """
+    check_names(built)
+    check_path(folder)
+    _sweep_temps(folder)
+    before, lost = _read_record(folder)
+    planned = {name: _source_fact(name, path) for name, path in sorted(built.items())}
+    kept = {
+        name: entry
+        for name, fact in planned.items()
+        if (entry := _unchanged(folder, name, fact, before.entry(name), adopt=lost)) is not None
+    }
+    changed = {name: fact for name, fact in planned.items() if name not in kept}
+    stale = {
+        name: _present(folder, name, before)
+        for name in sorted({*before.obsolete, *before.files} - set(planned))
+    }
+    if not changed and not stale and before.state == PUBLISHED:
+        return Published((), tuple(kept), ())
+    return _apply(_Plan(folder, built, changed, kept, stale, before), snapshot_id, now)
+
+
+def published(folder: Path) -> Mapping[str, FileFact]:
+    """What ``.lindero.json`` says lies in a folder; empty if it says nothing, or not yet.
+
+    Raises:
+        PublishError: the manifest cannot be read, or a publication was cut short.
+    """
+    record, _ = _read_record(folder)
+    if record.state != PUBLISHED:
+        raise PublishError(f"{folder / MANIFEST}: a publication was cut short; run it again")
+    return {name: entry.fact for name, entry in record.files.items()}
+
+
+# --- the steps -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    folder: Path
+    built: Mapping[str, Path]
+    changed: Mapping[str, FileFact]
+    kept: Mapping[str, _Entry]
+    stale: Mapping[str, _Entry]
+    before: _Record
+
+
+def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
+    _refuse_foreign(plan)
+    for name in plan.changed:
+        make_folder((plan.folder / name).parent)
+    make_folder(plan.folder)
+    with _temps(plan) as temps:
+        if temps:
+            _write_record(plan.folder, _intent(plan), now)
+        for name, temp in temps.items():
+            move(temp, _target(plan.folder, name))
+    for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
+        sync_folder(parent)
+    done = {name: _Entry(fact, _mtime(plan.folder / name)) for name, fact in plan.changed.items()}
+    final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, plan.stale)
+    _write_record(plan.folder, final, now)
+    removed, left = _remove_stale(plan)
+    if plan.stale:
+        _write_record(plan.folder, replace(final, obsolete={}), now)
+    return Published(tuple(plan.changed), tuple(plan.kept), tuple(removed), tuple(left))
+
+
+def _refuse_foreign(plan: _Plan) -> None:
+    """Nothing is written over a link, a folder, or a file that we did not make."""
+    for name in plan.changed:
+        target = plan.folder / name
+        if is_link(target):
+            raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+        if target.is_dir():
+            raise PublishError(f"{target} is a folder; a file of that name is to be published")
+    root = plan.folder.resolve()
+    for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
+        if not parent.resolve().is_relative_to(root):
+            raise PublishError(f"{parent} leads out of {plan.folder}; remove that link")
+
+
+@contextmanager
+def _temps(plan: _Plan) -> Iterator[dict[str, Path]]:
+    """Every changed file whole beside its target; none is left after the block."""
+    temps = {
+        name: (plan.folder / name).with_name(f".lindero-{number:06d}.tmp")
+        for number, name in enumerate(plan.changed)
+    }
+    try:
+        for name, temp in temps.items():
+            if copy_new(plan.built[name], temp) != plan.changed[name]:
+                raise PublishError(f"{plan.built[name]} changed while it was being published")
+        yield temps
+    finally:
+        for temp in temps.values():
+            with suppress(PublishError):
+                remove_file(temp)
+
+
+def _intent(plan: _Plan) -> _Record:
+    """What is about to be there, and everything that may be there if we are killed now."""
+    new = {name: _Entry(fact, None) for name, fact in plan.changed.items()}
+    old = {
+        name: _present(plan.folder, name, plan.before)
+        for name in plan.changed
+        if plan.before.entry(name) is not None
+    }
+    return _Record(PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old})
+
+
+def _present(folder: Path, name: str, before: _Record) -> _Entry:
+    """Which of our entries of a file lies there; any of them if somebody edited it."""
+    entries = [found[name] for found in (before.files, before.obsolete) if name in found]
+    matching = (
+        match
+        for entry in entries
+        if (match := _unchanged(folder, name, entry.fact, entry)) is not None
+    )
+    return next(matching, entries[0])
+
+
+def _remove_stale(plan: _Plan) -> tuple[list[str], list[str]]:
+    """Remove ours that are no longer made; leave those that somebody edited since."""
+    removed, left = [], []
+    for name, entry in sorted(plan.stale.items()):
+        target = plan.folder / name
+        if not os.path.lexists(target):
+            continue
+        if _unchanged(plan.folder, name, entry.fact, entry) is None:
+            left.append(name)
+            continue
+        remove_file(target)
+        removed.append(name)
+        _prune(target.parent, plan.folder)
+    return removed, left
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove folders that became empty, up to but not including the root."""
+    while folder != root and folder.is_relative_to(root):
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # not empty, or in use: both are fine
+        folder = folder.parent
+
+
+def _sweep_temps(folder: Path) -> None:
+    """Remove temps of a killed run, and the folders that only they had."""
+    for temp in sorted(folder.rglob(_TEMP_PATTERN)):
+        remove_file(temp)
+        _prune(temp.parent, folder)
+
+
+def _source_fact(name: str, path: Path) -> FileFact:
+    try:
+        return fingerprint(path)
+    except OSError as err:
+        raise PublishError(f"{name}: its source {path} cannot be read: {err}") from err
+
+
+def _unchanged(
+    folder: Path, name: str, fact: FileFact, entry: _Entry | None, *, adopt: bool = False
+) -> _Entry | None:
+    """The entry of a target that holds these bytes already; None if it has to be written.
+
+    A target that we know by size and time of change is not read. Others are read and hashed.
+
+    Raises:
+        PublishError: a file that we did not make has the name (unless ``adopt``).
+    """
+    target = folder / name
+    if is_link(target) or not target.is_file():
+        return None
+    status = target.stat()
+    if entry is not None and entry == _Entry(fact, status.st_mtime_ns):
+        return entry if status.st_size == fact.size else None
+    if status.st_size == fact.size and _source_fact(name, target) == fact:
+        return _Entry(fact, status.st_mtime_ns)
+    if entry is None and not adopt:
+        raise PublishError(f"{target} is there and is not ours; move it away and run again")
+    return None
+
+
+def _target(folder: Path, name: str) -> Path:
+    """The target, looked at once more just before it is replaced."""
+    target = folder / name
+    if is_link(target):
+        raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+    return target
+
+
+def _mtime(path: Path) -> int:
+    with writing(path):
+        return path.stat().st_mtime_ns
+
+
+# --- .lindero.json -------------------------------------------------------------------------------
+
+
+def _read_record(folder: Path) -> tuple[_Record, bool]:
+    """The folder's record, and whether the list of our files was lost.
+
+    A manifest that cannot be understood counts as lost: the folder is ours, so files with the
+    names that are to be published are taken for ours too.
+    """
+    empty = _Record(PUBLISHED, "", {}, {})
+    path = folder / MANIFEST
+    try:
+        raw = from_json(path.read_bytes(), source=str(path))
+        if raw["format"] != FORMAT or raw["estado"] not in (PUBLISHING, PUBLISHED):
+            return replace(empty, state=PUBLISHING), True
+        files = {name: _entry(value) for name, value in raw["files"].items()}
+        obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
+        check_names({*files, *obsolete})
+    except FileNotFoundError:
+        return empty, False
+    except OSError as err:
+        raise PublishError(f"{path} cannot be read: {err.strerror or err}") from err
+    except (DataError, PublishError, KeyError, TypeError, AttributeError, ValueError):
+        return replace(empty, state=PUBLISHING), True
+    return _Record(raw["estado"], str(raw["snapshot"]), files, obsolete), False
+
+
+def _entry(value: Mapping[str, Any]) -> _Entry:
+    mtime_ns = value["mtime_ns"]
+    fact = FileFact(int(value["size"]), str(value["sha256"]))
+    return _Entry(fact, None if mtime_ns is None else int(mtime_ns))
+
+
+def _write_record(folder: Path, record: _Record, now: datetime) -> None:
+    def entries(files: Mapping[str, _Entry]) -> dict[str, Any]:
+        return {
+            name: {
+                "size": entry.fact.size,
+                "sha256": entry.fact.sha256,
+                "mtime_ns": entry.mtime_ns,
+            }
+            for name, entry in files.items()
+        }
+
+    text = to_json(
+        {
+            "format": FORMAT,
+            "estado": record.state,
+            "snapshot": record.snapshot_id,
+            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "files": entries(record.files),
+            "obsolete": entries(record.obsolete),
+        }
+    )
+    if is_link(folder / MANIFEST):
+        raise PublishError(f"{folder / MANIFEST} is a link; remove it")
+    write_beside(folder / MANIFEST, text)

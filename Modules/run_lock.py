@@ -1,0 +1,86 @@
+"""One run at a time in each mode, by a lock of the kernel.
+
+The lock is on ``<state>/<modo>/run.lock``; the kernel frees it when the process ends, also by
+``kill -9``. ``run.json`` beside it says who holds it. It is for people to read: the lock
+alone decides.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from Modules.domain import Modo
+from Modules.errors import PublishError, RunLocked
+from Modules.safe_files import make_folder, remove_file, write_beside, writing
+
+LOCK_NAME: Final = "run.lock"
+HOLDER_NAME: Final = "run.json"
+_MAX_HOLDER_BYTES: Final = 4096
+
+
+@contextmanager
+def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
+    """Hold the lock of one mode for the block; never wait for it.
+
+    Raises:
+        RunLocked: another run holds it; the message says which process, whose, and since when.
+        PublishError: the state folder cannot be written, or its file system has no locks.
+    """
+    folder = state_dir / modo.value
+    make_folder(folder)
+    lock = FileLock(folder / LOCK_NAME, timeout=0, fallback_to_soft=False)
+    with writing(folder / LOCK_NAME):
+        _take(lock, folder, modo)
+    try:
+        write_beside(folder / HOLDER_NAME, _whoami(modo))
+        yield
+    finally:
+        with suppress(PublishError):  # a note that stays is no obstacle to the next run
+            remove_file(folder / HOLDER_NAME)
+        lock.release()
+
+
+def _take(lock: BaseFileLock, folder: Path, modo: Modo) -> None:
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise RunLocked(
+            f"another run of mode {modo.value} is on ({holder(folder)}); "
+            "wait for it to end, or stop that process"
+        ) from err
+
+
+def holder(folder: Path) -> str:
+    """Who holds the lock in ``folder``, as far as known, in one line."""
+    try:
+        with (folder / HOLDER_NAME).open("rb") as file:
+            facts = json.loads(file.read(_MAX_HOLDER_BYTES))
+        return f"pid {facts['pid']} of {facts['user']} on {facts['host']}, since {facts['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has not said yet who it is"
+
+
+def _whoami(modo: Modo) -> bytes:
+    """The holder's own facts as JSON."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run under a number without a name
+        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    facts = {
+        "pid": os.getpid(),
+        "user": user,
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "modo": modo.value,
+    }
+    return json.dumps(facts, ensure_ascii=False).encode("utf-8")

@@ -1,0 +1,153 @@
+"""A destination that could not be written in the end is refused before anything is fetched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from Modules.destinations import check_destination, check_path, expected_links
+from Modules.errors import PublishError, SettingsError
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    folder = tmp_path / "outputs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "OneDrive" / "cultivos"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_folder_that_is_not_there_yet_is_fine_and_is_not_made(tmp_path: Path) -> None:
+    check_destination(tmp_path / "outputs" / "a" / "b", need_bytes=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plain_folder_is_fine_where_no_link_is_configured(outputs: Path) -> None:
+    check_destination(outputs, need_bytes=1)
+    assert not list(outputs.iterdir())
+
+
+def test_the_right_link_is_fine(outputs: Path, target: Path) -> None:
+    (outputs / "cultivos").symlink_to(target)
+    check_destination(outputs / "cultivos", must_be_link=target)
+    check_destination(outputs / "cultivos")
+    assert not list(target.iterdir())
+
+
+def test_a_link_to_a_link_to_the_target_is_fine(outputs: Path, target: Path) -> None:
+    (outputs / "first").symlink_to(target)
+    (outputs / "cultivos").symlink_to(outputs / "first")
+    check_destination(outputs / "cultivos", must_be_link=target)
+
+
+def test_a_target_of_another_system_cannot_be_compared(outputs: Path, target: Path) -> None:
+    (outputs / "cultivos").symlink_to(target)
+    check_destination(outputs / "cultivos", must_be_link=Path("C:/Users/x/OneDrive/cultivos"))
+
+
+def test_a_dangling_link(outputs: Path, tmp_path: Path) -> None:
+    (outputs / "cultivos").symlink_to(tmp_path / "gone")
+    for folder in (outputs / "cultivos", outputs / "cultivos" / "25-26"):
+        with pytest.raises(PublishError, match="cultivos is a link that leads nowhere"):
+            check_destination(folder)
+        with pytest.raises(PublishError, match="leads nowhere"):
+            check_path(folder)
+
+
+def test_a_link_in_a_circle(outputs: Path) -> None:
+    (outputs / "a").symlink_to(outputs / "b")
+    (outputs / "b").symlink_to(outputs / "a")
+    with pytest.raises(PublishError, match="leads nowhere"):
+        check_destination(outputs / "a")
+
+
+def test_a_link_to_somewhere_else(outputs: Path, target: Path, tmp_path: Path) -> None:
+    (outputs / "cultivos").symlink_to(tmp_path)
+    with pytest.raises(PublishError, match=f"configured is {target}"):
+        check_destination(outputs / "cultivos", must_be_link=target)
+
+
+def test_a_plain_folder_where_a_link_is_configured(outputs: Path, target: Path) -> None:
+    (outputs / "cultivos").mkdir()
+    with pytest.raises(PublishError, match="is a plain folder; a link to"):
+        check_destination(outputs / "cultivos", must_be_link=target)
+
+
+def test_nothing_where_a_link_is_configured(outputs: Path, target: Path) -> None:
+    with pytest.raises(PublishError, match="cultivos is missing"):
+        check_destination(outputs / "cultivos", must_be_link=target)
+    assert not list(outputs.iterdir())
+
+
+def test_a_file_in_the_way(outputs: Path, tmp_path: Path) -> None:
+    (outputs / "cultivos").write_text("x")
+    for folder in (outputs / "cultivos", outputs / "cultivos" / "25-26"):
+        with pytest.raises(PublishError, match="cultivos is a file where a folder is needed"):
+            check_destination(folder)
+    (outputs / "link").symlink_to(outputs / "cultivos")
+    with pytest.raises(PublishError, match="is a file"):
+        check_destination(outputs / "link")
+
+
+def test_too_little_space_says_how_much_is_needed(outputs: Path) -> None:
+    with pytest.raises(PublishError, match="1000000000000 MB needed"):
+        check_destination(outputs, need_bytes=10**18)
+
+
+def _config(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "symlink_config.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_users_form_of_the_link_file(tmp_path: Path) -> None:
+    config = _config(
+        tmp_path,
+        json.dumps(
+            {
+                "../outputs/cultivos": "C:/Users/Ñ/OneDrive - EMPRESA/cultivos",
+                "..\\outputs\\KMZ POR CAMPO": "D:\\KMZ",
+                "outputs/mapa/": "/mnt/mapa",
+            }
+        ),
+    )
+    assert expected_links(config, tmp_path / "outputs") == {
+        "cultivos": Path("C:/Users/Ñ/OneDrive - EMPRESA/cultivos"),
+        "KMZ POR CAMPO": Path("D:\\KMZ"),
+        "mapa": Path("/mnt/mapa"),
+    }
+
+
+def test_links_of_other_folders_are_no_concern_of_these_outputs(tmp_path: Path) -> None:
+    config = _config(tmp_path, '\ufeff{"../salida/cultivos": "/x", "../outputs/mapa": "/y"}')
+    assert expected_links(config, tmp_path / "salida") == {"cultivos": Path("/x")}
+    assert expected_links(config, tmp_path / "test_outputs") == {}
+
+
+def test_no_link_file_means_no_links(tmp_path: Path) -> None:
+    assert expected_links(tmp_path / "none.json", tmp_path / "outputs") == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"../outputs/a": ""}',
+        '{"../outputs/a": 3}',
+        '{"a": "b"}',
+        '{"outputs": "b"}',
+    ],
+)
+def test_a_wrong_link_file_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"symlink_config\.json"):
+        expected_links(_config(tmp_path, text), tmp_path / "outputs")

@@ -1,0 +1,81 @@
+"""The text of the two manifests."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from Modules.errors import DataError
+from Modules.manifest import from_json, from_sums, to_json, to_sums
+
+HASH = "0123456789abcdef" * 4
+NAMES = st.from_regex(r"[a-z0-9_-]{1,8}(/[a-z0-9_.-]{1,8}\.json)?", fullmatch=True)
+HASHES = st.text("0123456789abcdef", min_size=64, max_size=64)
+
+
+@given(st.dictionaries(NAMES, HASHES, min_size=1))
+def test_sums_come_back_whatever_the_order(hashes: dict[str, str]) -> None:
+    data = to_sums(hashes)
+    assert from_sums(data) == hashes
+    assert to_sums(dict(reversed(hashes.items()))) == data
+
+
+def test_sums_have_the_form_of_sha256sum() -> None:
+    assert to_sums({"b/c": HASH, "a": HASH}) == f"{HASH}  a\n{HASH}  b/c\n".encode()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/a", "../a", "a/../b", "a//b", "a\\b", "a\nb", "ñ", "a b", "a/", "..", "a/.."]
+)
+def test_a_path_that_needs_quoting_or_leaves_is_refused(path: str) -> None:
+    with pytest.raises(DataError):
+        to_sums({path: HASH})
+    with pytest.raises(DataError):
+        from_sums(f"{HASH}  {path}\n".encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        HASH,
+        f"{HASH}  a",
+        f"{HASH} *a\n",
+        f"{HASH} a\n",
+        f"{HASH.upper()}  a\n",
+        f"{HASH[1:]}  a\n",
+        f"{HASH}  a\n\n",
+        f"{HASH}  a\r\n",
+        f"{HASH}  b\n{HASH}  a\n",
+        f"{HASH}  a\n{HASH}  a\n",
+        f"\ufeff{HASH}  a\n",
+    ],
+)
+def test_sums_of_another_form_are_refused(text: str) -> None:
+    with pytest.raises(DataError):
+        from_sums(text.encode("utf-8"))
+
+
+@given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text()))
+def test_json_comes_back_whatever_the_order(value: dict[str, object]) -> None:
+    try:
+        data = to_json(value)
+    except DataError:
+        assert any("\ud800" <= c <= "\udfff" for c in repr(value))
+        return
+    assert from_json(data, source="x") == value
+    assert to_json(dict(reversed(value.items()))) == data
+
+
+@pytest.mark.parametrize("value", [{"a": float("inf")}, {"a": object()}, {"a": "\ud800"}])
+def test_what_is_not_json_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="cannot be written as JSON"):
+        to_json(value)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"3", b"{", b"\xff", b'{"a":' * 100_000])
+def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises(DataError, match=r"^x:"):
+        from_json(data, source="x")

@@ -1,0 +1,325 @@
+"""Publishing: changed files only, whole files only, ours only; after a kill the next run heals."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from Modules.errors import PublishError
+from Modules.publish import MANIFEST, Published, publish_files, published
+from Modules.safe_files import fingerprint
+from tests.kill_points import Killer, killer
+
+NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
+
+
+class Bench:
+    """Sources, a destination, and what one looks at."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.out = root / "out"
+        self.sources = root / "sources"
+        self.sources.mkdir()
+        self._made = 0
+
+    def built(self, content: Mapping[str, str]) -> dict[str, Path]:
+        files = {}
+        for name, text in content.items():
+            self._made += 1
+            files[name] = self.sources / f"{self._made}"
+            files[name].write_bytes(text.encode())
+        return files
+
+    def publish(self, content: Mapping[str, str], *, days: int = 0) -> Published:
+        return publish_files(
+            self.built(content),
+            self.out,
+            snapshot_id=f"id-{days}",
+            now=NOW + timedelta(days=days),
+        )
+
+    def content(self) -> dict[str, str]:
+        return {
+            path.relative_to(self.out).as_posix(): path.read_bytes().decode()
+            for path in self.out.rglob("*")
+            if path.is_file() and path.name != MANIFEST
+        }
+
+    def traces(self) -> dict[str, tuple[int, int]]:
+        """What a write would change: inode and time of change of every entry."""
+        return {
+            str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns)
+            for path in (self.out, *self.out.rglob("*"))
+        }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kill() -> Iterator[Killer]:
+    with killer() as process:
+        yield process
+
+
+def test_a_first_publication_writes_everything_and_says_what_lies_there(bench: Bench) -> None:
+    content = {"lotes.gpkg": "uno", "KMZ/Ñandú/Lote 3.kmz": "dos", "vacío.csv": ""}
+    assert bench.publish(content) == Published(tuple(sorted(content)), (), ())
+    assert bench.content() == content
+    record = json.loads((bench.out / MANIFEST).read_text("utf-8"))
+    assert (record["snapshot"], record["estado"]) == ("id-0", "publicado")
+    assert record["utc"] == "2025-11-20T06:00:00+00:00"
+    assert published(bench.out) == {name: fingerprint(bench.out / name) for name in content}
+
+
+def test_a_second_publication_of_the_same_writes_nothing(bench: Bench) -> None:
+    content = {"a.txt": "uno", "b/c.txt": "dos"}
+    bench.publish(content)
+    before = bench.traces()
+    assert bench.publish(content, days=1) == Published((), ("a.txt", "b/c.txt"), ())
+    assert bench.traces() == before
+
+
+def test_only_what_changed_is_written_and_what_is_no_longer_made_goes(bench: Bench) -> None:
+    bench.publish({"same": "1", "changes": "1", "old/goes": "1", "old/deep/goes": "1"})
+    before = bench.traces()
+    done = bench.publish({"same": "1", "changes": "2", "new": "1"}, days=1)
+    assert done == Published(("changes", "new"), ("same",), ("old/deep/goes", "old/goes"))
+    assert bench.content() == {"same": "1", "changes": "2", "new": "1"}
+    assert bench.traces()[str(bench.out / "same")] == before[str(bench.out / "same")]
+    assert not (bench.out / "old").exists()
+    assert set(published(bench.out)) == {"same", "changes", "new"}
+
+
+def test_files_that_are_not_ours_are_not_touched(bench: Bench) -> None:
+    bench.publish({"ours/a": "1", "b": "1"})
+    foreign = bench.out / "ours" / "notas.txt"
+    foreign.write_text("de otro")
+    before = foreign.stat()
+    assert bench.publish({"b": "2"}, days=1).removed == ("ours/a",)
+    assert foreign.read_text() == "de otro"
+    assert (foreign.stat().st_ino, foreign.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )
+
+
+def test_a_foreign_file_under_our_name_stops_the_publication_before_it_begins(bench: Bench) -> None:
+    bench.out.mkdir()
+    (bench.out / "b").write_text("de otro")
+    with pytest.raises(PublishError, match="b is there and is not ours"):
+        bench.publish({"a": "1", "b": "1"})
+    assert bench.content() == {"b": "de otro"}
+
+
+def test_a_foreign_file_with_the_very_bytes_is_taken_over_unwritten(bench: Bench) -> None:
+    bench.out.mkdir()
+    (bench.out / "b").write_text("1")
+    assert bench.publish({"a": "1", "b": "1"}) == Published(("a",), ("b",), ())
+    assert bench.publish({"a": "1"}).removed == ("b",)
+
+
+def test_ours_edited_by_somebody_is_refreshed_while_made_and_left_when_not(bench: Bench) -> None:
+    bench.publish({"made": "1", "gone": "1"})
+    (bench.out / "made").write_text("editado")
+    (bench.out / "gone").write_text("editado")
+    assert bench.publish({"made": "1"}, days=1) == Published(("made",), (), (), ("gone",))
+    assert bench.content() == {"made": "1", "gone": "editado"}
+    assert bench.publish({"made": "1"}, days=2) == Published((), ("made",), ())
+
+
+def test_a_published_file_that_disappeared_comes_back(bench: Bench) -> None:
+    bench.publish({"a": "1", "b": "1"})
+    (bench.out / "a").unlink()
+    assert bench.publish({"a": "1", "b": "1"}).written == ("a",)
+    assert bench.content() == {"a": "1", "b": "1"}
+
+
+def test_damage_that_keeps_the_size_is_repaired_when_the_time_betrays_it(bench: Bench) -> None:
+    bench.publish({"a": "uno"})
+    (bench.out / "a").write_text("otr")
+    os.utime(bench.out / "a", ns=(1, 1))
+    assert bench.publish({"a": "uno"}).written == ("a",)
+    assert bench.content() == {"a": "uno"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other"}', "\x00\x00"])
+def test_a_lost_record_is_made_anew(bench: Bench, text: str) -> None:
+    bench.publish({"a": "1", "b": "1"})
+    (bench.out / MANIFEST).write_text(text)
+    assert bench.publish({"a": "2", "b": "1"}, days=1) == Published(("a",), ("b",), ())
+    assert set(published(bench.out)) == {"a", "b"}
+
+
+def test_a_record_cannot_make_us_remove_what_lies_outside(bench: Bench) -> None:
+    bench.publish({"a": "1"})
+    victim = bench.root / "victim"
+    victim.write_text("1")
+    record = json.loads((bench.out / MANIFEST).read_text())
+    record["files"]["../victim"] = record["files"]["a"]
+    (bench.out / MANIFEST).write_text(json.dumps(record))
+    bench.publish({"a": "1"}, days=1)
+    assert victim.read_text() == "1"
+
+
+def test_a_link_is_never_replaced_and_stops_the_publication_before_it_begins(bench: Bench) -> None:
+    elsewhere = bench.root / "elsewhere"
+    elsewhere.write_text("x")
+    bench.publish({"a": "1", "b": "1"})
+    (bench.out / "b").unlink()
+    (bench.out / "b").symlink_to(elsewhere)
+    before = bench.traces()
+    with pytest.raises(PublishError, match="b is a link"):
+        bench.publish({"a": "2", "b": "2"})
+    assert bench.traces() == before
+    assert elsewhere.read_text() == "x"
+
+
+def test_a_folder_that_leads_out_is_refused(bench: Bench) -> None:
+    (bench.root / "elsewhere").mkdir()
+    bench.out.mkdir()
+    (bench.out / "sub").symlink_to(bench.root / "elsewhere")
+    with pytest.raises(PublishError, match="leads out of"):
+        bench.publish({"sub/a": "1"})
+    assert not list((bench.root / "elsewhere").iterdir())
+
+
+def test_a_linked_destination_is_written_through(bench: Bench) -> None:
+    target = bench.root / "OneDrive"
+    target.mkdir()
+    bench.out.symlink_to(target)
+    bench.publish({"sub/a": "1"})
+    assert bench.out.is_symlink()
+    assert (target / "sub" / "a").read_text() == "1"
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(bench: Bench) -> None:
+    (bench.out / "a").mkdir(parents=True)
+    with pytest.raises(PublishError, match="a is a folder"):
+        bench.publish({"a": "1"})
+
+
+def test_a_source_that_is_not_there_changes_nothing(bench: Bench) -> None:
+    bench.publish({"a": "1"})
+    before = bench.traces()
+    built = {**bench.built({"a": "2"}), "b": bench.root / "missing"}
+    with pytest.raises(PublishError, match=r"b: its source .* cannot be read"):
+        publish_files(built, bench.out, snapshot_id="x", now=NOW)
+    assert bench.traces() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/x", "a/../../x", "CON", "con.txt", "a\\b", "C:x", ".lindero.json", "x."]
+)
+def test_a_bad_name_changes_nothing(bench: Bench, name: str) -> None:
+    bench.publish({"a": "1"})
+    before = bench.traces()
+    with pytest.raises(PublishError, match="cannot be published"):
+        bench.publish({"a": "2", name: "1"})
+    assert bench.traces() == before
+
+
+CONTENT = st.dictionaries(
+    st.sampled_from(["a", "b", "sub/a", "sub/b", "sub/deep/a", "ñ"]),
+    st.sampled_from(["", "1", "2", "22"]),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(nights=st.lists(CONTENT, min_size=1, max_size=5))
+def test_any_row_of_nights_ends_with_exactly_the_last(
+    tmp_path_factory: pytest.TempPathFactory, nights: list[dict[str, str]]
+) -> None:
+    bench = Bench(tmp_path_factory.mktemp("nights"))
+    bench.out.mkdir()
+    (bench.out / "foreign.txt").write_text("de otro")
+    for day, night in enumerate(nights):
+        done = bench.publish(night, days=day)
+        assert bench.content() == {**night, "foreign.txt": "de otro"}
+        assert set(done.written) | set(done.unchanged) == set(night)
+        assert set(published(bench.out)) == set(night)
+
+
+OLD = {"same": "=" * 9000, "a/grows": "1" * 5000, "a/goes": "2" * 7000, "shrinks": "3" * 9000}
+NEW = {"same": "=" * 9000, "a/grows": "4" * 12000, "b/new": "5" * 8000, "shrinks": "6"}
+
+
+def _check_after_kill(bench: Bench, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """No torn file, no mixed set behind a record, and the next run does the rest."""
+    for name, text in bench.content().items():
+        if not name.endswith(".tmp"):
+            assert text in (old.get(name), new.get(name)), f"{name} is torn"
+    if (bench.out / MANIFEST).exists():
+        record = json.loads((bench.out / MANIFEST).read_text())
+        if record["estado"] == "publicado":
+            for name, entry in record["files"].items():
+                assert fingerprint(bench.out / name).sha256 == entry["sha256"], f"{name} is mixed"
+        else:
+            with pytest.raises(PublishError, match="cut short"):
+                published(bench.out)
+    bench.publish(new, days=2)
+    assert bench.content() == new
+    assert set(published(bench.out)) == set(new)
+    assert bench.publish(new, days=3) == Published((), tuple(sorted(new)), ())
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("old", [OLD, {"shrinks": "33"}, {}], ids=["stale", "no stale", "first"])
+def test_a_kill_at_any_file_event_leaves_no_torn_file_and_the_next_run_heals(
+    tmp_path: Path, kill: Killer, old: dict[str, str]
+) -> None:
+    for event in range(1, 200):
+        root = tmp_path / str(event)
+        root.mkdir()
+        bench = Bench(root)
+        if old:
+            bench.publish(old)
+        built = {name: str(path) for name, path in bench.built(NEW).items()}
+        how = kill.run(job="publish", watch=str(bench.out), built=built, event=event)
+        _check_after_kill(bench, old, NEW)
+        if how == "done":
+            break
+    assert how == "done"
+    assert event > 15
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("size", [1, 100, 6_000, 8_100, 11_999])
+def test_a_kill_in_the_middle_of_a_write_tears_nothing(
+    bench: Bench, kill: Killer, size: int
+) -> None:
+    bench.publish(OLD)
+    built = {name: str(path) for name, path in bench.built(NEW).items()}
+    assert kill.run(job="publish", watch=str(bench.out), built=built, bytes=size) == "killed"
+    _check_after_kill(bench, OLD, NEW)
+
+
+@pytest.mark.integration
+def test_a_killed_run_whose_products_are_no_longer_made_leaves_nothing_behind(
+    tmp_path: Path, kill: Killer
+) -> None:
+    for event in range(1, 200):
+        root = tmp_path / str(event)
+        root.mkdir()
+        bench = Bench(root)
+        bench.publish(OLD)
+        built = {name: str(path) for name, path in bench.built(NEW).items()}
+        how = kill.run(job="publish", watch=str(bench.out), built=built, event=event)
+        done = bench.publish({"same": OLD["same"], "third": "3"}, days=2)
+        assert not done.left
+        assert bench.content() == {"same": OLD["same"], "third": "3"}
+        if how == "done":
+            return
+    pytest.fail("the job never ended by itself")

@@ -1,0 +1,257 @@
+"""Damage is found and the damaged file is named; a sound snapshot gives no alarm."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from Modules.errors import SnapshotDamaged
+from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
+from Modules.safe_files import fact_of
+from Modules.snapshot_files import load, read_tables, verify_folder
+from Modules.snapshots import Snapshot, SnapshotStore
+from tests.sample_tables import NOW, SEASON, fetched, tables
+
+
+def _snapshot(root: Path, rows: int = 5) -> Snapshot:
+    store = SnapshotStore(root)
+    draft = store.draft(SEASON, NOW)
+    draft.write_pages(fetched())
+    draft.write_tables(tables(rows))
+    facts = {"portal": {"origin": "demo:small", "profile": "contract@0"}}
+    return store.keep(draft, verdict={"checks": []}, accepted=True, facts=facts)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot that tests copy, never change."""
+    return _snapshot(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def copy(sound: Snapshot, tmp_path: Path) -> Path:
+    return _copied(sound, tmp_path)
+
+
+def _copied(sound: Snapshot, folder: Path) -> Path:
+    target = folder / "25-26" / sound.path.name
+    shutil.copytree(sound.path, target)
+    return target
+
+
+NAMES = sorted(
+    (
+        "manifest.json",
+        "manifest.sha256",
+        "raw/lotes-0001.json.zst",
+        "raw/lotes-0002.json.zst",
+        "verdict.json",
+        *(f"tables/{name}.parquet" for name in tables(0).as_dict()),
+    )
+)
+EVERY_FILE = pytest.mark.parametrize("name", NAMES)
+
+
+def _files(folder: Path) -> set[str]:
+    return {problem.file for problem in verify_folder(folder)}
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_a_sound_snapshot_gives_no_alarm(tmp_path: Path, rows: int) -> None:
+    snapshot = _snapshot(tmp_path, rows)
+    assert verify_folder(snapshot.path) == []
+    assert sorted(snapshot.files) == NAMES
+    assert snapshot.size_bytes == sum(
+        path.stat().st_size for name, path in snapshot.files.items() if "manifest" not in name
+    )
+
+
+@EVERY_FILE
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    assert _files(copy) == {name}
+
+
+@EVERY_FILE
+def test_a_cut_file_is_named(copy: Path, name: str) -> None:
+    os.truncate(copy / name, (copy / name).stat().st_size - 1)
+    assert _files(copy) == {name}
+
+
+@EVERY_FILE
+def test_a_longer_file_is_named(copy: Path, name: str) -> None:
+    with (copy / name).open("ab") as file:
+        file.write(b"\n")
+    assert _files(copy) == {name}
+
+
+@EVERY_FILE
+def test_a_file_replaced_by_a_link_or_a_folder_is_named(copy: Path, name: str) -> None:
+    moved = copy.parent / "moved"
+    (copy / name).rename(moved)
+    (copy / name).mkdir()
+    assert name in _files(copy)
+    (copy / name).rmdir()
+    (copy / name).symlink_to(copy.parent / "nowhere")
+    assert name in _files(copy)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(name=st.sampled_from(NAMES), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_any_flipped_bit_is_found_in_its_file(
+    sound: Snapshot,
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    place: float,
+    bit: int,
+) -> None:
+    folder = _shared_copy(sound, tmp_path_factory)
+    data = bytearray((folder / name).read_bytes())
+    before = bytes(data)
+    data[int(place * len(data))] ^= 1 << bit
+    (folder / name).write_bytes(data)
+    found = _files(folder)
+    (folder / name).write_bytes(before)
+    allowed = {"manifest.json", "manifest.sha256"} if name.startswith("manifest") else {name}
+    assert found
+    assert found <= allowed
+
+
+_shared: dict[str, Path] = {}
+
+
+def _shared_copy(sound: Snapshot, factory: pytest.TempPathFactory) -> Path:
+    """One copy for all examples: each puts back what it changed."""
+    if "folder" not in _shared:
+        _shared["folder"] = _copied(sound, factory.mktemp("flip"))
+    return _shared["folder"]
+
+
+@pytest.mark.parametrize("name", ["extra.txt", "tables/zz.parquet", "raw/lotes-0003.json.zst"])
+def test_an_extra_file_is_named(copy: Path, name: str) -> None:
+    (copy / name).write_text("x")
+    assert _files(copy) == {name}
+
+
+def test_an_extra_folder_and_an_extra_link_are_named(copy: Path) -> None:
+    (copy / "empty").mkdir()
+    (copy / "raw" / "link").symlink_to(copy / "verdict.json")
+    (copy / "raw" / "loop").symlink_to(copy)
+    assert _files(copy) == {"empty", "raw/link", "raw/loop"}
+
+
+def test_two_swapped_files_are_both_named(copy: Path) -> None:
+    one, two = copy / "raw" / "lotes-0001.json.zst", copy / "raw" / "lotes-0002.json.zst"
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    assert _files(copy) == {"raw/lotes-0001.json.zst", "raw/lotes-0002.json.zst"}
+
+
+def test_the_damaged_one_of_two_manifests_is_told_apart(copy: Path) -> None:
+    sums = (copy / SUMS_NAME).read_text()
+    line = next(line for line in sums.splitlines() if line.endswith("verdict.json"))
+    flipped = ("1" if line[0] == "0" else "0") + line[1:]
+    (copy / SUMS_NAME).write_text(sums.replace(line, flipped))
+    (problem,) = verify_folder(copy)
+    assert problem.file == SUMS_NAME
+    assert "verdict.json" in problem.what
+
+
+def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Edit manifest.json and make manifest.sha256 agree, as somebody who knows how would."""
+    manifest = json.loads((folder / JSON_NAME).read_text("utf-8"))
+    change(manifest)
+    data = to_json(manifest)
+    (folder / JSON_NAME).write_bytes(data)
+    hashes = {file["path"]: file["sha256"] for file in manifest["files"]}
+    (folder / SUMS_NAME).write_bytes(to_sums({**hashes, JSON_NAME: fact_of(data).sha256}))
+
+
+def _set(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(manifest: dict[str, Any]) -> None:
+        target: Any = manifest
+        for part in path[:-1]:
+            target = target[part]
+        target[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_set("id", value="2025-11-20T060002Z-000777"), "manifest.json"),
+        (_set("campania", value="24/25"), "manifest.json"),
+        (_set("campania", value="x"), "manifest.json"),
+        (_set("format", value="other/1"), "manifest.json"),
+        (_set("portal", value={}), "manifest.json"),
+        (_set("portal", value=None), "manifest.json"),
+        (_set("accepted", value="yes"), "manifest.json"),
+        (_set("parent", value="x"), "manifest.json"),
+        (_set("first_equal", value=None), "manifest.json"),
+        (_set("files", 3, "size", value=1), "tables/campos.parquet"),
+        (_set("tables", "lotes", "rows", value=4), "tables/lotes.parquet"),
+        (_set("tables", "lotes", "superficie_ha", value=1.5), "tables/lotes.parquet"),
+        (_set("tables", "campos", "ids_sha256", value="0"), "tables/campos.parquet"),
+        (lambda manifest: manifest["files"].pop(), "verdict.json"),
+        (lambda manifest: manifest["tables"].pop("zonas"), "tables/zonas.parquet"),
+        (lambda manifest: manifest.pop("files"), "manifest.json"),
+    ],
+)
+def test_an_edited_manifest_is_found(
+    copy: Path, change: Callable[[dict[str, Any]], None], named: str
+) -> None:
+    try:
+        _edit(copy, change)
+    except KeyError:  # the edit took the list of files away: only the hash of the manifest is left
+        data = to_json({"format": "lindero-snapshot/1"})
+        (copy / JSON_NAME).write_bytes(data)
+        (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(data).sha256}))
+    assert named in _files(copy)
+
+
+def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
+    (copy / "tables" / "lotes.parquet").unlink()
+
+    def without_lotes(manifest: dict[str, Any]) -> None:
+        files = manifest["files"]
+        manifest["files"] = [f for f in files if f["path"] != "tables/lotes.parquet"]
+
+    _edit(copy, without_lotes)
+    assert _files(copy) == {"manifest.json"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"x", b"\xff", b"0" * 64 + b"  ../x\n", b"0" * 64 + b" *a\n", b"\n"]
+)
+def test_a_spoilt_list_of_sums_is_named(copy: Path, text: bytes) -> None:
+    (copy / SUMS_NAME).write_bytes(text)
+    assert _files(copy) == {SUMS_NAME}
+    with pytest.raises(SnapshotDamaged, match=r"manifest\.sha256"):
+        load(copy, accepted=True, acceptance=None)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("tables/")])
+def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, name: str) -> None:
+    folder = _copied(sound, tmp_path)
+    snapshot = load(folder, accepted=True, acceptance=None)
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(SnapshotDamaged, match=f"{snapshot.id}: {name}: SHA-256 differs"):
+        read_tables(snapshot)
+    (folder / name).unlink()
+    with pytest.raises(SnapshotDamaged, match=f"{name}: No such file"):
+        read_tables(snapshot)

@@ -1,0 +1,389 @@
+"""The store: whole or not there, ids that only rise, accepted by the checks or once by a person."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from Modules.domain import Campania, Portal, Recurso, SnapshotId
+from Modules.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+from Modules.snapshot_files import read_page
+from Modules.snapshots import Snapshot, SnapshotStore
+from Modules.tables import Tables
+from tests.kill_points import Killer, killer
+from tests.sample_tables import NOW, SEASON, fetched, tables
+
+DEMO = Portal("demo:small", "contract@0")
+
+
+def facts(parent: Snapshot | None = None, portal: Portal = DEMO) -> dict[str, Any]:
+    return {
+        "portal": {"origin": portal.origin, "profile": portal.profile},
+        "parent": None if parent is None else str(parent.id),
+        "versions": {"lindero": "0"},
+    }
+
+
+def night(
+    store: SnapshotStore,
+    content: Tables | None = None,
+    *,
+    parent: Snapshot | None = None,
+    accepted: bool = True,
+    portal: Portal = DEMO,
+    campania: Campania = SEASON,
+    now: datetime = NOW,
+) -> Snapshot:
+    draft = store.draft(campania, now)
+    for recurso in (Recurso.CAMPOS, Recurso.LOTES):
+        draft.write_pages(fetched(recurso))
+    draft.write_tables(tables() if content is None else content)
+    verdict = {"accepted": accepted, "checks": []}
+    return store.keep(draft, verdict=verdict, accepted=accepted, facts=facts(parent, portal))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "lindero" / "test")
+
+
+@pytest.fixture(scope="module")
+def kill() -> Iterator[Killer]:
+    with killer() as process:
+        yield process
+
+
+def content(folder: Path) -> Mapping[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_night_lies_where_the_design_says(store: SnapshotStore) -> None:
+    snapshot = night(store)
+    assert str(snapshot.id) == "2025-11-20T060002Z-000001"
+    assert snapshot.path == store.root / "snapshots" / "25-26" / str(snapshot.id)
+    names = set(content(snapshot.path))
+    assert names == set(snapshot.files)
+    assert {"raw/lotes-0001.json.zst", "raw/lotes-0002.json.zst", "verdict.json"} <= names
+    assert sum(name.startswith("tables/") for name in names) == 8
+    manifest = json.loads((snapshot.path / "manifest.json").read_text("utf-8"))
+    assert manifest["utc"] == "2025-11-20T06:00:02+00:00"
+    assert manifest["local"] == "2025-11-20T03:00:02-03:00"
+    assert manifest["tables"]["lotes"]["rows"] == 7
+    assert manifest["pages"]["lotes"]["requests"][1] == {
+        "page": 2,
+        "path": "/v1/lotes?page=2",
+        "request_id": "req-2",
+    }
+    assert not list((store.root / "staging").iterdir())
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
+@pytest.mark.parametrize("accepted", [True, False])
+def test_sha256sum_proves_every_file(store: SnapshotStore, accepted: bool) -> None:
+    snapshot = night(store, accepted=accepted)
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", "manifest.sha256"],
+        cwd=snapshot.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    proved = {line.removesuffix(": OK") for line in done.stdout.splitlines()}
+    assert proved | {"manifest.sha256"} == set(content(snapshot.path))
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="the zstd command is not installed")
+def test_raw_pages_are_standard_zstd(store: SnapshotStore) -> None:
+    snapshot = night(store)
+    done = subprocess.run(
+        ["zstd", "-dc", snapshot.path / "raw" / "lotes-0001.json.zst"],
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == fetched(Recurso.LOTES).pages[0].body
+
+
+def test_raw_pages_come_back_as_received(store: SnapshotStore) -> None:
+    snapshot = night(store)
+    for page in fetched(Recurso.LOTES).pages:
+        assert read_page(snapshot, Recurso.LOTES, page.number) == page.body
+    with pytest.raises(SnapshotDamaged, match=r"lotes-0003\.json\.zst: not in the manifest"):
+        read_page(snapshot, Recurso.LOTES, 3)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+def test_tables_come_back_equal(store: SnapshotStore, rows: int) -> None:
+    before = tables(rows)
+    after = store.read_tables(night(store, before))
+    for name, df in before.as_dict().items():
+        assert_frame_equal(after.as_dict()[name], df)
+
+
+def test_equal_data_gives_equal_bytes_and_says_so(store: SnapshotStore) -> None:
+    first = night(store)
+    second = night(store, parent=first, now=NOW + timedelta(days=1))
+    third = night(store, parent=second, now=NOW + timedelta(days=2))
+    fourth = night(store, tables(8), parent=third)
+    same = {"manifest.json", "manifest.sha256"}
+    one, two = content(first.path), content(second.path)
+    assert {name for name in one if one[name] != two[name]} == same
+    assert [night.equal_to for night in (first, second, third, fourth)] == [
+        None,
+        first.id,
+        second.id,
+        None,
+    ]
+    assert [night.first_equal for night in (second, third, fourth)] == [first.id] * 2 + [fourth.id]
+    assert second.manifest["parent_manifest_sha256"] == first.manifest_sha256
+
+
+def test_other_raw_bytes_with_equal_tables_are_still_an_equal_night(store: SnapshotStore) -> None:
+    first = night(store)
+    draft = store.draft(SEASON, NOW)
+    draft.write_pages(fetched(salt="generated_at"))
+    draft.write_tables(tables())
+    second = store.keep(draft, verdict={}, accepted=True, facts=facts(first))
+    assert second.equal_to == first.id
+
+
+def test_ids_only_rise_whatever_the_clock_says(store: SnapshotStore) -> None:
+    first = night(store)
+    second = night(store, now=NOW - timedelta(days=400))
+    shutil.rmtree(second.path)
+    third = night(store, now=NOW)
+    assert [snapshot.id.number for snapshot in (first, second, third)] == [1, 2, 3]
+    assert store.accepted() == [first, third]
+    (store.root / "last_number").write_text("spoilt")
+    assert night(store).id.number == 4
+
+
+def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -> None:
+    other_portal = Portal("https://example.test", "contract@0")
+    other_season = Campania(24, 25)
+    a = night(store)
+    b = night(store, portal=other_portal)
+    c = night(store, campania=other_season)
+    d = night(store, accepted=False)
+    assert store.accepted(SEASON) == [a, b]
+    assert store.accepted(SEASON, DEMO) == [a]
+    assert store.accepted() == [a, b, c]
+    assert store.latest_accepted(SEASON, other_portal) == b
+    assert store.latest_accepted(Campania(20, 21)) is None
+    assert store.quarantined(SEASON, DEMO) == [d]
+    assert store.find(str(d.id)) == d
+    assert not store.damaged()
+
+
+@pytest.mark.parametrize("text", ["", "x", "../x", "2025-11-20T060002Z-000009"])
+def test_an_unknown_id_is_a_usage_error(store: SnapshotStore, text: str) -> None:
+    night(store)
+    with pytest.raises(SettingsError):
+        store.find(text)
+
+
+def test_a_draft_that_was_left_is_swept_by_the_next_night(store: SnapshotStore) -> None:
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables())
+    snapshot = night(store)
+    assert snapshot.id.number == 2
+    assert not list((store.root / "staging").iterdir())
+    assert store.accepted() == [snapshot]
+
+
+def test_a_discarded_draft_leaves_nothing(store: SnapshotStore) -> None:
+    store.draft(SEASON, NOW).discard()
+    assert not list((store.root / "staging").iterdir())
+
+
+def test_scratch_is_gone_after_use_and_after_an_error(store: SnapshotStore) -> None:
+    with store.scratch() as folder:
+        (folder / "x").write_text("x")
+    with pytest.raises(ZeroDivisionError), store.scratch() as other:
+        _ = 1 / 0
+    assert not folder.exists()
+    assert not other.exists()
+
+
+def test_a_page_that_comes_twice_is_refused(store: SnapshotStore) -> None:
+    draft = store.draft(SEASON, NOW)
+    draft.write_pages(fetched())
+    with pytest.raises(PublishError, match=r"lotes-0001\.json\.zst"):
+        draft.write_pages(fetched())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "extra"),
+    [({}, {"files": []}), ({}, {"x": float("nan")}), ({"x": object()}, {}), ({}, {"x": {1, 2}})],
+)
+def test_facts_that_cannot_be_kept_keep_nothing(
+    store: SnapshotStore, verdict: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables(0))
+    with pytest.raises(DataError):
+        store.keep(draft, verdict=verdict, accepted=True, facts={**facts(), **extra})
+    assert not store.accepted()
+    assert not store.damaged()
+
+
+def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
+    first = night(store)
+    before = content(first.path)
+    (store.root / "last_number").unlink()
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables(1))
+    first.path.rename(first.path.with_name(str(draft.id)))
+    with pytest.raises(PublishError, match="never replaced"):
+        store.keep(draft, verdict={}, accepted=True, facts=facts())
+    assert content(first.path.with_name(str(draft.id))) == before
+
+
+# --- acceptance by a person ----------------------------------------------------------------------
+
+
+def test_a_person_accepts_a_refused_night_once(store: SnapshotStore) -> None:
+    first = night(store)
+    refused = night(store, tables(3), accepted=False)
+    before = content(refused.path)
+    taken = store.accept(str(refused.id), reason=" campo vendido ", who="ana", now=NOW)
+    assert taken.accepted
+    assert taken.acceptance is not None
+    assert (taken.acceptance["reason"], taken.acceptance["who"]) == ("campo vendido", "ana")
+    assert content(taken.path) == before
+    assert store.accepted() == [first, taken]
+    assert not store.quarantined()
+    with pytest.raises(SettingsError, match="accepted already"):
+        store.accept(str(refused.id), reason="otra vez", who="ana", now=NOW)
+    assert len((store.root / "acceptances.jsonl").read_text("utf-8").splitlines()) == 1
+
+
+def test_an_acceptance_needs_a_reason(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    with pytest.raises(SettingsError, match="a reason is needed"):
+        store.accept(str(refused.id), reason="  ", who="ana", now=NOW)
+    assert store.quarantined() == [refused]
+
+
+def test_a_night_older_than_an_accepted_one_is_not_taken(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    night(store, portal=Portal("demo:company", "contract@0"))
+    newer = night(store)
+    with pytest.raises(DataError, match=f"older than {newer.id}"):
+        store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    assert store.quarantined() == [refused]
+
+
+def test_a_damaged_night_is_not_taken(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    (refused.path / "tables" / "lotes.parquet").write_bytes(b"x")
+    with pytest.raises(SnapshotDamaged, match=r"tables/lotes\.parquet: 1 bytes"):
+        store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    assert not (store.root / "acceptances.jsonl").exists()
+
+
+def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    target = store.root / "snapshots" / "25-26" / refused.path.name
+    target.parent.mkdir(parents=True)
+    refused.path.rename(target)
+    assert not store.accepted()
+    assert [path for path, _ in store.damaged()] == [target]
+    with pytest.raises(SnapshotDamaged, match="nobody accepted it"):
+        store.find(str(refused.id))
+
+
+def test_an_acceptance_is_bound_to_the_very_bytes(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    taken = store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    log = store.root / "acceptances.jsonl"
+    log.write_text(log.read_text().replace(taken.manifest_sha256, "0" * 64))
+    with pytest.raises(SnapshotDamaged, match="nobody accepted it"):
+        store.find(str(refused.id))
+
+
+@pytest.mark.parametrize("torn", ["{", '{"id": "2025', "null", "[]", "\x00\x00", "3"])
+def test_a_torn_line_in_the_log_is_no_obstacle(store: SnapshotStore, torn: str) -> None:
+    refused = night(store, accepted=False)
+    (store.root / "acceptances.jsonl").write_text(torn)
+    assert store.accept(str(refused.id), reason="x", who="ana", now=NOW).accepted
+
+
+# --- kills ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_kill_at_any_file_event_leaves_a_whole_night_or_none(
+    store: SnapshotStore, kill: Killer, accepted: bool
+) -> None:
+    first = night(store)
+    before = content(first.path)
+    kills, how = 0, ""
+    while how != "done":
+        listed = {snapshot.id for snapshot in (*store.accepted(), *store.quarantined())}
+        order = {"job": "night", "watch": str(store.root), "rows": 2, "accepted": accepted}
+        how = kill.run(**order, event=kills + 1)
+        kills += 1
+        kept = [*store.accepted(), *store.quarantined()]
+        assert not store.damaged()
+        assert len({snapshot.id for snapshot in kept} - listed) <= 1
+        for snapshot in kept:
+            if snapshot.id not in listed:
+                assert not store.verify(snapshot)
+        store.sweep()
+        assert not list(store.root.glob("staging/*"))
+        assert not list(store.root.glob(".lindero-*"))
+    assert kills > 20
+    assert content(first.path) == before
+    assert night(store).id.number == 1 + max(snapshot.id.number for snapshot in kept)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("size", [0, 30, 3_000, 12_000])
+def test_a_kill_in_the_middle_of_a_write_leaves_no_night(
+    store: SnapshotStore, kill: Killer, size: int
+) -> None:
+    first = night(store)
+    order = {"job": "night", "watch": str(store.root), "rows": 2, "accepted": True}
+    assert kill.run(**order, bytes=size) == "killed"
+    assert store.accepted() == [first]
+    assert not store.damaged()
+    second = night(store)
+    assert store.accepted() == [first, second]
+    assert not store.verify(second)
+
+
+@pytest.mark.integration
+def test_a_kill_during_an_acceptance_can_be_repeated(tmp_path: Path, kill: Killer) -> None:
+    for event in range(1, 50):
+        store = SnapshotStore(tmp_path / str(event))
+        refused = night(store, tables(1), accepted=False)
+        order = {"job": "accept", "watch": str(store.root), "id": str(refused.id)}
+        how = kill.run(**order, event=event)
+        assert not store.damaged()
+        if not store.accepted():
+            store.accept(str(refused.id), reason="prueba", who="tests", now=NOW)
+        (taken,) = store.accepted()
+        assert not store.verify(taken)
+        if how == "done":
+            break
+    assert how == "done"
+
+
+def test_the_name_of_an_id_sorts_by_number_not_by_clock() -> None:
+    early = SnapshotId(9, datetime(2030, 1, 1, tzinfo=UTC))
+    late = SnapshotId(10, datetime(2020, 1, 1, tzinfo=UTC))
+    assert early < late
