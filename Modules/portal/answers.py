@@ -1,0 +1,196 @@
+"""What an answer means: a page, nothing, try again, renew the token, or refused by name.
+
+```text
+take      200 (or what the profile names) with JSON of the known shape
+wait      429, 503: as Retry-After says, in seconds or as a date
+again     408, other 5xx, an empty body; cut JSON of the right length once
+renew     401, or what the profile calls an expired token
+refuse    3xx, 4xx, 204, HTML, an error object under 200, and all that strict_json refuses
+```
+
+Errors quote the portal's own message only shortened, on one line and with secrets blotted out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from Modules.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable, PipelineError
+from Modules.portal.coercion import MISSING, dig, split_path
+from Modules.portal.sections import Answers, BodyRule
+from Modules.portal.strict_json import JsonRefused, parse_json
+
+NOTHING: Final = object()  # the document of an answer that the profile counts as empty
+
+_LONGEST_MESSAGE = 200
+_ERROR_MARKS = ("error", "errors", "title", "message", "mensaje", "detail", "fault", "code")
+
+
+class TryAgain(ApiUnavailable):
+    """Another try may do; ``wait_s`` is what the portal asked for, None where it asked nothing."""
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class TokenExpired(ApiAuth):
+    """401, or the body's way to say it: renewed once, then final."""
+
+
+class Conflict(ApiRejected):
+    """409: beyond the first page of a cursor it means that the cursor has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer off the wire, decoded from compression, whole."""
+
+    what: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
+    body: bytes = field(repr=False)
+    framed: bool = True  # its length was declared, so a cut would have shown
+
+    def request_id(self, header: str) -> str | None:
+        """The portal's id of this request, if it is fit to be quoted."""
+        found = self.headers.get(header.lower(), "")
+        return found if re.fullmatch(r"[\x21-\x7e]{1,128}", found) else None
+
+
+def document_of(
+    answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]
+) -> Any:
+    """The JSON document of a good answer, or ``NOTHING``.
+
+    Raises:
+        TryAgain, TokenExpired, Conflict, ApiRejected, ApiContractChanged: by the table above.
+    """
+    if answer.status in rules.empty_statuses:
+        return NOTHING
+    judge_status(answer, rules, max_depth, redact)
+    refuse_html(answer, rules)
+    if not answer.body.strip():
+        raise TryAgain(f"{_who(answer, rules)}: an empty body under {answer.status}")
+    try:
+        document = parse_json(answer.body, max_depth)
+    except JsonRefused as err:
+        raise type(err)(f"{_who(answer, rules)}: {err}") from err
+    return _judge_body(answer, rules, document, redact)
+
+
+def judge_status(
+    answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]
+) -> None:
+    """Return if the status is a good one; raise what it means otherwise."""
+    status, who = answer.status, _who(answer, rules)
+    if status in rules.ok_statuses:
+        return
+    if status == 401:
+        raise TokenExpired(f"{who}: HTTP 401, the portal refuses the credentials")
+    if status in (429, 503):
+        raise TryAgain(f"{who}: HTTP {status}", wait_asked(answer.headers))
+    if status == 408 or status >= 500:
+        raise TryAgain(f"{who}: HTTP {status}")
+    if 300 <= status < 400:
+        raise ApiRejected(f"{who}: HTTP {status}, a redirect; not followed, check the address")
+    if status >= 400:
+        said = _said(answer, rules, max_depth, redact)
+        kind = Conflict if status == 409 else ApiRejected
+        raise kind(f"{who}: HTTP {status}, {_HINTS.get(status, 'refused')}{said}")
+    raise ApiContractChanged(f"{who}: HTTP {status} where a page was expected")
+
+
+_HINTS = {
+    403: "no permission for these credentials",
+    404: "there is no such path; check the base URL and the profile",
+}
+
+
+def refuse_html(answer: Answer, rules: Answers) -> None:
+    """Raise ApiContractChanged for a page meant for people."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    start = answer.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if kind in ("text/html", "application/xhtml+xml") or start == b"<":
+        raise ApiContractChanged(
+            f"{_who(answer, rules)}: HTML under {answer.status}; a login page or a proxy answers"
+        )
+
+
+def _judge_body(answer: Answer, rules: Answers, document: Any, redact: Callable[[str], str]) -> Any:
+    who = _who(answer, rules)
+    if rules.expired is not None and holds(rules.expired, document):
+        raise TokenExpired(f"{who}: the portal says that the token is not valid")
+    if rules.empty is not None and holds(rules.empty, document):
+        return NOTHING
+    failed = rules.success is not None and not holds(rules.success, document)
+    if failed or (rules.error is not None and holds(rules.error, document)):
+        said = message_in(document, rules, redact)
+        raise ApiRejected(f"{who}: an error object under {answer.status}{said}")
+    return document
+
+
+def looks_like_error(document: Any) -> bool:
+    """Whether a document without rows seems to tell of an error."""
+    return isinstance(document, dict) and any(mark in document for mark in _ERROR_MARKS)
+
+
+def holds(rule: BodyRule, document: Any) -> bool:
+    """Whether the body's member is one of the rule's values (without values: is set at all)."""
+    value = dig(document, split_path(rule.path))
+    if value is MISSING:
+        return False
+    if not rule.values:
+        return value not in (None, "", False, [], {})
+    return any(type(value) is type(good) and value == good for good in rule.values)
+
+
+def wait_asked(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``Retry-After`` asks for (RFC 9110 §10.2.3), or None.
+
+    A date counts from the answer's own ``Date``, so a portal whose clock is wrong is understood.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return float(text)
+    until = _http_date(text)
+    if until is None:
+        return None
+    now = _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def message_in(document: Any, rules: Answers, redact: Callable[[str], str]) -> str:
+    """The portal's own message as ": …" (shortened, secrets blotted out), or nothing."""
+    for path in rules.message:
+        found = dig(document, split_path(path))
+        if isinstance(found, str) and found.strip():
+            text = " ".join(redact(found).split())
+            text = "".join(char for char in text if char.isprintable())
+            return f": {text[:_LONGEST_MESSAGE]}"
+    return ""
+
+
+def _said(answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]) -> str:
+    try:
+        return message_in(parse_json(answer.body, max_depth), rules, redact)
+    except PipelineError:
+        return ""
+
+
+def _who(answer: Answer, rules: Answers) -> str:
+    request_id = answer.request_id(rules.request_id_header)
+    return f"{answer.what} (request {request_id})" if request_id else answer.what

@@ -1,0 +1,209 @@
+"""What is asked: addresses, frozen parameters, the campaña as the portal writes it.
+
+A walk fixes its parameters once (``Frozen``); pages add only where they are. A ``next`` link is
+followed only within the origin of the base URL and only while it does not contradict what was
+frozen. No address ever holds a credential.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
+
+from Modules.domain import Campania, Recurso
+from Modules.errors import ApiIncomplete, SettingsError
+from Modules.portal.profile import Profile
+from Modules.portal.sections import Scalar
+
+_PORTS = {"https": 443, "http": 80}
+
+
+class WalkBroken(ApiIncomplete):
+    """This walk does not hold together; another one from the first page may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, without credentials."""
+
+    what: str  # "lotes page 3": how errors and logs call it
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Path and query, without the host."""
+        parts = urlsplit(self.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a page is: parameters beside the frozen ones, or a link that says it all."""
+
+    params: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What stays the same from the first page of a walk to its last."""
+
+    label: str  # "lotes", or "lotes of campos 114"
+    method: str
+    url: str
+    params: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+
+    def ask(self, number: int, step: Step, previous_url: str | None = None) -> Ask:
+        """The request of page ``number`` (from 1).
+
+        Raises:
+            WalkBroken: the step's link leads to another origin, or drops what was asked.
+        """
+        what = f"{self.label} page {number}"
+        headers = self.headers + step.headers
+        if step.link is not None:
+            url = self.follow(what, previous_url or self.url, step.link)
+            return self._request(what, url, (), headers)
+        return self._request(what, self.url, self.params + step.params, headers)
+
+    def follow(self, what: str, from_url: str, link: str) -> str:
+        """The address that ``link`` on the page at ``from_url`` leads to."""
+        try:
+            url = urljoin(from_url, link)
+            parts = urlsplit(url)
+            foreign = origin_of(parts) != origin_of(urlsplit(self.url)) or "@" in parts.netloc
+        except ValueError as err:
+            raise WalkBroken(f"{what}: its address is malformed") from err
+        if foreign:
+            raise WalkBroken(f"{what}: the next link leaves the portal's origin; not followed")
+        asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for name, value in self.params:
+            if asked.get(name, value) != value:
+                raise WalkBroken(f"{what}: the next link changes {name!r}, which is frozen")
+        return url.partition("#")[0]
+
+    def _request(
+        self,
+        what: str,
+        url: str,
+        params: tuple[tuple[str, str], ...],
+        headers: tuple[tuple[str, str], ...],
+    ) -> Ask:
+        if self.method == "POST":
+            body = json.dumps(dict(params), ensure_ascii=False).encode()
+            return Ask(what, "POST", url, headers, body, "application/json")
+        if params:
+            url = f"{url}?{urlencode(params)}"
+        return Ask(what, "GET", url, headers)
+
+
+def freeze(
+    profile: Profile, base_url: str, recurso: Recurso, campania: str, parent: str | None = None
+) -> Frozen:
+    """The frozen part of a walk.
+
+    Args:
+        campania: the campaña as the portal wants to be asked.
+        parent: id of the parent, for a resource that is asked for by each of them.
+    """
+    resource, season = profile.resource(recurso), profile.season
+    path = resource.path.replace("{campania}", quote(campania, safe=""))
+    path = path.replace("{parent}", quote(parent or "", safe=""))
+    params = tuple((name, text_of(value)) for name, value in resource.params.items())
+    headers = tuple((profile.headers | resource.headers).items())
+    if resource.season and season.place in ("query", "body"):
+        params = ((season.name, campania), *params)
+    if resource.season and season.place == "header":
+        headers = (*headers, (season.name, campania))
+    label = recurso.value if parent is None else f"{recurso.value} of {resource.parent} {parent}"
+    return Frozen(label, resource.method, join(base_url, path), params, headers)
+
+
+def join(base_url: str, path: str) -> str:
+    """The base URL with a path below it."""
+    return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
+
+
+def text_of(value: Scalar) -> str:
+    """A parameter as an address writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def origin_of(parts: SplitResult) -> tuple[str, str, int | None]:
+    """Scheme, host and port (RFC 6454 §4)."""
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
+
+
+def check_url(url: str, name: str) -> str:
+    """The address, if a secret may be sent there.
+
+    Raises:
+        SettingsError: no http(s) address, plain http beyond loopback, or with user, query or
+            fragment; never quotes it, for it may hold a password.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        scheme, host, _ = origin_of(parts)
+    except ValueError as err:
+        raise SettingsError(f"{name} is not an address; write it like {_EXAMPLE}") from err
+    if scheme not in _PORTS or not host or re.search(r"[\s\\]", url.strip()):
+        raise SettingsError(f"{name} is not an address; write it like {_EXAMPLE}")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(
+            f"{name} holds a user, a query or a fragment; write it bare, like {_EXAMPLE}"
+        )
+    if scheme != "https" and not is_loopback(host):
+        raise SettingsError(f"{name} must be https, for secrets travel there; like {_EXAMPLE}")
+    return url.strip().rstrip("/")
+
+
+_EXAMPLE = "https://databaler.example/base-portal/api/v1"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def write_campania(template: str, campania: Campania) -> str:
+    """The campaña as the template writes it: {aa} {aaaa} first year, {bb} {bbbb} second."""
+    return template.format_map(_years(campania))
+
+
+def read_campania(template: str, text: str) -> Campania | None:
+    """The campaña that ``text`` is under the template, or None."""
+    match = re.fullmatch(r"\D*?(\d{2,4})(?:\D+(\d{2,4}))?\D*", text.strip())
+    if match is None:
+        return None
+    year = int(match[1]) % 100
+    for first in (year, (year - 1) % 100):
+        found = Campania(first, (first + 1) % 100)
+        if write_campania(template, found) == text.strip():
+            return found
+    return None
+
+
+def _years(campania: Campania) -> Mapping[str, str]:
+    desde, hasta = campania.desde, campania.hasta
+    return {
+        "aa": f"{desde:02d}",
+        "aaaa": f"{2000 + desde}",
+        "bb": f"{hasta:02d}",
+        "bbbb": f"{2000 + hasta}",
+    }

@@ -1,0 +1,147 @@
+"""The one retry loop: round get, bounded read, decode, parse and page check together.
+
+The transport never retries. What may be tried again says so by its type (``answers.TryAgain``);
+waits are as the portal asks, else full jitter. A refused token is renewed once per page.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from Modules.errors import ApiAuth, ApiUnavailable
+from Modules.portal.answers import Answer, TokenExpired, TryAgain, document_of
+from Modules.portal.asking import Ask
+from Modules.portal.auth import Authenticator
+from Modules.portal.pace import Deadline, Pace
+from Modules.portal.sections import Answers
+from Modules.portal.strict_json import JsonCut
+from Modules.portal.transport import Limits, Transport
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_TRIES_FOR_CUT_JSON = 2
+
+
+class Attempts:
+    """Asks until there is a good page, or a reason to stop; shared by all threads of a fetch."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        transport: Transport,
+        authenticator: Authenticator,
+        pace: Pace,
+        deadline: Deadline,
+        rules: Answers,
+    ) -> None:
+        """``deadline`` is that of the whole fetch."""
+        self._limits, self._transport, self._auth = limits, transport, authenticator
+        self._pace, self._deadline, self._rules = pace, deadline, rules
+        self._jitter = wait_random_exponential(
+            multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
+        )
+
+    def page(self, ask: Ask, read: Callable[[Answer, object], T]) -> T:
+        """What ``read`` makes of the answer and its JSON document.
+
+        Raises:
+            ApiUnavailable: every try failed, or time ran out.
+            ApiAuth: refused again with a new token.
+            ApiRejected, ApiContractChanged: refused at once, by name.
+        """
+        renewed = False
+
+        def once() -> T:
+            nonlocal renewed
+            entry = self._auth.enter(self._log_in)
+            try:
+                return self._try(ask, entry.headers, self._rules, read)
+            except TokenExpired:
+                if renewed or not self._auth.renewable:
+                    raise
+            renewed = True
+            log.info("%s: the token was refused; renewing it once", ask.what)
+            entry = self._auth.renew(entry, self._log_in)
+            return self._try(ask, entry.headers, self._rules, read)
+
+        try:
+            return self._persist(ask.what, once)
+        except TokenExpired as err:
+            again = ", also with a new token" if renewed else ""
+            raise ApiAuth(f"{err}{again}; check DATABALER_CLIENT_SECRET") from err
+
+    def _log_in(self, ask: Ask, headers: Mapping[str, str]) -> object:
+        rules = Answers(ok_statuses=(200, 201), message=self._rules.message)
+
+        def once() -> object:
+            return self._try(ask, headers, rules, lambda _, document: document)
+
+        return self._persist(ask.what, once)
+
+    def _try(
+        self,
+        ask: Ask,
+        headers: Mapping[str, str],
+        rules: Answers,
+        read: Callable[[Answer, object], T],
+    ) -> T:
+        self._deadline.check(ask.what)
+        self._pace.wait_turn(ask.what, self._deadline)
+        answer = self._without_secrets(self._transport.send(ask, headers, self._deadline))
+        try:
+            document = document_of(answer, rules, self._limits.max_depth, self._auth.redact)
+        except JsonCut as err:
+            if answer.framed:
+                raise
+            raise TryAgain(f"{ask.what}: a cut body") from err
+        return read(answer, document)
+
+    def _without_secrets(self, answer: Answer) -> Answer:
+        """The answer with a request id that is fit to be shown: some portals echo a token."""
+        name = self._rules.request_id_header.lower()
+        if name not in answer.headers:
+            return answer
+        shown = self._auth.redact(answer.headers[name])
+        return replace(answer, headers={**answer.headers, name: shown})
+
+    def _persist(self, what: str, once: Callable[[], T]) -> T:
+        retrying = Retrying(
+            stop=self._is_last,
+            wait=self._wait_s,
+            sleep=lambda seconds: self._pace.sleep(seconds, what, self._deadline),
+            retry=retry_if_exception(lambda err: isinstance(err, TryAgain | JsonCut)),
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        try:
+            return retrying(once)
+        except TryAgain as err:
+            tries = retrying.statistics.get("attempt_number", 1)
+            raise ApiUnavailable(f"{err}; gave up after {tries} tries") from err
+
+    def _is_last(self, state: RetryCallState) -> bool:
+        cut = isinstance(_error(state), JsonCut)
+        return state.attempt_number >= (_TRIES_FOR_CUT_JSON if cut else self._limits.tries)
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        err = _error(state)
+        asked = err.wait_s if isinstance(err, TryAgain) else None
+        if asked is None:
+            return float(self._jitter(state))
+        wait_s = min(asked, self._limits.retry_after_cap_s)
+        self._pace.hold(wait_s)
+        return wait_s
+
+    def _tell(self, state: RetryCallState) -> None:
+        wait_s = state.next_action.sleep if state.next_action else 0.0
+        log.warning("%s; try %d follows in %.1f s", _error(state), state.attempt_number + 1, wait_s)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None

@@ -1,0 +1,145 @@
+"""One value of the portal to one value of the contract; what cannot be read is left as it came.
+
+A value that stays as it came is judged with its row later (``tipo_invalido``): nothing is lost
+here and nothing is guessed. Dates become YYYY-MM-DD, times RFC 3339 with offset.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from Modules.portal.contract import Kind
+from Modules.portal.sections import FieldRule, FieldType
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+_NATURAL: dict[Kind, FieldType] = {
+    "id": "id",
+    "text": "raw",
+    "number": "number",
+    "integer": "raw",
+    "boolean": "raw",
+    "date": "raw",
+    "datetime": "datetime",
+    "list": "raw",
+}
+
+
+def dig(value: Any, path: tuple[str, ...]) -> Any:
+    """What lies at the dotted path, or ``MISSING``; a number steps into a list."""
+    for part in path:
+        if isinstance(value, dict):
+            if part not in value:
+                return MISSING
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return MISSING
+    return value
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """The parts of a dotted path; "" is the value itself."""
+    return tuple(path.split(".")) if path else ()
+
+
+def natural_type(kind: Kind) -> FieldType:
+    """How a member is read where the profile says nothing: only what the contract allows."""
+    return _NATURAL[kind]
+
+
+def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> Any:
+    """The value under the rule; as it came if it cannot be read so."""
+    if rule is not None and rule.values and not isinstance(value, dict | list):
+        value = rule.values.get(_key(value), value)
+    if value is None or value is MISSING:
+        return value
+    layout = rule.format if rule is not None else ""
+    match kind:
+        case "id" | "text":
+            return _text(value)
+        case "number":
+            return to_number(value)
+        case "decimal_comma":
+            return from_decimal_comma(value)
+        case "integer":
+            return _integer(value)
+        case "boolean":
+            return _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
+        case "date":
+            return _date(value, layout, zone)
+        case "datetime":
+            return _datetime(value, layout, zone)
+    return value
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+
+
+def to_number(value: Any) -> Any:
+    """A decimal in text ("52.00") as a float; anything else as it came."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        number = float(value)
+        return number if math.isfinite(number) else value
+    return value
+
+
+def from_decimal_comma(value: Any) -> Any:
+    """ "1.480,50" as 1480.5; numbers and anything else as they came."""
+    if isinstance(value, str) and _COMMA.fullmatch(value.strip()):
+        return float(value.strip().replace(".", "").replace(",", "."))
+    return value
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value.strip(), re.ASCII):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _date(value: Any, layout: str, zone: str) -> Any:
+    moment = _moment(value, layout, zone)
+    return moment.date().isoformat() if moment is not None else value
+
+
+def _datetime(value: Any, layout: str, zone: str) -> Any:
+    moment = _moment(value, layout, zone)
+    return moment.isoformat() if moment is not None else value
+
+
+def _moment(value: Any, layout: str, zone: str) -> datetime | None:
+    """The moment in the portal's zone, or None."""
+    here: tzinfo = ZoneInfo(zone)
+    try:
+        if layout in ("epoch_s", "epoch_ms"):
+            seconds = float(value) / (1000 if layout == "epoch_ms" else 1)
+            return datetime.fromtimestamp(seconds, UTC).astimezone(here)
+        if not isinstance(value, str):
+            return None
+        moment = (
+            datetime.strptime(value.strip(), layout)  # noqa: DTZ007 - the zone follows
+            if layout
+            else datetime.fromisoformat(value.strip())
+        )
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=here)

@@ -1,0 +1,206 @@
+"""Rows of the portal to records under the contract's names, as the profile says.
+
+A record holds the contract's members only; what else a row carries stays in the raw pages. A
+member that the row does not have is left out. Geometry is passed on as sent, except for two
+columns, which become ``{"lat": …, "lon": …}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from Modules.domain import Campania, Record, Recurso
+from Modules.errors import ApiContractChanged
+from Modules.portal.asking import read_campania
+from Modules.portal.coercion import (
+    MISSING,
+    coerce,
+    dig,
+    from_decimal_comma,
+    natural_type,
+    split_path,
+    to_number,
+)
+from Modules.portal.contract import CONTRACT, SIEMBRA, Member
+from Modules.portal.profile import Profile
+from Modules.portal.sections import FieldRule, FieldType, Geometry, Siembras
+
+_PLAIN: Mapping[FieldType, type] = {"id": str, "number": float}
+
+
+@dataclass(frozen=True, slots=True)
+class _Getter:
+    """How one member is read out of a row."""
+
+    target: tuple[str, ...]
+    path: tuple[str, ...]
+    rule: FieldRule | None
+    kind: FieldType
+    zone: str
+    plain: type  # of a value that is left as it is, where there is no rule
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the member lies in the row under its own name."""
+        return len(self.path) == 1 and self.path == self.target
+
+    def value(self, row: Any, parent: str | None, campania: str) -> Any:
+        if self.rule is None:
+            found = dig(row, self.path)
+            return found if type(found) is self.plain else coerce(found, self.kind, None, self.zone)
+        if self.rule.source != "row":
+            return campania if self.rule.source == "season" else parent
+        if not self.path:
+            return self.rule.default
+        found = coerce(dig(row, self.path), self.kind, self.rule, self.zone)
+        missing = found is MISSING or found is None
+        return self.rule.default if missing and self.rule.default is not None else found
+
+
+def _getters(
+    members: Sequence[Member], rules: Mapping[str, FieldRule], root: str, zone: str
+) -> tuple[_Getter, ...]:
+    made = []
+    for member in members:
+        rule = rules.get(member.name)
+        path = split_path(rule.path) if rule else split_path(root) + split_path(member.name)
+        kind = (rule.type if rule else None) or natural_type(member.kind)
+        made.append(
+            _Getter(split_path(member.name), path, rule, kind, zone, _PLAIN.get(kind, object))
+        )
+    return tuple(made)
+
+
+class Mapper:
+    """Reads the rows of one resource under one profile, for one campaña."""
+
+    def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
+        """``sent`` is the campaña as the portal was asked for it."""
+        resource, zone = profile.resource(recurso), profile.time.zone
+        members = [member for member in CONTRACT[recurso].members if member.kind != "list"]
+        lists = [m for m in CONTRACT[recurso].members if m.kind == "list" and m.name != "siembras"]
+        self._recurso = recurso
+        getters = _getters([*members, *lists], resource.fields, resource.root, zone)
+        self._copied, self._getters = _split(getters)
+        self._geometry = (
+            None if CONTRACT[recurso].geometry == "none" else _geometry(resource.geometry)
+        )
+        self._siembras = (
+            _siembras(resource.siembras, resource.root, zone) if recurso == Recurso.LOTES else None
+        )
+        self._campania, self._sent, self._codigo = campania, sent, profile.season.codigo
+        self._asked = str(campania)
+
+    def records(
+        self, rows: Sequence[Any], page: int, what: str, parent: str | None = None
+    ) -> list[Record]:
+        """One record a row, in order.
+
+        Raises:
+            ApiContractChanged: a row is not an object.
+        """
+        found = []
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise ApiContractChanged(f"{what}: row {index} is not an object")
+            found.append(Record(self._values(row, parent), page, index))
+        return found
+
+    def _values(self, row: dict[str, Any], parent: str | None) -> dict[str, Any]:
+        values = _gather(self._getters, row, parent, self._asked, self._copied)
+        if "campania" in values:
+            values["campania"] = self._canonical(values["campania"])
+        if self._geometry is not None:
+            geometry = self._geometry(row)
+            if geometry is not MISSING:
+                values["geometry"] = geometry
+        if self._siembras is not None:
+            siembras = self._siembras(row, values)
+            if siembras is not MISSING:
+                values["siembras"] = siembras
+        return values
+
+    def _canonical(self, value: Any) -> Any:
+        """The campaña of a row as "25/26", where it is written in one of the portal's two ways."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return value
+        if value == self._asked or str(value) == self._sent:
+            return self._asked
+        found = read_campania(self._codigo, str(value))
+        return value if found is None else str(found)
+
+
+def _split(getters: Sequence[_Getter]) -> tuple[tuple[str, ...], tuple[_Getter, ...]]:
+    """Names that are copied as they are, and the getters that have work to do."""
+    copied = [g.target[0] for g in getters if g.rule is None and g.kind == "raw" and g.is_direct]
+    others = [g for g in getters if g.rule is not None or g.kind != "raw" or not g.is_direct]
+    return tuple(copied), tuple(others)
+
+
+def _gather(
+    getters: Sequence[_Getter],
+    row: Any,
+    parent: str | None,
+    campania: str,
+    copied: Sequence[str] = (),
+) -> dict[str, Any]:
+    values: dict[str, Any] = {name: row[name] for name in copied if name in row}
+    for getter in getters:
+        value = getter.value(row, parent, campania)
+        if value is MISSING:
+            continue
+        if len(getter.target) == 1:
+            values[getter.target[0]] = value
+        else:
+            values.setdefault(getter.target[0], {})[getter.target[1]] = value
+    return values
+
+
+def _geometry(rule: Geometry) -> Callable[[dict[str, Any]], Any]:
+    if rule.kind != "lat_lon":
+        path = split_path(rule.path)
+        return lambda row: dig(row, path)
+    lat_path, lon_path = split_path(rule.lat), split_path(rule.lon)
+    read = from_decimal_comma if rule.decimal_comma else to_number
+
+    def two_columns(row: dict[str, Any]) -> Any:
+        lat, lon = dig(row, lat_path), dig(row, lon_path)
+        if lat is MISSING and lon is MISSING:
+            return MISSING
+        if lat in (None, MISSING, "") and lon in (None, MISSING, ""):
+            return None
+        lat, lon = (None if value is MISSING else read(value) for value in (lat, lon))
+        return {"lat": lat, "lon": lon}
+
+    return two_columns
+
+
+def _siembras(
+    rule: Siembras, root: str, zone: str
+) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    getters = _getters(SIEMBRA, rule.fields, root if rule.flat else "", zone)
+    own_path = rule.path != "siembras"
+    path = split_path(rule.path) if own_path else split_path(root) + split_path(rule.path)
+
+    def nested(row: dict[str, Any], _lote: dict[str, Any]) -> Any:
+        items = dig(row, path)
+        if not isinstance(items, list):
+            return items
+        return [
+            _gather(getters, item, None, "") if isinstance(item, dict) else item for item in items
+        ]
+
+    def flat(row: dict[str, Any], lote: dict[str, Any]) -> Any:
+        # Only what the profile maps: the row's own id, area and dates are the lote's.
+        given = [getter for getter in getters if getter.rule is not None]
+        siembra = _gather(given, row, None, "")
+        cultivo = siembra.get("cultivo", {})
+        if all(value in (None, "") for value in cultivo.values()):
+            return []
+        orden = siembra.setdefault("orden", 1)
+        siembra.setdefault("id", f"{lote.get('id')}-{orden}")
+        return [siembra]
+
+    return flat if rule.flat else nested

@@ -1,0 +1,331 @@
+"""Which page comes next, and whether the pages of a walk add up. Pure.
+
+A page with a declared count of pages or rows lets the others be asked for at the same time;
+without one each page tells where the next is. Nothing is taken on trust: the number a page says
+it is, where its ``next`` leads, the total on each page, twins, gaps and loops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from Modules.errors import ApiContractChanged
+from Modules.portal.answers import NOTHING, looks_like_error
+from Modules.portal.asking import Step, WalkBroken, origin_of
+from Modules.portal.coercion import MISSING, dig, split_path
+from Modules.portal.sections import (
+    CursorPaging,
+    Envelope,
+    NextLinkPaging,
+    NoPaging,
+    OffsetPaging,
+    PagePaging,
+    Paging,
+    TokenPaging,
+)
+
+MAX_PAGES = 20_000  # of one walk: a portal that never ends
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """What one page says: its rows and where it stands."""
+
+    rows: Sequence[Any] = field(repr=False)
+    total: int | None = None  # rows of the whole list, as declared
+    pages: int | None = None
+    number: int | None = None  # as the page itself says
+    next: str | None = None
+    token: str | None = None
+    link_header: str | None = None
+    empty_answer: bool = False  # a status or body that the profile counts as "nothing"
+
+
+def read_page(
+    document: Any, headers: Mapping[str, str], envelope: Envelope, paging: Paging, what: str
+) -> PageView:
+    """The page in a document.
+
+    Args:
+        headers: of the answer, names in lower case.
+
+    Raises:
+        ApiContractChanged: not the shape that the envelope describes.
+    """
+    if document is NOTHING:
+        return PageView((), empty_answer=True)
+    rows = _rows(document, envelope, what)
+    reader = _Reader(document, what)
+    total = reader.count(envelope.total, "total")
+    if envelope.total_header:
+        total = _header_count(headers, envelope.total_header, what)
+    token = None
+    if isinstance(paging, TokenPaging):
+        token = (
+            headers.get(paging.token_header.lower()) or None
+            if paging.token_header
+            else reader.text(paging.token)
+        )
+    link = envelope.next
+    if isinstance(paging, NextLinkPaging):
+        link = paging.next if paging.source == "body" else ""
+    return PageView(
+        rows,
+        total,
+        reader.count(envelope.pages, "pages"),
+        reader.count(envelope.page, "page"),
+        reader.text(link),
+        token,
+        next_of_link_header(headers.get("link", "")),
+    )
+
+
+def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:
+    rows = dig(document, split_path(envelope.rows))
+    if isinstance(rows, list):
+        return rows
+    where = f"list at {envelope.rows!r}" if envelope.rows else "list at the root"
+    if rows is MISSING and looks_like_error(document):
+        raise ApiContractChanged(f"{what}: an error object under a good status; no {where}")
+    raise ApiContractChanged(f"{what}: there is no {where}; check envelope.rows in the profile")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    document: Any
+    what: str
+
+    def count(self, path: str, name: str) -> int | None:
+        if not path:
+            return None
+        value = dig(self.document, split_path(path))
+        if isinstance(value, str) and re.fullmatch(r"\d{1,12}", value, re.ASCII):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ApiContractChanged(f"{self.what}: no number at {path!r} (envelope.{name})")
+        return value
+
+    def text(self, path: str) -> str | None:
+        if not path:
+            return None
+        value = dig(self.document, split_path(path))
+        if value is MISSING or value is None or value == "":
+            return None
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+        raise ApiContractChanged(f"{self.what}: no text at {path!r}")
+
+
+def _header_count(headers: Mapping[str, str], name: str, what: str) -> int:
+    text = headers.get(name.lower(), "").strip()
+    if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
+        raise ApiContractChanged(f"{what}: no number in the header {name} (envelope.total_header)")
+    return int(text)
+
+
+def next_of_link_header(header: str) -> str | None:
+    """The target of ``rel="next"`` in a ``Link`` header (RFC 8288 §3), or None."""
+    for target, params in re.findall(r"<([^<>]*)>((?:\s*;[^,<\"]*(?:\"[^\"]*\")?)*)", header):
+        rel = re.search(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", params, re.IGNORECASE)
+        if rel and "next" in (rel[1] or rel[2] or "").lower().split():
+            return str(target)
+    return None
+
+
+# --- where the pages are --------------------------------------------------------------------
+
+
+def first_step(paging: Paging) -> Step:
+    """Where the first page is."""
+    match paging:
+        case PagePaging():
+            return Step(((paging.param, str(paging.first)), *_size(paging)))
+        case OffsetPaging():
+            return Step(((paging.param, "0"), *_size(paging)))
+        case NoPaging():
+            return Step()
+    return Step(_size(paging))
+
+
+def _size(
+    paging: PagePaging | OffsetPaging | CursorPaging | TokenPaging | NextLinkPaging,
+) -> tuple[tuple[str, str], ...]:
+    return ((paging.size_param, str(paging.size)),) if paging.size_param else ()
+
+
+def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:
+    """All other pages, where the first one tells how many there are; None where it does not."""
+    if not isinstance(paging, PagePaging | OffsetPaging):
+        return None
+    count, height = first.pages, len(first.rows)
+    if count is None and first.total is not None:
+        count = 0 if height == 0 else -(-first.total // height)
+    if count is None or (isinstance(paging, OffsetPaging) and height == 0 and count > 1):
+        return None if count is None else []
+    return [_numbered(paging, number, height) for number in range(1, min(count, MAX_PAGES))]
+
+
+def _numbered(paging: PagePaging | OffsetPaging, index: int, height: int) -> Step:
+    where = paging.first + index if isinstance(paging, PagePaging) else index * height
+    return Step(((paging.param, str(where)), *_size(paging)))
+
+
+def next_step(
+    paging: Paging, envelope: Envelope, views: Sequence[PageView], what: str
+) -> Step | None:
+    """Where the page after these is; None at the end.
+
+    Raises:
+        ApiContractChanged: the last row has no id to go on from.
+    """
+    last = views[-1]
+    if isinstance(paging, NextLinkPaging):
+        link = last.next if paging.source == "body" else last.link_header
+        return Step(link=link) if link else None
+    if isinstance(paging, TokenPaging):
+        return _with_token(paging, last.token) if last.token else None
+    if isinstance(paging, NoPaging) or not last.rows:
+        return None
+    if last.total is not None and sum(len(view.rows) for view in views) >= last.total:
+        return None
+    if paging.stop == "short" and len(last.rows) < paging.size:
+        return None
+    if isinstance(paging, CursorPaging):
+        return _after_last_id(paging, last, what)
+    if envelope.next and last.next is None:
+        return None
+    rows_before = sum(len(view.rows) for view in views)
+    where = paging.first + len(views) if isinstance(paging, PagePaging) else rows_before
+    return Step(((paging.param, str(where)), *_size(paging)))
+
+
+def _with_token(paging: TokenPaging, token: str) -> Step:
+    if paging.place == "header":
+        return Step(_size(paging), headers=((paging.param, token),))
+    return Step(((paging.param, token), *_size(paging)))
+
+
+def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
+    found = dig(last.rows[-1], split_path(paging.id))
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise ApiContractChanged(f"{what}: the last row has no id at {paging.id!r} to go on from")
+    if paging.plus:
+        if not re.fullmatch(r"-?\d{1,18}", str(found), re.ASCII):
+            raise ApiContractChanged(f"{what}: the last id is no number, so plus cannot be added")
+        found = int(found) + paging.plus
+    return Step(((paging.param, str(found)), *_size(paging)))
+
+
+# --- whether they add up --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One page of a walk, as the check needs it."""
+
+    what: str
+    url: str
+    body: bytes = field(repr=False)
+    view: PageView
+    ids: tuple[str | None, ...]  # of its rows, in order
+
+
+def check_walk(label: str, seen: Sequence[Seen], paging: Paging, envelope: Envelope) -> int | None:
+    """The declared total, if the pages are all there, once, and add up to it.
+
+    Rows without an id count as rows of their own: the tables reject them by name.
+
+    Raises:
+        WalkBroken: a gap, a twin, a loop, a drift, a ``next`` that leads elsewhere, or another
+            number of distinct ids than declared.
+    """
+    _no_page_twice(seen)
+    for index, page in enumerate(seen):
+        _stands_where_asked(page, index, paging)
+        _next_leads_on(page, index, seen, paging, envelope)
+    total = _one_total(label, [page.view for page in seen])
+    _no_twin_across_pages(seen)
+    if total is not None:
+        ids = [item for page in seen for item in page.ids]
+        distinct = len({item for item in ids if item is not None}) + ids.count(None)
+        if distinct != total:
+            raise WalkBroken(f"{label}: {distinct} distinct ids, but the portal declares {total}")
+    return total
+
+
+def _no_page_twice(seen: Sequence[Seen]) -> None:
+    first: dict[bytes, str] = {}
+    for page in seen:
+        if not page.view.rows:
+            continue
+        digest = hashlib.sha256(page.body).digest()
+        if digest in first:
+            raise WalkBroken(f"{page.what}: the same page as {first[digest]}")
+        first[digest] = page.what
+
+
+def _stands_where_asked(page: Seen, index: int, paging: Paging) -> None:
+    said = page.view.number
+    if isinstance(paging, PagePaging) and said is not None and said != paging.first + index:
+        asked = paging.first + index
+        raise WalkBroken(f"{page.what}: asked for page {asked}, the answer says it is page {said}")
+
+
+def _next_leads_on(
+    page: Seen, index: int, seen: Sequence[Seen], paging: Paging, envelope: Envelope
+) -> None:
+    """In numbered paging ``next`` is a witness: null on the last page, the next one before."""
+    if not isinstance(paging, PagePaging | OffsetPaging) or not envelope.next:
+        return
+    link, is_last = page.view.next, index == len(seen) - 1
+    if link is None:
+        if not is_last and any(later.view.rows for later in seen[index + 1 :]):
+            raise WalkBroken(f"{page.what}: it says it is the last page, and is not")
+        return
+    try:
+        target, here = urlsplit(urljoin(page.url, link)), urlsplit(page.url)
+        foreign = origin_of(target) != origin_of(here) or "@" in target.netloc
+    except ValueError as err:
+        raise WalkBroken(f"{page.what}: its next link is malformed") from err
+    if foreign or target.path != here.path:
+        raise WalkBroken(f"{page.what}: its next link leads elsewhere")
+    if is_last and page.view.rows:
+        raise WalkBroken(f"{page.what}: its next link leads on, but the list ends here")
+    if not is_last:
+        _same_but_for_the_place(page, target.query, seen[index + 1].url)
+
+
+def _same_but_for_the_place(page: Seen, query: str, following_url: str) -> None:
+    said = dict(parse_qsl(query, keep_blank_values=True))
+    asked = dict(parse_qsl(urlsplit(following_url).query, keep_blank_values=True))
+    if any(asked.get(name, value) != value for name, value in said.items()):
+        raise WalkBroken(f"{page.what}: its next link does not lead to the page that follows")
+
+
+def _one_total(label: str, views: Sequence[PageView]) -> int | None:
+    totals = {view.total for view in views if not view.empty_answer}
+    counts = {view.pages for view in views if not view.empty_answer}
+    if len(totals) > 1 or len(counts) > 1:
+        raise WalkBroken(f"{label}: the declared total changes between pages")
+    count = next(iter(counts), None)
+    with_rows = sum(1 for view in views if view.rows)
+    if count is not None and with_rows != count and not (count <= 1 and with_rows == 0):
+        raise WalkBroken(f"{label}: {with_rows} pages with rows, but the portal declares {count}")
+    return next(iter(totals), None)
+
+
+def _no_twin_across_pages(seen: Sequence[Seen]) -> None:
+    first: dict[str, str] = {}
+    for page in seen:
+        for name in page.ids:
+            if name is None:
+                continue
+            if first.setdefault(name, page.what) != page.what:
+                raise WalkBroken(
+                    f"{page.what}: id {name[:60]!r} came on {first[name]} already; the list moved"
+                )

@@ -1,0 +1,206 @@
+"""The profile: how one portal differs from the contract, as frozen values out of a TOML text.
+
+Without a profile the contract of ``databaler-api.yaml`` holds. A section that the TOML writes
+replaces the contract's section whole ([auth], [season], [paging], [envelope], [answers],
+[time]); below [resources.<recurso>] each key replaces one key, and ``fields`` is laid over the
+contract's names one by one. ``docs/perfil_databaler.md`` is the reference of every key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from Modules.domain import GeometryEncoding, Recurso
+from Modules.errors import SettingsError
+from Modules.portal.contract import CONTRACT, SIEMBRA, members_of
+from Modules.portal.sections import (
+    Answers,
+    Auth,
+    ClientCredentials,
+    Envelope,
+    PagePaging,
+    Paging,
+    Resource,
+    Season,
+    Section,
+    Time,
+    plain_headers,
+    refuse_unknown,
+)
+
+_CONTRACT_ENVELOPE = Envelope(
+    rows="items", total="total_items", pages="total_pages", page="page", next="next"
+)
+_SIEMBRA = {member.name for member in SIEMBRA}
+_SEASONAL = frozenset({Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES})
+
+
+def _contract_resource(recurso: Recurso) -> dict[str, Any]:
+    return {"path": f"/{recurso.value}", "season": recurso in _SEASONAL}
+
+
+class Profile(Section):
+    """The whole of a portal's ways. ``DEFAULT_PROFILE`` is the contract."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "contract"
+    headers: dict[str, str] = Field(default_factory=dict)
+    auth: Auth = ClientCredentials()
+    season: Season = Season()
+    paging: Paging = PagePaging()
+    envelope: Envelope = _CONTRACT_ENVELOPE
+    answers: Answers = Answers()
+    time: Time = Time()
+    resources: dict[Recurso, Resource] = Field(default_factory=dict, validate_default=True)
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        return plain_headers(headers)
+
+    @field_validator("resources", mode="before")
+    @classmethod
+    def _over_the_contract(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        known = {recurso.value for recurso in Recurso}
+        laid = {r: _contract_resource(r) | dict(given.get(r.value) or {}) for r in Recurso}
+        return laid | {name: table for name, table in given.items() if name not in known}
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        for recurso, resource in self.resources.items():
+            known = set(members_of(recurso)) - {"siembras"}
+            where = f"resources.{recurso}"
+            refuse_unknown(resource.fields, known, f"{where}.fields.")
+            refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")
+            _check_season(recurso, resource, self.season)
+            order = list(Recurso)
+            if resource.parent and order.index(Recurso(resource.parent)) >= order.index(recurso):
+                raise ValueError(
+                    f"resources.{recurso}.parent: cannot be asked for by each of {resource.parent}"
+                )
+        return self
+
+    @property
+    def identity(self) -> str:
+        """``name@hash``: the hash covers what gives the data its meaning, not paging or pace."""
+        meaning = {
+            "season": self.season.model_dump(mode="json"),
+            "time": self.time.model_dump(mode="json"),
+            "envelope": self.envelope.model_dump(mode="json"),
+            "resources": {
+                recurso.value: resource.model_dump(mode="json", exclude={"paging", "headers"})
+                for recurso, resource in self.resources.items()
+            },
+        }
+        text = json.dumps(meaning, sort_keys=True, ensure_ascii=True)
+        return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def encodings(self) -> Mapping[Recurso, GeometryEncoding]:
+        """How each resource with geometry writes it."""
+        return {
+            recurso: GeometryEncoding(
+                resource.geometry.kind, resource.geometry.crs, resource.geometry.axis_order
+            )
+            for recurso, resource in self.resources.items()
+            if CONTRACT[recurso].geometry != "none"
+        }
+
+    def resource(self, recurso: Recurso) -> Resource:
+        """The section of one list."""
+        return self.resources[recurso]
+
+    def paging_of(self, recurso: Recurso) -> Paging:
+        """The paging of one list: its own, or the one of all."""
+        return self.resources[recurso].paging or self.paging
+
+    def envelope_of(self, recurso: Recurso) -> Envelope:
+        """The envelope of one list: its own, or the one of all."""
+        return self.resources[recurso].envelope or self.envelope
+
+
+def _check_season(recurso: Recurso, resource: Resource, season: Season) -> None:
+    in_path = "{campania}" in resource.path
+    if in_path and not (resource.season and season.place == "path"):
+        raise ValueError(
+            f'resources.{recurso}.path: {{campania}} in path needs season.place = "path"'
+        )
+    if resource.season and season.place == "path" and not in_path:
+        raise ValueError(f"resources.{recurso}.path: no {{campania}}, though season.place says so")
+    if resource.season and season.place == "body" and resource.method != "POST":
+        raise ValueError(f'resources.{recurso}.method: a campaña in the body needs method = "POST"')
+
+
+DEFAULT_PROFILE = Profile()
+
+
+def parse_profile(text: str, source: str) -> Profile:
+    """Read a profile.
+
+    Args:
+        text: the TOML.
+        source: what to call it in an error: a file name.
+
+    Raises:
+        SettingsError: not TOML, an unknown key, or a value that cannot be; names line and key,
+            and never quotes the value.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(f"{source}: not TOML: {err}") from err
+    try:
+        return Profile.model_validate({"name": "profile"} | data)
+    except ValidationError as err:
+        raise SettingsError(_explain(err, text, source)) from None
+
+
+def _explain(err: ValidationError, text: str, source: str) -> str:
+    first = err.errors(include_url=False, include_input=False, include_context=False)[0]
+    unions = {"client_credentials", "json_login", "api_key", "bearer", "basic", "none"}
+    unions |= {"page", "offset", "id_cursor", "token", "next_link"}
+    loc = [str(part) for part in first["loc"]]
+    keys = [key for i, key in enumerate(loc) if not (key in unions and loc[i - 1 : i] in _TAGGED)]
+    keys = [key for key in keys if key != "[key]"]
+    message = first["msg"].removeprefix("Value error, ")
+    if match := re.match(r"(resources[\w.]+): ", message):
+        keys, message = match[1].split("."), message[match.end() :]
+    line = _line_of(keys, text)
+    where = f"{source}, line {line}" if line else source
+    more = err.error_count() - 1
+    rest = f" (and {more} more)" if more else ""
+    key = ".".join(keys)
+    return f"{where}: {key}: {message}{rest}" if key else f"{where}: {message}{rest}"
+
+
+_TAGGED = (["auth"], ["paging"])
+
+
+def _line_of(keys: list[str], text: str) -> int | None:
+    """Line (from 1) that writes the key, or opens the nearest section above it."""
+    section: list[str] = []
+    best: tuple[int, int] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := re.match(r"\s*\[+([^\[\]]+)\]", line):
+            section = _dotted(match[1])
+            found = section
+        elif match := re.match(r"\s*([^=#]+?)\s*=", line):
+            found = section + _dotted(match[1])
+        else:
+            continue
+        found = ".".join(found).split(".")
+        if found == keys[: len(found)] and (best is None or len(found) > best[0]):
+            best = (len(found), number)
+    return best[1] if best else None
+
+
+def _dotted(text: str) -> list[str]:
+    parts = re.findall(r'"([^"]*)"|\'([^\']*)\'|([^.\s"\']+)', text)
+    return [next(part for part in group if part) for group in parts if any(group)]

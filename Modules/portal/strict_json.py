@@ -1,0 +1,153 @@
+"""JSON as RFC 8259 has it and no more: UTF-8, no NaN, no twin keys, bounded nesting.
+
+Python's ``json`` takes NaN, reads 1e400 as infinity and keeps the last of two equal keys; here
+each of these refuses the body by name. Limits are checked before the parser sees the text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from Modules.errors import ApiContractChanged
+
+MAX_DEPTH = 64
+_MAX_INT_DIGITS = 300  # beyond it a float would overflow
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
+_HUGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
+_ALL_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_MANY_DIGITS = b"0" * 200
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class JsonRefused(ApiContractChanged):
+    """The body is not the strict JSON we accept; asking again would bring the same."""
+
+
+class JsonCut(JsonRefused):
+    """The text ends before the value does: a cut body whose length looked right."""
+
+
+def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """The value that ``body`` holds (a UTF-8 byte order mark is allowed, as RFC 8259 §8.1 lets us).
+
+    Raises:
+        JsonCut: the text ends too early.
+        JsonRefused: bad UTF-8, NaN or Infinity, a number beyond a float, two equal keys,
+            deeper than ``max_depth``, a lone surrogate, or no JSON at all.
+    """
+    try:
+        text = body.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as err:
+        raise JsonRefused(f"bad UTF-8 at byte {err.start}") from err
+    bare = _STRING.sub(b"", body)
+    if _deeper_than(bare, max_depth):
+        raise JsonRefused(f"nested deeper than {max_depth}")
+    value, members = _loads(text, check_numbers=_may_hold_a_huge_number(bare))
+    if members != bare.count(b":"):
+        _name_the_twin(text)
+    if _SURROGATE.search(body) is not None:
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _deeper_than(bare: bytes, max_depth: int) -> bool:
+    """Whether arrays and objects nest deeper than ``max_depth`` in a text without its strings.
+
+    Each round takes away the innermost level, so the cost is bounded by the limit.
+    """
+    rest = bare.translate(_ALL_SQUARE, _NOT_BRACKETS)
+    for _ in range(max_depth):
+        shorter = rest.replace(b"[]", b"")
+        if len(shorter) == len(rest):
+            break
+        rest = shorter
+    # What is left of a whole value is its deeper levels; of a cut one, what was never closed.
+    return b"[]" in rest or rest.count(b"[") > max_depth
+
+
+def _may_hold_a_huge_number(bare: bytes) -> bool:
+    """Whether a number could be beyond a float: a long exponent, or very many digits."""
+    if _MANY_DIGITS in bare.translate(_ALL_ZERO):
+        return True
+    return _HUGE_EXPONENT.search(bare) is not None
+
+
+def _loads(text: str, *, check_numbers: bool) -> tuple[Any, int]:
+    """The value, and how many members its objects have, twins counted once."""
+    members = 0
+
+    def count(found: dict[str, Any]) -> dict[str, Any]:
+        nonlocal members
+        members += len(found)
+        return found
+
+    hooks: dict[str, Any] = {"object_hook": count, "parse_constant": _refuse_constant}
+    if check_numbers:
+        hooks |= {"parse_float": _finite, "parse_int": _bounded}
+    try:
+        value = json.loads(text, **hooks)
+    except json.JSONDecodeError as err:
+        if _ends_early(text, err):
+            raise JsonCut("the JSON ends before its value does") from err
+        raise JsonRefused(f"not JSON: {err.msg} at character {err.pos}") from err
+    except RecursionError as err:
+        raise JsonRefused("nested too deep to read") from err
+    return value, members
+
+
+def _ends_early(text: str, err: json.JSONDecodeError) -> bool:
+    if not text.strip() or err.msg.startswith("Extra data"):
+        return False
+    if err.msg.startswith("Unterminated string") or err.pos >= len(text.rstrip()):
+        return True
+    # A literal or a number cut in the middle: "tru", "-", "1." and the like end the text.
+    return re.fullmatch(r"[\w.+\-\\]*", text[err.pos :].rstrip()) is not None and (
+        text.lstrip()[:1] in ("{", "[") and text.rstrip()[-1:] not in ("}", "]")
+    )
+
+
+def _name_the_twin(text: str) -> None:
+    """Raise for the first key that an object has twice.
+
+    A text without its strings has one colon for each member; fewer members in the value mean
+    twins. Counting is cheap, so only a text that has one is read this slower way.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise JsonRefused(f"the key {name[:60]!r} comes twice in one object")
+        return dict(pairs)
+
+    json.loads(text, object_pairs_hook=unique)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise JsonRefused(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise JsonRefused("a number is too large for a float")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _MAX_INT_DIGITS:
+        raise JsonRefused("a number is too large for a float")
+    return int(text)
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as err:
+        raise JsonRefused("a lone surrogate in a string") from err

@@ -1,0 +1,194 @@
+"""One list whole: its pages in order, proven to be all there; one repeated walk, then refusal.
+
+Where the first page tells how many there are, the others are fetched at the same time; their
+order in the result is that of the list, whatever the order of the answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from Modules.domain import Record
+from Modules.errors import ApiIncomplete
+from Modules.portal.answers import Answer, Conflict
+from Modules.portal.asking import Ask, Frozen, Step, WalkBroken
+from Modules.portal.attempts import Attempts
+from Modules.portal.mapping import Mapper
+from Modules.portal.paging import (
+    MAX_PAGES,
+    PageView,
+    Seen,
+    check_walk,
+    first_step,
+    next_step,
+    read_page,
+    steps_after_first,
+)
+from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a walk: as received, and what it holds."""
+
+    ask: Ask
+    body: bytes = field(repr=False)
+    request_id: str | None
+    view: PageView
+    records: tuple[Record, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A walk that adds up."""
+
+    pages: tuple[Page, ...]
+    declared_total: int | None
+    walks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to walk, and how its pages are read."""
+
+    frozen: Frozen
+    paging: Paging
+    envelope: Envelope
+    mapper: Mapper
+    parent: str | None
+    request_id_header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A good first answer, not yet read: its shape may be another than the profile says."""
+
+    job: Job
+    ask: Ask
+    headers: Mapping[str, str] = field(repr=False)
+    document: object = field(repr=False)
+
+    def view(self) -> PageView:
+        """The page, read as the profile says; ApiContractChanged if it is of another shape."""
+        job = self.job
+        return read_page(self.document, self.headers, job.envelope, job.paging, self.ask.what)
+
+    def records(self, view: PageView) -> list[Record]:
+        """The rows of the page as records."""
+        return self.job.mapper.records(view.rows, 1, self.ask.what, self.job.parent)
+
+
+class Walker:
+    """Walks lists; pages are fetched on ``pool``, which bounds how many are under way."""
+
+    def __init__(self, attempts: Attempts, pool: Executor) -> None:
+        """Both are shared by all walks of a fetch."""
+        self._attempts, self._pool = attempts, pool
+
+    def walk(self, job: Job, told: Callable[[int, int | None], None]) -> Walked:
+        """The whole list.
+
+        Args:
+            told: called with pages done and pages in all (None: not known) after each page.
+
+        Raises:
+            ApiIncomplete: two walks in a row did not add up.
+        """
+        for number in (1, 2):
+            try:
+                pages = self._once(job, told)
+                total = check_walk(job.frozen.label, _seen(pages), job.paging, job.envelope)
+                return Walked(tuple(pages), total, number)
+            except WalkBroken as err:
+                if number == 2:
+                    raise ApiIncomplete(f"{err}; twice in a row, so nothing is taken") from err
+                log.warning("%s; walking %s once more", err, job.frozen.label)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def look(self, job: Job) -> Look:
+        """The first answer alone, unread: for ``api check``."""
+        ask = job.frozen.ask(1, first_step(job.paging))
+        return self._attempts.page(ask, lambda answer, doc: Look(job, ask, answer.headers, doc))
+
+    def _once(self, job: Job, told: Callable[[int, int | None], None]) -> list[Page]:
+        first = self._submit(job, 1, first_step(job.paging), None).result()
+        rest = steps_after_first(job.paging, first.view)
+        told(1, None if rest is None else 1 + len(rest))
+        if rest is None:
+            return self._one_by_one(job, first, told)
+        return [first, *self._all_at_once(job, rest, told)]
+
+    def _all_at_once(
+        self, job: Job, steps: Sequence[Step], told: Callable[[int, int | None], None]
+    ) -> list[Page]:
+        futures = [self._submit(job, number, step, None) for number, step in enumerate(steps, 2)]
+        pages = []
+        try:
+            for future in futures:
+                pages.append(future.result())
+                told(1 + len(pages), 1 + len(steps))
+        finally:
+            _cancel(futures)
+        return pages
+
+    def _one_by_one(
+        self, job: Job, first: Page, told: Callable[[int, int | None], None]
+    ) -> list[Page]:
+        pages, seen_steps = [first], {first_step(job.paging)}
+        while True:
+            last = pages[-1]
+            views = [page.view for page in pages]
+            step = next_step(job.paging, job.envelope, views, last.ask.what)
+            if step is None:
+                return pages
+            number = len(pages) + 1
+            if step in seen_steps or number > MAX_PAGES:
+                raise WalkBroken(f"{last.ask.what}: it leads back to a page already read")
+            seen_steps.add(step)
+            try:
+                page = self._submit(job, number, step, last.ask.url).result()
+            except Conflict as err:
+                if isinstance(job.paging, TokenPaging | CursorPaging | NextLinkPaging):
+                    raise WalkBroken(f"{err}; the cursor has died") from err
+                raise
+            pages.append(page)
+            told(number, None)
+
+    def _submit(self, job: Job, number: int, step: Step, previous: str | None) -> Future[Page]:
+        return self._pool.submit(self._fetch, job, number, step, previous)
+
+    def _fetch(self, job: Job, number: int, step: Step, previous: str | None) -> Page:
+        ask = job.frozen.ask(number, step, previous)
+
+        def read(answer: Answer, document: object) -> Page:
+            view = read_page(document, answer.headers, job.envelope, job.paging, ask.what)
+            records = job.mapper.records(view.rows, number, ask.what, job.parent)
+            request_id = answer.request_id(job.request_id_header)
+            return Page(ask, answer.body, request_id, view, tuple(records))
+
+        return self._attempts.page(ask, read)
+
+
+def _seen(pages: Sequence[Page]) -> list[Seen]:
+    return [
+        Seen(page.ask.what, page.ask.url, page.body, page.view, tuple(map(_id, page.records)))
+        for page in pages
+    ]
+
+
+def _id(record: Record) -> str | None:
+    found = record.values.get("id")
+    return found if isinstance(found, str) and found else None
+
+
+def _cancel(futures: Sequence[Future[Page]]) -> None:
+    for future in futures:
+        future.cancel()
+    for future in futures:
+        if not future.cancelled():
+            future.exception()  # wait: a walk begins only when the one before it is over

@@ -1,0 +1,120 @@
+"""strict_json takes what RFC 8259 has, and refuses the rest by name."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from Modules.portal.strict_json import JsonCut, JsonRefused, parse_json
+
+_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+@given(_JSON, st.booleans())
+def test_what_json_writes_comes_back_equal(value: object, ascii_only: bool) -> None:
+    assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@given(_JSON, st.integers(0, 6))
+def test_depth_counts_levels_and_nothing_inside_strings(value: object, limit: int) -> None:
+    body = json.dumps(value).encode()
+    if _depth(value) <= limit:
+        assert parse_json(body, limit) == value
+    else:
+        with pytest.raises(JsonRefused, match=f"deeper than {limit}"):
+            parse_json(body, limit)
+
+
+@given(_JSON, st.lists(_TEXT, min_size=1, max_size=4))
+def test_a_twin_key_is_found_wherever_it_is(value: object, around: list[str]) -> None:
+    body = json.dumps({"a:b": value, "twin": 1, ":": [value]})[:-1] + ', "twin": 1}'
+    for name in around:
+        body = f"[{json.dumps(value)}, {{{json.dumps(name)}: {body}}}]"
+    with pytest.raises(JsonRefused, match="'twin' comes twice"):
+        parse_json(body.encode())
+
+
+@given(st.lists(_JSON, min_size=1), st.data())
+def test_a_text_cut_anywhere_is_refused(value: object, data: st.DataObject) -> None:
+    body = json.dumps(value).encode()
+    cut = data.draw(st.integers(0, len(body) - 1))
+    with pytest.raises(JsonRefused):
+        parse_json(body[:cut])
+
+
+@given(st.dictionaries(st.text(string.ascii_letters), st.integers(), min_size=1), st.data())
+def test_a_cut_object_is_known_as_cut(value: object, data: st.DataObject) -> None:
+    body = json.dumps({"items": [value]}).encode()
+    with pytest.raises(JsonCut):
+        parse_json(body[: data.draw(st.integers(1, len(body) - 1))])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"a": NaN}', "NaN"),
+        (b"[Infinity]", "Infinity"),
+        (b"[-Infinity]", "-Infinity"),
+        (b"[1e400]", "too large"),
+        (b"[-1E+999]", "too large"),
+        (b"[" + b"9" * 400 + b"]", "too large"),
+        (b"[" + b"9" * 5000 + b"]", "too large"),
+        (b"[" + b"9" * 250 + b"e99]", "too large"),
+        (b'{"a": 1, "b": 2, "a": 1}', "'a' comes twice"),
+        (b'[{"x": {"y": 1, "y": 2}}]', "'y' comes twice"),
+        (b'["\xff"]', "bad UTF-8 at byte 2"),
+        (b'["\xc3"]', "bad UTF-8"),
+        ('["ñ"]'.encode("latin-1"), "bad UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "bad UTF-8"),
+        (b'["\\ud800"]', "lone surrogate"),
+        (b"[" * 65 + b"]" * 65, "deeper than 64"),
+        (b"[" * 100_000, "deeper than 64"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "deeper than 64"),
+        (b"<html>", "not JSON"),
+        (b"", "not JSON"),
+        (b"[1] [2]", "not JSON"),
+        (b"{'a': 1}", "not JSON"),
+        (b'["a\nb"]', "not JSON"),
+        (b"[1,]", "not JSON"),
+    ],
+)
+def test_refused_by_name(body: bytes, reason: str) -> None:
+    with pytest.raises(JsonRefused, match=reason) as caught:
+        parse_json(body)
+    assert not isinstance(caught.value, JsonCut)
+
+
+def test_taken_though_it_looks_odd() -> None:
+    assert parse_json(b"\xef\xbb\xbf[1]") == [1]
+    assert parse_json(b'["\\ud83c\\udf3e"]') == ["🌾"]
+    assert parse_json(b"[" * 64 + b"]" * 64) is not None
+    assert parse_json(('["' + "[" * 500 + '\\""]').encode()) == ["[" * 500 + '"']
+    assert parse_json(b"[1e300, 1e-400]") == [1e300, 0.0]
+
+
+def test_hostile_strings_cost_no_more_than_their_length() -> None:
+    # Each of these once took quadratic time in a naive pattern; they end, and are refused.
+    for body in (b'"' + b'\\"' * 200_000, b'[""' * 100_000, b'"\\' * 100_000):
+        with pytest.raises(JsonRefused):
+            parse_json(body)
