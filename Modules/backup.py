@@ -1,0 +1,429 @@
+"""The backup of one campaña: fetch, judge, keep, publish. Plain functions, one a stage.
+
+``prepare`` and ``open_portal`` write nothing. ``fetch`` and ``judge`` hold the night in memory.
+``keep`` makes it a snapshot, accepted or quarantined. Only what was accepted reaches ``publish``,
+and what it publishes is read from the snapshot, never from the portal.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from Modules.changes import Changes, diff_tables
+from Modules.checks import judge
+from Modules.databaler_base_portal_api_util import Limits, PortalClient, PortalConfig
+from Modules.demo_api.child import demo_process
+from Modules.destinations import check_destination, expected_links
+from Modules.domain import Campania, Fetched, Modo, Portal, Recurso
+from Modules.errors import NightRefused, SettingsError
+from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
+from Modules.publish import Published, publish_files
+from Modules.reporte import (
+    Corrida,
+    Outcome,
+    Recepcion,
+    calidad_datos,
+    cambios,
+    recepcion,
+    resumen_markdown,
+)
+from Modules.resumen import Resumen, best_of, resumen
+from Modules.run_lock import run_lock
+from Modules.settings import Settings
+from Modules.snapshot_files import Snapshot
+from Modules.snapshots import SnapshotStore
+from Modules.table_files import write_geojson, write_gpkg
+from Modules.tables import Built, Tables, build_tables
+from Modules.verdict import Verdict
+
+FOLDER = "Backup_Databaler"
+MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
+SPARE = 3  # staging, the snapshot and its published copy
+
+OnPage = Callable[[Recurso, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run is about, and where it may write."""
+
+    settings: Settings
+    campania: Campania
+    modo: Modo
+    store: SnapshotStore
+    destination: Path  # <outputs>/Backup_Databaler
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A portal that is ready to answer, and how snapshots name it."""
+
+    config: PortalConfig
+    portal: Portal
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night as fetched, as tables, and as judged."""
+
+    portal: Portal
+    fetched: Mapping[Recurso, Fetched] = field(repr=False)
+    built: Built = field(repr=False)
+    resumen: Resumen = field(repr=False)
+    verdict: Verdict
+    changes: Changes = field(repr=False)
+    parent: Snapshot | None
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the night."""
+        return self.built.tables
+
+
+def check_portal(settings: Settings, modo: Modo) -> None:
+    """Whether there is a portal for this mode.
+
+    Raises:
+        SettingsError: a production run without a portal.
+    """
+    if modo is Modo.PROD and settings.databaler_base_url is None:
+        raise SettingsError(
+            "no portal is configured, and the demo portal's made-up fields may only be used in a "
+            "trial: set DATABALER_BASE_URL, or add --test (test=True)"
+        )
+
+
+def prepare(settings: Settings, campania: str, *, modo: Modo) -> Job:
+    """Check everything that can be checked before the first request.
+
+    Raises:
+        SettingsError: no campaña.
+        PublishError: the destination could not be written in the end.
+    """
+    job = Job(
+        settings=settings,
+        campania=Campania.parse(campania),
+        modo=modo,
+        store=SnapshotStore(settings.store_dir(modo)),
+        destination=settings.outputs_dir(modo) / FOLDER,
+    )
+    check_job_destination(job)
+    return job
+
+
+def check_job_destination(job: Job) -> None:
+    """Refuse a destination that could not be written in the end.
+
+    Raises:
+        PublishError: a dangling link, a plain folder where a link is configured, read-only, full.
+    """
+    links = expected_links(job.settings.lindero_symlink_config, job.destination.parent)
+    check_destination(
+        job.destination,
+        need_bytes=max(MIN_FREE_BYTES, SPARE * _last_size(job)),
+        must_be_link=links.get(FOLDER),
+    )
+
+
+@contextmanager
+def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
+    """The configured portal, or in a trial without one the demo portal in a child process.
+
+    Raises:
+        SettingsError: the profile is wrong, or a production run without a portal.
+    """
+    profile = read_profile(settings)
+    if settings.databaler_base_url is not None:
+        config = _config(
+            settings,
+            profile,
+            base_url=settings.databaler_base_url,
+            client_id=settings.databaler_client_id,
+            client_secret=settings.databaler_client_secret,
+        )
+        yield Access(config, Portal(config.base_url, profile.identity))
+        return
+    check_portal(settings, modo)
+    with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:
+        config = _config(
+            settings,
+            DEFAULT_PROFILE,
+            base_url=demo.base_url,
+            client_id=demo.client_id,
+            client_secret=SecretStr(demo.client_secret),
+        )
+        origin = f"demo:{settings.lindero_demo_size}"
+        yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
+
+
+def read_profile(settings: Settings) -> Profile:
+    """The profile of the settings, or the contract as assumed.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line of it is wrong.
+    """
+    path = settings.databaler_profile
+    if path is None:
+        return DEFAULT_PROFILE
+    try:
+        return parse_profile(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(
+            f"DATABALER_PROFILE: {path.name} cannot be read: {type(err).__name__}"
+        ) from err
+
+
+def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Recurso, Fetched]:
+    """Every list of the campaña, whole.
+
+    Raises:
+        SettingsError: the portal refuses the credentials or has no such campaña.
+        ApiUnavailable, ApiRejected, ApiContractChanged, ApiIncomplete: see ``Modules.errors``.
+    """
+    with PortalClient(access.config) as client:
+        return client.fetch_all(job.campania, on_page)
+
+
+def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) -> Night:
+    """Make the tables, compare them with the last accepted night, and come to a verdict.
+
+    Raises:
+        SnapshotDamaged: the last accepted snapshot is not what its manifest says.
+    """
+    built = build_tables(
+        {recurso: answer.records for recurso, answer in fetched.items()},
+        campania=job.campania,
+        encodings=access.config.profile.encodings(),
+        bbox=job.settings.lindero_bbox,
+    )
+    history = job.store.accepted(job.campania, access.portal)
+    parent = history[-1] if history else None
+    before = job.store.read_tables(parent) if parent else None
+    now = resumen(built.tables, repairs=built.repairs)
+    verdict = judge(
+        built.tables,
+        now,
+        before,
+        None if parent is None else _resumen(parent),
+        best_of(
+            [_resumen(night) for night in history],
+            accepted_by_hand=[night.acceptance is not None for night in history],
+        ),
+        job.settings.thresholds(),
+        repairs=built.repairs,
+        cultivos_desconocidos=built.cultivos_desconocidos,
+        valores_ilegibles=built.valores_ilegibles,
+    )
+    return Night(
+        portal=access.portal,
+        fetched=fetched,
+        built=built,
+        resumen=now,
+        verdict=verdict,
+        changes=diff_tables(before, built.tables),
+        parent=parent,
+    )
+
+
+def keep(job: Job, night: Night, now: datetime) -> Snapshot:
+    """Write the night as a snapshot: accepted, or quarantined with its diff."""
+    draft = job.store.draft(job.campania, now)
+    for answer in night.fetched.values():
+        draft.write_pages(answer)
+    draft.write_tables(night.tables)
+    return job.store.keep(
+        draft,
+        verdict={**night.verdict.to_dict(), "changes": night.changes.to_dict()},
+        accepted=night.verdict.accepted,
+        facts=_facts(job, night),
+    )
+
+
+def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
+    """Copy a snapshot below the outputs, with ``lotes.gpkg`` and ``lotes.geojson`` for the eye.
+
+    Raises:
+        NightRefused: the snapshot was not accepted.
+        PublishError: a file could not be written; what was there before is intact.
+    """
+    if not snapshot.accepted:
+        raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
+    folder = _folder(job, snapshot)
+    with job.store.scratch() as work:
+        built = {
+            file.relative_to(snapshot.path).as_posix(): file
+            for file in sorted(snapshot.path.rglob("*"))
+            if file.is_file()
+        }
+        lotes = job.store.read_tables(snapshot).lotes
+        built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
+        write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])
+        write_geojson(lotes, built["lotes.geojson"])
+        return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
+
+
+def snapshot_to_publish(job: Job, snapshot: Snapshot) -> Snapshot:
+    """The snapshot that holds the data first: itself, or the one it is equal to.
+
+    An unchanged night publishes nothing new, but mends a publication that was cut short.
+    """
+    if snapshot.first_equal == snapshot.id:
+        return snapshot
+    try:
+        return job.store.find(str(snapshot.first_equal))
+    except SettingsError:  # pruned: the same data are in this one
+        return snapshot
+
+
+def accept_snapshot(
+    settings: Settings, snapshot_id: str, *, reason: str, who: str, now: datetime, modo: Modo
+) -> Snapshot:
+    """Take one quarantined snapshot, once, and publish it.
+
+    Raises:
+        DataError: not in quarantine, taken already, damaged, or older than an accepted one.
+        RunLocked: a run of the same mode is on.
+        PublishError: as ``publish``.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    with run_lock(settings.lindero_state_dir, modo):
+        campania = store.find(snapshot_id).campania
+        job = prepare(settings, str(campania), modo=modo)
+        snapshot = store.accept(snapshot_id, reason=reason, who=who, now=now)
+        publish(job, snapshot_to_publish(job, snapshot), now)
+    return snapshot
+
+
+def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
+    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to."""
+    store = SnapshotStore(settings.store_dir(modo))
+    season = Campania.parse(campania)
+    found = [*store.accepted(season, None), *store.quarantined(season, None)]
+    return [_row(snapshot) for snapshot in sorted(found, key=lambda snapshot: snapshot.id)]
+
+
+def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:
+    """What the run came to, for machines and for people."""
+    received = {recurso: len(answer.records) for recurso, answer in night.fetched.items()}
+    corrida = _corrida(job, night, snapshot, published, recepcion(night.built, received))
+    return Outcome(
+        data=_data(corrida, snapshot),
+        markdown=resumen_markdown(corrida),
+        calidad=calidad_datos(night.verdict, night.built),
+        error=None if snapshot.accepted else _refusal(night, snapshot),
+    )
+
+
+def _corrida(
+    job: Job,
+    night: Night,
+    snapshot: Snapshot,
+    published: Published | None,
+    counts: Sequence[Recepcion],
+) -> Corrida:
+    origin = snapshot_to_publish(job, snapshot)
+    return Corrida(
+        campania=str(job.campania),
+        modo=job.modo.value,
+        snapshot=str(snapshot.id),
+        hora_local=f"{snapshot.id.utc.astimezone(job.settings.zone):%d/%m/%Y %H:%M}",
+        superficie_ha=float(night.tables.lotes["superficie_ha"].sum()),
+        verdict=night.verdict,
+        changes=night.changes,
+        built=night.built,
+        recepcion=counts,
+        parent=None if night.parent is None else str(night.parent.id),
+        equal_to=None if snapshot.equal_to is None else str(snapshot.equal_to),
+        carpeta=None if published is None else str(_folder(job, origin)),
+        escritos=0 if published is None else len(published.written),
+        danados=[said for _, said in job.store.damaged(job.campania)],
+    )
+
+
+def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "campania": corrida.campania,
+        "modo": corrida.modo,
+        "snapshot": corrida.snapshot,
+        "snapshot_dir": str(snapshot.path),
+        "accepted": snapshot.accepted,
+        "first_night": corrida.verdict.first_night,
+        "parent": corrida.parent,
+        "equal_to": corrida.equal_to,
+        "published_dir": corrida.carpeta,
+        "files_written": corrida.escritos,
+        "superficie_ha": round(corrida.superficie_ha, 4),
+        "changes": len(cambios(corrida.changes)),
+        "recursos": {
+            lista.recurso.lower(): {
+                "received": lista.recibidos,
+                "accepted": lista.aceptados,
+                "rejected": lista.rechazados,
+            }
+            for lista in corrida.recepcion
+        },
+    }
+
+
+def _refusal(night: Night, snapshot: Snapshot) -> NightRefused:
+    reasons = "; ".join(night.verdict.reasons)
+    return NightRefused(f"snapshot {snapshot.id} is in quarantine: {reasons}")
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    figures = snapshot.manifest["tables"]["lotes"]
+    return {
+        "id": str(snapshot.id),
+        "estado": "aceptado" if snapshot.accepted else "cuarentena",
+        "lotes": figures["rows"],
+        "ha": round(figures["superficie_ha"], 1),
+        "igual a": None if snapshot.equal_to is None else str(snapshot.equal_to),
+    }
+
+
+def _folder(job: Job, snapshot: Snapshot) -> Path:
+    return job.destination / job.campania.slug / str(snapshot.id)
+
+
+def _config(settings: Settings, profile: Profile, **access: Any) -> PortalConfig:
+    limits = Limits(
+        concurrency=settings.lindero_portal_concurrency,
+        requests_per_second=settings.lindero_portal_requests_per_second,
+    )
+    return PortalConfig(profile=profile, limits=limits, **access)
+
+
+def _last_size(job: Job) -> int:
+    history = job.store.accepted(job.campania, None)
+    return history[-1].size_bytes if history else 0
+
+
+def _resumen(snapshot: Snapshot) -> Resumen:
+    return Resumen.from_dict(snapshot.manifest["resumen"])
+
+
+def _facts(job: Job, night: Night) -> dict[str, Any]:
+    return {
+        "portal": {"origin": night.portal.origin, "profile": night.portal.profile},
+        "environment": job.settings.lindero_environment,
+        "parent": None if night.parent is None else str(night.parent.id),
+        "resumen": night.resumen.to_dict(),
+        "request_ids": {
+            recurso.value: [page.request_id for page in answer.pages]
+            for recurso, answer in night.fetched.items()
+        },
+        "declared_totals": {
+            recurso.value: answer.declared_total for recurso, answer in night.fetched.items()
+        },
+        "versions": {name: version(name) for name in ("lindero", "geopandas", "shapely", "pyarrow")}
+        | {"python": platform.python_version()},
+    }

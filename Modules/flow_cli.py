@@ -1,0 +1,223 @@
+"""What every flow shares with Prefect: the result, the Failed state, the artifacts, deployment.
+
+The flows in ``scripts/`` say what happens in which order; this module says how a run begins and
+ends. A run that did not do its job ends Failed, with a Spanish message for whoever opens the UI.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+from prefect import Flow
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State
+from prefect.runtime import flow_run
+from prefect.schedules import Cron
+from prefect.states import Failed
+
+from Modules.deployments import Deployment
+from Modules.domain import Recurso
+from Modules.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
+from Modules.reporte import Outcome, mensaje_de_falla
+from Modules.settings import PROJECT_ROOT, Settings
+
+logger = logging.getLogger(__name__)
+pages_logger = logging.getLogger("Modules.pages")
+pages_logger.setLevel(logging.DEBUG)
+pages_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
+
+RESUMEN_KEY = "resumen-corrida"
+CALIDAD_KEY = "calidad-datos"
+MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
+
+
+class RunResult(TypedDict):
+    """What every flow returns: small and JSON-able; times are RFC 3339 in UTC."""
+
+    start_time: str
+    end_time: str
+    status: str  # "ok" or "error"
+    data: dict[str, Any]
+    summary: str
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Falla:
+    """An error as the result carries it."""
+
+    kind: str
+    exit_code: int
+    detail: str  # English, one line
+    mensaje: str = field(repr=False)  # Spanish: what happened, what is intact, what to do
+
+
+class FlowFailed(Exception):
+    """A flow that did not do its job; ``result`` is what it would have returned."""
+
+    def __init__(self, message: str, result: RunResult) -> None:
+        super().__init__(message, result)
+        self.message = message
+        self.result = result
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def run_name() -> str:
+    """Name of a run in the UI: campaña, mode and local date."""
+    parameters = flow_run.get_parameters()
+    modo = "test" if parameters.get("test") else "prod"
+    campania = str(parameters.get("campania", "")).replace("/", "-")
+    return "-".join(part for part in (campania, modo, f"{datetime.now():%Y-%m-%d}") if part)  # noqa: DTZ005
+
+
+def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
+    """Run ``job``, show its summary, and return the result or a Failed state that holds it.
+
+    Only errors of our own are turned into a message; anything else is a fault of ours and goes
+    up to Prefect with its traceback.
+    """
+    start = datetime.now(UTC)
+    try:
+        outcome = job()
+    except PipelineError as err:
+        outcome = Outcome(data={}, markdown="", error=err)
+    if outcome.error is None:
+        _show(outcome.markdown, outcome.calidad)
+        return _result(start, outcome, None)
+    falla = _falla(outcome.error)
+    logger.error("%s: %s", falla.kind, falla.detail)
+    _show(f"# La corrida falló\n\n{falla.mensaje}\n\n{outcome.markdown}", outcome.calidad)
+    return Failed(
+        message=falla.mensaje, data=FlowFailed(falla.mensaje, _result(start, outcome, falla))
+    )
+
+
+def worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
+    """Whether Prefect should repeat a task: only for what time can mend, and nobody waits.
+
+    A run started by hand answers at once; the nightly deployment waits and tries again.
+    """
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, (ApiUnavailable, PublishError)) and bool(flow_run.deployment_id)
+
+
+def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
+    """Run a flow in this process, against the configured server or one of its own.
+
+    Raises:
+        Exception: whatever the flow raised that is not one of our errors.
+    """
+    call: Callable[..., State[Any]] = flow
+    state = call(**parameters, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, FlowFailed):
+        return result.result
+    if isinstance(result, BaseException):
+        raise result
+    return result  # type: ignore[no-any-return]
+
+
+def check_server(settings: Settings) -> None:
+    """Whether the configured Prefect server answers, before a run begins.
+
+    Raises:
+        SettingsError: a server is configured and cannot be reached.
+    """
+    if settings.prefect_api_url is None:
+        return
+    with get_client(sync_client=True) as client:
+        fault = client.api_healthcheck()
+    if fault is not None:
+        raise SettingsError(
+            f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start it, "
+            "or leave the variable out and each run brings its own"
+        )
+
+
+def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
+    """Tell the log, and whoever draws progress from it, that a page has come."""
+    pages_logger.debug(
+        "%s: page %d of %s", recurso, page, pages or "?", extra={"page": (recurso, page, pages)}
+    )
+
+
+def main(deployment: Deployment) -> None:
+    """Deploy one flow: what ``python scripts/x.py`` does."""
+    sys.stdout.write(f"{deploy(deployment)}\n")
+
+
+def deploy(deployment: Deployment) -> str:
+    """Create or update a deployment on its work pool; the same again changes nothing.
+
+    Returns:
+        One line that names the deployment and when it runs.
+    """
+    _ensure_pool(deployment.work_pool)
+    loaded = Flow.from_source(source=str(PROJECT_ROOT), entrypoint=deployment.entrypoint)
+    schedules = [Cron(deployment.cron, timezone=deployment.timezone)] if deployment.cron else None
+    loaded.deploy(  # type: ignore[union-attr]
+        name=deployment.name,
+        work_pool_name=deployment.work_pool,
+        schedules=schedules,
+        parameters=dict(deployment.parameters),
+        description=deployment.description,
+        tags=list(deployment.tags),
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+        ),
+        ignore_warnings=True,
+        print_next_steps=False,
+    )
+    when = f"{deployment.cron} ({deployment.timezone})" if deployment.cron else "no schedule"
+    return f"{deployment.flow}/{deployment.name}: {when}"
+
+
+def _ensure_pool(name: str) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+        except ObjectAlreadyExists:
+            logger.debug("work pool %s is there", name)
+
+
+def _falla(error: PipelineError) -> Falla:
+    return Falla(
+        kind=type(error).__name__,
+        exit_code=error.exit_code,
+        detail=str(error),
+        mensaje=mensaje_de_falla(error),
+    )
+
+
+def _result(start: datetime, outcome: Outcome, falla: Falla | None) -> RunResult:
+    return RunResult(
+        start_time=start.isoformat(timespec="seconds"),
+        end_time=datetime.now(UTC).isoformat(timespec="seconds"),
+        status="ok" if falla is None else "error",
+        data=dict(outcome.data),
+        summary=outcome.markdown,
+        error=None if falla is None else asdict(falla),
+    )
+
+
+def _show(markdown: str, calidad: Sequence[Mapping[str, Any]]) -> None:
+    create_markdown_artifact(
+        key=RESUMEN_KEY, markdown=markdown, description="Resumen de la corrida"
+    )
+    if calidad:
+        create_table_artifact(
+            key=CALIDAD_KEY,
+            table=[dict(row) for row in calidad[:MAX_TABLE_ROWS]],
+            description="Calidad de los datos, lo más grave primero",
+        )

@@ -1,0 +1,312 @@
+"""The command line: ``lindero``. Thin fronts; what people see is Spanish.
+
+Exit codes: 0 done, 1 the data or a check was refused, 2 usage or settings, 3 another run holds
+the lock, 4 the portal cannot be reached, 5 a destination cannot be written.
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from Modules.deployments import BACKUP
+from Modules.domain import Modo
+from Modules.errors import PipelineError, SettingsError
+from Modules.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from Modules.flow_cli import RunResult
+
+logger = logging.getLogger(__name__)
+
+UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
+
+Json = Annotated[bool, Parameter("--json", negative="", help="Salida JSON, para máquinas.")]
+Test = Annotated[
+    bool, Parameter(negative="", help="Prueba: escribe en test_outputs, no toca OneDrive.")
+]
+Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
+
+app = App(
+    name="lindero",
+    help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
+    version_flags=["--version"],
+    result_action="return_value",
+)
+run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
+api = App(name="api", help="Mira la API del portal.")
+backups = App(name="backups", help="Los backups guardados.")
+for part in (run, api, backups):
+    app.command(part)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point: turns every error of ours into one line and its exit code."""
+    try:
+        code = app(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as err:
+        _fail(f"{err}".strip().splitlines()[0] + " (lindero --help)")
+        code = SettingsError.exit_code
+    except PipelineError as err:
+        _fail(str(err))
+        code = err.exit_code
+    except Exception as err:
+        logger.debug("unexpected", exc_info=err)
+        _fail(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
+        code = UNEXPECTED
+    except KeyboardInterrupt:
+        _fail("interrupted; what was published before is intact")
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@run.command(name="backup")
+def run_backup(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: bool = False
+) -> int:
+    """Trae una campaña, la revisa, guarda el backup y lo publica.
+
+    Parameters
+    ----------
+    verbose
+        Muestra también los registros de Prefect.
+    """
+    from Modules import backup
+
+    settings = load_settings()
+    campania = campania or str(settings.lindero_campania)
+    modo = Modo.TEST if test else Modo.PROD
+    backup.check_portal(settings, modo)  # refuse before anything is started or written
+    backup.prepare(settings, campania, modo=modo)
+    parameters = {"campania": campania, "test": test}
+    return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
+
+
+@api.command(name="check")
+def api_check(*, campania: Campania = None, test: Test = False, json_: Json = False) -> int:
+    """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
+    from Modules import backup
+    from Modules.api_check import check_api, exit_code, render
+    from Modules.domain import Campania as Season
+
+    settings = load_settings()
+    season = Season.parse(campania) if campania else settings.lindero_campania
+    modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
+    with backup.open_portal(settings, modo) as access:
+        report = check_api(access.config, season)
+    _print(render(report, as_json=json_))
+    return exit_code(report)
+
+
+@app.command(name="demo-portal")
+def demo_portal(
+    *,
+    port: int = 8799,
+    campania: Campania = None,
+    size: Literal["small", "company", "stress"] = "small",
+    day: int = 0,
+    data: Path | None = None,
+    lote: str | None = None,
+    campo: str | None = None,
+    cultivo: str | None = None,
+    markers: Path | None = None,
+) -> int:
+    """Levanta el portal de demostración en esta máquina, con campos inventados o propios.
+
+    Parameters
+    ----------
+    port
+        Puerto local.
+    size
+        small, company o stress.
+    day
+        Día del mundo inventado.
+    data
+        Archivo de polígonos a servir en lugar de los inventados.
+    lote
+        Columna con el nombre del lote.
+    campo
+        Columna con el nombre del campo.
+    cultivo
+        Columna con el cultivo.
+    markers
+        Archivo de puntos a servir como marcadores de muestreo.
+    """
+    from Modules.demo_api.external import world_from_file
+    from Modules.demo_api.running import serve_forever
+    from Modules.demo_api.world import build_world
+
+    season = campania or str(load_settings().lindero_campania)
+    if data is None:
+        world = build_world(size, day=day, campania=season)
+    else:
+        world = world_from_file(
+            data, lote=lote, campo=campo, cultivo=cultivo, markers=markers, campania=season, day=day
+        )
+    with suppress(KeyboardInterrupt):
+        serve_forever(world, port=port)
+    return 0
+
+
+@backups.command(name="list")
+def backups_list(*, campania: Campania = None, test: Test = False, json_: Json = False) -> int:
+    """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
+    from Modules import backup
+
+    settings = load_settings()
+    rows = backup.list_snapshots(
+        settings, campania or str(settings.lindero_campania), modo=Modo.TEST if test else Modo.PROD
+    )
+    if json_:
+        _print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _table(("id", "estado", "lotes", "ha", "igual a"), rows)
+    return 0
+
+
+@backups.command(name="accept")
+def backups_accept(snapshot: str, *, reason: str, test: Test = False) -> int:
+    """Acepta un backup en cuarentena, una sola vez, y lo publica.
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    reason
+        Por qué los datos están bien; queda registrado.
+    """
+    from Modules import backup
+
+    accepted = backup.accept_snapshot(
+        load_settings(),
+        snapshot,
+        reason=reason,
+        who=getpass.getuser(),
+        now=datetime.now(UTC),
+        modo=Modo.TEST if test else Modo.PROD,
+    )
+    _print(f"{accepted.id}: aceptado y publicado")
+    return 0
+
+
+def _run_flow(
+    settings: Settings,
+    entrypoint: str,
+    parameters: dict[str, Any],
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    _prefect_environment(settings, verbose=verbose)
+    from Modules import flow_cli
+
+    flow_cli.check_server(settings)
+    module, _, name = entrypoint.removesuffix("()").partition(".py:")
+    flow = getattr(importlib.import_module(module.replace("/", ".")), name)
+    with _progress(quiet=as_json):
+        result = flow_cli.run_here(flow, parameters)
+    if as_json:
+        _print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        _show_result(result)
+    error = result["error"]
+    return int(error["exit_code"]) if error else 0
+
+
+def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
+    """Defaults for a run by hand; what the environment says already stands."""
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    home.mkdir(parents=True, exist_ok=True)
+    defaults = {
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "DO_NOT_TRACK": "1",
+    }
+    if not verbose:
+        defaults["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    if settings.prefect_api_url:
+        defaults["PREFECT_API_URL"] = settings.prefect_api_url
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+class _ProgressHandler(logging.Handler):
+    """Draws what the client logs about pages as a line a list."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.DEBUG)
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        recurso, page, pages = getattr(record, "page", (None, 0, None))
+        if recurso is None:
+            return
+        if recurso not in self._tasks:
+            self._tasks[recurso] = self._progress.add_task(str(recurso), total=None)
+        self._progress.update(self._tasks[recurso], completed=page, total=pages)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[None]:
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:g} páginas"),
+    )
+    pages = logging.getLogger("Modules.pages")
+    with Progress(*columns, console=console, transient=True) as progress:
+        handler = _ProgressHandler(progress)
+        pages.addHandler(handler)
+        try:
+            yield
+        finally:
+            pages.removeHandler(handler)
+
+
+def _show_result(result: RunResult) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(Markdown(result["summary"]))
+    if result["error"]:
+        _fail(result["error"]["mensaje"])
+
+
+def _table(header: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in header))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _fail(text: str) -> None:
+    sys.stderr.write(f"lindero: {text}\n")
+
+
+if __name__ == "__main__":
+    main()

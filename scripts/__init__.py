@@ -1,0 +1,1 @@
+"""Flows, one file each; ``python scripts/x.py`` deploys the one in it."""

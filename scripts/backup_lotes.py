@@ -1,0 +1,96 @@
+"""Backup Databaler Lotes: fetch, judge, keep and publish one campaña.
+
+Run as a script it deploys the flow; ``lindero run backup --test`` runs it here and now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.utilities.annotations import quote
+
+from Modules import backup, flow_cli
+from Modules.deployments import BACKUP
+from Modules.domain import Fetched, Modo, Recurso
+from Modules.publish import Published
+from Modules.reporte import Outcome
+from Modules.run_lock import run_lock
+from Modules.settings import load_settings
+from Modules.snapshot_files import Snapshot
+
+IN_MEMORY = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+@task(
+    name="Traer del portal",
+    retries=2,
+    retry_delay_seconds=300,
+    retry_condition_fn=flow_cli.worth_another_try,
+    **IN_MEMORY,
+)
+def traer(job: backup.Job, access: backup.Access) -> Mapping[Recurso, Fetched]:
+    """Every page of every list; repeated by Prefect only when the portal was out of reach."""
+    return backup.fetch(job, access, on_page=flow_cli.log_page)
+
+
+@task(name="Revisar la noche", **IN_MEMORY)
+def revisar(
+    job: backup.Job, access: backup.Access, fetched: Mapping[Recurso, Fetched]
+) -> backup.Night:
+    """Tables, checks and verdict."""
+    return backup.judge_night(job, access, fetched)
+
+
+@task(name="Guardar el snapshot", **IN_MEMORY)
+def guardar(job: backup.Job, night: backup.Night) -> Snapshot:
+    """Accepted or in quarantine, but kept."""
+    return backup.keep(job, night, datetime.now(UTC))
+
+
+@task(
+    name="Publicar",
+    retries=2,
+    retry_delay_seconds=60,
+    retry_condition_fn=flow_cli.worth_another_try,
+    **IN_MEMORY,
+)
+def publicar(job: backup.Job, snapshot: Snapshot) -> Published:
+    """Only what changed; repeated by Prefect when a destination could not be written."""
+    to_publish = backup.snapshot_to_publish(job, snapshot)
+    return backup.publish(job, to_publish, datetime.now(UTC))
+
+
+@flow(name=BACKUP.flow, flow_run_name=flow_cli.run_name, persist_result=False)
+def backup_databaler_flow(
+    campania: str = "25/26", test: bool = False
+) -> flow_cli.RunResult | State[Any]:
+    """Trae una campaña de Databaler, la revisa, guarda el backup y lo publica.
+
+    Args:
+        campania: Campaña a respaldar, con el formato 25/26.
+        test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive; desactivado
+            escribe en outputs, lo que ve toda la empresa.
+    """
+    return flow_cli.conclude(lambda: _backup(campania, test=test))
+
+
+def _backup(campania: str, *, test: bool) -> Outcome:
+    modo = Modo.TEST if test else Modo.PROD
+    settings = load_settings()
+    backup.check_portal(settings, modo)
+    job = backup.prepare(settings, campania, modo=modo)
+    with run_lock(settings.lindero_state_dir, modo), backup.open_portal(settings, modo) as access:
+        fetched = traer(quote(job), quote(access))
+        night = revisar(quote(job), quote(access), quote(fetched))
+        snapshot = guardar(quote(job), quote(night))
+        published = publicar(quote(job), quote(snapshot)) if snapshot.accepted else None
+    return backup.outcome(job, night, snapshot, published)
+
+
+if __name__ == "__main__":
+    flow_cli.main(BACKUP)

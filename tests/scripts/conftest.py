@@ -1,0 +1,116 @@
+"""A real Prefect server and the real command line, for whole runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The result that ``--json`` prints."""
+        return json.loads(self.out)
+
+
+Command = Callable[..., Answer]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real Prefect server of its own, on SQLite."""
+    home = tmp_path_factory.mktemp("prefect")
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_UI_ENABLED": "false",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    api = f"http://127.0.0.1:{port}/api"
+    try:
+        _wait_until_ready(api, server, home / "server.log")
+        yield api
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_until_ready(api: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text(errors="replace")[-2000:]
+        try:
+            if requests.get(f"{api}/ready", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)  # polling a process, bounded by the deadline above
+    pytest.fail(f"the Prefect server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def environment_below(folder: Path) -> dict[str, str]:
+    """An environment in which everything is written below ``folder``."""
+    kept = ("PATH", "LANG", "SYSTEMROOT", "TEMP", "TMP", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "HOME": str(folder / "home"),
+        "TZ": "America/Argentina/Buenos_Aires",
+        "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
+        "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
+        "LINDERO_STATE_DIR": str(folder / "state"),
+        "LINDERO_SYMLINK_CONFIG": str(folder / "symlink_config.json"),
+        "LINDERO_PORTAL_REQUESTS_PER_SECOND": "1000",
+    }
+
+
+def command_in(folder: Path, **fixed: str) -> Command:
+    """``lindero …`` as a process of its own, working in a folder that is not the project's."""
+
+    def call(*arguments: str, **more: str) -> Answer:
+        done = subprocess.run(
+            [sys.executable, "-m", "Modules.lindero_cli", *arguments],
+            env={**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed, **more},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def lindero(tmp_path: Path) -> Command:
+    """The command line with nothing configured."""
+    return command_in(tmp_path)

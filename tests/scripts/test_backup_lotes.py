@@ -1,0 +1,284 @@
+"""Whole nights through the command line, a real Prefect server and a real portal on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pytest
+import requests
+from filelock import FileLock
+
+from Modules.demo_api.faults import Fault
+from Modules.demo_api.running import RunningPortal, running_portal
+from Modules.demo_api.world import build_world
+from tests.scripts.conftest import Command, command_in, environment_below
+
+pytestmark = pytest.mark.integration
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int, int]]:
+    """Every file below a folder: hash, inode and time of writing."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_ino,
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[RunningPortal]:
+    with running_portal(build_world("small")) as running:
+        yield running
+
+
+def _production_in(folder: Path, portal: RunningPortal, prefect_api: str) -> Command:
+    return command_in(
+        folder,
+        DATABALER_BASE_URL=portal.base_url,
+        DATABALER_CLIENT_ID=portal.client_id,
+        DATABALER_CLIENT_SECRET=portal.client_secret,
+        PREFECT_API_URL=prefect_api,
+    )
+
+
+@pytest.fixture
+def production(portal: RunningPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
+    """``lindero`` with that portal configured, as in production."""
+    yield _production_in(tmp_path, portal, prefect_api)
+    portal.inject()
+
+
+@pytest.fixture(scope="module")
+def after_a_good_night(
+    portal: RunningPortal, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Command, Path]:
+    """The command line where one night was published, and its outputs."""
+    folder = tmp_path_factory.mktemp("good")
+    command = _production_in(folder, portal, prefect_api)
+    good = command("run", "backup")
+    assert good.code == 0, good.err
+    return command, folder / "outputs"
+
+
+def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
+    lindero: Command, prefect_api: str, tmp_path: Path
+) -> None:
+    first = lindero("run", "backup", "--test", "--json", PREFECT_API_URL=prefect_api)
+    assert first.code == 0, first.err
+    data = first.json["data"]
+    assert data["first_night"]
+    assert data["recursos"]["lotes"] == {"received": 150, "accepted": 150, "rejected": 0}
+    published = Path(data["published_dir"])
+    assert published.is_relative_to(tmp_path / "test_outputs" / "Backup_Databaler" / "25-26")
+    for folder in (Path(data["snapshot_dir"]), published):
+        subprocess.run(["sha256sum", "--quiet", "-c", "manifest.sha256"], cwd=folder, check=True)
+    layer = gpd.read_file(published / "lotes.gpkg")
+    assert layer.crs.to_epsg() == 4326
+    assert layer["superficie_ha"].sum() == pytest.approx(data["superficie_ha"], abs=1e-3)
+    before = contents(tmp_path / "test_outputs")
+
+    second = lindero("run", "backup", "--test", PREFECT_API_URL=prefect_api)
+    assert second.code == 0, second.err
+    assert "sin cambios" in second.out
+    assert contents(tmp_path / "test_outputs") == before
+
+    third = lindero("run", "backup", "--test", PREFECT_API_URL=prefect_api, LINDERO_DEMO_DAY="1")
+    assert third.code == 0, third.err
+    assert "Cambios desde" in third.out
+    assert "borde movido" in third.out
+    assert before.items() <= contents(tmp_path / "test_outputs").items()
+
+
+def test_production_without_a_portal_is_refused_at_once(lindero: Command, tmp_path: Path) -> None:
+    answer = lindero("run", "backup")
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+    assert "DATABALER_BASE_URL" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--campania", "2025"), "like 25/26"),
+        (("--campania", "25/27"), "like 25/26"),
+        (("--nonsense",), "--nonsense"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(
+    lindero: Command, arguments: tuple[str, ...], said: str
+) -> None:
+    answer = lindero("run", "backup", "--test", *arguments)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert said in answer.err
+
+
+def test_a_prefect_server_that_is_down_is_said_before_anything_starts(
+    lindero: Command, tmp_path: Path
+) -> None:
+    answer = lindero("run", "backup", "--test", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert answer.code == 2
+    assert "PREFECT_API_URL" in answer.err
+    assert not (tmp_path / "test_outputs").exists()
+
+
+REFUSALS: Mapping[str, tuple[dict[str, Any], int, str]] = {
+    "unknown campaña": ({"arguments": ("--campania", "98/99")}, 2, "98/99"),
+    "wrong secret": ({"environment": {"DATABALER_CLIENT_SECRET": "canary-51"}}, 2, "credenciales"),
+    "portal down": ({"environment": {"DATABALER_BASE_URL": "http://127.0.0.1:9/x"}}, 4, "llegar"),
+    "half list": ({"fault": Fault("half_page", "lotes", 1)}, 1, "incompleta"),
+    "half a page short": ({"fault": Fault("next_null", "marcadores", 1)}, 1, "incompleta"),
+    "empty list": ({"fault": Fault("empty_list", "lotes")}, 1, "cuarentena"),
+    "half a night, whole by its own count": ({"fault": Fault("night_half")}, 1, "cuarentena"),
+    "HTML under 200": ({"fault": Fault("html_200", "campos")}, 1, "forma"),
+    "a redirect": ({"fault": Fault("redirect_302", "lotes")}, 1, "Detalle"),
+}
+
+
+@pytest.mark.parametrize("name", list(REFUSALS))
+def test_a_refused_night_says_why_and_touches_nothing(
+    name: str, after_a_good_night: tuple[Command, Path], portal: RunningPortal
+) -> None:
+    command, outputs = after_a_good_night
+    how, code, said = REFUSALS[name]
+    before = contents(outputs)
+    portal.inject(*([how["fault"]] if "fault" in how else []))
+    bad = command("run", "backup", *how.get("arguments", ()), **how.get("environment", {}))
+    portal.inject()
+    assert bad.code == code, bad.err
+    assert said in bad.err
+    assert "Traceback" not in bad.out + bad.err
+    assert "canary" not in bad.out + bad.err
+    assert before
+    assert contents(outputs) == before
+
+
+def test_a_quarantined_night_can_be_accepted_once(
+    production: Command, portal: RunningPortal, tmp_path: Path
+) -> None:
+    assert production("run", "backup").code == 0
+    portal.inject(Fault("night_campo_gone"))
+    refused = production("run", "backup", "--json")
+    assert refused.code == 1
+    assert refused.json["error"]["kind"] == "NightRefused"
+    snapshot = refused.json["data"]["snapshot"]
+    folder = Path(refused.json["data"]["snapshot_dir"])
+    assert folder.parent.parent.name == "quarantine"
+    assert '"changes"' in (folder / "verdict.json").read_text(encoding="utf-8")
+
+    no_reason = production("backups", "accept", snapshot)
+    assert no_reason.code == 2
+    taken = production("backups", "accept", snapshot, "--reason", "campo vendido")
+    assert taken.code == 0, taken.err
+    assert (tmp_path / "outputs/Backup_Databaler/25-26" / snapshot / "lotes.gpkg").is_file()
+    again = production("backups", "accept", snapshot, "--reason", "campo vendido")
+    assert again.code != 0
+    listed = production("backups", "list", "--json")
+    assert snapshot in listed.out
+    assert "cuarentena" not in listed.out
+    assert production("run", "backup").code == 0, "the night after is measured against it"
+
+
+def test_a_second_run_at_the_same_time_is_turned_away(production: Command, tmp_path: Path) -> None:
+    assert production("run", "backup").code == 0
+    lock = next((tmp_path / "state").rglob("*.lock"))
+    with FileLock(lock):
+        answer = production("run", "backup")
+    assert answer.code == 3
+    assert "Otra corrida" in answer.err
+    assert production("run", "backup").code == 0
+
+
+def test_a_dangling_link_is_refused_before_anything_is_fetched(
+    production: Command, portal: RunningPortal, tmp_path: Path
+) -> None:
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "Backup_Databaler").symlink_to(tmp_path / "nowhere")
+    asked = len(portal.requests)
+    answer = production("run", "backup")
+    assert answer.code == 5
+    assert "leads nowhere" in answer.err
+    assert len(portal.requests) == asked
+
+
+def test_a_plain_folder_where_a_link_is_configured_is_refused(
+    production: Command, portal: RunningPortal, tmp_path: Path
+) -> None:
+    target = tmp_path / "OneDrive"
+    target.mkdir()
+    (tmp_path / "symlink_config.json").write_text(
+        f'{{"../outputs/Backup_Databaler": "{target.as_posix()}"}}', encoding="utf-8"
+    )
+    (tmp_path / "outputs" / "Backup_Databaler").mkdir(parents=True)
+    asked = len(portal.requests)
+    assert production("run", "backup").code == 5
+    assert len(portal.requests) == asked
+    (tmp_path / "outputs" / "Backup_Databaler").rmdir()
+    (tmp_path / "outputs" / "Backup_Databaler").symlink_to(target)
+    assert production("run", "backup").code == 0
+    assert list(target.rglob("lotes.gpkg"))
+    assert (tmp_path / "outputs" / "Backup_Databaler").is_symlink()
+
+
+def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
+    production: Command, portal: RunningPortal, prefect_api: str
+) -> None:
+    assert production("run", "backup").code == 0
+    portal.inject(Fault("night_half"))
+    assert production("run", "backup").code == 1
+    runs = _post(prefect_api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
+    failed, completed = runs
+    assert (failed["state_type"], completed["state_type"]) == ("FAILED", "COMPLETED")
+    message = failed["state"]["message"]
+    assert message.startswith("Los controles rechazaron")
+    assert "quedaron como estaban" in message
+    assert "Qué hacer:" in message
+    assert completed["name"].startswith("25-26-prod-")
+    artifacts = _post(prefect_api, "artifacts/filter", {"limit": 50})
+    keys = {(row["flow_run_id"], row["key"]) for row in artifacts}
+    for run in runs:
+        assert (run["id"], "resumen-corrida") in keys
+        assert (run["id"], "calidad-datos") in keys
+    log_lines = _post(prefect_api, "logs/filter", {"limit": 200})
+    everything = f"{artifacts}{log_lines}{runs}"
+    assert portal.client_secret not in everything
+
+
+def _post(api: str, path: str, body: dict[str, Any]) -> Any:
+    answer = requests.post(f"{api}/{path}", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def test_the_flow_deploys_itself_at_three_in_buenos_aires(
+    prefect_api: str, tmp_path: Path, project_root: Path
+) -> None:
+    command = [sys.executable, str(project_root / "scripts" / "backup_lotes.py")]
+    for _ in range(2):  # again changes nothing
+        done = subprocess.run(
+            command,
+            env={**environment_below(tmp_path), "PREFECT_API_URL": prefect_api},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    found = _post(prefect_api, "deployments/filter", {})
+    backup = [row for row in found if row["name"] == "backup-lotes-daily-3am"]
+    assert len(backup) == 1
+    schedule = backup[0]["schedules"][0]["schedule"]
+    assert schedule["cron"] == "0 3 * * *"
+    assert schedule["timezone"] == "America/Argentina/Buenos_Aires"
+    assert backup[0]["parameters"] == {"campania": "25/26", "test": False}
+    assert backup[0]["entrypoint"] == "scripts/backup_lotes.py:backup_databaler_flow"
