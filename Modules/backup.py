@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from Modules.changes import Changes, diff_tables
 from Modules.checks import judge
+from Modules.columns import LOTES
 from Modules.databaler_base_portal_api_util import Limits, PortalClient, PortalConfig
 from Modules.demo_api.child import demo_process
 from Modules.destinations import check_destination, expected_links
@@ -39,7 +40,7 @@ from Modules.reporte import (
 from Modules.resumen import Resumen, best_of, resumen
 from Modules.run_lock import run_lock
 from Modules.settings import Settings
-from Modules.snapshot_files import Snapshot
+from Modules.snapshot_files import Snapshot, read_table
 from Modules.snapshots import SnapshotStore
 from Modules.table_files import write_geojson, write_gpkg
 from Modules.tables import Built, Tables, build_tables
@@ -264,7 +265,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
             for file in sorted(snapshot.path.rglob("*"))
             if file.is_file()
         }
-        lotes = job.store.read_tables(snapshot).lotes
+        lotes = read_table(snapshot, LOTES)
         built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
         write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])
         write_geojson(lotes, built["lotes.geojson"])

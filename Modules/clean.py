@@ -12,6 +12,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 MAX_NAME = 200  # characters of a name; also of an id, which is refused rather than cut
 MAX_TEXT = 4_000  # characters of an observation
@@ -37,6 +38,7 @@ def is_absent(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
+@lru_cache(maxsize=1 << 15)  # a season says "suelo" and "P Bray" forty thousand times
 def clean_text(value: str, limit: int = MAX_NAME) -> str:
     """Text fit for every product: see the module. Longer than ``limit`` is cut."""
     if value.isascii() and value.isprintable():  # nearly all there is

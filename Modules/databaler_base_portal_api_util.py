@@ -8,7 +8,6 @@ the order of results does not depend on it. Times are seconds, sizes bytes.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from Modules.collector import without_collector
 from Modules.domain import Campania, Fetched, Portal, RawPage, Record, Recurso
 from Modules.errors import ApiContractChanged, CampaniaUnknown, SettingsError
 from Modules.portal.asking import check_url, freeze, read_campania, write_campania
@@ -163,7 +163,7 @@ class PortalClient:
         pool = ThreadPoolExecutor(self._limits.concurrency, "portal-page")
         walker = Walker(attempts, pool)
         try:
-            with _without_collector():
+            with without_collector():
                 yield _Fetch(self._profile, self._base_url, walker, on_page, self._halt)
         except BaseException:
             self._halt()
@@ -174,19 +174,6 @@ class PortalClient:
     def _halt(self) -> None:
         self._pace.stop()
         self._transport.abort()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the collector of cycles: parsed pages have none, and it would walk them again and
-    again (half of the processor time of a fetch of 50,000 records)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> str | None:

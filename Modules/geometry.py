@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 from Modules import geometry_encodings as enc
 from Modules.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.errors import SettingsError
+from Modules.geojson_bulk import read_plain
 from Modules.geometry_encodings import Array, Unreadable, Unusable
 
 __all__ = [
@@ -80,7 +81,11 @@ def decode(values: Sequence[object], encoding: GeometryEncoding) -> list[Decoded
         SettingsError: the encoding names a kind, CRS or axis order that does not exist.
     """
     reader = _reader(encoding)
-    decoded = [_read(value, reader) for value in values]
+    plain = read_plain(values) if encoding.kind == "geojson" else [None] * len(values)
+    decoded = [
+        _read(value, reader) if geometry is None else geometry
+        for value, geometry in zip(values, plain, strict=True)
+    ]
     return _to_lon_lat(decoded, encoding)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -163,11 +164,8 @@ def _ids_hash(ids: pd.Series) -> str:
 
 
 def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
-    rows = {name: _per_campo(frames[name], len) for name in BY_CAMPO}
-    areas = {
-        name: _per_campo(frames[name], lambda part: math.fsum(part["superficie_ha"]))
-        for name in WITH_AREA
-    }
+    rows = {name: _per_campo(frames[name]) for name in BY_CAMPO}
+    areas = {name: _per_campo(frames[name], "superficie_ha") for name in WITH_AREA}
     campos = frames["campos"]
     return {
         campo_id: CampoFigures(
@@ -179,5 +177,12 @@ def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
     }
 
 
-def _per_campo(frame: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> dict[str, float]:
-    return {str(key): measure(part) for key, part in frame.groupby("campo_id", sort=True)}
+def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, float]:
+    """By campo_id the number of rows, or the exact sum of a column."""
+    campos = frame["campo_id"].tolist()
+    if column is None:
+        return dict(Counter(campos))
+    found: dict[str, list[float]] = {}
+    for campo_id, value in zip(campos, frame[column].tolist(), strict=True):
+        found.setdefault(campo_id, []).append(value)
+    return {campo_id: math.fsum(values) for campo_id, values in found.items()}

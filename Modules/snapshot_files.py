@@ -170,7 +170,22 @@ def read_tables(snapshot: Snapshot) -> Tables:
     Raises:
         SnapshotDamaged: a table is missing or not what the manifest says; names the file.
     """
-    return Tables(**{name: _read_table(snapshot, table) for name, table in TABLES.items()})
+    return Tables(**{name: read_table(snapshot, table) for name, table in TABLES.items()})
+
+
+def read_table(snapshot: Snapshot, table: Table) -> pd.DataFrame:
+    """One table of a snapshot, proved against the manifest.
+
+    Raises:
+        SnapshotDamaged: it is missing or not what the manifest says; names the file.
+    """
+    path = table_path(table.name)
+    try:
+        return table_from_bytes(_read_proved(snapshot, path), table, source=path)
+    except SnapshotDamaged:
+        raise
+    except DataError as err:
+        raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
 
 
 def read_page(snapshot: Snapshot, recurso: Recurso, number: int) -> bytes:
@@ -283,23 +298,13 @@ def _check_file(
 
 def _check_table(snapshot: Snapshot, table: Table) -> list[Problem]:
     try:
-        facts = table_facts(_read_table(snapshot, table), table)
+        facts = table_facts(read_table(snapshot, table), table)
     except SnapshotDamaged as err:
         return [Problem(table_path(table.name), str(err))]
     stated = snapshot.manifest["tables"].get(table.name)
     if facts != stated:
         return [Problem(table_path(table.name), f"holds {facts}, the manifest says {stated}")]
     return []
-
-
-def _read_table(snapshot: Snapshot, table: Table) -> pd.DataFrame:
-    path = table_path(table.name)
-    try:
-        return table_from_bytes(_read_proved(snapshot, path), table, source=path)
-    except SnapshotDamaged:
-        raise
-    except DataError as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
 
 
 def _read_proved(snapshot: Snapshot, path: str) -> bytes:

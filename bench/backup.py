@@ -37,12 +37,13 @@ def ours(base_url: str, client_id: str, secret: str, folder: Path) -> None:
         "LINDERO_PORTAL_REQUESTS_PER_SECOND": "10000",
     }
     from Modules import backup
+    from Modules.collector import without_collector
     from Modules.domain import Modo
     from Modules.settings import load_settings
 
     settings = load_settings()
     job = backup.prepare(settings, "25/26", modo=Modo.TEST)
-    with backup.open_portal(settings, Modo.TEST) as access:
+    with backup.open_portal(settings, Modo.TEST) as access, without_collector():
         fetched = backup.fetch(job, access)
         night = backup.judge_night(job, access, fetched)
         snapshot = backup.keep(job, night, datetime.now(UTC))

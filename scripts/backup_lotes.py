@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
 from Modules import backup, flow_cli
+from Modules.collector import without_collector
 from Modules.deployments import BACKUP
 from Modules.domain import Fetched, Modo, Recurso
 from Modules.publish import Published
@@ -84,7 +85,11 @@ def _backup(campania: str, *, test: bool) -> Outcome:
     settings = load_settings()
     backup.check_portal(settings, modo)
     job = backup.prepare(settings, campania, modo=modo)
-    with run_lock(settings.lindero_state_dir, modo), backup.open_portal(settings, modo) as access:
+    with (
+        run_lock(settings.lindero_state_dir, modo),
+        backup.open_portal(settings, modo) as access,
+        without_collector(),
+    ):
         fetched = traer(quote(job), quote(access))
         night = revisar(quote(job), quote(access), quote(fetched))
         snapshot = guardar(quote(job), quote(night))

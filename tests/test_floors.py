@@ -41,6 +41,7 @@ FLOORS = {
         "eudr_rules",
         "eudr_shapes",
         "fuente",
+        "geojson_bulk",
         "geometry",
         "geometry_encodings",
         "h3_functions",
@@ -79,6 +80,7 @@ FLOORS = {
         "verdict",
     ),
     2: (
+        "collector",
         "databaler_base_portal_api_util",
         "demo_api.child",
         "demo_api.external",

@@ -41,11 +41,6 @@ class _Getter:
     zone: str
     plain: type  # of a value that is left as it is, where there is no rule
 
-    @property
-    def is_direct(self) -> bool:
-        """Whether the member lies in the row under its own name."""
-        return len(self.path) == 1 and self.path == self.target
-
     def value(self, row: Any, parent: str | None, campania: str) -> Any:
         if self.rule is None:
             found = dig(row, self.path)
@@ -83,7 +78,7 @@ class Mapper:
         lists = [m for m in CONTRACT[recurso].members if m.kind == "list" and m.name != "siembras"]
         self._recurso = recurso
         getters = _getters([*members, *lists], resource.fields, resource.root, zone)
-        self._copied, self._getters = _split(getters)
+        self._plan = _Plan.of(getters)
         self._geometry = (
             None if CONTRACT[recurso].geometry == "none" else _geometry(resource.geometry)
         )
@@ -109,7 +104,7 @@ class Mapper:
         return found
 
     def _values(self, row: dict[str, Any], parent: str | None) -> dict[str, Any]:
-        values = _gather(self._getters, row, parent, self._asked, self._copied)
+        values = _gather(self._plan, row, parent, self._asked)
         if "campania" in values:
             values["campania"] = self._canonical(values["campania"])
         if self._geometry is not None:
@@ -132,22 +127,46 @@ class Mapper:
         return value if found is None else str(found)
 
 
-def _split(getters: Sequence[_Getter]) -> tuple[tuple[str, ...], tuple[_Getter, ...]]:
-    """Names that are copied as they are, and the getters that have work to do."""
-    copied = [g.target[0] for g in getters if g.rule is None and g.kind == "raw" and g.is_direct]
-    others = [g for g in getters if g.rule is not None or g.kind != "raw" or not g.is_direct]
-    return tuple(copied), tuple(others)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a row is read: most members lie under their own names and need little or nothing."""
+
+    copied: tuple[str, ...]
+    copied_inside: tuple[tuple[str, tuple[str, ...]], ...]  # object, and its members
+    direct: tuple[tuple[str, _Getter], ...]
+    others: tuple[_Getter, ...]
+
+    @classmethod
+    def of(cls, getters: Sequence[_Getter]) -> _Plan:
+        untouched = [g for g in getters if g.rule is None and g.path == g.target]
+        copied = [g for g in untouched if g.kind == "raw" and len(g.path) == 1]
+        inside = [g for g in untouched if g.kind == "raw" and len(g.path) == 2]
+        direct = [g for g in untouched if g.kind != "raw" and len(g.path) == 1]
+        known = {g.target for g in (*copied, *inside, *direct)}
+        objects = dict.fromkeys(g.path[0] for g in inside)
+        return cls(
+            tuple(g.path[0] for g in copied),
+            tuple((o, tuple(g.path[1] for g in inside if g.path[0] == o)) for o in objects),
+            tuple((g.path[0], g) for g in direct),
+            tuple(g for g in getters if g.target not in known),
+        )
 
 
-def _gather(
-    getters: Sequence[_Getter],
-    row: Any,
-    parent: str | None,
-    campania: str,
-    copied: Sequence[str] = (),
-) -> dict[str, Any]:
-    values: dict[str, Any] = {name: row[name] for name in copied if name in row}
-    for getter in getters:
+def _gather(plan: _Plan, row: Any, parent: str | None, campania: str) -> dict[str, Any]:
+    values: dict[str, Any] = {name: row[name] for name in plan.copied if name in row}
+    for name, members in plan.copied_inside:
+        inner = row.get(name)
+        if isinstance(inner, dict):
+            found = {member: inner[member] for member in members if member in inner}
+            if found:
+                values[name] = found
+    for name, getter in plan.direct:
+        value = row.get(name, MISSING)
+        if type(value) is getter.plain:
+            values[name] = value
+        elif value is not MISSING:
+            values[name] = coerce(value, getter.kind, None, getter.zone)
+    for getter in plan.others:
         value = getter.value(row, parent, campania)
         if value is MISSING:
             continue
@@ -181,6 +200,8 @@ def _siembras(
     rule: Siembras, root: str, zone: str
 ) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
     getters = _getters(SIEMBRA, rule.fields, root if rule.flat else "", zone)
+    # Flat: only what the profile maps, for the row's own id, area and dates are the lote's.
+    plan = _Plan.of([g for g in getters if g.rule is not None] if rule.flat else getters)
     own_path = rule.path != "siembras"
     path = split_path(rule.path) if own_path else split_path(root) + split_path(rule.path)
 
@@ -188,14 +209,10 @@ def _siembras(
         items = dig(row, path)
         if not isinstance(items, list):
             return items
-        return [
-            _gather(getters, item, None, "") if isinstance(item, dict) else item for item in items
-        ]
+        return [_gather(plan, item, None, "") if isinstance(item, dict) else item for item in items]
 
     def flat(row: dict[str, Any], lote: dict[str, Any]) -> Any:
-        # Only what the profile maps: the row's own id, area and dates are the lote's.
-        given = [getter for getter in getters if getter.rule is not None]
-        siembra = _gather(given, row, None, "")
+        siembra = _gather(plan, row, None, "")
         cultivo = siembra.get("cultivo", {})
         if all(value in (None, "") for value in cultivo.values()):
             return []

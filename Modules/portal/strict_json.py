@@ -45,7 +45,7 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
         text = body.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as err:
         raise JsonRefused(f"bad UTF-8 at byte {err.start}") from err
-    bare = _STRING.sub(b"", body)
+    bare = _without_strings(body)
     if _deeper_than(bare, max_depth):
         raise JsonRefused(f"nested deeper than {max_depth}")
     value, members = _loads(text, check_numbers=_may_hold_a_huge_number(bare))
@@ -54,6 +54,13 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     if _SURROGATE.search(body) is not None:
         _refuse_lone_surrogates(value)
     return value
+
+
+def _without_strings(body: bytes) -> bytes:
+    """The text outside its strings; by halves at the quotes where nothing is escaped."""
+    if b"\\" in body:
+        return _STRING.sub(b"", body)
+    return b"".join(body.split(b'"')[::2])
 
 
 def _deeper_than(bare: bytes, max_depth: int) -> bool:
