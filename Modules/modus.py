@@ -1,0 +1,172 @@
+"""A sampling plan as Modus "slim" v1 JSON, for laboratories and farm software.
+
+Modus slim (https://formats.openag.io/modus/slim/v1/0.schema.json, Open Ag Data Alliance) has one
+document for a *submission* and for its *results*: a plan is the document without ``results``.
+Required: ``id date type``. Samples are keyed by their id; a soil sample has one depth, so a mark
+with three depths makes three samples. Coordinates are WGS 84 degrees, depths centimetres (UCUM).
+
+What Modus has no place for (visiting order, state, sub-samples, analyses, whether a point is real
+or proposed) goes into each sample under ``lindero``: the schema allows keys of one's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+CONTENT_TYPE: Final = "application/vnd.modus.slim.v1.0+json"
+SUELO: Final = "soil"
+SUFFIX: Final[Mapping[str, str]] = {  # of the file of each kind; a document holds one kind only
+    SUELO: "",
+    "plant-tissue": "_planta",
+    "nematode": "_nematodos",
+    "water": "_agua",
+    "residue": "_residuos",
+}
+
+_KIND_OF_WORD: Final[Mapping[str, str]] = {
+    "foliar": "plant-tissue",
+    "hoja": "plant-tissue",
+    "hojas": "plant-tissue",
+    "planta": "plant-tissue",
+    "plantas": "plant-tissue",
+    "tejido": "plant-tissue",
+    "nematodo": "nematode",
+    "nematodos": "nematode",
+    "agua": "water",
+    "rastrojo": "residue",
+    "rastrojos": "residue",
+    "residuo": "residue",
+    "residuos": "residue",
+}
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+)
+_DEPTH: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Muestra:
+    """One point of a plan. ``lon lat`` in degrees; ``profundidades_cm`` as "0-20; 20-40"."""
+
+    punto_id: str  # unique in the plan
+    origen: str  # real or propuesto
+    codigo: str | None
+    punto: str
+    lon: float
+    lat: float
+    campo_id: str
+    campo: str
+    lote_id: str
+    lote: str
+    empresa: str | None = None
+    ambiente_id: str | None = None
+    ambiente: str | None = None
+    subtipo: str | None = None
+    profundidades_cm: str | None = None
+    analisis: str | None = None
+    submuestras: int | None = None
+    estado: str | None = None
+    fecha: date | None = None
+    orden: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What Modus calls a sample of this subtipo; soil unless it says otherwise."""
+        words = re.findall(r"\w+", (self.subtipo or "").casefold())
+        return next((_KIND_OF_WORD[word] for word in words if word in _KIND_OF_WORD), SUELO)
+
+
+def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) -> dict[str, bytes]:
+    """One document for each kind of sample, by Modus' name of the kind; soil always.
+
+    UTF-8 JSON, a sample a line. ``nombre`` is for people; ``fecha`` the plan's date. The id comes
+    from the content: two documents with the same id are the same document, as the schema asks.
+    """
+    lines: dict[str, list[str]] = {SUELO: []}
+    for muestra in muestras:
+        lines.setdefault(muestra.kind, []).extend(_lines(muestra))
+    return {kind: _document(lines[kind], kind, nombre, fecha) for kind in SUFFIX if kind in lines}
+
+
+def depths(text: str | None) -> list[dict[str, Any]]:
+    """Modus depths out of "0-20; 20-40"; what is no range of two numbers is kept as a name."""
+    return [_depth(part.strip()) for part in (text or "").split(";") if part.strip()]
+
+
+def _depth(part: str) -> dict[str, Any]:
+    match = _DEPTH.fullmatch(part)
+    if match is None or float(match[1]) >= float(match[2]):
+        return {"name": part}
+    top, bottom = (_number(group) for group in match.groups())
+    return {"name": f"{match[1]}-{match[2]} cm", "top": top, "bottom": bottom, "units": "cm"}
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text else int(text)
+
+
+def _document(lines: list[str], kind: str, nombre: str, fecha: date) -> bytes:
+    samples = ",\n".join(lines)
+    about = {"date": fecha.isoformat(), "name": nombre, "type": kind}
+    digest = hashlib.sha256(f"{_json(about)}{samples}".encode()).hexdigest()[:32]
+    head = _json({"_type": CONTENT_TYPE, "id": f"lindero-{digest}", **about})
+    return f'{head[:-1]},"samples":{{\n{samples}\n}}}}\n'.encode()
+
+
+def _lines(muestra: Muestra) -> Iterator[str]:
+    """The samples of a point with their keys: one for each depth, one without if none is said.
+
+    The number after the last "#" keeps ids distinct, whatever the point's own id looks like.
+    """
+    for n, depth in enumerate(depths(muestra.profundidades_cm) or [{}], start=1):
+        sample_id = f"{muestra.punto_id}#{n}"
+        yield f"{_json(sample_id)}:{_json(_sample(muestra, sample_id, depth))}"
+
+
+def _json(value: Any) -> str:
+    return _ENCODER.encode(value)
+
+
+def _sample(muestra: Muestra, sample_id: str, depth: dict[str, Any]) -> dict[str, Any]:
+    analisis = [part.strip() for part in (muestra.analisis or "").split(";") if part.strip()]
+    ours = {
+        "origen": muestra.origen,
+        "orden": muestra.orden,
+        "punto": muestra.punto,
+        "estado": muestra.estado,
+        "submuestras": muestra.submuestras,
+        "analisis": analisis or None,
+    }
+    sample = {
+        "id": sample_id,
+        "source": _source(muestra),
+        "depth": depth or None,
+        "geolocation": {"lat": muestra.lat, "lon": muestra.lon},
+        "lindero": _present(ours),
+    }
+    return _present(sample)
+
+
+def _source(muestra: Muestra) -> dict[str, Any]:
+    """Whose sample it is and where: grower, farm, field and subfield are empresa … ambiente."""
+    has_ambiente = muestra.ambiente_id is not None
+    subfield = {"id": muestra.ambiente_id, "name": muestra.ambiente} if has_ambiente else None
+    source = {
+        "sampleid": muestra.codigo or muestra.punto,
+        "date": muestra.fecha.isoformat() if muestra.fecha else None,
+        "grower": {"name": muestra.empresa} if muestra.empresa else None,
+        "farm": {"id": muestra.campo_id, "name": muestra.campo},
+        "field": {"id": muestra.lote_id, "name": muestra.lote},
+        "subfield": _present(subfield) if subfield else None,
+    }
+    return _present(source)
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
