@@ -110,7 +110,6 @@ class Changes:
             },
         }
 
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Changes:
         """Read back what ``to_dict`` gave.

@@ -47,7 +47,18 @@ HELLO_WORLD = Deployment(
     tags=("smoke",),
 )
 
+PRODUCTOS = Deployment(
+    flow="Generar Productos",
+    name="generar-productos",
+    entrypoint="scripts/generar_productos.py:generar_productos_flow",
+    description="Arma cultivos, muestreos y sustentabilidad con el último backup aceptado. "
+    "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
+    parameters={"campania": "25/26", "test": False},
+    tags=("productos", "prod"),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
+    "productos": PRODUCTOS,
     "hello-world": HELLO_WORLD,
 }

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from Modules.deployments import BACKUP
+from Modules.deployments import BACKUP, PRODUCTOS
 from Modules.domain import Modo
 from Modules.errors import PipelineError, SettingsError
 from Modules.settings import Settings, load_settings
@@ -50,7 +50,8 @@ app = App(
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
 backups = App(name="backups", help="Los backups guardados.")
-for part in (run, api, backups):
+validar = App(name="validar", help="Controla archivos, propios o ajenos.")
+for part in (run, api, backups, validar):
     app.command(part)
 
 
@@ -94,6 +95,44 @@ def run_backup(
     backup.prepare(settings, campania, modo=modo)
     parameters = {"campania": campania, "test": test}
     return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
+
+
+@run.command(name="productos")
+def run_productos(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: bool = False
+) -> int:
+    """Rehace cultivos, muestreos y sustentabilidad con el último backup aceptado.
+
+    Parameters
+    ----------
+    verbose
+        Muestra también los registros de Prefect.
+    """
+    from Modules import productos
+
+    settings = load_settings()
+    campania = campania or str(settings.lindero_campania)
+    productos.last_accepted(settings, campania, Modo.TEST if test else Modo.PROD)
+    parameters = {"campania": campania, "test": test}
+    return _run_flow(settings, PRODUCTOS.entrypoint, parameters, as_json=json_, verbose=verbose)
+
+
+@validar.command(name="eudr")
+def validar_eudr(file: Path, *, json_: Json = False) -> int:
+    """Controla un GeoJSON para la declaración de diligencia debida (EUDR), regla por regla.
+
+    Parameters
+    ----------
+    file
+        El archivo a controlar.
+    """
+    from Modules.eudr_check import report_text
+    from Modules.eudr_files import check_eudr_file
+
+    report = check_eudr_file(file)
+    rows = json.dumps(report.rows(), ensure_ascii=False, indent=2) if json_ else ""
+    _print(rows or report_text(report))
+    return 0 if report.passed else 1
 
 
 @api.command(name="check")

@@ -22,6 +22,7 @@ from Modules.errors import (
     CampaniaUnknown,
     NightRefused,
     PipelineError,
+    ProductError,
     PublishError,
     RunLocked,
     SettingsError,
@@ -88,6 +89,11 @@ _FALLAS: tuple[tuple[type[PipelineError], str, str], ...] = (
         "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
     ),
     (
+        ProductError,
+        "Uno o más productos no se pudieron armar; los demás se publicaron.",
+        "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
+    ),
+    (
         PublishError,
         "No se pudo escribir en la carpeta de destino.",
         "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
@@ -122,6 +128,19 @@ class Recepcion:
     recibidos: int
     aceptados: int
     rechazados: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductoLine:
+    """One product in a summary: its folder and what was done there, or what went wrong."""
+
+    carpeta: str
+    folder: str
+    escritos: int = 0
+    iguales: int = 0
+    quitados: int = 0
+    ajenos: Sequence[str] = ()  # no longer made, but edited by somebody: left in place
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,8 @@ def mensaje_de_falla(error: PipelineError) -> str:
 def _intacto(error: PipelineError) -> str:
     if isinstance(error, PublishError):
         return "Cada archivo publicado está entero: es el de antes o el nuevo."
+    if isinstance(error, ProductError):
+        return "Los productos que fallaron quedaron como estaban."
     if isinstance(error, NightRefused):
         return f"{INTACTO} Lo recibido está guardado en cuarentena."
     return INTACTO
@@ -199,6 +220,27 @@ def resumen_markdown(corrida: Corrida) -> str:
         _destino(corrida),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] = ()) -> str:
+    """What became of each product, and what a person should know about them."""
+    table = _tabla(
+        ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, productos)]
+    )
+    lines = [f"- {nota}" for nota in notas]
+    lines += [
+        f"- `{one.carpeta}/{name}` ya no se produce, pero alguien lo editó: quedó como está."
+        for one in productos
+        for name in one.ajenos
+    ]
+    return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
+
+
+def _fila(one: ProductoLine) -> tuple[str, str, str, str, str]:
+    if one.error is not None:
+        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {one.error}"
+    counts = (numero(one.escritos), numero(one.iguales), numero(one.quitados))
+    return one.carpeta, *counts, f"`{one.folder}`"
 
 
 def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:

@@ -187,6 +187,16 @@ class Settings(BaseSettings):
         (9, 10, 11), description="H3 resolutions of the hexagons", examples=["9,10,11"]
     )
 
+    lindero_muestreo_puntos: int = Field(
+        3, ge=1, le=100, description="Sampling points proposed per ambiente", examples=["3"]
+    )
+    lindero_muestreo_margen_m: float = Field(
+        20.0, ge=0, le=1000, description="Metres that they keep from its edge", examples=["20"]
+    )
+    lindero_eudr_puntos: bool = Field(
+        default=False, description="Declare plots under 4 ha as points (EUDR)", examples=["false"]
+    )
+
     prefect_postgres_user: str = Field(
         "prefect", description="User of Prefect's database", examples=["prefect"]
     )

@@ -14,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
-from Modules import backup, flow_cli
+from Modules import backup, flow_cli, productos
 from Modules.collector import without_collector
 from Modules.deployments import BACKUP
 from Modules.domain import Fetched, Modo, Recurso
@@ -23,6 +23,7 @@ from Modules.reporte import Outcome
 from Modules.run_lock import run_lock
 from Modules.settings import load_settings
 from Modules.snapshot_files import Snapshot
+from scripts.generar_productos import producir_todos
 
 IN_MEMORY = {"cache_policy": NO_CACHE, "persist_result": False}
 
@@ -93,7 +94,16 @@ def _backup(campania: str, *, test: bool) -> Outcome:
         fetched = traer(quote(job), quote(access))
         night = revisar(quote(job), quote(access), quote(fetched))
         snapshot = guardar(quote(job), quote(night))
-        published = publicar(quote(job), quote(snapshot)) if snapshot.accepted else None
+        backup_outcome = publicar_backup(job, night, snapshot)
+        if not snapshot.accepted:
+            return backup_outcome
+        encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
+        return productos.with_productos(backup_outcome, encargo, producir_todos(encargo))
+
+
+def publicar_backup(job: backup.Job, night: backup.Night, snapshot: Snapshot) -> Outcome:
+    """Publish the backup itself, if it was accepted, and say what came of the night."""
+    published = publicar(quote(job), quote(snapshot)) if snapshot.accepted else None
     return backup.outcome(job, night, snapshot, published)
 
 
