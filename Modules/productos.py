@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +31,8 @@ from Modules.snapshot_files import Snapshot
 from Modules.snapshots import SnapshotStore
 
 logger = logging.getLogger(__name__)
+
+_NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_.])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
 
 Build = Callable[[Fuente, Path, Settings], Mapping[str, Path]]
 
@@ -56,6 +59,11 @@ class Encargo:
     def outputs(self) -> Path:
         """Where the product folders are."""
         return self.settings.outputs_dir(self.modo)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether a file of a product folder is of this campaña; the first one named counts."""
+        named = _NAMED_CAMPANIA.search(name)
+        return named is None or named[1] == self.fuente.campania.slug
 
     def link(self, producto: Producto) -> Path | None:
         """Where the product's folder must lead, if a link is configured for it."""
@@ -152,6 +160,7 @@ def make(producto: Producto, encargo: Encargo) -> Resultado:
                 folder,
                 snapshot_id=str(encargo.fuente.snapshot_id),
                 now=encargo.now,
+                scope=encargo.is_ours,
             )
     except Exception as err:
         logger.error("%s: %s: %s", producto.carpeta, type(err).__name__, err, exc_info=err)  # noqa: TRY400

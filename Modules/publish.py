@@ -16,7 +16,7 @@ the rest. Nothing published is read back as long as size and time of change are 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -97,21 +97,35 @@ class _Record:
         return self.files.get(name, self.obsolete.get(name))
 
 
+def _everything(_name: str) -> bool:
+    return True
+
+
 def publish_files(
-    built: Mapping[str, Path], folder: Path, *, snapshot_id: str, now: datetime
+    built: Mapping[str, Path],
+    folder: Path,
+    *,
+    snapshot_id: str,
+    now: datetime,
+    scope: Callable[[str], bool] = _everything,
 ) -> Published:
     """Make ``folder`` hold exactly the files of ``built`` (path below it → source), of ours.
 
     A second call with the same input writes nothing. Files that are not ours are not touched.
+    Where several publications share a folder (a campaña each), ``scope`` tells by its name
+    whether a file of ours is of this one; those of the others stay as they are.
 
     Raises:
         PublishError: a bad or foreign name, a link in the way, or the disk refused. Before the
             first rename nothing has changed; after it the next call does the rest.
     """
     check_names(built)
+    if beyond := sorted(name for name in built if not scope(name)):
+        raise PublishError(f"{beyond[0]} is of another publication of {folder}; name it otherwise")
     check_path(folder)
     _sweep_temps(folder)
-    before, lost = _read_record(folder)
+    recorded, lost = _read_record(folder)
+    before, others = _apart(recorded, scope)
     planned = {name: _source_fact(name, path) for name, path in sorted(built.items())}
     kept = {
         name: entry
@@ -125,7 +139,8 @@ def publish_files(
     }
     if not changed and not stale and before.state == PUBLISHED:
         return Published((), tuple(kept), ())
-    return _apply(_Plan(folder, built, changed, kept, stale, before), snapshot_id, now)
+    plan = _Plan(folder, built, changed, kept, stale, before, others)
+    return _apply(plan, snapshot_id, now)
 
 
 def published(folder: Path) -> Mapping[str, FileFact]:
@@ -151,6 +166,35 @@ class _Plan:
     kept: Mapping[str, _Entry]
     stale: Mapping[str, _Entry]
     before: _Record
+    others: _Record  # of ours too, but of another publication in the same folder
+
+    def record(self, record: _Record) -> _Record:
+        """What ``.lindero.json`` is to say: a record of ours with those of the others."""
+        return replace(
+            record,
+            state=PUBLISHED if self.others.state == record.state == PUBLISHED else PUBLISHING,
+            files={**self.others.files, **record.files},
+            obsolete={**self.others.obsolete, **record.obsolete},
+        )
+
+
+def _apart(recorded: _Record, scope: Callable[[str], bool]) -> tuple[_Record, _Record]:
+    """A folder's record as that of this publication and that of all others.
+
+    A publication that was cut short left something to do: entries that nobody has proved, or
+    files to remove. Whoever has neither was not the one.
+    """
+
+    def part(*, mine: bool) -> _Record:
+        files = {name: one for name, one in recorded.files.items() if scope(name) is mine}
+        obsolete = {name: one for name, one in recorded.obsolete.items() if scope(name) is mine}
+        settled = not obsolete and all(one.mtime_ns is not None for one in files.values())
+        state = PUBLISHED if settled else recorded.state
+        return _Record(state, recorded.snapshot_id, files, obsolete)
+
+    if not recorded.files and not recorded.obsolete:
+        return recorded, replace(recorded, state=PUBLISHED)
+    return part(mine=True), part(mine=False)
 
 
 def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
@@ -160,17 +204,17 @@ def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
     make_folder(plan.folder)
     with _temps(plan) as temps:
         if temps:
-            _write_record(plan.folder, _intent(plan), now)
+            _write_record(plan.folder, plan.record(_intent(plan)), now)
         for name, temp in temps.items():
             move(temp, _target(plan.folder, name))
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         sync_folder(parent)
     done = {name: _Entry(fact, _mtime(plan.folder / name)) for name, fact in plan.changed.items()}
     final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, plan.stale)
-    _write_record(plan.folder, final, now)
+    _write_record(plan.folder, plan.record(final), now)
     removed, left = _remove_stale(plan)
     if plan.stale:
-        _write_record(plan.folder, replace(final, obsolete={}), now)
+        _write_record(plan.folder, plan.record(replace(final, obsolete={})), now)
     return Published(tuple(plan.changed), tuple(plan.kept), tuple(removed), tuple(left))
 
 

@@ -252,6 +252,66 @@ def test_any_row_of_nights_ends_with_exactly_the_last(
         assert set(published(bench.out)) == set(night)
 
 
+SEASONS = ("24-25", "25-26")
+SEASON_FILES = st.dictionaries(st.sampled_from(["a", "b", "c/d"]), st.sampled_from(["", "1", "22"]))
+
+
+def _publish_season(bench: Bench, season: str, content: Mapping[str, str]) -> Published:
+    return publish_files(
+        bench.built({f"{season}_{name}": text for name, text in content.items()}),
+        bench.out,
+        snapshot_id=season,
+        now=NOW,
+        scope=lambda name: name.startswith(season),
+    )
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(runs=st.lists(st.tuples(st.sampled_from(SEASONS), SEASON_FILES), min_size=1, max_size=6))
+def test_two_campanias_in_one_folder_never_touch_each_other(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[str, dict[str, str]]]
+) -> None:
+    bench = Bench(tmp_path_factory.mktemp("seasons"))
+    last: dict[str, dict[str, str]] = {}
+    for season, content in runs:
+        _publish_season(bench, season, content)
+        last[season] = {f"{season}_{name}": text for name, text in content.items()}
+        expected = {name: text for files in last.values() for name, text in files.items()}
+        assert bench.content() == expected
+        if bench.out.exists():
+            assert set(published(bench.out)) == set(expected)
+        before = bench.traces() if bench.out.exists() else {}
+        assert not _publish_season(bench, season, content).changed
+        assert (bench.traces() if bench.out.exists() else {}) == before
+
+
+def test_a_file_of_another_campania_is_refused_before_anything_is_written(bench: Bench) -> None:
+    with pytest.raises(PublishError, match="another publication"):
+        publish_files(
+            bench.built({"24-25_a": "1"}),
+            bench.out,
+            snapshot_id="x",
+            now=NOW,
+            scope=lambda name: name.startswith("25-26"),
+        )
+    assert not bench.out.exists()
+
+
+def test_a_publication_cut_short_is_still_said_after_one_of_another_campania(bench: Bench) -> None:
+    _publish_season(bench, "24-25", {"a": "1"})
+    record = json.loads((bench.out / MANIFEST).read_text("utf-8"))
+    record["estado"] = "publicando"
+    record["files"]["24-25_a"]["mtime_ns"] = None
+    (bench.out / MANIFEST).write_text(json.dumps(record), encoding="utf-8")
+    _publish_season(bench, "25-26", {"a": "1"})
+    with pytest.raises(PublishError, match="cut short"):
+        published(bench.out)
+    _publish_season(bench, "24-25", {"a": "1"})
+    assert set(published(bench.out)) == {"24-25_a", "25-26_a"}
+
+
 OLD = {"same": "=" * 9000, "a/grows": "1" * 5000, "a/goes": "2" * 7000, "shrinks": "3" * 9000}
 NEW = {"same": "=" * 9000, "a/grows": "4" * 12000, "b/new": "5" * 8000, "shrinks": "6"}
 
