@@ -272,19 +272,6 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
 
 
-def snapshot_to_publish(job: Job, snapshot: Snapshot) -> Snapshot:
-    """The snapshot that holds the data first: itself, or the one it is equal to.
-
-    An unchanged night publishes nothing new, but mends a publication that was cut short.
-    """
-    if snapshot.first_equal == snapshot.id:
-        return snapshot
-    try:
-        return job.store.find(str(snapshot.first_equal))
-    except SettingsError:  # pruned: the same data are in this one
-        return snapshot
-
-
 def accept_snapshot(
     settings: Settings, snapshot_id: str, *, reason: str, who: str, now: datetime, modo: Modo
 ) -> Snapshot:
@@ -300,7 +287,7 @@ def accept_snapshot(
         campania = store.find(snapshot_id).campania
         job = prepare(settings, str(campania), modo=modo)
         snapshot = store.accept(snapshot_id, reason=reason, who=who, now=now)
-        publish(job, snapshot_to_publish(job, snapshot), now)
+        publish(job, job.store.first_equal(snapshot), now)
     return snapshot
 
 
@@ -331,7 +318,7 @@ def _corrida(
     published: Published | None,
     counts: Sequence[Recepcion],
 ) -> Corrida:
-    origin = snapshot_to_publish(job, snapshot)
+    origin = job.store.first_equal(snapshot)
     return Corrida(
         campania=str(job.campania),
         modo=job.modo.value,

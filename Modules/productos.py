@@ -6,42 +6,61 @@ in a scratch folder; ``publish_files`` then writes only what changed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from Modules.changes import Changes
+from Modules.code_version import code_sha256
 from Modules.control_ambientes import notas_ambientes
 from Modules.destinations import check_destination, expected_links
 from Modules.domain import Campania, Modo
-from Modules.errors import DataError, PipelineError, ProductError, PublishError, SnapshotDamaged
+from Modules.errors import (
+    DataError,
+    PipelineError,
+    ProductError,
+    PublishError,
+    SnapshotDamaged,
+)
 from Modules.fuente import Fuente
 from Modules.producto_cultivos import build_cultivos
 from Modules.producto_muestreos import build_muestreos
 from Modules.producto_sustentabilidad import build_sustentabilidad
-from Modules.publish import Published, publish_files
+from Modules.publish import Published, intact, publish_files, published
 from Modules.reporte import Outcome, ProductoLine, productos_markdown
+from Modules.safe_files import make_folder, write_beside
 from Modules.settings import Settings
 from Modules.snapshot_files import Snapshot
 from Modules.snapshots import SnapshotStore
 
 logger = logging.getLogger(__name__)
 
-_NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_.])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
+_NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
 
-Build = Callable[[Fuente, Path, Settings], Mapping[str, Path]]
+
+@dataclass(frozen=True, slots=True)
+class Hecho:
+    """What a product made: by folder below the outputs, path below it → file; and warnings."""
+
+    carpetas: Mapping[str, Mapping[str, Path]]
+    avisos: tuple[str, ...] = ()
+
+
+Build = Callable[[Fuente, Path, Settings], Hecho]
 
 
 @dataclass(frozen=True, slots=True)
 class Producto:
-    """One folder below the outputs and what fills it."""
+    """One product: the folders below the outputs that it fills, and how it is made."""
 
-    carpeta: str
+    nombre: str
+    carpetas: tuple[str, ...]
     build: Build
 
 
@@ -54,6 +73,7 @@ class Encargo:
     store: SnapshotStore
     fuente: Fuente
     now: datetime
+    origin: str  # hash of the snapshot that the data are of
 
     @property
     def outputs(self) -> Path:
@@ -61,43 +81,62 @@ class Encargo:
         return self.settings.outputs_dir(self.modo)
 
     def is_ours(self, name: str) -> bool:
-        """Whether a file of a product folder is of this campaña; the first one named counts."""
+        """Whether a file of a product folder is of this campaña: by its folder or its name."""
+        slug = self.fuente.campania.slug
+        if "/" in name:
+            return name.split("/")[0] == slug
         named = _NAMED_CAMPANIA.search(name)
-        return named is None or named[1] == self.fuente.campania.slug
+        return named is None or named[1] == slug
 
-    def link(self, producto: Producto) -> Path | None:
-        """Where the product's folder must lead, if a link is configured for it."""
-        links = expected_links(self.settings.lindero_symlink_config, self.outputs)
-        return links.get(producto.carpeta)
+    def link(self, carpeta: str) -> Path | None:
+        """Where a product folder must lead, if a link is configured for it."""
+        return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
+
+    def receipt(self, producto: Producto) -> Path:
+        """Where it is noted what a product was last made from."""
+        name = f"{producto.nombre}-{self.fuente.campania.slug}.json"
+        return self.store.root / "products" / name
+
+    def made_from(self) -> str:
+        """What a product depends on: the data, the settings and the code, as one hash."""
+        parts = (self.origin, self.settings.model_dump_json(), code_sha256())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Resultado:
-    """What became of one product."""
+    """What became of one product folder."""
 
     carpeta: str
     folder: Path
     published: Published | None = None
     error: Exception | None = None
+    avisos: tuple[str, ...] = ()
+
+
+def _cultivos(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
+    return Hecho({"cultivos": build_cultivos(fuente, work)})
+
+
+def _muestreos(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+    built = build_muestreos(
+        fuente,
+        work,
+        puntos_por_ambiente=settings.lindero_muestreo_puntos,
+        margen_m=settings.lindero_muestreo_margen_m,
+    )
+    return Hecho({"muestreos": built})
+
+
+def _sustentabilidad(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+    built = build_sustentabilidad(fuente, work, puntos=settings.lindero_eudr_puntos)
+    return Hecho({"sustentabilidad": built})
 
 
 PRODUCTOS = (
-    Producto("cultivos", lambda fuente, work, _settings: build_cultivos(fuente, work)),
-    Producto(
-        "muestreos",
-        lambda fuente, work, settings: build_muestreos(
-            fuente,
-            work,
-            puntos_por_ambiente=settings.lindero_muestreo_puntos,
-            margen_m=settings.lindero_muestreo_margen_m,
-        ),
-    ),
-    Producto(
-        "sustentabilidad",
-        lambda fuente, work, settings: build_sustentabilidad(
-            fuente, work, puntos=settings.lindero_eudr_puntos
-        ),
-    ),
+    Producto("cultivos", ("cultivos",), _cultivos),
+    Producto("muestreos", ("muestreos",), _muestreos),
+    Producto("sustentabilidad", ("sustentabilidad",), _sustentabilidad),
 )
 
 
@@ -117,13 +156,12 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     return store, snapshot
 
 
-def read_fuente(store: SnapshotStore, snapshot: Snapshot, settings: Settings) -> Fuente:
-    """A snapshot as products are given it: that of the first of a row of equal nights.
+def read_fuente(store: SnapshotStore, first: Snapshot, settings: Settings) -> Fuente:
+    """A snapshot as products are given it.
 
     Raises:
         SnapshotDamaged: it is not what its manifest says.
     """
-    first = store.find(str(snapshot.first_equal))
     try:
         verdict = json.loads((first.path / "verdict.json").read_text(encoding="utf-8"))
         changes = Changes.from_dict(verdict["changes"])
@@ -146,28 +184,85 @@ def order(
     Raises:
         SnapshotDamaged: the snapshot is not what its manifest says.
     """
-    return Encargo(settings, modo, store, read_fuente(store, snapshot, settings), now)
+    first = store.first_equal(snapshot)
+    fuente = read_fuente(store, first, settings)
+    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
 
 
-def make(producto: Producto, encargo: Encargo) -> Resultado:
-    """Build and publish one product; a failure is a result, not an exception."""
-    folder = encargo.outputs / producto.carpeta
+def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
+    """Build a product and publish its folders; a failure is a result, not an exception.
+
+    A product that the same code made from the same data, and that lies there as it was left, is
+    not made again.
+    """
+    folders = {carpeta: encargo.outputs / carpeta for carpeta in producto.carpetas}
     try:
-        check_destination(folder, must_be_link=encargo.link(producto))
+        for carpeta, folder in folders.items():
+            check_destination(folder, must_be_link=encargo.link(carpeta))
+        if (avisos := _current(producto, encargo)) is not None:
+            found = [_untouched(carpeta, encargo) for carpeta in producto.carpetas]
+            return (replace(found[0], avisos=avisos), *found[1:])
         with encargo.store.scratch() as work:
-            published = publish_files(
-                producto.build(encargo.fuente, work, encargo.settings),
-                folder,
-                snapshot_id=str(encargo.fuente.snapshot_id),
-                now=encargo.now,
-                scope=encargo.is_ours,
+            hecho = producto.build(encargo.fuente, work, encargo.settings)
+            resultados = tuple(
+                _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo)
+                for carpeta in producto.carpetas
             )
-    except Exception as err:
-        logger.error("%s: %s: %s", producto.carpeta, type(err).__name__, err, exc_info=err)  # noqa: TRY400
-        return Resultado(producto.carpeta, folder, error=err)
+    except Exception as err:  # noqa: BLE001 - one product must not sink the others
+        _log_failure(producto.nombre, err)
+        return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
+    if all(one.error is None for one in resultados):
+        _note(producto, encargo, hecho.avisos)
+    return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
+
+
+def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resultado:
+    folder = encargo.outputs / carpeta
+    try:
+        published = publish_files(
+            built,
+            folder,
+            snapshot_id=str(encargo.fuente.snapshot_id),
+            now=encargo.now,
+            scope=encargo.is_ours,
+        )
+    except Exception as err:  # noqa: BLE001 - one folder must not sink the others
+        _log_failure(carpeta, err)
+        return Resultado(carpeta, folder, error=err)
     counts = (len(published.written), len(published.unchanged), len(published.removed))
-    logger.info("%s: %d written, %d unchanged, %d removed", producto.carpeta, *counts)
-    return Resultado(producto.carpeta, folder, published)
+    logger.info("%s: %d written, %d unchanged, %d removed", carpeta, *counts)
+    return Resultado(carpeta, folder, published)
+
+
+def _log_failure(name: str, err: Exception) -> None:
+    logger.error("%s: %s: %s", name, type(err).__name__, err, exc_info=err)
+
+
+def _current(producto: Producto, encargo: Encargo) -> tuple[str, ...] | None:
+    """The warnings of a product that need not be made again; None if it has to be."""
+    try:
+        noted = json.loads(encargo.receipt(producto).read_text(encoding="utf-8"))
+        made_from, avisos = noted["made_from"], tuple(str(aviso) for aviso in noted["avisos"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    whole = all(
+        intact(encargo.outputs / carpeta, scope=encargo.is_ours) for carpeta in producto.carpetas
+    )
+    return avisos if whole and made_from == encargo.made_from() else None
+
+
+def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
+    folder = encargo.outputs / carpeta
+    names = tuple(sorted(name for name in published(folder) if encargo.is_ours(name)))
+    logger.info("%s: as it was left", carpeta)
+    return Resultado(carpeta, folder, Published((), names, ()))
+
+
+def _note(producto: Producto, encargo: Encargo, avisos: Sequence[str]) -> None:
+    receipt = encargo.receipt(producto)
+    make_folder(receipt.parent)
+    noted = {"made_from": encargo.made_from(), "avisos": list(avisos)}
+    write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
 
 
 def failure(resultados: tuple[Resultado, ...]) -> PipelineError | None:
@@ -191,7 +286,8 @@ def with_productos(
     outcome: Outcome, encargo: Encargo, resultados: tuple[Resultado, ...]
 ) -> Outcome:
     """The outcome of a run with its products added: figures, summary, and the error if any."""
-    notes = notas_ambientes(encargo.fuente.tables)
+    notes = [aviso for one in resultados for aviso in one.avisos]
+    notes += notas_ambientes(encargo.fuente.tables)
     summary = productos_markdown(lines(resultados), notes)
     return replace(
         outcome,

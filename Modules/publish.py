@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 from Modules.destinations import check_destination, check_path, expected_links
@@ -153,6 +154,30 @@ def published(folder: Path) -> Mapping[str, FileFact]:
     if record.state != PUBLISHED:
         raise PublishError(f"{folder / MANIFEST}: a publication was cut short; run it again")
     return {name: entry.fact for name, entry in record.files.items()}
+
+
+def intact(folder: Path, *, scope: Callable[[str], bool] = _everything) -> bool:
+    """Whether a publication is whole and as it was left, by size and time; nothing is read.
+
+    False also where there is none, or where it cannot be told.
+    """
+    try:
+        recorded, lost = _read_record(folder)
+    except PublishError:
+        return False
+    mine, _ = _apart(recorded, scope)
+    if lost or mine.state != PUBLISHED or not mine.files or mine.obsolete:
+        return False
+    return all(_as_left(folder / name, entry) for name, entry in mine.files.items())
+
+
+def _as_left(target: Path, entry: _Entry) -> bool:
+    try:
+        status = target.lstat()
+    except OSError:
+        return False
+    known = (entry.fact.size, entry.mtime_ns)
+    return S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == known
 
 
 # --- the steps -----------------------------------------------------------------------------------

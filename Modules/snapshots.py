@@ -263,6 +263,19 @@ class SnapshotStore:
         """
         return self._load(self.folder(snapshot_id))
 
+    def first_equal(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot that held the data first: itself, or the first of a row of equal nights.
+
+        What is published carries its id, so an unchanged night publishes nothing new, but mends a
+        publication that was cut short. Where it was pruned, the same data are in this one.
+        """
+        if snapshot.first_equal == snapshot.id:
+            return snapshot
+        try:
+            return self.find(str(snapshot.first_equal))
+        except SettingsError:
+            return snapshot
+
     def read_tables(self, snapshot: Snapshot) -> Tables:
         """All tables of a snapshot, each proved against the manifest.
 

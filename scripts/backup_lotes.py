@@ -63,8 +63,7 @@ def guardar(job: backup.Job, night: backup.Night) -> Snapshot:
 )
 def publicar(job: backup.Job, snapshot: Snapshot) -> Published:
     """Only what changed; repeated by Prefect when a destination could not be written."""
-    to_publish = backup.snapshot_to_publish(job, snapshot)
-    return backup.publish(job, to_publish, datetime.now(UTC))
+    return backup.publish(job, job.store.first_equal(snapshot), datetime.now(UTC))
 
 
 @flow(name=BACKUP.flow, flow_run_name=flow_cli.run_name, persist_result=False)
@@ -98,7 +97,8 @@ def _backup(campania: str, *, test: bool) -> Outcome:
         if not snapshot.accepted:
             return backup_outcome
         encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
-        return productos.with_productos(backup_outcome, encargo, producir_todos(encargo))
+        made = producir_todos(encargo, productos.PRODUCTOS)
+        return productos.with_productos(backup_outcome, encargo, made)
 
 
 def publicar_backup(job: backup.Job, night: backup.Night, snapshot: Snapshot) -> Outcome:

@@ -5,7 +5,9 @@ The backup flow makes them too; this one makes them alone, for a product that wa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from prefect import flow, task
@@ -24,14 +26,14 @@ from Modules.settings import load_settings
 IN_MEMORY = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
-def producir_todos(encargo: Encargo) -> tuple[Resultado, ...]:
+def producir_todos(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, ...]:
     """Build and publish every product, each as a task; a failure is part of its result."""
 
-    def producir(producto: Producto) -> Resultado:
-        named = task(productos.make, name=f"Producto {producto.carpeta}", **IN_MEMORY)
+    def producir(producto: Producto) -> tuple[Resultado, ...]:
+        named = task(productos.make, name=f"Producto {producto.nombre}", **IN_MEMORY)
         return named(quote(producto), quote(encargo))
 
-    return tuple(producir(producto) for producto in productos.PRODUCTOS)
+    return tuple(chain.from_iterable(producir(producto) for producto in lista))
 
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_cli.run_name, persist_result=False)
@@ -56,7 +58,9 @@ def _productos(campania: str, modo: Modo) -> Outcome:
             data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
             markdown=f"# Productos {campania}\n\nDel snapshot `{snapshot.id}`.",
         )
-        return productos.with_productos(outcome, encargo, producir_todos(encargo))
+        return productos.with_productos(
+            outcome, encargo, producir_todos(encargo, productos.PRODUCTOS)
+        )
 
 
 if __name__ == "__main__":

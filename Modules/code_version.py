@@ -1,0 +1,46 @@
+"""Which code made a product: a hash of our own modules and of the versions they stand on.
+
+A product that the same code made from the same snapshot does not have to be made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_MODULES = Path(__file__).resolve().parent
+_LIBRARIES = (
+    "geopandas",
+    "h3",
+    "h3ronpy",
+    "lxml",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyogrio",
+    "pyproj",
+    "shapely",
+    "xlsxwriter",
+)
+
+
+@lru_cache(maxsize=1)
+def code_sha256() -> str:
+    """SHA-256 over our modules' bytes and the versions of what they are built on."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for name in _LIBRARIES:
+        digest.update(f"{name}=={_version(name)}\n".encode())
+    for path in sorted(_MODULES.rglob("*.py")):
+        digest.update(path.relative_to(_MODULES).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
