@@ -11,27 +11,34 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, TypedDict
 
-from prefect import Flow
+from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State
 from prefect.runtime import flow_run
 from prefect.schedules import Cron
 from prefect.states import Failed
+from prefect.utilities.annotations import quote
 
+from Modules import productos
 from Modules.deployments import Deployment
-from Modules.domain import Recurso
+from Modules.domain import Modo, Recurso
 from Modules.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
+from Modules.productos import Encargo, Producto, Resultado
 from Modules.reporte import Outcome, mensaje_de_falla
-from Modules.settings import PROJECT_ROOT, Settings
+from Modules.run_lock import run_lock
+from Modules.settings import PROJECT_ROOT, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 pages_logger = logging.getLogger("Modules.pages")
 pages_logger.setLevel(logging.DEBUG)
 pages_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
 
+IN_MEMORY: Mapping[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RESUMEN_KEY = "resumen-corrida"
 CALIDAD_KEY = "calidad-datos"
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
@@ -98,6 +105,35 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
     return Failed(
         message=falla.mensaje, data=FlowFailed(falla.mensaje, _result(start, outcome, falla))
     )
+
+
+def make_productos(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, ...]:
+    """Build and publish each product as a task of its own; a failure is part of its result."""
+
+    def producir(producto: Producto) -> tuple[Resultado, ...]:
+        named = Task(productos.make, name=f"Producto {producto.nombre}", **IN_MEMORY)
+        done: tuple[Resultado, ...] = named(quote(producto), quote(encargo))  # type: ignore[arg-type]
+        return done
+
+    return tuple(chain.from_iterable(producir(producto) for producto in lista))
+
+
+def rebuild(titulo: str, campania: str, lista: Sequence[Producto], *, test: bool) -> Outcome:
+    """Make some products out of the last accepted backup, and say what became of them.
+
+    Raises:
+        SettingsError, DataError: no such campaña, or no accepted backup of it yet.
+        RunLocked: a run of the same mode is on.
+    """
+    settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
+    with run_lock(settings.lindero_state_dir, modo):
+        store, snapshot = productos.last_accepted(settings, campania, modo)
+        encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
+        outcome = Outcome(
+            data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
+            markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
+        )
+        return productos.with_productos(outcome, encargo, make_productos(encargo, lista))
 
 
 def worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:

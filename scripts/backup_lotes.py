@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
@@ -23,9 +22,6 @@ from Modules.reporte import Outcome
 from Modules.run_lock import run_lock
 from Modules.settings import load_settings
 from Modules.snapshot_files import Snapshot
-from scripts.generar_productos import producir_todos
-
-IN_MEMORY = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
 @task(
@@ -33,14 +29,14 @@ IN_MEMORY = {"cache_policy": NO_CACHE, "persist_result": False}
     retries=2,
     retry_delay_seconds=300,
     retry_condition_fn=flow_cli.worth_another_try,
-    **IN_MEMORY,
+    **flow_cli.IN_MEMORY,
 )
 def traer(job: backup.Job, access: backup.Access) -> Mapping[Recurso, Fetched]:
     """Every page of every list; repeated by Prefect only when the portal was out of reach."""
     return backup.fetch(job, access, on_page=flow_cli.log_page)
 
 
-@task(name="Revisar la noche", **IN_MEMORY)
+@task(name="Revisar la noche", **flow_cli.IN_MEMORY)
 def revisar(
     job: backup.Job, access: backup.Access, fetched: Mapping[Recurso, Fetched]
 ) -> backup.Night:
@@ -48,7 +44,7 @@ def revisar(
     return backup.judge_night(job, access, fetched)
 
 
-@task(name="Guardar el snapshot", **IN_MEMORY)
+@task(name="Guardar el snapshot", **flow_cli.IN_MEMORY)
 def guardar(job: backup.Job, night: backup.Night) -> Snapshot:
     """Accepted or in quarantine, but kept."""
     return backup.keep(job, night, datetime.now(UTC))
@@ -59,7 +55,7 @@ def guardar(job: backup.Job, night: backup.Night) -> Snapshot:
     retries=2,
     retry_delay_seconds=60,
     retry_condition_fn=flow_cli.worth_another_try,
-    **IN_MEMORY,
+    **flow_cli.IN_MEMORY,
 )
 def publicar(job: backup.Job, snapshot: Snapshot) -> Published:
     """Only what changed; repeated by Prefect when a destination could not be written."""
@@ -97,7 +93,7 @@ def _backup(campania: str, *, test: bool) -> Outcome:
         if not snapshot.accepted:
             return backup_outcome
         encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
-        made = producir_todos(encargo, productos.PRODUCTOS)
+        made = flow_cli.make_productos(encargo, productos.PRODUCTOS)
         return productos.with_productos(backup_outcome, encargo, made)
 
 
