@@ -111,9 +111,10 @@ def make_productos(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resulta
     """Build and publish each product as a task of its own; a failure is part of its result."""
 
     def producir(producto: Producto) -> tuple[Resultado, ...]:
-        named = Task(productos.make, name=f"Producto {producto.nombre}", **IN_MEMORY)
-        done: tuple[Resultado, ...] = named(quote(producto), quote(encargo))  # type: ignore[arg-type]
-        return done
+        make: Callable[..., tuple[Resultado, ...]] = Task(
+            productos.make, name=f"Producto {producto.nombre}", **IN_MEMORY
+        )
+        return make(quote(producto), quote(encargo))
 
     return tuple(chain.from_iterable(producir(producto) for producto in lista))
 
