@@ -27,7 +27,7 @@ from Modules.destinations import check_destination, expected_links
 from Modules.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.errors import NightRefused, SettingsError
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
-from Modules.publish import Published, publish_files
+from Modules.publish import Published, intact, publish_files
 from Modules.reporte import (
     Corrida,
     Outcome,
@@ -36,6 +36,7 @@ from Modules.reporte import (
     cambios,
     recepcion,
     resumen_markdown,
+    short,
 )
 from Modules.resumen import Resumen, best_of, resumen
 from Modules.run_lock import run_lock
@@ -48,6 +49,8 @@ from Modules.verdict import Verdict
 
 FOLDER = "Backup_Databaler"
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
+MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
+MAX_NOTES = 3
 SPARE = 3  # staging, the snapshot and its published copy
 
 OnPage = Callable[[Recurso, int, int | None], None]
@@ -275,7 +278,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
 def accept_snapshot(
     settings: Settings, snapshot_id: str, *, reason: str, who: str, now: datetime, modo: Modo
 ) -> Snapshot:
-    """Take one quarantined snapshot, once, and publish it.
+    """Take one quarantined snapshot, once, and publish it; again only to finish publishing.
 
     Raises:
         DataError: not in quarantine, taken already, damaged, or older than an accepted one.
@@ -284,9 +287,12 @@ def accept_snapshot(
     """
     store = SnapshotStore(settings.store_dir(modo))
     with run_lock(settings.lindero_state_dir, modo):
-        campania = store.find(snapshot_id).campania
-        job = prepare(settings, str(campania), modo=modo)
-        snapshot = store.accept(snapshot_id, reason=reason, who=who, now=now)
+        found = store.find(snapshot_id)
+        job = prepare(settings, str(found.campania), modo=modo)
+        cut_short = found.acceptance is not None and not intact(_folder(job, found))
+        snapshot = (
+            found if cut_short else store.accept(snapshot_id, reason=reason, who=who, now=now)
+        )
         publish(job, job.store.first_equal(snapshot), now)
     return snapshot
 
@@ -307,7 +313,7 @@ def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | N
         data=_data(corrida, snapshot),
         markdown=resumen_markdown(corrida),
         calidad=calidad_datos(night.verdict, night.built),
-        error=None if snapshot.accepted else _refusal(night, snapshot),
+        error=None if snapshot.accepted else _refusal(job, night, snapshot),
     )
 
 
@@ -362,9 +368,14 @@ def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _refusal(night: Night, snapshot: Snapshot) -> NightRefused:
-    reasons = "; ".join(night.verdict.reasons)
-    return NightRefused(f"snapshot {snapshot.id} is in quarantine: {reasons}")
+def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
+    refusing = [check for check in night.verdict.checks if check.refuses]
+    said = [f"{check.name}: {short(check.notes, MAX_NOTES)}" for check in refusing]
+    trial = " --test" if job.modo is Modo.TEST else ""
+    return NightRefused(
+        f"snapshot {snapshot.id} en cuarentena. {short(said, MAX_REASONS)}",
+        command=f'lindero backups accept {snapshot.id}{trial} --reason "…"',
+    )
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

@@ -57,8 +57,30 @@ PRODUCTOS = Deployment(
     tags=("productos", "prod"),
 )
 
+KMZ = Deployment(
+    flow="Generar KMZ",
+    name="generar-kmz-weekly",
+    entrypoint="scripts/generar_kmz.py:generar_kmz_flow",
+    description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
+    "el último backup aceptado.",
+    cron="0 2 * * 1",
+    parameters={"campania": "25/26", "test": False},
+    tags=("kmz", "prod"),
+)
+H3 = Deployment(
+    flow="Generar H3",
+    name="generar-h3-daily",
+    entrypoint="scripts/generar_h3.py:generar_h3_flow",
+    description="Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.",
+    cron="30 3 * * *",
+    parameters={"campania": "25/26", "test": False},
+    tags=("h3", "prod"),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
     "productos": PRODUCTOS,
+    "kmz": KMZ,
+    "h3": H3,
     "hello-world": HELLO_WORLD,
 }

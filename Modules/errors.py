@@ -73,7 +73,14 @@ class DataError(PipelineError):
 
 
 class NightRefused(DataError):
-    """The checks refused the night; the snapshot is kept in quarantine."""
+    """The checks refused the night; the snapshot is kept in quarantine.
+
+    ``command`` is what accepts it, ready to be typed.
+    """
+
+    def __init__(self, message: str, command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
 
 
 class SnapshotDamaged(DataError):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypedDict
 
+from httpx import HTTPStatusError
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -21,6 +23,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State
 from prefect.runtime import flow_run
 from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Failed
 from prefect.utilities.annotations import quote
 
@@ -28,8 +31,10 @@ from Modules import productos
 from Modules.deployments import Deployment
 from Modules.domain import Modo, Recurso
 from Modules.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
+from Modules.h3_functions import Chunk, Cover
+from Modules.hexagonos import Runner, in_processes, in_threads, serial
 from Modules.productos import Encargo, Producto, Resultado
-from Modules.reporte import Outcome, mensaje_de_falla
+from Modules.reporte import Outcome, mensaje_de_falla, texto
 from Modules.run_lock import run_lock
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 
@@ -93,6 +98,7 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
     """
     start = datetime.now(UTC)
     try:
+        logging.getLogger("Modules").setLevel(load_settings().lindero_log_level)
         outcome = job()
     except PipelineError as err:
         outcome = Outcome(data={}, markdown="", error=err)
@@ -101,7 +107,7 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
         return _result(start, outcome, None)
     falla = _falla(outcome.error)
     logger.error("%s: %s", falla.kind, falla.detail)
-    _show(f"# La corrida falló\n\n{falla.mensaje}\n\n{outcome.markdown}", outcome.calidad)
+    _show(f"# La corrida falló\n\n{texto(falla.mensaje)}\n\n{outcome.markdown}", outcome.calidad)
     return Failed(
         message=falla.mensaje, data=FlowFailed(falla.mensaje, _result(start, outcome, falla))
     )
@@ -119,8 +125,22 @@ def make_productos(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resulta
     return tuple(chain.from_iterable(producir(producto) for producto in lista))
 
 
-def rebuild(titulo: str, campania: str, lista: Sequence[Producto], *, test: bool) -> Outcome:
+def make_here(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, ...]:
+    """Build and publish each product outside a task, so that its chunks may be tasks."""
+    return tuple(chain.from_iterable(productos.make(producto, encargo) for producto in lista))
+
+
+def rebuild(
+    titulo: str,
+    campania: str,
+    lista: Sequence[Producto],
+    *,
+    test: bool,
+    make: Callable[[Encargo, Sequence[Producto]], tuple[Resultado, ...]] = make_productos,
+) -> Outcome:
     """Make some products out of the last accepted backup, and say what became of them.
+
+    ``make``: as tasks, or here, where the product sends tasks of its own to a cluster.
 
     Raises:
         SettingsError, DataError: no such campaña, or no accepted backup of it yet.
@@ -134,7 +154,50 @@ def rebuild(titulo: str, campania: str, lista: Sequence[Producto], *, test: bool
             data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
             markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
         )
-        return productos.with_productos(outcome, encargo, make_productos(encargo, lista))
+        return productos.with_productos(outcome, encargo, make(encargo, lista))
+
+
+@contextmanager
+def chunk_runner(settings: Settings) -> Iterator[Runner]:
+    """Who runs the chunks of hexagons, as ``LINDERO_TASK_RUNNER`` says; results keep their order.
+
+    Raises:
+        SettingsError: Dask is asked for and not installed, or its scheduler does not answer.
+    """
+    kind, workers = settings.lindero_task_runner, settings.lindero_task_workers
+    if kind == "serial":
+        yield serial
+    elif kind == "threads":
+        yield in_threads(workers)
+    elif kind == "processes":
+        yield in_processes(workers)
+    else:
+        with _dask(kind, workers) as runner:
+            yield runner
+
+
+@contextmanager
+def _dask(kind: str, workers: int) -> Iterator[Runner]:
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError as err:
+        raise SettingsError(
+            f"LINDERO_TASK_RUNNER={kind} needs prefect-dask: uv sync --extra dask"
+        ) from err
+    local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
+    with ExitStack() as stack:
+        try:
+            dask = stack.enter_context(DaskTaskRunner(**where))
+        except OSError as err:
+            raise SettingsError(f"LINDERO_TASK_RUNNER: no Dask scheduler at {kind}") from err
+
+        def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterator[Cover]:
+            tramo = Task(work, name="Tramo de hexágonos", **IN_MEMORY)
+            futures = [dask.submit(tramo, {"chunk": piece}) for piece in pieces]
+            yield from (future.result() for future in futures)
+
+        yield run
 
 
 def worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
@@ -171,12 +234,18 @@ def check_server(settings: Settings) -> None:
     if settings.prefect_api_url is None:
         return
     with get_client(sync_client=True) as client:
-        fault = client.api_healthcheck()
-    if fault is not None:
-        raise SettingsError(
-            f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start it, "
-            "or leave the variable out and each run brings its own"
-        )
+        if client.api_healthcheck() is not None:
+            raise SettingsError(
+                f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start "
+                "it, or leave the variable out and each run brings its own"
+            )
+        try:
+            client.api_version()
+        except HTTPStatusError as err:
+            raise SettingsError(
+                f"PREFECT_SERVER_API_AUTH_STRING: the Prefect server answers "
+                f"{err.response.status_code}; for example PREFECT_SERVER_API_AUTH_STRING=admin:…"
+            ) from err
 
 
 def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
@@ -187,8 +256,35 @@ def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
 
 
 def main(deployment: Deployment) -> None:
-    """Deploy one flow: what ``python scripts/x.py`` does."""
-    sys.stdout.write(f"{deploy(deployment)}\n")
+    """Deploy one flow: what ``python scripts/x.py`` does. Ends with an exit code of ours."""
+    try:
+        with server(load_settings()):
+            sys.stdout.write(f"{deploy(deployment)}\n")
+    except PipelineError as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(err.exit_code)
+
+
+@contextmanager
+def server(settings: Settings) -> Iterator[None]:
+    """Speak to the Prefect server of our settings, or of Prefect's own, during the block.
+
+    Raises:
+        SettingsError: none is configured, none answers, or it refuses the auth string.
+    """
+    auth = settings.prefect_server_api_auth_string
+    ours = {
+        PREFECT_API_URL: settings.prefect_api_url,
+        PREFECT_API_AUTH_STRING: None if auth is None else auth.get_secret_value(),
+    }
+    with temporary_settings({name: value for name, value in ours.items() if value is not None}):
+        if PREFECT_API_URL.value() is None:
+            raise SettingsError(
+                "PREFECT_API_URL: there is no Prefect server to deploy to; for example "
+                "PREFECT_API_URL=http://127.0.0.1:4200/api"
+            )
+        check_server(settings)
+        yield
 
 
 def deploy(deployment: Deployment) -> str:
@@ -207,6 +303,7 @@ def deploy(deployment: Deployment) -> str:
         parameters=dict(deployment.parameters),
         description=deployment.description,
         tags=list(deployment.tags),
+        job_variables={"env": {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}},
         concurrency_limit=ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
         ),

@@ -12,18 +12,22 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from Modules.deployments import BACKUP, PRODUCTOS
+from Modules.deployments import BACKUP, H3, KMZ, PRODUCTOS, Deployment
 from Modules.domain import Modo
 from Modules.errors import PipelineError, SettingsError
 from Modules.settings import Settings, load_settings
@@ -31,19 +35,20 @@ from Modules.settings import Settings, load_settings
 if TYPE_CHECKING:
     from Modules.flow_cli import RunResult
 
-logger = logging.getLogger(__name__)
-
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 
 Json = Annotated[bool, Parameter("--json", negative="", help="Salida JSON, para máquinas.")]
 Test = Annotated[
     bool, Parameter(negative="", help="Prueba: escribe en test_outputs, no toca OneDrive.")
 ]
+OfTrials = Annotated[bool, Parameter("--test", negative="", help="Los de las pruebas.")]
+Verbose = Annotated[bool, Parameter(negative="", help="Muestra también los registros de Prefect.")]
 Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
 
 app = App(
     name="lindero",
     help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
+    version=lambda: version("lindero"),
     version_flags=["--version"],
     result_action="return_value",
 )
@@ -65,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except PipelineError as err:
         _fail(str(err))
         code = err.exit_code
-    except Exception as err:
-        logger.debug("unexpected", exc_info=err)
+    except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
+        if "--verbose" in (sys.argv if argv is None else argv):
+            traceback.print_exc()
         _fail(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
         code = UNEXPECTED
     except KeyboardInterrupt:
@@ -77,15 +83,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @run.command(name="backup")
 def run_backup(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: bool = False
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
 ) -> int:
-    """Trae una campaña, la revisa, guarda el backup y lo publica.
-
-    Parameters
-    ----------
-    verbose
-        Muestra también los registros de Prefect.
-    """
+    """Trae una campaña, la revisa, guarda el backup y lo publica."""
     from Modules import backup
 
     settings = load_settings()
@@ -99,22 +99,26 @@ def run_backup(
 
 @run.command(name="productos")
 def run_productos(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: bool = False
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
 ) -> int:
-    """Rehace cultivos, muestreos y sustentabilidad con el último backup aceptado.
+    """Rehace cultivos, muestreos y sustentabilidad con el último backup aceptado."""
+    return _rebuild(PRODUCTOS, campania, test=test, as_json=json_, verbose=verbose)
 
-    Parameters
-    ----------
-    verbose
-        Muestra también los registros de Prefect.
-    """
-    from Modules import productos
 
-    settings = load_settings()
-    campania = campania or str(settings.lindero_campania)
-    productos.last_accepted(settings, campania, Modo.TEST if test else Modo.PROD)
-    parameters = {"campania": campania, "test": test}
-    return _run_flow(settings, PRODUCTOS.entrypoint, parameters, as_json=json_, verbose=verbose)
+@run.command(name="kmz")
+def run_kmz(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Arma los KMZ por campo, por lote y por cultivo con el último backup aceptado."""
+    return _rebuild(KMZ, campania, test=test, as_json=json_, verbose=verbose)
+
+
+@run.command(name="h3")
+def run_h3(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Arma los hexágonos H3 con el último backup aceptado."""
+    return _rebuild(H3, campania, test=test, as_json=json_, verbose=verbose)
 
 
 @validar.command(name="eudr")
@@ -130,13 +134,16 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
     from Modules.eudr_files import check_eudr_file
 
     report = check_eudr_file(file)
-    rows = json.dumps(report.rows(), ensure_ascii=False, indent=2) if json_ else ""
-    _print(rows or report_text(report))
+    if json_:
+        rows = [asdict(row) for row in report.rows()]
+        _print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print(report_text(report))
     return 0 if report.passed else 1
 
 
 @api.command(name="check")
-def api_check(*, campania: Campania = None, test: Test = False, json_: Json = False) -> int:
+def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
     from Modules import backup
     from Modules.api_check import check_api, exit_code, render
@@ -154,7 +161,7 @@ def api_check(*, campania: Campania = None, test: Test = False, json_: Json = Fa
 @app.command(name="demo-portal")
 def demo_portal(
     *,
-    port: int = 8799,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8799,
     campania: Campania = None,
     size: Literal["small", "company", "stress"] = "small",
     day: int = 0,
@@ -202,7 +209,7 @@ def demo_portal(
 
 
 @backups.command(name="list")
-def backups_list(*, campania: Campania = None, test: Test = False, json_: Json = False) -> int:
+def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
     from Modules import backup
 
@@ -212,13 +219,15 @@ def backups_list(*, campania: Campania = None, test: Test = False, json_: Json =
     )
     if json_:
         _print(json.dumps(rows, ensure_ascii=False, indent=2))
-    else:
+    elif rows:
         _table(("id", "estado", "lotes", "ha", "igual a"), rows)
+    else:
+        _print("No hay backups de esa campaña.")
     return 0
 
 
 @backups.command(name="accept")
-def backups_accept(snapshot: str, *, reason: str, test: Test = False) -> int:
+def backups_accept(snapshot: str, *, reason: str, test: OfTrials = False) -> int:
     """Acepta un backup en cuarentena, una sola vez, y lo publica.
 
     Parameters
@@ -238,8 +247,21 @@ def backups_accept(snapshot: str, *, reason: str, test: Test = False) -> int:
         now=datetime.now(UTC),
         modo=Modo.TEST if test else Modo.PROD,
     )
-    _print(f"{accepted.id}: aceptado y publicado")
+    again = "lindero run productos --test" if test else "lindero run productos"
+    _print(f"{accepted.id}: aceptado y publicado. Para rehacer los productos: {again}")
     return 0
+
+
+def _rebuild(
+    deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
+) -> int:
+    from Modules import productos
+
+    settings = load_settings()
+    season = campania or str(settings.lindero_campania)
+    productos.last_accepted(settings, season, Modo.TEST if test else Modo.PROD)
+    parameters = {"campania": season, "test": test}
+    return _run_flow(settings, deployment.entrypoint, parameters, as_json=as_json, verbose=verbose)
 
 
 def _run_flow(
@@ -280,6 +302,9 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
         defaults["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     if settings.prefect_api_url:
         defaults["PREFECT_API_URL"] = settings.prefect_api_url
+    if settings.prefect_server_api_auth_string:
+        secret = settings.prefect_server_api_auth_string.get_secret_value()
+        defaults["PREFECT_API_AUTH_STRING"] = secret
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

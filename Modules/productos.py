@@ -29,6 +29,9 @@ from Modules.errors import (
     SnapshotDamaged,
 )
 from Modules.fuente import Fuente
+from Modules.hexagonos import CARPETA as CARPETA_H3
+from Modules.hexagonos import Runner, build_hexagonos
+from Modules.mapas_kmz import FAMILIAS, build_mapas_kmz
 from Modules.producto_cultivos import build_cultivos
 from Modules.producto_muestreos import build_muestreos
 from Modules.producto_sustentabilidad import build_sustentabilidad
@@ -138,6 +141,29 @@ PRODUCTOS = (
     Producto("muestreos", ("muestreos",), _muestreos),
     Producto("sustentabilidad", ("sustentabilidad",), _sustentabilidad),
 )
+
+
+def _mapas(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
+    mapas = build_mapas_kmz(fuente, work)
+    slug = fuente.campania.slug
+    carpetas = {
+        carpeta: {f"{slug}/{name}": path for name, path in files.items()}
+        for carpeta, files in mapas.carpetas.items()
+    }
+    return Hecho(carpetas, mapas.avisos)
+
+
+MAPAS = (Producto("KMZ", FAMILIAS, _mapas),)
+
+
+def hexagonos(run: Runner) -> tuple[Producto, ...]:
+    """The product of hexagons; ``run`` runs its chunks."""
+
+    def build(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+        made = build_hexagonos(fuente, work, resolutions=settings.lindero_h3_resolutions, run=run)
+        return Hecho({CARPETA_H3: made.archivos}, made.avisos)
+
+    return (Producto("H3", (CARPETA_H3,), build),)
 
 
 def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[SnapshotStore, Snapshot]:

@@ -6,6 +6,7 @@ message of a failed run. Numbers are written as in Argentina: 1.234,5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,8 @@ from Modules.errors import (
 from Modules.tables import Built
 from Modules.verdict import CheckResult, Verdict
 
+MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~]")
 MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
 
 INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
@@ -168,6 +171,20 @@ def numero(value: float, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
 
 
+def texto(text: str) -> str:
+    """Text of the portal's users as Markdown that shows just that text."""
+    flat = " ".join(text.split())
+    escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short(lines: Sequence[str], most: int) -> str:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    tail = f"; y {numero(more)} más" if more > 0 else ""
+    return f"{'; '.join(lines[:most])}{tail}"
+
+
 def mensaje_de_falla(error: PipelineError) -> str:
     """What happened, what was left untouched and what to do, for whoever opens the UI."""
     que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
@@ -175,6 +192,8 @@ def mensaje_de_falla(error: PipelineError) -> str:
         if isinstance(error, kind):
             que_paso, que_hacer = what, todo
             break
+    if isinstance(error, NightRefused) and error.command:
+        que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
     intacto = _intacto(error)
     return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
 
@@ -227,9 +246,9 @@ def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] =
     table = _tabla(
         ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, productos)]
     )
-    lines = [f"- {nota}" for nota in notas]
+    lines = [f"- {texto(nota)}" for nota in notas]
     lines += [
-        f"- `{one.carpeta}/{name}` ya no se produce, pero alguien lo editó: quedó como está."
+        f"- {texto(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
         for one in productos
         for name in one.ajenos
     ]
@@ -238,7 +257,7 @@ def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] =
 
 def _fila(one: ProductoLine) -> tuple[str, str, str, str, str]:
     if one.error is not None:
-        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {one.error}"
+        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {texto(one.error)}"
     counts = (numero(one.escritos), numero(one.iguales), numero(one.quitados))
     return one.carpeta, *counts, f"`{one.folder}`"
 
@@ -306,11 +325,7 @@ def _tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_celda(cell) for cell in line)} |" for line in lines)
-
-
-def _celda(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cambios(corrida: Corrida) -> str:
@@ -318,7 +333,7 @@ def _cambios(corrida: Corrida) -> str:
         return ""
     if corrida.changes.empty:
         return f"Sin cambios desde la última noche aceptada (`{corrida.parent}`)."
-    rows = cambios(corrida.changes)
+    rows = [tuple(map(texto, row)) for row in cambios(corrida.changes)]
     table = _tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
     more = len(rows) - MAX_CHANGES
     tail = f"\n\nY {numero(more)} cambios más, en `verdict.json`." if more > 0 else ""
@@ -336,11 +351,13 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
 
 def _conteo(conteo: Conteo) -> str:
     parts = (
-        (conteo.agregados, "nuevos"),
-        (conteo.quitados, "quitados"),
-        (conteo.cambiados, "cambiados"),
+        (conteo.agregados, "nuevo"),
+        (conteo.quitados, "quitado"),
+        (conteo.cambiados, "cambiado"),
     )
-    return ", ".join(f"{numero(count)} {what}" for count, what in parts if count)
+    return ", ".join(
+        f"{numero(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
+    )
 
 
 def _controles(verdict: Verdict) -> str:
@@ -352,14 +369,14 @@ def _controles(verdict: Verdict) -> str:
 
 def _control(check: CheckResult) -> str:
     mark = "RECHAZA" if check.blocking else "aviso"
-    notes = f": {'; '.join(check.notes)}" if check.notes else ""
+    notes = f": {texto(short(check.notes, MAX_NOTES))}" if check.notes else ""
     return f"- **{mark}** · {check.name}{notes}"
 
 
 def _danados(danados: Sequence[str]) -> str:
     if not danados:
         return ""
-    lines = "\n".join(f"- {said}" for said in danados)
+    lines = "\n".join(f"- {texto(said)}" for said in danados)
     return f"## Backups dañados\n\nNo se usan ni se borran.\n\n{lines}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from Modules.errors import SettingsError
 from Modules.verdict import Thresholds
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 
@@ -69,6 +71,12 @@ def _http_url(value: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must hold no user, password, query or fragment")
     return value.rstrip("/")
+
+
+def _task_runner(value: str) -> str:
+    if value in ("serial", "threads", "processes", "dask") or _DASK_ADDRESS.fullmatch(value):
+        return value
+    raise ValueError("is not serial, threads, processes, dask or the tcp:// address of Dask")
 
 
 def _zone(value: str) -> str:
@@ -187,6 +195,14 @@ class Settings(BaseSettings):
         (9, 10, 11), description="H3 resolutions of the hexagons", examples=["9,10,11"]
     )
 
+    lindero_task_runner: Annotated[str, AfterValidator(_task_runner)] = Field(
+        "processes",
+        description="Who makes the hexagons: serial, threads, processes, dask or a Dask address",
+        examples=["tcp://dask-scheduler:8786"],
+    )
+    lindero_task_workers: int = Field(
+        2, ge=1, le=64, description="How many of them at a time, on this machine", examples=["2"]
+    )
     lindero_muestreo_puntos: int = Field(
         3, ge=1, le=100, description="Sampling points proposed per ambiente", examples=["3"]
     )

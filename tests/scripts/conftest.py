@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,20 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real Prefect server of its own, on SQLite."""
-    home = tmp_path_factory.mktemp("prefect")
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as api:
+        yield api
+
+
+@contextmanager
+def prefect_server(home: Path, **more: str) -> Iterator[str]:
+    """A real Prefect server on a free port of loopback; yields its address."""
     port = _free_port()
     environment = {
         **os.environ,
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_UI_ENABLED": "false",
+        **more,
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     with (home / "server.log").open("wb") as log:

@@ -14,10 +14,16 @@ import pytest
 import requests
 from filelock import FileLock
 
+from Modules.backup import FOLDER
 from Modules.demo_api.faults import Fault
 from Modules.demo_api.running import RunningPortal, running_portal
 from Modules.demo_api.world import build_world
-from tests.scripts.conftest import Command, command_in, environment_below
+from tests.scripts.conftest import (
+    Command,
+    command_in,
+    environment_below,
+    prefect_server,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -96,7 +102,8 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert third.code == 0, third.err
     assert "Cambios desde" in third.out
     assert "borde movido" in third.out
-    assert before.items() <= contents(tmp_path / "test_outputs").items()
+    kept = {name: fact for name, fact in before.items() if name.startswith(FOLDER)}
+    assert kept.items() <= contents(tmp_path / "test_outputs").items()
 
 
 def test_production_without_a_portal_is_refused_at_once(lindero: Command, tmp_path: Path) -> None:
@@ -254,6 +261,62 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     assert portal.client_secret not in everything
 
 
+def test_a_prefect_server_with_a_password_takes_that_of_the_settings(
+    lindero: Command, tmp_path: Path, project_root: Path
+) -> None:
+    home = tmp_path / "server"
+    home.mkdir()
+    with prefect_server(home, PREFECT_SERVER_API_AUTH_STRING="admin:right-51") as api:
+        wrong = {
+            "PREFECT_API_URL": api,
+            "PREFECT_SERVER_API_AUTH_STRING": "admin:canary-51",
+        }
+        refused = lindero("run", "backup", "--test", **wrong)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "PREFECT_SERVER_API_AUTH_STRING" in refused.err
+        assert "canary" not in refused.err
+        assert not (tmp_path / "test_outputs").exists()
+        right = {**wrong, "PREFECT_SERVER_API_AUTH_STRING": "admin:right-51"}
+        assert lindero("run", "backup", "--test", **right).code == 0
+        for fixed, code in ((wrong, 2), (right, 0)):
+            done = _deploy(project_root, {**environment_below(tmp_path), **fixed})
+            assert done.returncode == code, done.stderr
+
+
+def test_a_deployment_without_a_server_is_refused(tmp_path: Path, project_root: Path) -> None:
+    for api in ({}, {"PREFECT_API_URL": "http://127.0.0.1:9/api"}):
+        done = _deploy(project_root, {**environment_below(tmp_path), **api})
+        assert done.returncode == 2
+        assert "PREFECT_API_URL" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def _deploy(project_root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(project_root / "scripts" / "backup_lotes.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_an_accepted_night_whose_publication_was_cut_short_is_finished_by_accepting_again(
+    production: Command, portal: RunningPortal, tmp_path: Path
+) -> None:
+    assert production("run", "backup").code == 0
+    portal.inject(Fault("night_campo_gone"))
+    snapshot = production("run", "backup", "--json").json["data"]["snapshot"]
+    in_the_way = tmp_path / "outputs/Backup_Databaler/25-26" / snapshot
+    in_the_way.write_text("a file where a folder goes", encoding="utf-8")
+    accept = ("backups", "accept", snapshot, "--reason", "campo vendido")
+    assert production(*accept).code == 5
+    in_the_way.unlink()
+    assert production(*accept).code == 0
+    assert (in_the_way / "lotes.gpkg").is_file()
+
+
 def _post(api: str, path: str, body: dict[str, Any]) -> Any:
     answer = requests.post(f"{api}/{path}", json=body, timeout=30)
     answer.raise_for_status()
@@ -263,15 +326,9 @@ def _post(api: str, path: str, body: dict[str, Any]) -> Any:
 def test_the_flow_deploys_itself_at_three_in_buenos_aires(
     prefect_api: str, tmp_path: Path, project_root: Path
 ) -> None:
-    command = [sys.executable, str(project_root / "scripts" / "backup_lotes.py")]
     for _ in range(2):  # again changes nothing
-        done = subprocess.run(
-            command,
-            env={**environment_below(tmp_path), "PREFECT_API_URL": prefect_api},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
+        done = _deploy(
+            project_root, {**environment_below(tmp_path), "PREFECT_API_URL": prefect_api}
         )
         assert done.returncode == 0, done.stderr
     found = _post(prefect_api, "deployments/filter", {})

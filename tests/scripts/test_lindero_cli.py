@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_every_command_has_help_and_loads_no_prefect(command: tuple[str, ...]) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage: lindero" in done.stdout
+
+
+def test_version_is_that_of_the_package(lindero: Command) -> None:
+    assert lindero("--version").out.strip() == version("lindero")
+
+
+def test_a_port_that_does_not_exist_is_wrong_usage(lindero: Command) -> None:
+    assert lindero("demo-portal", "--port", "99999").code == 2
 
 
 def test_the_readme_names_every_command(project_root: Path) -> None:
@@ -100,6 +109,8 @@ def test_validar_eudr_says_rule_by_rule_and_exits_by_the_verdict(
     good.write_text(text % ring.format(last="[-62.100000,-35.100000]"), encoding="utf-8")
     bad.write_text(text % ring.format(last="[-62.090000,-35.100000]"), encoding="utf-8")
     assert lindero("validar", "eudr", str(good)).code == 0
+    rows = json.loads(lindero("validar", "eudr", str(good), "--json").out)
+    assert {"sin_agujeros", "nombres_exactos"} <= {row["regla"]["codigo"] for row in rows}
     answer = lindero("validar", "eudr", str(bad))
     assert answer.code == 1
     assert "NO CUMPLE" in answer.out

@@ -1,0 +1,34 @@
+"""Generar H3: hexagons of lotes and ambientes out of the last accepted backup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from Modules import flow_cli, productos
+from Modules.deployments import H3
+from Modules.reporte import Outcome
+from Modules.settings import load_settings
+
+
+@flow(name=H3.flow, flow_run_name=flow_cli.run_name, persist_result=False)
+def generar_h3_flow(campania: str = "25/26", test: bool = False) -> flow_cli.RunResult | State[Any]:
+    """Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.
+
+    Args:
+        campania: Campaña, con el formato 25/26.
+        test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
+    """
+    return flow_cli.conclude(lambda: _hexagonos(campania, test=test))
+
+
+def _hexagonos(campania: str, *, test: bool) -> Outcome:
+    with flow_cli.chunk_runner(load_settings()) as run:
+        lista = productos.hexagonos(run)
+        return flow_cli.rebuild("Hexágonos H3", campania, lista, test=test, make=flow_cli.make_here)
+
+
+if __name__ == "__main__":
+    flow_cli.main(H3)
