@@ -24,7 +24,7 @@ MAX_BYTES: Final = 200  # in UTF-8: of the 255 that Linux gives a name, the rest
 MAX_SLUG: Final = 60  # characters of a layer name
 MIN_UNIQUE: Final = 24  # characters that hold a piece of a name and a hash
 
-_FORBIDDEN: Final = re.compile(r'[/\\|:*?"<>]')
+_FORBIDDEN: Final = re.compile(r'[/\\|:*?"<>;!]')  # GDAL's readers cut a path at ; and !
 _VTI: Final = re.compile("_(?=vti_)", re.IGNORECASE)  # OneDrive takes no name with "_vti_"
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
