@@ -7,6 +7,7 @@ always). Built from one accepted night; the same night gives the same bytes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ import pandas as pd
 
 from Modules.fuente import Fuente
 from Modules.gpkg_styles import add_styles
+from Modules.mapas_kmz import build_muestreos_kmz
 from Modules.modus import SUFFIX, Muestra, modus_documents
 from Modules.plan_muestreo import (
     ANULADO,
@@ -26,10 +28,13 @@ from Modules.plan_muestreo import (
     plan_muestreo,
 )
 from Modules.qgis_styles import Category, Label, Style, fill_style, marker_style
-from Modules.safe_files import write_new
+from Modules.safe_files import write_new, writing
 from Modules.sheets import write_csv
 from Modules.table_files import write_gpkg
 
+logger = logging.getLogger(__name__)
+
+CARPETA: Final = "muestreos"
 CAPA_MUESTREOS: Final = "muestreos"
 CAPA_PROPUESTOS: Final = "puntos_propuestos"
 CAPA_AMBIENTES: Final = "ambientes"
@@ -106,7 +111,18 @@ def build_muestreos(
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
         write_new(built[name], document)
-    return built
+    return built | _write_kmz(fuente, plan, work)
+
+
+def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> dict[str, Path]:
+    """The map for the phones of the field crews; one for each campo where it is too large."""
+    folder = work / "kmz"
+    with writing(folder):
+        folder.mkdir()
+    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder)
+    for aviso in mapas.avisos:
+        logger.warning(aviso)
+    return mapas.carpetas[CARPETA]
 
 
 def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:

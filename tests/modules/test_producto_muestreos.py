@@ -51,10 +51,28 @@ def empty(fuente: Fuente, *names: str) -> Fuente:
     return replace(fuente, tables=replace(fuente.tables, **frames))
 
 
+def without_kmz(built: dict[str, Path]) -> set[str]:
+    return {name for name in built if not name.endswith(".kmz")}
+
+
 def test_the_files_are_those_of_the_design_and_nothing_else(built: dict[str, Path]) -> None:
-    assert set(built) == NAMES
-    folder = next(iter(built.values())).parent
-    assert {path.name for path in folder.iterdir()} == NAMES  # no -wal, -journal, .tmp
+    assert without_kmz(built) == NAMES
+    folder = built["muestreos_25-26.csv"].parent
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    assert files == NAMES  # no -wal, -journal, .tmp
+
+
+def test_the_map_for_phones_shows_every_point_and_every_ambiente(
+    built: dict[str, Path], plan: PlanMuestreo
+) -> None:
+    maps = [path for name, path in built.items() if name.endswith(".kmz")]
+    found = sum(
+        len(pyogrio.read_dataframe(path, layer=layer))
+        for path in maps
+        for layer, _ in pyogrio.list_layers(path)
+        if layer not in ("Etiquetas", "Leyenda")
+    )
+    assert found == len(plan.puntos) + len(plan.ambientes)
 
 
 def test_gdal_reads_every_layer_with_its_type_and_crs(
@@ -157,7 +175,9 @@ def test_a_later_night_without_a_change_in_marks_changes_no_file(
     utc = demo_fuente.snapshot_id.utc + timedelta(days=3)
     later = replace(demo_fuente, snapshot_id=SnapshotId(4, utc))
     again = build_muestreos(later, tmp_path)
-    assert all(again[name].read_bytes() == path.read_bytes() for name, path in built.items())
+    same = without_kmz(built)  # a map says of which night it is
+    assert all(again[name].read_bytes() == built[name].read_bytes() for name in same)
+    assert set(again) == set(built)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +193,7 @@ def test_empty_tables_give_files_that_open(
     demo_fuente: Fuente, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     made = build_muestreos(empty(demo_fuente, *names), tmp_path)
-    assert set(made) == NAMES
+    assert without_kmz(made) == NAMES
     frames = {layer: gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer) for layer in LAYERS}
     document = json.loads(made["muestreos_25-26.modus.json"].read_bytes())
     header = made["muestreos_25-26.csv"].read_bytes().decode("utf-8-sig").split("\r\n")[0]
@@ -213,7 +233,7 @@ def test_samples_of_water_get_a_file_of_their_own(demo_fuente: Fuente, tmp_path:
     changed = marks.assign(subtipo=marks["subtipo"].where(marks.index != first, "agua"))
     tables = replace(demo_fuente.tables, marcadores=changed)
     made = build_muestreos(replace(demo_fuente, tables=tables), tmp_path)
-    assert set(made) == NAMES | {"muestreos_25-26_agua.modus.json"}
+    assert without_kmz(made) == NAMES | {"muestreos_25-26_agua.modus.json"}
     document = json.loads(made["muestreos_25-26_agua.modus.json"].read_bytes())
     assert document["type"] == "water"
     assert {key.rpartition("#")[0] for key in document["samples"]} == {
