@@ -132,6 +132,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
             folder = ""
         elif folder and (heading := re.fullmatch(r"### `([^`]+\.\w+)`", line)):
             escaped = re.escape(heading[1]).replace("<n>", r"\d+").replace("<empresa>", ".+")
+            escaped = escaped.replace("<campo>", ".+")
             found[f"{folder}/{heading[1]}"] = re.compile(f"{folder}/{escaped}")
     return found
 

@@ -22,6 +22,8 @@ COMMANDS = (
     ("run",),
     ("run", "backup"),
     ("run", "productos"),
+    ("run", "kmz"),
+    ("run", "h3"),
     ("api", "check"),
     ("backups", "list"),
     ("backups", "accept"),
