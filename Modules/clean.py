@@ -38,11 +38,15 @@ def is_absent(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-@lru_cache(maxsize=1 << 15)  # a season says "suelo" and "P Bray" forty thousand times
 def clean_text(value: str, limit: int = MAX_NAME) -> str:
     """Text fit for every product: see the module. Longer than ``limit`` is cut."""
     if value.isascii() and value.isprintable():  # nearly all there is
         return value.strip() if len(value) <= limit else value.strip()[:limit].rstrip()
+    return _scrubbed(value, limit)
+
+
+@lru_cache(maxsize=1 << 12)  # a season says "ñandú" and "P Bray" forty thousand times
+def _scrubbed(value: str, limit: int) -> str:
     value = unicodedata.normalize("NFC", _FORBIDDEN.sub("", _BREAKS.sub(" ", value)))
     return value.strip()[:limit].rstrip()
 

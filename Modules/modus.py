@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 CONTENT_TYPE: Final = "application/vnd.modus.slim.v1.0+json"
@@ -78,8 +79,13 @@ class Muestra:
     @property
     def kind(self) -> str:
         """What Modus calls a sample of this subtipo; soil unless it says otherwise."""
-        words = re.findall(r"\w+", (self.subtipo or "").casefold())
-        return next((_KIND_OF_WORD[word] for word in words if word in _KIND_OF_WORD), SUELO)
+        return _kind(self.subtipo or "")
+
+
+@lru_cache(maxsize=1024)
+def _kind(subtipo: str) -> str:
+    words = re.findall(r"\w+", subtipo.casefold())
+    return next((_KIND_OF_WORD[word] for word in words if word in _KIND_OF_WORD), SUELO)
 
 
 def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) -> dict[str, bytes]:
@@ -96,7 +102,13 @@ def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) ->
 
 def depths(text: str | None) -> list[dict[str, Any]]:
     """Modus depths out of "0-20; 20-40"; what is no range of two numbers is kept as a name."""
-    return [_depth(part.strip()) for part in (text or "").split(";") if part.strip()]
+    return [_depth(part) for part in _parts(text or "")]
+
+
+@lru_cache(maxsize=1024)
+def _parts(text: str) -> tuple[str, ...]:
+    """What stands between semicolons."""
+    return tuple(part.strip() for part in text.split(";") if part.strip())
 
 
 def _depth(part: str) -> dict[str, Any]:
@@ -123,34 +135,38 @@ def _lines(muestra: Muestra) -> Iterator[str]:
     """The samples of a point with their keys: one for each depth, one without if none is said.
 
     The number after the last "#" keeps ids distinct, whatever the point's own id looks like.
+    Samples of one point differ in id and depth only; the rest is written once for all of them.
     """
-    for n, depth in enumerate(depths(muestra.profundidades_cm) or [{}], start=1):
-        sample_id = f"{muestra.punto_id}#{n}"
-        yield f"{_json(sample_id)}:{_json(_sample(muestra, sample_id, depth))}"
+    rest = _json(_rest(muestra))[1:]
+    for n, depth in enumerate(_depths_json(muestra.profundidades_cm or "") or ("",), start=1):
+        sample_id = _json(f"{muestra.punto_id}#{n}")
+        yield f'{sample_id}:{{"id":{sample_id},{depth}{rest}'
+
+
+@lru_cache(maxsize=1024)
+def _depths_json(text: str) -> tuple[str, ...]:
+    return tuple(f'"depth":{_json(depth)},' for depth in depths(text))
 
 
 def _json(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def _sample(muestra: Muestra, sample_id: str, depth: dict[str, Any]) -> dict[str, Any]:
-    analisis = [part.strip() for part in (muestra.analisis or "").split(";") if part.strip()]
+def _rest(muestra: Muestra) -> dict[str, Any]:
+    """What all samples of a point have in common."""
     ours = {
         "origen": muestra.origen,
         "orden": muestra.orden,
         "punto": muestra.punto,
         "estado": muestra.estado,
         "submuestras": muestra.submuestras,
-        "analisis": analisis or None,
+        "analisis": _parts(muestra.analisis or "") or None,
     }
-    sample = {
-        "id": sample_id,
+    return {
         "source": _source(muestra),
-        "depth": depth or None,
         "geolocation": {"lat": muestra.lat, "lon": muestra.lon},
         "lindero": _present(ours),
     }
-    return _present(sample)
 
 
 def _source(muestra: Muestra) -> dict[str, Any]:

@@ -104,12 +104,13 @@ def propose_points(
     if not (math.isfinite(margen_m) and margen_m >= 0):
         raise SettingsError(f"a margin of {margen_m} m makes no sense; write 0 or more metres")
     terreno = _terreno(polygon)
-    candidates = _candidates(terreno, cantidad, margen_m)
-    if len(candidates) < cantidad:
-        return _as_points(terreno, _most_interior(terreno), en_margen=False)
-    xy = terreno.to_metres(candidates)
-    chosen = candidates[_spatial_coverage(xy, cantidad)]
-    return _as_points(terreno, chosen, en_margen=True)
+    region = _within_margin(terreno, margen_m)
+    wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_POINT * cantidad)
+    for candidates in (_accepted, _over_triangles) if region.area > 0 else ():
+        chosen = _chosen(terreno, candidates(region, wanted), cantidad)
+        if len(chosen):
+            return _as_points(terreno, chosen, en_margen=True)
+    return _as_points(terreno, _most_interior(terreno), en_margen=False)
 
 
 def _terreno(polygon: BaseGeometry) -> _Terreno:
@@ -143,28 +144,12 @@ def _as_points(terreno: _Terreno, lonlat: Floats, *, en_margen: bool) -> tuple[P
 # --- where a point may be -------------------------------------------------------------------------
 
 
-def _candidates(terreno: _Terreno, cantidad: int, margen_m: float) -> Floats:
-    """Points inside the margin, in degrees as published, in the order of the Halton sequence."""
-    region = terreno.metres
-    if margen_m > 0:
-        reach = margen_m * _ROUND_SLACK + _SLACK_M
-        region = shapely.buffer(region, -reach, quad_segs=_QUAD_SEGS)
-    if shapely.is_empty(region) or region.area == 0:
-        return np.empty((0, 2))
-    wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_POINT * cantidad)
-    found = _rounded_inside(terreno, _accepted(region, wanted))
-    if len(found) < cantidad:
-        found = _rounded_inside(terreno, _over_triangles(region, wanted))
-    return found
-
-
-def _rounded_inside(terreno: _Terreno, xy: Floats) -> Floats:
-    """In degrees, rounded; those that are then still inside, each once."""
-    lonlat: Floats = np.round(terreno.to_degrees(xy), _DECIMALS)
-    inside = shapely.contains_xy(terreno.degrees, lonlat[:, 0], lonlat[:, 1])
-    lonlat = lonlat[inside]
-    _, first = np.unique(lonlat, axis=0, return_index=True)
-    return lonlat[np.sort(first)]
+def _within_margin(terreno: _Terreno, margen_m: float) -> BaseGeometry:
+    """In metres, empty where the margin leaves nothing."""
+    if margen_m == 0:
+        return terreno.metres
+    reach = margen_m * _ROUND_SLACK + _SLACK_M
+    return shapely.buffer(terreno.metres, -reach, quad_segs=_QUAD_SEGS)
 
 
 def _accepted(region: BaseGeometry, wanted: int) -> Floats:
@@ -175,15 +160,21 @@ def _accepted(region: BaseGeometry, wanted: int) -> Floats:
     shapely.prepare(region)
     west, south, east, north = shapely.bounds(region)
     kept: list[Floats] = []
-    count, start, batch = 0, 1, 4 * wanted
+    count, start, batch = 0, 1, 2 * wanted
     while count < wanted and start <= _MAX_DRAWS:
-        index = np.arange(start, start + batch)
-        x = west + (east - west) * radical_inverse(index, 2)
-        y = south + (north - south) * radical_inverse(index, 3)
+        halves, thirds = _halton(start, batch)
+        x = west + (east - west) * halves
+        y = south + (north - south) * thirds
         inside = shapely.contains_xy(region, x, y)
         kept.append(np.column_stack((x[inside], y[inside])))
         count, start, batch = count + int(inside.sum()), start + batch, batch * 2
     return np.concatenate(kept)[:wanted]
+
+
+@lru_cache(maxsize=16)  # every ambiente begins with the same points
+def _halton(start: int, count: int) -> tuple[Floats, Floats]:
+    index = np.arange(start, start + count)
+    return radical_inverse(index, 2), radical_inverse(index, 3)
 
 
 def radical_inverse(index: NDArray[np.int64], base: int) -> Floats:
@@ -221,6 +212,36 @@ def _over_triangles(region: BaseGeometry, wanted: int) -> Floats:
 # --- which of them --------------------------------------------------------------------------------
 
 
+def _chosen(terreno: _Terreno, xy: Floats, cantidad: int) -> Floats:
+    """Of the candidates (metres) those to propose, in degrees as published; none if too few.
+
+    Published are seven decimals. Where that moves one out of the polygon or onto another, in what
+    measures centimetres, the choice is made again among the candidates that stay apart and inside.
+    """
+    if len(xy) < cantidad:
+        return np.empty((0, 2))
+    lonlat = _rounded(terreno, xy[_spatial_coverage(xy, cantidad)])
+    if len(_apart_and_inside(terreno, lonlat)) == cantidad:
+        return lonlat
+    every = _rounded(terreno, xy)
+    kept = _apart_and_inside(terreno, every)
+    if len(kept) < cantidad:
+        return np.empty((0, 2))
+    chosen: Floats = every[kept][_spatial_coverage(xy[kept], cantidad)]
+    return chosen
+
+
+def _rounded(terreno: _Terreno, xy: Floats) -> Floats:
+    return np.asarray(np.round(terreno.to_degrees(xy), _DECIMALS), dtype=np.float64)
+
+
+def _apart_and_inside(terreno: _Terreno, lonlat: Floats) -> NDArray[np.intp]:
+    """Indices of the points inside, of equal ones the first."""
+    inside = np.flatnonzero(shapely.contains_xy(terreno.degrees, lonlat[:, 0], lonlat[:, 1]))
+    _, first = np.unique(lonlat[inside, 0] + 1j * lonlat[inside, 1], return_index=True)
+    return np.asarray(inside[np.sort(first)], dtype=np.intp)
+
+
 def _spatial_coverage(xy: Floats, cantidad: int) -> NDArray[np.intp]:
     """Indices of ``cantidad`` points of ``xy``, each in the middle of its stratum of k-means.
 
@@ -242,7 +263,8 @@ def _spatial_coverage(xy: Floats, cantidad: int) -> NDArray[np.intp]:
 
 
 def _squared_distances(xy: Floats, middles: Floats) -> Floats:
-    return np.asarray(((xy[:, None, :] - middles[None, :, :]) ** 2).sum(axis=2), dtype=np.float64)
+    dx, dy = xy[:, :1] - middles[:, 0], xy[:, 1:] - middles[:, 1]
+    return np.asarray(dx * dx + dy * dy, dtype=np.float64)
 
 
 def _nearest_each_once(distances: Floats) -> NDArray[np.intp]:

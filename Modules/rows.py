@@ -1,19 +1,22 @@
 """Rows of the tables out of the portal's records: what is used, what is refused and why.
 
 Every record ends as exactly one row or one refusal; ``Modules.screen`` says which cannot be used at
-all. Rows are tuples in the order of the columns.
+all. Rows are tuples in the order of the columns; long tables are read column by column, for most
+of their texts come again and again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from Modules import clean
 from Modules.cultivos import GREY, OTRO, Catalogue, Cultivo, canonical, merge
 from Modules.domain import Campania, Motivo, Record, Recurso
-from Modules.screen import Item, Ledger, Row
+from Modules.screen import Bunch, Item, Ledger, Row
+
+Columna: TypeAlias = Sequence[Any]
 
 SIEMBRAS = "siembras"  # not a list of the portal: nested in its lotes
 
@@ -232,57 +235,94 @@ def lote_row(item: Item, place: LotePlace, cultivos: Sequence[str]) -> Row:
     )
 
 
-def ambiente_row(item: Item, lote: tuple[str, str], campania: Campania, area_ha: float) -> Row:
-    """A row of ``ambientes`` without its geometry; ``lote`` is lote_id, campo_id."""
-    return (
-        item.id,
-        *lote,
-        str(campania),
-        item.text("nombre") or item.text("codigo") or item.id,
-        item.text("potencial"),
-        item.get("orden", clean.integer),
-        item.get("color", clean.colour),
-        area_ha,
-        item.get("superficie_ha", clean.area_ha),
-        item.text("fuente"),
-        item.get("version", clean.integer),
-        item.get("updated_at", clean.timestamp),
-    )
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Many items of one list, each in a lote: ids, lote and campo ids, values."""
+
+    ids: Sequence[str]
+    lotes: Sequence[tuple[str, str]]  # lote_id, campo_id
+    values: Bunch
+
+    @property
+    def lote_ids(self) -> Columna:
+        """The lote of each."""
+        return [lote_id for lote_id, _ in self.lotes]
+
+    @property
+    def campo_ids(self) -> Columna:
+        """The campo of each."""
+        return [campo_id for _, campo_id in self.lotes]
 
 
-def marcador_row(item: Item, lote: tuple[str, str], campania: Campania) -> Row:
-    """A row of ``marcadores`` without its geometry; ``lote`` is lote_id, campo_id."""
-    muestra = item.nested("muestra") if item.values.get("muestra") is not None else None
-    return (
-        item.id,
-        lote[0],
-        item.get("ambiente_id", clean.identifier),
-        lote[1],
-        str(campania),
-        item.text("tipo") or "otro",
-        item.text("subtipo"),
-        item.text("nombre") or item.id,
-        item.text("estado"),
-        item.get("fecha", clean.day),
-        item.get("orden", clean.integer),
-        item.get("observacion", _observation),
-        *(_muestra(muestra) if muestra is not None else (None,) * 5),
-        item.get("updated_at", clean.timestamp),
-    )
+def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> list[Columna]:
+    """The columns of ``ambientes`` but the geometry."""
+    values = placed.values
+    names = zip(values.text("nombre"), _codes_of_unnamed(values), placed.ids, strict=True)
+    return [
+        placed.ids,
+        placed.lote_ids,
+        placed.campo_ids,
+        [str(campania)] * len(placed.ids),
+        [name or code or own_id for name, code, own_id in names],
+        values.text("potencial"),
+        values.get("orden", clean.integer),
+        values.get("color", clean.colour),
+        areas_ha,
+        values.get("superficie_ha", clean.area_ha),
+        values.text("fuente"),
+        values.get("version", clean.integer),
+        values.get("updated_at", clean.timestamp),
+    ]
+
+
+def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
+    """The columns of ``marcadores`` but the geometry."""
+    values = placed.values
+    muestras = values.nested("muestra")
+    names = zip(values.text("nombre"), placed.ids, strict=True)
+    return [
+        placed.ids,
+        placed.lote_ids,
+        values.get("ambiente_id", clean.identifier),
+        placed.campo_ids,
+        [str(campania)] * len(placed.ids),
+        [tipo or "otro" for tipo in values.text("tipo")],
+        values.text("subtipo"),
+        [name or own_id for name, own_id in names],
+        values.text("estado"),
+        values.get("fecha", clean.day),
+        values.get("orden", clean.integer),
+        values.get("observacion", _observation),
+        muestras.text("codigo"),
+        muestras.get("compuesta", clean.boolean),
+        muestras.get("submuestras", clean.integer),
+        muestras.get("profundidades_cm", _once(_depths)),
+        muestras.get("analisis", _once(_analyses)),
+        values.get("updated_at", clean.timestamp),
+    ]
+
+
+def _codes_of_unnamed(values: Bunch) -> list[str | None]:
+    """The code of each that has no name; nobody asks for the others'."""
+    unnamed = [{} if clean.text(row.get("nombre")) else row for row in values.rows]
+    return Bunch(unnamed, values.recurso, values.illegible).text("codigo")
 
 
 def _observation(value: object) -> str | None:
     return clean.text(value, clean.MAX_TEXT)
 
 
-def _muestra(muestra: Item) -> Row:
-    return (
-        muestra.text("codigo"),
-        muestra.get("compuesta", clean.boolean),
-        muestra.get("submuestras", clean.integer),
-        muestra.get("profundidades_cm", _depths),
-        muestra.get("analisis", _analyses),
-    )
+def _once(read: Callable[[object], str | None]) -> Callable[[object], str | None]:
+    """A reader of lists that reads one that is written alike only once."""
+    known: dict[str, str | None] = {}
+
+    def remembering(value: object) -> str | None:
+        key = repr(value)  # tells 1, 1.0, True and "1" apart, as equality does not
+        if key not in known:
+            known[key] = read(value)
+        return known[key]
+
+    return remembering
 
 
 def _depths(value: object) -> str | None:

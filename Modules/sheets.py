@@ -16,7 +16,7 @@ import csv
 import io
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -145,7 +145,7 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
 
 def _cells(column: pd.Series) -> list[Any]:
     """Values as plain Python: str, int, float, bool, date, datetime (UTC), or None."""
-    return [_cell(value) for value in column.tolist()]
+    return _each(column.tolist(), _cell)
 
 
 def _cell(value: Any) -> Any:
@@ -162,8 +162,14 @@ def _cell(value: Any) -> Any:
     return value if isinstance(value, date) else clean_text(str(value), MAX_TEXT)
 
 
+def _each(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
+    """What ``read`` makes of each; of a text that comes again only once."""
+    texts = {value: read(value) for value in {value for value in values if type(value) is str}}
+    return [texts[value] if type(value) is str else read(value) for value in values]
+
+
 def _csv_column(column: pd.Series) -> list[Any]:
-    return [_csv_cell(value) for value in _cells(column)]
+    return _each(column.tolist(), lambda value: _csv_cell(_cell(value)))
 
 
 def _csv_cell(value: Any) -> str:

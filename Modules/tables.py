@@ -7,7 +7,7 @@ key, so the order in which records came never matters. Geometry is EPSG:4326, lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
 from Modules import clean
@@ -25,7 +26,7 @@ from Modules.cultivos import Catalogue
 from Modules.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 from Modules.errors import DataError
 from Modules.geometry import Repaired, Unreadable, decode, geodesic_area_ha, usable
-from Modules.screen import Item, Ledger, Row, screen
+from Modules.screen import Bunch, Item, Ledger, Row, screen
 
 CRS = "EPSG:4326"
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
@@ -117,8 +118,8 @@ class _Builder:
             campos=_frame(col.CAMPOS, campos),
             lotes=_geo_frame(col.LOTES, lote_rows),
             siembras=_frame(col.SIEMBRAS, siembras.rows),
-            ambientes=_geo_frame(col.AMBIENTES, self._ambientes(home)),
-            marcadores=_geo_frame(col.MARCADORES, self._marcadores(home)),
+            ambientes=self._ambientes(home),
+            marcadores=self._marcadores(home),
             zonas=_geo_frame(col.ZONAS, self._zonas()),
             cultivos=_frame(col.CULTIVOS, cultivos),
             rechazados=_frame(col.RECHAZADOS, self.ledger.refused, by=_refusal_order),
@@ -160,12 +161,12 @@ class _Builder:
         self.repairs.append(Repair(recurso.value, found, before, after, fixed.motivo))
 
     def _with_parent(
-        self, recurso: Recurso, items: Sequence[Item], key: str, parent: Recurso, known: set[str]
+        self, recurso: Recurso, items: Sequence[Item], key: str, parent: Recurso, known: Set[str]
     ) -> list[Item]:
         """Items whose campo or lote is in its table; the others are refused as orphans."""
+        parents = Bunch.of(items, recurso.value, self.ledger).get(key, clean.identifier)
         kept = []
-        for item in items:
-            parent_id = item.get(key, clean.identifier)
+        for item, parent_id in zip(items, parents, strict=True):
             if parent_id in known:
                 kept.append(item)
             else:
@@ -205,28 +206,25 @@ class _Builder:
 
     def _of_lotes(
         self, recurso: Recurso, table: Table, home: Mapping[str, tuple[str, str]]
-    ) -> list[tuple[Item, tuple[str, str], BaseGeometry]]:
+    ) -> tuple[rw.Placed, list[BaseGeometry]]:
+        """What lies in a lote, by id, and its geometry."""
         items = self._items(recurso, seasonal=True)
-        items = self._with_parent(recurso, items, "lote_id", Recurso.LOTES, set(home))
-        return [
-            (item, home[str(clean.identifier(item.values["lote_id"]))], geometry)
-            for item, geometry in self._shaped(recurso, items, table)
-        ]
+        items = self._with_parent(recurso, items, "lote_id", Recurso.LOTES, home.keys())
+        shaped = sorted(self._shaped(recurso, items, table), key=lambda pair: pair[0].id)
+        values = Bunch.of([item for item, _ in shaped], recurso.value, self.ledger)
+        lotes = [home[str(lote_id)] for lote_id in values.get("lote_id", clean.identifier)]
+        ids = [item.id for item, _ in shaped]
+        return rw.Placed(ids, lotes, values), [shape for _, shape in shaped]
 
-    def _ambientes(self, home: Mapping[str, tuple[str, str]]) -> list[Row]:
-        found = self._of_lotes(Recurso.AMBIENTES, col.AMBIENTES, home)
-        areas = geodesic_area_ha([geometry for *_, geometry in found]).tolist()
-        return [
-            (*rw.ambiente_row(item, lote, self.campania, area_ha), geometry)
-            for (item, lote, geometry), area_ha in zip(found, areas, strict=True)
-        ]
+    def _ambientes(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+        placed, shapes = self._of_lotes(Recurso.AMBIENTES, col.AMBIENTES, home)
+        areas_ha = geodesic_area_ha(shapes).tolist()
+        columns = rw.ambiente_columns(placed, self.campania, areas_ha)
+        return _geo_frame_of(col.AMBIENTES, columns, shapes)
 
-    def _marcadores(self, home: Mapping[str, tuple[str, str]]) -> list[Row]:
-        found = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
-        return [
-            (*rw.marcador_row(item, lote, self.campania), geometry)
-            for item, lote, geometry in found
-        ]
+    def _marcadores(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+        placed, shapes = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
+        return _geo_frame_of(col.MARCADORES, rw.marcador_columns(placed, self.campania), shapes)
 
     def _zonas(self) -> list[Row]:
         shaped = self._shaped(Recurso.ZONAS, self._items(Recurso.ZONAS), col.ZONAS, bare=True)
@@ -249,29 +247,40 @@ def _frame(
     table: Table, rows: Sequence[Row], by: Callable[[Row], tuple[object, ...]] = _first
 ) -> pd.DataFrame:
     """A table without geometry, sorted."""
-    columns = _columns(sorted(rows, key=by), table.columns)
-    return pd.DataFrame(columns, columns=list(table.names))
+    columns = _columns(sorted(rows, key=by), len(table.columns))
+    return pd.DataFrame(_all_typed(columns, table.columns), columns=list(table.names))
 
 
 def _geo_frame(table: Table, rows: Sequence[Row]) -> gpd.GeoDataFrame:
     """A table whose last column is its geometry, sorted by key."""
-    ordered = sorted(rows, key=_first)
-    columns = _columns(ordered, table.columns[:-1])
-    shapes = np.empty(len(ordered), dtype=object)
-    shapes[:] = [row[-1] for row in ordered]
-    return gpd.GeoDataFrame(pd.DataFrame(columns), geometry=shapes, crs=CRS)
+    *columns, shapes = _columns(sorted(rows, key=_first), len(table.columns))
+    return _geo_frame_of(table, columns, shapes)
 
 
-def _columns(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, Any]:
-    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    return {column.name: _typed(values[at], column.dtype) for at, column in enumerate(columns)}
+def _geo_frame_of(
+    table: Table, columns: Sequence[Sequence[Any]], shapes: Sequence[BaseGeometry | None]
+) -> gpd.GeoDataFrame:
+    """A table out of its columns, sorted by key already, and their geometry."""
+    geometry = np.empty(len(shapes), dtype=object)
+    geometry[:] = shapes
+    frame = pd.DataFrame(_all_typed(columns, table.columns[:-1]))
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=CRS)
+
+
+def _columns(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _all_typed(values: Sequence[Sequence[Any]], columns: Sequence[Column]) -> dict[str, Any]:
+    pairs = zip(columns, values, strict=True)
+    return {column.name: _typed(found, column.dtype) for column, found in pairs}
 
 
 def _typed(values: Sequence[Any], dtype: str) -> Any:
     """A column of the dtype that ``Modules.columns`` names."""
     if dtype == "timestamp":
-        naive = [None if value is None else value.replace(tzinfo=None) for value in values]
-        return pd.Series(np.array(naive, dtype="datetime64[us]")).dt.tz_localize("UTC")
+        instants = pa.array(values, type=pa.timestamp("us", tz="UTC"))
+        return pd.Series(instants.to_numpy(zero_copy_only=False)).dt.tz_localize("UTC")
     if dtype == "date":
         dates = np.empty(len(values), dtype=object)
         dates[:] = values

@@ -19,7 +19,7 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", re.ASCII)
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", re.ASCII)
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _NATURAL: dict[Kind, FieldType] = {
     "id": "id",
@@ -123,7 +123,7 @@ def _date(value: Any, layout: str, zone: str) -> Any:
 
 
 def _datetime(value: Any, layout: str, zone: str) -> Any:
-    if not layout and isinstance(value, str) and _RFC3339.fullmatch(value):
+    if not layout and isinstance(value, str) and RFC3339.fullmatch(value):
         return value  # nearly all there is
     moment = _moment(value, layout, zone)
     return moment.isoformat() if moment is not None else value

@@ -310,3 +310,17 @@ def test_real_shapes_with_hundreds_of_holes_and_thousands_of_vertices(shared_dat
         assert len(points) == (3 if points[0].en_margen else 1)
         for point in points:
             assert shapely.contains_xy(valid, point.lon, point.lat)
+
+
+@pytest.mark.parametrize("side_m", [0.02, 0.05, 0.08, 0.2, 1.0])
+def test_on_ground_of_centimetres_rounding_puts_no_point_outside_or_on_another(
+    side_m: float,
+) -> None:
+    corners = np.array([(0, 0), (side_m, 0), (side_m, side_m * 0.8), (0, side_m)])
+    shape = shapely.Polygon(around(-60.1234567, -35.7654321, corners))
+    for cantidad in (1, 3, 8):
+        points = propose_points(shape, cantidad=cantidad, margen_m=0)
+        assert all(shapely.contains_xy(shape, point.lon, point.lat) for point in points)
+        assert len({(point.lon, point.lat) for point in points}) == len(points)
+        assert len(points) == (cantidad if points[0].en_margen else 1)
+    assert len(points) == (8 if side_m > 0.1 else len(points))

@@ -283,6 +283,39 @@ def test_an_illegible_value_becomes_empty_and_is_counted_but_costs_no_row():
     }
 
 
+def test_illegible_values_of_many_marks_are_counted_one_by_one():
+    muestras = [{"submuestras": "veinte"}, {"submuestras": "veinte"}, {"submuestras": 20}, "no"]
+    marks = [
+        marcador(f"m-{n}", muestra=muestra, fecha=fecha)
+        for n, (muestra, fecha) in enumerate(
+            zip(muestras, ["ayer", " ", "2025-09-01", "ayer"], strict=True)
+        )
+    ]
+    built = build(fetched(marcadores=marks))
+    assert built.valores_ilegibles == {
+        "marcadores.fecha": 2,
+        "marcadores.muestra": 1,
+        "marcadores.muestra.submuestras": 2,
+    }
+    assert built.tables.marcadores["muestra_submuestras"].tolist() == [pd.NA, pd.NA, 20, pd.NA]
+
+
+def test_values_that_python_holds_for_equal_are_read_each_by_its_type():
+    depths = [[[0, 20]], [[False, 20]], [[0.0, 20]], [["0", "20"]], "0-20", [[0, 20]]]
+    flags = [True, 1, 1.0, "true", 0, False]
+    for step in (1, -1):  # whichever comes first
+        muestras = [
+            {"profundidades_cm": depth, "compuesta": flag, "analisis": [flag]}
+            for depth, flag in list(zip(depths, flags, strict=True))[::step]
+        ]
+        marks = [marcador(f"m-{n}", muestra=muestra) for n, muestra in enumerate(muestras)]
+        rows = build(fetched(marcadores=marks)).tables.marcadores[::step]
+        found = rows["muestra_profundidades_cm"].fillna("-").tolist()
+        assert found == ["0-20", "-", "0-20", "0-20", "0-20", "0-20"]
+        assert rows["muestra_compuesta"].fillna(value=False).tolist() == [True] + 5 * [False]
+        assert rows["muestra_analisis"].fillna("-").tolist() == ["-", "1", "1", "true", "0", "-"]
+
+
 def test_names_come_out_clean():
     built = build(fetched(campos=[campo(nombre="  N\u0303andu\u0301\x00\n\ud83d ")]))
     assert built.tables.campos.iloc[0]["campo"] == "Ñandú"
