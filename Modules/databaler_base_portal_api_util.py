@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeVar
@@ -303,7 +304,7 @@ class _Fetch:
                 raise
 
         with ThreadPoolExecutor(threads, "portal-walk") as pool:
-            futures = [pool.submit(guarded, item) for item in items]
+            futures = [pool.submit(copy_context().run, guarded, item) for item in items]
             try:
                 failures = [err for future in futures if (err := future.exception()) is not None]
             except BaseException:
@@ -371,7 +372,7 @@ def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
         for page in walked.pages:
             number = len(pages) + 1
             pages.append(RawPage(recurso, number, page.body, page.request_id, page.ask.path))
-            records.extend(replace(record, page=number) for record in page.records)
+            records += [r if r.page == number else replace(r, page=number) for r in page.records]
     totals = [walked.declared_total for walked in walks]
     declared = sum(total for total in totals if total is not None)
     return Fetched(

@@ -101,6 +101,7 @@ def count(number_of: int, singular: str, plural: str) -> str:
     return f"{number(number_of, 0)} {singular if number_of == 1 else plural}"
 
 
+@lru_cache(maxsize=65_536)
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts "Lote 2" before "Lote 10", whatever the case; equal names tie."""
     parts = re.split(r"(\d+)", name.casefold())

@@ -20,7 +20,7 @@ from Modules.kml_text import count
 from Modules.nombres import unique_names
 from Modules.safe_files import writing
 
-LEVEL: Final = 5
+LEVEL: Final = 3
 DOC: Final = "doc.kml"
 _PART_LENGTH: Final = 110  # characters of a name with " - parte 12" after it
 _DATE: Final = (1980, 1, 1, 0, 0, 0)

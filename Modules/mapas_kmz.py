@@ -154,11 +154,10 @@ def build_muestreos_kmz(
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Folder and file names, by id; stable whatever else is sown this night."""
+    """Folder names by id; stable whatever else is sown this night."""
 
     campo: dict[str, str]
     cultivo: dict[str, str]
-    lote: dict[str, str]  # unique in its campo
 
     @classmethod
     def of(cls, fuente: Fuente, lotes: Lotes) -> _Names:
@@ -167,11 +166,16 @@ class _Names:
         known |= dict(zip(campos["campo_id"].tolist(), campos["campo"].tolist(), strict=True))
         crops = {group.key: group.nombre for row in lotes.cultivos for group in row}
         crops[sin_cultivo().key] = sin_cultivo().nombre
-        lote: dict[str, str] = {}
-        for _, rows in _runs(lotes.campo_id):
-            texts = {lotes.lote_id[row]: lotes.lote[row] for row in rows}
-            lote |= unique_names(texts, _LOTE_LENGTH)
-        return cls(unique_names(known, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH), lote)
+        return cls(unique_names(known, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH))
+
+
+def _lote_names(lotes: Lotes) -> list[str]:
+    """A safe name for each lote, unique in its campo."""
+    names: dict[str, str] = {}
+    for _, rows in _runs(lotes.campo_id):
+        texts = {lotes.lote_id[row]: lotes.lote[row] for row in rows}
+        names |= unique_names(texts, _LOTE_LENGTH)
+    return [names[lote_id] for lote_id in lotes.lote_id]
 
 
 def _file_name(*parts: str) -> str:
@@ -229,10 +233,11 @@ def _por_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
 
 
 def _por_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    own = _lote_names(lotes)
     for campo_id, rows in _runs(lotes.campo_id):
         campo = names.campo[campo_id]
         for row in rows:
-            name = _file_name(campo, names.lote[lotes.lote_id[row]])
+            name = _file_name(campo, own[row])
             yield Mapa(f"{fuente.campania.slug}/{campo}/{name}", _lote(fuente, lotes, row))
 
 
@@ -270,10 +275,11 @@ def _por_cultivo_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[
 
 
 def _por_cultivo_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    own = _lote_names(lotes)
     for group, campo_id, rows in _by_cultivo(lotes):
         cultivo, campo = names.cultivo[group.key], names.campo[campo_id]
         for row in rows:
-            name = _file_name(cultivo, campo, names.lote[lotes.lote_id[row]])
+            name = _file_name(cultivo, campo, own[row])
             title = f"{group.nombre} - {lotes.campo[row]} - {lotes.lote[row]}"
             yield Mapa(
                 f"{fuente.campania.slug}/{cultivo}/{campo}/{name}",

@@ -13,6 +13,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from Modules.clean import clean_text
@@ -104,6 +105,7 @@ def layer_names(
     return _told_apart(names, taken, with_id)
 
 
+@lru_cache(maxsize=65_536)  # "1", "2" … are lotes of every campo
 def _safe(text: str, max_length: int, max_bytes: int) -> str:
     visible = "".join(c for c in clean_text(text, 4 * MAX_LENGTH) if _visible(c))
     plain = unicodedata.normalize("NFC", " ".join(visible.split()))

@@ -145,12 +145,7 @@ PRODUCTOS = (
 
 def _mapas(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
     mapas = build_mapas_kmz(fuente, work)
-    slug = fuente.campania.slug
-    carpetas = {
-        carpeta: {f"{slug}/{name}": path for name, path in files.items()}
-        for carpeta, files in mapas.carpetas.items()
-    }
-    return Hecho(carpetas, mapas.avisos)
+    return Hecho(mapas.carpetas, mapas.avisos)
 
 
 MAPAS = (Producto("KMZ", FAMILIAS, _mapas),)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -61,6 +61,7 @@ def _read_resolutions(value: object) -> object:
 
 
 def _below_root(path: Path) -> Path:
+    path = path.expanduser()
     return path if path.is_absolute() else PROJECT_ROOT / path
 
 
@@ -272,7 +273,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
             variable, what was wrong and an example, never the value of a secret.
     """
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
-    _refuse_misspelled({**dotenv_values(dotenv), **os.environ} if dotenv.is_file() else os.environ)
+    _refuse_misspelled([*_names_in(dotenv), *os.environ])
     try:
         return Settings(_env_file=dotenv)  # type: ignore[call-arg]
     except ValidationError as err:
@@ -284,12 +285,43 @@ def variable_names() -> tuple[str, ...]:
     return tuple(name.upper() for name in Settings.model_fields)
 
 
-def _refuse_misspelled(variables: Mapping[str, object]) -> None:
+def _names_in(dotenv: Path) -> list[str]:
+    """The variables of a ``.env``.
+
+    Raises:
+        SettingsError: it is not UTF-8 text, or a line of it is no assignment; such a line would
+            be left out without a word.
+    """
+    if not dotenv.is_file():
+        return []
+    try:
+        with dotenv.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(
+            f"{dotenv.name}: cannot be read as UTF-8 text ({type(err).__name__}); save it as UTF-8"
+        ) from None
+    for binding in bindings:
+        if binding.error:
+            raise SettingsError(
+                f"{dotenv.name}: line {binding.original.line} is not NAME=value; is a quote open?"
+            )
+    return [binding.key.lstrip("\ufeff") for binding in bindings if binding.key is not None]
+
+
+def _refuse_misspelled(names: Sequence[str]) -> None:
     known = variable_names()
-    for name in sorted(variables):
-        if name.startswith(OWN_PREFIXES) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise SettingsError(f"{name} is not a setting; did you mean {near}?")
+    for name in sorted(names):
+        if name.upper().startswith(OWN_PREFIXES) and name.upper() not in known:
+            raise SettingsError(f"{name} is not a setting; {_nearest(name.upper(), known)}")
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """A hint for a misspelled name; what all names begin with makes none of them near."""
+    prefix = next(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
+    rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
+    near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
+    return f"did you mean {prefix}{near[0]}?" if near else "see docs/settings.md"
 
 
 def _line(error: Any) -> str:

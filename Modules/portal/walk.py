@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from Modules.domain import Record
@@ -160,7 +161,8 @@ class Walker:
             told(number, None)
 
     def _submit(self, job: Job, number: int, step: Step, previous: str | None) -> Future[Page]:
-        return self._pool.submit(self._fetch, job, number, step, previous)
+        here = copy_context()  # a log line in a thread belongs to the run that asked for it
+        return self._pool.submit(here.run, self._fetch, job, number, step, previous)
 
     def _fetch(self, job: Job, number: int, step: Step, previous: str | None) -> Page:
         ask = job.frozen.ask(number, step, previous)

@@ -59,6 +59,38 @@ def test_a_misspelled_variable_is_refused_with_the_nearest_name(
         load_settings(NO_FILE)
 
 
+def test_a_name_that_is_like_no_other_gets_no_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINDERO_XYZZY_42", "1")
+    with pytest.raises(SettingsError, match=r"LINDERO_XYZZY_42 is not a setting; see docs"):
+        load_settings(NO_FILE)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("LINDERO_CAMPANIA=25/26\n".encode("utf-16"), "UTF-8"),
+        (b"LINDERO_CAMPANIA=\xff\xfe\n", "UTF-8"),
+        (b'A=1\nDATABALER_CLIENT_SECRET="canary-33\nB=2\n', "line 2"),
+        (b"lindero_foo=1\n", "lindero_foo"),
+    ],
+)
+def test_a_dotenv_that_cannot_be_read_whole_is_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(content)
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_settings(dotenv)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_home_in_a_path_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LINDERO_STATE_DIR", "~/lindero")
+    assert load_settings(NO_FILE).store_dir(Modo.TEST) == tmp_path / "lindero" / "test"
+
+
 def test_environment_goes_over_dotenv_over_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

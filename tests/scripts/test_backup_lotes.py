@@ -237,6 +237,16 @@ def test_a_plain_folder_where_a_link_is_configured_is_refused(
     assert (tmp_path / "outputs" / "Backup_Databaler").is_symlink()
 
 
+def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
+    production: Command, portal: RunningPortal, prefect_api: str
+) -> None:
+    portal.inject(Fault("status_503", "lotes", times=1))
+    answer = production("run", "backup")
+    assert (answer.code, answer.err) == (0, "")
+    said = [line["message"] for line in _post(prefect_api, "logs/filter", {"limit": 200})]
+    assert any("lotes" in line and "503" in line for line in said)
+
+
 def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     production: Command, portal: RunningPortal, prefect_api: str
 ) -> None:
