@@ -8,13 +8,15 @@ are never quoted; nothing is written.
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from Modules.databaler_base_portal_api_util import PortalClient, PortalConfig, campania_id
 from Modules.domain import Campania, Record, Recurso
-from Modules.errors import ApiContractChanged, CampaniaUnknown, PipelineError
+from Modules.errors import ApiAuth, ApiContractChanged, CampaniaUnknown, PipelineError
+from Modules.portal.answers import NoConnection
 from Modules.portal.comparison import compare_rows, propose_envelope, propose_paging
 from Modules.portal.findings import Finding, Que, Remedy
 from Modules.portal.paging import PageView, read_page
@@ -47,15 +49,15 @@ class Report:
 def check_api(config: PortalConfig, campania: Campania) -> Report:
     """Ask for the first page of each list, and compare.
 
-    An error of one list is a finding, and the others are still asked for.
+    An error of one list is a finding, and the others are still asked for; one that every list
+    would meet (no connection, no token, refused credentials) is told once and ends the pass.
 
     Raises:
         SettingsError: the base URL or a credential cannot be used at all.
     """
     with PortalClient(config) as client:
         checker = _Checker(client, campania)
-        for recurso in Recurso:
-            checker.look_at(recurso)
+        checker.look_at_all()
         portal = client.portal
     return Report(
         portal.origin,
@@ -74,13 +76,20 @@ class _Checker:
         self._client, self._profile, self._campania = client, client.profile, campania
         self._campania_id: str | None = None
         self._first_ids: dict[Recurso, str] = {}
-        self.rows: dict[Recurso, int | None] = {}
+        self.rows: dict[Recurso, int | None] = dict.fromkeys(Recurso)
         self.findings: list[Finding] = []
         self.code = 0
+        self._answered = self._over = False
 
-    def look_at(self, recurso: Recurso) -> None:
+    def look_at_all(self) -> None:
+        """Ask for list after list, until an error concerns them all."""
+        for recurso in Recurso:
+            self._look_at(recurso)
+            if self._over:
+                return
+
+    def _look_at(self, recurso: Recurso) -> None:
         """Ask for one list and add what is found."""
-        self.rows[recurso] = None
         resource = self._profile.resource(recurso)
         if not resource.enabled:
             self._add(Finding(recurso, Que.ESTA, "", "el perfil la apaga: no se pide"))
@@ -95,8 +104,10 @@ class _Checker:
         try:
             look = self._client.look(recurso, self._campania, self._campania_id, parent)
         except PipelineError as err:
-            self._failed(recurso, err)
+            self._over = self._concerns_all(err)
+            self._failed(None if self._over else recurso, err)
             return
+        self._answered = True
         self._compare(recurso, look)
 
     def _compare(self, recurso: Recurso, look: Look) -> None:
@@ -169,7 +180,16 @@ class _Checker:
         if first is not None:
             self._first_ids[recurso] = first
 
-    def _failed(self, recurso: Recurso, err: PipelineError) -> None:
+    def _concerns_all(self, err: PipelineError) -> bool:
+        """Whether the next list would meet the same: the token, the credentials, the connection."""
+        if not self._client.let_in or (isinstance(err, ApiAuth) and not self._answered):
+            return True
+        cause: BaseException | None = err
+        while cause is not None and not isinstance(cause, _NO_LIST):
+            cause = cause.__cause__ or cause.__context__
+        return cause is not None
+
+    def _failed(self, recurso: Recurso | None, err: PipelineError) -> None:
         self.code = max(self.code, err.exit_code)
         self._add(
             Finding(recurso, Que.ERROR, "", str(err), grave=True, remedio=_remedy_of(recurso, err))
@@ -181,8 +201,13 @@ class _Checker:
             self.code = max(self.code, 1)
 
 
-def _remedy_of(recurso: Recurso, err: PipelineError) -> Remedy | None:
+_NO_LIST = (NoConnection, ssl.SSLCertVerificationError)
+
+
+def _remedy_of(recurso: Recurso | None, err: PipelineError) -> Remedy | None:
     text = str(err)
+    if "HTTP 404" in text and recurso is None:
+        return Remedy("[auth]", ('path = "/auth/token"  # la ruta verdadera del token',))
     if "HTTP 404" in text:
         section = f"[resources.{recurso}]"
         return Remedy(section, (f'path = "/{recurso}"  # la ruta verdadera de esta lista',))
@@ -222,11 +247,13 @@ def render(report: Report, *, as_json: bool = False) -> str:
 
 def _text(report: Report) -> Iterator[str]:
     yield f"Portal {report.portal} · perfil {report.profile} · campaña {report.campania}"
-    for recurso in Recurso:
+    shown: set[Remedy] = set()
+    for recurso in (None, *Recurso):
         mine = [finding for finding in report.findings if finding.recurso == recurso]
-        rows = report.rows.get(recurso)
+        if not mine and (recurso is None or report.rows.get(recurso) is None):
+            continue  # nothing of the portal as a whole, or a list that was not asked for
         yield ""
-        yield f"{recurso}: {_count(rows)}"
+        yield "portal" if recurso is None else f"{recurso}: {_count(report.rows.get(recurso))}"
         there = [finding.campo for finding in mine if finding.que == Que.ESTA and finding.campo]
         if there:
             yield f"  está       {', '.join(there)}"
@@ -235,7 +262,7 @@ def _text(report: Report) -> Iterator[str]:
             yield f"  falta      {', '.join(absent)} (optativos)"
         for finding in mine:
             if not _harmless(finding) and (finding.que != Que.ESTA or not finding.campo):
-                yield from _finding_text(finding)
+                yield from _finding_text(finding, shown)
     proposal = proposed_profile(report)
     if proposal:
         yield ""
@@ -255,11 +282,12 @@ def _count(rows: int | None) -> str:
     return "sin página" if rows is None else f"{rows} filas en la primera página"
 
 
-def _finding_text(finding: Finding) -> Iterator[str]:
+def _finding_text(finding: Finding, shown: set[Remedy]) -> Iterator[str]:
     mark = "!" if finding.grave else " "
     where = f"{finding.campo}: " if finding.campo else ""
     yield f"{mark} {finding.que:<10} {where}{finding.detalle}"
-    if finding.remedio is not None:
+    if finding.remedio is not None and finding.remedio not in shown:
+        shown.add(finding.remedio)
         yield f"             {finding.remedio.section}"
         for line in finding.remedio.lines:
             yield f"             {line}"

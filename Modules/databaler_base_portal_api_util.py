@@ -90,6 +90,11 @@ class PortalClient:
         """The profile in use."""
         return self._profile
 
+    @property
+    def let_in(self) -> bool:
+        """Whether there is a token; true from the start where none is asked for."""
+        return self._auth.let_in
+
     def __enter__(self) -> Self:
         return self
 

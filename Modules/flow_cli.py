@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -186,15 +186,17 @@ def _dask(kind: str, workers: int) -> Iterator[Runner]:
         ) from err
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
-    with ExitStack() as stack:
-        try:
-            dask = stack.enter_context(DaskTaskRunner(**where))
-        except OSError as err:
-            raise SettingsError(f"LINDERO_TASK_RUNNER: no Dask scheduler at {kind}") from err
+    with DaskTaskRunner(**where) as dask:
 
         def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterator[Cover]:
             tramo = Task(work, name="Tramo de hexágonos", **IN_MEMORY)
-            futures = [dask.submit(tramo, {"chunk": piece}) for piece in pieces]
+            try:
+                futures = [dask.submit(tramo, {"chunk": piece}) for piece in pieces]
+            except OSError as err:
+                raise SettingsError(
+                    f"LINDERO_TASK_RUNNER: no Dask scheduler answers at {kind}; start it, or "
+                    "write processes"
+                ) from err
             yield from (future.result() for future in futures)
 
         yield run

@@ -61,7 +61,10 @@ def _read_resolutions(value: object) -> object:
 
 
 def _below_root(path: Path) -> Path:
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError as err:
+        raise ValueError("begins with ~ and names a home that is not known") from err
     return path if path.is_absolute() else PROJECT_ROOT / path
 
 
@@ -275,7 +278,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     try:
-        return Settings(_env_file=dotenv)  # type: ignore[call-arg]
+        return Settings(_env_file=dotenv, _env_file_encoding="utf-8-sig")  # type: ignore[call-arg]
     except ValidationError as err:
         raise SettingsError("; ".join(_line(item) for item in err.errors())) from None
 
@@ -295,18 +298,18 @@ def _names_in(dotenv: Path) -> list[str]:
     if not dotenv.is_file():
         return []
     try:
-        with dotenv.open(encoding="utf-8") as stream:
+        with dotenv.open(encoding="utf-8-sig") as stream:
             bindings = list(parse_stream(stream))
-    except (OSError, UnicodeDecodeError) as err:
-        raise SettingsError(
-            f"{dotenv.name}: cannot be read as UTF-8 text ({type(err).__name__}); save it as UTF-8"
-        ) from None
+    except UnicodeDecodeError:  # its text quotes bytes of the file
+        raise SettingsError(f"{dotenv.name}: not UTF-8 text; save it as UTF-8") from None
+    except OSError as err:
+        raise SettingsError(f"{dotenv.name}: cannot be read ({type(err).__name__})") from err
     for binding in bindings:
-        if binding.error:
-            raise SettingsError(
-                f"{dotenv.name}: line {binding.original.line} is not NAME=value; is a quote open?"
-            )
-    return [binding.key.lstrip("\ufeff") for binding in bindings if binding.key is not None]
+        if binding.error or (binding.key is not None and binding.value is None):
+            before, line = binding.original.string, binding.original.line
+            line += len(before[: len(before) - len(before.lstrip())].splitlines())
+            raise SettingsError(f"{dotenv.name}: line {line} is not NAME=value; is a quote open?")
+    return [binding.key for binding in bindings if binding.key is not None]
 
 
 def _refuse_misspelled(names: Sequence[str]) -> None:

@@ -39,6 +39,10 @@ class TryAgain(ApiUnavailable):
         self.wait_s = wait_s
 
 
+class NoConnection(TryAgain):
+    """The connection itself failed; no list of this portal can be had."""
+
+
 class TokenExpired(ApiAuth):
     """401, or the body's way to say it: renewed once, then final."""
 

@@ -76,6 +76,11 @@ class Authenticator:
         """Whether a refused token can be had anew."""
         return isinstance(self._auth, ClientCredentials | JsonLogin)
 
+    @property
+    def let_in(self) -> bool:
+        """Whether there are headers to ask with: a first login was good, or none is needed."""
+        return self._generation > 0
+
     def enter(self, get: Get) -> Pass:
         """Headers for a request now; logs in or renews first where it is time.
 

@@ -82,6 +82,7 @@ class Columns:
         self.rows, self.zone = rows, zone
         self.paths = list(dict.fromkeys(path for row in rows for path, _ in leaves(row)))
         self.used: set[str] = set()
+        self._known: set[str] = set()
 
     def uses(self, paths: Iterable[str]) -> None:
         """A member comes from these paths: they are not unexpected."""
@@ -110,6 +111,7 @@ class Columns:
             _Sought(recurso, m, rules.get(m.name), _place(m, rules, root), section, prefix + m.name)
             for m in members
         ]
+        self._known |= {one.path for one in sought}
         self.uses(one.path for one in sought if self._is_there(one.path))
         guesses = self._guess(
             [one.member for one in sought if not one.given and not self._is_there(one.path)]
@@ -117,12 +119,20 @@ class Columns:
         return [self._one(one, guesses.get(one.member.name)) for one in sought]
 
     def unexpected(self, recurso: Recurso) -> list[Finding]:
-        """Paths that no member came from."""
-        rest = [path for path in self.paths if not self.is_used(path)]
+        """Paths that no member came from; an absent parent of members is not unexpected."""
+        rest = [
+            path
+            for path in self.paths
+            if not self.is_used(path) and not self._is_absent_parent(path)
+        ]
         return [
             Finding(recurso, Que.SOBRA, path, f"{kind_of(self.values(path))}; {_STAYS}")
             for path in rest
         ]
+
+    def _is_absent_parent(self, path: str) -> bool:
+        above = any(known.startswith(f"{path}.") for known in self._known)
+        return above and all(isinstance(value, dict) for value in self._present(path))
 
     def _is_there(self, path: str) -> bool:
         return path != "" and any(value is not MISSING for value in self.values(path))

@@ -9,6 +9,8 @@ its end and its check sum are ours to judge.
 from __future__ import annotations
 
 import os
+import re
+import socket
 import ssl
 import threading
 import zlib
@@ -18,11 +20,11 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_environ_proxies
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 from urllib3.response import BaseHTTPResponse
 
 from Modules.errors import ApiContractChanged, ApiUnavailable, SettingsError
-from Modules.portal.answers import Answer, TryAgain
+from Modules.portal.answers import Answer, NoConnection, TryAgain
 from Modules.portal.asking import Ask, is_loopback
 from Modules.portal.pace import Deadline, Stopped
 from Modules.portal.watchdog import Watch, WatchedAdapter, watched
@@ -30,6 +32,7 @@ from Modules.portal.watchdog import Watch, WatchedAdapter, watched
 USER_AGENT = "lindero"
 _CHUNK = 1 << 16
 _CONNECT_S = 15.0
+_REPR = re.compile(r"(<[^>]*>|\w+\(host=[^)]*\)): ")  # of a connection or pool: urllib3's texts
 _GZIP_OR_ZLIB = 47  # zlib's wbits: a gzip or a zlib header, whichever is there
 
 
@@ -68,7 +71,8 @@ class Transport:
             secret_headers: credentials; they go into the request and nowhere else.
 
         Raises:
-            TryAgain: no connection, reset, timeout, cut body, bad compression.
+            TryAgain: reset, timeout, cut body, bad compression.
+            NoConnection: a TryAgain; none could be made.
             ApiContractChanged: the body is larger than a page may be.
             ApiUnavailable: the certificate is not good; no try would mend that.
             Stopped: ``abort`` was called.
@@ -85,6 +89,8 @@ class Transport:
                 self._explain_end(watch, ask.what, seconds)
                 if _bad_certificate(err):
                     raise ApiUnavailable(f"{ask.what}: TLS failed: {_brief(err)}") from err
+                if unconnected := _unconnected(err, ask.url):
+                    raise NoConnection(f"{ask.what}: {unconnected}") from err
                 raise TryAgain(f"{ask.what}: {_brief(err)}") from err
             if ended:
                 self._explain_end(watch, ask.what, seconds)
@@ -219,10 +225,40 @@ def _inflate(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
 
 
 def _bad_certificate(err: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(err))
+
+
+def _causes(err: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = err
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+    while cause is not None:
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return cause is not None
+
+
+def _unconnected(err: BaseException, url: str) -> str | None:
+    """Why there was no connection, and to which host and port; None where there was one."""
+    causes = list(_causes(err))
+    if not any(isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in causes):
+        return None
+    where = "the proxy" if any(isinstance(cause, ProxyError) for cause in causes) else _host(url)
+    for cause in reversed(causes):
+        match cause:
+            case ConnectionRefusedError():
+                return f"connection refused by {where}"
+            case socket.gaierror():
+                return f"no connection to {where}: its name is not known here"
+            case TimeoutError():
+                return f"no connection to {where}: it did not answer in time"
+    reason = next((c.strerror for c in reversed(causes) if isinstance(c, OSError)), None)
+    return f"no connection to {where}: {reason or 'it cannot be reached'}"
+
+
+def _host(url: str) -> str:
+    """Host and port of a URL, nothing else of it."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _brief(err: BaseException) -> str:
@@ -234,7 +270,5 @@ def _brief(err: BaseException) -> str:
     if isinstance(reason, BaseException):
         cause = reason
     name = type(cause).__name__
-    text = " ".join(str(cause).split())
-    if ">: " in text:  # urllib3 begins with the connection's repr
-        text = text.partition(">: ")[2]
+    text = _REPR.sub("", " ".join(str(cause).split()))
     return f"{name}: {text[:160]}" if text else name

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from Modules.api_check import Report, check_api, exit_code, proposed_profile, render
 from Modules.databaler_base_portal_api_util import PortalClient
+from Modules.demo_api.plan import Size
+from Modules.demo_api.running import running_portal
+from Modules.demo_api.world import world_of
 from Modules.domain import Recurso
 from Modules.portal.findings import Finding, Que
 from tests.modules.portal.dialect_server import (
@@ -230,6 +237,120 @@ def test_wrong_credentials_and_no_portal_keep_their_exit_codes() -> None:
     assert exit_code(report) == 2
     assert exit_code(_check(url)) == 4
     assert CLIENT_SECRET not in render(report) + render(report, as_json=True)
+
+
+def test_nothing_of_our_own_demo_portal_is_unexpected() -> None:
+    size = Size(campos=2, lotes=20, ambientes=20, marcadores=60)
+    world = world_of("checked", size, seed=3, day=0, campania="25/26")
+    markers = world.items(Recurso.MARCADORES)
+    assert any(item.get("muestra") is None for item in markers)
+    assert any(item.get("muestra") for item in markers)
+    with running_portal(world) as portal:
+        config = config_of(portal.base_url)
+        config = dataclasses.replace(
+            config,
+            client_id=portal.client_id,
+            client_secret=SecretStr(portal.client_secret),
+        )
+        report = check_api(config, SEASON)
+    assert [(f.recurso, f.campo) for f in report.findings if f.que == Que.SOBRA] == []
+    assert exit_code(report) == 0
+
+
+MARCADOR = {
+    "id": "m1",
+    "lote_id": "l1",
+    "campania": "25/26",
+    "tipo": "muestreo",
+    "geometry": {"type": "Point", "coordinates": [-63.1, -35.5]},
+}
+
+
+def test_an_absent_parent_is_known_but_another_value_in_its_place_is_told() -> None:
+    world = {**WORLD, "marcadores": [MARCADOR | {"muestra": None}, MARCADOR | {"muestra": {}}]}
+    with answering(contract_route(world)) as portal:
+        report = _check(portal.url)
+    assert [f.campo for f in report.findings if f.que == Que.SOBRA] == []
+    world = {**WORLD, "marcadores": [MARCADOR | {"muestra": "M-7", "muestr": None}]}
+    with answering(contract_route(world)) as portal:
+        report = _check(portal.url)
+    assert [f.campo for f in report.findings if f.que == Que.SOBRA] == ["muestra", "muestr"]
+
+
+NO_LOGIN = '[auth]\nkind = "none"\n'
+BEARER = '[auth]\nkind = "bearer"\n'
+
+
+@pytest.mark.parametrize("profile", ["", NO_LOGIN], ids=["at the token", "at a list"])
+def test_a_dead_portal_is_told_once(profile: str, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        with caplog.at_level(logging.WARNING, "Modules.portal"):
+            report = _check(f"http://{where}/api", profile)
+    (found,) = report.findings
+    assert found.recurso is None
+    assert f": connection refused by {where}; gave up after 4 tries" in found.detalle
+    assert len(caplog.records) == 3
+    assert exit_code(report) == 4
+    text = render(report)
+    assert text.count("connection refused") == 1
+    assert "Connection" not in text + caplog.text
+    assert "lotes" not in text
+    assert set(report.rows.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "line"),
+    [
+        (json_reply({"title": "no"}, 401), 2, 'kind = "client_credentials"'),
+        (Reply(404), 2, 'path = "/auth/token"'),
+        (Reply(503), 4, None),
+        (Reply(200, b"<html>", {"Content-Type": "text/html"}), 1, None),
+        (json_reply({"nothing": 1}), 1, None),
+    ],
+    ids=["refused", "elsewhere", "unavailable", "a login page", "no token in it"],
+)
+def test_a_token_that_is_not_had_ends_the_pass(reply: Reply, code: int, line: str | None) -> None:
+    with answering(lambda _: reply) as portal:
+        report = _check(portal.url)
+        asked = portal.paths()
+    assert set(asked) == {"/api/auth/token"}
+    assert len(asked) == (4 if code == 4 else 1)
+    assert [f.recurso for f in report.findings] == [None]
+    assert exit_code(report) == code
+    text = render(report)
+    assert text.count("! error") == 1
+    assert "[resources." not in text
+    if line is not None:
+        assert line in proposed_profile(report)
+
+
+def test_a_key_that_is_refused_ends_the_pass_unless_a_list_was_had() -> None:
+    with answering(lambda _: Reply(401)) as portal:
+        report = _check(portal.url, BEARER)
+        assert portal.paths() == ["/api/campanias"]
+    assert [f.recurso for f in report.findings] == [None]
+
+    def change(request: Request) -> Reply | None:
+        return Reply(401) if request.path == "/api/zonas" else None
+
+    with answering(contract_route(change=change)) as portal:
+        report = _check(portal.url)
+    assert [f.recurso for f in report.findings if f.grave] == [Recurso.ZONAS]
+    assert report.rows[Recurso.MARCADORES] == 0
+
+
+def test_the_same_line_for_the_profile_is_printed_once_above_and_once_below() -> None:
+    def change(request: Request) -> Reply | None:
+        return None if request.path == "/api/auth/token" else Reply(422)
+
+    with answering(contract_route(change=change)) as portal:
+        report = _check(portal.url)
+    text = render(report)
+    assert text.count("HTTP 422") == len(Recurso)
+    assert text.count("[season]") == 2
+    assert proposed_profile(report).count("send =") == 1
 
 
 def test_an_unknown_campania_is_told() -> None:

@@ -6,14 +6,22 @@ import gzip
 import itertools
 import json
 import logging
+import socket
 import threading
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from Modules.databaler_base_portal_api_util import PortalClient
+from Modules.demo_api.faults import parse_fault
+from Modules.demo_api.plan import Size
+from Modules.demo_api.running import running_portal
+from Modules.demo_api.world import world_of
 from Modules.domain import Campania, Portal, Recurso
 from Modules.errors import (
     ApiAuth,
@@ -62,6 +70,67 @@ def _spoiling(reply: Reply, times: float, path: str = "/api/lotes") -> Callable[
 
 def _asked(portal: Dialect, path: str = "/api/lotes") -> int:
     return portal.paths().count(path)
+
+
+# --- whose log lines they are ----------------------------------------------------------------
+
+RUN: ContextVar[str] = ContextVar("run", default="nobody's")
+TOLD: list[tuple[str, str]] = []
+
+
+class _Whose(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        TOLD.append((RUN.get(), record.getMessage()))
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one list", "all side by side"])
+def test_what_threads_log_belongs_to_the_run_that_asked(whole: bool) -> None:
+    size = Size(campos=2, lotes=10, ambientes=10, marcadores=10)
+    world = world_of("logged", size, seed=3, day=0, campania="25/26")
+    handler = _Whose(logging.WARNING)
+    TOLD.clear()
+    before = RUN.set("run 7")
+    logging.getLogger("Modules.portal").addHandler(handler)
+    try:
+        with running_portal(world, faults=[parse_fault("status_503@lotes*1")]) as portal:
+            quick = config_of(portal.base_url, retry_after_cap_s=0.001)
+            secret = SecretStr(portal.client_secret)
+            config = replace(quick, client_id=portal.client_id, client_secret=secret)
+            with PortalClient(config) as client:
+                if whole:
+                    client.fetch_all(SEASON)
+                else:
+                    client.fetch(Recurso.LOTES, SEASON)
+    finally:
+        logging.getLogger("Modules.portal").removeHandler(handler)
+        RUN.reset(before)
+    ((whose, line),) = TOLD
+    assert "HTTP 503; try 2 follows" in line
+    assert whose == "run 7"
+
+
+# --- no connection ---------------------------------------------------------------------------
+
+
+def test_a_refused_connection_is_told_by_host_and_port_alone() -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(ApiUnavailable) as caught:
+            fetch(f"http://127.0.0.1:{port}/api/secret-path", '[auth]\nkind = "none"\n')
+    told = f"connection refused by 127.0.0.1:{port}; gave up after 4 tries"
+    assert str(caught.value).endswith(f": {told}")
+    assert "secret-path" not in str(caught.value)
+
+
+def test_a_name_that_nobody_has_is_told_without_our_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(ApiUnavailable) as caught:
+        fetch("https://no-such-host.invalid/api", tries=1)
+    assert "no connection to no-such-host.invalid:443: " in str(caught.value)
+    assert "Connection" not in str(caught.value)
 
 
 # --- tried again ----------------------------------------------------------------------------

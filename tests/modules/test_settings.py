@@ -71,6 +71,8 @@ def test_a_name_that_is_like_no_other_gets_no_suggestion(monkeypatch: pytest.Mon
         ("LINDERO_CAMPANIA=25/26\n".encode("utf-16"), "UTF-8"),
         (b"LINDERO_CAMPANIA=\xff\xfe\n", "UTF-8"),
         (b'A=1\nDATABALER_CLIENT_SECRET="canary-33\nB=2\n', "line 2"),
+        (b"A=1\r\n\r\n# more\r\n\r\nLINDERO_CAMPANIA: canary\r\n", "line 5 "),
+        (b"A=1\n\ncanary-33\n", "line 3 "),
         (b"lindero_foo=1\n", "lindero_foo"),
     ],
 )
@@ -89,6 +91,21 @@ def test_a_home_in_a_path_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("LINDERO_STATE_DIR", "~/lindero")
     assert load_settings(NO_FILE).store_dir(Modo.TEST) == tmp_path / "lindero" / "test"
+
+
+def test_a_home_that_nobody_has_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABALER_PROFILE", "~nobody-of-that-name/perfil.toml")
+    monkeypatch.delenv("USERNAME", raising=False)
+    monkeypatch.setenv("USERPROFILE", "elsewhere")
+    with pytest.raises(SettingsError, match=r"^DATABALER_PROFILE: begins with ~"):
+        load_settings(NO_FILE)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_dotenv_of_any_editor_is_read(tmp_path: Path, start: str) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(f"{start}lindero_campania=23/24\r\n\r\n# fin\r\n".encode())
+    assert load_settings(dotenv).lindero_campania == Campania(23, 24)
 
 
 def test_environment_goes_over_dotenv_over_default(

@@ -1,0 +1,118 @@
+"""KMZ and hexagons as flows: killed at any moment, on a cluster, on a quiet night."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from Modules.publish import MANIFEST
+from tests.scripts.conftest import ROOT, Command, command_in, environment_below
+
+pytestmark = pytest.mark.integration
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every published file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+@pytest.fixture(scope="module")
+def after_a_backup(
+    prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Command, Path, dict[str, str]]:
+    """The command line where one night was kept, its folder, and its environment."""
+    folder = tmp_path_factory.mktemp("mapas")
+    fixed = {"PREFECT_API_URL": prefect_api, "LINDERO_H3_RESOLUTIONS": "8,9"}
+    command = command_in(folder, **fixed)
+    done = command("run", "backup", "--test")
+    assert done.code == 0, done.err
+    return command, folder, fixed
+
+
+def test_hexagons_on_a_real_cluster_of_two_workers_have_the_same_bytes(
+    after_a_backup: tuple[Command, Path, dict[str, str]],
+) -> None:
+    command, folder, _ = after_a_backup
+    made = {}
+    for runner in ("serial", "processes", "dask"):
+        out = folder / f"out-{runner}"
+        answer = command(
+            *("run", "h3", "--test"),
+            LINDERO_TASK_RUNNER=runner,
+            LINDERO_TASK_WORKERS="2",
+            LINDERO_TEST_OUTPUTS_DIR=str(out),
+        )
+        assert answer.code == 0, answer.err
+        made[runner] = contents(out / "H3")
+    assert "25-26/h3_25-26_r09.parquet" in made["serial"]
+    assert made["processes"] == made["serial"]
+    assert made["dask"] == made["serial"]
+
+
+def test_a_dask_scheduler_that_is_not_there_is_named(
+    after_a_backup: tuple[Command, Path, dict[str, str]],
+) -> None:
+    command, folder, _ = after_a_backup
+    out = folder / "out-nowhere"
+    answer = command(
+        *("run", "h3", "--test"),
+        LINDERO_TASK_RUNNER="tcp://127.0.0.1:9",
+        LINDERO_TEST_OUTPUTS_DIR=str(out),
+        DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s",
+    )
+    assert answer.code == 1
+    assert "LINDERO_TASK_RUNNER" in answer.err
+    assert contents(out) == {}
+
+
+def test_a_killed_kmz_run_leaves_whole_files_and_the_next_one_mends_the_set(
+    after_a_backup: tuple[Command, Path, dict[str, str]],
+) -> None:
+    command, folder, fixed = after_a_backup
+    whole = folder / "whole"
+    good = command("run", "kmz", "--test", LINDERO_TEST_OUTPUTS_DIR=str(whole))
+    assert good.code == 0, good.err
+    expected = contents(whole)
+    assert len(expected) > 400
+    out = folder / "killed"
+    for published in (1, 100, 250):
+        _kill_when(folder, out, fixed, published)
+        for name, digest in contents(out).items():
+            if not name.endswith(".tmp"):
+                assert expected[name] == digest, f"{name} is torn"
+    mended = command("run", "kmz", "--test", LINDERO_TEST_OUTPUTS_DIR=str(out))
+    assert mended.code == 0, mended.err
+    assert contents(out) == expected
+    assert all(zipfile.ZipFile(out / name).testzip() is None for name in expected)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    again = command("run", "kmz", "--test", LINDERO_TEST_OUTPUTS_DIR=str(out))
+    assert again.code == 0
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def _kill_when(folder: Path, out: Path, fixed: dict[str, str], published: int) -> None:
+    """Run the KMZ flow and kill -9 it as soon as so many files have their final names."""
+    environment = {**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "Modules.lindero_cli", "run", "kmz", "--test"],
+        env={**environment, "LINDERO_TEST_OUTPUTS_DIR": str(out)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None:
+        if sum(1 for _ in out.rglob("*.kmz")) >= published:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait(60)
