@@ -264,10 +264,10 @@ def _rule_lines(
     broken = [one for one in found if one.resultado is Resultado.NO_CUMPLE]
     skipped = len(found) - len(broken)
     mark = {True: "✔", False: "✘" if regla.nivel is Nivel.ERROR else "!"}[not broken]
-    mark = "?" if skipped and not broken else mark
     total = 1 if regla.alcance is Alcance.ARCHIVO else len(report.lugares)
+    mark = "?" if not broken and (skipped or not total) else mark
     counts = f"{total - len(found)} de {total}"
-    unseen = f"; {skipped} sin evaluar" if skipped else ""
+    unseen = f"; {skipped} sin evaluar" if skipped else "" if total else "; nada que evaluar"
     yield f"{mark} {regla.codigo} ({regla.nivel}): {regla.texto} [{counts}{unseen}]"
     for one in broken[:per_rule]:
         yield f"    {_who(report.lugares, one)}{one.detalle}"

@@ -93,6 +93,7 @@ def test_api_check_of_a_portal_as_the_contract_has_it(tmp_path: Path) -> None:
         good = lindero("api", "check")
         assert good.code == 0, good.err
         assert "No hace falta cambiar el perfil" in good.out
+        assert "sobra" not in good.out
         bad = lindero("api", "check", DATABALER_CLIENT_SECRET="canary-77")
         assert bad.code == 2
         assert "canary" not in bad.out + bad.err
