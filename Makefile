@@ -49,7 +49,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in backup productos kmz hexagonos; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
+	@for bench in backup productos kmz unchanged hexagonos; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
