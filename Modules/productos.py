@@ -218,9 +218,10 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
     """
     folders = {carpeta: encargo.outputs / carpeta for carpeta in producto.carpetas}
     try:
+        made_from = encargo.made_from()  # before building: the code may change meanwhile
         for carpeta, folder in folders.items():
             check_destination(folder, must_be_link=encargo.link(carpeta))
-        if (avisos := _current(producto, encargo)) is not None:
+        if (avisos := _current(producto, encargo, made_from)) is not None:
             found = [_untouched(carpeta, encargo) for carpeta in producto.carpetas]
             return (replace(found[0], avisos=avisos), *found[1:])
         with encargo.store.scratch() as work:
@@ -233,7 +234,7 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
         _log_failure(producto.nombre, err)
         return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
     if all(one.error is None for one in resultados):
-        _note(producto, encargo, hecho.avisos)
+        _note(producto, encargo, made_from, hecho.avisos)
     return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
 
 
@@ -259,17 +260,17 @@ def _log_failure(name: str, err: Exception) -> None:
     logger.error("%s: %s: %s", name, type(err).__name__, err, exc_info=err)
 
 
-def _current(producto: Producto, encargo: Encargo) -> tuple[str, ...] | None:
+def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str, ...] | None:
     """The warnings of a product that need not be made again; None if it has to be."""
     try:
         noted = json.loads(encargo.receipt(producto).read_text(encoding="utf-8"))
-        made_from, avisos = noted["made_from"], tuple(str(aviso) for aviso in noted["avisos"])
+        before, avisos = noted["made_from"], tuple(str(aviso) for aviso in noted["avisos"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     whole = all(
         intact(encargo.outputs / carpeta, scope=encargo.is_ours) for carpeta in producto.carpetas
     )
-    return avisos if whole and made_from == encargo.made_from() else None
+    return avisos if whole and before == made_from else None
 
 
 def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
@@ -279,10 +280,10 @@ def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
     return Resultado(carpeta, folder, Published((), names, ()))
 
 
-def _note(producto: Producto, encargo: Encargo, avisos: Sequence[str]) -> None:
+def _note(producto: Producto, encargo: Encargo, made_from: str, avisos: Sequence[str]) -> None:
     receipt = encargo.receipt(producto)
     make_folder(receipt.parent)
-    noted = {"made_from": encargo.made_from(), "avisos": list(avisos)}
+    noted = {"made_from": made_from, "avisos": list(avisos)}
     write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
 
 
