@@ -6,9 +6,7 @@ the lock, 4 the portal cannot be reached, 5 a destination cannot be written.
 
 from __future__ import annotations
 
-import getpass
 import importlib
-import json
 import logging
 import os
 import sys
@@ -16,7 +14,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,6 +24,18 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from Modules.cli_backups import backups
+from Modules.cli_common import (
+    Campania,
+    Json,
+    OfTrials,
+    Test,
+    Verbose,
+    complain,
+    console,
+    say,
+    say_json,
+)
 from Modules.deployments import BACKUP, H3, KMZ, PRODUCTOS, Deployment
 from Modules.domain import Modo
 from Modules.errors import PipelineError, SettingsError
@@ -37,14 +46,6 @@ if TYPE_CHECKING:
 
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 
-Json = Annotated[bool, Parameter("--json", negative="", help="Salida JSON, para máquinas.")]
-Test = Annotated[
-    bool, Parameter(negative="", help="Prueba: escribe en test_outputs, no toca OneDrive.")
-]
-OfTrials = Annotated[bool, Parameter("--test", negative="", help="Los de las pruebas.")]
-Verbose = Annotated[bool, Parameter(negative="", help="Muestra también los registros de Prefect.")]
-Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
-
 app = App(
     name="lindero",
     help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
@@ -54,7 +55,6 @@ app = App(
 )
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
-backups = App(name="backups", help="Los backups guardados.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
 for part in (run, api, backups, validar):
     app.command(part)
@@ -65,18 +65,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         code = app(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
-        _fail(f"{err}".strip().splitlines()[0] + " (lindero --help)")
+        complain(f"{err}".strip().splitlines()[0] + " (lindero --help)")
         code = SettingsError.exit_code
     except PipelineError as err:
-        _fail(str(err))
+        complain(str(err))
         code = err.exit_code
     except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
         if "--verbose" in (sys.argv if argv is None else argv):
             traceback.print_exc()
-        _fail(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
+        complain(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
         code = UNEXPECTED
     except KeyboardInterrupt:
-        _fail("interrupted; what was published before is intact")
+        complain("interrupted; what was published before is intact")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -136,9 +136,9 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
     report = check_eudr_file(file)
     if json_:
         rows = [asdict(row) for row in report.rows()]
-        _print(json.dumps(rows, ensure_ascii=False, indent=2))
+        say_json(rows)
     else:
-        _print(report_text(report))
+        say(report_text(report))
     return 0 if report.passed else 1
 
 
@@ -154,7 +154,7 @@ def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json 
     modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
     with backup.open_portal(settings, modo) as access:
         report = check_api(access.config, season)
-    _print(render(report, as_json=json_))
+    say(render(report, as_json=json_))
     return exit_code(report)
 
 
@@ -208,50 +208,6 @@ def demo_portal(
     return 0
 
 
-@backups.command(name="list")
-def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
-    """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
-    from Modules import backup
-
-    settings = load_settings()
-    rows = backup.list_snapshots(
-        settings, campania or str(settings.lindero_campania), modo=Modo.TEST if test else Modo.PROD
-    )
-    if json_:
-        _print(json.dumps(rows, ensure_ascii=False, indent=2))
-    elif rows:
-        _table(("id", "estado", "lotes", "ha", "igual a"), rows)
-    else:
-        _print("No hay backups de esa campaña.")
-    return 0
-
-
-@backups.command(name="accept")
-def backups_accept(snapshot: str, *, reason: str, test: OfTrials = False) -> int:
-    """Acepta un backup en cuarentena, una sola vez, y lo publica.
-
-    Parameters
-    ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
-    reason
-        Por qué los datos están bien; queda registrado.
-    """
-    from Modules import backup
-
-    accepted = backup.accept_snapshot(
-        load_settings(),
-        snapshot,
-        reason=reason,
-        who=getpass.getuser(),
-        now=datetime.now(UTC),
-        modo=Modo.TEST if test else Modo.PROD,
-    )
-    again = "lindero run productos --test" if test else "lindero run productos"
-    _print(f"{accepted.id}: aceptado y publicado. Para rehacer los productos: {again}")
-    return 0
-
-
 def _rebuild(
     deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
 ) -> int:
@@ -281,7 +237,7 @@ def _run_flow(
     with _progress(quiet=as_json):
         result = flow_cli.run_here(flow, parameters)
     if as_json:
-        _print(json.dumps(result, ensure_ascii=False, indent=2))
+        say_json(result)
     else:
         _show_result(result)
     error = result["error"]
@@ -349,27 +305,9 @@ def _progress(*, quiet: bool) -> Iterator[None]:
 
 
 def _show_result(result: RunResult) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(Markdown(result["summary"]))
+    console().print(Markdown(result["summary"]))
     if result["error"]:
-        _fail(result["error"]["mensaje"])
-
-
-def _table(header: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in header))
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-def _fail(text: str) -> None:
-    sys.stderr.write(f"lindero: {text}\n")
+        complain(result["error"]["mensaje"])
 
 
 if __name__ == "__main__":

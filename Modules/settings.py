@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -81,6 +82,15 @@ def _task_runner(value: str) -> str:
     if value in ("serial", "threads", "processes", "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
     raise ValueError("is not serial, threads, processes, dask or the tcp:// address of Dask")
+
+
+def _read_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return time.fromisoformat(value)
+    except ValueError as err:
+        raise ValueError("is not a time of day like 07:00") from err
 
 
 def _zone(value: str) -> str:
@@ -195,6 +205,9 @@ class Settings(BaseSettings):
     lindero_retention_monthly: int = Field(
         24, ge=0, description="Monthly snapshots kept", examples=["24"]
     )
+    lindero_retention_quarantine_days: int = Field(
+        90, ge=1, description="Days that refused nights are kept", examples=["90"]
+    )
     lindero_h3_resolutions: ResolutionsValue = Field(
         (9, 10, 11), description="H3 resolutions of the hexagons", examples=["9,10,11"]
     )
@@ -217,6 +230,44 @@ class Settings(BaseSettings):
         default=False, description="Declare plots under 4 ha as points (EUDR)", examples=["false"]
     )
 
+    lindero_late_after: Annotated[time, BeforeValidator(_read_time)] = Field(
+        time(7),
+        description="Local time after which a nightly run that was due before is late",
+        examples=["07:00"],
+    )
+    lindero_late_runs: Literal["run", "skip"] = Field(
+        "run",
+        description="What a late nightly run does: run all the same, or skip",
+        examples=["skip"],
+    )
+    lindero_alert_webhook_url: SecretStr | None = Field(
+        None,
+        description="Webhook that is told of a failed, crashed or cancelled night",
+        examples=["https://hooks.example/…"],
+    )
+    lindero_alert_email: str | None = Field(
+        None, description="Address that is told instead, or too", examples=["campo@empresa.example"]
+    )
+    lindero_alert_smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server for it: smtps://user:password@host:port",
+        examples=["smtps://lindero:…@mail.empresa.example:465"],
+    )
+    lindero_uid: int = Field(
+        1000,
+        ge=1,
+        description="User of the containers; it owns data, logs and outputs",
+        examples=["1000"],
+    )
+    lindero_gid: int = Field(1000, ge=1, description="Its group", examples=["1000"])
+    lindero_port: int = Field(
+        4200,
+        ge=1,
+        le=65535,
+        description="Port of loopback that the Prefect UI answers on",
+        examples=["4200"],
+    )
+
     prefect_postgres_user: str = Field(
         "prefect", description="User of Prefect's database", examples=["prefect"]
     )
@@ -225,6 +276,21 @@ class Settings(BaseSettings):
     )
     prefect_postgres_db: str = Field(
         "prefect", description="Name of Prefect's database", examples=["prefect"]
+    )
+    prefect_postgres_host: str = Field(
+        "127.0.0.1", description="Host of Prefect's database", examples=["postgres"]
+    )
+    prefect_postgres_port: int = Field(
+        5432, ge=1, le=65535, description="Its port", examples=["5432"]
+    )
+    prefect_redis_messaging_host: str = Field(
+        "127.0.0.1", description="Host of Redis", examples=["redis"]
+    )
+    prefect_redis_messaging_port: int = Field(
+        6379, ge=1, le=65535, description="Its port", examples=["6379"]
+    )
+    prefect_redis_messaging_password: SecretStr | None = Field(
+        None, description="Password of Redis", examples=["…"]
     )
     prefect_api_url: HttpUrl | None = Field(
         None,

@@ -130,7 +130,7 @@ FLOORS = {
         "producto_sustentabilidad",
         "productos",
     ),
-    5: ("lindero_cli",),
+    5: ("cli_backups", "cli_common", "lindero_cli"),
 }
 FLOOR_OF = {f"Modules.{name}": floor for floor, names in FLOORS.items() for name in names}
 FLOOR_OF["Modules"] = 0

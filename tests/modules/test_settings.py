@@ -25,6 +25,8 @@ WRONG = [
     ("DATABALER_BASE_URL", "ftp://x.example", "http(s) address"),
     ("DATABALER_BASE_URL", "https://user:word@x.example", "no user, password"),
     ("TZ", "Mars/Olympus", "time zone"),
+    ("LINDERO_LATE_AFTER", "seven", "like 07:00"),
+    ("LINDERO_LATE_RUNS", "ask", "'run' or 'skip'"),
 ]
 
 
