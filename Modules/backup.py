@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from Modules.bounded_repair import BoundedRepair
 from Modules.changes import Changes, diff_tables
 from Modules.checks import judge
 from Modules.columns import LOTES
@@ -208,6 +209,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         campania=job.campania,
         encodings=access.config.profile.encodings(),
         bbox=job.settings.lindero_bbox,
+        mend=BoundedRepair(),
     )
     history = job.store.accepted(job.campania, access.portal)
     parent = history[-1] if history else None

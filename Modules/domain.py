@@ -54,6 +54,7 @@ class Motivo(StrEnum):
     COORDENADA_INVALIDA = "coordenada_invalida"
     FUERA_DEL_AREA = "fuera_del_area"
     DEMASIADOS_VERTICES = "demasiados_vertices"
+    SUPERFICIE_IMPOSIBLE = "superficie_imposible"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,6 +8,7 @@ geometries take seconds. Nothing here raises because of data: what cannot be use
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,16 +30,19 @@ from Modules.geometry_encodings import Array, Unreadable, Unusable
 
 __all__ = [
     "MAX_VERTICES",
+    "Mend",
     "Repaired",
     "Unreadable",
     "decode",
     "geodesic_area_ha",
+    "make_valid",
     "repair",
     "usable",
 ]
 
 MAX_VERTICES = 1_000_000  # one lote has hundreds; a million is a fault of the portal
 M2_PER_HA = 10_000.0
+HA_PER_SQUARE_DEGREE = 1_240_000.0  # at the equator; less everywhere else
 TARGET_CRS = "EPSG:4326"
 
 _GEOD = Geod(ellps="WGS84")
@@ -55,6 +59,7 @@ _REASONS = {  # what GEOS says of an invalid polygon, for users
 }
 
 Decoded: TypeAlias = BaseGeometry | Unreadable
+Mend: TypeAlias = Callable[[BaseGeometry], BaseGeometry | None]  # valid, or None: took too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +186,14 @@ def usable(
     types: Sequence[str],
     bbox: BoundingBox,
     max_vertices: int = MAX_VERTICES,
+    max_area_ha: float = math.inf,
+    mend: Mend | None = None,
 ) -> list[Repaired | Unreadable]:
     """Check and repair decoded geometries, in EPSG:4326 lon-lat.
 
     In order: empty, type (``types`` as GeoJSON names them), vertices, finite coordinates within
-    ±180 and ±90 degrees, wholly within ``bbox``, validity (repaired; see ``repair``). Shells come
-    out counter-clockwise.
+    ±180 and ±90 degrees, wholly within ``bbox``, area, validity (repaired; see ``repair``). Shells
+    come out counter-clockwise. ``mend`` makes one valid (``make_valid``); None from it is refused.
     """
     result: list[Repaired | Unreadable | None] = [
         item if isinstance(item, Unreadable) else None for item in decoded
@@ -194,10 +201,13 @@ def usable(
     where = np.array([i for i, item in enumerate(result) if item is None], dtype=np.intp)
     array = _array([decoded[i] for i in where])
     faults = _faults(array, types, bbox, max_vertices)
+    for i in _too_large(array, faults, max_area_ha):
+        text = f"supera las {max_area_ha:.0f} ha"
+        faults[i] = Unreadable(Motivo.SUPERFICIE_IMPOSIBLE, text)
     good = np.array([fault is None for fault in faults], dtype=bool)
     for i, fault in zip(where, faults, strict=True):
         result[i] = fault
-    for i, item in zip(where[good], _repair_all(array[good], types), strict=True):
+    for i, item in zip(where[good], _repair_all(array[good], types, mend), strict=True):
         result[i] = item
     return [item for item in result if item is not None]
 
@@ -241,6 +251,18 @@ def _finite_all(array: NDArray[np.object_]) -> NDArray[np.bool_]:
     return finite
 
 
+def _too_large(
+    array: NDArray[np.object_], faults: Sequence[Unreadable | None], max_area_ha: float
+) -> list[int]:
+    """Which of the faultless ones are larger; only where the bounds would allow it, they look."""
+    bounds = np.nan_to_num(shapely.bounds(array).reshape(-1, 4))
+    sides = np.abs(bounds[:, 2:] - bounds[:, :2])
+    could = np.flatnonzero(sides[:, 0] * sides[:, 1] * HA_PER_SQUARE_DEGREE > max_area_ha)
+    where = [i for i in could.tolist() if faults[i] is None]
+    areas = geodesic_area_ha(array[where])
+    return [i for i, area in zip(where, areas, strict=True) if area > max_area_ha]
+
+
 def _misplaced(bounds: Array, bbox: BoundingBox, *, in_world: bool) -> Unreadable:
     min_x, min_y, max_x, max_y = bounds
     text = f"longitud {min_x:.4f} a {max_x:.4f}, latitud {min_y:.4f} a {max_y:.4f}"
@@ -250,14 +272,19 @@ def _misplaced(bounds: Array, bbox: BoundingBox, *, in_world: bool) -> Unreadabl
     return Unreadable(Motivo.FUERA_DEL_AREA if in_world else Motivo.COORDENADA_INVALIDA, text)
 
 
-def _repair_all(array: NDArray[np.object_], types: Sequence[str]) -> list[Repaired | Unreadable]:
+def _repair_all(
+    array: NDArray[np.object_], types: Sequence[str], mend: Mend | None
+) -> list[Repaired | Unreadable]:
     oriented = array.copy()
     flat = shapely.get_dimensions(array) == 2
     oriented[flat] = shapely.orient_polygons(array[flat], exterior_cw=False)
     result: list[Repaired | Unreadable] = [Repaired(geometry) for geometry in oriented]
     for i in np.flatnonzero(~shapely.is_valid(array)):
-        fixed = repair(array[i])
-        if fixed.geometry.is_empty or fixed.geometry.geom_type not in types:
+        fixed = repair(array[i], mend)
+        if fixed is None:
+            text = f"{_why_invalid(array[i])}; repararla lleva demasiado tiempo"
+            result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
+        elif fixed.geometry.is_empty or fixed.geometry.geom_type not in types:
             text = f"{fixed.motivo}; al repararla no queda nada que sirva"
             result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
         else:
@@ -265,32 +292,35 @@ def _repair_all(array: NDArray[np.object_], types: Sequence[str]) -> list[Repair
     return result
 
 
-def repair(geometry: BaseGeometry) -> Repaired:
+def repair(geometry: BaseGeometry, mend: Mend | None = None) -> Repaired | None:
     """Make one geometry valid, shells counter-clockwise; polygons stay polygons.
 
     ``make_valid`` by structure: both halves of a bow-tie stay, ground walked round twice is
     counted once, a hole is cut where it meets the shell (one outside becomes a part), what has no
     area goes. It is empty if nothing is left. ``buffer(0)`` would drop half of a bow-tie.
+    None if ``mend`` gave up.
     """
     before = float(geodesic_area_ha([geometry])[0])
     if geometry.is_valid:
         whole = shapely.orient_polygons(geometry, exterior_cw=False)
         return Repaired(whole, area_before_ha=before, area_after_ha=before)
     motivo = _why_invalid(geometry)
-    if geometry.geom_type in ("Polygon", "MultiPolygon"):
-        fixed = _polygons_of(_make_valid(geometry))
-    else:
-        fixed = shapely.make_valid(geometry)
+    fixed = make_valid(geometry) if mend is None else mend(geometry)
+    if fixed is None:
+        return None
     fixed = shapely.orient_polygons(fixed, exterior_cw=False)
     after = float(geodesic_area_ha([fixed])[0])
     return Repaired(fixed, changed=True, area_before_ha=before, area_after_ha=after, motivo=motivo)
 
 
-def _make_valid(geometry: BaseGeometry) -> BaseGeometry:
-    try:
-        return shapely.make_valid(geometry, method="structure", keep_collapsed=False)
-    except shapely.errors.GEOSException:
+def make_valid(geometry: BaseGeometry) -> BaseGeometry:
+    """A valid geometry of the same ground; of a polygon, polygons only. May take very long."""
+    if geometry.geom_type not in ("Polygon", "MultiPolygon"):
         return shapely.make_valid(geometry)
+    try:
+        return _polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
+    except shapely.errors.GEOSException:
+        return _polygons_of(shapely.make_valid(geometry))
 
 
 def _why_invalid(geometry: BaseGeometry) -> str:

@@ -7,6 +7,7 @@ key, so the order in which records came never matters. Geometry is EPSG:4326, lo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,10 +26,11 @@ from Modules.columns import Column, Table
 from Modules.cultivos import Catalogue
 from Modules.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 from Modules.errors import DataError
-from Modules.geometry import Repaired, Unreadable, decode, geodesic_area_ha, usable
+from Modules.geometry import Mend, Repaired, Unreadable, decode, geodesic_area_ha, usable
 from Modules.screen import Bunch, Item, Ledger, Row, screen
 
 CRS = "EPSG:4326"
+MAX_AREA_HA = 100_000.0  # of a lote, ambiente or mark: more than any; a zona may be a province
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
 
 
@@ -77,17 +79,19 @@ def build_tables(
     campania: Campania,
     encodings: Mapping[Recurso, GeometryEncoding],
     bbox: BoundingBox,
+    mend: Mend | None = None,
 ) -> Built:
     """Tables of one campaña out of the records of each list.
 
     Args:
         encodings: how each list writes geometry; GeoJSON in EPSG:4326 where it is not named.
         bbox: where fields can be, degrees EPSG:4326; a geometry that leaves it is refused.
+        mend: makes a geometry valid within a time limit; ``geometry.make_valid`` if not given.
 
     Raises:
         SettingsError: an encoding names a kind, CRS or axis order that does not exist.
     """
-    return _Builder(fetched, campania, encodings, bbox).build()
+    return _Builder(fetched, campania, encodings, bbox, mend).build()
 
 
 class _Builder:
@@ -99,11 +103,13 @@ class _Builder:
         campania: Campania,
         encodings: Mapping[Recurso, GeometryEncoding],
         bbox: BoundingBox,
+        mend: Mend | None,
     ) -> None:
         self.fetched = fetched
         self.campania = campania
         self.encodings = encodings
         self.bbox = bbox
+        self.mend = mend
         self.ledger = Ledger()
         self.repairs: list[Repair] = []
 
@@ -142,7 +148,13 @@ class _Builder:
         """
         encoding = self.encodings.get(recurso, GeometryEncoding())
         decoded = decode([item.values.get("geometry") for item in items], encoding)
-        results = usable(decoded, types=table.geometry_types, bbox=self.bbox)
+        results = usable(
+            decoded,
+            types=table.geometry_types,
+            bbox=self.bbox,
+            max_area_ha=math.inf if recurso is Recurso.ZONAS else MAX_AREA_HA,
+            mend=self.mend,
+        )
         kept: list[tuple[Item, BaseGeometry | None]] = []
         for item, result in zip(items, results, strict=True):
             if isinstance(result, Unreadable):

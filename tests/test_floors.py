@@ -88,6 +88,7 @@ FLOORS = {
         "verdict",
     ),
     2: (
+        "bounded_repair",
         "code_version",
         "collector",
         "databaler_base_portal_api_util",

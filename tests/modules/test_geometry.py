@@ -337,12 +337,14 @@ def test_parts_of_a_cut_field_add_up_to_it(lon, lat, size, cut):
 def test_repair_keeps_the_ground_and_only_polygons(wkt, area):
     shape = shapely.from_wkt(wkt)
     fixed = repair(shape)
+    assert fixed is not None
     assert fixed.changed
     assert fixed.geometry.geom_type in POLYGONS
     assert fixed.geometry.is_valid
     assert fixed.geometry.area == pytest.approx(area)
     assert fixed.area_after_ha == geodesic_area_ha([fixed.geometry])[0]
     again = repair(fixed.geometry)
+    assert again is not None
     assert not again.changed or fixed.geometry.is_empty
 
 
