@@ -216,14 +216,13 @@ def _faults(
     array: NDArray[np.object_], types: Sequence[str], bbox: BoundingBox, max_vertices: int
 ) -> list[Unreadable | None]:
     """The first fault of each geometry, or None."""
-    bounds = shapely.bounds(array).reshape(-1, 4)
-    finite = _finite_all(array)
+    bounds, finite = _extents(array)
     counts = shapely.get_num_coordinates(array)
     allowed = np.isin([g.geom_type for g in array], list(types))
     empty = shapely.is_empty(array)
     box = np.array([bbox.min_lon, bbox.min_lat, bbox.max_lon, bbox.max_lat])
     inside = (bounds[:, :2] >= box[:2]).all(axis=1) & (bounds[:, 2:] <= box[2:]).all(axis=1)
-    world = (np.abs(bounds) <= (180.0, 90.0, 180.0, 90.0)).all(axis=1)
+    world = np.all(np.abs(bounds) <= (180.0, 90.0, 180.0, 90.0), axis=1)
     fine = allowed & ~empty & (counts <= max_vertices) & finite & world & inside
     faults: list[Unreadable | None] = [None] * len(array)
     for i in np.flatnonzero(~fine):
@@ -243,19 +242,27 @@ def _faults(
     return faults
 
 
-def _finite_all(array: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Whether all coordinates of each geometry are finite; bounds skip NaN, so look at each."""
+def _extents(array: NDArray[np.object_]) -> tuple[Array, NDArray[np.bool_]]:
+    """Bounds of all coordinates of each geometry, and whether all of them are finite.
+
+    GEOS looks at shells only, but a hole that lies outside becomes a part when it is repaired.
+    """
     xy, index = shapely.get_coordinates(array, return_index=True)
+    bounds = np.full((len(array), 4), np.nan)
     finite = np.ones(len(array), dtype=bool)
-    finite[index[~np.isfinite(xy).all(axis=1)]] = False
-    return finite
+    if len(xy):
+        owners, starts = np.unique(index, return_index=True)
+        bounds[owners, :2] = np.fmin.reduceat(xy, starts)
+        bounds[owners, 2:] = np.fmax.reduceat(xy, starts)
+        finite[index[~np.isfinite(xy).all(axis=1)]] = False
+    return bounds, finite
 
 
 def _too_large(
     array: NDArray[np.object_], faults: Sequence[Unreadable | None], max_area_ha: float
 ) -> list[int]:
     """Which of the faultless ones are larger; only where the bounds would allow it, they look."""
-    bounds = np.nan_to_num(shapely.bounds(array).reshape(-1, 4))
+    bounds = np.nan_to_num(_extents(array)[0])
     sides = np.abs(bounds[:, 2:] - bounds[:, :2])
     could = np.flatnonzero(sides[:, 0] * sides[:, 1] * HA_PER_SQUARE_DEGREE > max_area_ha)
     where = [i for i in could.tolist() if faults[i] is None]

@@ -66,3 +66,13 @@ def test_a_polygon_as_large_as_a_country_is_refused_and_a_large_lote_is_not() ->
     assert isinstance(fine, Repaired)
     (refused,) = usable([estancia], types=POLYGONS, bbox=BoundingBox(), max_area_ha=area - 1)
     assert isinstance(refused, Unreadable)
+
+
+@pytest.mark.parametrize("place", [(-63.0, 1e9), (0.0, 0.0)])
+def test_a_hole_far_outside_is_not_hidden_by_its_shell(place: tuple[float, float]) -> None:
+    x, y = place
+    hole = [(x, y), (x + 0.1, y), (x + 0.1, y + 0.1), (x, y)]
+    shape = shapely.Polygon(shapely.box(-62.01, -34.01, -62, -34).exterior, [hole])
+    (refused,) = usable([shape], types=POLYGONS, bbox=BoundingBox())
+    assert isinstance(refused, Unreadable)
+    assert refused.motivo in (Motivo.COORDENADA_INVALIDA, Motivo.FUERA_DEL_AREA)
