@@ -11,7 +11,10 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from Modules.deployments import DEPLOYMENTS
+
 _MODULES = Path(__file__).resolve().parent
+_SHORT = 12  # hexadecimal digits: enough to tell two versions apart
 _LIBRARIES = (
     "geopandas",
     "h3",
@@ -37,6 +40,17 @@ def code_sha256() -> str:
         digest.update(path.relative_to(_MODULES).as_posix().encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def release() -> str:
+    """Version of a deployment: that of the package and a hash of modules, libraries and flows.
+
+    For example ``0.1.0+3f2a9c01b7de``. Flows of the users are not part of it.
+    """
+    digest = hashlib.sha256(code_sha256().encode())
+    for deployment in DEPLOYMENTS.values():
+        digest.update((_MODULES.parent / deployment.entrypoint.partition(":")[0]).read_bytes())
+    return f"{_version('lindero')}+{digest.hexdigest()[:_SHORT]}"
 
 
 def _version(name: str) -> str:

@@ -14,6 +14,7 @@
     - SnapshotDamaged        1  a kept snapshot is not what its manifest says
   - PublishError             5  a destination could not be written
   - ProductError             1  a product could not be made; the others were
+  - StackError               1  a process of the local stack does not start or does not answer
 
 Messages are English, one line, and say what was wrong, where, and what to do. They quote ids,
 resources and pages, never a body, a header or a token.
@@ -95,3 +96,7 @@ class PublishError(PipelineError):
 
 class ProductError(PipelineError):
     """One product or more could not be made; the others were made and published."""
+
+
+class StackError(PipelineError):
+    """A process of the local stack does not start, or does not answer; its log says more."""

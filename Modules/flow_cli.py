@@ -1,4 +1,4 @@
-"""What every flow shares with Prefect: the result, the Failed state, the artifacts, deployment.
+"""What every flow shares with Prefect: the result, the Failed state, the artifacts, lateness.
 
 The flows in ``scripts/`` say what happens in which order; this module says how a run begins and
 ends. A run that did not do its job ends Failed, with a Spanish message for whoever opens the UI.
@@ -7,28 +7,23 @@ ends. A run that did not do its job ends Failed, with a Spanish message for whoe
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypedDict
 
-from httpx import HTTPStatusError
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.schedules import Cron
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 from prefect.utilities.annotations import quote
 
 from Modules import productos
-from Modules.deployments import Deployment
 from Modules.domain import Modo, Recurso
 from Modules.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.h3_functions import Chunk, Cover
@@ -36,7 +31,8 @@ from Modules.hexagonos import Runner, in_processes, in_threads, serial
 from Modules.productos import Encargo, Producto, Resultado
 from Modules.reporte import Outcome, mensaje_de_falla, texto
 from Modules.run_lock import run_lock
-from Modules.settings import PROJECT_ROOT, Settings, load_settings
+from Modules.settings import Settings, load_settings
+from Modules.tardanza import Corrida, Tardanza, mensaje_de_salteada, tardanza
 
 logger = logging.getLogger(__name__)
 pages_logger = logging.getLogger("Modules.pages")
@@ -94,12 +90,17 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
     """Run ``job``, show its summary, and return the result or a Failed state that holds it.
 
     Only errors of our own are turned into a message; anything else is a fault of ours and goes
-    up to Prefect with its traceback.
+    up to Prefect with its traceback. A nightly run that begins late says so in its summary, or
+    ends Cancelled without running, as LINDERO_LATE_RUNS says.
     """
     start = datetime.now(UTC)
     try:
-        logging.getLogger("Modules").setLevel(load_settings().lindero_log_level)
-        outcome = job()
+        settings = load_settings()
+        logging.getLogger("Modules").setLevel(settings.lindero_log_level)
+        demora = _demora(settings, start)
+        if demora is not None and settings.lindero_late_runs == "skip":
+            return _salteada(demora)
+        outcome = job() if demora is None else _avisar(demora, job())
     except PipelineError as err:
         outcome = Outcome(data={}, markdown="", error=err)
     if outcome.error is None:
@@ -227,29 +228,6 @@ def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
     return result  # type: ignore[no-any-return]
 
 
-def check_server(settings: Settings) -> None:
-    """Whether the configured Prefect server answers, before a run begins.
-
-    Raises:
-        SettingsError: a server is configured and cannot be reached.
-    """
-    if settings.prefect_api_url is None:
-        return
-    with get_client(sync_client=True) as client:
-        if client.api_healthcheck() is not None:
-            raise SettingsError(
-                f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start "
-                "it, or leave the variable out and each run brings its own"
-            )
-        try:
-            client.api_version()
-        except HTTPStatusError as err:
-            raise SettingsError(
-                f"PREFECT_SERVER_API_AUTH_STRING: the Prefect server answers "
-                f"{err.response.status_code}; for example PREFECT_SERVER_API_AUTH_STRING=admin:…"
-            ) from err
-
-
 def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
     """Tell the log, and whoever draws progress from it, that a page has come."""
     pages_logger.debug(
@@ -257,74 +235,34 @@ def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
     )
 
 
-def main(deployment: Deployment) -> None:
-    """Deploy one flow: what ``python scripts/x.py`` does. Ends with an exit code of ours."""
-    try:
-        with server(load_settings()):
-            sys.stdout.write(f"{deploy(deployment)}\n")
-    except PipelineError as err:
-        sys.stderr.write(f"{err}\n")
-        sys.exit(err.exit_code)
-
-
-@contextmanager
-def server(settings: Settings) -> Iterator[None]:
-    """Speak to the Prefect server of our settings, or of Prefect's own, during the block.
-
-    Raises:
-        SettingsError: none is configured, none answers, or it refuses the auth string.
-    """
-    auth = settings.prefect_server_api_auth_string
-    ours = {
-        PREFECT_API_URL: settings.prefect_api_url,
-        PREFECT_API_AUTH_STRING: None if auth is None else auth.get_secret_value(),
-    }
-    with temporary_settings({name: value for name, value in ours.items() if value is not None}):
-        if PREFECT_API_URL.value() is None:
-            raise SettingsError(
-                "PREFECT_API_URL: there is no Prefect server to deploy to; for example "
-                "PREFECT_API_URL=http://127.0.0.1:4200/api"
-            )
-        check_server(settings)
-        yield
-
-
-def deploy(deployment: Deployment) -> str:
-    """Create or update a deployment on its work pool; the same again changes nothing.
-
-    Returns:
-        One line that names the deployment and when it runs.
-    """
-    _ensure_pool(deployment.work_pool)
-    loaded = Flow.from_source(source=str(PROJECT_ROOT), entrypoint=deployment.entrypoint)
-    schedules = [Cron(deployment.cron, timezone=deployment.timezone)] if deployment.cron else None
-    loaded.deploy(  # type: ignore[union-attr]
-        name=deployment.name,
-        work_pool_name=deployment.work_pool,
-        schedules=schedules,
-        parameters=dict(deployment.parameters),
-        description=deployment.description,
-        tags=list(deployment.tags),
-        job_variables={"env": {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}},
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-        ),
-        ignore_warnings=True,
-        print_next_steps=False,
+def _demora(settings: Settings, start: datetime) -> Tardanza | None:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return None
+    corrida = Corrida(
+        programada=flow_run.scheduled_start_time,
+        empieza=start,
+        automatica=context.flow_run.auto_scheduled,
+        intento=context.flow_run.run_count,
     )
-    when = f"{deployment.cron} ({deployment.timezone})" if deployment.cron else "no schedule"
-    return f"{deployment.flow}/{deployment.name}: {when}"
+    demora = tardanza(corrida, late_after=settings.lindero_late_after, zone=settings.zone)
+    if demora is not None:
+        logger.warning(
+            "late run: due %s, begins %s, limit %s; LINDERO_LATE_RUNS=%s",
+            *(demora.programada, demora.empieza, demora.limite, settings.lindero_late_runs),
+        )
+    return demora
 
 
-def _ensure_pool(name: str) -> None:
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists
+def _salteada(demora: Tardanza) -> State[Any]:
+    mensaje = mensaje_de_salteada(demora)
+    _show(f"# La corrida no se hizo: llegó tarde\n\n{texto(mensaje)}", ())
+    return Cancelled(message=mensaje)
 
-    with get_client(sync_client=True) as client:
-        try:
-            client.create_work_pool(WorkPoolCreate(name=name, type="process"))
-        except ObjectAlreadyExists:
-            logger.debug("work pool %s is there", name)
+
+def _avisar(demora: Tardanza, outcome: Outcome) -> Outcome:
+    aviso = f"> **Corrió tarde.** {texto(demora.mensaje)}"
+    return replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
 
 
 def _falla(error: PipelineError) -> Falla:

@@ -6,6 +6,7 @@ Run as a script it deploys the flow; ``lindero run backup --test`` runs it here 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +14,14 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
-from Modules import backup, flow_cli, productos
+from Modules import backup, flow_cli, prefect_deploy, productos, verificacion
 from Modules.collector import without_collector
 from Modules.deployments import BACKUP
 from Modules.domain import Fetched, Modo, Recurso
 from Modules.publish import Published
 from Modules.reporte import Outcome
 from Modules.run_lock import run_lock
-from Modules.settings import load_settings
+from Modules.settings import check_portal, load_settings
 from Modules.snapshot_files import Snapshot
 
 
@@ -79,7 +80,7 @@ def backup_databaler_flow(
 def _backup(campania: str, *, test: bool) -> Outcome:
     modo = Modo.TEST if test else Modo.PROD
     settings = load_settings()
-    backup.check_portal(settings, modo)
+    check_portal(settings, modo)
     job = backup.prepare(settings, campania, modo=modo)
     with (
         run_lock(settings.lindero_state_dir, modo),
@@ -94,7 +95,9 @@ def _backup(campania: str, *, test: bool) -> Outcome:
             return backup_outcome
         encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
         made = flow_cli.make_productos(encargo, productos.PRODUCTOS)
-        return productos.with_productos(backup_outcome, encargo, made)
+        outcome = productos.with_productos(backup_outcome, encargo, made)
+        retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
+        return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
 
 
 def publicar_backup(job: backup.Job, night: backup.Night, snapshot: Snapshot) -> Outcome:
@@ -104,4 +107,4 @@ def publicar_backup(job: backup.Job, night: backup.Night, snapshot: Snapshot) ->
 
 
 if __name__ == "__main__":
-    flow_cli.main(BACKUP)
+    prefect_deploy.main(BACKUP)

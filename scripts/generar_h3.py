@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli, productos
+from Modules import flow_cli, prefect_deploy, productos
 from Modules.deployments import H3
 from Modules.reporte import Outcome
 from Modules.settings import load_settings
@@ -31,4 +31,4 @@ def _hexagonos(campania: str, *, test: bool) -> Outcome:
 
 
 if __name__ == "__main__":
-    flow_cli.main(H3)
+    prefect_deploy.main(H3)

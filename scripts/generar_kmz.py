@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli, productos
+from Modules import flow_cli, prefect_deploy, productos
 from Modules.deployments import KMZ
 
 
@@ -25,4 +25,4 @@ def generar_kmz_flow(
 
 
 if __name__ == "__main__":
-    flow_cli.main(KMZ)
+    prefect_deploy.main(KMZ)

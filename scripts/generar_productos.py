@@ -10,7 +10,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli, productos
+from Modules import flow_cli, prefect_deploy, productos
 from Modules.deployments import PRODUCTOS
 
 
@@ -30,4 +30,4 @@ def generar_productos_flow(
 
 
 if __name__ == "__main__":
-    flow_cli.main(PRODUCTOS)
+    prefect_deploy.main(PRODUCTOS)

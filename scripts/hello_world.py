@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli
+from Modules import flow_cli, prefect_deploy
 from Modules.deployments import HELLO_WORLD
 from Modules.domain import Modo
 from Modules.reporte import Outcome
@@ -33,4 +33,4 @@ def _hello(nombre: str) -> Outcome:
 
 
 if __name__ == "__main__":
-    flow_cli.main(HELLO_WORLD)
+    prefect_deploy.main(HELLO_WORLD)

@@ -81,9 +81,21 @@ def _wait_until_ready(api: str, server: subprocess.Popen[bytes], log: Path) -> N
         try:
             if requests.get(f"{api}/ready", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.2)  # polling a process, bounded by the deadline above
     pytest.fail(f"the Prefect server did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def ask(method: str, url: str, body: object = None) -> Any:
+    """An answer of a Prefect server; on SQLite a busy one says 503 for a moment."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = requests.request(method, url, json=body, timeout=30)
+        if answer.status_code != 503 or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)  # asking again, bounded by the deadline above
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
 
 
 def environment_below(folder: Path) -> dict[str, str]:

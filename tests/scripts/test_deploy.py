@@ -1,0 +1,270 @@
+"""Deployments on a real server: both ways give the same, and again changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_HOME, temporary_settings
+
+from Modules import prefect_deploy
+from Modules.deployments import BACKUP, DEPLOYMENTS, H3, named
+from Modules.errors import SettingsError
+from Modules.prefect_deploy import Informe
+from tests.scripts.conftest import (
+    ROOT,
+    Command,
+    ask,
+    command_in,
+    environment_below,
+    prefect_server,
+)
+
+pytestmark = pytest.mark.integration
+
+OF_THE_ROW = {"id", "created", "updated", "flow_id", "deployment_id", "last_polled", "status"}
+OF_THE_ROW |= {"global_concurrency_limit_id", "concurrency_limit_id", "work_queue_id", "next_run"}
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of this module's own: its tests count what it holds."""
+    with prefect_server(tmp_path_factory.mktemp("deploy")) as address:
+        yield address
+
+
+@pytest.fixture
+def lindero(api: str, tmp_path: Path) -> Command:
+    """The command line with that server; for what the command line itself adds."""
+    return command_in(tmp_path, PREFECT_API_URL=api)
+
+
+@pytest.fixture
+def here(api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process deploys to that server: a process of its own takes seconds each time."""
+    monkeypatch.setenv("PREFECT_API_URL", api)
+    with temporary_settings({PREFECT_HOME: tmp_path}):
+        yield
+
+
+@pytest.fixture
+def deployed(here: None, api: str) -> Mapping[str, Any]:
+    """What the server holds when every deployment is there."""
+    prefect_deploy.deploy_all()
+    return _held(api)
+
+
+def _held(api: str) -> dict[str, Any]:
+    return {row["name"]: row for row in ask("POST", f"{api}/deployments/filter", {})}
+
+
+def _scheduled(api: str, name: str) -> dict[str, str]:
+    """Future runs of a deployment: id and time."""
+    body = {
+        "deployments": {"name": {"any_": [name]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    rows = ask("POST", f"{api}/flow_runs/filter", body)
+    return {row["id"]: row["expected_start_time"] for row in rows}
+
+
+def _wait_for_runs(api: str) -> None:
+    deadline = time.monotonic() + 60
+    names = [one.name for one in DEPLOYMENTS.values() if one.cron]
+    while not all(len(_scheduled(api, name)) >= 3 for name in names):
+        assert time.monotonic() < deadline, "the scheduler made no runs"
+        time.sleep(0.5)  # polling the server's scheduler, bounded by the deadline above
+
+
+def _definition(value: Any) -> Any:
+    """What was asked for, without what the server gives each row."""
+    if isinstance(value, dict):
+        kept = {k: _definition(v) for k, v in value.items() if k not in OF_THE_ROW}
+        if "active_slots" in kept:
+            del kept["name"]  # of a limit: the deployment's id
+        return kept
+    return [_definition(item) for item in value] if isinstance(value, list) else value
+
+
+def _statuses(informe: Informe) -> dict[str, str]:
+    return {one.deployment.full_name: one.estado for one in informe.cambios}
+
+
+def _delete_all(api: str) -> None:
+    for row in _held(api).values():
+        ask("DELETE", f"{api}/deployments/{row['id']}")
+
+
+def _prefect_deploy(api: str, folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        env={**environment_below(folder), "PREFECT_API_URL": api},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_dry_run_on_a_new_server_says_what_is_new_and_writes_nothing(
+    lindero: Command, api: str
+) -> None:
+    answer = lindero("deploy", "--all", "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert {row["estado"] for row in answer.json["despliegues"]} == {"nuevo"}
+    assert _held(api) == {}
+    assert ask("POST", f"{api}/work_pools/filter", {}) == []
+    assert ask("POST", f"{api}/flows/filter", {}) == []
+
+
+def test_deploying_again_changes_no_deployment_no_schedule_and_no_scheduled_run(
+    lindero: Command, api: str, deployed: Mapping[str, Any]
+) -> None:
+    _wait_for_runs(api)
+    runs = {name: _scheduled(api, name) for name in deployed}
+    again = lindero("deploy", "--all", "--json")
+    assert again.code == 0, again.err
+    assert {row["estado"] for row in again.json["despliegues"]} == {"igual"}
+    now = _held(api)
+    for name, before in deployed.items():
+        assert now[name]["updated"] == before["updated"]
+        assert now[name]["schedules"] == before["schedules"]
+        assert runs[name].items() <= _scheduled(api, name).items()
+
+
+@pytest.mark.usefixtures("deployed")
+def test_three_runs_are_scheduled_at_three_in_buenos_aires(api: str) -> None:
+    _wait_for_runs(api)
+    times = sorted(_scheduled(api, BACKUP.name).values())[:3]
+    assert [moment[11:19] for moment in times] == ["06:00:00"] * 3
+    half_past = sorted(_scheduled(api, H3.name).values())
+    assert {moment[11:19] for moment in half_past} == {"06:30:00"}
+
+
+def test_prefect_deploy_and_lindero_deploy_give_the_same_field_by_field(
+    api: str, deployed: Mapping[str, Any], tmp_path: Path
+) -> None:
+    ours = {name: _definition(row) for name, row in deployed.items()}
+    assert set(ours) == {one.name for one in DEPLOYMENTS.values()}
+    _delete_all(api)
+    _prefect_deploy(api, tmp_path)
+    theirs = {name: _definition(row) for name, row in _held(api).items()}
+    assert set(theirs) == set(ours)
+    for name, row in ours.items():
+        assert {field: theirs[name][field] for field in row} == row
+    assert set(_statuses(prefect_deploy.deploy_all()).values()) == {"igual"}
+    _prefect_deploy(api, tmp_path)  # over what is there, too
+    assert {name: _definition(row) for name, row in _held(api).items()} == ours
+
+
+@pytest.mark.usefixtures("deployed")
+def test_only_what_differs_is_written_and_a_dry_run_names_it(lindero: Command, api: str) -> None:
+    before = _held(api)
+    changed = before[BACKUP.name]
+    other = {"tags": ["mine"], "parameters": {"campania": "24/25", "test": True}}
+    ask("PATCH", f"{api}/deployments/{changed['id']}", other)
+    said = lindero("deploy", "backup", "--dry-run")
+    assert "cambia" in said.out
+    assert "parámetros" in said.out
+    assert "24/25" in said.out
+    (would,) = prefect_deploy.dry_run([BACKUP]).cambios
+    assert {one.campo for one in would.diferencias} == {"tags", "parameters"}
+    assert _held(api)[BACKUP.name]["tags"] == ["mine"], "a dry run writes nothing"
+
+    statuses = _statuses(prefect_deploy.deploy_all())
+    assert statuses.pop(BACKUP.full_name) == "cambia"
+    assert set(statuses.values()) == {"igual"}
+    after = _held(api)
+    assert _definition(after[BACKUP.name]) == _definition(before[BACKUP.name])
+    schedule = after[BACKUP.name]["schedules"][0]
+    assert schedule["id"] == before[BACKUP.name]["schedules"][0]["id"]
+    for name in set(before) - {BACKUP.name}:
+        assert after[name]["updated"] == before[name]["updated"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_schedules_that_are_not_in_the_registry_go(api: str) -> None:
+    """One without a time zone, as an older deployment had it, and one where none belongs."""
+    held = _held(api)
+    for name in (BACKUP.name, "hello-world"):
+        row = held[name]
+        bare = [{"schedule": {"cron": "0 3 * * *"}, "active": True}]
+        ask("POST", f"{api}/deployments/{row['id']}/schedules", bare)
+    statuses = _statuses(prefect_deploy.deploy_all())
+    assert statuses[BACKUP.full_name] == statuses["Hello World/hello-world"] == "cambia"
+    after = _held(api)
+    assert after["hello-world"]["schedules"] == []
+    assert [one["schedule"]["timezone"] for one in after[BACKUP.name]["schedules"]] == [
+        "America/Argentina/Buenos_Aires"
+    ]
+    assert set(_statuses(prefect_deploy.deploy_all()).values()) == {"igual"}
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_pause_of_the_operator_survives_a_deployment_and_is_shown(api: str) -> None:
+    row = _held(api)[BACKUP.name]
+    schedule = row["schedules"][0]["id"]
+    where = f"{api}/deployments/{row['id']}/schedules/{schedule}"
+    ask("PATCH", where, {"active": False})
+    (same,) = prefect_deploy.deploy_all([BACKUP]).cambios
+    assert (same.estado, same.en_pausa) == ("igual", True)
+    ask("PATCH", f"{api}/deployments/{row['id']}", {"description": "other"})
+    (changed,) = prefect_deploy.deploy_all([BACKUP]).cambios
+    assert (changed.estado, changed.en_pausa) == ("cambia", True)
+    after = _held(api)[BACKUP.name]
+    assert after["description"] == BACKUP.description
+    assert [(one["id"], one["active"]) for one in after["schedules"]] == [(schedule, False)]
+    ask("PATCH", where, {"active": True})
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_deployment_of_the_users_is_told_and_left_alone(lindero: Command, api: str) -> None:
+    flow = ask("POST", f"{api}/flows/", {"name": "Lluvias"})["id"]
+    body = {"name": "mia", "flow_id": flow, "work_pool_name": "local-pool", "entrypoint": "x.py:x"}
+    theirs = ask("POST", f"{api}/deployments/", body)
+    answer = lindero("deploy", "hello-world")
+    assert "Lluvias/mia: no está en el registro de Lindero; queda como está." in answer.out
+    assert _held(api)["mia"]["updated"] == theirs["updated"]
+    ask("DELETE", f"{api}/deployments/{theirs['id']}")
+
+
+def test_a_script_deploys_its_flow_and_says_the_next_step(api: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "generar_kmz.py")],
+        env={**environment_below(tmp_path), "PREFECT_API_URL": api},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    first, then = done.stdout.splitlines()
+    assert first.startswith("Generar KMZ/generar-kmz-weekly: ")
+    assert first.endswith("corre los lunes a las 02:00.")
+    assert then == "Para correrlo ya: prefect deployment run 'Generar KMZ/generar-kmz-weekly'"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pool_of_another_type_is_refused_in_one_line(api: str) -> None:
+    _delete_all(api)
+    ask("DELETE", f"{api}/work_pools/local-pool")
+    ask("POST", f"{api}/work_pools/", {"name": "local-pool", "type": "docker"})
+    with pytest.raises(SettingsError, match="of type docker"):
+        prefect_deploy.deploy_all(named(["hello-world"]))
+    ask("DELETE", f"{api}/work_pools/local-pool")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("deploy",), ("deploy", "bakcup"), ("deploy", "backup", "--all")]
+)
+def test_wrong_usage_lists_the_deployments(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    answer = command_in(tmp_path)(*arguments)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert ", ".join(DEPLOYMENTS) in answer.err

@@ -1,0 +1,127 @@
+"""A flow that a user wrote, deployed as the users do, run by a real worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scripts.conftest import ROOT, ask, environment_below
+
+pytestmark = pytest.mark.integration
+
+THEIRS = '''
+"""Lluvias: the rain of each field, a flow of our own."""
+
+from prefect import flow
+
+from Modules.carpetas import carpeta
+
+
+@flow(name="Lluvias")
+def lluvias_flow(test: bool = True) -> str:
+    archivo = carpeta("lluvias", test=test) / "lluvias.csv"
+    archivo.write_text("campo;mm\\nLa Ñandú;12\\n", encoding="utf-8")
+    return str(archivo)
+
+
+if __name__ == "__main__":
+    for name, entrypoint in (
+        ("lluvias", "mis_lluvias.py:lluvias_flow"),
+        ("hola", "hello_world.py:hello_world_flow"),
+    ):
+        flow.from_source(source="SCRIPTS", entrypoint=entrypoint).deploy(
+            name=name, work_pool_name="local-pool", ignore_warnings=True
+        )
+'''
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A copy of the project's flows, beside nothing of the project, with one of a user."""
+    folder = tmp_path / "app" / "scripts"
+    shutil.copytree(ROOT / "scripts", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    page = THEIRS.replace("SCRIPTS", folder.as_posix())
+    (folder / "mis_lluvias.py").write_text(page, encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def _worker(environment: dict[str, str], folder: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "local-pool"]
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [*command, "--type", "process", "--name", "of-the-test"],
+            env={**environment, "PREFECT_WORKER_QUERY_SECONDS": "2"},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        os.killpg(worker.pid, signal.SIGTERM)
+        try:
+            worker.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait(20)
+
+
+def _ended(api: str, run: str, log: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        found = ask("GET", f"{api}/flow_runs/{run}")
+        if found["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+            return found
+        time.sleep(0.5)  # polling a run, bounded by the deadline above
+    pytest.fail(f"run {found['state_name']}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def test_a_flow_of_a_user_imports_modules_and_writes_where_test_says(
+    prefect_api: str, tmp_path: Path, scripts: Path
+) -> None:
+    environment = {**environment_below(tmp_path), "PREFECT_API_URL": prefect_api}
+    assert "PYTHONPATH" not in environment
+    if not ask("POST", f"{prefect_api}/work_pools/filter", {}):
+        ask("POST", f"{prefect_api}/work_pools/", {"name": "local-pool", "type": "process"})
+    deployed = subprocess.run(
+        [sys.executable, str(scripts / "mis_lluvias.py")],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    with _worker(environment, tmp_path):
+        ended = {
+            name: _run(prefect_api, name, parameters, tmp_path / "worker.log")
+            for name, parameters in (
+                ("Lluvias/lluvias", {"test": True}),
+                ("Hello World/hola", {"nombre": "campo"}),
+            )
+        }
+    logs = ask("POST", f"{prefect_api}/logs/filter", {"limit": 200})
+    for run in ended.values():
+        assert run["state_type"] == "COMPLETED", [line["message"] for line in logs]
+    written = list(tmp_path.rglob("lluvias.csv"))
+    assert written == [tmp_path / "test_outputs" / "lluvias" / "lluvias.csv"]
+    assert not (tmp_path / "outputs").exists()
+
+
+def _run(api: str, name: str, parameters: dict[str, Any], log: Path) -> dict[str, Any]:
+    deployment = ask("GET", f"{api}/deployments/name/{name}")["id"]
+    run = ask("POST", f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})
+    return _ended(api, run["id"], log)

@@ -1,0 +1,194 @@
+"""The five processes as the tests use them: started by the command line, asked through the API."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from dotenv import dotenv_values
+
+from Modules import stack
+from Modules.settings import PROJECT_ROOT, Settings
+from Modules.stack import Stack
+from Modules.stack_processes import FOLDER_VARIABLE, Running
+
+SECRETS = {  # any characters; the API's must be ASCII
+    "PREFECT_POSTGRES_PASSWORD": "p@ss/w:rd %ñ?#1",
+    "PREFECT_REDIS_MESSAGING_PASSWORD": "r@d/i:s %ñ?#22",
+    "PREFECT_SERVER_API_AUTH_STRING": "campo:a@u/t:h %n?#3",
+}
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+COMMAND_S = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Plataforma:
+    """A stack of its own: folder, environment, and who asks its API."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    settings: Settings
+    session: requests.Session
+
+    def lindero(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this stack."""
+        return subprocess.run(
+            [sys.executable, "-m", "Modules.lindero_cli", *arguments],
+            env=dict(self.environment),
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+
+    def up(self) -> str:
+        """Start what does not run, as a person would; what the command said."""
+        done = self.lindero("stack", "up")
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.log_tails()}"
+        return done.stdout
+
+    @property
+    def stack(self) -> Stack:
+        """Handles on the processes: ``process(name).kill()``, ``stop(name)``, ``health(name)``."""
+        found = stack.find(self.settings)
+        assert found is not None, "the stack was not started"
+        return found
+
+    def process(self, name: str) -> Running:
+        """One of the five as it is remembered."""
+        running = self.stack.process(name)
+        assert running is not None, f"{name} was never started"
+        return running
+
+    def post(self, path: str, question: Mapping[str, Any] | None = None) -> Any:
+        """Ask the API with the auth string."""
+        answer = self.session.post(
+            f"{self.stack.settings.prefect_api_url}/{path}", json=question or {}, timeout=30
+        )
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        """Read from the API with the auth string."""
+        answer = self.session.get(f"{self.stack.settings.prefect_api_url}/{path}", timeout=30)
+        assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()
+
+    def start_run(self, deployment: str, **parameters: Any) -> str:
+        """Ask for a run of ``flow/deployment`` now; its id."""
+        found = self.get(f"deployments/name/{deployment}")
+        question = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.post(f"deployments/{found['id']}/create_flow_run", question)["id"])
+
+    def state(self, run_id: str) -> dict[str, Any]:
+        """The state of a run: type, name, message."""
+        state = self.get(f"flow_runs/{run_id}")["state"]
+        assert isinstance(state, dict)
+        return state
+
+    def await_state(self, run_id: str, *types: str, patience_s: float = 120) -> dict[str, Any]:
+        """Wait until a run is in one of these states (by default: in a final one)."""
+        wanted = types or FINAL
+        self.await_that(
+            lambda: self.state(run_id)["type"] in wanted, f"run is {wanted}", patience_s
+        )
+        return self.state(run_id)
+
+    def await_that(self, found: Callable[[], bool], what: str, patience_s: float = 60) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + patience_s
+        while not found():
+            assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
+            time.sleep(0.3)
+
+    def logs_of(self, run_id: str) -> list[dict[str, Any]]:
+        """The log lines of a run that the API has, the oldest first."""
+        question = {
+            "logs": {"flow_run_id": {"any_": [run_id]}},
+            "sort": "TIMESTAMP_ASC",
+            "limit": 200,
+        }
+        return list(self.post("logs/filter", question))
+
+    def strays(self) -> list[str]:
+        """Command lines of what still carries the folder of this stack."""
+        wanted, found = str(stack.stack_folder(self.settings)), []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(FOLDER_VARIABLE) == wanted:
+                    found.append(" ".join(process.cmdline())[:200])
+            except psutil.Error:
+                continue
+        return found
+
+    def log_tails(self) -> str:
+        """The end of each process's log, for a failure's message."""
+        return "\n".join(
+            f"== {name}\n" + "\n".join(stack.logs(self.settings, name, 15)) for name in stack.FULL
+        )
+
+
+@contextmanager
+def new_plataforma() -> Iterator[Plataforma]:
+    """A stack that is not started yet; in the end it is stopped and removed."""
+    _refuse_a_real_portal()
+    _need_the_servers()
+    # not below pytest's own folder: only root may enter that, and PostgreSQL is not root
+    folder = Path(tempfile.mkdtemp(prefix="lindero-stack-"))
+    folder.chmod(0o755)
+    told = {
+        **SECRETS,
+        "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
+        "LINDERO_PORT": str(_free_port()),
+        "LINDERO_STATE_DIR": str(folder / "state"),
+        "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
+    }
+    ours = ("LINDERO_", "DATABALER_", "PREFECT_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    tuned = {
+        "TZ": "America/Argentina/Buenos_Aires",
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",  # one that was killed is missed soon
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+    }
+    values = {name.lower(): value for name, value in told.items()}
+    settings = Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
+    with requests.Session() as session:
+        session.trust_env = False
+        user, _, password = told["PREFECT_SERVER_API_AUTH_STRING"].partition(":")
+        session.auth = (user, password)
+        plataforma = Plataforma(folder, {**inherited, **tuned, **told}, settings, session)
+        try:
+            yield plataforma
+        finally:
+            plataforma.lindero("stack", "down")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_a_real_portal() -> None:
+    if dotenv_values(PROJECT_ROOT / ".env").get("DATABALER_BASE_URL"):
+        pytest.skip("the .env of this checkout names a portal; the stack's runs would ask it")
+
+
+def _need_the_servers() -> None:
+    if sys.platform == "win32":
+        pytest.skip("there are no embedded PostgreSQL and Redis on Windows")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
