@@ -1,12 +1,14 @@
 """Whether a folder can be published to: asked before anything is fetched.
 
 The product folders are often links into a folder that OneDrive watches. A link that leads nowhere,
-or a plain folder where a link is configured, would take files that nobody ever sees.
+or a plain folder where a link is configured, would take files that nobody ever sees; so would an
+empty folder where a mount is missing, which ``Modules.sentinels`` finds.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -15,6 +17,9 @@ from pathlib import Path, PurePosixPath
 
 from Modules.errors import PublishError, SettingsError
 from Modules.safe_files import is_link, writing
+from Modules.sentinels import check_sentinel, has_record
+
+logger = logging.getLogger(__name__)
 
 
 def check_destination(
@@ -28,11 +33,15 @@ def check_destination(
 
     Raises:
         PublishError: a dangling link, a file in the way, no link or mount where one is
-            configured, a link to somewhere else, read-only, or too little free space.
+            configured, a link to somewhere else, a sentinel that was set and is not seen,
+            read-only, or too little free space.
     """
     check_path(folder)
     if must_be_link is not None:
         _check_link(folder, must_be_link)
+        if not has_record(folder):
+            logger.warning("%s: no sentinel; run python setup_symlinks.py --centinelas", folder)
+    check_sentinel(folder)
     place = _nearest_folder(folder)
     _probe(place)
     with writing(place):

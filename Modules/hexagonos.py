@@ -48,7 +48,6 @@ from Modules.table_files import CRS, ZSTD_LEVEL, write_gpkg
 
 Runner: TypeAlias = Callable[[Callable[[Chunk], Cover], Sequence[Chunk]], Iterable[Cover]]
 
-CARPETA: Final = "H3"
 RESOLUTIONS: Final = (9, 10, 11)
 MAP_RESOLUTION: Final = 9
 GZIP_LEVEL: Final = 6

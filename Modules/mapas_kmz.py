@@ -42,11 +42,11 @@ from Modules.kml_styles import Estilo, contorno_style, etiqueta_style
 from Modules.kml_text import count, hectares, moment
 from Modules.kmz_files import KmzWriter, Mapa
 from Modules.nombres import safe_name, unique_names
+from Modules.product_folders import KMZ_POR_CAMPO as POR_CAMPO
+from Modules.product_folders import KMZ_POR_CULTIVO_CAMPO as POR_CULTIVO_CAMPO
+from Modules.product_folders import KMZ_POR_CULTIVO_LOTE as POR_CULTIVO_LOTE
+from Modules.product_folders import KMZ_POR_LOTE as POR_LOTE
 
-POR_CAMPO: Final = "KMZ POR CAMPO"
-POR_LOTE: Final = "KMZ POR LOTE"
-POR_CULTIVO_CAMPO: Final = "KMZ POR CULTIVO CAMPO"
-POR_CULTIVO_LOTE: Final = "KMZ POR CULTIVO LOTE"
 FAMILIAS: Final = (POR_CAMPO, POR_LOTE, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE)
 
 _CAMPO_LENGTH: Final = 30  # characters: the longest path leaves room for a folder of OneDrive

@@ -29,9 +29,10 @@ from Modules.errors import (
     SnapshotDamaged,
 )
 from Modules.fuente import Fuente
-from Modules.hexagonos import CARPETA as CARPETA_H3
 from Modules.hexagonos import Runner, build_hexagonos
 from Modules.mapas_kmz import FAMILIAS, build_mapas_kmz
+from Modules.product_folders import CULTIVOS, MUESTREOS, SUSTENTABILIDAD
+from Modules.product_folders import H3 as CARPETA_H3
 from Modules.producto_cultivos import build_cultivos
 from Modules.producto_muestreos import build_muestreos
 from Modules.producto_sustentabilidad import build_sustentabilidad
@@ -118,7 +119,7 @@ class Resultado:
 
 
 def _cultivos(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
-    return Hecho({"cultivos": build_cultivos(fuente, work)})
+    return Hecho({CULTIVOS: build_cultivos(fuente, work)})
 
 
 def _muestreos(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
@@ -128,18 +129,18 @@ def _muestreos(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
         puntos_por_ambiente=settings.lindero_muestreo_puntos,
         margen_m=settings.lindero_muestreo_margen_m,
     )
-    return Hecho({"muestreos": built})
+    return Hecho({MUESTREOS: built})
 
 
 def _sustentabilidad(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
     built = build_sustentabilidad(fuente, work, puntos=settings.lindero_eudr_puntos)
-    return Hecho({"sustentabilidad": built})
+    return Hecho({SUSTENTABILIDAD: built})
 
 
 PRODUCTOS = (
-    Producto("cultivos", ("cultivos",), _cultivos),
-    Producto("muestreos", ("muestreos",), _muestreos),
-    Producto("sustentabilidad", ("sustentabilidad",), _sustentabilidad),
+    Producto("cultivos", (CULTIVOS,), _cultivos),
+    Producto("muestreos", (MUESTREOS,), _muestreos),
+    Producto("sustentabilidad", (SUSTENTABILIDAD,), _sustentabilidad),
 )
 
 
