@@ -16,6 +16,7 @@ from Modules.cultivos_tablas import (
     Sembrado,
     by_campo,
     by_crop,
+    campo_labels,
     differences,
     without_crop,
 )
@@ -137,7 +138,10 @@ def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> S
 
 
 def _bare(fuente: Fuente) -> Sheet:
-    frame = without_crop(fuente.tables).sort_values(["campo", "lote", "lote_id"])
+    frame = without_crop(fuente.tables)
+    labels = campo_labels(fuente.tables.lotes)
+    frame = frame.assign(campo=frame["campo_id"].map(labels).astype("string"))
+    frame = frame.sort_values(["campo", "lote", "lote_id"])
     frame = frame[["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]]
     return Sheet(
         "Lotes sin cultivo",
@@ -156,14 +160,15 @@ def _bare(fuente: Fuente) -> Sheet:
 
 
 def _changes(fuente: Fuente) -> Sheet:
+    rows = reporte.cambios(fuente.changes)
     if fuente.changes.first_night:
         notes: tuple[str, ...] = ("Primera noche de esta campaña: no hay con qué comparar.",)
     elif fuente.changes.empty:
         notes = ("Sin cambios desde la última noche aceptada.",)
     else:
-        notes = ()
+        notes = () if rows else (reporte.SOLO_REESCRITO,)
     headers = ["Campo", "Lote", "Cambio", "Detalle"]
-    frame = pd.DataFrame(reporte.cambios(fuente.changes), columns=headers, dtype="string")
+    frame = pd.DataFrame(rows, columns=headers, dtype="string")
     return Sheet("Cambios", frame, notes=notes, freeze_columns=2)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from Modules.columns import LOTES, SIEMBRAS, Column, Table
 from Modules.cultivos import CATALOGUE, GREY, OTRO
 from Modules.errors import DataError
+from Modules.nombres import names_with_ids
 from Modules.tables import Tables
 
 MAX_DESCONOCIDOS: Final = 60
@@ -147,12 +148,7 @@ def without_crop(tables: Tables) -> gpd.GeoDataFrame:
 
 def campo_labels(lotes: pd.DataFrame) -> dict[str, str]:
     """The name of each campo that has lotes; with its id where another has the same name."""
-    names = lotes.drop_duplicates("campo_id").set_index("campo_id")["campo"]
-    repeated = names.duplicated(keep=False)
-    return {
-        campo_id: f"{name} ({campo_id})" if repeated[campo_id] else name
-        for campo_id, name in names.items()
-    }
+    return names_with_ids(dict(zip(lotes["campo_id"], lotes["campo"], strict=True)))
 
 
 def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
@@ -215,7 +211,7 @@ def differences(tables: Tables, rows: pd.DataFrame, tolerancia: float = TOLERANC
     Columns: ``campo lote que superficie_ha superficie_declarada_ha diferencia_ha diferencia``
     (declared minus computed, and that as a share of the computed).
     """
-    area = ["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]
+    area = ["campo_id", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]
     lotes = pd.DataFrame(tables.lotes[area]).assign(que="lote")
     siembras = pd.DataFrame(rows[[*area, "cultivo"]])
     siembras["que"] = "siembra de " + siembras["cultivo"]
@@ -228,5 +224,6 @@ def differences(tables: Tables, rows: pd.DataFrame, tolerancia: float = TOLERANC
     both["width"] = both["diferencia_ha"].abs()
     wide = both[both["width"] > tolerancia * computed]
     wide = wide.sort_values(["width", "lote_id", "que"], ascending=[False, True, True])
+    wide["campo"] = wide["campo_id"].map(campo_labels(tables.lotes)).astype("string")
     names = ["campo", "lote", "que", "superficie_ha", "superficie_declarada_ha"]
     return wide[[*names, "diferencia_ha", "diferencia"]].reset_index(drop=True)

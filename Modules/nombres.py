@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -103,6 +104,23 @@ def layer_names(
         return f"{_layer_name(texts[key], otherwise)[: MAX_SLUG - len(mark) - 1]}_{mark}"
 
     return _told_apart(names, taken, with_id)
+
+
+def names_with_ids(
+    names: Mapping[str, str], *, within: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What people read for each id: its name, with the id where another has the same name.
+
+    Args:
+        names: id to name.
+        within: id to what it belongs to; only names of one place are told apart.
+    """
+    places = within or {}
+    count = Counter((places.get(key), name) for key, name in names.items())
+    return {
+        key: f"{name} ({key})" if count[places.get(key), name] > 1 else name
+        for key, name in names.items()
+    }
 
 
 @lru_cache(maxsize=65_536)  # "1", "2" … are lotes of every campo

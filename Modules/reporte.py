@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from Modules.changes import Changes, Conteo
+from Modules.changes import Changes, Conteo, OtroChange
 from Modules.columns import RECHAZADOS
 from Modules.domain import Recurso
 from Modules.errors import (
@@ -36,6 +36,10 @@ MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~]")
 MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
 
+SOLO_REESCRITO = (
+    "Sin cambios que contar: el portal reescribió datos (por ejemplo los vértices de un borde), "
+    "pero dicen lo mismo."
+)
 INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
 
 # The nearest class wins: a subclass stands before its base.
@@ -334,6 +338,8 @@ def _cambios(corrida: Corrida) -> str:
     if corrida.changes.empty:
         return f"Sin cambios desde la última noche aceptada (`{corrida.parent}`)."
     rows = [tuple(map(texto, row)) for row in cambios(corrida.changes)]
+    if not rows:
+        return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{corrida.parent}`)."
     table = _tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
     more = len(rows) - MAX_CHANGES
     tail = f"\n\nY {numero(more)} cambios más, en `verdict.json`." if more > 0 else ""
@@ -346,6 +352,7 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
     for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
         rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
+    rows += [(c.campo, c.lote, c.que, _otro(c)) for c in changes.otros]
     return sorted(rows)
 
 
@@ -358,6 +365,10 @@ def _conteo(conteo: Conteo) -> str:
     return ", ".join(
         f"{numero(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
     )
+
+
+def _otro(change: OtroChange) -> str:
+    return f"{change.nombre}: {change.detalle}" if change.detalle else change.nombre
 
 
 def _controles(verdict: Verdict) -> str:

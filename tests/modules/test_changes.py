@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import shapely
 
-from Modules.changes import Conteo, RowCounts, diff_tables
+from Modules.changes import Changes, Conteo, RowCounts, diff_tables
 from Modules.domain import BoundingBox, Campania, Record, Recurso
 from Modules.geometry import geodesic_area_ha
 from Modules.tables import Tables, build_tables
@@ -125,8 +125,9 @@ def test_a_border_written_anew_on_the_same_ground_is_not_a_moved_one():
     ring = after["lotes"][0]["geometry"]["coordinates"][0]
     middle = [(ring[0][0] + ring[1][0]) / 2, (ring[0][1] + ring[1][1]) / 2]
     after["lotes"][0]["geometry"]["coordinates"][0] = [ring[0], middle, *ring[1:]]
-    (change,) = diff_tables(build(night()), build(after)).lotes
-    assert (change.que, change.gana_ha) == ("borde reescrito", 0)
+    changes = diff_tables(build(night()), build(after))
+    assert changes.lotes == ()
+    assert changes.tablas["lotes"] == RowCounts(0, 0, 1)
 
 
 def test_lotes_new_gone_renamed_and_moved_to_another_campo():
@@ -134,11 +135,19 @@ def test_lotes_new_gone_renamed_and_moved_to_another_campo():
     after["lotes"][0] |= {"nombre": "Uno"}
     after["lotes"][1] |= {"campo_id": "b"}
     after["lotes"][2] |= {"id": "9"}
-    changes = diff_tables(build(night()), build(after))
+    after["lotes"].append(
+        after["lotes"][0] | {"id": "8", "geometry": box(-62.7, -35, -62.69, -34.99)}
+    )
+    before = night()
+    before["lotes"].append(
+        before["lotes"][1] | {"id": "7", "geometry": box(-62.6, -35, -62.5, -34.9)}
+    )
+    changes = diff_tables(build(before), build(after))
     assert [(c.campo, c.lote, c.que, c.detalle) for c in changes.lotes] == [
-        ("Norte", "Lote 3", "lote eliminado", "101,3 ha, sin siembras"),
-        ("Norte", "Lote 3", "lote nuevo", "101,3 ha, sin siembras"),
-        ("Norte", "Uno", "lote renombrado", "antes: Lote 1"),
+        ("Norte", "Lote 2", "lote eliminado", "10.133,6 ha, sin siembras"),
+        ("Norte", "Lote 3", "lote con otro id", "antes: 3"),
+        ("Norte", "Uno (1)", "lote renombrado", "antes: Lote 1"),
+        ("Norte", "Uno (8)", "lote nuevo", "101,3 ha, Trigo + Soja 2da"),
         ("Sur", "Lote 2", "cambió de campo", "antes en el campo Norte"),
     ]
 
@@ -150,8 +159,8 @@ def test_campos_new_gone_and_renamed():
     changes = diff_tables(build(night()), build(after))
     assert [(c.campo, c.que, c.detalle) for c in changes.campos] == [
         ("Norte Grande", "campo renombrado", "antes: Norte"),
-        ("Sur", "campo eliminado", ""),
-        ("Sur", "campo nuevo", ""),
+        ("Sur (b)", "campo eliminado", ""),
+        ("Sur (c)", "campo nuevo", ""),
     ]
 
 
@@ -180,8 +189,8 @@ def test_marks_are_counted_by_lote():
     after["marcadores"] = [
         mark("m1", "1") | {"nombre": "y"},
         mark("m3", "3"),
-        mark("m4", "1"),
-        mark("m5", "1"),
+        mark("m4", "1") | {"nombre": "z"},
+        mark("m5", "1") | {"nombre": "z"},
     ]
     changes = diff_tables(build(night()), build(after))
     assert changes.marcadores == (
@@ -225,3 +234,40 @@ def test_the_same_nights_give_the_same_lists_whatever_the_order_of_records():
         for seed in range(4)
     }
     assert len(texts) == 1
+
+
+def test_what_is_kept_in_a_snapshot_reads_back_also_from_before_zonas_were_told():
+    after = night()
+    after["lotes"][0] |= {"nombre": "Uno"}
+    after["zonas"] = [{"id": "z", "nombre": "Oeste", "tipo": "region"}]
+    changes = diff_tables(build(night()), build(after))
+    stored = json.loads(json.dumps(changes.to_dict()))
+    assert Changes.from_dict(stored) == changes
+    assert [(one.nombre, one.que) for one in changes.otros] == [("Oeste", "zona nueva")]
+    del stored["otros"]
+    assert Changes.from_dict(stored).lotes == changes.lotes
+
+
+def test_twin_campos_carry_their_id():
+    before = night()
+    before["campos"][1]["nombre"] = "Norte"
+    after = copy.deepcopy(before)
+    after["lotes"][0] |= {"nombre": "Uno", "campo_id": "b"}
+    changes = diff_tables(build(before), build(after))
+    assert [(c.campo, c.que, c.detalle) for c in changes.lotes] == [
+        ("Norte (b)", "cambió de campo", "antes en el campo Norte (a)"),
+        ("Norte (b)", "lote renombrado", "antes: Lote 1"),
+    ]
+
+
+def test_a_lote_under_another_id_is_one_line():
+    after = night()
+    after["lotes"][0] |= {"id": "1-bis"}
+    for name in ("ambientes", "marcadores"):
+        for item in after[name]:
+            item["lote_id"] = "1-bis" if item["lote_id"] == "1" else item["lote_id"]
+    changes = diff_tables(build(night()), build(after))
+    assert [(c.lote_id, c.que, c.detalle) for c in changes.lotes] == [
+        ("1-bis", "lote con otro id", "antes: 1")
+    ]
+    assert (changes.siembras, changes.ambientes, changes.marcadores) == ((), (), ())

@@ -253,6 +253,39 @@ def test_a_quiet_night_says_so(demo_fuente: Fuente, tmp_path: Path) -> None:
     assert "Sin cambios" in str(sheets_of(built[XLSX])["Cambios"])
 
 
+def test_a_night_that_only_rewrote_borders_says_so(demo_fuente: Fuente, tmp_path: Path) -> None:
+    before = demo_fuente.tables
+    lotes = before.lotes.set_geometry(shapely.segmentize(before.lotes.geometry, 0.001))
+    now = replace(before, lotes=lotes)
+    fuente = replace(demo_fuente, tables=now, changes=diff_tables(before, now))
+    sheet = sheets_of(build_cultivos(fuente, tmp_path)[XLSX])["Cambios"]
+    assert "dicen lo mismo" in str(sheet)
+
+
+def test_campos_of_one_name_are_told_apart_in_every_sheet(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    before = demo_fuente.tables
+    ids = before.lotes["campo_id"].unique()[:2].tolist()
+    labels = {f"Mellizo ({one})" for one in ids}
+    lotes, campos = before.lotes.copy(), before.campos.copy()
+    for frame in (lotes, campos):
+        frame.loc[frame["campo_id"].isin(ids), "campo"] = "Mellizo"
+    firsts = [lotes.index[lotes["campo_id"] == one][0] for one in ids]
+    lotes.loc[firsts, "superficie_declarada_ha"] = 1.0
+    siembras = before.siembras[~before.siembras["lote_id"].isin(lotes["lote_id"][firsts])]
+    then = replace(before, lotes=lotes, campos=campos, siembras=siembras)
+    renamed = lotes.copy()
+    renamed.loc[firsts, "lote"] = "Nuevo"
+    now = replace(then, lotes=renamed)
+    fuente = replace(demo_fuente, tables=now, changes=diff_tables(then, now))
+    sheets = sheets_of(build_cultivos(fuente, tmp_path)[XLSX])
+    for name in ("Cambios", "Lotes sin cultivo", "Diferencias de superficie", "Campo por cultivo"):
+        shown = {row[0] for row in sheets[name]}
+        assert labels <= shown, name
+        assert "Mellizo" not in shown, name
+
+
 def opens(built: dict[str, Path]) -> gpd.GeoDataFrame:
     """Open every file in full; the rows of the layer of all."""
     layers = [str(name) for name, _ in pyogrio.list_layers(built[GPKG])]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules import errors
-from Modules.changes import Changes, Conteo
+from Modules.changes import Changes, Conteo, OtroChange
 from Modules.errors import NightRefused, PipelineError, ProductError, PublishError
 from Modules.reporte import (
     ProductoLine,
@@ -86,6 +86,17 @@ def test_one_is_singular() -> None:
     conteo = Conteo("San José", "3", "l3", agregados=1, quitados=2, cambiados=0)
     found = cambios(Changes(first_night=False, tablas={}, marcadores=(conteo,)))
     assert found == [("San José", "3", "marcadores", "1 nuevo, 2 quitados")]
+
+
+def test_zonas_and_the_catalogue_are_told_by_name() -> None:
+    otros = (
+        OtroChange("Oeste", "z1", "zona nueva", ""),
+        OtroChange("Soja", "SOJ1", "cultivo cambiado", "color #1 → #2", "San José", "3"),
+    )
+    assert cambios(Changes(first_night=False, tablas={}, otros=otros)) == [
+        ("", "", "zona nueva", "Oeste"),
+        ("San José", "3", "cultivo cambiado", "Soja: color #1 → #2"),
+    ]
 
 
 def test_a_product_that_failed_is_named_beside_those_that_did_not() -> None:
