@@ -10,6 +10,6 @@
 ```
 
 Floor 1 takes values and returns values: no disk, network, clock, environment or randomness.
-Prefect is imported in ``scripts/`` and ``Modules/flow_cli.py``, nowhere else.
+Prefect is imported in ``scripts/``, ``Modules/flow_cli.py`` and ``Modules/prefect_*.py`` only.
 ``tests/test_floors.py`` walks the imports and names one that goes up.
 """

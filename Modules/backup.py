@@ -26,8 +26,9 @@ from Modules.databaler_base_portal_api_util import Limits, PortalClient, PortalC
 from Modules.demo_api.child import demo_process
 from Modules.destinations import check_destination, expected_links
 from Modules.domain import Campania, Fetched, Modo, Portal, Recurso
-from Modules.errors import NightRefused, SettingsError
+from Modules.errors import NightRefused, SettingsError, SnapshotDamaged
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
+from Modules.product_folders import BACKUP as FOLDER
 from Modules.publish import Published, intact, publish_files
 from Modules.reporte import (
     Corrida,
@@ -41,14 +42,13 @@ from Modules.reporte import (
 )
 from Modules.resumen import Resumen, best_of, resumen
 from Modules.run_lock import run_lock
-from Modules.settings import Settings
+from Modules.settings import Settings, check_portal
 from Modules.snapshot_files import Snapshot, read_table
 from Modules.snapshots import SnapshotStore
 from Modules.table_files import write_geojson, write_gpkg
 from Modules.tables import Built, Tables, build_tables
 from Modules.verdict import Verdict
 
-FOLDER = "Backup_Databaler"
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
 MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
 MAX_NOTES = 3
@@ -92,19 +92,6 @@ class Night:
     def tables(self) -> Tables:
         """The tables of the night."""
         return self.built.tables
-
-
-def check_portal(settings: Settings, modo: Modo) -> None:
-    """Whether there is a portal for this mode.
-
-    Raises:
-        SettingsError: a production run without a portal.
-    """
-    if modo is Modo.PROD and settings.databaler_base_url is None:
-        raise SettingsError(
-            "no portal is configured, and the demo portal's made-up fields may only be used in a "
-            "trial: set DATABALER_BASE_URL, or add --test (test=True)"
-        )
 
 
 def prepare(settings: Settings, campania: str, *, modo: Modo) -> Job:
@@ -278,12 +265,20 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
 
 
 def accept_snapshot(
-    settings: Settings, snapshot_id: str, *, reason: str, who: str, now: datetime, modo: Modo
+    settings: Settings,
+    snapshot_id: str,
+    *,
+    reason: str,
+    who: str,
+    now: datetime,
+    modo: Modo,
+    although_empty: bool = False,
 ) -> Snapshot:
     """Take one quarantined snapshot, once, and publish it; again only to finish publishing.
 
     Raises:
-        DataError: not in quarantine, taken already, damaged, or older than an accepted one.
+        DataError: not in quarantine, taken already, damaged, older than an accepted one, or with
+            an empty table that had data (unless ``although_empty``).
         RunLocked: a run of the same mode is on.
         PublishError: as ``publish``.
     """
@@ -293,10 +288,32 @@ def accept_snapshot(
         job = prepare(settings, str(found.campania), modo=modo)
         cut_short = found.acceptance is not None and not intact(_folder(job, found))
         snapshot = (
-            found if cut_short else store.accept(snapshot_id, reason=reason, who=who, now=now)
+            found
+            if cut_short
+            else store.accept(
+                snapshot_id, reason=reason, who=who, now=now, although_empty=although_empty
+            )
         )
         publish(job, job.store.first_equal(snapshot), now)
     return snapshot
+
+
+def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: datetime) -> Published:
+    """Publish the copy of an accepted snapshot once more: what is missing there is written.
+
+    Raises:
+        SettingsError: no such snapshot.
+        NightRefused: it was not accepted.
+        SnapshotDamaged: it is not what its manifest says.
+        RunLocked: a run of the same mode is on.
+        PublishError: as ``publish``.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    with run_lock(settings.lindero_state_dir, modo):
+        snapshot = store.find(snapshot_id)
+        if problems := store.verify(snapshot):
+            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; it cannot be published")
+        return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
 
 
 def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:

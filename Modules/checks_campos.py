@@ -25,9 +25,10 @@ class _Campo:
 
     name: str
     table: str
-    before: pd.DataFrame
+    before: pd.DataFrame  # what belongs to a lote: only if that lote is still there
     now: pd.DataFrame
     best: CampoFigures
+    best_rows: int
     refused: frozenset[str]  # ids refused tonight for their geometry
 
 
@@ -67,7 +68,7 @@ def check_in_campos(night: Night, table: str) -> CheckResult:
 
 def _campos(night: Night, table: str) -> list[_Campo]:
     """Campos that had rows of the table last night and are still there."""
-    before, now = _groups(night.frame_before(table)), _groups(night.frame(table))
+    before, now = _groups(_of_lotes_still_there(night, table)), _groups(night.frame(table))
     names = _names(night.resumen_before)
     refused = _refused_for_geometry(night, table)
     best = night.best.por_campo if night.best is not None else {}
@@ -75,11 +76,36 @@ def _campos(night: Night, table: str) -> list[_Campo]:
     still = set(night.frame("campos")["campo_id"])
     return [
         _Campo(
-            names.get(key, key), table, rows, now.get(key, nothing), best.get(key, _NOBODY), refused
+            name=names.get(key, key),
+            table=table,
+            before=rows,
+            now=now.get(key, nothing),
+            best=best.get(key, _NOBODY),
+            best_rows=_best_rows(night, table, key),
+            refused=refused,
         )
         for key, rows in before.items()
         if key in still
     ]
+
+
+def _of_lotes_still_there(night: Night, table: str) -> pd.DataFrame:
+    """Last night's rows; what left together with its lote is told by the lotes, once."""
+    frame = night.frame_before(table)
+    if table == "lotes":
+        return frame
+    lote_id = frame["lote_id"]
+    return frame[lote_id.isna() | lote_id.isin(night.frame("lotes")["lote_id"])]
+
+
+def _best_rows(night: Night, table: str, key: str) -> int:
+    """The most rows of 30 nights; of what belongs to lotes, for as many lotes as there are now."""
+    best = night.best.por_campo.get(key, _NOBODY) if night.best is not None else _NOBODY
+    most, lotes = best.filas.get(table, 0), best.filas.get("lotes", 0)
+    if table == "lotes" or not lotes:
+        return most
+    left = night.now.por_campo.get(key, _NOBODY).filas.get("lotes", 0)
+    return round(most * min(1.0, left / lotes))
 
 
 def _groups(frame: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
@@ -118,7 +144,7 @@ def _enough(night: Night, campo: _Campo, rows: int) -> bool:
 
 def _rows(night: Night, campo: _Campo) -> tuple[Severity, str]:
     limits, before, now = night.limits, len(campo.before), len(campo.now)
-    best = max(campo.best.filas.get(campo.table, 0), 0)
+    best = campo.best_rows
     grows = campo.table == "lotes" and now - before >= limits.min_growth
     severity = max(
         _loss(night, campo, before - now, before, limits.rows_loss),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NOT_A_TERMINAL_WIDTH = 110
 
@@ -39,11 +40,15 @@ def complain(text: str) -> None:
 
 def console() -> Console:
     """Standard output for tables and Markdown, wide enough where it is no terminal."""
+    from rich.console import Console  # late: a run that is refused at once should not load it
+
     return Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL_WIDTH)
 
 
 def say_table(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows as a table; a value that is None is left empty."""
+    from rich.table import Table
+
     table = Table(*header)
     for row in rows:
         table.add_row(*("" if row[name] is None else str(row[name]) for name in header))

@@ -14,15 +14,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from Modules.cli_backups import backups
 from Modules.cli_common import (
@@ -36,12 +32,20 @@ from Modules.cli_common import (
     say,
     say_json,
 )
-from Modules.deployments import BACKUP, H3, KMZ, PRODUCTOS, Deployment
+from Modules.cli_deploy import deploy
+from Modules.cli_diff import backups_diff as _diff  # noqa: F401  registers the command
+from Modules.cli_prune import backups_prune as _prune  # noqa: F401  registers the command
+from Modules.cli_stack import stack
+from Modules.cli_status import doctor, status
+from Modules.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
 from Modules.domain import Modo
-from Modules.errors import PipelineError, SettingsError
-from Modules.settings import Settings, load_settings
+from Modules.errors import PipelineError, RunLocked, SettingsError
+from Modules.run_lock import early_lock
+from Modules.settings import Settings, check_portal, load_settings
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from Modules.flow_cli import RunResult
 
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
@@ -49,14 +53,14 @@ UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 app = App(
     name="lindero",
     help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
-    version=lambda: version("lindero"),
+    version=lambda: _version(),
     version_flags=["--version"],
     result_action="return_value",
 )
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
-for part in (run, api, backups, validar):
+for part in (run, api, backups, deploy, stack, validar, status, doctor):
     app.command(part)
 
 
@@ -67,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except CycloptsError as err:
         complain(f"{err}".strip().splitlines()[0] + " (lindero --help)")
         code = SettingsError.exit_code
+    except RunLocked as err:
+        complain(f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}")
+        code = err.exit_code
     except PipelineError as err:
         complain(str(err))
         code = err.exit_code
@@ -86,15 +93,16 @@ def run_backup(
     *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
 ) -> int:
     """Trae una campaña, la revisa, guarda el backup y lo publica."""
-    from Modules import backup
-
     settings = load_settings()
     campania = campania or str(settings.lindero_campania)
     modo = Modo.TEST if test else Modo.PROD
-    backup.check_portal(settings, modo)  # refuse before anything is started or written
-    backup.prepare(settings, campania, modo=modo)
-    parameters = {"campania": campania, "test": test}
-    return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
+    check_portal(settings, modo)  # refuse before anything is started or written
+    with early_lock(settings.lindero_state_dir, modo):
+        from Modules import backup
+
+        backup.prepare(settings, campania, modo=modo)
+        parameters = {"campania": campania, "test": test}
+        return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
 
 
 @run.command(name="productos")
@@ -119,6 +127,15 @@ def run_h3(
 ) -> int:
     """Arma los hexágonos H3 con el último backup aceptado."""
     return _rebuild(H3, campania, test=test, as_json=json_, verbose=verbose)
+
+
+@run.command(name="verificar")
+def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbose = False) -> int:
+    """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
+    settings = load_settings()
+    with early_lock(settings.lindero_state_dir, Modo.TEST if test else Modo.PROD):
+        parameters = {"test": test}
+        return _run_flow(settings, VERIFICAR.entrypoint, parameters, as_json=json_, verbose=verbose)
 
 
 @validar.command(name="eudr")
@@ -208,16 +225,25 @@ def demo_portal(
     return 0
 
 
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("lindero")
+
+
 def _rebuild(
     deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
 ) -> int:
-    from Modules import productos
-
-    settings = load_settings()
+    settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
     season = campania or str(settings.lindero_campania)
-    productos.last_accepted(settings, season, Modo.TEST if test else Modo.PROD)
-    parameters = {"campania": season, "test": test}
-    return _run_flow(settings, deployment.entrypoint, parameters, as_json=as_json, verbose=verbose)
+    with early_lock(settings.lindero_state_dir, modo):
+        from Modules import productos
+
+        productos.last_accepted(settings, season, modo)
+        parameters = {"campania": season, "test": test}
+        return _run_flow(
+            settings, deployment.entrypoint, parameters, as_json=as_json, verbose=verbose
+        )
 
 
 def _run_flow(
@@ -229,9 +255,9 @@ def _run_flow(
     verbose: bool,
 ) -> int:
     _prefect_environment(settings, verbose=verbose)
-    from Modules import flow_cli
+    from Modules import flow_cli, prefect_deploy
 
-    flow_cli.check_server(settings)
+    prefect_deploy.check_server(settings)
     module, _, name = entrypoint.removesuffix("()").partition(".py:")
     flow = getattr(importlib.import_module(module.replace("/", ".")), name)
     with _progress(quiet=as_json):
@@ -284,10 +310,12 @@ class _ProgressHandler(logging.Handler):
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[None]:
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -295,7 +323,7 @@ def _progress(*, quiet: bool) -> Iterator[None]:
         TextColumn("{task.completed:g} páginas"),
     )
     pages = logging.getLogger("Modules.pages")
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         handler = _ProgressHandler(progress)
         pages.addHandler(handler)
         try:
@@ -305,6 +333,8 @@ def _progress(*, quiet: bool) -> Iterator[None]:
 
 
 def _show_result(result: RunResult) -> None:
+    from rich.markdown import Markdown
+
     console().print(Markdown(result["summary"]))
     if result["error"]:
         complain(result["error"]["mensaje"])

@@ -23,6 +23,22 @@ FORMAT: Final = "lindero-snapshot/1"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 
 
+def disagreement(listed: str | None, found: str) -> str | None:
+    """What is wrong between the hash that the sums list for ``manifest.json`` and its own.
+
+    Names the damaged one of the two. Another file gives a hash that has nothing in common with the
+    listed one; where most digits agree, it was the list that was damaged.
+    """
+    if listed == found:
+        return None
+    if listed is None:
+        return f"{SUMS_NAME}: does not list {JSON_NAME}"
+    alike = sum(a == b for a, b in zip(listed, found, strict=True))
+    if alike > len(found) // 2:
+        return f"{SUMS_NAME}: the SHA-256 of {JSON_NAME} is damaged in it"
+    return f"{JSON_NAME}: does not match {SUMS_NAME}"
+
+
 def to_json(value: Mapping[str, Any]) -> bytes:
     """JSON for people and machines: sorted keys, two blanks, UTF-8, no NaN.
 

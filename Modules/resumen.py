@@ -32,6 +32,7 @@ UNUSABLE_GEOMETRY = frozenset(
         Motivo.COORDENADA_INVALIDA,
         Motivo.FUERA_DEL_AREA,
         Motivo.DEMASIADOS_VERTICES,
+        Motivo.SUPERFICIE_IMPOSIBLE,
     )
 )
 

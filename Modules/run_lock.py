@@ -26,6 +26,7 @@ from Modules.safe_files import make_folder, remove_file, write_beside, writing
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
 _MAX_HOLDER_BYTES: Final = 4096
+_HANDED_OVER: set[Path] = set()  # locks that this process holds for the run it is about to begin
 
 
 @contextmanager
@@ -37,6 +38,12 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
         PublishError: the state folder cannot be written, or its file system has no locks.
     """
     folder = state_dir / modo.value
+    if _take_over(folder):
+        try:
+            yield
+        finally:
+            _HANDED_OVER.add(folder)
+        return
     make_folder(folder)
     lock = FileLock(folder / LOCK_NAME, timeout=0, fallback_to_soft=False)
     with writing(folder / LOCK_NAME):
@@ -48,6 +55,35 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
         with suppress(PublishError):  # a note that stays is no obstacle to the next run
             remove_file(folder / HOLDER_NAME)
         lock.release()
+
+
+@contextmanager
+def early_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
+    """Hold the lock for the run that this process begins in the block, and hand it to that run.
+
+    A command takes seconds to load everything before its run asks for the lock. So the command
+    asks first, and whoever comes second is told at once. The first ``run_lock`` of the block takes
+    the lock over; a second one inside it is refused as ever.
+
+    Raises:
+        RunLocked, PublishError: as ``run_lock``.
+    """
+    folder = state_dir / modo.value
+    with run_lock(state_dir, modo):
+        _HANDED_OVER.add(folder)
+        try:
+            yield
+        finally:
+            _HANDED_OVER.discard(folder)
+
+
+def _take_over(folder: Path) -> bool:
+    """Whether this process holds the lock for whoever asks now; for one at a time."""
+    try:
+        _HANDED_OVER.remove(folder)
+    except KeyError:
+        return False
+    return True
 
 
 def _take(lock: BaseFileLock, folder: Path, modo: Modo) -> None:

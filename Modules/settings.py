@@ -349,6 +349,19 @@ def load_settings(env_file: Path | None = None) -> Settings:
         raise SettingsError("; ".join(_line(item) for item in err.errors())) from None
 
 
+def check_portal(settings: Settings, modo: Modo) -> None:
+    """Whether there is a portal for this mode.
+
+    Raises:
+        SettingsError: a production run without a portal.
+    """
+    if modo is Modo.PROD and settings.databaler_base_url is None:
+        raise SettingsError(
+            "no portal is configured, and the demo portal's made-up fields may only be used in a "
+            "trial: set DATABALER_BASE_URL, or add --test (test=True)"
+        )
+
+
 def variable_names() -> tuple[str, ...]:
     """The variables in the order of ``.env.example``."""
     return tuple(name.upper() for name in Settings.model_fields)

@@ -1,15 +1,14 @@
-"""One snapshot on disk: what it says of itself, proof that it is whole, and its tables.
+"""One snapshot on disk: what it says of itself, its tables and its pages.
 
-Nothing here writes. Reading a table checks its hash on the very bytes that are parsed.
+Nothing here writes. Reading checks the hash on the very bytes that are parsed. Proof that a whole
+snapshot is sound is in ``snapshot_check``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +19,8 @@ import pyarrow as pa
 from Modules.columns import TABLES, Table
 from Modules.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.errors import DataError, SettingsError, SnapshotDamaged
-from Modules.manifest import FORMAT, JSON_NAME, SUMS_NAME, from_json, from_sums
-from Modules.safe_files import fact_of, fingerprint
+from Modules.manifest import FORMAT, JSON_NAME, SUMS_NAME, disagreement, from_json, from_sums
+from Modules.safe_files import fact_of
 from Modules.table_files import table_from_bytes
 from Modules.tables import Tables
 
@@ -88,17 +87,6 @@ class Snapshot:
         return {name: self.path / name for name in (*names, JSON_NAME, SUMS_NAME)}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that verify found; ``file`` is a path below the snapshot's folder."""
-
-    file: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.what}"
-
-
 def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) -> Snapshot:
     """Read a snapshot's manifest and prove it against ``manifest.sha256``.
 
@@ -109,8 +97,9 @@ def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) 
         sums = (folder / SUMS_NAME).read_bytes()
         data = (folder / JSON_NAME).read_bytes()
         expected = from_sums(sums)
-        if fact_of(data).sha256 != expected.get(JSON_NAME):
-            raise DataError(f"{JSON_NAME}: does not match {SUMS_NAME}")  # noqa: TRY301
+        if problem := disagreement(expected.get(JSON_NAME), fact_of(data).sha256):
+            foreign = _of_another_snapshot(expected, data, folder)
+            raise DataError(foreign or problem)  # noqa: TRY301
         manifest = from_json(data, source=JSON_NAME)
         _check_manifest(manifest, folder)
     except OSError as err:
@@ -126,42 +115,6 @@ def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) 
         accepted=accepted,
         acceptance=acceptance,
     )
-
-
-def verify_folder(folder: Path) -> list[Problem]:
-    """Everything that is wrong with a snapshot, each with its file; empty: nothing.
-
-    In stages: the manifests themselves; missing and extra files; sizes and hashes; tables
-    readable and equal to the manifest's counts, ids and areas.
-    """
-    try:
-        snapshot = load(folder, accepted=False, acceptance=None)
-    except SnapshotDamaged as err:
-        file, _, what = str(err).removeprefix(f"{folder.name}: ").partition(": ")
-        return [Problem(file, what)]
-    sums = from_sums((folder / SUMS_NAME).read_bytes())
-    listed = {file["path"]: file for file in snapshot.manifest["files"]}
-    problems = [
-        Problem(SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}")
-        for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME}))
-    ]
-    found = dict(_walk(folder))
-    problems += [Problem(path, "missing") for path in sorted(set(listed) - set(found))]
-    for path, problem in sorted(found.items()):
-        problems += _check_file(folder, path, problem, listed, sums)
-    problems += [
-        Problem(JSON_NAME, f"does not list {table_path(name)}")
-        for name in TABLES
-        if table_path(name) not in listed
-    ]
-    damaged = {problem.file for problem in problems}
-    problems += [
-        problem
-        for name, table in TABLES.items()
-        if (path := table_path(name)) in listed and path not in damaged
-        for problem in _check_table(snapshot, table)
-    ]
-    return problems
 
 
 def read_tables(snapshot: Snapshot) -> Tables:
@@ -194,12 +147,21 @@ def read_page(snapshot: Snapshot, recurso: Recurso, number: int) -> bytes:
     Raises:
         SnapshotDamaged: the page is missing or not what the manifest says; names the file.
     """
-    data = _read_proved(snapshot, page_path(recurso, number))
+    return read_raw(snapshot, page_path(recurso, number))
+
+
+def read_raw(snapshot: Snapshot, path: str) -> bytes:
+    """The page in one file below ``raw/``, proved against the manifest.
+
+    Raises:
+        SnapshotDamaged: it is missing, not what the manifest says, or no zstd; names the file.
+    """
+    data = _read_proved(snapshot, path)
     try:
         with pa.input_stream(pa.BufferReader(data), compression="zstd") as stream:
             return bytes(stream.read())
     except (pa.ArrowException, OSError) as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {page_path(recurso, number)}: {err}") from err
+        raise SnapshotDamaged(f"{snapshot.id}: {path}: {err}") from err
 
 
 def page_path(recurso: Recurso, number: int) -> str:
@@ -232,6 +194,19 @@ def _optional_id(text: str | None) -> SnapshotId | None:
     return None if text is None else SnapshotId.parse(text)
 
 
+def _of_another_snapshot(sums: Mapping[str, str], data: bytes, folder: Path) -> str | None:
+    """Said of the sums if most of them are other than this folder's own manifest has them."""
+    try:
+        manifest = from_json(data, source=JSON_NAME)
+        listed = {str(file["path"]): str(file["sha256"]) for file in manifest["files"]}
+    except (DataError, KeyError, TypeError):
+        return None
+    both = set(listed) & set(sums)
+    differ = sum(listed[path] != sums[path] for path in both)
+    foreign = manifest.get("id") == folder.name and 2 * differ > len(both)
+    return f"{SUMS_NAME}: is of another snapshot" if foreign else None
+
+
 def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
     """The few facts that everything else rests on."""
     try:
@@ -254,57 +229,6 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         raise DataError(f"{JSON_NAME}: not the manifest of a snapshot ({err})") from err
     if not sound:
         raise DataError(f"{JSON_NAME}: not the manifest of this snapshot")
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, str | None]]:
-    """Every entry below the folder but the manifests: its path, and why it may not be there."""
-    for root, folders, files in os.walk(folder):
-        for name in sorted((*folders, *files)):
-            path = Path(root, name)
-            relative = path.relative_to(folder).as_posix()
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode) and relative not in (JSON_NAME, SUMS_NAME):
-                yield relative, None
-            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                yield relative, "a link or special file; only plain files belong here"
-            elif stat.S_ISDIR(mode) and not any(path.iterdir()):
-                yield relative, "an empty folder that the manifest does not know"
-
-
-def _check_file(
-    folder: Path,
-    path: str,
-    problem: str | None,
-    listed: Mapping[str, Mapping[str, Any]],
-    sums: Mapping[str, str],
-) -> list[Problem]:
-    if problem is not None:
-        return [Problem(path, problem)]
-    if path not in listed:
-        return [Problem(path, "extra: the manifest does not know it")]
-    try:
-        fact = fingerprint(folder / path)
-    except OSError as err:
-        return [Problem(path, f"cannot be read: {err.strerror or err}")]
-    expected = listed[path]
-    if fact.size != expected["size"]:
-        return [Problem(path, f"{fact.size} bytes, {expected['size']} expected")]
-    if fact.sha256 != expected["sha256"]:
-        return [Problem(path, "SHA-256 differs from the manifest")]
-    if path in sums and sums[path] != fact.sha256:
-        return [Problem(SUMS_NAME, f"SHA-256 of {path} differs from {JSON_NAME} and from the file")]
-    return []
-
-
-def _check_table(snapshot: Snapshot, table: Table) -> list[Problem]:
-    try:
-        facts = table_facts(read_table(snapshot, table), table)
-    except SnapshotDamaged as err:
-        return [Problem(table_path(table.name), str(err))]
-    stated = snapshot.manifest["tables"].get(table.name)
-    if facts != stated:
-        return [Problem(table_path(table.name), f"holds {facts}, the manifest says {stated}")]
-    return []
 
 
 def _read_proved(snapshot: Snapshot, path: str) -> bytes:

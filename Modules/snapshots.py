@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +27,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from Modules.columns import TABLES
+from Modules.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.domain import Campania, Fetched, Portal, SnapshotId
 from Modules.errors import DataError, PublishError, SettingsError, SnapshotDamaged
 from Modules.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_json, to_sums
+from Modules.revision import Link, Problem, broken_links
 from Modules.safe_files import (
     FileFact,
     is_link,
@@ -42,15 +43,14 @@ from Modules.safe_files import (
     write_new,
     writing,
 )
+from Modules.snapshot_check import verify_folder, verify_manifests
 from Modules.snapshot_files import (
-    Problem,
     Snapshot,
     load,
     page_path,
     read_tables,
     table_facts,
     table_path,
-    verify_folder,
 )
 from Modules.table_files import write_table
 from Modules.tables import Tables
@@ -63,6 +63,7 @@ SNAPSHOTS: Final = "snapshots"
 QUARANTINE: Final = "quarantine"
 ACCEPTANCES: Final = "acceptances.jsonl"
 LAST_NUMBER: Final = "last_number"
+_NEVER_EMPTY: Final = (CAMPOS.name, LOTES.name)
 
 
 class Draft:
@@ -242,6 +243,41 @@ class SnapshotStore:
                 found.append((path, str(err)))
         return found
 
+    def folders(self, campania: Campania | None = None) -> list[Path]:
+        """Every folder that should be a snapshot, sound or not, accepted ones first."""
+        return list(self._folders((SNAPSHOTS, QUARANTINE), campania))
+
+    def strangers(self) -> list[Path]:
+        """What lies where only snapshots belong: under another name, or no folder at all."""
+        seasons = [
+            path for place in (SNAPSHOTS, QUARANTINE) for path in _entries(self.root / place)
+        ]
+        inside = [path for season in seasons for path in _entries(season)]
+        plain = set(self.folders()) | {path for path in seasons if _is_season(path)}
+        return [path for path in (*seasons, *inside) if path not in plain]
+
+    def rewritten(self, proved: Collection[str] = ()) -> list[tuple[Path, str]]:
+        """Snapshots whose manifest is not as a night after them says, with that night's id.
+
+        Each night states the hash of the one it was compared with: who rewrites a manifest, its
+        sums too, is found as long as that parent or a child of it is there. ``proved`` are ids of
+        which it is known from elsewhere that they are as they were.
+        """
+        found = {}
+        for path in self.folders():
+            if not verify_manifests(path):  # else that is told by name
+                found[path.name] = load(path, accepted=False, acceptance=None)
+        links = [
+            Link(
+                name,
+                one.manifest_sha256,
+                None if one.parent is None else str(one.parent),
+                one.manifest.get("parent_manifest_sha256"),
+            )
+            for name, one in found.items()
+        ]
+        return [(found[name].path, other) for name, other in broken_links(links, proved)]
+
     def folder(self, snapshot_id: str) -> Path:
         """Where the snapshot with this id lies, sound or not.
 
@@ -288,13 +324,22 @@ class SnapshotStore:
         """Everything that is wrong with a snapshot (or its folder), each with its file."""
         return verify_folder(snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
 
-    def accept(self, snapshot_id: str, *, reason: str, who: str, now: datetime) -> Snapshot:
+    def accept(
+        self,
+        snapshot_id: str,
+        *,
+        reason: str,
+        who: str,
+        now: datetime,
+        although_empty: bool = False,
+    ) -> Snapshot:
         """Accept one refused night, once: log it, bound to its hash, then move it over.
 
         Raises:
             SettingsError: no such snapshot, no reason, or it is accepted already.
             SnapshotDamaged: it is not what its manifest says.
-            DataError: a newer one of the same portal and campaña is accepted already.
+            DataError: a newer one of the same portal and campaña is accepted already, or a table
+                is empty that had data, or that never is, and nobody said that this is right.
         """
         snapshot = self.find(snapshot_id)
         if snapshot.accepted:
@@ -306,6 +351,11 @@ class SnapshotStore:
         newest = self.latest_accepted(snapshot.campania, snapshot.portal)
         if newest is not None and snapshot.id < newest.id:
             raise DataError(f"{snapshot.id} is older than {newest.id}, which is accepted already")
+        if (empty := _emptied(snapshot, newest)) and not although_empty:
+            raise DataError(
+                f"{snapshot.id} has no rows of {', '.join(empty)}; products made of it would be "
+                "empty. If the portal really has none: add --aunque-vacio"
+            )
         self._log_acceptance(snapshot, reason=reason.strip(), who=who, now=now)
         return self._load(self._settle(snapshot.path, SNAPSHOTS, snapshot.campania))
 
@@ -422,11 +472,38 @@ def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[
     }
 
 
+def _emptied(snapshot: Snapshot, before: Snapshot | None) -> list[str]:
+    """Tables without a row that are never empty, or were not in the last accepted night."""
+
+    def rows(night: Snapshot, table: str) -> int:
+        return int(night.manifest["tables"][table]["rows"])
+
+    return [
+        table
+        for table in TABLES
+        if table != RECHAZADOS.name
+        and rows(snapshot, table) == 0
+        and (table in _NEVER_EMPTY or (before is not None and rows(before, table) > 0))
+    ]
+
+
 def _children(folder: Path) -> list[Path]:
     """Plain folders in a folder, sorted; none if it is not there. Links are left alone."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not is_link(path))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Everything in a folder, sorted; nothing if it is not there."""
+    return sorted(folder.iterdir()) if folder.is_dir() and not is_link(folder) else []
+
+
+def _is_season(path: Path) -> bool:
+    """Whether a folder is named like a campaña in paths."""
+    with suppress(SettingsError):
+        return path.is_dir() and Campania.parse(path.name.replace("-", "/")).slug == path.name
+    return False
 
 
 def _number(name: str) -> int:

@@ -87,7 +87,19 @@ def _accept(order: dict[str, Any]) -> None:
     store.accept(order["id"], reason="prueba", who="tests", now=NOW)
 
 
-JOBS = {"publish": _publish, "night": _night, "accept": _accept}
+def _prune(order: dict[str, Any]) -> None:
+    from Modules.poda import fichas, prune
+    from Modules.retencion import Linea, Plan
+    from Modules.snapshots import SnapshotStore
+    from tests.sample_tables import NOW
+
+    store = SnapshotStore(Path(order["watch"]) / "store")
+    there = {str(one.id): one for one in fichas(store, lambda _: True)}
+    gone = tuple(Linea(there[name], "prueba") for name in order["ids"] if name in there)
+    prune(store, Plan(gone), Path(order["watch"]) / "copies", NOW)
+
+
+JOBS = {"publish": _publish, "night": _night, "accept": _accept, "prune": _prune}
 
 
 def _arm(order: dict[str, Any]) -> None:

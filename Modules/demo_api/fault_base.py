@@ -85,6 +85,7 @@ class Exchange:
     accepts_gzip: bool
     other_page: Callable[[int], Item] = field(repr=False)  # document of another page of the walk
     rows: int = 1  # how many items of the page a row fault touches
+    bomb_mib: int | None = None  # what a bomb unpacks to
 
     def document(self) -> Item:
         """The good answer, parsed anew."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -138,16 +139,22 @@ def gzip_bad_crc(exchange: Exchange) -> Script:
 
 
 @_wire(f"about 100 kB of gzip that unpack to {BOMB_MIB} MiB")
-def gzip_bomb(_: Exchange) -> Script:
-    return _packed(_bomb())
+def gzip_bomb(exchange: Exchange) -> Script:
+    return _packed(_bomb(exchange.bomb_mib or BOMB_MIB))
 
 
 @functools.lru_cache(maxsize=1)
-def _bomb() -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    mebibyte = b" " * (1 << 20)
-    parts = [packer.compress(mebibyte) for _ in range(BOMB_MIB)]
-    return b"".join(parts) + packer.flush()
+def _bomb(mebibytes: int) -> bytes:
+    """One gzip stream of blanks: a mebibyte packed once, and the same bytes again and again."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    blanks = b" " * (1 << 20)
+    one = packer.compress(blanks) + packer.flush(zlib.Z_FULL_FLUSH)
+    check = 0
+    for _ in range(mebibytes):
+        check = zlib.crc32(blanks, check)
+    head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # RFC 1952: deflate, no name, no time
+    tail = packer.flush() + struct.pack("<II", check, (mebibytes << 20) % (1 << 32))
+    return head + one * mebibytes + tail
 
 
 @_wire("gzip bytes without a Content-Encoding header")

@@ -30,7 +30,8 @@ class Fault:
     """One fault, aimed.
 
     ``recurso``: a list, or ``"token"``; None is any list (for a night: lotes). ``page`` None is
-    any page. ``times`` None is every time. ``rows``: how many items of a page a row fault spoils.
+    any page. ``times`` None is every time. ``rows``: how many items of a page a row fault spoils;
+    ``bomb_mib``: what a bomb unpacks to, None for its usual size.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Fault:
     page: int | None = None
     times: int | None = None
     rows: int = 1
+    bomb_mib: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:

@@ -168,6 +168,7 @@ class FaultyServer:
             accepts_gzip="gzip" in request.headers.get("accept-encoding", ""),
             other_page=pages.__getitem__,
             rows=fault.rows,
+            bomb_mib=fault.bomb_mib,
         )
 
     async def _neighbours(self, request: _Request) -> dict[int, Item]:

@@ -339,7 +339,7 @@ def test_one_huge_polygon_is_refused_by_the_area_of_its_table():
     huge = changed(
         before,
         "lotes",
-        lambda i: {"geometry": square(-63, -35, 0.5)} if i["id"] == "c0-l00" else {},
+        lambda i: {"geometry": square(-63, -35, 0.2)} if i["id"] == "c0-l00" else {},
     )
     assert "lotes: superficie" in refusing(verdict(huge, before))
 

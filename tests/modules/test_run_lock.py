@@ -14,7 +14,7 @@ import pytest
 
 from Modules.domain import Modo
 from Modules.errors import PublishError, RunLocked
-from Modules.run_lock import HOLDER_NAME, run_lock
+from Modules.run_lock import HOLDER_NAME, early_lock, run_lock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOLD = """
@@ -121,3 +121,26 @@ def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         run_lock(tmp_path / "state", Modo.TEST),
     ):
         pytest.fail("no lock there")
+
+
+def test_a_lock_taken_early_is_handed_to_the_run_once(tmp_path: Path) -> None:
+    with early_lock(tmp_path, Modo.TEST):
+        with run_lock(tmp_path, Modo.TEST):
+            holder = (tmp_path / "test" / HOLDER_NAME).read_text("utf-8")
+            assert f'"pid": {os.getpid()}' in holder
+            with pytest.raises(RunLocked), run_lock(tmp_path, Modo.TEST):
+                pytest.fail("two runs at once")
+        with run_lock(tmp_path, Modo.TEST):
+            assert (tmp_path / "test" / HOLDER_NAME).is_file(), "still held for a next run"
+        with run_lock(tmp_path, Modo.PROD):
+            assert True, "the other mode is its own"
+    assert not (tmp_path / "test" / HOLDER_NAME).exists()
+    with _holding(tmp_path), pytest.raises(RunLocked), early_lock(tmp_path, Modo.TEST):
+        pytest.fail("somebody else holds it")
+
+
+def test_a_lock_taken_early_is_free_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), early_lock(tmp_path, Modo.TEST):
+        raise ZeroDivisionError
+    with run_lock(tmp_path, Modo.TEST):
+        assert True

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from Modules.errors import SnapshotDamaged
 from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
 from Modules.safe_files import fact_of
-from Modules.snapshot_files import load, read_tables, verify_folder
+from Modules.snapshot_check import verify_folder
+from Modules.snapshot_files import load, read_tables
 from Modules.snapshots import Snapshot, SnapshotStore
 from tests.sample_tables import NOW, SEASON, fetched, tables
 
@@ -202,12 +203,12 @@ def _set(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("accepted", value="yes"), "manifest.json"),
         (_set("parent", value="x"), "manifest.json"),
         (_set("first_equal", value=None), "manifest.json"),
-        (_set("files", 3, "size", value=1), "tables/campos.parquet"),
-        (_set("tables", "lotes", "rows", value=4), "tables/lotes.parquet"),
-        (_set("tables", "lotes", "superficie_ha", value=1.5), "tables/lotes.parquet"),
-        (_set("tables", "campos", "ids_sha256", value="0"), "tables/campos.parquet"),
+        (_set("files", 3, "size", value=1), "manifest.json"),
+        (_set("tables", "lotes", "rows", value=4), "manifest.json"),
+        (_set("tables", "lotes", "superficie_ha", value=1.5), "manifest.json"),
+        (_set("tables", "campos", "ids_sha256", value="0"), "manifest.json"),
         (lambda manifest: manifest["files"].pop(), "verdict.json"),
-        (lambda manifest: manifest["tables"].pop("zonas"), "tables/zonas.parquet"),
+        (lambda manifest: manifest["tables"].pop("zonas"), "manifest.json"),
         (lambda manifest: manifest.pop("files"), "manifest.json"),
     ],
 )
@@ -255,3 +256,95 @@ def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, na
     (folder / name).unlink()
     with pytest.raises(SnapshotDamaged, match=f"{name}: No such file"):
         read_tables(snapshot)
+
+
+def test_sums_of_another_night_are_told_from_a_damaged_manifest(copy: Path, tmp_path: Path) -> None:
+    other = _snapshot(tmp_path / "other", rows=4)
+    (copy / SUMS_NAME).write_bytes((other.path / SUMS_NAME).read_bytes())
+    assert _files(copy) == {SUMS_NAME}
+
+
+def test_a_digit_of_the_sum_of_the_manifest_is_told_from_a_damaged_manifest(copy: Path) -> None:
+    sums = (copy / SUMS_NAME).read_text()
+    line = next(line for line in sums.splitlines() if line.endswith("manifest.json"))
+    flipped = ("1" if line[0] == "0" else "0") + line[1:]
+    (copy / SUMS_NAME).write_text(sums.replace(line, flipped))
+    assert _files(copy) == {SUMS_NAME}
+
+
+@pytest.mark.parametrize("name", [JSON_NAME, SUMS_NAME])
+def test_other_damage_is_named_beside_that_of_a_manifest(copy: Path, name: str) -> None:
+    (copy / name).write_bytes(b"{")
+    (copy / "raw" / "lotes-0001.json.zst").write_bytes(b"x")
+    (copy / "tables" / "zonas.parquet").unlink()
+    (copy / "mio.txt").write_text("x")
+    found = {name, "raw/lotes-0001.json.zst", "tables/zonas.parquet", "mio.txt"}
+    assert _files(copy) == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("utc", value="2025-11-20T06:00:03+00:00"),
+        _set("local", value="2025-11-20T06:00:02-03:00"),
+        _set("utc", value="yesterday"),
+        _set("equal_to", value="2025-11-20T060002Z-000009"),
+        _set("first_equal", value="2025-11-20T060002Z-000009"),
+        _set("parent_manifest_sha256", value="0" * 64),
+        _set("pages", "lotes", "pages", value=3),
+        _set("pages", value={}),
+        _set("pages", value=None),
+        _set("resumen", value={"filas": {"lotes": 99}, "superficie_ha": {}}),
+        _set("resumen", value={}),
+        lambda manifest: manifest["files"].append(manifest["files"][0]),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_found(
+    copy: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    _edit(copy, change)
+    assert _files(copy) == {JSON_NAME}
+
+
+def _replace(folder: Path, name: str, data: bytes) -> None:
+    """Another content, with all sizes and hashes made to agree: only reading can tell."""
+    (folder / name).write_bytes(data)
+
+    def restated(manifest: dict[str, Any]) -> None:
+        fact = fact_of(data)
+        (entry,) = (file for file in manifest["files"] if file["path"] == name)
+        entry.update(size=fact.size, sha256=fact.sha256)
+
+    _edit(folder, restated)
+
+
+@pytest.mark.parametrize(
+    "name", ["raw/lotes-0001.json.zst", "tables/lotes.parquet", "verdict.json"]
+)
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"\xff" * 40])
+def test_a_file_that_cannot_be_read_is_named_though_its_hash_is_right(
+    copy: Path, name: str, data: bytes
+) -> None:
+    _replace(copy, name, data)
+    assert _files(copy) == {name}
+
+
+def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
+    name = "raw/lotes-0001.json.zst"
+    _replace(copy, name, (copy / name).read_bytes()[:-3])
+    assert _files(copy) == {name}
+
+
+def test_a_verdict_of_another_opinion_than_the_manifest_is_found(copy: Path) -> None:
+    _replace(copy, "verdict.json", b'{"accepted": false}')
+    assert _files(copy) == {JSON_NAME}
+
+
+def test_a_manifest_without_the_verdict_is_found(copy: Path) -> None:
+    (copy / "verdict.json").unlink()
+
+    def without(manifest: dict[str, Any]) -> None:
+        manifest["files"] = [f for f in manifest["files"] if f["path"] != "verdict.json"]
+
+    _edit(copy, without)
+    assert _files(copy) == {JSON_NAME}

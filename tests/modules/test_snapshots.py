@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from pandas.testing import assert_frame_equal
 
 from Modules.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+from Modules.manifest import to_json, to_sums
+from Modules.safe_files import fact_of
 from Modules.snapshot_files import read_page
 from Modules.snapshots import Snapshot, SnapshotStore
 from Modules.tables import Tables
@@ -294,6 +297,29 @@ def test_a_damaged_night_is_not_taken(store: SnapshotStore) -> None:
     assert not (store.root / "acceptances.jsonl").exists()
 
 
+def test_an_emptied_night_is_taken_only_by_whoever_says_that_it_is_empty(
+    store: SnapshotStore,
+) -> None:
+    night(store)
+    emptied = replace(tables(), marcadores=tables(0).marcadores, lotes=tables(0).lotes)
+    refused = night(store, emptied, accepted=False)
+    with pytest.raises(DataError, match=r"no rows of lotes, marcadores.*--aunque-vacio"):
+        store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    assert not (store.root / "acceptances.jsonl").exists()
+    assert store.quarantined() == [refused]
+    taken = store.accept(str(refused.id), reason="x", who="ana", now=NOW, although_empty=True)
+    assert taken.accepted
+
+
+def test_a_first_night_may_lack_markers_but_not_lotes(store: SnapshotStore) -> None:
+    bare = night(store, replace(tables(), marcadores=tables(0).marcadores), accepted=False)
+    assert store.accept(str(bare.id), reason="x", who="ana", now=NOW).accepted
+    other = Portal("demo:company", "contract@0")
+    void = night(store, replace(tables(), lotes=tables(0).lotes), accepted=False, portal=other)
+    with pytest.raises(DataError, match="no rows of lotes;"):
+        store.accept(str(void.id), reason="x", who="ana", now=NOW)
+
+
 def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     target = store.root / "snapshots" / "25-26" / refused.path.name
@@ -387,3 +413,29 @@ def test_the_name_of_an_id_sorts_by_number_not_by_clock() -> None:
     early = SnapshotId(9, datetime(2030, 1, 1, tzinfo=UTC))
     late = SnapshotId(10, datetime(2020, 1, 1, tzinfo=UTC))
     assert early < late
+
+
+def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStore) -> None:
+    first = night(store)
+    second = night(store, tables(8), parent=first)
+    third = night(store, tables(9), parent=second)
+    assert store.rewritten() == []
+    manifest = json.loads((second.path / "manifest.json").read_text("utf-8"))
+    manifest["versions"]["lindero"] = "9"
+    data = to_json(manifest)
+    hashes = {file["path"]: file["sha256"] for file in manifest["files"]}
+    (second.path / "manifest.json").write_bytes(data)
+    sums = to_sums({**hashes, "manifest.json": fact_of(data).sha256})
+    (second.path / "manifest.sha256").write_bytes(sums)
+    assert store.verify(second) == [], "by itself it is sound"
+    assert store.rewritten([str(third.id)]) == [(second.path, str(third.id))]
+
+
+def test_what_is_no_snapshot_among_them_is_listed(store: SnapshotStore) -> None:
+    snapshot = night(store)
+    assert store.strangers() == []
+    (snapshot.path.parent / "notas.txt").write_text("x")
+    (snapshot.path.parent / "copia").mkdir()
+    (store.root / "snapshots" / "otra cosa").mkdir()
+    assert {path.name for path in store.strangers()} == {"notas.txt", "copia", "otra cosa"}
+    assert store.folders() == [snapshot.path]

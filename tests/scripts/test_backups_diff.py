@@ -1,0 +1,112 @@
+"""``lindero backups diff`` as a person runs it, between real nights of the demo portal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+
+from Modules.bordes import TOLERANCIA_M
+from tests.kml_reading import folders, read_kmz
+from tests.scripts.conftest import Command, command_in
+
+DAYS = (0, 1, 30)
+
+
+def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
+    import inspect
+
+    from Modules.cli_diff import backups_diff
+
+    assert inspect.signature(backups_diff).parameters["tolerancia_m"].default == TOLERANCIA_M
+
+
+@pytest.fixture(scope="module")
+def nights(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, list[str]]:
+    """The command line where three nights were kept, and their ids; a refused one was accepted."""
+    command = command_in(tmp_path_factory.mktemp("nights"), PREFECT_API_URL=prefect_api)
+    ids = []
+    for day in DAYS:
+        answer = command("run", "backup", "--test", "--json", LINDERO_DEMO_DAY=str(day))
+        assert answer.code in (0, 1), answer.err
+        ids.append(answer.json["data"]["snapshot"])
+        if answer.code == 1:
+            accepted = command("backups", "accept", ids[-1], "--test", "--reason", "un mes después")
+            assert accepted.code == 0, accepted.err
+    return command, ids
+
+
+@pytest.mark.integration
+def test_without_arguments_it_tells_the_last_night(nights: tuple[Command, list[str]]) -> None:
+    command, ids = nights
+    answer = command("backups", "diff", "--test")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith(f"Cambios de {ids[1]} (")
+    for said in ("borde movido", "lote nuevo", "lote renombrado", "Campo", "Detalle", "gana "):
+        assert said in answer.out
+
+
+@pytest.mark.integration
+def test_days_in_between_add_up(nights: tuple[Command, list[str]], tmp_path: Path) -> None:
+    command, ids = nights
+    gpkg, kmz = tmp_path / "cambios.gpkg", tmp_path / "cambios.kmz"
+    files = ("--gpkg", str(gpkg), "--kmz", str(kmz))
+    answer = command("backups", "diff", ids[0], ids[2], "--test", "--json", *files)
+    assert answer.code == 0, answer.err
+    whole = answer.json
+    steps = [command("backups", "diff", *pair, "--test", "--json").json
+             for pair in (ids[:2], ids[1:])]  # fmt: skip
+    new = [
+        {c["id"] for c in one["cambios"] if c["clase"] == "lote_nuevo"} for one in (whole, *steps)
+    ]
+    assert new[0] == new[1] | new[2]
+    assert len(new[0]) == 6  # on days 1, 6, 11, 16, 21 and 26
+    layer = gpd.read_file(gpkg, layer="lotes_agregados")
+    assert set(layer["id"]) == new[0]
+    assert len(folders(read_kmz(kmz))["Lotes agregados"]) == len(new[0])
+    back = command("backups", "diff", ids[2], ids[0], "--test", "--json").json
+    assert back["resumen"]["lotes_eliminados_ha"] == whole["resumen"]["lotes_nuevos_ha"]
+    assert back["resumen"]["bordes_ganan_ha"] == whole["resumen"]["bordes_pierden_ha"]
+    assert any("es anterior a" in aviso for aviso in back["avisos"])
+
+
+@pytest.mark.integration
+def test_the_same_backup_twice_says_so(nights: tuple[Command, list[str]]) -> None:
+    command, ids = nights
+    answer = command("backups", "diff", ids[0], ids[0], "--test")
+    assert (answer.code, "Es el mismo backup" in answer.out) == (0, True)
+    found = json.loads(command("backups", "diff", "ultimo", "ultimo", "--test", "--json").out)
+    assert (found["iguales"], found["cambios"], found["formato"]) == (True, [], 1)
+
+
+@pytest.mark.integration
+def test_a_wider_tolerance_leaves_fewer_borders(nights: tuple[Command, list[str]]) -> None:
+    command, ids = nights
+    counts = [
+        command("backups", "diff", *ids[:2], "--test", "--json", "--tolerancia-m", metres)
+        .json["resumen"]["por_clase"]["borde_movido"]
+        for metres in ("1", "100")
+    ]  # fmt: skip
+    assert counts[0] > counts[1]
+
+
+@pytest.mark.integration
+def test_wrong_use_is_one_line_and_its_exit_code(
+    nights: tuple[Command, list[str]], tmp_path: Path
+) -> None:
+    command, ids = nights
+    there = tmp_path / "x.gpkg"
+    there.write_text("mine")
+    for arguments, code in (
+        (("ayer", "ultimo"), 2),
+        ((ids[0], "2025-11-20T060002Z-999999"), 2),
+        ((*ids[:2], "--tolerancia-m", "0"), 2),
+        ((*ids[:2], "--gpkg", str(there)), 2),
+        ((*ids[:2], "--campania", "24-25"), 2),
+        (("anterior", "ultimo", "--campania", "24/25"), 1),
+    ):
+        answer = command("backups", "diff", *arguments, "--test")
+        assert (arguments, answer.code, answer.err.count("\n")) == (arguments, code, 1)
+    assert there.read_text() == "mine"
