@@ -17,10 +17,24 @@ endif
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --locked --quiet
 
-.PHONY: help demo test check lint format bench lock clean
+# the containers: `docker compose`, or the older docker-compose. DEMO=1 is the stack with the demo
+# portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS)
+COMPOSE_PROGRAM = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
+  elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
+COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml,\
+  -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
+  $(addprefix -f ,$(wildcard compose.onedrive.yml)))
+COMPOSE = $(or $(COMPOSE_PROGRAM),$(error neither docker compose nor docker-compose is on this machine; \
+  without containers: lindero stack up)) $(COMPOSE_FILES)
+STATE := data$(if $(DEMO),/demo)
+OUTPUT := $(if $(DEMO),test_outputs/demo/)
+MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
+
+.PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
+  deploy-here demo test test-unit test-integration check lint format bench lock image-check clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
 
 .tools/bin/uv:
 	@command -v python3 >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv"; exit 2; }
@@ -31,11 +45,65 @@ $(VENV)/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
 	@$(UV) sync --locked --quiet
 	@touch $@
 
+init: $(VENV)/.ready ## write the passwords that .env lacks, random ones
+	@$(RUN) lindero stack init
+
+up: ## start the five containers (DEMO=1: with the demo portal and a trial night)
+	@: $(COMPOSE)
+	@# the folders before Docker makes them as root; they belong to who the containers run as
+	@saved() { sed -n "s/^$$1=//p" .env 2>/dev/null | tail -1; }; \
+	  me=$$(id -u); ours=$$(id -g); if [ $$me = 0 ]; then me=1000 ours=1000; fi; \
+	  user=$${LINDERO_UID:-$$(saved LINDERO_UID)}; group=$${LINDERO_GID:-$$(saved LINDERO_GID)}; \
+	  export LINDERO_UID=$${user:-$$me} LINDERO_GID=$${group:-$$ours}; \
+	  if [ -z "$$user" ] && [ $$me != 1000 ]; then \
+	    printf '\nLINDERO_UID=%s\nLINDERO_GID=%s\n' $$me $$ours >> .env; fi; \
+	  mkdir -p $(MOUNTS) || exit 1; \
+	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(MOUNTS); fi; \
+	  $(COMPOSE) up --detach --build --remove-orphans
+
+down: ## stop and remove the containers; what they wrote stays
+	@$(COMPOSE) down --remove-orphans
+
+restart: ## restart the containers (S=prefect-worker: only that one)
+	@$(COMPOSE) restart $(S)
+
+build: ## build the image of the server, the services and the worker
+	@$(COMPOSE) build $(ARGS)
+
+logs: ## follow the logs of all containers
+	@$(COMPOSE) logs --follow --tail=100
+
+logs-server: ## follow the logs of the Prefect server
+	@$(COMPOSE) logs --follow --tail=100 prefect-server
+
+logs-worker: ## follow the logs of the worker and its runs
+	@$(COMPOSE) logs --follow --tail=100 prefect-worker
+
+shell: ## a shell in the worker's container
+	@$(COMPOSE) exec prefect-worker bash
+
+shell-server: ## a shell in the server's container
+	@$(COMPOSE) exec prefect-server bash
+
+deploy: ## every deployment of the registry, from the worker's container where it runs
+	@if [ -n "$(COMPOSE_PROGRAM)" ] && $(COMPOSE_PROGRAM) $(COMPOSE_FILES) exec -T prefect-worker true >/dev/null 2>&1; \
+	  then $(COMPOSE_PROGRAM) $(COMPOSE_FILES) exec -T prefect-worker lindero deploy --all; \
+	  else $(MAKE) --no-print-directory deploy-here; fi
+
+deploy-here: $(VENV)/.ready
+	@$(RUN) lindero deploy --all
+
 demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_outputs/ (DAY=1 for the next night)
 	@$(RUN) lindero run backup --test --campania 25/26
 
 test: $(VENV)/.ready ## the whole test suite
 	@$(RUN) pytest -n 2 --dist loadscope $(ARGS)
+
+test-unit: $(VENV)/.ready ## the tests that start no process of their own
+	@$(RUN) pytest -n 2 --dist loadscope -m "not integration" $(ARGS)
+
+test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flows
+	@$(RUN) pytest -n 2 --dist loadscope -m integration $(ARGS)
 
 check: $(VENV)/.ready ## format, lint and types
 	@$(RUN) ruff format --check .
@@ -49,10 +117,13 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in backup productos kmz unchanged hexagonos; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
+	@for bench in backup productos kmz unchanged hexagonos diferencias; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
+
+image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
+	@.ci/image-check
 
 clean: ## remove what these targets made, never outputs or data
 	@rm -rf .venv .venv313 .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

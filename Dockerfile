@@ -1,0 +1,50 @@
+# One image for the server, the services and the worker, all of it out of uv.lock.
+# GDAL, PROJ and GEOS come inside the wheels, so a slim Python is enough.
+# Another base (a mirror, a newer patch release): docker compose build --build-arg BASE_IMAGE=...
+ARG BASE_IMAGE=python:3.13.13-slim-trixie
+
+FROM ${BASE_IMAGE} AS build
+ARG UV_VERSION=0.13.9
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_NO_CACHE=1 \
+    UV_PROJECT_ENVIRONMENT=/opt/lindero \
+    UV_PYTHON=python3 \
+    UV_PYTHON_DOWNLOADS=never
+RUN python3 -m venv /opt/uv \
+ && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
+WORKDIR /app
+# the packages before the code: a change of code builds in seconds
+COPY pyproject.toml uv.lock ./
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project
+COPY . .
+# editable, so that ./Modules and ./scripts mounted over /app are the code that runs
+# the test suites and C headers inside pandas, numpy and pyarrow are a tenth of the image
+RUN /opt/uv/bin/uv sync --locked --no-dev \
+ && cd /opt/lindero/lib/python3.*/site-packages \
+ && rm -r pyarrow/include pyarrow/tests pandas/tests \
+ && find numpy -type d -name tests -prune -exec rm -r {} + \
+ && chmod -R a+rX,go-w /app /opt/lindero
+
+FROM ${BASE_IMAGE}
+LABEL org.opencontainers.image.title="Lindero" \
+      org.opencontainers.image.description="Prefect server, services and worker of Lindero" \
+      org.opencontainers.image.licenses="MIT"
+# the root is read-only in the stack: what is written goes to the mounts or to /tmp
+ENV PATH=/opt/lindero/bin:$PATH \
+    HOME=/tmp \
+    USER=lindero \
+    PREFECT_HOME=/tmp/prefect \
+    PREFECT_SERVER_UI_STATIC_DIRECTORY=/tmp/prefect-ui \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TZ=America/Argentina/Buenos_Aires
+RUN groupadd --gid 1000 lindero \
+ && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lindero \
+ && mkdir -p /app/data/lindero /app/logs /app/outputs /app/test_outputs \
+ && chown -R 1000:1000 /app/data /app/logs /app/outputs /app/test_outputs
+COPY --from=build /opt/lindero /opt/lindero
+COPY --from=build /app /app
+WORKDIR /app
+USER 1000:1000
+CMD ["lindero", "--help"]

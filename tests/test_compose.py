@@ -1,0 +1,370 @@
+"""The compose files: what is in them line by line, and what starts from them."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema.validators import validator_for
+
+from Modules import stack_entry, stack_plan
+from Modules.demo_api.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from Modules.deployments import BACKUP
+from Modules.settings import load_settings, variable_names
+from tests.compose_files import (
+    DEMO,
+    MAIN,
+    OURS,
+    ROOT,
+    STORES,
+    VARIABLE,
+    VOLUMES,
+    Missing,
+    environment,
+    interpolated,
+    services,
+)
+
+SERVICES = services()
+WITH_DEMO = services(MAIN, DEMO)
+HARD = {
+    "database": "p@ss/w:rd'\"#%&=ñ x",
+    "redis": "r€dis: pass, *word*",
+    "auth": "campo:c@ll it a/secret",
+}
+SECRETS = {
+    "PREFECT_POSTGRES_PASSWORD": HARD["database"],
+    "PREFECT_REDIS_MESSAGING_PASSWORD": HARD["redis"],
+    "PREFECT_SERVER_API_AUTH_STRING": HARD["auth"],
+}
+
+
+def test_there_are_the_five_services_and_the_demo_adds_two() -> None:
+    assert set(SERVICES) == {*STORES, *OURS}
+    assert set(WITH_DEMO) - set(SERVICES) == {"demo-portal", "demo-night"}
+
+
+@pytest.mark.parametrize("name", WITH_DEMO)
+def test_every_container_is_hardened(name: str) -> None:
+    service = WITH_DEMO[name]
+    assert service["user"] == "${LINDERO_UID:-1000}:${LINDERO_GID:-1000}"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["init"] is True
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert 0 < service["pids_limit"] <= 500
+    assert re.fullmatch(r"\d+s", service["stop_grace_period"])
+    assert service["logging"] == {
+        "driver": "json-file",
+        "options": {"max-size": "10m", "max-file": "5"},
+    }
+    assert any(re.fullmatch(r"/tmp:size=\d+[mg],mode=1777", one) for one in service["tmpfs"])
+    assert not {"privileged", "cap_add", "devices", "env_file", "pid", "ipc"} & set(service)
+
+
+@pytest.mark.parametrize("name", sorted(set(WITH_DEMO) - {"demo-night"}))
+def test_every_container_that_stays_is_restarted_and_watched(name: str) -> None:
+    service = WITH_DEMO[name]
+    assert service["restart"] == "unless-stopped"
+    assert set(service["healthcheck"]) == {"test", "interval", "timeout", "retries", "start_period"}
+
+
+def test_images_are_pinned_and_ours_is_this_version() -> None:
+    version = re.search(
+        r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M
+    )
+    assert version is not None
+    for name in set(WITH_DEMO) - set(STORES):
+        assert WITH_DEMO[name]["image"] == f"lindero:{version[1]}"
+        assert WITH_DEMO[name]["build"] == {"context": "."}
+    for name in STORES:
+        assert re.fullmatch(rf"{name}:\d+\.\d+(\.\d+)?-trixie", SERVICES[name]["image"])
+
+
+def test_only_the_server_has_a_port_and_it_is_on_loopback() -> None:
+    published = {
+        name: service["ports"] for name, service in WITH_DEMO.items() if "ports" in service
+    }
+    assert published == {"prefect-server": ["127.0.0.1:${LINDERO_PORT:-4200}:4200"]}
+    assert not any("network_mode" in service for service in SERVICES.values())
+    networks = yaml.safe_load(MAIN.read_text(encoding="utf-8"))["networks"]
+    assert networks["stores"] == {"internal": True}
+    assert all(SERVICES[name]["networks"] == ["stores"] for name in STORES)
+    assert SERVICES["prefect-worker"]["networks"] == ["prefect"]
+
+
+def test_the_volumes_are_those_of_the_users() -> None:
+    mounted = {name: set(service["volumes"]) for name, service in SERVICES.items()}
+    code = {"./Modules:/app/Modules:ro"}
+    assert mounted["postgres"] == {"./data/postgres:/var/lib/postgresql/data"}
+    assert mounted["redis"] == {"./data/redis:/data"}
+    assert mounted["prefect-server"] == mounted["prefect-services"] == code | {"./logs:/app/logs"}
+    assert mounted["prefect-worker"] == code | {
+        "./scripts:/app/scripts:ro",
+        "./data/lindero:/app/data/lindero",
+        "./logs:/app/logs",
+        "./outputs:/app/outputs",
+        "./test_outputs:/app/test_outputs",
+    }
+    inside = SERVICES["postgres"]["environment"]["PGDATA"]
+    assert inside.startswith("/var/lib/postgresql/data/")
+
+
+@pytest.mark.parametrize("file", [MAIN, DEMO], ids=lambda file: file.name)
+def test_every_variable_is_a_setting(file: Path) -> None:
+    names = {match["name"] for match in VARIABLE.finditer(file.read_text(encoding="utf-8"))}
+    assert names
+    assert names <= set(variable_names())
+
+
+@pytest.mark.parametrize("file", [MAIN, DEMO], ids=lambda file: file.name)
+def test_no_secret_has_a_default_and_no_address_of_a_store_is_written(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    for match in VARIABLE.finditer(text):
+        if match["name"] in stack_plan.SECRETS:
+            assert match["kind"] == "?", match[0]
+            assert match["rest"], match[0]
+        elif re.search("SECRET|URL|EMAIL|CLIENT", match["name"]):
+            assert (match["kind"], match["rest"]) == ("-", ""), match[0]
+    assert not re.search(r"(postgres\w*|redis)(\+\w+)?://|CONNECTION_URL|DOCKET", text, re.I)
+
+
+def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_portal() -> None:
+    worker = SERVICES["prefect-worker"]
+    assert not [name for name in worker["environment"] if re.search("POSTGRES|REDIS", name)]
+    told = json.dumps(worker, ensure_ascii=False)
+    assert "POSTGRES_PASSWORD" not in told
+    assert "REDIS" not in told
+    for name in set(SERVICES) - {"prefect-worker"}:
+        assert not re.search("DATABALER|LINDERO_ALERT", json.dumps(SERVICES[name]))
+
+
+def test_the_worker_is_told_every_setting_of_a_run() -> None:
+    of_the_containers = {"LINDERO_UID", "LINDERO_GID"}
+    expected = {
+        name
+        for name in variable_names()
+        if name.startswith(("LINDERO_", "DATABALER_")) and name not in of_the_containers
+    }
+    told = SERVICES["prefect-worker"]["environment"]
+    assert expected <= set(told)
+    for name in expected:
+        assert told[name].startswith((f"${{{name}:-", "/app/")), name
+
+
+def test_postgres_asks_for_the_password_everywhere_and_speaks_utf8() -> None:
+    told = SERVICES["postgres"]["environment"]
+    arguments = told["POSTGRES_INITDB_ARGS"].split()
+    assert {"--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums"} <= set(arguments)
+    assert told["POSTGRES_HOST_AUTH_METHOD"] == "scram-sha-256"
+
+
+def test_all_tell_the_time_of_buenos_aires() -> None:
+    zones = {service["environment"]["TZ"] for service in WITH_DEMO.values()}
+    assert zones == {"${TZ:-America/Argentina/Buenos_Aires}"}
+
+
+def test_services_are_told_what_the_server_is_told() -> None:
+    server = SERVICES["prefect-server"]["environment"]
+    assert SERVICES["prefect-services"]["environment"] == {
+        **server,
+        "PREFECT_API_URL": "http://prefect-server:4200/api",
+    }
+
+
+def test_one_waits_for_the_health_of_another() -> None:
+    waits = {
+        name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+        for name, service in WITH_DEMO.items()
+    }
+    healthy = "service_healthy"
+    assert waits == {
+        "postgres": {},
+        "redis": {},
+        "prefect-server": {"postgres": healthy, "redis": healthy},
+        "prefect-services": {"prefect-server": healthy},
+        "prefect-worker": {"prefect-server": healthy, "prefect-services": healthy},
+        "demo-portal": {"prefect-worker": "service_started"},
+        "demo-night": {"prefect-worker": healthy, "demo-portal": healthy},
+    }
+
+
+def test_our_processes_start_and_are_watched_through_the_entry() -> None:
+    for name in OURS:
+        process = name.removeprefix("prefect-")
+        assert SERVICES[name]["command"] == ["python", "-m", "Modules.stack_entry", process]
+    for process in ("services", "worker"):
+        assert SERVICES[f"prefect-{process}"]["healthcheck"]["test"] == [
+            *("CMD", "python", "-m", "Modules.stack_entry", "healthy", process)
+        ]
+
+
+def test_no_health_check_has_a_secret_in_its_command() -> None:
+    for service in WITH_DEMO.values():
+        command = json.dumps(service.get("healthcheck", {}).get("test"))
+        assert not re.search(r"PASSWORD|AUTH|\$\{|-a ", command)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_compose_hands_in_is_what_the_entry_reads(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = environment(SERVICES[name], SECRETS)
+    for variable in variable_names():
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in told.items():
+        monkeypatch.setenv(variable, value)
+    settings = load_settings(tmp_path / "no.env")
+    made = stack_entry.environment_of(name.removeprefix("prefect-"), settings).over(told)
+    if name == "prefect-worker":
+        assert made["PREFECT_API_URL"] == "http://prefect-server:4200/api"
+        assert made["PREFECT_API_AUTH_STRING"] == HARD["auth"]
+        assert str(settings.lindero_outputs_dir) == "/app/outputs"
+        assert not set(made.values()) & {HARD["database"], HARD["redis"]}
+    else:
+        address = made["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+        assert address.startswith("postgresql+asyncpg://prefect:p%40ss%2Fw%3Ard")
+        assert address.endswith("@postgres:5432/prefect")
+        assert made["PREFECT_SERVER_DOCKET_URL"].endswith("@redis:6379/1")
+        assert made["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4200/api"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PREFECT_POSTGRES_PASSWORD", "short"),
+        ("PREFECT_REDIS_MESSAGING_PASSWORD", "changeme12345"),
+        ("PREFECT_SERVER_API_AUTH_STRING", "admin:password1234"),
+    ],
+)
+@pytest.mark.parametrize("process", ["server", "services"])
+def test_the_entry_refuses_what_compose_lets_through(
+    process: str, variable: str, value: str
+) -> None:
+    told = environment(SERVICES[f"prefect-{process}"], {**SECRETS, variable: value})
+    refused = subprocess.run(
+        [sys.executable, "-m", "Modules.stack_entry", process],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **told},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert refused.returncode == 2
+    assert variable in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert not [secret for secret in (*HARD.values(), value) if secret in refused.stderr]
+
+
+def test_a_missing_secret_starts_nothing() -> None:
+    for name in SECRETS:
+        some = {key: value for key, value in SECRETS.items() if key != name}
+        with pytest.raises(Missing, match=f"{name}: falta"):
+            interpolated(MAIN.read_text(encoding="utf-8"), some)
+
+
+def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_company() -> None:
+    worker = WITH_DEMO["prefect-worker"]
+    portal = WITH_DEMO["demo-portal"]
+    port = portal["command"][-1]
+    assert portal["command"][:2] == ["lindero", "demo-portal"]
+    assert portal["network_mode"] == "service:prefect-worker"  # its loopback is the worker's
+    assert worker["environment"]["DATABALER_BASE_URL"] == f"http://127.0.0.1:{port}{BASE_PATH}"
+    assert worker["environment"]["DATABALER_CLIENT_ID"] == DEMO_CLIENT_ID
+    assert worker["environment"]["DATABALER_CLIENT_SECRET"] == DEMO_CLIENT_SECRET
+    for service in WITH_DEMO.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source.startswith(("./data/demo/", "./test_outputs/demo/")) or source in (
+                *("./Modules", "./scripts", "./logs"),
+            )
+
+
+def test_the_demo_runs_one_trial_through_the_deployment_of_every_night() -> None:
+    night = WITH_DEMO["demo-night"]
+    assert night["restart"] == "no"
+    assert f"{BACKUP.flow}/{BACKUP.name}" in night["command"]
+    assert night["command"][-3:] == ["--param", "test=true", "--watch"]
+
+
+def test_the_databases_can_be_in_volumes_and_nothing_else_changes() -> None:
+    in_volumes = services(MAIN, VOLUMES)
+    assert in_volumes["postgres"]["volumes"] == ["postgres:/var/lib/postgresql/data"]
+    assert in_volumes["redis"]["volumes"] == ["redis:/data"]
+    changed = {
+        (name, key)
+        for name, service in in_volumes.items()
+        for key in service
+        if service[key] != SERVICES[name].get(key)
+    }
+    assert changed == {("postgres", "volumes"), ("redis", "volumes"), ("redis", "user")}
+
+
+@pytest.mark.parametrize("file", [MAIN, DEMO, VOLUMES], ids=lambda file: file.name)
+def test_the_files_follow_the_compose_specification(file: Path) -> None:
+    pytest.importorskip(
+        "check_jsonschema", reason="the compose schema comes with the package check-jsonschema"
+    )
+    bundled = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((bundled / "compose-spec.json").read_text(encoding="utf-8"))
+    validator = validator_for(schema)(schema)
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert [error.message for error in validator.iter_errors(document)] == []
+    document["services"]["typo"] = {"image": "x", "cap_dorp": ["ALL"]}
+    assert not validator.is_valid(document)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("program", ["docker compose", "docker-compose"])
+def test_compose_itself_accepts_the_files_and_refuses_a_missing_secret(
+    program: str, tmp_path: Path
+) -> None:
+    _need(program)
+    env_file = tmp_path / "good.env"
+    env_file.write_text("".join(f"{name}=abcdefgh-{name}:x\n" for name in SECRETS))
+    for files in ((MAIN,), (MAIN, DEMO), (MAIN, VOLUMES)):
+        read = _config(program, files, env_file)
+        assert read.returncode == 0, read.stderr
+        made = yaml.safe_load(read.stdout)["services"]
+        assert set(made) == set(services(*files))
+        holders = {name for name, one in made.items() if "abcdefgh-PREFECT_REDIS" in str(one)}
+        assert holders == {"redis", "prefect-server", "prefect-services"}
+    for name in SECRETS:
+        env_file.write_text("".join(f"{one}=abcdefghijklm\n" for one in SECRETS if one != name))
+        refused = _config(program, (MAIN,), env_file)
+        assert refused.returncode != 0
+        assert "falta en .env" in refused.stderr
+
+
+def _need(program: str) -> None:
+    first, *rest = program.split()
+    if shutil.which(first) is None:
+        pytest.skip(f"{program} is not on this machine")
+    if subprocess.run([first, *rest, "version"], capture_output=True).returncode:
+        pytest.skip(f"{program} is not on this machine")
+
+
+def _config(
+    program: str, files: tuple[Path, ...], env_file: Path
+) -> subprocess.CompletedProcess[str]:
+    chosen = [part for file in files for part in ("-f", str(file))]
+    environ: Mapping[str, str] = {"PATH": os.environ["PATH"], "HOME": str(env_file.parent)}
+    return subprocess.run(
+        [*program.split(), *chosen, "--env-file", str(env_file), "config"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

