@@ -31,7 +31,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo test test-unit test-integration check lint format bench lock image-check clean
+  deploy-here demo test test-unit test-integration check lint format bench robustness lock image-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -118,6 +118,12 @@ format: $(VENV)/.ready ## format the code and sort the imports
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
 	@for bench in backup productos kmz unchanged hexagonos diferencias; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
+
+robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
+	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
+	  retention_histories clock ten_starts nights hostile_bodies generated_inputs branch_coverage; do \
+	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
+	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock

@@ -142,13 +142,23 @@ def _enough(night: Night, campo: _Campo, rows: int) -> bool:
     return rows >= limits.campo_min_lotes or most
 
 
+def _enough_since_best(night: Night, campo: _Campo) -> bool:
+    """The same against the best of 30 nights, in which daily work adds up."""
+    limits, lost = night.limits, campo.best_rows - len(campo.now)
+    if campo.table != "lotes":
+        return lost >= limits.campo_min_rows
+    most = lost >= limits.min_rows and lost > limits.campo_most * campo.best_rows
+    return lost >= limits.campo_min_lotes_best or most
+
+
 def _rows(night: Night, campo: _Campo) -> tuple[Severity, str]:
     limits, before, now = night.limits, len(campo.before), len(campo.now)
     best = campo.best_rows
     grows = campo.table == "lotes" and now - before >= limits.min_growth
+    since_best = _enough_since_best(night, campo)
     severity = max(
         _loss(night, campo, before - now, before, limits.rows_loss),
-        _loss(night, campo, best - now, best, limits.best_loss),
+        rate(share_of(best - now, best), limits.best_loss, limits.warning, enough=since_best),
         rate(share_of(now - before, before), limits.growth, limits.warning, enough=grows),
     )
     if now == 0 and campo.table == "lotes":
@@ -169,10 +179,11 @@ def _area(night: Night, campo: _Campo) -> tuple[Severity, str]:
     before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
     best = campo.best.superficie_ha.get(campo.table, 0.0)
     lost, gained = rows_behind(campo.before, campo.now, "superficie_ha")
-    shrunk = _enough(night, campo, max(lost, campo.best.filas.get(campo.table, 0) - len(campo.now)))
+    shrunk = _enough(night, campo, lost)
+    since_best = shrunk or _enough_since_best(night, campo)
     severity = max(
         rate(share_of(before - now, before), limits.area_loss, limits.warning, enough=shrunk),
-        rate(share_of(best - now, best), limits.best_loss, limits.warning, enough=shrunk),
+        rate(share_of(best - now, best), limits.best_loss, limits.warning, enough=since_best),
         rate(
             share_of(now - before, before),
             limits.growth,

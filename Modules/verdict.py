@@ -41,6 +41,7 @@ class Thresholds:
     min_growth: int = 5  # rows of a table or campo
     small_table: int = 10  # rows; growth in area of a larger one refuses if one row is behind it
     campo_min_lotes: int = 3
+    campo_min_lotes_best: int = 5  # in 30 nights a campo at work loses three or four now and then
     campo_min_rows: int = 10  # ambientes or marcadores of a campo
     campo_most: float = 0.50  # more than this of a campo's lotes: two are enough to refuse
 
