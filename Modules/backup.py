@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from Modules.reporte import (
     resumen_markdown,
     short,
 )
-from Modules.resumen import Resumen, best_of, resumen
+from Modules.resumen import Resumen, best_of, of_the_last_days, resumen
 from Modules.run_lock import run_lock
 from Modules.settings import Settings, check_portal
 from Modules.snapshot_files import Snapshot, read_table
@@ -200,6 +201,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     )
     history = job.store.accepted(job.campania, access.portal)
     parent = history[-1] if history else None
+    recent = list(compress(history, of_the_last_days([night.id for night in history])))
     before = job.store.read_tables(parent) if parent else None
     now = resumen(built.tables, repairs=built.repairs)
     verdict = judge(
@@ -208,8 +210,8 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         before,
         None if parent is None else _resumen(parent),
         best_of(
-            [_resumen(night) for night in history],
-            accepted_by_hand=[night.acceptance is not None for night in history],
+            [_resumen(night) for night in recent],
+            accepted_by_hand=[night.acceptance is not None for night in recent],
         ),
         job.settings.thresholds(),
         repairs=built.repairs,
@@ -358,6 +360,7 @@ def _corrida(
         equal_to=None if snapshot.equal_to is None else str(snapshot.equal_to),
         carpeta=None if published is None else str(_folder(job, origin)),
         escritos=0 if published is None else len(published.written),
+        pendientes=() if published is None else published.pending,
         danados=[said for _, said in job.store.damaged(job.campania)],
     )
 
@@ -374,6 +377,7 @@ def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
         "equal_to": corrida.equal_to,
         "published_dir": corrida.carpeta,
         "files_written": corrida.escritos,
+        "files_pending": list(corrida.pendientes),
         "superficie_ha": round(corrida.superficie_ha, 4),
         "changes": len(cambios(corrida.changes)),
         "recursos": {

@@ -438,10 +438,11 @@ class _Finder:
         pair = self.pairs[table]
         left_out = {*_NO_NEWS, *_DERIVED[table], TABLES[table].key}
         columns = [name for name in pair.now.columns if name not in left_out]
-        for key in pair.changed(columns):
+        differing = [name for name in columns if pair.differs(name).any()]
+        for key in pair.changed(differing):
             valores = tuple(
                 self._valor(pair, key, name)
-                for name in columns
+                for name in differing
                 if pair.before.cell(key, name) != pair.now.cell(key, name)
             )
             change = self._change(clase, table, key, _detail(valores), valores)

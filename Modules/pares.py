@@ -39,7 +39,7 @@ class RowCounts:
 
 
 class Lado:
-    """One version of a table: its columns as arrays of plain values, made when first asked for."""
+    """One version of a table: columns as arrays of plain values, made when first asked for."""
 
     def __init__(self, frame: pd.DataFrame, name: str) -> None:
         self.name = name
@@ -54,6 +54,11 @@ class Lado:
         if column not in self._cells:
             self._cells[column] = _plain(self._frame[column])
         return self._cells[column]
+
+    def take(self, column: str, rows: NDArray[np.intp]) -> Cells:
+        """Some cells of a column, which is not kept: there are hundreds of thousands."""
+        known = self._cells.get(column)
+        return (_plain(self._frame[column]) if known is None else known)[rows]
 
     @property
     def at(self) -> Mapping[str, int]:
@@ -111,7 +116,7 @@ class Pair:
 
     def common_of(self, column: str) -> tuple[Cells, Cells]:
         """A column of the common rows, before and now."""
-        return self.before.cells(column)[self._was_at], self.now.cells(column)[self._now_at]
+        return self.before.take(column, self._was_at), self.now.take(column, self._now_at)
 
     def changed(self, columns: Iterable[str]) -> list[str]:
         """Keys of the common rows in which any of the columns differs, sorted."""

@@ -10,16 +10,18 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from Modules.columns import TABLES
-from Modules.domain import Motivo
+from Modules.domain import Motivo, SnapshotId
 from Modules.tables import Repair, Tables
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
+BEST_OF_DAYS = 30
 BY_CAMPO = ("lotes", "siembras", "ambientes", "marcadores")
 UNUSABLE_GEOMETRY = frozenset(
     motivo.value
@@ -125,6 +127,15 @@ def best_of(
         por_campo=_best_campos(counted),
         reparadas=last.reparadas,
     )
+
+
+def of_the_last_days(ids: Sequence[SnapshotId], days: int = BEST_OF_DAYS) -> list[bool]:
+    """Which nights are no older than so many days before the newest; ids oldest first.
+
+    Retention thins the old ones out, so the last thirty kept reach back a season; what a company
+    had at sowing says nothing of what it should have after harvest.
+    """
+    return [ids[-1].utc - one.utc < timedelta(days=days) for one in ids]
 
 
 def _best_campos(nights: Sequence[Resumen]) -> dict[str, CampoFigures]:

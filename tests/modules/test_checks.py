@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Modules.checks import Thresholds, Verdict, best_of, judge, resumen
-from Modules.domain import BoundingBox, Campania, Record, Recurso
-from Modules.resumen import Resumen
+from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.resumen import Resumen, of_the_last_days
 from Modules.tables import Built, build_tables
 
 Farm = dict[str, list[dict[str, Any]]]
@@ -439,3 +440,11 @@ def test_a_night_accepted_by_hand_starts_the_count_anew():
     first = best_of(nights, accepted_by_hand=[True, False, False])
     assert first is not None
     assert first.filas["lotes"] == 20
+
+
+def test_nights_that_retention_left_from_last_season_do_not_count() -> None:
+    newest = datetime(2026, 3, 31, 6, tzinfo=UTC)
+    ages = [400, 90, 31, 30, 29, 7, 1, 0]
+    ids = [SnapshotId(at + 1, newest - timedelta(days=age)) for at, age in enumerate(ages)]
+    assert of_the_last_days(ids) == [age < 30 for age in ages]
+    assert of_the_last_days([]) == []
