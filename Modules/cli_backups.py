@@ -163,11 +163,14 @@ def backups_publish(snapshot: str, *, test: OfTrials = False) -> int:
         El id, como lo muestra `lindero backups list`.
     """
     from Modules import backup
+    from Modules.reporte import aviso_pendiente
 
     done = backup.publish_again(
         load_settings(), snapshot, modo=_modo(test=test), now=datetime.now(UTC)
     )
     say(f"{snapshot}: {len(done.written)} archivos escritos, {len(done.unchanged)} ya estaban.")
+    for name in done.pending:
+        say(f"Aviso: {aviso_pendiente(name)}")
     return 0
 
 

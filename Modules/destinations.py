@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from Modules.errors import PublishError, SettingsError
@@ -20,6 +21,8 @@ from Modules.safe_files import is_link, writing
 from Modules.sentinels import check_sentinel, has_record
 
 logger = logging.getLogger(__name__)
+
+_PROBE = ".lindero-probe-"  # among the ".lindero-*.tmp" that nobody takes for a product
 
 
 def check_destination(
@@ -115,12 +118,18 @@ def _nearest_folder(folder: Path) -> Path:
 
 
 def _probe(folder: Path) -> None:
-    """Write, flush and remove a small file: the only proof that a folder takes one."""
+    """Write, flush and remove a small file: the only proof that a folder takes one.
+
+    One that a killed run left goes first: nobody else sweeps a folder above the published ones.
+    """
     with writing(folder):
-        handle, name = tempfile.mkstemp(prefix=".lindero-", suffix=".tmp", dir=folder)
+        for rest in folder.glob(f"{_PROBE}*.tmp"):
+            with suppress(OSError):  # another run's, just now
+                rest.unlink()
+        handle, name = tempfile.mkstemp(prefix=_PROBE, suffix=".tmp", dir=folder)
         try:
             os.write(handle, b"lindero\n")
             os.fsync(handle)
         finally:
             os.close(handle)
-            Path(name).unlink()
+            Path(name).unlink(missing_ok=True)

@@ -254,6 +254,8 @@ def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resul
         return Resultado(carpeta, folder, error=err)
     counts = (len(published.written), len(published.unchanged), len(published.removed))
     logger.info("%s: %d written, %d unchanged, %d removed", carpeta, *counts)
+    for name in (*published.pending, *published.held):
+        logger.warning("%s: %s: another program holds the file open", carpeta, name)
     return Resultado(carpeta, folder, published)
 
 
@@ -330,6 +332,7 @@ def as_data(resultados: tuple[Resultado, ...]) -> dict[str, Any]:
             "written": len(one.published.written),
             "unchanged": len(one.published.unchanged),
             "removed": len(one.published.removed),
+            "pending": list(one.published.pending),
         }
         for one in resultados
     }
@@ -347,6 +350,7 @@ def lines(resultados: tuple[Resultado, ...]) -> tuple[ProductoLine, ...]:
             iguales=len(one.published.unchanged),
             quitados=len(one.published.removed),
             ajenos=one.published.left,
+            pendientes=one.published.pending,
         )
         for one in resultados
     )

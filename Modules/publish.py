@@ -11,6 +11,10 @@ also how the next run knows which files are ours. The order of writing:
 
 A run killed before 2 changed nothing. Killed later, the manifest says so, and the next run does
 the rest. Nothing published is read back as long as size and time of change are as we left them.
+
+A file that another program holds open on Windows stays as it was; the new one is left beside it as
+"name (pendiente) 2025-11-20.ext". The manifest lists that copy among what is to go, so the next
+run, changes or none, puts the file in its place and removes the copy.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from Modules.safe_files import (
     copy_new,
     fingerprint,
     is_link,
+    is_sharing_violation,
     make_folder,
     move,
     remove_file,
@@ -66,11 +71,13 @@ class Published:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     left: tuple[str, ...] = ()  # ours once, edited by somebody since: not removed, no longer ours
+    pending: tuple[str, ...] = ()  # copies beside files that another program holds open
+    held: tuple[str, ...] = ()  # to be removed, but open in another program
 
     @property
     def changed(self) -> bool:
         """Whether anything in the folder changed."""
-        return bool(self.written or self.removed)
+        return bool(self.written or self.removed or self.pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,17 +237,82 @@ def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
     with _temps(plan) as temps:
         if temps:
             _write_record(plan.folder, plan.record(_intent(plan)), now)
-        for name, temp in temps.items():
-            move(temp, _target(plan.folder, name))
+        pending = _put_in_place(plan, temps, now)
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         sync_folder(parent)
-    done = {name: _Entry(fact, _mtime(plan.folder / name)) for name, fact in plan.changed.items()}
-    final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, plan.stale)
+    done = {
+        name: _held_entry(plan, name) if name in pending else _on_disk(plan.folder, name, fact)
+        for name, fact in plan.changed.items()
+    }
+    copies = {
+        copy: _on_disk(plan.folder, copy, plan.changed[name]) for name, copy in pending.items()
+    }
+    obsolete = {**plan.stale, **copies}
+    final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
     _write_record(plan.folder, plan.record(final), now)
-    removed, left = _remove_stale(plan)
-    if plan.stale:
-        _write_record(plan.folder, plan.record(replace(final, obsolete={})), now)
-    return Published(tuple(plan.changed), tuple(plan.kept), tuple(removed), tuple(left))
+    stale = {name: entry for name, entry in plan.stale.items() if name not in copies}
+    removed, left, held = _remove_stale(plan.folder, stale)
+    if stale:
+        rest = {name: entry for name, entry in obsolete.items() if name in copies or name in held}
+        _write_record(plan.folder, plan.record(replace(final, obsolete=rest)), now)
+    return Published(
+        tuple(name for name in plan.changed if name not in pending),
+        tuple(plan.kept),
+        tuple(removed),
+        tuple(left),
+        tuple(sorted(copies)),
+        tuple(held),
+    )
+
+
+def _put_in_place(plan: _Plan, temps: Mapping[str, Path], now: datetime) -> dict[str, str]:
+    """Rename every temp to its target, or beside it where another program holds that open.
+
+    The copies beside come last, when the manifest names them: so a kill leaves none unknown.
+    """
+    pending = {}
+    for name, temp in temps.items():
+        try:
+            move(temp, _target(plan.folder, name))
+        except PublishError as err:
+            if not is_sharing_violation(err.__cause__):
+                raise
+            pending[name] = pending_name(name, now)
+    if not pending:
+        return {}
+    check_names(pending.values())
+    copies = {copy: plan.changed[name] for name, copy in pending.items()}
+    there = {
+        copy: _unchanged(plan.folder, copy, fact, plan.before.entry(copy))
+        for copy, fact in copies.items()
+    }
+    intent = _intent(plan)
+    unproved = {copy: _Entry(fact, None) for copy, fact in copies.items()}
+    known = replace(intent, files={**intent.files, **unproved})
+    _write_record(plan.folder, plan.record(known), now)
+    for name, copy in pending.items():
+        if there[copy] is None:
+            move(temps[name], _target(plan.folder, copy))
+    return pending
+
+
+def pending_name(name: str, now: datetime) -> str:
+    """Where a file is left whose own place is held by another program: dated, same ending."""
+    folder, _, file = name.rpartition("/")
+    stem, dot, ending = file.rpartition(".")
+    beside = f"{stem if dot else ending} (pendiente) {now:%Y-%m-%d}{dot}{ending if dot else ''}"
+    return f"{folder}/{beside}" if folder else beside
+
+
+def _held_entry(plan: _Plan, name: str) -> _Entry:
+    """What lies in a place that could not be taken: ours from before, as far as known."""
+    if plan.before.entry(name) is not None:
+        return _present(plan.folder, name, plan.before)
+    return _on_disk(plan.folder, name, _source_fact(name, plan.folder / name))
+
+
+def _on_disk(folder: Path, name: str, fact: FileFact) -> _Entry:
+    return _Entry(fact, _mtime(folder / name))
 
 
 def _refuse_foreign(plan: _Plan) -> None:
@@ -297,20 +369,30 @@ def _present(folder: Path, name: str, before: _Record) -> _Entry:
     return next(matching, entries[0])
 
 
-def _remove_stale(plan: _Plan) -> tuple[list[str], list[str]]:
-    """Remove ours that are no longer made; leave those that somebody edited since."""
-    removed, left = [], []
-    for name, entry in sorted(plan.stale.items()):
-        target = plan.folder / name
+def _remove_stale(
+    folder: Path, stale: Mapping[str, _Entry]
+) -> tuple[list[str], list[str], list[str]]:
+    """Remove ours that are no longer made; leave those edited since, and those held open."""
+    removed: list[str] = []
+    left: list[str] = []
+    held: list[str] = []
+    for name, entry in sorted(stale.items()):
+        target = folder / name
         if not os.path.lexists(target):
             continue
-        if _unchanged(plan.folder, name, entry.fact, entry) is None:
+        if _unchanged(folder, name, entry.fact, entry) is None:
             left.append(name)
             continue
-        remove_file(target)
+        try:
+            remove_file(target)
+        except PublishError as err:
+            if not is_sharing_violation(err.__cause__):
+                raise
+            held.append(name)
+            continue
         removed.append(name)
-        _prune(target.parent, plan.folder)
-    return removed, left
+        _prune(target.parent, folder)
+    return removed, left, held
 
 
 def _prune(folder: Path, root: Path) -> None:

@@ -147,6 +147,7 @@ class ProductoLine:
     iguales: int = 0
     quitados: int = 0
     ajenos: Sequence[str] = ()  # no longer made, but edited by somebody: left in place
+    pendientes: Sequence[str] = ()  # copies beside files that another program holds open
     error: str | None = None
 
 
@@ -167,6 +168,7 @@ class Corrida:
     equal_to: str | None = None
     carpeta: str | None = None
     escritos: int = 0
+    pendientes: Sequence[str] = ()  # as in ProductoLine
     danados: Sequence[str] = ()  # what is wrong with older snapshots
 
 
@@ -255,6 +257,11 @@ def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] =
         f"- {texto(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
         for one in productos
         for name in one.ajenos
+    ]
+    lines += [
+        f"- **Aviso:** {texto(aviso_pendiente(f'{one.carpeta}/{name}'))}"
+        for one in productos
+        for name in one.pendientes
     ]
     return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
 
@@ -394,9 +401,20 @@ def _danados(danados: Sequence[str]) -> str:
 def _destino(corrida: Corrida) -> str:
     if corrida.carpeta is None:
         return INTACTO
-    if corrida.escritos == 0:
+    avisos = "".join(
+        f"\n\n**Aviso:** {texto(aviso_pendiente(name))}" for name in corrida.pendientes
+    )
+    if corrida.escritos == 0 and not avisos:
         return f"Ya estaba publicado, no se escribió ningún archivo: `{corrida.carpeta}`."
-    return f"Publicado en `{corrida.carpeta}` ({numero(corrida.escritos)} archivos)."
+    return f"Publicado en `{corrida.carpeta}` ({numero(corrida.escritos)} archivos).{avisos}"
+
+
+def aviso_pendiente(name: str) -> str:
+    """What to do about a file that could not be replaced; ``name`` is the copy left beside it."""
+    return (
+        "otro programa tenía abierto un archivo y no se pudo reemplazar; el nuevo quedó al lado: "
+        f"{name}. Cerrar el programa: la próxima corrida lo pone en su lugar."
+    )
 
 
 def _or_blank(value: object) -> str:

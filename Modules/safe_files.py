@@ -190,10 +190,15 @@ def retry_sharing(
         try:
             return action()
         except OSError as err:
-            if getattr(err, "winerror", None) not in SHARING_CODES:
+            if not is_sharing_violation(err):
                 raise
         sleep(pause_s)
     return action()
+
+
+def is_sharing_violation(err: BaseException | None) -> bool:
+    """Whether Windows refused because another program holds the file open."""
+    return getattr(err, "winerror", None) in SHARING_CODES
 
 
 def write_beside(path: Path, data: bytes) -> FileFact:

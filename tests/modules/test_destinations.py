@@ -35,6 +35,13 @@ def test_a_plain_folder_is_fine_where_no_link_is_configured(outputs: Path) -> No
     assert not list(outputs.iterdir())
 
 
+def test_what_a_run_killed_while_it_asked_left_goes_when_the_next_one_asks(outputs: Path) -> None:
+    (outputs / ".lindero-probe-abc.tmp").write_bytes(b"lindero")
+    (outputs / "de otro.tmp").write_bytes(b"x")
+    check_destination(outputs)
+    assert [path.name for path in outputs.iterdir()] == ["de otro.tmp"]
+
+
 def test_the_right_link_is_fine(outputs: Path, target: Path) -> None:
     (outputs / "cultivos").symlink_to(target)
     check_destination(outputs / "cultivos", must_be_link=target)

@@ -99,6 +99,13 @@ def test_zonas_and_the_catalogue_are_told_by_name() -> None:
     ]
 
 
+def test_a_file_that_somebody_holds_open_is_a_warning_of_the_summary() -> None:
+    copy = "25-26/Norte (pendiente) 2025-11-20.kmz"
+    page = productos_markdown([ProductoLine("KMZ", "/x/KMZ", escritos=5, pendientes=(copy,))])
+    assert "**Aviso:** otro programa tenía abierto un archivo" in page
+    assert f"KMZ/{copy}" in page
+
+
 def test_a_product_that_failed_is_named_beside_those_that_did_not() -> None:
     page = productos_markdown(
         [
