@@ -7,11 +7,12 @@ ends. A run that did not do its job ends Failed, with a Spanish message for whoe
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, TypedDict
 
 from prefect import Flow, Task
@@ -42,6 +43,7 @@ pages_logger.propagate = False  # for whoever draws progress; the UI gains nothi
 IN_MEMORY: Mapping[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RESUMEN_KEY = "resumen-corrida"
 CALIDAD_KEY = "calidad-datos"
+AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in our memory
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
 
 
@@ -134,14 +136,13 @@ def make_here(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, .
 def rebuild(
     titulo: str,
     campania: str,
-    lista: Sequence[Producto],
+    make: Callable[[Encargo], tuple[Resultado, ...]],
     *,
     test: bool,
-    make: Callable[[Encargo, Sequence[Producto]], tuple[Resultado, ...]] = make_productos,
 ) -> Outcome:
     """Make some products out of the last accepted backup, and say what became of them.
 
-    ``make``: as tasks, or here, where the product sends tasks of its own to a cluster.
+    ``make`` is called under the run lock, once there is a backup to make them of.
 
     Raises:
         SettingsError, DataError: no such campaña, or no accepted backup of it yet.
@@ -155,7 +156,7 @@ def rebuild(
             data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
             markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
         )
-        return productos.with_productos(outcome, encargo, make(encargo, lista))
+        return productos.with_productos(outcome, encargo, make(encargo))
 
 
 @contextmanager
@@ -191,14 +192,17 @@ def _dask(kind: str, workers: int) -> Iterator[Runner]:
 
         def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterator[Cover]:
             tramo = Task(work, name="Tramo de hexágonos", **IN_MEMORY)
+            left, sent = iter(pieces), deque[Any]()
             try:
-                futures = [dask.submit(tramo, {"chunk": piece}) for piece in pieces]
+                sent.extend(dask.submit(tramo, {"chunk": one}) for one in islice(left, AHEAD))
             except OSError as err:
                 raise SettingsError(
                     f"LINDERO_TASK_RUNNER: no Dask scheduler answers at {kind}; start it, or "
                     "write processes"
                 ) from err
-            yield from (future.result() for future in futures)
+            while sent:
+                yield sent.popleft().result()
+                sent.extend(dask.submit(tramo, {"chunk": one}) for one in islice(left, 1))
 
         yield run
 

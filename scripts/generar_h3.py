@@ -9,7 +9,6 @@ from prefect.client.schemas.objects import State
 
 from Modules import flow_cli, prefect_deploy, productos
 from Modules.deployments import H3
-from Modules.reporte import Outcome
 from Modules.settings import load_settings
 
 
@@ -21,13 +20,15 @@ def generar_h3_flow(campania: str = "25/26", test: bool = False) -> flow_cli.Run
         campania: Campaña, con el formato 25/26.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_cli.conclude(lambda: _hexagonos(campania, test=test))
+    return flow_cli.conclude(
+        lambda: flow_cli.rebuild("Hexágonos H3", campania, _hexagonos, test=test)
+    )
 
 
-def _hexagonos(campania: str, *, test: bool) -> Outcome:
+def _hexagonos(encargo: productos.Encargo) -> tuple[productos.Resultado, ...]:
+    """Here rather than as a task, for its chunks may be tasks of a cluster."""
     with flow_cli.chunk_runner(load_settings()) as run:
-        lista = productos.hexagonos(run)
-        return flow_cli.rebuild("Hexágonos H3", campania, lista, test=test, make=flow_cli.make_here)
+        return flow_cli.make_here(encargo, productos.hexagonos(run))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,11 @@ def generar_kmz_flow(
         campania: Campaña, con el formato 25/26.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_cli.conclude(lambda: flow_cli.rebuild("KMZ", campania, productos.MAPAS, test=test))
+    return flow_cli.conclude(lambda: flow_cli.rebuild("KMZ", campania, _mapas, test=test))
+
+
+def _mapas(encargo: productos.Encargo) -> tuple[productos.Resultado, ...]:
+    return flow_cli.make_productos(encargo, productos.MAPAS)
 
 
 if __name__ == "__main__":

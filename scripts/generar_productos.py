@@ -24,9 +24,11 @@ def generar_productos_flow(
         campania: Campaña, con el formato 25/26.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_cli.conclude(
-        lambda: flow_cli.rebuild("Productos", campania, productos.PRODUCTOS, test=test)
-    )
+    return flow_cli.conclude(lambda: flow_cli.rebuild("Productos", campania, _productos, test=test))
+
+
+def _productos(encargo: productos.Encargo) -> tuple[productos.Resultado, ...]:
+    return flow_cli.make_productos(encargo, productos.PRODUCTOS)
 
 
 if __name__ == "__main__":
