@@ -21,7 +21,8 @@ RUN := $(UV) run --locked --quiet
 # portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS)
 COMPOSE_PROGRAM = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
   elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
-COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml,\
+COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml \
+    $(if $(VOLUMES),-f compose.volumes.yml),\
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
   $(addprefix -f ,$(wildcard compose.onedrive.yml)))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error neither docker compose nor docker-compose is on this machine; \

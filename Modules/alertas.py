@@ -44,7 +44,7 @@ TEXTO: Final = (
     "Mensaje: {{ flow_run.state.message or 'sin mensaje' }}\n"
     "Lo publicado antes sigue como estaba. Para ver qué hacer: lindero status"
 )
-# What Slack, Mattermost and Teams' incoming webhooks take: {"text": …}
+# What Slack and Mattermost take, and a Teams workflow that posts it: {"text": …}
 CUERPO_WEBHOOK: Final = (
     "{% set texto %}" + TEXTO + "{% endset %}" + "{{ {'text': texto | string} | tojson }}"
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from itertools import compress
@@ -26,7 +26,7 @@ from Modules.columns import LOTES
 from Modules.databaler_base_portal_api_util import Limits, PortalClient, PortalConfig
 from Modules.demo_api.child import demo_process
 from Modules.destinations import check_destination, expected_links
-from Modules.domain import Campania, Fetched, Modo, Portal, Recurso
+from Modules.domain import Campania, Fetched, Modo, Portal, Recurso, SnapshotId
 from Modules.errors import NightRefused, SettingsError, SnapshotDamaged
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
 from Modules.product_folders import BACKUP as FOLDER
@@ -45,10 +45,10 @@ from Modules.resumen import Resumen, best_of, of_the_last_days, resumen
 from Modules.run_lock import run_lock
 from Modules.settings import Settings, check_portal
 from Modules.snapshot_files import Snapshot, read_table
-from Modules.snapshots import SnapshotStore
+from Modules.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.table_files import write_geojson, write_gpkg
 from Modules.tables import Built, Tables, build_tables
-from Modules.verdict import Verdict
+from Modules.verdict import Severity, Verdict, result
 
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
 MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
@@ -223,10 +223,24 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         fetched=fetched,
         built=built,
         resumen=now,
-        verdict=verdict,
+        verdict=verdict if history else _unless_damaged(job, verdict),
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
+
+
+def _unless_damaged(job: Job, verdict: Verdict) -> Verdict:
+    """The verdict on a first night; refused if it is the first only because the others are damaged.
+
+    A damaged manifest does not say of which portal it is, so those of all portals count.
+    """
+    damaged = [path for path, _ in job.store.damaged(job.campania)]
+    accepted = [path.name for path in damaged if path.parent.parent.name == SNAPSHOTS]
+    if not accepted:
+        return verdict
+    notes = [f"{name} está dañado: lindero backups verify" for name in accepted]
+    check = result("backups sanos con los que comparar", Severity.REFUSES, notes)
+    return replace(verdict, accepted=False, checks=(check, *verdict.checks))
 
 
 def keep(job: Job, night: Night, now: datetime) -> Snapshot:
@@ -319,11 +333,16 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
 
 
 def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
-    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to."""
+    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to.
+
+    Of one whose manifest is damaged only the id and the state are known.
+    """
     store = SnapshotStore(settings.store_dir(modo))
     season = Campania.parse(campania)
-    found = [*store.accepted(season, None), *store.quarantined(season, None)]
-    return [_row(snapshot) for snapshot in sorted(found, key=lambda snapshot: snapshot.id)]
+    rows = [_row(one) for one in (*store.accepted(season, None), *store.quarantined(season, None))]
+    unknown = dict.fromkeys(("lotes", "ha", "igual a"))
+    rows += [{"id": p.name, "estado": "dañado", **unknown} for p, _ in store.damaged(season)]
+    return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
 
 
 def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +19,7 @@ from Modules.cli_common import (
 )
 from Modules.domain import Modo
 from Modules.errors import SettingsError
+from Modules.run_lock import user_name
 from Modules.settings import load_settings
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def backups_accept(
         load_settings(),
         snapshot,
         reason=reason,
-        who=getpass.getuser(),
+        who=user_name(),
         now=datetime.now(UTC),
         modo=_modo(test=test),
         although_empty=although_empty,

@@ -51,10 +51,10 @@ def backups_diff(
     from Modules.domain import Campania as Season
     from Modules.snapshots import SnapshotStore
 
+    settings = load_settings()
     for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz")):
         if path is not None:
-            comparar.check_new(path, suffix)
-    settings = load_settings()
+            comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
     found = comparar.comparar(
         SnapshotStore(settings.store_dir(Modo.TEST if test else Modo.PROD)),
         a,

@@ -47,7 +47,7 @@ ON_WINDOWS: Final = os.name == "nt"
 _WAYS: Final = f"""
 Ahora, una de las dos:
   Lindero en contenedores:
-    docker compose -f docker-compose.yml -f {COMPOSE_NAME} up -d
+    docker compose -f docker-compose.yml -f compose.volumes.yml -f {COMPOSE_NAME} up -d
   Lindero instalado en Windows, sin contenedores:
     powershell -ExecutionPolicy Bypass -File .\\{SCRIPT_NAME} -WhatIf   (sólo muestra el plan)
     powershell -ExecutionPolicy Bypass -File .\\{SCRIPT_NAME}

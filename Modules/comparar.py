@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from Modules.delivery import refuse_ours
+from Modules.destinations import check_path
 from Modules.diferencias import Diferencias, diferencias
 from Modules.diferencias_capas import frames, styles, titulos
 from Modules.diferencias_kml import document
@@ -23,7 +25,7 @@ from Modules.errors import DataError, PublishError, SettingsError
 from Modules.gpkg_styles import add_styles
 from Modules.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.kmz_files import KmzWriter, Mapa
-from Modules.safe_files import make_folder, move, sync_folder, writing
+from Modules.safe_files import is_link, make_folder, move, sync_folder, writing
 from Modules.snapshot_files import Snapshot
 from Modules.snapshots import SnapshotStore
 from Modules.table_files import write_gpkg
@@ -171,15 +173,20 @@ def _nothing(found: Comparacion) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def check_new(path: Path, suffix: str) -> None:
-    """Refuse to write over a file, before anything is computed.
+def check_new(path: Path, suffix: str, *, keep_out: Iterable[Path] = ()) -> None:
+    """Refuse to write over a file or among the backups, before anything is computed.
 
     Raises:
-        SettingsError: the file is there, or its name ends otherwise.
+        SettingsError: the file is there, its name ends otherwise, or its folder is one of ours.
+        PublishError: its folder cannot be looked at.
     """
     if path.suffix.lower() != suffix:
         raise SettingsError(f"{path}: write a name that ends in {suffix}")
-    if path.exists():
+    with writing(path):
+        check_path(path.parent)
+        refuse_ours(path.parent, keep_out)
+        there = path.exists() or is_link(path)
+    if there:
         raise SettingsError(f"{path} is there already; choose another name or remove it")
 
 

@@ -26,6 +26,7 @@ from Modules.safe_files import (
     make_folder,
     move,
     remove_file,
+    retry_sharing,
     sync_folder,
     writing,
 )
@@ -65,9 +66,10 @@ def look_at(
     if is_link(folder):
         raise SettingsError(f"{folder} is a link; name the folder that it leads to")
     folder = folder.absolute()
-    _refuse_ours(folder, keep_out)
-    check_path(folder)
-    entries = _entries(folder)
+    with writing(folder):  # a name too long, or above it a folder that is closed to us
+        check_path(folder)
+        refuse_ours(folder, keep_out)
+        entries = _entries(folder)
     if entries and not overwrite:
         raise SettingsError(
             f"{folder} is not empty ({entries[0]} …): name another folder, or add --overwrite"
@@ -108,7 +110,12 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
 # --- looking -------------------------------------------------------------------------------------
 
 
-def _refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
+def refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
+    """Nothing is delivered among the backups themselves.
+
+    Raises:
+        SettingsError: the folder is one of ours, or below one.
+    """
     for ours in keep_out:
         if folder.resolve().is_relative_to(ours.resolve()):
             raise SettingsError(f"{folder}: the backups themselves are there; name another folder")
@@ -165,7 +172,7 @@ def _remove_tree(path: Path) -> None:
         if is_link(path) or path.is_file():
             path.unlink()
         elif path.is_dir():
-            shutil.rmtree(path)
+            retry_sharing(lambda: shutil.rmtree(path))
 
 
 def _sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from Modules.sentinels import check_sentinel, has_record
 
 logger = logging.getLogger(__name__)
 
+_MOUNTS = Path("/proc/self/mountinfo")
 _PROBE = ".lindero-probe-"  # among the ".lindero-*.tmp" that nobody takes for a product
 
 
@@ -106,11 +108,27 @@ def _check_link(folder: Path, target: Path) -> None:
             raise PublishError(f"{folder} leads to {folder.resolve()}, configured is {target}")
     elif not folder.exists():
         raise PublishError(f"{folder} is missing; a link to {target} is configured: set it up")
-    elif not os.path.ismount(folder):
+    elif not _is_mount(folder):
         raise PublishError(
             f"{folder} is a plain folder; a link to {target} is configured, and files left here "
             "would never reach it: move its content away and set up the link"
         )
+
+
+def _is_mount(folder: Path) -> bool:
+    """Whether something is mounted here, also from the same disk, which ``ismount`` cannot see."""
+    if os.path.ismount(folder):
+        return True
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:  # not Linux
+        return False
+    return os.fsencode(folder.resolve()) in {_mount_point(line) for line in lines}
+
+
+def _mount_point(line: bytes) -> bytes:
+    """The fifth word of a line of ``mountinfo``; a blank in it is written as \\040."""
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4])
 
 
 def _nearest_folder(folder: Path) -> Path:

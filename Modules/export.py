@@ -24,7 +24,7 @@ from Modules.columns import TABLES
 from Modules.delivery import Fill, Target, deliver, look_at
 from Modules.errors import SettingsError
 from Modules.restore import sound
-from Modules.safe_files import FileFact, copy_new, is_link
+from Modules.safe_files import FileFact, copy_new, is_link, writing
 from Modules.sheets import Sheet, write_csv, write_xlsx
 from Modules.snapshot_files import Snapshot, table_path
 from Modules.snapshots import SnapshotStore
@@ -82,11 +82,13 @@ def plan_export(
         SettingsError: no such snapshot or table, a file that is there, a target of ours.
     """
     snapshot = sound(store, snapshot_id)
-    single = to.suffix.casefold() == f".{formato.value}" and not to.is_dir()
+    with writing(to):
+        single = to.suffix.casefold() == f".{formato.value}" and not to.is_dir()
     folder = to.parent if single else to
     names = _names(snapshot, formato, tabla, to.name if single else None)
     target = look_at(folder, names, overwrite=True, keep_out=keep_out)
-    there = [name for name in names if (folder / name).exists() or is_link(folder / name)]
+    with writing(to):
+        there = [name for name in names if (folder / name).exists() or is_link(folder / name)]
     if there and not overwrite:
         raise SettingsError(f"{folder / there[0]} exists: name another file, or add --overwrite")
     return Plan(

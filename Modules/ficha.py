@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from Modules.errors import SnapshotDamaged
-from Modules.manifest import VERDICT_NAME
-from Modules.snapshot_files import Snapshot
+from Modules.snapshot_files import Snapshot, read_verdict
 from Modules.verdict import spanish
 
 
@@ -17,10 +14,10 @@ def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
     """Everything worth knowing of a snapshot, as plain JSON.
 
     Raises:
-        SnapshotDamaged: its verdict cannot be read.
+        SnapshotDamaged: its verdict is not what the manifest says.
     """
     manifest = snapshot.manifest
-    verdict = _verdict(snapshot)
+    verdict = read_verdict(snapshot)
     return {
         "id": str(snapshot.id),
         "campania": str(snapshot.campania),
@@ -58,16 +55,6 @@ def as_markdown(facts: Mapping[str, Any]) -> str:
         _table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
     ]
     return "\n\n".join(parts)
-
-
-def _verdict(snapshot: Snapshot) -> Mapping[str, Any]:
-    try:
-        verdict = json.loads((snapshot.path / VERDICT_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {VERDICT_NAME}: cannot be read") from err
-    if not isinstance(verdict, dict):
-        raise SnapshotDamaged(f"{snapshot.id}: {VERDICT_NAME}: not an object")
-    return verdict
 
 
 def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

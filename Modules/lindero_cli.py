@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,6 +67,7 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
+    _speak_anywhere()
     try:
         code = app(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
@@ -86,6 +88,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         complain("interrupted; what was published before is intact")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak_anywhere() -> None:
+    """A file that Windows sends the output to lacks letters such as an arrow: no reason to end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @run.command(name="backup")

@@ -18,7 +18,7 @@ APP: Final = "/app"
 
 _HEADER: Final = """\
 # Lo escribió setup_symlinks.py; para cambiar un destino, vuelva a correrlo.
-# docker compose -f docker-compose.yml -f compose.onedrive.yml up -d
+# docker compose -f docker-compose.yml -f compose.volumes.yml -f compose.onedrive.yml up -d
 # Con estos montajes no hacen falta los enlaces de create_symlinks.ps1: si los hay, primero
 # .\\create_symlinks.ps1 -Undo
 services:

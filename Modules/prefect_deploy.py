@@ -37,6 +37,7 @@ from Modules.errors import PipelineError, SettingsError
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 
 POOL_TYPE = "process"
+CONTAINER_ROOT = "/app"  # WORKDIR of the image
 
 Estado = Literal["nuevo", "cambia", "igual"]
 
@@ -110,16 +111,30 @@ def deploy(deployment: Deployment) -> Cambio:
     """Create or update a deployment on its work pool; the same again changes nothing.
 
     Raises:
-        SettingsError: the server refuses it, or the pool of that name is of another type.
+        SettingsError: the server refuses it, the pool of that name is of another type, or a
+            container made it and this is none.
     """
     with _refusals(deployment.full_name):
         ensure_pool(deployment.work_pool)
         cambio, wanted, held = _compared(deployment)
+        _refuse_from_outside(deployment, held)
         if cambio.estado != "igual":
             kind = VersionInfo(type="prefect:simple", version=wanted.version or "")
             wanted.apply(version_info=kind)
             _drop_schedules(held, keep=1 if deployment.cron else 0)
         return cambio
+
+
+def _refuse_from_outside(deployment: Deployment, held: DeploymentResponse | None) -> None:
+    """A worker in a container has no folder of this machine: its nights would all fail."""
+    steps = [] if held is None else held.pull_steps or []
+    folders = [options.get("directory") for step in steps for options in step.values()]
+    if CONTAINER_ROOT in folders and str(PROJECT_ROOT) != CONTAINER_ROOT:
+        raise SettingsError(
+            f"{deployment.full_name}: its worker is a container, which has no {PROJECT_ROOT}; "
+            "deploy from inside: make deploy, or docker compose exec prefect-worker lindero "
+            "deploy --all"
+        )
 
 
 def ensure_pool(name: str = WORK_POOL) -> None:

@@ -38,9 +38,9 @@ from Modules.producto_muestreos import build_muestreos
 from Modules.producto_sustentabilidad import build_sustentabilidad
 from Modules.publish import Published, intact, publish_files, published
 from Modules.reporte import Outcome, ProductoLine, productos_markdown
-from Modules.safe_files import make_folder, write_beside
+from Modules.safe_files import make_folder, write_beside, writing
 from Modules.settings import Settings
-from Modules.snapshot_files import Snapshot
+from Modules.snapshot_files import Snapshot, read_verdict
 from Modules.snapshots import SnapshotStore
 
 logger = logging.getLogger(__name__)
@@ -185,10 +185,9 @@ def read_fuente(store: SnapshotStore, first: Snapshot, settings: Settings) -> Fu
         SnapshotDamaged: it is not what its manifest says.
     """
     try:
-        verdict = json.loads((first.path / "verdict.json").read_text(encoding="utf-8"))
-        changes = Changes.from_dict(verdict["changes"])
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise SnapshotDamaged(f"{first.id}: verdict.json cannot be read") from err
+        changes = Changes.from_dict(read_verdict(first)["changes"])
+    except (KeyError, TypeError) as err:
+        raise SnapshotDamaged(f"{first.id}: verdict.json does not say what changed") from err
     return Fuente(
         tables=store.read_tables(first),
         campania=first.campania,
@@ -226,7 +225,8 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
             found = [_untouched(carpeta, encargo) for carpeta in producto.carpetas]
             return (replace(found[0], avisos=avisos), *found[1:])
         with encargo.store.scratch() as work:
-            hecho = producto.build(encargo.fuente, work, encargo.settings)
+            with writing(producto.nombre):  # what a library meets on a full disk
+                hecho = producto.build(encargo.fuente, work, encargo.settings)
             resultados = tuple(
                 _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo)
                 for carpeta in producto.carpetas
@@ -260,7 +260,8 @@ def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resul
 
 
 def _log_failure(name: str, err: Exception) -> None:
-    logger.error("%s: %s: %s", name, type(err).__name__, err, exc_info=err)
+    unexpected = None if isinstance(err, PipelineError) else err  # a named error says enough
+    logger.error("%s: %s: %s", name, type(err).__name__, err, exc_info=unexpected)
 
 
 def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str, ...] | None:

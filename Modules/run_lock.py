@@ -106,15 +106,19 @@ def holder(folder: Path) -> str:
         return "it has not said yet who it is"
 
 
+def user_name() -> str:
+    """Who runs this process: by name, or by number where there is none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
 def _whoami(modo: Modo) -> bytes:
     """The holder's own facts as JSON."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container may run under a number without a name
-        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
     facts = {
         "pid": os.getpid(),
-        "user": user,
+        "user": user_name(),
         "host": socket.gethostname(),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
         "modo": modo.value,

@@ -16,10 +16,18 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from Modules.columns import TABLES, Table
+from Modules.columns import LOTES, TABLES, Table
 from Modules.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.errors import DataError, SettingsError, SnapshotDamaged
-from Modules.manifest import FORMAT, JSON_NAME, SUMS_NAME, disagreement, from_json, from_sums
+from Modules.manifest import (
+    FORMAT,
+    JSON_NAME,
+    SUMS_NAME,
+    VERDICT_NAME,
+    disagreement,
+    from_json,
+    from_sums,
+)
 from Modules.safe_files import fact_of
 from Modules.table_files import table_from_bytes
 from Modules.tables import Tables
@@ -164,6 +172,20 @@ def read_raw(snapshot: Snapshot, path: str) -> bytes:
         raise SnapshotDamaged(f"{snapshot.id}: {path}: {err}") from err
 
 
+def read_verdict(snapshot: Snapshot) -> dict[str, Any]:
+    """``verdict.json``, proved against the manifest.
+
+    Raises:
+        SnapshotDamaged: it is missing or not what the manifest says.
+    """
+    try:
+        return from_json(_read_proved(snapshot, VERDICT_NAME), source=VERDICT_NAME)
+    except SnapshotDamaged:
+        raise
+    except DataError as err:
+        raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
+
+
 def page_path(recurso: Recurso, number: int) -> str:
     """Where a raw page lies below the snapshot's folder."""
     return f"raw/{recurso.value}-{number:04d}.json.zst"
@@ -216,6 +238,8 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
             and Campania.parse(manifest["campania"]).slug == folder.parent.name
             and isinstance(Portal(**manifest["portal"]).origin, str)
             and isinstance(manifest["accepted"], bool)
+            and all(manifest["tables"][name]["rows"] >= 0 for name in TABLES)
+            and manifest["tables"][LOTES.name][_AREA] >= 0
             and all(
                 isinstance(file["path"], str) and len(file["sha256"]) == 64 and file["size"] >= 0
                 for file in manifest["files"]

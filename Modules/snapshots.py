@@ -38,6 +38,7 @@ from Modules.safe_files import (
     make_folder,
     move,
     remove_file,
+    retry_sharing,
     sync_folder,
     write_beside,
     write_new,
@@ -502,7 +503,11 @@ def _entries(folder: Path) -> list[Path]:
 def _is_season(path: Path) -> bool:
     """Whether a folder is named like a campaña in paths."""
     with suppress(SettingsError):
-        return path.is_dir() and Campania.parse(path.name.replace("-", "/")).slug == path.name
+        return (
+            path.is_dir()
+            and not is_link(path)
+            and Campania.parse(path.name.replace("-", "/")).slug == path.name
+        )
     return False
 
 
@@ -516,4 +521,4 @@ def _number(name: str) -> int:
 
 def _remove_tree(path: Path) -> None:
     with writing(path):
-        shutil.rmtree(path)
+        retry_sharing(lambda: shutil.rmtree(path))

@@ -24,6 +24,7 @@ from Modules.stack_plan import DOCKET_DB, Api, Database, Redis
 ROUNDS: Final = ("schedule_deployments", "schedule_recent_deployments")  # every 60 s and every 5 s
 OVERDUE_S: Final = 90.0
 NEW_SCHEDULE_S: Final = 180.0  # the scheduler comes by within seconds; a busy machine takes longer
+_SOON_S: Final = 30 * 86_400.0
 _DOCKET: Final = "prefect"  # the name that Prefect's services give to theirs
 _TIMEOUT_S: Final = 5.0
 _PAGE: Final = 200
@@ -126,10 +127,20 @@ def scheduled(deployments: list[dict[str, Any]], now: datetime) -> Iterator[tupl
 
 
 def _must_run(schedule: Mapping[str, Any], now: datetime) -> bool:
-    endless = {"cron", "interval"} & set(schedule.get("schedule") or ())  # an rrule may be over
     since = max(_moment(schedule.get("created")), _moment(schedule.get("updated")))
     old = (now - since).total_seconds() > NEW_SCHEDULE_S
-    return bool(schedule.get("active")) and bool(endless) and old
+    return bool(schedule.get("active")) and old and _comes_soon(schedule.get("schedule") or {})
+
+
+def _comes_soon(schedule: Mapping[str, Any]) -> bool:
+    """Whether it always has a run within 100 days, as far ahead as the scheduler makes any.
+
+    One that names a month has not, and an rrule may be over.
+    """
+    cron, interval = schedule.get("cron"), schedule.get("interval")
+    if isinstance(cron, str):
+        return cron.split()[3:4] == ["*"]
+    return interval is not None and float(interval) <= _SOON_S
 
 
 def _moment(text: object) -> datetime:

@@ -259,6 +259,7 @@ def _for_all(tz: str) -> dict[str, str]:
         "TZ": tz,
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PYTHONUTF8": "1",  # also where Windows has another page of codes
         "PYTHONUNBUFFERED": "1",  # a log that is read while it is written
     }
 

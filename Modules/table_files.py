@@ -160,7 +160,7 @@ def write_gpkg(layers: Mapping[str, pd.DataFrame], path: Path) -> FileFact:
                 _append_layer(path, name, layer)
     except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
         raise PublishError(f"{path} could not be written: {_first_line(err)}") from err
-    _check_gpkg(path, {name: layer.arrow.num_rows for name, layer in tables.items()})
+    _check_gpkg(path, tables)
     sync_file(path)
     return fact_of(path.read_bytes())
 
@@ -325,19 +325,50 @@ def _append_layer(path: Path, name: str, layer: _Layer) -> None:
     )
 
 
-def _check_gpkg(path: Path, rows: Mapping[str, int]) -> None:
-    """Open the finished file once more: whole, every layer there, every row there."""
+def _check_gpkg(path: Path, layers: Mapping[str, _Layer]) -> None:
+    """Open the finished file once more: whole, and every layer with all that belongs to it.
+
+    On a disk that fails, GDAL leaves out what it writes last (index, extent, counts) and does not
+    say so.
+    """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            found = {
-                name: db.execute(f'SELECT count(*) FROM "{_quoted(name)}"').fetchone()[0]  # noqa: S608
-                for name in rows
-            }
+            lacking = [what for name, one in layers.items() for what in _lacking(db, name, one)]
     except sqlite3.Error as err:
         raise PublishError(f"{path} was written but cannot be read back: {err}") from err
-    if state != "ok" or found != dict(rows):
-        raise PublishError(f"{path} was written but is not whole; is the disk full?")
+    if state != "ok" or lacking:
+        what = f" ({', '.join(lacking[:3])})" if lacking else ""
+        raise PublishError(f"{path} was written but is not whole{what}; is the disk full?")
+
+
+def _lacking(db: sqlite3.Connection, name: str, layer: _Layer) -> Iterator[str]:
+    """What a layer should have and has not: rows, their count, triggers, index, extent."""
+
+    def one(query: str, *values: str) -> Any:
+        found = db.execute(query, values).fetchone()
+        return None if found is None else found[0]
+
+    rows = layer.arrow.num_rows
+    if one(f'SELECT count(*) FROM "{_quoted(name)}"') != rows:  # noqa: S608
+        yield f"rows of {name}"
+    if one("SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?", name) != rows:
+        yield f"row count of {name}"
+    due = [f"trigger_{event}_feature_count_{name}" for event in ("insert", "delete")]
+    if layer.geometry is not None:
+        column = one("SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", name)
+        due.append(f"rtree_{name}_{column}")
+    for thing in due:
+        if one("SELECT name FROM sqlite_master WHERE name = ?", thing) is None:
+            yield thing
+            return
+    if layer.geometry is None:
+        return
+    if one("SELECT extension_name FROM gpkg_extensions WHERE table_name = ?", name) is None:
+        yield f"index of {name}"
+    indexed = one(f'SELECT count(*) FROM "{_quoted(due[-1])}"')  # noqa: S608
+    if indexed and one("SELECT min_x FROM gpkg_contents WHERE table_name = ?", name) is None:
+        yield f"extent of {name}"
 
 
 def _quoted(name: str) -> str:

@@ -129,7 +129,7 @@ def read(encargo: Encargo) -> Lectura:
 def rehearse(encargo: Encargo) -> tuple[Simulacro, ...]:
     """Restore the newest backup of each campaña into a scratch folder, and verify it there."""
     newest = {snapshot.campania: snapshot for snapshot in encargo.store.accepted()}
-    return tuple(_rehearse(encargo.store, snapshot) for snapshot in newest.values())
+    return tuple(_rehearse(encargo, snapshot) for snapshot in newest.values())
 
 
 def plan_prune(encargo: Encargo, *, full: bool = True) -> tuple[Poda, Lecturas]:
@@ -157,7 +157,7 @@ def plan_prune(encargo: Encargo, *, full: bool = True) -> tuple[Poda, Lecturas]:
         problems = store.verify(snapshot)
         lecturas.note(snapshot, now, sound=not problems)
         if problems:
-            unsound.append(f"{snapshot.id}: {problems[0]}")
+            unsound.append(f"{snapshot.id}: {problems[0].file}: {problems[0].problema}")
         return not problems
 
     return Poda(made_of(verified), tuple(unsound), leftover), lecturas
@@ -241,16 +241,17 @@ def _denied(poda: Poda) -> PipelineError | None:
     return SnapshotDamaged(short(poda.danados, MAX_PROBLEMS)) if poda.danados else None
 
 
-def _rehearse(store: SnapshotStore, snapshot: Snapshot) -> Simulacro:
+def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
     name = str(snapshot.id)
+    trial = " --test" if encargo.modo is Modo.TEST else ""
     try:
-        return Simulacro(name, drill(store, name), snapshot.size_bytes)
+        return Simulacro(name, drill(encargo.store, name), snapshot.size_bytes)
     except PipelineError as err:
         found = Hallazgo(
             lugar=f"simulacro de {name}",
             archivo=snapshot.path.name,
             problema="la restauración no salió bien",
-            que_hacer=f"mirar lindero backups verify {name}",
+            que_hacer=f"mire lindero backups verify {name}{trial}",
             codigo="simulacro",
             detalle=str(err),
         )

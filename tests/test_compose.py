@@ -162,6 +162,12 @@ def test_the_worker_is_told_every_setting_of_a_run() -> None:
         assert told[name].startswith((f"${{{name}:-", "/app/")), name
 
 
+def test_prefects_own_commands_work_inside_the_worker() -> None:
+    told = environment(SERVICES["prefect-worker"], SECRETS)
+    assert told["PREFECT_API_AUTH_STRING"] == HARD["auth"]
+    assert told["PREFECT_API_URL"] == "http://prefect-server:4200/api"
+
+
 def test_postgres_asks_for_the_password_everywhere_and_speaks_utf8() -> None:
     told = SERVICES["postgres"]["environment"]
     arguments = told["POSTGRES_INITDB_ARGS"].split()

@@ -381,6 +381,22 @@ def test_all_blocked_is_exit_5_and_names_each(demo_fuente: Fuente, tmp_path: Pat
     assert all(f"{carpeta}: " in str(error) for carpeta in CARPETAS)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_fills_up_while_a_product_is_built_is_a_named_error(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    def build(_fuente: Fuente, _work: Path, _settings: Settings) -> productos.Hecho:
+        Path("/dev/full").write_bytes(b"x")
+        raise AssertionError
+
+    settings = settings_below(tmp_path)
+    keep(settings, demo_fuente.tables)
+    producto = productos.Producto("prueba", ("prueba",), build)
+    error = productos.failure(productos.make(producto, encargo_of(settings)))
+    assert isinstance(error, PublishError)
+    assert "prueba could not be written: No space left on device (ENOSPC)" in str(error)
+
+
 def test_tables_that_do_not_fit_fail_one_product_and_not_the_others(
     demo_fuente: Fuente, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Modules.checks import Thresholds, Verdict, best_of, judge, resumen
+from Modules.checks_campos import check_campos
 from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-from Modules.resumen import Resumen, of_the_last_days
+from Modules.night import Night
+from Modules.resumen import CampoFigures, Resumen, of_the_last_days
 from Modules.tables import Built, build_tables
+from Modules.verdict import Severity, percent, rate, result, share_of, spanish
 
 Farm = dict[str, list[dict[str, Any]]]
 DEFAULTS = Thresholds()
@@ -448,3 +453,174 @@ def test_nights_that_retention_left_from_last_season_do_not_count() -> None:
     ids = [SnapshotId(at + 1, newest - timedelta(days=age)) for at, age in enumerate(ages)]
     assert of_the_last_days(ids) == [age < 30 for age in ages]
     assert of_the_last_days([]) == []
+
+
+def test_without_a_best_night_only_the_last_one_counts() -> None:
+    now, before = (build(farm(size)).tables for size in (18, 20))
+    judged = judge(now, resumen(now), before, resumen(before))
+    assert not judged.accepted
+    assert not any("contra la mejor" in check.name for check in judged.checks)
+
+
+def test_a_first_night_has_nothing_before_it() -> None:
+    now = build(farm(2)).tables
+    night = Night(now, resumen(now), None, None, None, DEFAULTS)
+    assert night.frame_before("lotes").empty
+    assert list(night.frame_before("lotes").columns) == list(night.frame("lotes").columns)
+    assert (night.rows_before("lotes"), night.area_before("lotes")) == (0, 0.0)
+    assert check_campos(night).passed
+
+
+def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
+    now, before = build(farm(2)).tables, build(farm(2, 3)).tables
+    with_figures = Night(now, resumen(now), before, resumen(before), None, DEFAULTS)
+    assert check_campos(with_figures).notes == (
+        "falta el campo Campo 1 (c1): tenía 3 lotes, "
+        f"{resumen(before).por_campo['c1'].superficie_ha['lotes']:.1f} ha".replace(".", ","),
+    )
+    for left in ({}, {"c1": CampoFigures("Campo 1", {}, {})}):
+        was = replace(resumen(before), por_campo=left)
+        (note,) = check_campos(Night(now, resumen(now), before, was, None, DEFAULTS)).notes
+        assert note == "falta el campo Campo 1 (c1): no tenía lotes"
+    without_figures = Night(now, resumen(now), before, None, None, DEFAULTS)
+    check = check_campos(without_figures)
+    assert check.refuses
+    assert check.notes == ("falta el campo Campo 1 (c1)",)
+
+
+# --- the words and the arithmetic of a check ------------------------------------------------------
+
+
+def test_a_check_refuses_warns_or_passes_and_a_check_without_notes_is_told_by_its_name() -> None:
+    fine, warns, refuses = (
+        result(severity.name, severity)
+        for severity in (Severity.FINE, Severity.WARNS, Severity.REFUSES)
+    )
+    assert [(one.refuses, one.warns) for one in (fine, warns, refuses)] == [
+        (False, False),
+        (False, True),
+        (True, False),
+    ]
+    judged = Verdict(accepted=False, checks=(fine, warns, refuses), first_night=True)
+    assert list(judged.reasons) == ["REFUSES"]
+    assert list(judged.warnings) == ["WARNS"]
+    assert judged.to_dict()["first_night"] is True
+
+
+def test_twenty_notes_are_written_and_more_are_counted() -> None:
+    lines = [str(at) for at in range(22)]
+    assert result("x", Severity.WARNS, lines[:20]).notes == tuple(lines[:20])
+    assert result("x", Severity.WARNS, lines[:21]).notes == (*lines[:20], "… y 1 más")
+    assert result("x", Severity.WARNS, lines).notes == (*lines[:20], "… y 2 más")
+
+
+@pytest.mark.parametrize(
+    ("share", "enough", "severity"),
+    [
+        (0.02, True, Severity.FINE),
+        (0.02 + 1e-10, True, Severity.FINE),
+        (0.021, True, Severity.WARNS),
+        (0.0999, True, Severity.WARNS),
+        (0.1 - 1e-10, True, Severity.REFUSES),
+        (0.1, True, Severity.REFUSES),
+        (0.5, True, Severity.REFUSES),
+        (0.5, False, Severity.WARNS),
+        (0.02, False, Severity.FINE),
+    ],
+)
+def test_a_share_is_rated_at_its_limits(share: float, enough: bool, severity: Severity) -> None:
+    assert rate(share, 0.1, 0.02, enough=enough) is severity
+
+
+def test_shares_and_changes_have_no_whole_to_be_of_before_the_first_row() -> None:
+    assert [share_of(1, 4), share_of(-1, 4), share_of(3, 0), share_of(3, -1)] == [0.25, 0, 0, 0]
+    assert share_of(0.5, 0.5) == 1
+    assert [percent(0, 3), percent(-1, 3), percent(3, 3)] == [
+        "antes no había",
+        "antes no había",
+        "sin cambio",
+    ]
+    assert [percent(8, 7), percent(200, 206), percent(10_000, 10_003), percent(1, 21)] == [
+        "−12,5 %",
+        "+3,0 %",
+        "sin cambio",
+        "+2.000,0 %",
+    ]
+    assert percent(0.5, 0.25) == "−50,0 %"
+    assert [spanish(2500.26, 1), spanish(1_234_567), spanish(0.5, 2)] == [
+        "2.500,3",
+        "1.234.567",
+        "0,50",
+    ]
+
+
+# --- word for word ------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).with_name("veredictos.json")
+
+
+def _bad_night() -> tuple[Farm, Farm]:
+    """Everything at once: lost, redrawn, made anew, without geometry, repaired, unknown."""
+    before = farm(12, 3, 4, 30, marks=1)
+    lost = [f"c0-l{at:02d}" for at in range(2)] + [f"c1-l{at:02d}" for at in range(3)]
+    now = without(without(before, "lotes", *lost), "campos", "c1")
+    now = without(now, "ambientes", *(f"c3-l{at:02d}-a" for at in range(12)))
+    now = without(now, "marcadores", *(f"c3-l{at:02d}-m00" for at in range(11)))
+
+    def spoil(item: dict[str, Any]) -> dict[str, Any]:
+        campo, at = item["id"].split("-l")
+        if campo == "c0" and at in ("02", "03"):
+            return {"geometry": square(-63, -35, 0.004)}
+        if campo == "c2" and at != "00":
+            return {"id": f"x{item['id']}"}
+        if campo == "c3" and at < "04":
+            return {"geometry": None}
+        if item["id"] == "c3-l10":
+            ring = [[-63, -35], [-62.99, -34.99], [-62.99, -35], [-63, -34.98], [-63, -35]]
+            return {"geometry": {"type": "Polygon", "coordinates": [ring]}}
+        if item["id"] == "c3-l11":
+            return {"superficie_ha": 500}
+        return {"superficie_ha": "?"} if item["id"] == "c3-l12" else {}
+
+    now = changed(now, "lotes", spoil)
+    sown = [{"id": "s", "orden": 1, "cultivo": {"nombre": "Chía"}}]
+    return changed(
+        now, "lotes", lambda i: {"siembras": sown} if i["id"] == "c3-l13" else {}
+    ), before
+
+
+def _worded() -> dict[str, Any]:
+    bad, before = _bad_night()
+    first = changed(farm(20), "lotes", lambda i: {"geometry": None} if i["id"] < "c0-l11" else {})
+    grown = without(farm(15, 15, 5), "lotes", *(f"c2-l{at:02d}" for at in range(5)))
+    hardly = without(farm(40, 3, marks=1), "lotes", "c1-l00")
+    found = {
+        "mala": verdict(bad, before, [farm(12, 3, 8, 34, marks=2)]),
+        "primera": verdict(first),
+        "crecida": verdict(grown, farm(10, 10, 5)),
+        "pequeña": verdict(hardly, farm(40, 3), [farm(41, 3)]),
+        "igual": verdict(before, before),
+    }
+    worded: dict[str, Any] = {name: [*one.reasons, *one.warnings] for name, one in found.items()}
+    worded |= {f"{name}, entera": one.to_dict() for name, one in found.items()}
+    built = build(bad)
+    worded["resumen"] = resumen(built.tables, repairs=built.repairs).to_dict()
+    return worded
+
+
+def _rounded(value: Any) -> Any:
+    """Six significant digits: another version of GEOS may differ in the last ones."""
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def test_verdicts_read_word_for_word_as_they_were_agreed():
+    """To agree on other words: write what this gives into the file, and read it."""
+    found = _rounded(_worded())
+    expected = json.loads(GOLDEN.read_text("utf-8"))
+    for name, one in found.items():
+        assert one == expected[name], name
+    assert list(found) == list(expected)

@@ -290,3 +290,14 @@ def test_a_map_too_large_for_a_phone_is_in_parts(
         if name != "Leyenda"
     )  # fmt: skip
     assert marks_drawn == amount
+
+
+def test_a_file_among_the_backups_or_of_an_impossible_name_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with pytest.raises(SettingsError, match="name another folder"):
+        cmp.check_new(state / "test" / "x.gpkg", ".gpkg", keep_out=[state])
+    with pytest.raises(PublishError, match="too long"):
+        cmp.check_new(tmp_path / f"{'x' * 300}.gpkg", ".gpkg")
+    (tmp_path / "x.gpkg").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match="there already"):
+        cmp.check_new(tmp_path / "x.gpkg", ".gpkg")

@@ -178,3 +178,11 @@ def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path: Path) -> None:
     _deliver(folder, overwrite=True)
     assert _contents(folder) == FILES
     assert [path.name for path in tmp_path.iterdir()] == ["to"]
+
+
+def test_a_target_that_cannot_be_looked_at_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for folder in (tmp_path / ("x" * 300), tmp_path / "a" / "sub"):
+        with pytest.raises(PublishError, match=folder.parent.name):
+            look_at(folder, FILES, overwrite=False, keep_out=[tmp_path / "state"])

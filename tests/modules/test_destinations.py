@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,10 @@ def test_no_link_file_means_no_links(tmp_path: Path) -> None:
 def test_a_wrong_link_file_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"symlink_config\.json"):
         expected_links(_config(tmp_path, text), tmp_path / "outputs")
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no mount that tests may write to")
+def test_a_mount_counts_as_the_link_that_is_configured(target: Path) -> None:
+    check_destination(Path("/dev/shm"), must_be_link=target)
+    assert not list(Path("/dev/shm").glob(".lindero-*"))
+    assert not list(target.iterdir())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.errors import DataError
-from Modules.manifest import from_json, from_sums, to_json, to_sums
+from Modules.manifest import disagreement, from_json, from_sums, to_json, to_sums
 
 HASH = "0123456789abcdef" * 4
 NAMES = st.from_regex(r"[a-z0-9_-]{1,8}(/[a-z0-9_.-]{1,8}\.json)?", fullmatch=True)
@@ -78,4 +78,38 @@ def test_what_is_not_json_is_refused(value: dict[str, object]) -> None:
 @pytest.mark.parametrize("data", [b"", b"[]", b"3", b"{", b"\xff", b'{"a":' * 100_000])
 def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
     with pytest.raises(DataError, match=r"^x:"):
+        from_json(data, source="x")
+
+
+def test_the_damaged_one_of_two_hashes_is_named() -> None:
+    assert disagreement(HASH, HASH) is None
+    assert disagreement(None, HASH) == "manifest.sha256: does not list manifest.json"
+    listed_wrongly = "manifest.sha256: the SHA-256 of manifest.json is damaged in it"
+    file_changed = "manifest.json: does not match manifest.sha256"
+    assert disagreement("f" + HASH[1:], HASH) == listed_wrongly
+    for alike, problem in ((33, listed_wrongly), (32, file_changed), (4, file_changed)):
+        other = HASH[:alike] + "".join("1" if digit == "0" else "0" for digit in HASH[alike:])
+        assert disagreement(other, HASH) == problem
+
+
+def test_json_is_written_for_people_too() -> None:
+    assert to_json({"b": [1], "a": "ñ"}) == '{\n  "a": "ñ",\n  "b": [\n    1\n  ]\n}\n'.encode()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1}, object()])
+def test_what_cannot_be_json_is_refused_with_the_reason(value: object) -> None:
+    with pytest.raises(DataError, match=r"cannot be written as JSON: .*(JSON|serializable)"):
+        to_json({"a": value})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"{", r"^x: not readable as JSON \(JSONDecodeError\)$"),
+        (b"\xff", r"^x: not readable as JSON \(UnicodeDecodeError\)$"),
+        (b"[]", "^x: a JSON object is expected$"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_the_reason(data: bytes, said: str) -> None:
+    with pytest.raises(DataError, match=said):
         from_json(data, source="x")

@@ -171,6 +171,40 @@ def test_a_torn_line_in_the_log_is_no_backup_that_went(store: SnapshotStore, cop
     assert (store.root / LOG_NAME).read_bytes().count(b"\n") == 2
 
 
+@pytest.mark.parametrize("line", ["[]", "null", '"id"', "{}", '{"id": 3, "campania": "25/26"}'])
+def test_a_line_that_is_no_entry_takes_no_copy_along(
+    store: SnapshotStore, copies: Path, line: str
+) -> None:
+    first = night(store)
+    folder = publish(first, copies)
+    shutil.rmtree(first.path)
+    (store.root / LOG_NAME).write_text(f"{line}\n")
+    assert obsolete_copies(store, copies) == []
+    prune(store, Plan(), copies, NOW)
+    assert (folder / "manifest.sha256").is_file()
+
+
+def test_what_a_kill_left_of_a_copy_goes_and_what_somebody_put_there_stays(
+    store: SnapshotStore, copies: Path
+) -> None:
+    first, second, _ = (night(store, days=day) for day in range(3))
+    bare, full = publish(first, copies), publish(second, copies)
+    (bare / "raw" / "left" / "over").mkdir(parents=True)
+    (full / "raw" / "left").mkdir(parents=True)
+    (full / "raw" / "mio.txt").write_text("x")
+    for one in (first, second):
+        prune(store, plan_of(store, one), copies, NOW)
+    assert not bare.exists()
+    assert sorted(files(full)) == [".lindero.json", "raw/mio.txt"]
+    assert not (full / "raw" / "left").exists()
+
+    bare.mkdir()  # its files and its manifest are gone, the kill came before the folder
+    (full / ".lindero.json").unlink()
+    prune(store, Plan(), copies, NOW)
+    assert not bare.exists()
+    assert sorted(files(full)) == ["raw/mio.txt"]
+
+
 def test_a_copy_that_cannot_be_reached_is_left_for_the_next_prune(
     store: SnapshotStore, copies: Path, tmp_path: Path
 ) -> None:

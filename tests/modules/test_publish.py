@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from Modules.errors import PublishError
-from Modules.publish import MANIFEST, Published, publish_files, published
+from Modules.publish import MANIFEST, Published, intact, publish_files, published
 from Modules.safe_files import fingerprint
 from tests.kill_points import Killer, killer
 
@@ -383,3 +383,46 @@ def test_a_killed_run_whose_products_are_no_longer_made_leaves_nothing_behind(
         if how == "done":
             return
     pytest.fail("the job never ended by itself")
+
+
+def test_a_temp_of_a_killed_run_goes_with_the_folder_that_only_it_had(bench: Bench) -> None:
+    bench.publish({"a": "1"})
+    (bench.out / "x" / "y").mkdir(parents=True)
+    (bench.out / "x" / "y" / ".lindero-000003.tmp").write_text("medio")
+    (bench.out / "notas.tmp").write_text("de otro")
+    assert not bench.publish({"a": "1"}, days=1).changed
+    assert bench.content() == {"a": "1", "notas.tmp": "de otro"}
+    assert not (bench.out / "x").exists()
+
+
+def test_a_record_that_cannot_be_read_is_named_and_nothing_is_published(bench: Bench) -> None:
+    bench.publish({"a": "1"})
+    (bench.out / MANIFEST).unlink()
+    (bench.out / MANIFEST).mkdir()
+    with pytest.raises(PublishError, match=r"\.lindero\.json cannot be read: Is a directory"):
+        bench.publish({"a": "2"}, days=1)
+    assert not intact(bench.out)
+    assert bench.content() == {"a": "1"}
+
+
+def test_a_record_that_is_a_link_is_not_written_through(bench: Bench) -> None:
+    bench.publish({"a": "1"})
+    (bench.out / MANIFEST).rename(bench.root / "elsewhere.json")
+    (bench.out / MANIFEST).symlink_to(bench.root / "elsewhere.json")
+    before = (bench.root / "elsewhere.json").read_bytes()
+    with pytest.raises(PublishError, match=r"\.lindero\.json is a link; remove it"):
+        bench.publish({"a": "2"}, days=1)
+    assert (bench.root / "elsewhere.json").read_bytes() == before
+    assert bench.content() == {"a": "1"}
+
+
+def test_a_publication_is_intact_while_every_file_is_as_it_was_left(bench: Bench) -> None:
+    assert not intact(bench.out)
+    bench.publish({"a": "1", "b": "1"})
+    assert intact(bench.out)
+    (bench.out / "b").write_text("2")
+    assert not intact(bench.out)
+    (bench.out / "b").unlink()
+    assert not intact(bench.out)
+    assert intact(bench.out, scope=lambda name: name == "a")
+    assert not intact(bench.out, scope=lambda name: name == "c")

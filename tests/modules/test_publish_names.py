@@ -117,3 +117,35 @@ def test_whatever_passes_stays_inside_and_windows_takes_it(name: str) -> None:
     assert not ntpath.splitdrive(name)[0]
     if sys.version_info >= (3, 13):
         assert not ntpath.isreserved(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "it is not a path below the folder"),
+        ("/a", "it is not a path below the folder"),
+        ("C:a", "it is not a path below the folder"),
+        ("a//b", "it is not a plain path below the folder"),
+        ("a/./b", "it is not a plain path below the folder"),
+        ("a/../b", "it is not a plain path below the folder"),
+        ("/".join(["a" * 99] * 4) + "/b", "longer than 400 characters"),
+        ("a" * 256, f"{'a' * 40!r} too long"),
+        ("ñ" * 128, f"{'ñ' * 40!r} too long"),
+        ("\ud800", "'\\ud800' too long"),
+    ],
+)
+def test_the_rule_that_a_name_breaks_is_said(name: str, problem: str) -> None:
+    assert name_problem(name) == problem
+
+
+def test_the_longest_names_that_are_taken() -> None:
+    assert name_problem("/".join(["a" * 99] * 4) + "b") is None
+    assert name_problem("a" * 255) is None
+    assert name_problem("ñ" * 127) is None
+
+
+def test_both_names_of_a_clash_are_said() -> None:
+    with pytest.raises(PublishError, match=r"^'A\.kmz' and 'a\.kmz' are one file on Windows$"):
+        check_names(["a.kmz", "A.kmz"])
+    with pytest.raises(PublishError, match=r"^'x/B' lies in 'X', which is a file$"):
+        check_names(["X", "x/B"])

@@ -139,3 +139,34 @@ def test_what_is_no_longer_made_and_held_goes_the_next_time_with_a_fake_of_windo
     held.clear()
     assert _publish(out, {"a.kmz": "1"}, day=2).removed == ("goes.kmz",)
     assert intact(out)
+
+
+def test_a_copy_that_lies_there_already_is_not_written_again_with_a_fake_of_windows(
+    out: Path, held: set[str]
+) -> None:
+    _publish(out, {"a.kmz": "old"})
+    held.add("a.kmz")
+    _publish(out, {"a.kmz": "new"}, day=1)
+    copy = out / "a (pendiente) 2025-11-21.kmz"
+    before = copy.stat()
+    assert _publish(out, {"a.kmz": "new"}, day=1).pending == (copy.name,)
+    after = copy.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    held.clear()
+    assert _publish(out, {"a.kmz": "new"}, day=2).written == ("a.kmz",)
+    assert _content(out) == {"a.kmz": "new"}
+
+
+def test_a_held_file_of_a_lost_record_waits_beside_too_with_a_fake_of_windows(
+    out: Path, held: set[str]
+) -> None:
+    _publish(out, {"a.kmz": "old"})
+    (out / MANIFEST).write_text("roto")
+    held.add("a.kmz")
+    done = _publish(out, {"a.kmz": "new"}, day=1)
+    assert done.pending == ("a (pendiente) 2025-11-21.kmz",)
+    assert _content(out) == {"a.kmz": "old", done.pending[0]: "new"}
+    held.clear()
+    assert _publish(out, {"a.kmz": "new"}, day=2).written == ("a.kmz",)
+    assert _content(out) == {"a.kmz": "new"}
+    assert intact(out)

@@ -364,3 +364,62 @@ def test_campanias_do_not_touch_each_other(fichas: list[Ficha], reglas: Reglas) 
         mine = {one.id.number for one in own}
         extra = {own[-1].id.number} if own else set()  # the last number of all always stays
         assert together & mine | extra == apart | extra
+
+
+def test_a_plan_says_how_much_room_it_makes_and_not_what_waits() -> None:
+    fichas = [replace(one, size_bytes=10**one.id.number) for one in nights(9)]
+    fichas = [*fichas, *(replace(one, size_bytes=7) for one in nights(60)[9:])]
+    done = plan(fichas, REGLAS, fichas[-1].id.utc + DAY)
+    assert numbers(done.salen) == [1, 2, 3]
+    assert done.esperan
+    assert done.size_bytes == 10 + 100 + 1000
+    assert Plan().size_bytes == 0
+
+
+def test_a_clock_that_cannot_be_right_is_told_with_both_times() -> None:
+    ids = [one.id for one in nights(3)]
+    early = ids[-1].utc.astimezone(ZONE) - timedelta(minutes=1)
+    english, spanish = clock_problem(ids, early) or ("", "")
+    assert english == (
+        "the clock says 2025-07-03 06:00 UTC, which is before the newest backup "
+        "2025-07-03T060002Z-000003; nothing is removed. Set the clock"
+    ).replace("06:00 UTC", "05:59 UTC")
+    assert spanish == (
+        "el reloj dice 2025-07-03 05:59 UTC, antes que el último backup "
+        "2025-07-03T060002Z-000003. No se quita nada. Hay que poner en hora el reloj"
+    )
+    assert clock_problem(ids, ids[-1].utc) is None
+    assert clock_problem(ids, ids[-1].utc + LONGEST_GAP) is None
+    english, spanish = clock_problem(ids, ids[-1].utc + LONGEST_GAP + DAY) or ("", "")
+    assert english == (
+        "the newest backup 2025-07-03T060002Z-000003 is 46 days old: either the clock is wrong or "
+        "no night was kept since; nothing is removed. Make a backup first"
+    )
+    assert spanish == (
+        "el último backup 2025-07-03T060002Z-000003 tiene 46 días: o el reloj está mal o desde "
+        "entonces no se guardó ninguna noche. No se quita nada. Primero hay que hacer un backup"
+    )
+
+
+def test_every_reason_is_said_in_words() -> None:
+    fichas = nights(60)
+    fichas[40] = replace(fichas[40], verified=False)
+    fichas[41] = replace(fichas[41], accepted=False)
+    fichas[50] = replace(fichas[50], first_equal=fichas[45].id)
+    used = [fichas[42].id, SnapshotId(999, FIRST)]
+    done = plan(fichas, REGLAS, fichas[-1].id.utc + DAY, in_use=used)
+    said = {line.ficha.id.number: line.motivo for line in done.quedan}
+    assert said[60] == (
+        "el más nuevo de la campaña, reciente, diario, semanal, mensual, anual, el último número"
+    )
+    assert said[41] == "sin verificar"
+    assert said[42] == "en cuarentena"
+    assert said[43] == "publicado"
+    assert said[46] == "copia publicada"
+    assert said[56] == "reciente, diario"
+    assert said[55] == "reciente, diario, semanal"  # a Sunday
+    assert {line.motivo for line in (*done.salen, *done.esperan)} == {"no le toca ningún lugar"}
+    late = [*nights(2), ficha(3, FIRST + 2 * DAY, accepted=False)]
+    late += [ficha(4 + at, FIRST + at * 9 * DAY) for at in range(1, 12)]
+    gone = plan(late, REGLAS, late[-1].id.utc)
+    assert [line.motivo for line in gone.salen] == ["en cuarentena hace más de 90 días"]

@@ -14,7 +14,7 @@ import pytest
 
 from Modules.domain import Modo
 from Modules.errors import PublishError, RunLocked
-from Modules.run_lock import HOLDER_NAME, early_lock, run_lock
+from Modules.run_lock import HOLDER_NAME, early_lock, run_lock, user_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOLD = """
@@ -144,3 +144,11 @@ def test_a_lock_taken_early_is_free_after_an_error(tmp_path: Path) -> None:
         raise ZeroDivisionError
     with run_lock(tmp_path, Modo.TEST):
         assert True
+
+
+def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert user_name() == f"uid {os.getuid()}"

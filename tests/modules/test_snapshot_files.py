@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from Modules.errors import SnapshotDamaged
 from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
+from Modules.revision import Kind
 from Modules.safe_files import fact_of
-from Modules.snapshot_check import verify_folder
+from Modules.snapshot_check import Expected, _check_file, verify_folder, verify_manifests
 from Modules.snapshot_files import load, read_tables
 from Modules.snapshots import Snapshot, SnapshotStore
 from tests.sample_tables import NOW, SEASON, fetched, tables
@@ -348,3 +349,42 @@ def test_a_manifest_without_the_verdict_is_found(copy: Path) -> None:
 
     _edit(copy, without)
     assert _files(copy) == {JSON_NAME}
+
+
+def test_the_first_stage_alone_names_a_damaged_manifest_and_reads_no_other_file(copy: Path) -> None:
+    (copy / "tables" / "lotes.parquet").write_bytes(b"x")
+    assert verify_manifests(copy) == []
+    (copy / JSON_NAME).write_bytes(b"{}")
+    (problem,) = verify_manifests(copy)
+    assert (problem.file, problem.kind) == (JSON_NAME, Kind.MANIFEST)
+    (copy / JSON_NAME).unlink()
+    (problem,) = verify_manifests(copy)
+    assert (problem.file, problem.kind) == (JSON_NAME, Kind.MISSING)
+
+
+def test_without_any_manifest_nothing_is_said_of_the_other_files(copy: Path) -> None:
+    (copy / SUMS_NAME).write_bytes(b"x")
+    (copy / JSON_NAME).write_bytes(b"x")
+    (copy / "tables" / "lotes.parquet").unlink()
+    (problem,) = verify_folder(copy)
+    assert problem.file in (JSON_NAME, SUMS_NAME)
+
+
+def test_figures_that_agree_with_the_tables_are_no_contradiction(copy: Path) -> None:
+    stated = json.loads((copy / JSON_NAME).read_text("utf-8"))["tables"]
+    figures = {
+        "filas": {name: table["rows"] for name, table in stated.items()},
+        "superficie_ha": {"lotes": stated["lotes"]["superficie_ha"]},
+    }
+    _edit(copy, _set("resumen", value=figures))
+    assert verify_folder(copy) == []
+    _edit(
+        copy, _set("resumen", "superficie_ha", "lotes", value=figures["superficie_ha"]["lotes"] + 1)
+    )
+    assert _files(copy) == {JSON_NAME}
+
+
+def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -> None:
+    (problem,) = _check_file(tmp_path, "raw/gone.json.zst", Expected(1, "0" * 64))
+    assert (problem.file, problem.kind) == ("raw/gone.json.zst", Kind.UNREADABLE)
+    assert problem.what == "cannot be read: No such file or directory"

@@ -439,3 +439,46 @@ def test_what_is_no_snapshot_among_them_is_listed(store: SnapshotStore) -> None:
     (store.root / "snapshots" / "otra cosa").mkdir()
     assert {path.name for path in store.strangers()} == {"notas.txt", "copia", "otra cosa"}
     assert store.folders() == [snapshot.path]
+
+
+def test_a_temp_of_a_killed_run_is_swept_and_nothing_else(store: SnapshotStore) -> None:
+    night(store)
+    (store.root / ".lindero-0123456789abcdef.tmp").write_text("7")
+    (store.root / "notas.tmp").write_text("de otro")
+    store.sweep()
+    assert not list(store.root.glob(".lindero-*.tmp"))
+    assert (store.root / "notas.tmp").is_file()
+
+
+def test_the_first_of_equal_nights_stands_for_them_until_it_is_gone(store: SnapshotStore) -> None:
+    first = night(store)
+    second = night(store, parent=first)
+    third = night(store, parent=second)
+    assert store.first_equal(first) == first
+    assert store.first_equal(third) == first
+    shutil.rmtree(first.path)
+    assert store.first_equal(third) == third
+
+
+def test_a_night_whose_manifest_is_damaged_is_no_witness_against_others(
+    store: SnapshotStore,
+) -> None:
+    first = night(store)
+    second = night(store, tables(8), parent=first)
+    (second.path / "manifest.json").write_bytes(b"{}")
+    assert store.rewritten() == []
+    assert [path for path, _ in store.damaged()] == [second.path]
+
+
+def test_an_acceptance_logged_before_a_kill_is_not_logged_twice(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    kept = refused.path.with_name("aside")
+    shutil.copytree(refused.path, kept)
+    taken = store.accept(str(refused.id), reason="granizo", who="ana", now=NOW)
+    log = (store.root / "acceptances.jsonl").read_bytes()
+    shutil.rmtree(taken.path)
+    kept.rename(refused.path)  # as if the kill had come between the log and the move
+    again = store.accept(str(refused.id), reason="otra", who="beto", now=NOW + timedelta(days=1))
+    assert (store.root / "acceptances.jsonl").read_bytes() == log
+    assert again.acceptance is not None
+    assert (again.acceptance["who"], again.acceptance["reason"]) == ("ana", "granizo")

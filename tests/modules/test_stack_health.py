@@ -6,6 +6,8 @@ import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from Modules import stack_health
 from Modules.stack_health import OVERDUE_S, ROUNDS, fault_of_rounds, scheduled
 from Modules.stack_plan import Api, Database, Redis
@@ -48,6 +50,23 @@ def test_a_schedule_must_have_runs_ahead_once_it_is_not_new() -> None:
 
     assert list(scheduled([_deployment()], NOW)) == [("backup", "1")]
     assert list(scheduled([_deployment(updated=just_now)], NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "must"),
+    [
+        ({"cron": "0 3 1 * *"}, True),
+        ({"interval": 86400.0}, True),
+        ({"cron": "0 3 1 7 *"}, False),
+        ({"cron": "@yearly"}, False),
+        ({"interval": 365 * 86400.0}, False),
+    ],
+)
+def test_a_run_farther_off_than_the_scheduler_looks_is_not_missed(
+    schedule: dict[str, Any], must: bool
+) -> None:
+    """A yearly flow of the users made services unhealthy, and with it the worker never started."""
+    assert bool(list(scheduled([_deployment(schedule=schedule)], NOW))) is must
 
 
 def test_what_is_paused_or_has_no_endless_schedule_need_have_no_runs() -> None:

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from Modules import table_files
 from Modules.columns import CULTIVOS, LOTES, MARCADORES, TABLES, ZONAS, Table
 from Modules.errors import DataError, PublishError
 from Modules.safe_files import fingerprint
@@ -342,6 +343,33 @@ def test_nothing_is_written_over_a_file_that_is_there(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="nowhere"):
         write_gpkg({"lotes": frame(LOTES, 1)}, tmp_path / "nowhere" / "x.gpkg")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("DROP TRIGGER trigger_delete_feature_count_lotes", "trigger_delete_feature_count_lotes"),
+        ("DROP TABLE rtree_lotes_geom", "rtree_lotes_geom"),
+        ("DELETE FROM gpkg_extensions", "index of lotes"),
+        ("DELETE FROM gpkg_ogr_contents", "row count of lotes"),
+        ("UPDATE gpkg_contents SET min_x = NULL", "extent of lotes"),
+        ("DELETE FROM lotes WHERE fid = 1", "rows of lotes"),
+    ],
+)
+def test_what_gdal_leaves_out_on_a_failing_disk_is_seen(
+    tmp_path: Path, damage: str, said: str
+) -> None:
+    path, layer = tmp_path / "x.gpkg", table_files._layer(frame(LOTES, 3), "lotes")
+    write_gpkg({"lotes": frame(LOTES, 3)}, path)
+    with closing(sqlite3.connect(path)) as db:
+        for (trigger,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'rtree%'"
+        ).fetchall():
+            db.execute(f'DROP TRIGGER "{trigger}"')
+        db.execute(damage)
+        db.commit()
+    with pytest.raises(PublishError, match=f"not whole.*{said}"):
+        table_files._check_gpkg(path, {"lotes": layer})
 
 
 def test_gdal_options_are_put_back(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_damaged_backup_takes_no_place_is_named_and_stays(many: Encargo) -> No
     said = {line.ficha.id: line.motivo for line in poda.plan.quedan}
     assert said[damaged.id] == "sin verificar"
     assert many.store.accepted()[-3].id in said, "it takes the place"
-    assert "tables/campos.parquet" in poda.danados[0]
+    assert "tables/campos.parquet: el contenido cambió" in poda.danados[0]
     assert "Dañado, no cuenta y no se toca" in verificacion.poda_texto(poda)
     informe = verificacion.with_poda(Informe(verificacion.read(many)), lambda: poda)
     assert isinstance(informe.fallo_poda, SnapshotDamaged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,8 @@ import pytest
 
 from Modules.domain import Modo
 from Modules.errors import DataError, SettingsError
+from Modules.manifest import from_sums, to_json, to_sums
+from Modules.safe_files import fact_of
 from Modules.snapshots import SnapshotStore
 from Modules.verify import Alcance, Hallazgo, Informe, verify_backups
 from tests.robustness.damage import World, moved, world
@@ -199,3 +202,22 @@ def test_a_verification_writes_nothing(made: World) -> None:
     before = state(base)
     _verify(made)
     assert state(base) == before
+
+
+@pytest.mark.parametrize("tables", [None, [], {}, {"lotes": {"rows": "7"}}])
+def test_a_manifest_rewritten_without_its_figures_is_named(made: World, tables: object) -> None:
+    newest = made.snapshots[2]
+    manifest = json.loads((newest.path / "manifest.json").read_text())
+    data = to_json({**manifest, "tables": tables})
+    sums = from_sums((newest.path / "manifest.sha256").read_bytes())
+    (newest.path / "manifest.json").write_bytes(data)
+    sums["manifest.json"] = fact_of(data).sha256
+    (newest.path / "manifest.sha256").write_bytes(to_sums(sums))
+    found = {(one.lugar, one.archivo) for one in _verify(made).hallazgos}
+    assert found == {(str(newest.id), "manifest.json")}
+
+
+def test_a_campania_that_is_a_link_is_named(made: World) -> None:
+    place = SnapshotStore(made.settings.store_dir(Modo.TEST)).root / "snapshots"
+    (place / "24-25").symlink_to(place / "25-26")
+    assert _only(_verify(made)).archivo == "24-25"

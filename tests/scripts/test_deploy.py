@@ -225,6 +225,18 @@ def test_a_pause_of_the_operator_survives_a_deployment_and_is_shown(api: str) ->
 
 
 @pytest.mark.usefixtures("deployed")
+def test_what_a_container_deployed_is_not_moved_to_a_folder_of_this_machine(api: str) -> None:
+    """Its worker has no such folder: every night would fail."""
+    row = _held(api)["hello-world"]
+    step = {"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}
+    ask("PATCH", f"{api}/deployments/{row['id']}", {"pull_steps": [step]})
+    with pytest.raises(SettingsError, match="its worker is a container"):
+        prefect_deploy.deploy_all(named(["hello-world"]))
+    assert _held(api)["hello-world"]["pull_steps"] == [step]
+    ask("DELETE", f"{api}/deployments/{row['id']}")
+
+
+@pytest.mark.usefixtures("deployed")
 def test_a_deployment_of_the_users_is_told_and_left_alone(lindero: Command, api: str) -> None:
     flow = ask("POST", f"{api}/flows/", {"name": "Lluvias"})["id"]
     body = {"name": "mia", "flow_id": flow, "work_pool_name": "local-pool", "entrypoint": "x.py:x"}

@@ -153,3 +153,14 @@ def test_products_without_a_backup_are_refused_with_one_line(
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "lindero run backup" in answer.err
     assert not (tmp_path / "test_outputs").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_an_output_that_lacks_letters_still_gets_the_whole_answer(
+    lindero: Command, command: str
+) -> None:
+    """A scheduled task on Windows writes to cp1252, which has no arrow."""
+    answer = lindero(command, PYTHONIOENCODING="ascii")
+    assert answer.code in (0, 1), answer.err
+    assert answer.err == ""
+    assert "lindero" in answer.out

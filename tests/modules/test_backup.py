@@ -1,0 +1,55 @@
+"""The parts of a night that need no portal; whole nights are in tests/scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from Modules import backup
+from Modules.domain import Modo
+from Modules.settings import Settings
+from Modules.snapshots import Snapshot, SnapshotStore
+from Modules.verdict import Verdict
+from tests.sample_tables import NOW, SEASON, tables
+
+FIRST = Verdict(accepted=True, checks=(), first_night=True)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> backup.Job:
+    settings = Settings(
+        _env_file=None,
+        lindero_state_dir=tmp_path / "state",
+        lindero_test_outputs_dir=tmp_path / "outputs",
+        lindero_symlink_config=tmp_path / "none.json",
+    )
+    return backup.prepare(settings, str(SEASON), modo=Modo.TEST)
+
+
+def night(store: SnapshotStore, *, accepted: bool = True) -> Snapshot:
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables(3))
+    facts = {"portal": {"origin": "demo:small", "profile": "contract@0"}}
+    return store.keep(draft, verdict={}, accepted=accepted, facts=facts)
+
+
+def test_a_damaged_backup_is_listed_as_damaged(job: backup.Job) -> None:
+    nights = [night(job.store, accepted=accepted) for accepted in (True, True, False)]
+    (nights[1].path / "manifest.json").write_text("{")
+    rows = backup.list_snapshots(job.settings, str(SEASON), modo=Modo.TEST)
+    assert [row["id"] for row in rows] == [str(one.id) for one in nights]
+    assert [row["estado"] for row in rows] == ["aceptado", "dañado", "cuarentena"]
+    assert len({tuple(row) for row in rows}) == 1
+    assert rows[1]["lotes"] is None
+
+
+def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job) -> None:
+    assert backup._unless_damaged(job, FIRST) is FIRST
+    refused, accepted = night(job.store, accepted=False), night(job.store)
+    (refused.path / "manifest.json").write_text("{")
+    assert backup._unless_damaged(job, FIRST) is FIRST
+    (accepted.path / "manifest.json").write_text("{")
+    verdict = backup._unless_damaged(job, FIRST)
+    assert not verdict.accepted
+    assert str(accepted.id) in verdict.reasons[0]
