@@ -44,7 +44,7 @@ from Modules.reporte import (
 from Modules.resumen import Resumen, best_of, of_the_last_days, resumen
 from Modules.run_lock import run_lock
 from Modules.settings import Settings, check_portal
-from Modules.snapshot_files import Snapshot, read_table
+from Modules.snapshot_files import Snapshot, proved_files, read_table
 from Modules.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.table_files import write_geojson, write_gpkg
 from Modules.tables import Built, Tables, build_tables
@@ -262,17 +262,14 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
 
     Raises:
         NightRefused: the snapshot was not accepted.
+        SnapshotDamaged: a file of it is not what its manifest says; its copy is left alone.
         PublishError: a file could not be written; what was there before is intact.
     """
     if not snapshot.accepted:
         raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
     folder = _folder(job, snapshot)
     with job.store.scratch() as work:
-        built = {
-            file.relative_to(snapshot.path).as_posix(): file
-            for file in sorted(snapshot.path.rglob("*"))
-            if file.is_file()
-        }
+        built = proved_files(snapshot)
         lotes = read_table(snapshot, LOTES)
         built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
         write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])

@@ -44,6 +44,7 @@ Sample = Annotated[
 def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
     from Modules import backup
+    from Modules.verdict import spanish
 
     settings = load_settings()
     rows = backup.list_snapshots(
@@ -52,7 +53,8 @@ def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Js
     if json_:
         say_json(rows)
     elif rows:
-        say_table(("id", "estado", "lotes", "ha", "igual a"), rows)
+        told = [{**row, "ha": row["ha"] and spanish(row["ha"], 1)} for row in rows]
+        say_table(("id", "estado", "lotes", "ha", "igual a"), told)
     else:
         say("No hay backups de esa campaña.")
     return 0
@@ -127,6 +129,7 @@ def backups_accept(
     although_empty: Annotated[
         bool, Parameter("--aunque-vacio", negative="", help="Aunque una lista quedó vacía.")
     ] = False,
+    json_: Json = False,
 ) -> int:
     """Acepta un backup en cuarentena, una sola vez, y lo publica.
 
@@ -148,13 +151,16 @@ def backups_accept(
         modo=_modo(test=test),
         although_empty=although_empty,
     )
+    if json_:
+        say_json({"id": str(accepted.id), "estado": "aceptado", "publicado": True})
+        return 0
     again = "lindero run productos --test" if test else "lindero run productos"
     say(f"{accepted.id}: aceptado y publicado. Para rehacer los productos: {again}")
     return 0
 
 
 @backups.command(name="publish")
-def backups_publish(snapshot: str, *, test: OfTrials = False) -> int:
+def backups_publish(snapshot: str, *, test: OfTrials = False, json_: Json = False) -> int:
     """Vuelve a publicar la copia de un backup aceptado: escribe allí lo que falte.
 
     Parameters
@@ -168,6 +174,10 @@ def backups_publish(snapshot: str, *, test: OfTrials = False) -> int:
     done = backup.publish_again(
         load_settings(), snapshot, modo=_modo(test=test), now=datetime.now(UTC)
     )
+    if json_:
+        names = {"escritos": done.written, "ya_estaban": done.unchanged, "pendientes": done.pending}
+        say_json({"id": snapshot, **names})
+        return 0
     say(f"{snapshot}: {len(done.written)} archivos escritos, {len(done.unchanged)} ya estaban.")
     for name in done.pending:
         say(f"Aviso: {aviso_pendiente(name)}")

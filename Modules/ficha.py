@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from Modules.reporte import texto
 from Modules.snapshot_files import Snapshot, read_verdict
 from Modules.verdict import spanish
 
@@ -114,14 +115,9 @@ def _number(value: Any) -> str:
 
 
 def _list(lines: list[tuple[str, str]]) -> str:
-    return "\n".join(f"- **{name}**: {_plain(text)}" for name, text in lines)
+    return "\n".join(f"- **{name}**: {texto(text)}" for name, text in lines)
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     ruled = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_plain(cell) for cell in row)} |" for row in ruled)
-
-
-def _plain(text: str) -> str:
-    """Text of the portal or of a person, which is no Markdown."""
-    return text.replace("|", "/").replace("\n", " ").replace("*", "\\*").replace("_", "\\_")
+    return "\n".join(f"| {' | '.join(texto(cell) for cell in row)} |" for row in ruled)

@@ -28,7 +28,7 @@ from Modules.manifest import (
     from_json,
     from_sums,
 )
-from Modules.safe_files import fact_of
+from Modules.safe_files import FileFact, fact_of, fingerprint
 from Modules.table_files import table_from_bytes
 from Modules.tables import Tables
 
@@ -184,6 +184,24 @@ def read_verdict(snapshot: Snapshot) -> dict[str, Any]:
         raise
     except DataError as err:
         raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
+
+
+def proved_files(snapshot: Snapshot) -> dict[str, Path]:
+    """``Snapshot.files``, each read and proved: a copy must never be made of a damaged file.
+
+    Raises:
+        SnapshotDamaged: a file is missing or not what the manifest says; names it.
+    """
+    for file in snapshot.manifest["files"]:
+        try:
+            found = fingerprint(snapshot.path / file["path"])
+        except OSError as err:
+            raise SnapshotDamaged(f"{snapshot.id}: {file['path']}: {err.strerror or err}") from err
+        if found != FileFact(file["size"], file["sha256"]):
+            raise SnapshotDamaged(
+                f"{snapshot.id}: {file['path']}: SHA-256 differs from the manifest"
+            )
+    return snapshot.files
 
 
 def page_path(recurso: Recurso, number: int) -> str:

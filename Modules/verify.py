@@ -21,7 +21,13 @@ from Modules.domain import Modo, SnapshotId
 from Modules.errors import DataError, PipelineError
 from Modules.manifest import JSON_NAME, SUMS_NAME
 from Modules.poda import LOG_NAME
-from Modules.product_folders import BACKUP, H3, product_folders
+from Modules.product_folders import (
+    BACKUP,
+    H3,
+    KMZ_POR_CULTIVO_CAMPO,
+    KMZ_POR_CULTIVO_LOTE,
+    product_folders,
+)
 from Modules.publish import MANIFEST
 from Modules.published_check import Copy, check_copy, published_sha256
 from Modules.revision import Kind, Problem, sample
@@ -34,6 +40,7 @@ from Modules.snapshots import SNAPSHOTS, SnapshotStore
 _OF_H3: Final = "h3"
 _OF_KMZ: Final = "kmz"
 _OF_ALL_OTHERS: Final = "productos"
+_MAY_BE_EMPTY: Final = (BACKUP, KMZ_POR_CULTIVO_CAMPO, KMZ_POR_CULTIVO_LOTE)  # nothing sown yet
 
 
 class Alcance(StrEnum):
@@ -337,7 +344,7 @@ def _check_published(bench: _Bench) -> Iterator[Hallazgo]:
             place = f"{BACKUP}/{first.campania.slug}/{first.id}"
             yield _not_there(bench, place, f"lindero backups publish {first.id}{bench.suffix}")
     for carpeta in product_folders():
-        never_empty = carpeta != BACKUP and not carpeta.startswith("KMZ")
+        never_empty = carpeta not in _MAY_BE_EMPTY
         gone = not _holds_something(bench.outputs / carpeta)
         if never_empty and gone and _made_before(bench, carpeta):
             yield _not_there(bench, carpeta, f"lindero run {_remade_by(carpeta)}{bench.suffix}")

@@ -176,7 +176,17 @@ FLOORS = {
         "stack_entry",
         "verificacion",
     ),
-    5: ("cli_backups", "cli_common", "cli_diff", "cli_deploy", "cli_enlaces", "cli_prune", "cli_status", "cli_stack", "lindero_cli"),
+    5: (
+        "cli_backups",
+        "cli_common",
+        "cli_diff",
+        "cli_deploy",
+        "cli_enlaces",
+        "cli_prune",
+        "cli_status",
+        "cli_stack",
+        "lindero_cli",
+    ),
 }
 FLOOR_OF = {f"Modules.{name}": floor for floor, names in FLOORS.items() for name in names}
 FLOOR_OF["Modules"] = 0

@@ -8,6 +8,7 @@ import pytest
 
 from Modules import backup
 from Modules.domain import Modo
+from Modules.errors import SnapshotDamaged
 from Modules.settings import Settings
 from Modules.snapshots import Snapshot, SnapshotStore
 from Modules.verdict import Verdict
@@ -53,3 +54,20 @@ def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job)
     verdict = backup._unless_damaged(job, FIRST)
     assert not verdict.accepted
     assert str(accepted.id) in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("damage", ["other", "missing"])
+def test_a_damaged_file_never_reaches_the_published_copy(job: backup.Job, damage: str) -> None:
+    one = night(job.store)
+    (one.path / "desktop.ini").write_text("not ours")
+    backup.publish(job, one, NOW)
+    copy = job.destination / SEASON.slug / str(one.id)
+    names = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert names == {*one.files, "lotes.gpkg", "lotes.geojson", ".lindero.json"}
+    before = (copy / "verdict.json").read_bytes()
+    (one.path / "verdict.json").unlink()
+    if damage == "other":
+        (one.path / "verdict.json").write_bytes(before[:-1] + b" ")
+    with pytest.raises(SnapshotDamaged, match="verdict"):
+        backup.publish(job, one, NOW)
+    assert (copy / "verdict.json").read_bytes() == before

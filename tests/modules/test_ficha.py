@@ -38,5 +38,12 @@ def test_a_page_names_what_did_not_pass(night: Snapshot) -> None:
 @pytest.mark.parametrize("text", ['{"accepted": true, "checks": [{"name": "x"}]}', "[]", "{", ""])
 def test_a_verdict_that_somebody_edited_is_not_shown(night: Snapshot, text: str) -> None:
     (night.path / "verdict.json").write_text(text)
-    with pytest.raises(SnapshotDamaged, match="verdict.json"):
+    with pytest.raises(SnapshotDamaged, match="verdict"):
         describe(night, ZONE)
+
+
+def test_names_of_the_portal_are_text_and_no_markdown(night: Snapshot) -> None:
+    facts = describe(night, ZONE)
+    hostile = CHECKS[0] | {"notes": ["campo [x](http://e) `y` | <b>"]}
+    page = as_markdown({**facts, "verdict": {**facts["verdict"], "checks": [hostile]}})
+    assert r"campo \[x\](http://e) \`y\` \| &lt;b&gt; |" in page

@@ -430,6 +430,7 @@ def test_shells_that_go_the_wrong_way_are_turned() -> None:
         assert all(polygon.exterior.is_ccw for polygon in getattr(back, "geoms", [back]))
 
 
+@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_coordinates_read_back_to_the_same_double(lon: float, lat: float) -> None:
     gdf = gpd.GeoDataFrame(geometry=[shapely.Point(lon, lat)], crs="EPSG:4326")

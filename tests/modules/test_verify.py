@@ -176,6 +176,16 @@ def test_a_product_folder_that_is_gone_is_missed_once_it_was_made(made: World) -
     assert (found.archivo, found.que_hacer) == ("cultivos", "corra lindero run productos --test")
 
 
+def test_maps_that_are_gone_are_missed_but_for_those_of_crops_that_may_not_be_sown(
+    made: World,
+) -> None:
+    store = SnapshotStore(made.settings.store_dir(Modo.TEST))
+    (store.root / "products").mkdir()
+    (store.root / "products" / "KMZ-25-26.json").write_text("{}")
+    found = {one.archivo: one.que_hacer for one in _verify(made).hallazgos}
+    assert found == dict.fromkeys(("KMZ POR CAMPO", "KMZ POR LOTE"), "corra lindero run kmz --test")
+
+
 def test_folders_that_we_never_published_to_are_nobodys_business(made: World) -> None:
     outputs = made.settings.outputs_dir(Modo.TEST)
     for name in ("cultivos", "Backup_Databaler/viejo/de antes", "Backup_Databaler/25-26/mio"):

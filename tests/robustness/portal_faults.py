@@ -201,7 +201,7 @@ def _unnamed(case: Case, end: str, message: str) -> str:
     if case.recurso == TOKEN or FAULTS[case.name].level == "auth":
         named = "token" in message.lower() or "page" in message
     elif end == "NightRefused":  # another world may differ in other lists too
-        named = any(str(recurso) in message for recurso in LISTS)
+        named = any(str(recurso) in message for recurso in (*LISTS, "siembras"))
     elif end == "ApiIncomplete":
         named = str(case.recurso) in message
     else:

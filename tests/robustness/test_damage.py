@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.robustness.damage import SHORT, run
+
+pytestmark = pytest.mark.integration  # long rather than wide
 
 
 def test_every_damage_is_found_in_its_file_and_a_sound_store_gives_no_alarm() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.robustness.generated_inputs import run
+
+pytestmark = pytest.mark.integration  # long rather than wide
 
 
 def test_no_record_costs_the_night_and_every_one_is_accounted_for() -> None:

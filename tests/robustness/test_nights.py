@@ -16,6 +16,8 @@ from tests.robustness.nights import (
     without,
 )
 
+pytestmark = pytest.mark.integration  # long rather than wide
+
 
 @pytest.fixture(scope="module")
 def company() -> Tables:

@@ -10,6 +10,8 @@ import pytest
 from tests.robustness import retention_histories
 from tests.robustness.retention_histories import History, Score, main, model
 
+pytestmark = pytest.mark.integration  # long rather than wide
+
 
 def test_the_short_form_finds_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--short"]) == 0

@@ -1,0 +1,107 @@
+"""The short forms of the crash figures, and that what they rest on does find faults."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.robustness import disk_errors, every_syscall, hostile_bodies, power_cut
+from tests.robustness.crash_bench import Bench, bench, torn, unhealed
+from tests.robustness.random_kills import kill_nights
+from tests.robustness.syscalls import why_not
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "-"),
+]
+KILLS = 4
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Bench]:
+    with bench() as one:
+        yield one
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    return sorted(folder.rglob(pattern))[0]
+
+
+def _say_published(folder: Path) -> None:
+    """A record that lies about a file it names."""
+    record = folder / "outputs" / "Tablas" / ".lindero.json"
+    said = json.loads(record.read_bytes())
+    said["files"]["25-26/lotes.csv"]["sha256"] = "0" * 64
+    record.write_text(json.dumps(said), encoding="utf-8")
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "a bit of a snapshot": lambda folder: _flip(_only(folder / "state", "lotes.parquet")),
+    "a bit of a copy": lambda folder: _flip(_only(folder / "outputs", "lotes.gpkg")),
+    "a file of a copy": lambda folder: _only(folder / "outputs", "verdict.json").unlink(),
+    "a record that lies": _say_published,
+    "half a record": lambda folder: _flip(folder / "outputs" / "Tablas" / ".lindero.json"),
+    "no record": lambda folder: (folder / "outputs" / "Tablas" / ".lindero.json").unlink(),
+    "a whole snapshot": lambda folder: shutil.rmtree(
+        _only(folder / "state", "manifest.json").parent
+    ),
+    "a stranger": lambda folder: (folder / "state/prod/snapshots/25-26/x").mkdir(),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_the_check_after_a_crash_finds(place: Bench, name: str, tmp_path: Path) -> None:
+    folder = place.copy(tmp_path / "damaged")
+    assert torn(folder, place.base) == []
+    DAMAGE[name](folder)
+    assert torn(folder, place.base)
+
+
+def test_the_check_after_the_next_night_finds_a_night_that_was_not_made_up(place: Bench) -> None:
+    assert unhealed(place.good, place.good) == []
+    assert unhealed(place.base, place.good)
+
+
+def test_a_temp_that_nobody_sweeps_is_found(place: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "good"
+    shutil.copytree(place.good, folder)
+    (folder / "outputs" / ".lindero-x.tmp").touch()
+    assert any("left over" in what for what in unhealed(folder, place.good))
+
+
+def test_a_kill_at_a_random_moment_tears_nothing_and_the_next_night_heals(place: Bench) -> None:
+    died, wrong = kill_nights(place, KILLS, random.Random(3))
+    assert wrong == []
+    assert died.total() == KILLS
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (every_syscall.main, "0 torn files, mixed sets"),
+        (disk_errors.main, "0 nights that ended well"),
+        (power_cut.main, "0 torn files, mixed sets, nights reported done and lost"),
+        (hostile_bodies.main, "0 wrong"),
+    ],
+    ids=["every_syscall", "disk_errors", "power_cut", "hostile_bodies"],
+)
+def test_the_figure(
+    capfd: pytest.CaptureFixture[str], figure: Callable[[list[str]], int], said: str
+) -> None:
+    code = figure(["--short"])
+    out = capfd.readouterr().out
+    assert code == 0, out
+    if out.startswith("skipped"):
+        pytest.skip(out.strip())
+    assert said in out
