@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,15 @@ from Modules import stack
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.stack import Stack
 from Modules.stack_processes import FOLDER_VARIABLE, Running
+from tests.scripts.mailbox import Webhook, webhook
 
 SECRETS = {  # any characters; the API's must be ASCII
     "PREFECT_POSTGRES_PASSWORD": "p@ss/w:rd %ñ?#1",
     "PREFECT_REDIS_MESSAGING_PASSWORD": "r@d/i:s %ñ?#22",
     "PREFECT_SERVER_API_AUTH_STRING": "campo:a@u/t:h %n?#3",
 }
+PORTAL_SECRET = "canario/portal %ñ+7Qz"
+HOOK_SECRET = "canario-webhook-8fT2xZ"
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 COMMAND_S = 240
 
@@ -42,6 +45,7 @@ class Plataforma:
     environment: Mapping[str, str]
     settings: Settings
     session: requests.Session
+    hook: Webhook  # what the alerts post to
 
     def lindero(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this stack."""
@@ -54,6 +58,12 @@ class Plataforma:
             timeout=COMMAND_S,
             check=False,
         )
+
+    @property
+    def connected(self) -> Plataforma:
+        """The same with the command line told where the server is, as the docs say to."""
+        api = {"PREFECT_API_URL": str(self.stack.settings.prefect_api_url)}
+        return replace(self, environment={**self.environment, **api})
 
     def up(self) -> str:
         """Start what does not run, as a person would; what the command said."""
@@ -74,6 +84,11 @@ class Plataforma:
         assert running is not None, f"{name} was never started"
         return running
 
+    @property
+    def origin(self) -> str:
+        """Where the page answers; the API is below ``/api``."""
+        return str(self.stack.settings.prefect_api_url).removesuffix("/api")
+
     def post(self, path: str, question: Mapping[str, Any] | None = None) -> Any:
         """Ask the API with the auth string."""
         answer = self.session.post(
@@ -88,10 +103,16 @@ class Plataforma:
         assert answer.ok, f"{path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
-    def start_run(self, deployment: str, **parameters: Any) -> str:
-        """Ask for a run of ``flow/deployment`` now; its id."""
+    def start_run(
+        self, deployment: str, *, env: Mapping[str, str] | None = None, **parameters: Any
+    ) -> str:
+        """Ask for a run of ``flow/deployment`` now, with ``env`` in its process; its id."""
         found = self.get(f"deployments/name/{deployment}")
-        question = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        question = {
+            "parameters": parameters,
+            "state": {"type": "SCHEDULED"},
+            "job_variables": {"env": dict(env or {})},
+        }
         return str(self.post(f"deployments/{found['id']}/create_flow_run", question)["id"])
 
     def state(self, run_id: str) -> dict[str, Any]:
@@ -115,6 +136,15 @@ class Plataforma:
             assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
             time.sleep(0.3)
 
+    def fetches(self, run_id: str) -> bool:
+        """Whether a run has begun to ask the portal."""
+        question = {
+            "flow_runs": {"id": {"any_": [run_id]}},
+            "task_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+        }
+        tasks = self.post("task_runs/filter", question)
+        return any(task["name"].startswith("Traer del portal") for task in tasks)
+
     def logs_of(self, run_id: str) -> list[dict[str, Any]]:
         """The log lines of a run that the API has, the oldest first."""
         question = {
@@ -123,6 +153,24 @@ class Plataforma:
             "limit": 200,
         }
         return list(self.post("logs/filter", question))
+
+    @contextmanager
+    def log_of(self, name: str) -> Iterator[Callable[[], str]]:
+        """What a process has written to its log since the block began."""
+        log = self.stack.log(name)
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            begun = file.tell()
+
+            def said() -> str:
+                file.seek(begun)
+                return file.read().decode(errors="replace")
+
+            yield said
+
+    def alerts(self, words: str) -> int:
+        """How many alerts that hold these words were posted."""
+        return sum(words in body["text"] for body in self.hook.bodies)
 
     def strays(self) -> list[str]:
         """Command lines of what still carries the folder of this stack."""
@@ -150,13 +198,30 @@ def new_plataforma() -> Iterator[Plataforma]:
     # not below pytest's own folder: only root may enter that, and PostgreSQL is not root
     folder = Path(tempfile.mkdtemp(prefix="lindero-stack-"))
     folder.chmod(0o755)
-    told = {
-        **SECRETS,
-        "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
-        "LINDERO_PORT": str(_free_port()),
-        "LINDERO_STATE_DIR": str(folder / "state"),
-        "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
-    }
+    with ExitStack() as open_:
+        hook = open_.enter_context(webhook(f"/aviso/{HOOK_SECRET}"))
+        session = open_.enter_context(requests.Session())
+        told = {
+            **SECRETS,
+            "DATABALER_CLIENT_ID": "campo",
+            "DATABALER_CLIENT_SECRET": PORTAL_SECRET,
+            "LINDERO_ALERT_WEBHOOK_URL": hook.url,
+            "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
+            "LINDERO_PORT": str(_free_port()),
+            "LINDERO_STATE_DIR": str(folder / "state"),
+            "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
+        }
+        plataforma = _plataforma(folder, told, session, hook)
+        try:
+            yield plataforma
+        finally:
+            plataforma.lindero("stack", "down")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plataforma(
+    folder: Path, told: Mapping[str, str], session: requests.Session, hook: Webhook
+) -> Plataforma:
     ours = ("LINDERO_", "DATABALER_", "PREFECT_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     tuned = {
@@ -166,16 +231,10 @@ def new_plataforma() -> Iterator[Plataforma]:
     }
     values = {name.lower(): value for name, value in told.items()}
     settings = Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
-    with requests.Session() as session:
-        session.trust_env = False
-        user, _, password = told["PREFECT_SERVER_API_AUTH_STRING"].partition(":")
-        session.auth = (user, password)
-        plataforma = Plataforma(folder, {**inherited, **tuned, **told}, settings, session)
-        try:
-            yield plataforma
-        finally:
-            plataforma.lindero("stack", "down")
-            shutil.rmtree(folder, ignore_errors=True)
+    session.trust_env = False
+    user, _, password = told["PREFECT_SERVER_API_AUTH_STRING"].partition(":")
+    session.auth = (user, password)
+    return Plataforma(folder, {**inherited, **tuned, **told}, settings, session, hook)
 
 
 def _refuse_a_real_portal() -> None:

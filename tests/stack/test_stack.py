@@ -1,0 +1,381 @@
+"""A night on the real five processes: PostgreSQL, Redis, server, services, worker.
+
+One module, so that under xdist one worker has it all and the stack is started once. The last
+tests stop the stack: others go before them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+import requests
+from dotenv import dotenv_values
+
+from Modules import stack_health
+from Modules.alertas import BLOQUE_WEBHOOK
+from Modules.demo_api.faults import parse_fault
+from Modules.demo_api.running import running_portal
+from Modules.demo_api.world import build_world
+from Modules.deployments import DEPLOYMENTS
+from Modules.prefect_ops import WORKER_REINICIADO
+from Modules.stack import FULL
+from Modules.stack_entry import api_of, redis_of
+from tests.stack.browser import browser
+from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
+from tests.stack.doors import POLICY, greet, knock, websockets
+from tests.stack.guide import Guide, copy_project, steps
+from tests.stack.plataforma import HOOK_SECRET, PORTAL_SECRET, SECRETS, Plataforma
+from tests.stack.silence import Silenced, silent_portal
+from tests.stack.whole import torn
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
+BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+OPEN_ROUTES = {"GET /api/health", "GET /api/ready"}  # for health checks: they hold no data
+CANARIES = {
+    **SECRETS,
+    "the password in PREFECT_SERVER_API_AUTH_STRING": SECRETS[
+        "PREFECT_SERVER_API_AUTH_STRING"
+    ].partition(":")[2],
+    "DATABALER_CLIENT_SECRET": PORTAL_SECRET,
+    "LINDERO_ALERT_WEBHOOK_URL": HOOK_SECRET,
+}
+GUIDE_SAYS = {
+    "uv run lindero backups list --test": "aceptado",
+    "uv run lindero backups verify --test": "Todo está sano",
+    "make init": "PREFECT_POSTGRES_PASSWORD",
+    "uv run lindero stack up": "Prefect: http",
+    "uv run lindero deploy --all --dry-run": "No se escribió nada",
+    "uv run lindero status --test": "Todo bien.",
+}
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[Silenced]:
+    """The demo portal, which falls silent and speaks when it is told to."""
+    with silent_portal() as silenced:
+        yield silenced
+
+
+@pytest.fixture(scope="module")
+def guide(plataforma: Plataforma, tmp_path_factory: pytest.TempPathFactory) -> Guide:
+    """A fresh copy of the project, with the environment of the stack that runs."""
+    own = ("DATABALER_", "LINDERO_ALERT_", "LINDERO_OUTPUTS_", "LINDERO_TEST_OUTPUTS_")
+    told = plataforma.connected.environment
+    kept = {name: text for name, text in told.items() if not name.startswith(own)}
+    return copy_project(tmp_path_factory.mktemp("guide"), kept)
+
+
+def test_status_says_that_all_five_do_their_work(plataforma: Plataforma) -> None:
+    answer = plataforma.lindero("stack", "status", "--json")
+
+    assert answer.returncode == 0, answer.stdout
+    rows = json.loads(answer.stdout)
+    assert [row["proceso"] for row in rows] == list(FULL)
+    assert {row["estado"] for row in rows} == {"bien"}
+
+
+def test_the_worker_has_deployed_everything(plataforma: Plataforma) -> None:
+    names = {one["name"] for one in plataforma.post("deployments/filter")}
+
+    assert names == {deployment.name for deployment in DEPLOYMENTS.values()}
+
+
+def test_three_nights_are_scheduled_at_three_in_buenos_aires(plataforma: Plataforma) -> None:
+    question = {
+        "deployments": {"name": {"any_": ["backup-lotes-daily-3am"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+    }
+    plataforma.await_that(
+        lambda: len(plataforma.post("flow_runs/filter", question)) >= 3, "three runs are scheduled"
+    )
+
+    times = [
+        datetime.fromisoformat(run["next_scheduled_start_time"])
+        for run in plataforma.post("flow_runs/filter", question)
+    ]
+    assert all(time > datetime.now(UTC) for time in times)
+    assert {f"{time.astimezone(UTC):%H:%M}" for time in times} == {"06:00"}
+    assert times[1] - times[0] == times[2] - times[1] == timedelta(days=1)
+
+
+def test_a_night_runs_through_the_worker_to_completed(plataforma: Plataforma) -> None:
+    run_id = plataforma.start_run(BACKUP, campania="25/26", test=True)
+
+    state = plataforma.await_state(run_id, patience_s=180)
+
+    assert state["type"] == "COMPLETED", (state, plataforma.log_tails())
+    artifacts = plataforma.post(
+        "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+    )
+    assert "resumen-corrida" in {artifact["key"] for artifact in artifacts}
+    plataforma.await_that(  # the last lines come a moment after the state
+        lambda: any(line["name"].startswith("Modules") for line in plataforma.logs_of(run_id)),
+        "lines of Modules in the run's log",
+    )
+    assert (plataforma.folder / "test_outputs" / "cultivos").is_dir()
+    assert not (plataforma.folder / "outputs").exists()
+
+
+def test_up_again_starts_nothing(plataforma: Plataforma) -> None:
+    before = [running.pid for running in plataforma.stack.alive()]
+
+    assert "Ya estaba corriendo" in plataforma.up()
+
+    assert [running.pid for running in plataforma.stack.alive()] == before
+
+
+def test_no_process_is_told_more_secrets_than_it_needs(plataforma: Plataforma) -> None:
+    held = {}
+    for running in plataforma.stack.alive():
+        environment = "\n".join(
+            f"{name}={value}" for name, value in psutil.Process(running.pid).environ().items()
+        )
+        arguments = " ".join(psutil.Process(running.pid).cmdline())
+        assert not any(secret in arguments for secret in SECRETS.values())
+        held[running.name] = {name for name, secret in SECRETS.items() if secret in environment}
+
+    assert held["postgres"] == held["redis"] == set()
+    assert held["worker"] == {"PREFECT_SERVER_API_AUTH_STRING"}
+
+
+def test_the_health_of_services_sees_a_scheduler_that_stopped(plataforma: Plataforma) -> None:
+    settings = plataforma.stack.settings
+    now = datetime.now(UTC)
+
+    def health(at: datetime) -> stack_health.Health:
+        return stack_health.services(redis_of(settings), api_of(settings), at)
+
+    assert health(now).ok
+    plataforma.process("services").kill()
+    later = health(now + timedelta(minutes=4))  # as if it had been gone for so long
+    assert not later.ok
+    assert "planificador" in later.text
+
+
+def test_up_mends_what_has_died(plataforma: Plataforma) -> None:
+    plataforma.process("services").kill()
+    assert plataforma.lindero("stack", "status").returncode == 1
+
+    assert "Se levantó: services." in plataforma.up()
+
+    assert plataforma.lindero("stack", "status").returncode == 0
+
+
+def test_a_run_that_is_killed_with_its_worker_ends_crashed(
+    plataforma: Plataforma, portal: Silenced
+) -> None:
+    portal.fall_silent()
+    run_id = plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True)
+    plataforma.await_that(lambda: plataforma.fetches(run_id), "the run asks the portal", 120)
+    flow = psutil.Process(plataforma.process("worker").pid).children(recursive=True)
+    assert any("prefect.engine" in " ".join(process.cmdline()) for process in flow)
+
+    plataforma.process("worker").kill()
+    for process in flow:
+        process.kill()
+
+    left = plataforma.state(run_id)["type"]
+    assert "Se levantó: worker." in plataforma.up()
+
+    assert left == "RUNNING"  # nobody was there to say otherwise
+    assert torn(plataforma.folder / "test_outputs") == []
+    state = plataforma.state(run_id)
+    assert (state["type"], state["message"]) == ("CRASHED", WORKER_REINICIADO)
+
+
+def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
+    plataforma: Plataforma, portal: Silenced
+) -> None:
+    portal.fall_silent()
+    pair = [
+        plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True) for _ in range(2)
+    ]
+    plataforma.await_that(
+        lambda: any(plataforma.fetches(one) for one in pair), "one of two runs", 120
+    )
+    run_id = next(one for one in pair if plataforma.fetches(one))
+    (other,) = set(pair) - {run_id}
+    assert plataforma.await_state(other)["message"] == "Deployment concurrency limit reached."
+
+    pids = {name: plataforma.process(name).pid for name in ("server", "services", "worker")}
+    _restart(plataforma, "postgres")
+    plataforma.stack.await_healthy("server")
+    with plataforma.log_of("worker") as said:
+        assert plataforma.stack.stop("redis")
+        portal.speak()  # the run goes on, and comes to its end while Redis is away
+        plataforma.await_that(
+            lambda: "Task run 'Producto sustentabilidad" in said(), "the last task", 120
+        )
+        assert plataforma.state(run_id)["type"] == "RUNNING"
+    _restart(plataforma, "redis")
+
+    assert plataforma.await_state(run_id)["type"] == "COMPLETED", plataforma.log_tails()
+    plataforma.await_that(
+        lambda: plataforma.lindero("stack", "status").returncode == 0, "all five do their work"
+    )
+    assert {name: plataforma.process(name).pid for name in pids} == pids  # nobody mended them
+
+
+def test_what_the_killed_and_the_struck_runs_left_is_whole(plataforma: Plataforma) -> None:
+    assert torn(plataforma.folder / "test_outputs") == []
+    assert not list((plataforma.folder / "test_outputs").rglob(".lindero-*.tmp"))
+    verified = plataforma.lindero("backups", "verify", "--test")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_status_reports_the_start_that_was_cancelled_and_no_more(plataforma: Plataforma) -> None:
+    answer = plataforma.connected.lindero("status", "--test", "--json")
+
+    found = json.loads(answer.stdout)["hallazgos"]
+    assert [one["codigo"] for one in found] == ["cancelada_por_otra"]  # the crash is superseded
+    assert answer.returncode == 1
+
+
+def test_no_route_answers_without_the_auth_string(plataforma: Plataforma) -> None:
+    wrong = base64.b64encode(b"campo:not the one 123").decode()
+    right = base64.b64encode(SECRETS["PREFECT_SERVER_API_AUTH_STRING"].encode()).decode()
+    with requests.Session() as session:
+        session.trust_env = False
+        for headers in ({}, {"Authorization": f"Basic {wrong}"}):
+            answers = list(knock(session, plataforma.origin, headers))
+            open_ = {answer.door for answer in answers if answer.status not in (401, 403)}
+            print(f"{len(answers)} routes; open: {sorted(open_)}")
+            assert len(answers) > 150
+            assert open_ == OPEN_ROUTES
+            assert {answer.text for answer in answers if answer.door not in OPEN_ROUTES} == {
+                '{"exception_message":"Unauthorized"}'
+            }
+        for path in ("/api/variables/name/x-health", "/api/docs", "/api/openapi.json", "/api/"):
+            assert session.get(f"{plataforma.origin}{path}", timeout=30).status_code == 401, path
+        host = {"Host": "127.0.0.1/api/health?"}  # CVE-2026-48710 moved the path with it
+        hidden = session.get(f"{plataforma.origin}/api/admin/settings", headers=host, timeout=30)
+        assert hidden.status_code in (400, 401)
+        known = session.get(
+            f"{plataforma.origin}/api/admin/version",
+            headers={"Authorization": f"Basic {right}"},
+            timeout=30,
+        )
+        assert known.ok
+
+
+def test_no_websocket_answers_without_the_auth_string(plataforma: Plataforma) -> None:
+    paths, origin = websockets(), plataforma.origin
+    print(paths)
+    assert {"/api/events/in", "/api/events/out", "/api/logs/out"} <= set(paths)
+    right = SECRETS["PREFECT_SERVER_API_AUTH_STRING"]
+    for path in paths:
+        assert greet(origin, path, hello=False) == "status 403", path
+        assert greet(origin, path, hello=True) == f"closed {POLICY}", path
+        assert greet(origin, path, hello=True, token="campo:not it") == f"closed {POLICY}", path
+        assert greet(origin, path, hello=True, token=right) == "auth_success", path
+
+
+def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Plataforma) -> None:
+    """Prefect keeps the webhook's address encrypted in the block that the alert posts with.
+
+    The key lies in the same database unless PREFECT_SERVER_ENCRYPTION_KEY is given: a dump does
+    not show the address, and whoever has all of it can still work it out.
+    """
+    nights = {
+        "COMPLETED": (),
+        "FAILED, the portal refuses us": (parse_fault("wrong_secret@token"),),
+        "FAILED, half of the lotes": (parse_fault("night_half"),),
+    }
+    served = running_portal(build_world(), client_id="campo", client_secret=PORTAL_SECRET)
+    with command_lines() as lines, served as portal:
+        for expected, faults in nights.items():
+            portal.inject(*faults)
+            env = {"DATABALER_BASE_URL": portal.base_url}
+            run_id = plataforma.start_run(BACKUP, env=env, campania="25/26", test=False)
+            state = plataforma.await_state(run_id, patience_s=180)
+            assert state["type"] == expected.split(",")[0], (expected, state)
+        plataforma.await_that(lambda: plataforma.alerts("falló") == 2, "both nights are told")
+    for earlier in ("se cortó", "se canceló"):  # the killed one and the start too many
+        assert plataforma.alerts(earlier) == 1, plataforma.hook.bodies
+
+    settings, posted = plataforma.stack.settings, json.dumps(plataforma.hook.bodies)
+    assert any("prefect.engine" in line for line in lines)
+    places = {
+        "command lines": [("a command line", line.encode()) for line in lines],
+        "files": list(files_below(plataforma.folder)),
+        "tables": tables_of(settings),
+        "Redis": list(keys_of(settings)),
+        "alerts": [("an alert", posted.encode())],
+    }
+    for kind, content in places.items():
+        assert leaks({"what is there": "prefect"}, content) or kind == "alerts", f"{kind}: blind"
+        assert leaks(CANARIES, content) == [], kind
+    blocks = dict(places["tables"])["table block_document"].decode()
+    assert BLOQUE_WEBHOOK in blocks
+    assert '"""gAAAA' in blocks  # Fernet
+
+
+def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plataforma) -> None:
+    login = base64.b64encode(SECRETS["PREFECT_SERVER_API_AUTH_STRING"].encode()).decode()
+    backup = plataforma.get(f"deployments/name/{BACKUP}")["id"]
+    with browser() as page:
+        page.text_of(f"{plataforma.origin}/deployments", "Login")  # it asks who we are
+        page.before_each_page(f"localStorage.setItem('prefect-password', {json.dumps(login)})")
+        names = [deployment.name for deployment in DEPLOYMENTS.values()]
+        page.text_of(f"{plataforma.origin}/deployments", *names)
+        help_ = "Campaña a respaldar", "Si es una prueba", "lo que ve toda la empresa"
+        page.text_of(f"{plataforma.origin}/deployments/deployment/{backup}/run", *help_)
+
+
+def test_every_step_of_the_guide_does_what_it_says(plataforma: Plataforma, guide: Guide) -> None:
+    """Last before the end: the deployments are those of the guide's copy from here on."""
+    dotenv = guide.folder / "lindero" / ".env"
+    *lines, last = steps()
+    assert last == "uv run lindero stack down"
+    assert {"make demo", "make init", "uv run lindero stack up"} <= set(lines)
+
+    for line in lines:
+        done = guide.run(line, without=tuple(SECRETS) if line == "make init" else ())
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        assert GUIDE_SAYS.get(line, "") in done.stdout, (line, done.stdout)
+        if line == "make init":
+            assert set(dotenv_values(dotenv)) == set(SECRETS)
+            assert dotenv.stat().st_mode & 0o777 == 0o600
+    for folder in ("cultivos", "KMZ POR LOTE", "H3"):
+        assert any((guide.folder / "lindero" / "test_outputs" / folder).iterdir()), folder
+
+
+# --- the last tests of this module: the stack is gone after them ------------------------------
+
+
+def test_down_leaves_no_process(plataforma: Plataforma, guide: Guide) -> None:
+    pids = {running.name: running for running in plataforma.stack.alive()}
+    assert set(pids) == set(FULL)
+
+    assert guide.run(steps()[-1]).returncode == 0
+
+    assert not [running for running in pids.values() if running.alive()]
+    assert plataforma.strays() == []
+    assert plataforma.lindero("stack", "status").returncode == 1
+    assert "No estaba corriendo" in plataforma.lindero("stack", "down").stdout
+
+
+def test_an_up_that_fails_on_the_way_stops_what_it_started(plataforma: Plataforma) -> None:
+    other = {"PREFECT_POSTGRES_PASSWORD": "not the one of the data 77"}
+
+    done = replace(plataforma, environment={**plataforma.environment, **other}).lindero(
+        "stack", "up"
+    )
+
+    assert done.returncode == 2
+    assert "PREFECT_POSTGRES_PASSWORD: PostgreSQL" in done.stderr
+    assert other["PREFECT_POSTGRES_PASSWORD"] not in done.stdout + done.stderr
+    assert plataforma.strays() == []
+
+
+def _restart(plataforma: Plataforma, name: str) -> None:
+    plataforma.stack.stop(name)
+    plataforma.stack.start(name)
+    plataforma.stack.await_healthy(name)
