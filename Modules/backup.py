@@ -7,6 +7,7 @@ and what it publishes is read from the snapshot, never from the portal.
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ from Modules.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.table_files import write_geojson, write_gpkg
 from Modules.tables import Built, Tables, build_tables
 from Modules.verdict import Severity, Verdict, result
+
+logger = logging.getLogger(__name__)
 
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
 MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
@@ -189,8 +192,8 @@ def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Re
 def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) -> Night:
     """Make the tables, compare them with the last accepted night, and come to a verdict.
 
-    Raises:
-        SnapshotDamaged: the last accepted snapshot is not what its manifest says.
+    An accepted night that is damaged is passed over and named; with none that is sound, this one
+    is refused, and kept all the same.
     """
     built = build_tables(
         {recurso: answer.records for recurso, answer in fetched.items()},
@@ -200,9 +203,8 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         mend=BoundedRepair(),
     )
     history = job.store.accepted(job.campania, access.portal)
-    parent = history[-1] if history else None
+    parent, before, damaged = _newest_sound(job, history)
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
-    before = job.store.read_tables(parent) if parent else None
     now = resumen(built.tables, repairs=built.repairs)
     verdict = judge(
         built.tables,
@@ -223,7 +225,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         fetched=fetched,
         built=built,
         resumen=now,
-        verdict=verdict if history else _unless_damaged(job, verdict),
+        verdict=_with_damaged(verdict, damaged) if history else _unless_damaged(job, verdict),
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
@@ -238,9 +240,32 @@ def _unless_damaged(job: Job, verdict: Verdict) -> Verdict:
     accepted = [path.name for path in damaged if path.parent.parent.name == SNAPSHOTS]
     if not accepted:
         return verdict
-    notes = [f"{name} está dañado: lindero backups verify" for name in accepted]
-    check = result("backups sanos con los que comparar", Severity.REFUSES, notes)
-    return replace(verdict, accepted=False, checks=(check, *verdict.checks))
+    return _with_damaged(verdict, accepted)
+
+
+def _newest_sound(
+    job: Job, history: Sequence[Snapshot]
+) -> tuple[Snapshot | None, Tables | None, list[str]]:
+    """The newest accepted night whose tables are sound, its tables, and the ids passed over."""
+    damaged: list[str] = []
+    for snapshot in reversed(history):
+        try:
+            return snapshot, job.store.read_tables(snapshot), damaged
+        except SnapshotDamaged as err:
+            logger.warning("%s is damaged and cannot be compared with: %s", snapshot.id, err)
+            damaged.append(str(snapshot.id))
+    return None, None, damaged
+
+
+def _with_damaged(verdict: Verdict, damaged: Sequence[str]) -> Verdict:
+    """The verdict with a check that names damaged nights; refused if it had none to go by."""
+    if not damaged:
+        return verdict
+    notes = [f"{name} está dañado: lindero backups verify" for name in damaged]
+    severity = Severity.REFUSES if verdict.first_night else Severity.WARNS
+    check = result("backups sanos con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.refuses
+    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
 
 
 def keep(job: Job, night: Night, now: datetime) -> Snapshot:

@@ -134,7 +134,7 @@ def verify_backups(
     if not ids:
         found += [_stranger(path) for path in store.strangers()]
         found += _check_lost(bench)
-        found += _check_published(bench)
+        found += _check_published(bench, every=alcance is Alcance.ALL)
     copies = [
         (place, check_copy(folder)) for place, folder in _published(bench, full if ids else None)
     ]
@@ -336,10 +336,14 @@ def _stranger(path: Path) -> Hallazgo:
 # --- the copies ----------------------------------------------------------------------------------
 
 
-def _check_published(bench: _Bench) -> Iterator[Hallazgo]:
-    """What must be published and is not there at all: the last night of each campaña, products."""
-    for snapshot in _latest(bench):
-        first = bench.store.first_equal(snapshot)
+def _check_published(bench: _Bench, *, every: bool) -> Iterator[Hallazgo]:
+    """What must be published and is not there at all: the last night of each campaña, products.
+
+    ``every``: the copies of all accepted nights, not of the last one only.
+    """
+    nights = bench.store.accepted() if every else _latest(bench)
+    firsts = {str(first.id): first for first in map(bench.store.first_equal, nights)}
+    for first in firsts.values():
         if not _holds_something(bench.copy_of(first.path)):
             place = f"{BACKUP}/{first.campania.slug}/{first.id}"
             yield _not_there(bench, place, f"lindero backups publish {first.id}{bench.suffix}")

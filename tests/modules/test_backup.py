@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,24 @@ def test_a_damaged_file_never_reaches_the_published_copy(job: backup.Job, damage
     with pytest.raises(SnapshotDamaged, match="verdict"):
         backup.publish(job, one, NOW)
     assert (copy / "verdict.json").read_bytes() == before
+
+
+def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_is_accepted(
+    job: backup.Job,
+) -> None:
+    older, newer = night(job.store), night(job.store)
+    compared = replace(FIRST, first_night=False)
+
+    def sound() -> tuple[Snapshot | None, list[str]]:
+        found, _, damaged = backup._newest_sound(job, job.store.accepted(SEASON))
+        return found, damaged
+
+    assert sound() == (newer, [])
+    (newer.path / "tables" / "lotes.parquet").write_bytes(b"PAR1")
+    assert sound() == (older, [str(newer.id)])
+    named = backup._with_damaged(compared, [str(newer.id)])
+    assert named.accepted
+    assert [check.passed for check in named.checks] == [False]
+    (older.path / "tables" / "lotes.parquet").unlink()
+    assert sound() == (None, [str(newer.id), str(older.id)])
+    assert not backup._with_damaged(FIRST, [str(newer.id), str(older.id)]).accepted

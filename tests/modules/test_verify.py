@@ -168,6 +168,13 @@ def test_the_published_copy_of_the_newest_must_be_there(made: World) -> None:
     assert found.que_hacer == f"corra lindero backups publish {made.snapshots[2].id} --test"
 
 
+def test_an_older_copy_that_is_gone_is_missed_when_all_are_read(made: World) -> None:
+    shutil.rmtree(made.copy(made.snapshots[0]))
+    assert not _verify(made, alcance=Alcance.NEWEST).hallazgos
+    found = _only(_verify(made, alcance=Alcance.ALL))
+    assert found.que_hacer == f"corra lindero backups publish {made.snapshots[0].id} --test"
+
+
 def test_a_product_folder_that_is_gone_is_missed_once_it_was_made(made: World) -> None:
     store = SnapshotStore(made.settings.store_dir(Modo.TEST))
     (store.root / "products").mkdir()
