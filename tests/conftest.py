@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
@@ -15,6 +16,9 @@ from Modules.demo_api.world import build_world
 from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from Modules.fuente import Fuente
 from Modules.tables import build_tables
+
+hypothesis.settings.register_profile("lindero", deadline=None)  # no test is about time
+hypothesis.settings.load_profile("lindero")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
