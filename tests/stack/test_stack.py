@@ -31,6 +31,7 @@ from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tab
 from tests.stack.doors import POLICY, greet, knock, websockets
 from tests.stack.guide import Guide, copy_project, steps
 from tests.stack.plataforma import HOOK_SECRET, PORTAL_SECRET, SECRETS, Plataforma
+from tests.stack.rounds import forget_rounds
 from tests.stack.silence import Silenced, silent_portal
 from tests.stack.whole import torn
 
@@ -223,6 +224,7 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
     # Rounds of the scheduler that were under way when Redis went come again after 300 s (Docket's
     # time of redelivery, measured here). Services is ill until then; the next tests want it well.
     plataforma.process("services").kill()
+    forget_rounds(plataforma.stack.settings)
     assert "Se levantó: services." in plataforma.up()
 
 
