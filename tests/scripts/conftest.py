@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120
+DATABASE = "prefect.db"
+_migrated: list[Path] = []  # where Prefect's database is made once, for all of a test run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,38 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_migration(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    base = tmp_path_factory.getbasetemp()
+    _migrated[:] = [(base if worker_id == "master" else base.parent) / "migrated"]
+
+
+def migrated(home: Path) -> Path:
+    """Put a new database into this home of Prefect, as Prefect's own migrations leave it.
+
+    They take longer than all the rest of a server's start, so one run of the tests does them once.
+    """
+    (template,) = _migrated
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{template}.lock"):
+        if not template.is_dir():
+            making = template.with_name("migrating")
+            subprocess.run(
+                [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
+                env={**os.environ, "PREFECT_HOME": str(making)},
+                check=True,
+                capture_output=True,
+                timeout=START_S,
+            )
+            making.rename(template)
+        with (
+            closing(sqlite3.connect(template / DATABASE)) as source,
+            closing(sqlite3.connect(home / DATABASE)) as copy,
+        ):
+            source.backup(copy)
+    return home
+
+
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real Prefect server of its own, on SQLite."""
@@ -62,6 +98,7 @@ def prefect_server(home: Path, **more: str) -> Iterator[str]:
         "PREFECT_UI_ENABLED": "false",
         **more,
     }
+    migrated(home)
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -21,7 +21,7 @@ from Modules.demo_api.running import running_portal
 from Modules.demo_api.world import build_world
 from Modules.domain import Modo
 from Modules.snapshots import SnapshotStore
-from tests.scripts.conftest import Answer, Command, command_in
+from tests.scripts.conftest import Answer, Command, command_in, migrated
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,7 @@ COMMANDS = ("show", "verify", "accept", "publish", "restore", "export", "list")
 def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two real runs left behind; tests work on copies."""
     folder = tmp_path_factory.mktemp("nights")
+    migrated(folder / "home" / ".prefect")  # each run starts a server of its own on it
     for day in ("0", "1"):
         done = command_in(folder)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
         assert done.code == 0, done.err
@@ -361,13 +362,16 @@ def test_a_table_that_a_format_cannot_hold_is_refused(place: Place) -> None:
 # --- accept --------------------------------------------------------------------------------------
 
 
-def test_an_emptied_night_is_accepted_only_by_whoever_says_so(tmp_path: Path) -> None:
+def test_an_emptied_night_is_accepted_only_by_whoever_says_so(
+    prefect_api: str, tmp_path: Path
+) -> None:
     with running_portal(build_world("small")) as portal:
         command = command_in(
             tmp_path,
             DATABALER_BASE_URL=portal.base_url,
             DATABALER_CLIENT_ID=portal.client_id,
             DATABALER_CLIENT_SECRET=portal.client_secret,
+            PREFECT_API_URL=prefect_api,
         )
         assert command("run", "backup").code == 0
         portal.inject(Fault("empty_list", "marcadores"))

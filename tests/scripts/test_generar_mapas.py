@@ -112,7 +112,12 @@ def _kill_when(folder: Path, out: Path, fixed: dict[str, str], published: int) -
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None:
-        if sum(1 for _ in out.rglob("*.kmz")) >= published:
+        if _published(out) >= published:
             os.kill(process.pid, signal.SIGKILL)
             break
     process.wait(60)
+
+
+def _published(out: Path) -> int:
+    """KMZ files with final names, counted while the run renames their folders."""
+    return sum(name.endswith(".kmz") for _, _, names in os.walk(out) for name in names)
