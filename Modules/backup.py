@@ -31,7 +31,7 @@ from Modules.domain import Campania, Fetched, Modo, Portal, Recurso, SnapshotId
 from Modules.errors import NightRefused, SettingsError, SnapshotDamaged
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
 from Modules.product_folders import BACKUP as FOLDER
-from Modules.publish import Published, intact, publish_files
+from Modules.publish import MANIFEST, Published, intact, publish_files
 from Modules.reporte import (
     Corrida,
     Outcome,
@@ -225,22 +225,41 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         fetched=fetched,
         built=built,
         resumen=now,
-        verdict=_with_damaged(verdict, damaged) if history else _unless_damaged(job, verdict),
+        verdict=_with_damaged(verdict, damaged) if history else _if_first(job, verdict),
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
 
 
-def _unless_damaged(job: Job, verdict: Verdict) -> Verdict:
-    """The verdict on a first night; refused if it is the first only because the others are damaged.
+def _if_first(job: Job, verdict: Verdict) -> Verdict:
+    """The verdict on a first night; refused if it is the first only because others were lost.
 
     A damaged manifest does not say of which portal it is, so those of all portals count.
     """
-    damaged = [path for path, _ in job.store.damaged(job.campania)]
-    accepted = [path.name for path in damaged if path.parent.parent.name == SNAPSHOTS]
-    if not accepted:
-        return verdict
-    return _with_damaged(verdict, accepted)
+    folders = job.store.folders(job.campania)
+    kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
+    damaged = {path for path, _ in job.store.damaged(job.campania)}
+    if not kept and (copies := _copies(job)):
+        return _with_lost(job, verdict, copies)
+    return _with_damaged(verdict, [path.name for path in kept if path in damaged])
+
+
+def _copies(job: Job) -> list[str]:
+    """Ids of the nights that lie published."""
+    records = sorted((job.destination / job.campania.slug).glob(f"*/{MANIFEST}"))
+    return [record.parent.name for record in records]
+
+
+def _with_lost(job: Job, verdict: Verdict, copies: Sequence[str]) -> Verdict:
+    """The verdict with a check that the store went away; of a trial that is only a warning."""
+    severity = Severity.WARNS if job.modo is Modo.TEST else Severity.REFUSES
+    notes = [
+        f"hay {len(copies)} backups publicados, el último {copies[-1]}, y ninguno guardado: "
+        "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
+    ]
+    check = result("backups con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.refuses
+    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
 
 
 def _newest_sound(

@@ -122,7 +122,7 @@ def clock_problem(ids: Sequence[SnapshotId], now: datetime) -> tuple[str, str] |
     """Why the clock cannot be right, in English and in Spanish; None if it may be."""
     if not ids:
         return None
-    newest = max(ids, key=lambda one: one.number)
+    newest = max(ids)
     if newest.utc > now:
         return (
             f"the clock says {_utc(now)}, which is before the newest backup {newest}; nothing is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,14 +48,29 @@ def test_a_damaged_backup_is_listed_as_damaged(job: backup.Job) -> None:
 
 
 def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job) -> None:
-    assert backup._unless_damaged(job, FIRST) is FIRST
+    assert backup._if_first(job, FIRST) is FIRST
     refused, accepted = night(job.store, accepted=False), night(job.store)
     (refused.path / "manifest.json").write_text("{")
-    assert backup._unless_damaged(job, FIRST) is FIRST
+    assert backup._if_first(job, FIRST) is FIRST
     (accepted.path / "manifest.json").write_text("{")
-    verdict = backup._unless_damaged(job, FIRST)
+    verdict = backup._if_first(job, FIRST)
     assert not verdict.accepted
     assert str(accepted.id) in verdict.reasons[0]
+
+
+def test_a_night_is_no_first_one_if_copies_of_others_are_published_and_the_store_is_gone(
+    job: backup.Job,
+) -> None:
+    one = night(job.store)
+    backup.publish(job, one, NOW)
+    assert backup._if_first(job, FIRST) is FIRST, "another portal's night is in the store"
+    shutil.rmtree(job.settings.store_dir(Modo.TEST))
+    trial = backup._if_first(job, FIRST)
+    assert (trial.accepted, trial.checks[0].passed) == (True, False)
+    refused = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    assert not refused.accepted
+    for said in (str(one.id), "LINDERO_STATE_DIR"):
+        assert said in refused.reasons[0]
 
 
 @pytest.mark.parametrize("damage", ["other", "missing"])

@@ -547,6 +547,7 @@ def test_shares_and_changes_have_no_whole_to_be_of_before_the_first_row() -> Non
         "+2.000,0 %",
     ]
     assert percent(0.5, 0.25) == "−50,0 %"
+    assert [percent(1000, 1005), percent(1000, 995)] == ["+0,5 %", "−0,5 %"]
     assert [spanish(2500.26, 1), spanish(1_234_567), spanish(0.5, 2)] == [
         "2.500,3",
         "1.234.567",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +47,64 @@ def test_what_a_run_killed_while_it_asked_left_goes_when_the_next_one_asks(outpu
     (outputs / "de otro.tmp").write_bytes(b"x")
     check_destination(outputs)
     assert [path.name for path in outputs.iterdir()] == ["de otro.tmp"]
+
+
+def test_what_lies_in_the_way_of_a_left_over_probe_is_no_obstacle(outputs: Path) -> None:
+    (outputs / ".lindero-probe-abc.tmp").mkdir()
+    check_destination(outputs)
+
+
+_STUCK: list[str] = []  # a hook cannot be taken off: this is emptied instead
+
+
+def _refuse_to_remove(event: str, args: tuple[Any, ...]) -> None:
+    if _STUCK and event == "os.remove" and str(args[0]).startswith(_STUCK[0]):
+        raise PermissionError(13, "Permission denied", str(args[0]))
+
+
+@pytest.fixture
+def stuck() -> Iterator[list[str]]:
+    """Folders whose files cannot be removed; all can be after the test."""
+    sys.addaudithook(_refuse_to_remove)
+    yield _STUCK
+    _STUCK.clear()
+
+
+def test_a_probe_that_could_not_be_removed_is_an_error_and_goes_the_next_time(
+    outputs: Path, stuck: list[str]
+) -> None:
+    stuck.append(str(outputs))
+    with pytest.raises(PublishError, match=f"{outputs} could not be written: .*permissions"):
+        check_destination(outputs)
+    assert len(list(outputs.iterdir())) == 1
+    stuck.clear()
+    check_destination(outputs)
+    assert not list(outputs.iterdir())
+
+
+def test_many_may_ask_for_one_folder_at_once(outputs: Path) -> None:
+    errors: list[PublishError] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(40):
+                check_destination(outputs)
+        except PublishError as err:
+            errors.append(err)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert not list(outputs.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder here that takes no file")
+def test_a_folder_that_takes_no_file_is_named() -> None:
+    with pytest.raises(PublishError, match=r"^/proc could not be written: "):
+        check_destination(Path("/proc"))
 
 
 def test_the_right_link_is_fine(outputs: Path, target: Path) -> None:
@@ -85,7 +149,11 @@ def test_a_link_to_somewhere_else(outputs: Path, target: Path, tmp_path: Path) -
 
 def test_a_plain_folder_where_a_link_is_configured(outputs: Path, target: Path) -> None:
     (outputs / "cultivos").mkdir()
-    with pytest.raises(PublishError, match="is a plain folder; a link to"):
+    said = f"is a plain folder; a link to {target} is configured, and files left here would never"
+    with pytest.raises(
+        PublishError,
+        match=f"{said} reach it: move its content away and set up the link$",
+    ):
         check_destination(outputs / "cultivos", must_be_link=target)
 
 
@@ -105,9 +173,12 @@ def test_a_file_in_the_way(outputs: Path, tmp_path: Path) -> None:
         check_destination(outputs / "link")
 
 
-def test_too_little_space_says_how_much_is_needed(outputs: Path) -> None:
-    with pytest.raises(PublishError, match="1000000000000 MB needed"):
+def test_too_little_space_says_how_much_there_is_and_how_much_is_needed(outputs: Path) -> None:
+    with pytest.raises(PublishError, match="1000000000000 MB needed; free some") as caught:
         check_destination(outputs, need_bytes=10**18)
+    said = re.search(r": (\d+) MB free", str(caught.value))
+    assert said
+    assert int(said[1]) == pytest.approx(shutil.disk_usage(outputs).free / 1e6, rel=0.1)
 
 
 def _config(tmp_path: Path, text: str) -> Path:
@@ -140,24 +211,38 @@ def test_links_of_other_folders_are_no_concern_of_these_outputs(tmp_path: Path) 
     assert expected_links(config, tmp_path / "test_outputs") == {}
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["../outputs/mapa/25-26", "C:\\proyecto\\outputs\\mapa\\25-26", "/app/outputs/mapa/25-26/"],
+)
+def test_a_link_may_be_deeper_and_its_path_absolute(tmp_path: Path, link: str) -> None:
+    config = _config(tmp_path, json.dumps({link: "/mnt/mapa"}))
+    assert expected_links(config, tmp_path / "outputs") == {"mapa/25-26": Path("/mnt/mapa")}
+
+
 def test_no_link_file_means_no_links(tmp_path: Path) -> None:
     assert expected_links(tmp_path / "none.json", tmp_path / "outputs") == {}
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "said"),
     [
-        "",
-        "{",
-        "[]",
-        '{"../outputs/a": ""}',
-        '{"../outputs/a": 3}',
-        '{"a": "b"}',
-        '{"outputs": "b"}',
+        ("", "cannot be read: JSONDecodeError"),
+        ("{", "cannot be read: JSONDecodeError"),
+        ("[" * 100_000, "cannot be read: RecursionError"),
+        ("[]", "a JSON object of link and target is expected"),
+        ('{"../outputs/a": ""}', "'../outputs/a' has no target; write a folder"),
+        ('{"../outputs/a": " "}', "'../outputs/a' has no target; write a folder"),
+        ('{"../outputs/a": 3}', "'../outputs/a' has no target; write a folder"),
+        ('{"a": "b"}', "write '../outputs/<folder>', not 'a'"),
+        ('{"../a": "b"}', "write '../outputs/<folder>', not '../a'"),
+        ('{"outputs": "b"}', "write '../outputs/<folder>', not 'outputs'"),
     ],
 )
-def test_a_wrong_link_file_is_named(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SettingsError, match=r"symlink_config\.json"):
+def test_a_wrong_link_file_is_named_with_what_to_write(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"symlink_config\.json.* {re.escape(said)}$"):
         expected_links(_config(tmp_path, text), tmp_path / "outputs")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -193,6 +197,10 @@ def test_a_clock_that_ran_backwards_stops_every_prune() -> None:
     assert result.negado is not None
     assert "before the newest backup" in result.negado
     assert "el reloj dice" in str(result.negado_es)
+    assert result.tope == 0
+    right = plan(fichas, REGLAS, fichas[-1].id.utc)
+    assert result.esperan == (*right.salen, *right.esperan), "what would go is still told"
+    assert result.quedan == right.quedan
 
 
 def test_a_clock_far_after_the_newest_backup_stops_every_prune() -> None:
@@ -211,6 +219,8 @@ def test_a_year_ahead_for_one_night_costs_nothing() -> None:
     result = plan(fichas, REGLAS, fichas[-1].id.utc)
     after = set(range(30, 61))
     assert after <= set(numbers(result.quedan)), "before or after? a person has to say"
+    said = {line.ficha.id.number: line.motivo for line in result.quedan}
+    assert said[30] == said[31] == "reloj dudoso"
 
 
 def test_a_clock_that_is_a_year_ahead_does_not_age_refused_nights() -> None:
@@ -236,6 +246,48 @@ def test_contradictions_name_both_sides() -> None:
     ids = [SnapshotId(i + 1, FIRST + hours * DAY) for i, hours in enumerate(times)]
     assert contradicting(ids) == {3, 4, 5}
     assert contradicting(ids[:3]) == set()
+
+
+@given(st.lists(st.integers(0, 9), max_size=9))
+def test_contradicting_are_all_pairs_whose_number_and_time_disagree(days: list[int]) -> None:
+    ids = [SnapshotId(at, FIRST + day * DAY) for at, day in enumerate(days)]
+    pairs = [(a, b) for a, b in combinations(ids, 2) if a.utc > b.utc]
+    assert contradicting(ids) == {one.number for pair in pairs for one in pair}
+
+
+def test_a_refused_night_stays_to_the_second_of_its_last_day() -> None:
+    fichas = [ficha(1, FIRST, accepted=False), *(ficha(n, FIRST + n * DAY) for n in range(2, 90))]
+    end = FIRST + timedelta(days=90)
+    assert 1 in wanted(fichas, end)
+    assert 1 not in wanted(fichas, end + timedelta(seconds=1))
+
+
+def test_a_gap_ages_refused_nights_as_long_as_it_may_be_true() -> None:
+    def kept(gap: timedelta) -> bool:
+        fichas = [ficha(1, FIRST, accepted=False), ficha(2, FIRST + gap), ficha(3, FIRST + 2 * gap)]
+        return 1 in wanted(fichas, FIRST + 2 * gap + DAY)
+
+    assert not kept(LONGEST_GAP)
+    assert kept(LONGEST_GAP + timedelta(seconds=1)), "the clock jumped: nobody knows its age"
+
+
+def test_only_the_last_number_stays_for_being_the_last() -> None:
+    fichas = [*nights(20), *(ficha(n, FIRST + n * DAY, accepted=False) for n in (21, 22))]
+    reglas = replace(REGLAS, quarantine_days=1)
+    assert {21, 22} & wanted(fichas, FIRST + 30 * DAY, reglas) == {22}
+
+
+def test_times_are_told_in_utc_wherever_the_machine_is() -> None:
+    told = (
+        "from datetime import UTC, datetime\n"
+        "from Modules.domain import SnapshotId\n"
+        "from Modules.retencion import clock_problem\n"
+        "newest = SnapshotId(1, datetime(2025, 7, 1, 6, tzinfo=UTC))\n"
+        "print(clock_problem([newest], datetime(2025, 7, 1, 5, tzinfo=UTC))[0])"
+    )
+    command, env = [sys.executable, "-c", told], os.environ | {"TZ": "Asia/Tokyo"}
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("the clock says 2025-07-01 05:00 UTC, ")
 
 
 def test_without_backups_there_is_nothing_to_say() -> None:
@@ -412,6 +464,7 @@ def test_every_reason_is_said_in_words() -> None:
     assert said[60] == (
         "el más nuevo de la campaña, reciente, diario, semanal, mensual, anual, el último número"
     )
+    assert said[59] == "reciente, diario", "one newest, one last number"
     assert said[41] == "sin verificar"
     assert said[42] == "en cuarentena"
     assert said[43] == "publicado"

@@ -42,7 +42,8 @@ def test_a_link_without_a_sentinel_is_told_in_the_log(
     folder.symlink_to(target)
     with caplog.at_level(logging.WARNING):
         check_destination(folder, must_be_link=target)
-        assert "cultivos: no sentinel; run python setup_symlinks.py --centinelas" in caplog.text
+        said = f"{folder}: no sentinel; run python setup_symlinks.py --centinelas"
+        assert caplog.messages == [said]
         caplog.clear()
         set_sentinel(folder, target)
         check_destination(folder, must_be_link=target)

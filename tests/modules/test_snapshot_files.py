@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from Modules.domain import Recurso
 from Modules.errors import SnapshotDamaged
 from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
-from Modules.revision import Kind
+from Modules.revision import Kind, Problem
 from Modules.safe_files import fact_of
 from Modules.snapshot_check import Expected, _check_file, verify_folder, verify_manifests
-from Modules.snapshot_files import load, read_tables
+from Modules.snapshot_files import (
+    load,
+    proved_files,
+    read_page,
+    read_raw,
+    read_tables,
+    read_verdict,
+)
 from Modules.snapshots import Snapshot, SnapshotStore
 from tests.sample_tables import NOW, SEASON, fetched, tables
 
@@ -79,13 +88,20 @@ def test_a_sound_snapshot_gives_no_alarm(tmp_path: Path, rows: int) -> None:
 @EVERY_FILE
 def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
-    assert _files(copy) == {name}
+    what = "No such file or directory" if name.startswith("manifest") else "missing"
+    assert verify_folder(copy) == [Problem(name, what, Kind.MISSING)]
 
 
 @EVERY_FILE
 def test_a_cut_file_is_named(copy: Path, name: str) -> None:
-    os.truncate(copy / name, (copy / name).stat().st_size - 1)
-    assert _files(copy) == {name}
+    size = (copy / name).stat().st_size
+    os.truncate(copy / name, size - 1)
+    (problem,) = verify_folder(copy)
+    if name.startswith("manifest"):
+        assert (problem.file, problem.kind) == (name, Kind.MANIFEST)
+    else:
+        what, detalle = f"{size - 1} bytes, {size} expected", f"{size - 1} bytes en lugar de {size}"
+        assert problem == Problem(name, what, Kind.SIZE, detalle)
 
 
 @EVERY_FILE
@@ -144,14 +160,21 @@ def _shared_copy(sound: Snapshot, factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["extra.txt", "tables/zz.parquet", "raw/lotes-0003.json.zst"])
 def test_an_extra_file_is_named(copy: Path, name: str) -> None:
     (copy / name).write_text("x")
-    assert _files(copy) == {name}
+    extra = Problem(name, "extra: the manifest does not know it", Kind.EXTRA)
+    assert verify_folder(copy) == [extra]
 
 
 def test_an_extra_folder_and_an_extra_link_are_named(copy: Path) -> None:
     (copy / "empty").mkdir()
     (copy / "raw" / "link").symlink_to(copy / "verdict.json")
     (copy / "raw" / "loop").symlink_to(copy)
-    assert _files(copy) == {"empty", "raw/link", "raw/loop"}
+    empty = "an empty folder that the manifest does not know"
+    link = "a link or special file; only plain files belong here"
+    assert verify_folder(copy) == [
+        Problem("empty", empty, Kind.NOT_A_FILE),
+        Problem("raw/link", link, Kind.NOT_A_FILE),
+        Problem("raw/loop", link, Kind.NOT_A_FILE),
+    ]
 
 
 def test_two_swapped_files_are_both_named(copy: Path) -> None:
@@ -159,7 +182,11 @@ def test_two_swapped_files_are_both_named(copy: Path) -> None:
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
-    assert _files(copy) == {"raw/lotes-0001.json.zst", "raw/lotes-0002.json.zst"}
+    differs = "SHA-256 differs from the manifest"
+    assert verify_folder(copy) == [
+        Problem("raw/lotes-0001.json.zst", differs, Kind.CONTENT),
+        Problem("raw/lotes-0002.json.zst", differs, Kind.CONTENT),
+    ]
 
 
 def test_the_damaged_one_of_two_manifests_is_told_apart(copy: Path) -> None:
@@ -167,9 +194,8 @@ def test_the_damaged_one_of_two_manifests_is_told_apart(copy: Path) -> None:
     line = next(line for line in sums.splitlines() if line.endswith("verdict.json"))
     flipped = ("1" if line[0] == "0" else "0") + line[1:]
     (copy / SUMS_NAME).write_text(sums.replace(line, flipped))
-    (problem,) = verify_folder(copy)
-    assert problem.file == SUMS_NAME
-    assert "verdict.json" in problem.what
+    what = "SHA-256 of verdict.json differs from manifest.json"
+    assert verify_folder(copy) == [Problem(SUMS_NAME, what, Kind.MANIFEST)]
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -233,7 +259,8 @@ def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
         manifest["files"] = [f for f in files if f["path"] != "tables/lotes.parquet"]
 
     _edit(copy, without_lotes)
-    assert _files(copy) == {"manifest.json"}
+    what = "does not list tables/lotes.parquet"
+    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
 
 
 @pytest.mark.parametrize(
@@ -259,10 +286,66 @@ def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, na
         read_tables(snapshot)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("manifest")])
+def test_a_copy_is_only_made_of_files_that_are_proved(
+    sound: Snapshot, copy: Path, name: str
+) -> None:
+    snapshot = load(copy, accepted=True, acceptance=None)
+    assert proved_files(snapshot) == snapshot.files == {one: copy / one for one in NAMES}
+    data = (copy / name).read_bytes()
+    for other in (data + b"x", data[:-1] + bytes([data[-1] ^ 1])):
+        (copy / name).write_bytes(other)
+        said = f"^{snapshot.id}: {name}: SHA-256 differs from the manifest$"
+        with pytest.raises(SnapshotDamaged, match=said):
+            proved_files(snapshot)
+    (copy / name).unlink()
+    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: {name}: No such file or directory"):
+        proved_files(snapshot)
+
+
+def test_a_verdict_comes_back_and_a_damaged_one_does_not(copy: Path) -> None:
+    snapshot = load(copy, accepted=True, acceptance=None)
+    assert read_verdict(snapshot) == {"checks": []}
+    (copy / "verdict.json").write_bytes(b'{"checks": ["x"]}')
+    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: verdict.json: SHA-256 differs"):
+        read_verdict(snapshot)
+
+
+def test_what_cannot_be_read_though_its_hash_is_right_is_named_by_whoever_reads_it(
+    copy: Path,
+) -> None:
+    page = "raw/lotes-0001.json.zst"
+    for name in (page, "tables/lotes.parquet", "verdict.json"):
+        _replace(copy, name, b"\xff" * 40)
+    snapshot = load(copy, accepted=True, acceptance=None)
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: verdict\.json: not readable"):
+        read_verdict(snapshot)
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: tables/lotes\.parquet is no "):
+        read_tables(snapshot)
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: raw/lotes-0001\.json\.zst: \w"):
+        read_raw(snapshot, page)
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: raw/lotes-0001\.json\.zst: \w"):
+        read_page(snapshot, Recurso.LOTES, 1)
+
+
 def test_sums_of_another_night_are_told_from_a_damaged_manifest(copy: Path, tmp_path: Path) -> None:
     other = _snapshot(tmp_path / "other", rows=4)
     (copy / SUMS_NAME).write_bytes((other.path / SUMS_NAME).read_bytes())
     assert _files(copy) == {SUMS_NAME}
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.4, JSON_NAME), (0.6, SUMS_NAME)])
+def test_of_two_manifests_that_differ_in_more_the_one_that_most_files_speak_against_is_named(
+    copy: Path, share: float, named: str
+) -> None:
+    lines = (copy / SUMS_NAME).read_text().splitlines()
+    hashes = {line[66:]: line[:64] for line in lines}
+    others = [name for name in hashes if name != JSON_NAME]
+    for name in (JSON_NAME, *others[: round(share * len(others))]):
+        hashes[name] = fact_of(name.encode()).sha256
+    (copy / SUMS_NAME).write_bytes(to_sums(hashes))
+    with pytest.raises(SnapshotDamaged, match=f"^{copy.name}: {named}: "):
+        load(copy, accepted=True, acceptance=None)
 
 
 def test_a_digit_of_the_sum_of_the_manifest_is_told_from_a_damaged_manifest(copy: Path) -> None:
@@ -283,28 +366,80 @@ def test_other_damage_is_named_beside_that_of_a_manifest(copy: Path, name: str) 
     assert _files(copy) == found
 
 
+TIMES = "its times are not those of its id"
+NO_FIT = "equal_to and first_equal do not fit together"
+OTHER = "2025-11-20T060002Z-000009"
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("change", "said"),
     [
-        _set("utc", value="2025-11-20T06:00:03+00:00"),
-        _set("local", value="2025-11-20T06:00:02-03:00"),
-        _set("utc", value="yesterday"),
-        _set("equal_to", value="2025-11-20T060002Z-000009"),
-        _set("first_equal", value="2025-11-20T060002Z-000009"),
-        _set("parent_manifest_sha256", value="0" * 64),
-        _set("pages", "lotes", "pages", value=3),
-        _set("pages", value={}),
-        _set("pages", value=None),
-        _set("resumen", value={"filas": {"lotes": 99}, "superficie_ha": {}}),
-        _set("resumen", value={}),
-        lambda manifest: manifest["files"].append(manifest["files"][0]),
+        (_set("utc", value="2025-11-20T06:00:03+00:00"), [TIMES]),
+        (_set("local", value="2025-11-20T06:00:02-03:00"), [TIMES]),
+        (
+            _set("utc", value="yesterday"),
+            ["cannot be understood (ValueError: Invalid isoformat string: 'yesterday')"],
+        ),
+        (
+            _set("equal_to", value=OTHER),
+            ["is equal to a night that is not its parent", NO_FIT],
+        ),
+        (_set("first_equal", value=OTHER), [NO_FIT]),
+        (
+            _set("parent_manifest_sha256", value="0" * 64),
+            ["names a parent without its hash, or a hash without a parent"],
+        ),
+        (_set("pages", "lotes", "pages", value=3), ["says 3 pages of lotes and lists 2"]),
+        (_set("pages", "lotes", "requests", value=[]), ["says 2 pages of lotes and lists 2"]),
+        (_set("pages", value={}), ["says 0 pages of lotes and lists 2"]),
+        (
+            _set("pages", value=None),
+            ["cannot be understood (AttributeError: 'NoneType' object has no attribute 'get')"],
+        ),
+        (
+            _set("resumen", value={"filas": {"lotes": 99}, "superficie_ha": {"lotes": 1.5}}),
+            [
+                "resumen says filas 99 of lotes, its own tables say otherwise",
+                "resumen says superficie_ha 1.5 of lotes, its own tables say otherwise",
+            ],
+        ),
+        (_set("resumen", value={}), ["cannot be understood (KeyError: 'filas')"]),
+        (
+            lambda manifest: manifest["files"].append(manifest["files"][0]),
+            ["lists a file twice"],
+        ),
     ],
 )
-def test_a_manifest_that_contradicts_itself_is_found(
-    copy: Path, change: Callable[[dict[str, Any]], None]
+def test_a_manifest_that_contradicts_itself_is_found_and_told_how(
+    copy: Path, change: Callable[[dict[str, Any]], None], said: list[str]
 ) -> None:
     _edit(copy, change)
-    assert _files(copy) == {JSON_NAME}
+    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.CONTRADICTION) for what in said]
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "detalle"),
+    [
+        (
+            _set("files", 0, "size", value=1),
+            r"says 1 bytes of raw/lotes-0001\.json\.zst, which has \d+ and the right SHA-256",
+            "",
+        ),
+        (
+            _set("tables", "lotes", "rows", value=4),
+            r"tables/lotes\.parquet holds .*'rows': 5.*, the manifest says .*'rows': 4.*",
+            "tabla lotes: hay 5 filas",
+        ),
+    ],
+)
+def test_a_manifest_that_contradicts_the_files_is_found_and_told_how(
+    copy: Path, change: Callable[[dict[str, Any]], None], said: str, detalle: str
+) -> None:
+    _edit(copy, change)
+    (problem,) = verify_folder(copy)
+    assert (problem.file, problem.kind) == (JSON_NAME, Kind.CONTRADICTION)
+    assert re.fullmatch(said, problem.what)
+    assert problem.detalle == detalle
 
 
 def _replace(folder: Path, name: str, data: bytes) -> None:
@@ -327,7 +462,9 @@ def test_a_file_that_cannot_be_read_is_named_though_its_hash_is_right(
     copy: Path, name: str, data: bytes
 ) -> None:
     _replace(copy, name, data)
-    assert _files(copy) == {name}
+    (problem,) = verify_folder(copy)
+    assert (problem.file, problem.kind) == (name, Kind.UNREADABLE)
+    assert re.match(r"cannot be read: |2025-11-20T060002Z-000001: |an empty page$", problem.what)
 
 
 def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
@@ -338,7 +475,8 @@ def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
 
 def test_a_verdict_of_another_opinion_than_the_manifest_is_found(copy: Path) -> None:
     _replace(copy, "verdict.json", b'{"accepted": false}')
-    assert _files(copy) == {JSON_NAME}
+    what = "says accepted: True, verdict.json says otherwise"
+    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.CONTRADICTION)]
 
 
 def test_a_manifest_without_the_verdict_is_found(copy: Path) -> None:

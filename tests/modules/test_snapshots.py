@@ -84,11 +84,20 @@ def test_a_night_lies_where_the_design_says(store: SnapshotStore) -> None:
     assert manifest["utc"] == "2025-11-20T06:00:02+00:00"
     assert manifest["local"] == "2025-11-20T03:00:02-03:00"
     assert manifest["tables"]["lotes"]["rows"] == 7
-    assert manifest["pages"]["lotes"]["requests"][1] == {
-        "page": 2,
-        "path": "/v1/lotes?page=2",
-        "request_id": "req-2",
+    assert set(manifest["pages"]) == {"campos", "lotes"}
+    assert manifest["pages"]["lotes"] == {
+        "pages": 2,
+        "records": 2,
+        "declared_total": 2,
+        "walks": 1,
+        "requests": [
+            {"page": page, "path": f"/v1/lotes?page={page}", "request_id": f"req-{page}"}
+            for page in (1, 2)
+        ],
     }
+    assert (manifest["format"], manifest["accepted"]) == ("lindero-snapshot/1", True)
+    assert (manifest["id"], manifest["campania"]) == (str(snapshot.id), "25/26")
+    assert (manifest["parent"], manifest["versions"]) == (None, {"lindero": "0"})
     assert not list((store.root / "staging").iterdir())
 
 
@@ -188,12 +197,23 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
     assert store.quarantined(SEASON, DEMO) == [d]
     assert store.find(str(d.id)) == d
     assert not store.damaged()
+    assert store.folders() == [c.path, a.path, b.path, d.path]
+    assert store.folders(SEASON) == [a.path, b.path, d.path]
+    for one in (a, c, d):
+        (one.path / "manifest.json").write_bytes(b"{}")
+    said = "manifest.json: does not match manifest.sha256"
+    assert store.damaged(SEASON) == [(one.path, f"{one.id}: {said}") for one in (a, d)]
+    assert [path for path, _ in store.damaged()] == [c.path, a.path, d.path]
+    assert (store.accepted(), store.quarantined()) == ([b], [])
 
 
 @pytest.mark.parametrize("text", ["", "x", "../x", "2025-11-20T060002Z-000009"])
 def test_an_unknown_id_is_a_usage_error(store: SnapshotStore, text: str) -> None:
     night(store)
-    with pytest.raises(SettingsError):
+    said = (
+        "is not a snapshot id" if len(text) < 9 else f"^there is no snapshot {text} below .*test$"
+    )
+    with pytest.raises(SettingsError, match=said):
         store.find(text)
 
 
@@ -204,6 +224,9 @@ def test_a_draft_that_was_left_is_swept_by_the_next_night(store: SnapshotStore) 
     assert snapshot.id.number == 2
     assert not list((store.root / "staging").iterdir())
     assert store.accepted() == [snapshot]
+    left = [store.draft(SEASON, NOW).path.name]
+    assert store.sweep() == tuple(left)
+    assert store.sweep() == ()
 
 
 def test_a_discarded_draft_leaves_nothing(store: SnapshotStore) -> None:
@@ -214,6 +237,7 @@ def test_a_discarded_draft_leaves_nothing(store: SnapshotStore) -> None:
 def test_scratch_is_gone_after_use_and_after_an_error(store: SnapshotStore) -> None:
     with store.scratch() as folder:
         (folder / "x").write_text("x")
+        assert folder.parent == store.root / "staging", "where the next run sweeps"
     with pytest.raises(ZeroDivisionError), store.scratch() as other:
         _ = 1 / 0
     assert not folder.exists()
@@ -228,15 +252,21 @@ def test_a_page_that_comes_twice_is_refused(store: SnapshotStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "extra"),
-    [({}, {"files": []}), ({}, {"x": float("nan")}), ({"x": object()}, {}), ({}, {"x": {1, 2}})],
+    ("verdict", "extra", "said"),
+    [
+        ({}, {"files": []}, r"manifest\.json: the names files are the store's own$"),
+        ({}, {"id": "x", "utc": "y"}, r"manifest\.json: the names id, utc are the store's own$"),
+        ({}, {"x": float("nan")}, "cannot be written as JSON"),
+        ({"x": object()}, {}, "cannot be written as JSON"),
+        ({}, {"x": {1, 2}}, "cannot be written as JSON"),
+    ],
 )
 def test_facts_that_cannot_be_kept_keep_nothing(
-    store: SnapshotStore, verdict: dict[str, Any], extra: dict[str, Any]
+    store: SnapshotStore, verdict: dict[str, Any], extra: dict[str, Any], said: str
 ) -> None:
     draft = store.draft(SEASON, NOW)
     draft.write_tables(tables(0))
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=said):
         store.keep(draft, verdict=verdict, accepted=True, facts={**facts(), **extra})
     assert not store.accepted()
     assert not store.damaged()
@@ -249,7 +279,9 @@ def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
     draft = store.draft(SEASON, NOW)
     draft.write_tables(tables(1))
     first.path.rename(first.path.with_name(str(draft.id)))
-    with pytest.raises(PublishError, match="never replaced"):
+    with pytest.raises(
+        PublishError, match=f"{draft.id} is in the way; a snapshot is never replaced$"
+    ):
         store.keep(draft, verdict={}, accepted=True, facts=facts())
     assert content(first.path.with_name(str(draft.id))) == before
 
@@ -261,21 +293,30 @@ def test_a_person_accepts_a_refused_night_once(store: SnapshotStore) -> None:
     first = night(store)
     refused = night(store, tables(3), accepted=False)
     before = content(refused.path)
-    taken = store.accept(str(refused.id), reason=" campo vendido ", who="ana", now=NOW)
+    assert not refused.accepted
+    taken = store.accept(str(refused.id), reason=" dueño nuevo ", who="ana", now=NOW)
     assert taken.accepted
-    assert taken.acceptance is not None
-    assert (taken.acceptance["reason"], taken.acceptance["who"]) == ("campo vendido", "ana")
+    assert taken.acceptance == {
+        "id": str(refused.id),
+        "campania": "25/26",
+        "manifest_sha256": refused.manifest_sha256,
+        "reason": "dueño nuevo",
+        "who": "ana",
+        "utc": "2025-11-20T06:00:02+00:00",
+    }
     assert content(taken.path) == before
     assert store.accepted() == [first, taken]
     assert not store.quarantined()
-    with pytest.raises(SettingsError, match="accepted already"):
+    with pytest.raises(SettingsError, match=f"^{refused.id} is accepted already; nothing to do$"):
         store.accept(str(refused.id), reason="otra vez", who="ana", now=NOW)
-    assert len((store.root / "acceptances.jsonl").read_text("utf-8").splitlines()) == 1
+    (line,) = (store.root / "acceptances.jsonl").read_text("utf-8").splitlines()
+    assert "dueño nuevo" in line, "people read the log, too"
 
 
 def test_an_acceptance_needs_a_reason(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
-    with pytest.raises(SettingsError, match="a reason is needed"):
+    said = "^a reason is needed, for example: --reason 'campo vendido'$"
+    with pytest.raises(SettingsError, match=said):
         store.accept(str(refused.id), reason="  ", who="ana", now=NOW)
     assert store.quarantined() == [refused]
 
@@ -284,7 +325,7 @@ def test_a_night_older_than_an_accepted_one_is_not_taken(store: SnapshotStore) -
     refused = night(store, accepted=False)
     night(store, portal=Portal("demo:company", "contract@0"))
     newer = night(store)
-    with pytest.raises(DataError, match=f"older than {newer.id}"):
+    with pytest.raises(DataError, match=f"^{refused.id} is older than {newer.id}, which"):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
 
@@ -292,7 +333,8 @@ def test_a_night_older_than_an_accepted_one_is_not_taken(store: SnapshotStore) -
 def test_a_damaged_night_is_not_taken(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     (refused.path / "tables" / "lotes.parquet").write_bytes(b"x")
-    with pytest.raises(SnapshotDamaged, match=r"tables/lotes\.parquet: 1 bytes"):
+    said = rf"^{refused.id}: tables/lotes\.parquet: 1 bytes.*; it cannot be accepted$"
+    with pytest.raises(SnapshotDamaged, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert not (store.root / "acceptances.jsonl").exists()
 
@@ -303,7 +345,11 @@ def test_an_emptied_night_is_taken_only_by_whoever_says_that_it_is_empty(
     night(store)
     emptied = replace(tables(), marcadores=tables(0).marcadores, lotes=tables(0).lotes)
     refused = night(store, emptied, accepted=False)
-    with pytest.raises(DataError, match=r"no rows of lotes, marcadores.*--aunque-vacio"):
+    said = (
+        f"^{refused.id} has no rows of lotes, marcadores; products made of it would be empty. "
+        "If the portal really has none: add --aunque-vacio$"
+    )
+    with pytest.raises(DataError, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert not (store.root / "acceptances.jsonl").exists()
     assert store.quarantined() == [refused]
@@ -327,7 +373,11 @@ def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: Snapsho
     refused.path.rename(target)
     assert not store.accepted()
     assert [path for path, _ in store.damaged()] == [target]
-    with pytest.raises(SnapshotDamaged, match="nobody accepted it"):
+    said = (
+        f"^{refused.id}: it lies among the accepted ones, but nobody accepted it "
+        r"\(acceptances\.jsonl has no entry for its hash\)$"
+    )
+    with pytest.raises(SnapshotDamaged, match=said):
         store.find(str(refused.id))
 
 
@@ -438,6 +488,15 @@ def test_what_is_no_snapshot_among_them_is_listed(store: SnapshotStore) -> None:
     (snapshot.path.parent / "copia").mkdir()
     (store.root / "snapshots" / "otra cosa").mkdir()
     assert {path.name for path in store.strangers()} == {"notas.txt", "copia", "otra cosa"}
+    (store.root / "quarantine" / "24-25").mkdir(parents=True)
+    (store.root / "quarantine" / " 23-24").mkdir()
+    (store.root / "quarantine" / "24-26").mkdir()
+    (store.root / "quarantine" / "25-26").symlink_to(snapshot.path.parent)
+    (store.root / "quarantine" / "26-27").write_text("x")
+    assert {path.name for path in store.strangers()} == {
+        *("notas.txt", "copia", "otra cosa"),
+        *(" 23-24", "24-26", "25-26", "26-27"),
+    }
     assert store.folders() == [snapshot.path]
 
 
