@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from Modules.delivery import Fill, Target, deliver, look_at
+from Modules.domain import Modo
 from Modules.errors import SettingsError, SnapshotDamaged
 from Modules.manifest import SUMS_NAME
 from Modules.nombres import safe_name
@@ -143,8 +144,9 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
     folder = store.folder(snapshot_id)
     if problems := store.verify(folder):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        trial = " --test" if store.root.name == Modo.TEST else ""
         raise SnapshotDamaged(
-            f"{folder.name}: {problems[0]}{more}; see lindero backups verify {folder.name}"
+            f"{folder.name}: {problems[0]}{more}; see lindero backups verify {folder.name}{trial}"
         )
     return store.find(snapshot_id)
 
