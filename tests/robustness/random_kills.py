@@ -24,7 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.robustness.crash_bench import Bench, bench, torn
-from tests.robustness.crash_process import KILLED, ROOT
+from tests.robustness.crash_process import KILLED
+from tests.robustness.started import start_backup
 
 STAGES = ("fetch", "judge", "keep", "publish", "productos", "keep", "publish", "productos")
 KILLS, RUNS = 300, 10
@@ -76,7 +77,7 @@ def kill_runs(count: int, rng: random.Random) -> tuple[int, list[str]]:
 
 def _run(folder: Path, kill_after_s: float | None) -> tuple[int, float]:
     """One run of the command line; its exit code, and the seconds since it held the lock."""
-    process = _start(folder)
+    process = start_backup(folder)
     deadline = time.monotonic() + DEADLINE_S
     held = folder / "state" / "test" / "run.json"
     held.unlink(missing_ok=True)  # a killed one's note
@@ -94,27 +95,6 @@ def _run(folder: Path, kill_after_s: float | None) -> tuple[int, float]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # whatever it had started
         process.wait()
-
-
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    kept = ("PATH", "LANG", "LD_LIBRARY_PATH", "TMPDIR")
-    environment = {name: os.environ[name] for name in kept if name in os.environ} | {
-        "HOME": str(folder / "home"),
-        "PYTHONPATH": str(ROOT),
-        "TZ": "America/Argentina/Buenos_Aires",
-        "LINDERO_TEST_OUTPUTS_DIR": str(folder / "outputs"),
-        "LINDERO_STATE_DIR": str(folder / "state"),
-        "LINDERO_SYMLINK_CONFIG": str(folder / "none.json"),
-        "LINDERO_PORTAL_REQUESTS_PER_SECOND": "1000",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "Modules.lindero_cli", "run", "backup", "--test"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # so that what it started can be ended with it
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,7 +26,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.robustness.started import start_backup
+
 STARTS = 10
 ROUNDS = 50
 LIMIT_S = 2.0
@@ -60,7 +61,7 @@ def play(folder: Path, *, to_the_end: bool) -> Round:
     """Start ten, wait until nine are gone, and end the tenth."""
     lock = folder / "state" / "test" / "run.json"
     begun = time.time()
-    processes = [_start(folder) for _ in range(STARTS)]
+    processes = [start_backup(folder) for _ in range(STARTS)]
     ended: dict[int, float] = {}
     held: float | None = None
     deadline = time.monotonic() + DEADLINE_S
@@ -88,28 +89,6 @@ def play(folder: Path, *, to_the_end: bool) -> Round:
     finally:
         for process in processes:
             _end(process)
-
-
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    kept = ("PATH", "LANG", "LD_LIBRARY_PATH", "TEMP", "TMP")
-    environment = {name: os.environ[name] for name in kept if name in os.environ} | {
-        "HOME": str(folder / "home"),
-        "PYTHONPATH": str(ROOT),
-        "TZ": "America/Argentina/Buenos_Aires",
-        "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
-        "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
-        "LINDERO_STATE_DIR": str(folder / "state"),
-        "LINDERO_SYMLINK_CONFIG": str(folder / "none.json"),
-        "LINDERO_PORTAL_REQUESTS_PER_SECOND": "1000",
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", "Modules.lindero_cli", "run", "backup", "--test"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # so that what it started can be ended with it
-    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
