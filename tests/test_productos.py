@@ -7,132 +7,48 @@ because the kept tables do not fit together.
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import sqlite3
-import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
-from defusedxml import ElementTree
 
 from Modules import productos
-from Modules.changes import diff_tables
-from Modules.clean import clean_text
-from Modules.cultivos_tablas import MAX_DESCONOCIDOS
 from Modules.demo_api.external import world_from_file
 from Modules.domain import Campania, Modo, Recurso
 from Modules.errors import DataError, ProductError, PublishError, SnapshotDamaged
 from Modules.fuente import Fuente
-from Modules.productos import Encargo, Resultado
 from Modules.publish import MANIFEST
-from Modules.publish_names import check_names
 from Modules.reporte import Outcome
 from Modules.settings import Settings
-from Modules.snapshot_files import Snapshot
 from Modules.snapshots import SnapshotStore
-from Modules.tables import Tables
 from tests.fuentes import campo, fuente_of, lote
-
-SEASON = Campania(25, 26)
-NOW = datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)
-LATER = NOW + timedelta(days=1)
-CARPETAS = tuple(carpeta for one in productos.PRODUCTOS for carpeta in one.carpetas)
-BOOK = "sustentabilidad/establecimientos_25-26.xlsx"
-
-
-def settings_below(folder: Path) -> Settings:
-    return Settings(
-        lindero_test_outputs_dir=folder / "outputs",
-        lindero_state_dir=folder / "state",
-        lindero_symlink_config=folder / "symlink_config.json",
-    )
-
-
-def keep(
-    settings: Settings,
-    tables: Tables,
-    *,
-    now: datetime = NOW,
-    parent: Snapshot | None = None,
-    season: Campania = SEASON,
-) -> Snapshot:
-    """An accepted night in the store, as the backup leaves one."""
-    store = SnapshotStore(settings.store_dir(Modo.TEST))
-    draft = store.draft(season, now)
-    draft.write_tables(tables)
-    before = None if parent is None else store.read_tables(parent)
-    facts = {
-        "portal": {"origin": "demo:small", "profile": "contract@0"},
-        "parent": None if parent is None else str(parent.id),
-    }
-    verdict = {"accepted": True, "changes": diff_tables(before, tables).to_dict()}
-    return store.keep(draft, verdict=verdict, accepted=True, facts=facts)
-
-
-def encargo_of(settings: Settings, *, now: datetime = NOW, season: Campania = SEASON) -> Encargo:
-    """The order to make every product of the newest night."""
-    store, snapshot = productos.last_accepted(settings, str(season), Modo.TEST)
-    return productos.order(settings, Modo.TEST, store, snapshot, now)
-
-
-def make_all(encargo: Encargo) -> tuple[Resultado, ...]:
-    return tuple(
-        resultado
-        for producto in productos.PRODUCTOS
-        for resultado in productos.make(producto, encargo)
-    )
-
-
-def made(settings: Settings, tables: Tables) -> Path:
-    """The outputs of one night, all products of which must come out."""
-    keep(settings, tables)
-    resultados = make_all(encargo_of(settings))
-    assert productos.failure(resultados) is None
-    return settings.lindero_test_outputs_dir
-
-
-def state_of(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Every file below a folder: inode, time of writing, size."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            status = path.stat()
-            found[path.relative_to(folder).as_posix()] = (
-                status.st_ino,
-                status.st_mtime_ns,
-                status.st_size,
-            )
-    return found
-
-
-def names_in(folder: Path) -> set[str]:
-    return set(state_of(folder))
-
-
-def sheet(path: Path, name: str) -> pd.DataFrame:
-    """The rows of a sheet above the totals and notes."""
-    with closing(openpyxl.load_workbook(path, read_only=True)) as book:
-        rows = [row for row in book[name].values if not row[0] or row[0] != "Total"]
-    blank = next(at for at, row in enumerate([*rows, (None,)]) if not any(row))
-    return pd.DataFrame(rows[1:blank], columns=list(rows[0]))
-
-
-def totals(path: Path, name: str) -> dict[str, Any]:
-    header, *rows = openpyxl.load_workbook(path)[name].values
-    return dict(zip(header, next(row for row in rows if row[0] == "Total"), strict=True))
+from tests.productos_hechos import (
+    BOOK,
+    CARPETAS,
+    LATER,
+    SEASON,
+    assert_sound,
+    encargo_of,
+    keep,
+    made,
+    make_all,
+    names_in,
+    settings_below,
+    sheet,
+    state_of,
+    totals,
+)
 
 
 @pytest.fixture(scope="module")
@@ -489,219 +405,6 @@ def test_cuit_and_renspa_are_in_establecimientos_and_nowhere_else(
     outcome = productos.with_productos(Outcome(data={}, markdown=""), encargo, make_all(encargo))
     said = f"{outcome.markdown}{json.dumps(outcome.data)}{encargo.fuente!r}".encode()
     assert not [one for one in secrets if one in said]
-
-
-# --- names ---------------------------------------------------------------------------------------
-
-HOSTILE = (
-    *("=1+1", "+1", "-1", "@x", "\t=1", "\x00=cmd", "\r\n=1", "＝1+1"),
-    *("CON", "nul", "COM1", "lpt¹", "aux.gpkg", "desktop.ini", ".lock", ".lindero.json", "~$a"),
-    *("../../x", "..", ".", "/etc/passwd", "C:\\x", "\\\\server\\share", "a/b", "a:b", "x.", "x "),
-    *('"', "'; DROP TABLE lotes; --", "a,b;c\nd", "%s{0}", "$[name]", "$HOME", "`id`", "1e5"),
-    *("<![CDATA[", "]]>", "<b>&amp;", "&#0;", "_x0041_", "\u202ex", "\u200b", "\ufeffx", "\x1b["),
-    *("Ñandú", "ÑANDÚ", "Nandu", "nandu\u0301", "ñandu\u0301", "ﬁn", "FIN", "straße", "STRASSE"),
-    *("😀" * 40, "x" * 200, "Ω" * 150, "a_vti_b", "x.tmp", "大豆", "العربية"),
-    *("gpkg_x", "layer_styles", "sin cultivo", "cultivos_25-26", "parte1", "eudr_24-25_x", "NULL"),
-    *("x;y", "¡Oh!", "100 %", "#1", "{x}"),
-)  # fmt: skip
-
-
-def generated(count: int) -> list[str]:
-    """Names out of pieces that hurt, the same every time."""
-    rng = random.Random(11)
-    pieces = [*"aAáñÑ0 ./\\:*?\"<>|=+-@'\t\x00\x07\u200b\u202e\u0301%$&;😀大\ue000", *HOSTILE[:30]]
-    return ["".join(rng.choices(pieces, k=rng.randint(1, 9))) for _ in range(count)]
-
-
-def night_of(names: Sequence[str], crops: Sequence[str], *, full: int = 10**6) -> Tables:
-    """Each name is a campo, its empresa, a lote and a crop at once.
-
-    The first ``full`` lotes have soja too, so that there is an EUDR file of each, and two
-    ambientes of that name, in one of them a mark.
-    """
-    items: dict[Recurso, list[dict[str, Any]]] = {
-        recurso: [] for recurso in (Recurso.CAMPOS, Recurso.LOTES)
-    }
-    ambientes, marks = [], []
-    stamp = "2025-11-19T12:00:00-03:00"
-    for at, name in enumerate(names):
-        lon, lat = -66 + at % 100 * 0.05, -38 + at // 100 * 0.05
-        crop = clean_text(crops[at % len(crops)]) or "Trigo"  # one without a crop is rejected
-        crops_here = [crop, "Soja 2da"] if at < full else [crop]
-        items[Recurso.CAMPOS].append(
-            campo(at, name, empresa=name, cuit=f"30-{at:08d}-0", renspa=f"01.{at:05d}")
-        )
-        items[Recurso.LOTES].append(lote(at, name, campo_at=at, cultivos=crops_here))
-        if at >= full:
-            continue
-        for half in (0, 1):
-            west = lon + half * 0.005
-            ambientes.append(
-                {
-                    "id": f"A{at}-{half}",
-                    "lote_id": f"L{at}",
-                    "nombre": name,
-                    "campania": "25/26",
-                    "updated_at": stamp,
-                    "geometry": shapely.geometry.mapping(
-                        shapely.box(west, lat, west + 0.005, lat + 0.01)
-                    ),
-                }
-            )
-        marks.append(
-            {
-                "id": f"M{at}",
-                "lote_id": f"L{at}",
-                "tipo": "muestreo",
-                "nombre": name,
-                "campania": "25/26",
-                "updated_at": stamp,
-                "observacion": name,
-                "geometry": {"type": "Point", "coordinates": [lon + 0.002, lat + 0.002]},
-            }
-        )
-    return fuente_of({**items, Recurso.AMBIENTES: ambientes, Recurso.MARCADORES: marks}).tables
-
-
-def flat(name: str) -> str:
-    """What a file system that knows neither case nor accents compares; our own road to it."""
-    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
-    return "".join(c for c in letters if not unicodedata.combining(c)).casefold()
-
-
-def opened(path: Path) -> int:
-    """Open a file in full with its usual reader; how many rows it has."""
-    match path.suffix:
-        case ".gpkg":
-            layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-            assert len({flat(name) for name in layers}) == len(layers)
-            return sum(len(pyogrio.read_dataframe(path, layer=name)) for name in layers)
-        case ".parquet":
-            return len(gpd.read_parquet(path))
-        case ".geojson":
-            data = path.read_bytes()  # pyogrio cuts a path at ";" and "!"; see the test below
-            document = json.loads(data)
-            assert pyogrio.read_info(data)["features"] == len(document["features"])
-            return len(document["features"])
-        case ".json":
-            return len(json.loads(path.read_text(encoding="utf-8")))
-        case ".csv":
-            frame = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
-            cells = frame.to_numpy().ravel()
-            assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\x00") and _text(cell)]
-            return len(frame)
-        case ".xlsx":
-            with closing(openpyxl.load_workbook(path, read_only=True)) as book:
-                cells = [cell for one in book for row in one.rows for cell in row]
-                assert "f" not in {cell.data_type for cell in cells if cell.value is not None}
-                return sum(one.max_row for one in book)
-        case ".kmz":
-            with zipfile.ZipFile(path) as archive:
-                assert archive.testzip() is None
-                return len(list(ElementTree.fromstring(archive.read("doc.kml")).iter()))
-        case ".zip":
-            with zipfile.ZipFile(path) as archive:
-                assert archive.testzip() is None
-                assert all(Path(name).name == name for name in archive.namelist())
-            return len(gpd.read_file(path))
-    raise AssertionError(f"nobody knows how to open {path.name}")
-
-
-def _text(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False
-
-
-def assert_sound(outputs: Path, tables: Tables, above: Path) -> None:
-    """Every file opens, none lies elsewhere, no two are one for Windows or macOS."""
-    names = names_in(outputs)
-    assert {name.split("/")[0] for name in names} == set(CARPETAS)
-    assert {name.count("/") for name in names} == {1}
-    assert {path.name for path in above.iterdir()} == {"outputs", "state"}
-    assert len({flat(name) for name in names}) == len(names)
-    published = {name for name in names if not name.endswith(MANIFEST)}
-    check_names(published)
-    rows = {name: opened(outputs / name) for name in sorted(published)}
-    assert rows["cultivos/cultivos_25-26.geojson"] == len(tables.siembras)
-    assert rows["cultivos/cultivos_25-26_shp.zip"] == len(tables.siembras)
-    assert rows["sustentabilidad/fiboa_25-26.parquet"] == len(tables.lotes)
-    lotes = sheet(outputs / BOOK, "Lotes")
-    assert sorted(lotes["Id del lote"]) == sorted(tables.lotes["lote_id"])
-    layer = pyogrio.read_dataframe(outputs / "cultivos/cultivos_25-26.gpkg", layer="cultivos_25-26")
-    assert set(layer["lote"]) == set(tables.lotes["lote"])
-    for carpeta in CARPETAS:
-        listed = json.loads((outputs / carpeta / MANIFEST).read_text(encoding="utf-8"))["files"]
-        assert {f"{carpeta}/{name}" for name in listed} <= published
-
-
-def check_names_through_all(
-    names: Sequence[str], crops: Sequence[str], folder: Path, **options: int
-) -> Mapping[str, Any]:
-    tables = night_of(names, crops, **options)
-    outputs = made(settings_below(folder), tables)
-    assert_sound(outputs, tables, folder)
-    files = list((outputs / "sustentabilidad").glob("eudr_25-26_*.geojson"))
-    return {"outputs": outputs, "tables": tables, "eudr": files}
-
-
-def test_sixty_eight_hostile_names_through_all_products(tmp_path: Path) -> None:
-    assert len(set(HOSTILE)) >= 68
-    found = check_names_through_all(HOSTILE, HOSTILE, tmp_path)
-    empresas = {clean_text(name) for name in HOSTILE} - {""}
-    assert len(found["eudr"]) >= len(empresas)
-
-
-def test_geopandas_opens_the_files_of_such_names_by_their_path(tmp_path: Path) -> None:
-    found = check_names_through_all(["a;b", "a!b"], ["Soja 1ra"], tmp_path)
-    assert [len(gpd.read_file(path)) for path in found["eudr"]] == [1, 1]
-
-
-def test_hostile_names_as_crops_each_with_a_layer(tmp_path: Path) -> None:
-    few = HOSTILE[:MAX_DESCONOCIDOS]
-    found = check_names_through_all(few, few, tmp_path, full=0)
-    crops = found["tables"].siembras.drop_duplicates(["cultivo_codigo", "cultivo"])
-    layers = pyogrio.list_layers(found["outputs"] / "cultivos/cultivos_25-26.gpkg")
-    assert len(layers) == len(crops) + 3  # that of all, sin_cultivo, layer_styles
-
-
-def test_hundreds_of_generated_names_through_all_products(tmp_path: Path) -> None:
-    names = generated(300)
-    check_names_through_all(names, names, tmp_path, full=60)
-
-
-@pytest.mark.integration
-def test_ten_thousand_generated_names_through_all_products(tmp_path: Path) -> None:
-    names = generated(10_000)
-    check_names_through_all(names, names, tmp_path, full=300)
-
-
-@pytest.mark.shared
-def test_the_big_list_of_naughty_strings_through_all_products(
-    shared_data: Path, tmp_path: Path
-) -> None:
-    path = shared_data / "dirty" / "names" / "blns.json"
-    names = json.loads(path.read_text(encoding="utf-8"))
-    assert len(names) > 500
-    check_names_through_all(names, names, tmp_path, full=200)
-
-
-@pytest.mark.shared
-def test_real_names_that_differ_by_an_accent_or_a_blank(shared_data: Path, tmp_path: Path) -> None:
-    path = shared_data / "dirty" / "names" / "ar_names_pampas.csv"
-    names = list(pd.read_csv(path, dtype=str, keep_default_na=False)["name"])
-    twins = [name for name, count in _counted(names) if count > 1][:150]
-    assert len(twins) > 20
-    check_names_through_all(twins, ["Soja 1ra", "Trigo"], tmp_path)
-
-
-def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
-    """Each name with how many of the others look the same to a file system."""
-    distinct = sorted(set(names))
-    count = pd.Series([flat(name.strip()) for name in distinct]).value_counts()
-    return [(name, int(count[flat(name.strip())])) for name in distinct]
 
 
 # --- real fields ---------------------------------------------------------------------------------
