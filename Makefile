@@ -32,7 +32,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo test test-unit test-integration check lint format bench robustness lock image-check clean
+  deploy-here demo test test-unit test-integration check lint format bench robustness mutations lock image-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -125,6 +125,9 @@ robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hour
 	  retention_histories clock ten_starts nights hostile_bodies generated_inputs branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
+
+mutations: $(VENV)/.ready ## mutants of guard, store, publisher and retention that no test notices: hours (ARGS="manifest …")
+	@$(RUN) --with mutmut==3.8.1 python -m tests.robustness.mutations $(ARGS)
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
