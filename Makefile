@@ -6,6 +6,9 @@ ifneq ($(DAY),0)
 export LINDERO_DEMO_DAY = $(DAY)
 endif
 
+# processes of pytest: one more than the gate's cores, for many tests wait for others' processes
+TESTERS ?= 3
+
 # another interpreter: make test PYTHON=python3.13 VENV=.venv313
 VENV ?= .venv
 export UV_PROJECT_ENVIRONMENT := $(VENV)
@@ -98,13 +101,13 @@ demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_ou
 	@$(RUN) lindero run backup --test --campania 25/26
 
 test: $(VENV)/.ready ## the whole test suite
-	@$(RUN) pytest -n 2 --dist loadscope $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope $(ARGS)
 
 test-unit: $(VENV)/.ready ## the tests that start no process of their own
-	@$(RUN) pytest -n 2 --dist loadscope -m "not integration" $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "not integration" $(ARGS)
 
 test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flows
-	@$(RUN) pytest -n 2 --dist loadscope -m integration $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m integration $(ARGS)
 
 check: $(VENV)/.ready ## format, lint and types
 	@$(RUN) ruff format --check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -24,6 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders that take longest, so that no process waits for the last one."""
+    longest = ("stack", "scripts", "robustness")
+    order = {name: at for at, name in enumerate(longest)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(longest)))
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only() -> None:
     """Refuse every connection of this process that leaves the machine."""
@@ -36,6 +45,19 @@ def _no_settings_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("LINDERO_", "DATABALER_", "PREFECT_API")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TZ", "America/Argentina/Buenos_Aires")
+
+
+@pytest.fixture
+def clock_of_argentina(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The local time of this process is three hours behind UTC, as on the machines of the users."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the time zone of a process cannot be set here")
+    monkeypatch.setenv("TZ", "America/Argentina/Buenos_Aires")
+    time.tzset()
+    assert time.localtime().tm_gmtoff == -3 * 3600
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture(scope="session")
