@@ -220,12 +220,12 @@ def _groups(todas: Sequence[Ficha]) -> list[list[Ficha]]:
 
 
 def contradicting(ids: Sequence[SnapshotId]) -> set[int]:
-    """Numbers on either side of a contradiction: a later number with an earlier time.
+    """Numbers on either side of a contradiction: a later number with a time that is no later.
 
     ``ids`` are in the order of the numbers.
     """
     found: set[int] = set()
-    for row, worse in ((ids, datetime.__lt__), (ids[::-1], datetime.__gt__)):
+    for row, worse in ((ids, datetime.__le__), (ids[::-1], datetime.__ge__)):
         extreme: datetime | None = None
         for one in row:
             if extreme is not None and worse(one.utc, extreme):

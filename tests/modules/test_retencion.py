@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -241,17 +242,25 @@ def test_nights_at_a_wrong_date_displace_no_true_ones() -> None:
     assert {one.id.number for one in kept} <= later
 
 
+def test_a_day_that_the_clock_tells_twice_costs_no_night() -> None:
+    """Set back by exactly a day, two nights have the same moment: which week had the first?"""
+    fichas = nights(60)
+    fichas[20:] = [ficha(21 + i, FIRST + (19 + i) * DAY) for i in range(40)]
+    result = plan(fichas, REGLAS, fichas[-1].id.utc)
+    assert {20, 21} <= set(numbers(result.quedan))
+
+
 def test_contradictions_name_both_sides() -> None:
     times = [0, 1, 9, 2, 3, 9, 10]
     ids = [SnapshotId(i + 1, FIRST + hours * DAY) for i, hours in enumerate(times)]
-    assert contradicting(ids) == {3, 4, 5}
+    assert contradicting(ids) == {3, 4, 5, 6}, "the same time twice is one too"
     assert contradicting(ids[:3]) == set()
 
 
 @given(st.lists(st.integers(0, 9), max_size=9))
 def test_contradicting_are_all_pairs_whose_number_and_time_disagree(days: list[int]) -> None:
     ids = [SnapshotId(at, FIRST + day * DAY) for at, day in enumerate(days)]
-    pairs = [(a, b) for a, b in combinations(ids, 2) if a.utc > b.utc]
+    pairs = [(a, b) for a, b in combinations(ids, 2) if a.utc >= b.utc]
     assert contradicting(ids) == {one.number for pair in pairs for one in pair}
 
 
@@ -277,7 +286,7 @@ def test_only_the_last_number_stays_for_being_the_last() -> None:
     assert {21, 22} & wanted(fichas, FIRST + 30 * DAY, reglas) == {22}
 
 
-def test_times_are_told_in_utc_wherever_the_machine_is() -> None:
+def test_times_are_told_in_utc_wherever_the_machine_is(project_root: Path) -> None:
     told = (
         "from datetime import UTC, datetime\n"
         "from Modules.domain import SnapshotId\n"
@@ -286,8 +295,10 @@ def test_times_are_told_in_utc_wherever_the_machine_is() -> None:
         "print(clock_problem([newest], datetime(2025, 7, 1, 5, tzinfo=UTC))[0])"
     )
     command, env = [sys.executable, "-c", told], os.environ | {"TZ": "Asia/Tokyo"}
-    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("the clock says 2025-07-01 05:00 UTC, ")
+    done = subprocess.run(
+        command, cwd=project_root, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("the clock says 2025-07-01 05:00 UTC, ")
 
 
 def test_without_backups_there_is_nothing_to_say() -> None:

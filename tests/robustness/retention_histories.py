@@ -80,11 +80,13 @@ def must_stay(one: Ficha, every: Sequence[Ficha], rules: Reglas, now: datetime) 
 
 
 def doubtful(one: Ficha, every: Sequence[Ficha]) -> bool:
-    """Whether number and time of it and another accepted one of its kind say opposite things."""
+    """Whether another accepted one of its kind has a later number and no later time, or v.v."""
     return any(
-        (other.id.number - one.id.number) * (other.id.utc - one.id.utc).total_seconds() < 0
+        (other.id.number - one.id.number) * (other.id.utc - one.id.utc).total_seconds() <= 0
         for other in every
-        if other.accepted and (other.campania, other.portal) == (one.campania, one.portal)
+        if other is not one
+        and other.accepted
+        and (other.campania, other.portal) == (one.campania, one.portal)
     )
 
 
