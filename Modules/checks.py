@@ -145,7 +145,7 @@ def _refuses(bad: bool) -> Severity:
 def _check_geometry(night: Night, table: str) -> CheckResult:
     """Records without a usable geometry, of those received."""
     limits, now = night.limits, night.now
-    bad, received = now.geometria_inutil.get(table, 0), now.recibidos.get(table, 0)
+    bad, received = now.geometria_inutil[table], now.recibidos[table]
     share = share_of(bad, received)
     limit, before = limits.first_night_unusable, 0.0
     if night.resumen_before is not None:
@@ -314,7 +314,7 @@ def _declared_area(night: Night) -> CheckResult:
     lotes = night.frame("lotes")
     computed, declared = lotes["superficie_ha"], lotes["superficie_declarada_ha"]
     off = (declared - computed).abs() > night.limits.declared_area * computed
-    rows = lotes[off & declared.notna()]
+    rows = lotes[off]  # never those that declare none
     notes = [
         f"{row.campo} / {row.lote}: declara {spanish(row.superficie_declarada_ha, 1)} ha, "
         f"mide {spanish(row.superficie_ha, 1)} ha"

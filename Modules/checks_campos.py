@@ -48,7 +48,7 @@ def _what_it_had(night: Night, campo_id: str) -> str:
     if night.resumen_before is None:
         return ""
     had = night.resumen_before.por_campo.get(campo_id, _NOBODY)
-    lotes, area = had.filas.get("lotes", 0), had.superficie_ha.get("lotes", 0.0)
+    lotes, area = had.filas.get("lotes"), had.superficie_ha.get("lotes", 0.0)
     return f": tenía {lotes} lotes, {spanish(area, 1)} ha" if lotes else ": no tenía lotes"
 
 
@@ -101,10 +101,10 @@ def _of_lotes_still_there(night: Night, table: str) -> pd.DataFrame:
 def _best_rows(night: Night, table: str, key: str) -> int:
     """The most rows of 30 nights; of what belongs to lotes, for as many lotes as there are now."""
     best = night.best.por_campo.get(key, _NOBODY) if night.best is not None else _NOBODY
-    most, lotes = best.filas.get(table, 0), best.filas.get("lotes", 0)
+    most, lotes = best.filas.get(table, 0), best.filas.get("lotes")
     if table == "lotes" or not lotes:
         return most
-    left = night.now.por_campo.get(key, _NOBODY).filas.get("lotes", 0)
+    left = night.now.por_campo[key].filas["lotes"]
     return round(most * min(1.0, left / lotes))
 
 

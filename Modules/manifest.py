@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from operator import eq
 from typing import Any, Final
 
 from Modules.errors import DataError
@@ -33,8 +34,8 @@ def disagreement(listed: str | None, found: str) -> str | None:
         return None
     if listed is None:
         return f"{SUMS_NAME}: does not list {JSON_NAME}"
-    alike = sum(a == b for a, b in zip(listed, found, strict=True))
-    if alike > len(found) // 2:
+    alike = sum(map(eq, listed, found))
+    if 2 * alike > len(found):
         return f"{SUMS_NAME}: the SHA-256 of {JSON_NAME} is damaged in it"
     return f"{JSON_NAME}: does not match {SUMS_NAME}"
 

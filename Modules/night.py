@@ -60,8 +60,7 @@ def rows_behind(before: pd.DataFrame, now: pd.DataFrame, column: str) -> tuple[i
     Rows are matched by the first column; ``column`` is an area.
     """
     key = before.columns[0]
-    was = dict(zip(before[key], before[column], strict=True))
-    is_now = dict(zip(now[key], now[column], strict=True))
+    was, is_now = (rows.set_index(key)[column].to_dict() for rows in (before, now))
     lost = sum(is_now.get(one, 0.0) < area * (1 - _MOVED) for one, area in was.items())
     gained = sum(was.get(one, 0.0) < area * (1 - _MOVED) for one, area in is_now.items())
     return lost, gained

@@ -113,7 +113,7 @@ def best_of(
             else every night after it would be refused for the same loss.
     """
     by_hand = [at for at, by_person in enumerate(accepted_by_hand) if by_person]
-    counted = list(history[max(by_hand[-1:], default=0) :])[-nights:]
+    counted = list(history[max(by_hand, default=0) :])[-nights:]
     if not counted:
         return None
     last = counted[-1]

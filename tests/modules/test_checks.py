@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Modules.checks import Thresholds, Verdict, best_of, judge, resumen
-from Modules.checks_campos import check_campos
+from Modules.checks_campos import check_campos, check_in_campos
 from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-from Modules.night import Night
+from Modules.night import Night, rows_behind
 from Modules.resumen import CampoFigures, Resumen, of_the_last_days
-from Modules.tables import Built, build_tables
+from Modules.tables import Built, Repair, build_tables
 from Modules.verdict import Severity, percent, rate, result, share_of, spanish
 
 Farm = dict[str, list[dict[str, Any]]]
@@ -362,6 +363,369 @@ def test_a_new_campo_and_the_first_marks_only_warn():
     assert "marcadores: cantidad" in warning(found)
 
 
+# --- how many rows are enough -----------------------------------------------------------------
+
+
+def note_of(found: Verdict, name: str) -> str:
+    return "; ".join(next(check for check in found.checks if check.name == name).notes)
+
+
+def resized(night: Farm, size: float, *ids: str) -> Farm:
+    """These lotes drawn as squares of another size."""
+    return changed(
+        night, "lotes", lambda i: {"geometry": square(-63, -35, size)} if i["id"] in ids else {}
+    )
+
+
+def lotes_of(campo: str, *which: int) -> list[str]:
+    return [f"{campo}-l{at:02d}" for at in which]
+
+
+@pytest.mark.parametrize(("size", "lost", "bad"), [(9, 1, False), (10, 2, True)])
+def test_two_rows_lost_are_enough_in_a_whole_table_and_one_is_not(size, lost, bad):
+    before = farm(size)
+    found = verdict(without(before, "lotes", *spread(before, lost)), before)
+    about = {"lotes: cantidad", "lotes: superficie"}
+    about |= {f"{table}: contra la mejor de 30 noches" for table in ("lotes", "siembras")}
+    assert about <= (refusing(found) if bad else warning(found))
+
+
+@pytest.mark.parametrize(("size", "others", "bad"), [(5, 1, False), (10, 2, True)])
+def test_two_other_ids_are_enough_in_a_whole_table_and_one_is_not(size, others, bad):
+    ids = lotes_of("c0", *range(others))
+    now = changed(farm(size), "lotes", lambda i: {"id": "x" + i["id"]} if i["id"] in ids else {})
+    assert "lotes: identificadores" in (refusing if bad else warning)(verdict(now, farm(size)))
+
+
+@pytest.mark.parametrize(("before", "now", "bad"), [(8, 12, False), (5, 10, True)])
+def test_five_rows_more_are_enough_and_four_are_not(before, now, bad):
+    found = verdict(farm(60, now), farm(60, before))
+    assert "lotes por campo" in (refusing if bad else warning)(found)
+    about = {"lotes: cantidad", "lotes: superficie"}
+    assert about <= (refusing if bad else warning)(verdict(farm(now), farm(before)))
+
+
+@pytest.mark.parametrize(("size", "bad"), [(9, False), (10, True)])
+def test_one_polygon_out_of_proportion_refuses_a_table_of_ten_rows_or_more(size, bad):
+    huge = resized(farm(size), 0.2, "c0-l00")
+    assert ("lotes: superficie" in refusing(verdict(huge, farm(size)))) is bad
+    was_huge = verdict(farm(size), farm(size), [huge])
+    assert ("lotes: contra la mejor de 30 noches" in refusing(was_huge)) is bad
+    assert "ha (−" in note_of(was_huge, "lotes: contra la mejor de 30 noches")
+
+
+@pytest.mark.parametrize(("lost", "bad"), [(1, False), (2, True)])
+def test_area_of_a_small_table_refuses_against_the_best_with_two_rows_gone(lost, bad):
+    best = resized(farm(9), 0.02, *lotes_of("c0", 0, 1))
+    before = without(best, "lotes", *lotes_of("c0", *range(lost)))
+    found = verdict(before, before, [best], Thresholds(best_loss=0.23))
+    assert ("lotes: contra la mejor de 30 noches" in refusing(found)) is bad
+
+
+def test_the_first_row_of_a_table_warns():
+    one = {**farm(3), "marcadores": farm(1, marks=1)["marcadores"]}
+    found = verdict(one, farm(3))
+    assert found.accepted
+    assert note_of(found, "marcadores: cantidad") == "0 → 1 (antes no había)"
+
+
+@pytest.mark.parametrize(
+    ("size", "lost", "bad"),
+    [(20, 2, False), (20, 3, True), (4, 2, False), (3, 2, True), (2, 1, False), (1, 1, True)],
+)
+def test_three_lotes_of_a_campo_are_enough_and_two_if_they_are_most_of_it(size, lost, bad):
+    before = farm(60, size)
+    gone = lotes_of("c1", *range(lost))
+    for now in (
+        without(before, "lotes", *gone),
+        changed(before, "lotes", lambda i: {"geometry": None} if i["id"] in gone else {}),
+    ):
+        found = verdict(now, before)
+        assert refusing(found) == ({"lotes por campo"} if bad else set())
+        assert bad or "lotes por campo" in warning(found)
+
+
+@pytest.mark.parametrize(
+    ("best", "before", "now", "bad"),
+    [
+        (25, 22, 21, False),
+        (30, 26, 25, True),
+        (8, 5, 4, False),
+        (7, 4, 3, True),
+        (3, 2, 1, True),
+        (2, 1, 1, False),
+    ],
+)
+def test_five_lotes_of_a_campo_since_its_best_are_enough_and_fewer_if_most(best, before, now, bad):
+    found = verdict(farm(60, now), farm(60, before), [farm(60, best)])
+    assert refusing(found) == ({"lotes por campo"} if bad else set())
+    assert f"llegó a tener {best}" in note_of(found, "lotes por campo")
+
+
+def test_what_a_campo_once_had_is_told_only_where_it_says_more_than_last_night():
+    one_less = verdict(farm(60, 9), farm(60, 10), [farm(60, 10)])
+    assert "llegó a tener" not in note_of(one_less, "lotes por campo")
+    for best, told in ((51, False), (52, True)):  # 2,0 % and 3,8 % more than now
+        note = note_of(verdict(farm(60, 50), farm(60, 48), [farm(60, best)]), "lotes por campo")
+        assert ("llegó a tener" in note) is told
+
+
+def test_a_campo_whose_lotes_shrink_a_little_each_night_is_refused_against_its_best():
+    best = farm(60, 12)
+    before = resized(best, 0.0077, *lotes_of("c1", *range(4)))
+    now = resized(before, 0.0073, *lotes_of("c1", *range(3)))
+    assert refusing(verdict(before, before, [best])) == set(), "nothing moved tonight"
+    assert refusing(verdict(now, before, [best])) == {"lotes por campo"}
+
+
+def test_a_campo_that_lost_its_large_lotes_one_by_one_is_refused_by_area():
+    best = resized(farm(150, 40), 0.02, *lotes_of("c1", *range(5)))
+    before = resized(without(best, "lotes", *lotes_of("c1", *range(4))), 0.01, "c1-l04")
+    found = verdict(without(before, "lotes", "c1-l04"), before, [best])
+    assert refusing(found) == {"lotes por campo"}
+    assert refusing(verdict(before, before, [best])) == set()
+
+
+@pytest.mark.parametrize(("size", "bad"), [(4, False), (3, True)])
+def test_two_lotes_redrawn_or_made_anew_refuse_only_if_they_are_most_of_a_campo(size, bad):
+    before, two = farm(60, size), lotes_of("c1", 0, 1)
+    anew = changed(before, "lotes", lambda i: {"id": "x" + i["id"]} if i["id"] in two else {})
+    for now in (resized(before, 0.005, *two), anew):
+        found = verdict(now, before)
+        assert refusing(found) - {"ambientes por campo"} == ({"lotes por campo"} if bad else set())
+        assert bad or "lotes por campo" in warning(found)
+
+
+@pytest.mark.parametrize(("lost", "bad"), [(9, False), (10, True)])
+def test_ten_of_many_marks_of_a_campo_are_enough_and_nine_are_not(lost, bad):
+    before = farm(60, 40, marks=2)
+    found = verdict(
+        without(before, "marcadores", *(f"c1-l{n:02d}-m00" for n in range(lost))), before
+    )
+    assert "marcadores por campo" in (refusing if bad else warning)(found)
+
+
+@pytest.mark.parametrize(("more", "bad"), [(4, False), (5, True)])
+def test_five_small_lotes_more_are_enough_in_a_campo(more, bad):
+    new = lotes_of("c1", *range(8, 8 + more))
+    found = verdict(resized(farm(60, 8 + more), 0.0001, *new), farm(60, 8))
+    assert "lotes por campo" in (refusing if bad else warning)(found)
+
+
+def test_all_siembras_of_a_campo_may_go_with_a_warning():
+    before = farm(150, 12)
+    bare = changed(before, "lotes", lambda i: {"siembras": []} if i["campo_id"] == "c1" else {})
+    found = verdict(bare, before)
+    assert found.accepted
+    assert "siembras por campo" in warning(found)
+
+
+def test_a_campo_that_the_best_nights_did_not_have_is_compared_with_the_last_one_only():
+    now, before = build(farm(12)).tables, build(farm(12, marks=1)).tables
+    best = replace(resumen(before), por_campo={})
+    night = Night(now, resumen(now), before, resumen(before), best, DEFAULTS)
+    for left in (best, None):
+        (note,) = check_in_campos(replace(night, best=left), "marcadores").notes
+        assert note == "campo Campo 0: 12 → 0 marcadores (−100,0 %)"
+    assert check_in_campos(night, "lotes").passed
+
+
+@pytest.mark.parametrize(("lotes", "size", "bad"), [(2, 0.0001, False), (3, 0.005, True)])
+def test_three_lotes_that_shrank_are_enough_in_a_campo(lotes, size, bad):
+    before = farm(60, 20)
+    found = verdict(resized(before, size, *lotes_of("c1", *range(lotes))), before)
+    assert refusing(found) == ({"lotes por campo"} if bad else set())
+    assert bad or "lotes por campo" in warning(found)
+
+
+@pytest.mark.parametrize(("lotes", "bad"), [(2, False), (3, True)])
+def test_three_lotes_without_geometry_are_enough_in_a_large_campo(lotes, bad):
+    before, gone = farm(60, 40), lotes_of("c1", *range(lotes))
+    now = changed(before, "lotes", lambda i: {"geometry": None} if i["id"] in gone else {})
+    found = verdict(now, before)
+    assert refusing(found) == ({"lotes por campo"} if bad else set())
+    assert f"{lotes} de 40 quedaron sin geometría" in note_of(found, "lotes por campo")
+
+
+@pytest.mark.parametrize(("grown", "bad"), [(4, False), (5, True)])
+def test_five_lotes_that_grew_are_enough_in_a_campo(grown, bad):
+    before = farm(60, 8)
+    found = verdict(resized(before, 0.015, *lotes_of("c1", *range(grown))), before)
+    assert "lotes por campo" in (refusing if bad else warning)(found)
+
+
+def test_marks_of_a_campo_may_double_and_only_warn():
+    before, more = farm(60, 10, marks=1), farm(60, 10, marks=3)["marcadores"]
+    marks = before["marcadores"] + [mark for mark in more if mark["id"] >= "c1-l00-m01"]
+    marks = list({mark["id"]: mark for mark in marks}.values())
+    found = verdict({**before, "marcadores": marks}, before)
+    assert found.accepted
+    assert "marcadores por campo" in warning(found)
+
+
+def test_new_lotes_of_a_campo_do_not_make_its_marks_too_few():
+    before, now = farm(60, 10, marks=1), farm(60, 12, marks=1)
+    now = {**now, "marcadores": before["marcadores"]}
+    found = verdict(now, before)
+    assert "marcadores por campo" not in refusing(found) | warning(found)
+
+
+def test_campos_are_told_in_the_order_of_their_ids_whatever_their_lotes_are_called():
+    def renamed(item: dict[str, Any]) -> dict[str, Any]:
+        return {"id": ("z" if item["campo_id"] == "c0" else "a") + item["id"]}
+
+    before = changed(farm(9, 9), "lotes", renamed)
+    now = without(before, "lotes", "zc0-l00", "ac1-l00")
+    first, second = next(
+        check.notes for check in verdict(now, before).checks if check.name == "lotes por campo"
+    )
+    assert first.startswith("campo Campo 0: ")
+    assert second.startswith("campo Campo 1: ")
+
+
+def test_a_campo_is_told_by_its_id_where_its_figures_were_lost():
+    now, before = build(farm(9)).tables, build(farm(10)).tables
+    for was in (None, replace(resumen(before), por_campo={})):
+        night = Night(now, resumen(now), before, was, None, DEFAULTS)
+        (note,) = check_in_campos(night, "lotes").notes
+        assert note.startswith("campo c0: 10 → 9 lotes (−10,0 %); ")
+
+
+def test_lotes_refused_for_another_reason_are_not_told_as_without_geometry():
+    gone = lotes_of("c0", 0, 1, 2)
+    orphans = changed(farm(12), "lotes", lambda i: {"campo_id": "x"} if i["id"] in gone else {})
+    found = verdict(orphans, farm(12))
+    assert "lotes por campo" in refusing(found)
+    assert "sin geometría" not in " ".join(found.reasons)
+
+
+def test_two_rows_that_cannot_be_used_are_enough_unless_it_was_so_before():
+    def orphaned(size: int) -> Farm:
+        return changed(farm(size), "ambientes", lambda item: {"lote_id": "otro"})
+
+    empty = "ambientes: no está vacía"
+    assert verdict(orphaned(1)).accepted
+    assert refusing(verdict(orphaned(2))) == {empty}
+    none_before = {**farm(2), "ambientes": []}
+    assert refusing(verdict(orphaned(2), none_before)) == {empty}
+    assert note_of(verdict(orphaned(2)), empty) == (
+        "no quedó ninguna fila; llegaron 2 y ninguna se puede usar"
+    )
+    for bad in (1, 2):
+        as_bad = {**orphaned(2), "ambientes": orphaned(2)["ambientes"][:bad]}
+        assert verdict(orphaned(2), as_bad).accepted, bad
+
+
+def test_an_empty_table_says_what_the_last_night_had():
+    found = verdict({**farm(3), "ambientes": []}, farm(3))
+    assert note_of(found, "ambientes: no está vacía") == (
+        "no quedó ninguna fila; la última noche aceptada tenía 3"
+    )
+    assert note_of(verdict({**farm(3), "lotes": []}), "lotes: no está vacía") == (
+        "no quedó ninguna fila"
+    )
+
+
+def spoiled(size: int, bad: int) -> Farm:
+    ids = lotes_of("c0", *range(bad))
+    return changed(farm(size), "lotes", lambda i: {"geometry": None} if i["id"] in ids else {})
+
+
+def test_two_rows_without_geometry_are_enough_unless_as_many_were_accepted_before():
+    name = "lotes: geometría utilizable"
+    assert name in warning(verdict(spoiled(20, 1), farm(20)))
+    assert name in refusing(verdict(spoiled(40, 2), farm(40)))
+    assert name in warning(verdict(spoiled(40, 2), spoiled(40, 2))), "5 % then, 5 % now"
+    assert name in refusing(verdict(spoiled(100, 7), spoiled(100, 4))), "4 % was no such night"
+
+
+def test_reasons_of_refused_rows_are_counted_each():
+    def spoil(item: dict[str, Any]) -> dict[str, Any]:
+        at = int(item["id"][-2:])
+        far = {"geometry": square(100, 50)} if at == 3 else {}
+        return {"geometry": None} if at < 3 else far
+
+    found = verdict(changed(farm(20), "lotes", spoil))
+    reasons = "(fuera_del_area: 1, sin_geometria: 3)"
+    name = "lotes: geometría utilizable"
+    assert note_of(found, name) == f"4 de 20 sin geometría utilizable {reasons}"
+    assert f"lotes: 4 {reasons}" in note_of(found, "filas rechazadas")
+
+
+def test_a_repair_that_moves_the_area_by_more_than_one_per_cent_is_counted():
+    tables = build(farm(1)).tables
+    areas = [(100, 99), (100, 98.9), (2, 2), (2, 1.9), (99, 100), (1.9, 2), (100, 99.5)]
+    repairs = [Repair("lotes", str(at), *pair, "x") for at, pair in enumerate(areas)]
+    found = judge(tables, resumen(tables), repairs=repairs)
+    check = next(check for check in found.checks if check.name == "geometrías reparadas")
+    assert (check.figures["reparadas"], check.figures["con_otra_superficie"]) == (7, 3)
+
+
+def test_a_lote_is_told_whose_declared_area_is_off_by_more_than_five_per_cent():
+    plain = build(farm(4)).tables.lotes["superficie_ha"].tolist()
+    shares = {0: 1.0, 1: 1.04, 2: 1.06}
+
+    def declare(item: dict[str, Any]) -> dict[str, Any]:
+        at = int(item["id"][-2:])
+        return {"superficie_ha": plain[at] * shares[at]} if at in shares else {}
+
+    declared = changed(farm(4), "lotes", declare)
+    told = note_of(verdict(declared), "superficie declarada y medida")
+    assert told.startswith("Campo 0 / 2: declara ")
+    exact = note_of(
+        verdict(declared, thresholds=Thresholds(declared_area=0)), "superficie declarada y medida"
+    )
+    assert [part.split(":")[0] for part in exact.split("; ")] == ["Campo 0 / 1", "Campo 0 / 2"]
+
+
+def test_figures_kept_by_an_earlier_version_may_lack_a_table():
+    now = build(farm(12)).tables
+    figures = resumen(now)
+    was = replace(figures, recibidos={}, geometria_inutil={"lotes": 12}, filas={}, superficie_ha={})
+    night = Night(now, figures, now, was, was, DEFAULTS)
+    assert (night.rows_before("lotes"), night.area_before("lotes")) == (0, 0)
+    name = "lotes: geometría utilizable"
+    for before in (was, replace(was, recibidos={"lotes": 12}, geometria_inutil={})):
+        found = judge(now, figures, now, before, was)
+        (check,) = (one for one in found.checks if one.name == name)
+        assert check.figures["fraccion_antes"] == 0
+        (best,) = (one for one in found.checks if one.name.startswith("lotes: contra la mejor"))
+        assert (best.figures["mejor"], best.figures["mejor_ha"]) == (0, 0)
+
+
+def test_a_night_before_without_its_figures_is_nothing_to_compare_with():
+    tables = build(farm(2)).tables
+    figures = resumen(tables)
+    assert judge(tables, figures, tables, None).first_night
+    assert judge(tables, figures, None, figures).first_night
+    assert not judge(tables, figures, tables, figures).first_night
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1000)),
+    st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1000)),
+)
+def test_rows_are_behind_a_change_if_they_came_went_or_moved_by_over_one_per_cent(before, now):
+    was, is_now = (
+        pd.DataFrame({"lote_id": list(rows), "x": 1, "ha": list(rows.values())})
+        for rows in (before, now)
+    )
+    lost = [key for key, area in before.items() if now.get(key, 0) < 0.99 * area]
+    gained = [key for key, area in now.items() if before.get(key, 0) < 0.99 * area]
+    assert rows_behind(was, is_now, "ha") == (len(lost), len(gained))
+
+
+def test_one_per_cent_is_no_change():
+    was, is_now = (pd.DataFrame({"id": ["a"], "ha": [area]}) for area in (100.0, 99.0))
+    assert rows_behind(was, is_now, "ha") == rows_behind(is_now, was, "ha") == (0, 0)
+
+
+def test_a_row_of_less_than_a_hectare_counts_when_it_goes_or_comes():
+    some = pd.DataFrame({"id": ["a", "b"], "ha": [0.5, 3.0]})
+    assert rows_behind(some, some.iloc[1:], "ha") == (1, 0)
+    assert rows_behind(some.iloc[1:], some, "ha") == (0, 1)
+
+
 # --- what is only told ------------------------------------------------------------------------
 
 
@@ -437,6 +801,22 @@ def test_best_of_takes_each_figures_largest_of_the_last_nights_only():
     assert best_of([]) is None
 
 
+@pytest.mark.parametrize(("later", "lotes"), [(29, 9), (30, 5)])
+def test_the_best_is_that_of_thirty_nights(later, lotes):
+    nine, five = (resumen(build(farm(size)).tables) for size in (9, 5))
+    best = best_of([nine, *[five] * later])
+    assert best is not None
+    assert best.filas["lotes"] == lotes
+
+
+def test_the_best_of_one_night_is_that_night():
+    built = build(_bad_night()[0])
+    night = resumen(built.tables, repairs=built.repairs)
+    assert night.rechazados
+    assert night.reparadas
+    assert best_of([night]) == best_of([night], accepted_by_hand=[True]) == night
+
+
 def test_a_night_accepted_by_hand_starts_the_count_anew():
     nights = [resumen(build(farm(size)).tables) for size in (20, 10, 11)]
     best = best_of(nights, accepted_by_hand=[False, True, False])
@@ -482,6 +862,9 @@ def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
         was = replace(resumen(before), por_campo=left)
         (note,) = check_campos(Night(now, resumen(now), before, was, None, DEFAULTS)).notes
         assert note == "falta el campo Campo 1 (c1): no tenía lotes"
+    was = replace(resumen(before), por_campo={"c1": CampoFigures("Campo 1", {"lotes": 3}, {})})
+    (note,) = check_campos(Night(now, resumen(now), before, was, None, DEFAULTS)).notes
+    assert note == "falta el campo Campo 1 (c1): tenía 3 lotes, 0,0 ha"
     without_figures = Night(now, resumen(now), before, None, None, DEFAULTS)
     check = check_campos(without_figures)
     assert check.refuses
