@@ -473,13 +473,14 @@ def _read_record(folder: Path) -> tuple[_Record, bool]:
         files = {name: _entry(value) for name, value in raw["files"].items()}
         obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
         check_names({*files, *obsolete})
+        snapshot_id = str(raw["snapshot"])
     except FileNotFoundError:
         return empty, False
     except OSError as err:
         raise PublishError(f"{path} cannot be read: {err.strerror or err}") from err
     except (DataError, PublishError, KeyError, TypeError, AttributeError, ValueError):
         return replace(empty, state=PUBLISHING), True
-    return _Record(raw["estado"], str(raw["snapshot"]), files, obsolete), False
+    return _Record(raw["estado"], snapshot_id, files, obsolete), False
 
 
 def _entry(value: Mapping[str, Any]) -> _Entry:

@@ -428,12 +428,13 @@ class SnapshotStore:
             "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
         }
         log = self.root / ACCEPTANCES
-        before = log.read_bytes() if log.exists() else b""
         line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
-        with writing(log), log.open("ab") as file:
-            file.write(line if before.endswith(b"\n") or not before else b"\n" + line)
-            file.flush()
-            os.fsync(file.fileno())
+        with writing(log):
+            before = log.read_bytes() if log.exists() else b""
+            with log.open("ab") as file:
+                file.write(line if before.endswith(b"\n") or not before else b"\n" + line)
+                file.flush()
+                os.fsync(file.fileno())
         sync_folder(self.root)
 
     def _acceptance(self, snapshot: Snapshot) -> dict[str, Any] | None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from Modules.domain import SnapshotId
+from Modules.domain import Portal, SnapshotId
 from Modules.errors import PublishError, SettingsError
 from Modules.poda import LOG_NAME, fichas, in_use, obsolete_copies, prune
 from Modules.publish import publish_files
-from Modules.retencion import Linea, Plan
+from Modules.retencion import Ficha, Linea, Plan
 from Modules.snapshots import Snapshot, SnapshotStore
 from tests.kill_points import Killer, killer
 from tests.sample_tables import NOW, SEASON, tables
@@ -64,7 +64,7 @@ def publish(snapshot: Snapshot, copies: Path) -> Path:
 
 def plan_of(store: SnapshotStore, *snapshots: Snapshot) -> Plan:
     there = {one.id: one for one in fichas(store, lambda _: True)}
-    return Plan(tuple(Linea(there[one.id], "prueba") for one in snapshots))
+    return Plan(tuple(Linea(there[one.id], "más vieja") for one in snapshots))
 
 
 def files(folder: Path) -> Mapping[str, bytes]:
@@ -90,18 +90,19 @@ def test_what_the_plan_says_goes_with_its_copy_and_the_rest_is_byte_equal(
     assert list((store.root / "staging").iterdir()) == []
 
 
+@pytest.mark.usefixtures("clock_of_argentina")
 def test_what_went_is_written_down(store: SnapshotStore, copies: Path) -> None:
     first = night(store)
     night(store, days=1)
     prune(store, plan_of(store, first), copies, NOW)
     (line,) = (store.root / LOG_NAME).read_text("utf-8").splitlines()
-    entry = json.loads(line)
-    assert entry == {
+    assert "más vieja" in line, "people read the log, too"
+    assert json.loads(line) == {
         "id": str(first.id),
         "campania": "25/26",
         "accepted": True,
         "manifest_sha256": first.manifest_sha256,
-        "motivo": "prueba",
+        "motivo": "más vieja",
         "utc": "2025-11-20T06:00:02+00:00",
     }
 
@@ -133,6 +134,8 @@ def test_files_in_a_copy_that_are_not_ours_or_were_edited_stay(
     }
     prune(store, Plan(), copies, NOW)
     assert (folder / "notas.txt").read_text() == "del ingeniero"
+    record = json.loads((folder / ".lindero.json").read_text("utf-8"))
+    assert record["snapshot"] == str(first.id), "it still says what was here"
 
 
 def test_a_store_that_was_lost_never_takes_the_copies_along(
@@ -171,7 +174,15 @@ def test_a_torn_line_in_the_log_is_no_backup_that_went(store: SnapshotStore, cop
     assert (store.root / LOG_NAME).read_bytes().count(b"\n") == 2
 
 
-@pytest.mark.parametrize("line", ["[]", "null", '"id"', "{}", '{"id": 3, "campania": "25/26"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("[]", "null", '"id"', "{}"),
+        '{"id": 3, "campania": "25/26"}',
+        '{"id": "x", "campania": "25/26"}',
+        '{"id": "2025-11-20T060002Z-000001", "campania": "x"}',
+    ],
+)
 def test_a_line_that_is_no_entry_takes_no_copy_along(
     store: SnapshotStore, copies: Path, line: str
 ) -> None:
@@ -220,6 +231,22 @@ def test_a_copy_that_cannot_be_reached_is_left_for_the_next_prune(
     assert not folder.exists()
 
 
+def test_copies_that_are_to_go_are_listed_once_in_the_order_of_their_numbers(
+    store: SnapshotStore, copies: Path
+) -> None:
+    first, second, third, _ = (night(store, days=-day) for day in range(4))
+    folders = [publish(one, copies) for one in (first, second, third)]
+    for one in (third, first, second):
+        prune(store, plan_of(store, one), copies.parent / "elsewhere", NOW)
+    lines = (store.root / LOG_NAME).read_text("utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [
+        str(one.id) for one in (third, first, second)
+    ]
+    with (store.root / LOG_NAME).open("a") as log:
+        log.write("\n" + json.dumps({"id": str(first.id), "campania": "25/26"}) + "\n")
+    assert [copia.folder for copia in obsolete_copies(store, copies)] == folders
+
+
 def test_a_link_where_a_copy_should_be_is_not_followed(
     store: SnapshotStore, copies: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +271,15 @@ def test_fichas_say_what_the_manifests_say(store: SnapshotStore) -> None:
     same = night(store, days=1, parent=first)
     refused = night(store, 5, days=2, accepted=False)
     found = {one.id.number: one for one in fichas(store, lambda one: one.id == first.id)}
+    assert found[1] == Ficha(
+        id=first.id,
+        campania=SEASON,
+        portal=Portal("demo:small", "contract@0"),
+        accepted=True,
+        verified=True,
+        first_equal=first.id,
+        size_bytes=first.size_bytes,
+    )
     assert found[1].good
     assert not found[2].good
     assert found[2].first_equal == first.id == same.first_equal
@@ -259,17 +295,29 @@ def test_what_products_were_made_from_is_in_use(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     publish_files({"x.csv": source}, outputs / "cultivos", snapshot_id=made, now=NOW)
     (outputs / "otra cosa").mkdir()
-    (outputs / "H3").mkdir()
-    (outputs / "H3" / ".lindero.json").write_text("roto")
+    for name, text in {
+        "H3": "roto",
+        "KMZ": "{}",
+        "mapa": '{"snapshot": "x"}',
+        "sustentabilidad": '{"snapshot": null}',
+    }.items():
+        (outputs / name).mkdir()
+        (outputs / name / ".lindero.json").write_text(text)
     assert in_use(outputs) == {SnapshotId.parse(made)}
     assert in_use(tmp_path / "nowhere") == set()
 
 
-def test_a_log_that_cannot_be_read_stops_the_prune(store: SnapshotStore, copies: Path) -> None:
-    night(store)
+def test_a_log_that_cannot_be_read_or_written_stops_the_prune(
+    store: SnapshotStore, copies: Path
+) -> None:
+    first = night(store)
+    plan = plan_of(store, first)
     (store.root / LOG_NAME).mkdir()
-    with pytest.raises(PublishError, match=r"podados\.jsonl cannot be read"):
+    with pytest.raises(PublishError, match=r"^podados\.jsonl cannot be read: Is a directory$"):
         prune(store, Plan(), copies, NOW)
+    with pytest.raises(PublishError, match=r"podados\.jsonl could not be written: Is a directory"):
+        prune(store, plan, copies, NOW)
+    assert store.accepted() == [first]
 
 
 @pytest.mark.integration

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -65,10 +66,6 @@ def _refuse() -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-def _state(out: Path) -> str:
-    return str(json.loads((out / MANIFEST).read_text("utf-8"))["estado"])
-
-
 def test_a_rename_that_the_disk_refuses_is_an_error_and_no_copy_beside(
     out: Path, moments: Moments
 ) -> None:
@@ -77,11 +74,24 @@ def test_a_rename_that_the_disk_refuses_is_an_error_and_no_copy_beside(
     with pytest.raises(PublishError, match=r"b could not be written: .*EIO.*check it"):
         _publish(out, {"a": "new", "b": "new"}, day=1)
     assert _content(out) == {"a": "new", "b": "old"}
-    assert _state(out) == "publicando"
+    record = json.loads((out / MANIFEST).read_text("utf-8"))
+    assert (record["estado"], record["snapshot"]) == ("publicando", "id-0")
     moments.clear()
     assert _publish(out, {"a": "new", "b": "new"}, day=2).written == ("b",)
     assert _content(out) == {"a": "new", "b": "new"}
     assert intact(out)
+
+
+def test_what_was_cut_short_and_is_no_longer_made_is_removed_new_or_old(
+    out: Path, moments: Moments
+) -> None:
+    _publish(out, {"a": "old", "b": "old", "c": "old"})
+    moments["os.rename", "b"] = _refuse
+    with pytest.raises(PublishError, match="EIO"):
+        _publish(out, {"a": "new", "b": "new", "c": "old"}, day=1)
+    moments.clear()
+    assert _publish(out, {}, day=2) == Published((), (), ("a", "b", "c"))
+    assert _content(out) == {}
 
 
 def test_a_removal_that_the_disk_refuses_is_an_error_and_is_made_up_for(
@@ -106,7 +116,7 @@ def test_a_source_that_changes_meanwhile_is_not_published(out: Path, moments: Mo
         source.write_text("new and more")
 
     moments["open", ".lindero-000000.tmp"] = grow
-    with pytest.raises(PublishError, match="changed while it was being published"):
+    with pytest.raises(PublishError, match=r"a changed while it was being published$"):
         _publish(out, {"a": "new"}, day=1)
     assert _content(out) == {"a": "old"}
     assert intact(out), "nothing was renamed, so nothing is said to be under way"
@@ -121,8 +131,27 @@ def test_a_link_that_appears_meanwhile_is_not_replaced(out: Path, moments: Momen
         (out / "b").symlink_to(elsewhere)
 
     moments["os.rename", "a"] = link
-    with pytest.raises(PublishError, match="b is a link; replacing it would cut it off"):
+    with pytest.raises(
+        PublishError, match=r"b is a link; replacing it would cut it off\. Remove it$"
+    ):
         _publish(out, {"a": "1", "b": "1"})
     assert (out / "b").is_symlink()
     assert elsewhere.read_text() == "de otro"
     assert _content(out) == {"a": "1", "b": "de otro"}
+    record = json.loads((out / MANIFEST).read_text("utf-8"))
+    assert (record["estado"], record["snapshot"]) == ("publicando", ""), "of no snapshot yet"
+
+
+def test_what_is_as_we_left_it_is_not_read_and_what_is_not_has_to_be_readable(
+    out: Path, moments: Moments
+) -> None:
+    source = out.parent / "source"
+    source.write_text("1")
+    publish_files({"a": source}, out, snapshot_id="x", now=NOW)
+    moments["open", "a"] = _refuse  # as a folder that is in the cloud, and no network
+    assert not publish_files({"a": source}, out, snapshot_id="y", now=NOW).changed
+    os.utime(out / "a", ns=(1, 1))
+    with pytest.raises(
+        PublishError, match=r"^a: its source .*out/a cannot be read: .*Input/output"
+    ):
+        publish_files({"a": source}, out, snapshot_id="z", now=NOW)

@@ -71,6 +71,7 @@ def _content(out: Path) -> dict[str, str]:
 def test_a_copy_is_dated_and_keeps_its_folder_and_its_ending() -> None:
     assert pending_name("25-26/a.b.kmz", NOW) == "25-26/a.b (pendiente) 2025-11-20.kmz"
     assert pending_name("LEAME", NOW) == "LEAME (pendiente) 2025-11-20"
+    assert pending_name("v1.2/LEAME", NOW) == "v1.2/LEAME (pendiente) 2025-11-20"
 
 
 def test_a_held_file_waits_beside_until_it_is_closed_with_a_fake_of_windows(
@@ -103,15 +104,16 @@ def test_a_held_file_waits_beside_until_it_is_closed_with_a_fake_of_windows(
 def test_a_held_copy_too_is_an_error_and_the_next_run_heals_with_a_fake_of_windows(
     out: Path, held: set[str]
 ) -> None:
-    _publish(out, {"a.kmz": "old"})
-    held |= {"a.kmz", "a (pendiente) 2025-11-21.kmz"}
+    old, new = ({"0.kmz": text, "a.kmz": text} for text in ("old", "new"))
+    _publish(out, old)
+    held |= {*old, "a (pendiente) 2025-11-21.kmz"}
     with pytest.raises(PublishError, match="pendiente"):
-        _publish(out, {"a.kmz": "new"}, day=1)
-    assert _content(out) == {"a.kmz": "old"}
+        _publish(out, new, day=1)
+    assert _content(out) == {**old, "0 (pendiente) 2025-11-21.kmz": "new"}
     assert json.loads((out / MANIFEST).read_text("utf-8"))["estado"] == "publicando"
     held.clear()
-    assert _publish(out, {"a.kmz": "new"}, day=2).written == ("a.kmz",)
-    assert _content(out) == {"a.kmz": "new"}
+    assert _publish(out, new, day=2).written == ("0.kmz", "a.kmz")
+    assert _content(out) == new
     assert intact(out)
 
 
@@ -132,16 +134,29 @@ def test_a_foreign_file_in_the_place_of_the_copy_is_left_alone_with_a_fake_of_wi
 def test_what_is_no_longer_made_and_held_goes_the_next_time_with_a_fake_of_windows(
     out: Path, held: set[str]
 ) -> None:
-    _publish(out, {"a.kmz": "1", "goes.kmz": "1"})
-    held.add("goes.kmz")
-    assert _publish(out, {"a.kmz": "1"}, day=1) == Published((), ("a.kmz",), (), held=("goes.kmz",))
+    _publish(out, {"a.kmz": "1", "goes.kmz": "1", "goes too.kmz": "1"})
+    held.add("goes too.kmz")
+    done = _publish(out, {"a.kmz": "1"}, day=1)
+    assert done == Published((), ("a.kmz",), ("goes.kmz",), held=("goes too.kmz",))
     assert not intact(out)
     held.clear()
-    assert _publish(out, {"a.kmz": "1"}, day=2).removed == ("goes.kmz",)
+    assert _publish(out, {"a.kmz": "1"}, day=2).removed == ("goes too.kmz",)
     assert intact(out)
 
 
-def test_a_copy_that_lies_there_already_is_not_written_again_with_a_fake_of_windows(
+def test_a_file_edited_by_whoever_holds_it_is_never_removed_with_a_fake_of_windows(
+    out: Path, held: set[str]
+) -> None:
+    _publish(out, {"a.kmz": "old"})
+    (out / "a.kmz").write_text("editado", encoding="utf-8")
+    held.add("a.kmz")
+    (copy,) = _publish(out, {"a.kmz": "new"}, day=1).pending
+    held.clear()
+    assert _publish(out, {}, day=2) == Published((), (), (copy,), left=("a.kmz",))
+    assert _content(out) == {"a.kmz": "editado"}
+
+
+def test_a_copy_that_lies_there_is_written_again_only_if_it_changes_with_a_fake_of_windows(
     out: Path, held: set[str]
 ) -> None:
     _publish(out, {"a.kmz": "old"})
@@ -152,9 +167,11 @@ def test_a_copy_that_lies_there_already_is_not_written_again_with_a_fake_of_wind
     assert _publish(out, {"a.kmz": "new"}, day=1).pending == (copy.name,)
     after = copy.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert _publish(out, {"a.kmz": "newer"}, day=1).pending == (copy.name,)
+    assert _content(out) == {"a.kmz": "old", copy.name: "newer"}
     held.clear()
-    assert _publish(out, {"a.kmz": "new"}, day=2).written == ("a.kmz",)
-    assert _content(out) == {"a.kmz": "new"}
+    assert _publish(out, {"a.kmz": "newer"}, day=2).written == ("a.kmz",)
+    assert _content(out) == {"a.kmz": "newer"}
 
 
 def test_a_held_file_of_a_lost_record_waits_beside_too_with_a_fake_of_windows(

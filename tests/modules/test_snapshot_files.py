@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from Modules.columns import TABLES
 from Modules.domain import Recurso
 from Modules.errors import SnapshotDamaged
 from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
@@ -27,9 +29,10 @@ from Modules.snapshot_files import (
     read_raw,
     read_tables,
     read_verdict,
+    table_facts,
 )
 from Modules.snapshots import Snapshot, SnapshotStore
-from tests.sample_tables import NOW, SEASON, fetched, tables
+from tests.sample_tables import NOW, SEASON, fetched, frame, tables
 
 
 def _snapshot(root: Path, rows: int = 5) -> Snapshot:
@@ -251,6 +254,73 @@ def test_an_edited_manifest_is_found(
     assert named in _files(copy)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_set("files", 0, "path", value=3), "not the manifest of this snapshot"),
+        (_set("files", 0, "sha256", value="0" * 63), "not the manifest of this snapshot"),
+        (_set("files", 0, "size", value=-1), "not the manifest of this snapshot"),
+        (_set("tables", "lotes", "rows", value=-1), "not the manifest of this snapshot"),
+        (_set("tables", "lotes", "superficie_ha", value=-0.1), "not the manifest of this snapshot"),
+        (_set("portal", "origin", value=3), "not the manifest of this snapshot"),
+        (_set("format", value="other/1"), "not the manifest of this snapshot"),
+        (_set("accepted", value="yes"), "not the manifest of this snapshot"),
+        (_set("files", 0, "size", value="1"), r"not the manifest of a snapshot \('>=' not"),
+        (_set("equal_to", value="x"), r"not the manifest of a snapshot \('x' is not a snapshot"),
+        (lambda manifest: manifest.pop("files"), r"not the manifest of a snapshot \('files'\)"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused_though_its_hash_is_right(
+    copy: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    manifest = json.loads((copy / JSON_NAME).read_text("utf-8"))
+    change(manifest)
+    data = to_json(manifest)
+    (copy / JSON_NAME).write_bytes(data)
+    (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(data).sha256}))
+    with pytest.raises(SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: {said}"):
+        load(copy, accepted=True, acceptance=None)
+
+
+def test_a_manifest_that_is_no_json_is_named_though_its_hash_is_right(copy: Path) -> None:
+    (copy / JSON_NAME).write_bytes(b"{")
+    (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(b"{").sha256}))
+    with pytest.raises(SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: not readable as "):
+        load(copy, accepted=True, acceptance=None)
+    what = "not readable as JSON (JSONDecodeError)"
+    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_facts_of_a_table_are_those_of_its_ids_in_any_order(name: str) -> None:
+    table = TABLES[name]
+    df = frame(table, 6)
+    column = "id" if name == "rechazados" else table.key
+    df[column] = [f"ñ{i}" for i in range(6)]
+    facts = table_facts(df, table)
+    assert facts == table_facts(df.iloc[::-1], table)
+    assert facts["rows"] == 6
+    ids = "\n".join(f"ñ{i}" for i in range(6))
+    assert facts["ids_sha256"] == fact_of(ids.encode()).sha256
+    df.loc[3, column] = "otro"
+    assert table_facts(df, table)["ids_sha256"] != facts["ids_sha256"]
+
+
+def test_a_row_without_an_id_counts_as_one_with_an_empty_id() -> None:
+    table = TABLES["rechazados"]
+    df = frame(table, 2)
+    df["id"] = pd.array(["a", None], dtype="string")
+    assert table_facts(df, table) == {"rows": 2, "ids_sha256": fact_of(b"\na").sha256}
+
+
+def test_what_is_known_of_an_acceptance_is_kept_with_the_snapshot(copy: Path) -> None:
+    said = {"reason": "campo vendido"}
+    taken = load(copy, accepted=True, acceptance=said)
+    assert (taken.accepted, taken.acceptance) == (True, said)
+    refused = load(copy, accepted=False, acceptance=None)
+    assert (refused.accepted, refused.acceptance) == (False, None)
+
+
 def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
     (copy / "tables" / "lotes.parquet").unlink()
 
@@ -389,6 +459,10 @@ OTHER = "2025-11-20T060002Z-000009"
             _set("parent_manifest_sha256", value="0" * 64),
             ["names a parent without its hash, or a hash without a parent"],
         ),
+        (
+            _set("parent", value=OTHER),
+            ["names a parent without its hash, or a hash without a parent"],
+        ),
         (_set("pages", "lotes", "pages", value=3), ["says 3 pages of lotes and lists 2"]),
         (_set("pages", "lotes", "requests", value=[]), ["says 2 pages of lotes and lists 2"]),
         (_set("pages", value={}), ["says 0 pages of lotes and lists 2"]),
@@ -415,6 +489,30 @@ def test_a_manifest_that_contradicts_itself_is_found_and_told_how(
 ) -> None:
     _edit(copy, change)
     assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.CONTRADICTION) for what in said]
+
+
+def test_a_night_that_is_equal_to_its_parent_contradicts_nothing(copy: Path) -> None:
+    equal = {"parent": OTHER, "equal_to": OTHER, "parent_manifest_sha256": "0" * 64}
+    _edit(copy, lambda manifest: manifest.update(equal, first_equal=OTHER))
+    assert verify_folder(copy) == []
+    _edit(copy, _set("first_equal", value="2025-11-20T060002Z-000003"))
+    assert verify_folder(copy) == []
+    _edit(copy, _set("equal_to", value=None))
+    assert verify_folder(copy) == [Problem(JSON_NAME, NO_FIT, Kind.CONTRADICTION)]
+
+
+def test_sums_that_list_other_files_than_the_manifest_are_named_with_each_of_them(
+    copy: Path,
+) -> None:
+    lines = (copy / SUMS_NAME).read_text().splitlines()
+    hashes = {line[66:]: line[:64] for line in lines}
+    del hashes["verdict.json"]
+    hashes["raw/campos-0001.json.zst"] = "0" * 64
+    (copy / SUMS_NAME).write_bytes(to_sums(hashes))
+    assert verify_folder(copy) == [
+        Problem(SUMS_NAME, f"does not list the same files as manifest.json: {path}", Kind.MANIFEST)
+        for path in ("raw/campos-0001.json.zst", "verdict.json")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -464,7 +562,8 @@ def test_a_file_that_cannot_be_read_is_named_though_its_hash_is_right(
     _replace(copy, name, data)
     (problem,) = verify_folder(copy)
     assert (problem.file, problem.kind) == (name, Kind.UNREADABLE)
-    assert re.match(r"cannot be read: |2025-11-20T060002Z-000001: |an empty page$", problem.what)
+    by_whom = rf"cannot be read: {name}: |{copy.name}: {name}(: | is no )|an empty page$"
+    assert re.match(by_whom, problem.what)
 
 
 def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
@@ -506,6 +605,33 @@ def test_without_any_manifest_nothing_is_said_of_the_other_files(copy: Path) -> 
     (copy / "tables" / "lotes.parquet").unlink()
     (problem,) = verify_folder(copy)
     assert problem.file in (JSON_NAME, SUMS_NAME)
+
+
+def test_an_edited_manifest_does_not_bring_sound_files_under_suspicion(copy: Path) -> None:
+    manifest = json.loads((copy / JSON_NAME).read_text("utf-8"))
+    manifest["files"][0].update(sha256="0" * 64, size=1)
+    (copy / JSON_NAME).write_bytes(to_json(manifest))
+    what = "does not match manifest.sha256"
+    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"files": 3}',
+        '{"files": [3]}',
+        '{"files": [{"path": "a", "sha256": "b", "size": "x"}]}',
+        None,
+    ],
+)
+def test_two_useless_manifests_are_one_problem(copy: Path, text: str | None) -> None:
+    (copy / SUMS_NAME).write_bytes(b"x")
+    (copy / JSON_NAME).unlink()
+    if text is not None:
+        (copy / JSON_NAME).write_text(text)
+    (problem,) = verify_folder(copy)
+    assert problem.file == (JSON_NAME if text is None else SUMS_NAME)
 
 
 def test_figures_that_agree_with_the_tables_are_no_contradiction(copy: Path) -> None:

@@ -72,6 +72,7 @@ def content(folder: Path) -> Mapping[str, bytes]:
     }
 
 
+@pytest.mark.usefixtures("clock_of_argentina")
 def test_a_night_lies_where_the_design_says(store: SnapshotStore) -> None:
     snapshot = night(store)
     assert str(snapshot.id) == "2025-11-20T060002Z-000001"
@@ -192,9 +193,11 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
     assert store.accepted(SEASON) == [a, b]
     assert store.accepted(SEASON, DEMO) == [a]
     assert store.accepted() == [a, b, c]
-    assert store.latest_accepted(SEASON, other_portal) == b
+    assert store.latest_accepted(SEASON) == store.latest_accepted(SEASON, other_portal) == b
+    assert store.latest_accepted(SEASON, DEMO) == a
     assert store.latest_accepted(Campania(20, 21)) is None
-    assert store.quarantined(SEASON, DEMO) == [d]
+    assert store.quarantined() == store.quarantined(SEASON, DEMO) == [d]
+    assert store.quarantined(other_season) == store.quarantined(SEASON, other_portal) == []
     assert store.find(str(d.id)) == d
     assert not store.damaged()
     assert store.folders() == [c.path, a.path, b.path, d.path]
@@ -272,6 +275,15 @@ def test_facts_that_cannot_be_kept_keep_nothing(
     assert not store.damaged()
 
 
+def test_a_night_of_which_no_parent_is_said_has_none(store: SnapshotStore) -> None:
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables(0))
+    told = {name: value for name, value in facts().items() if name != "parent"}
+    kept = store.keep(draft, verdict={}, accepted=True, facts=told)
+    assert (kept.parent, kept.manifest["parent"], kept.equal_to) == (None, None, None)
+    assert kept.id == draft.id
+
+
 def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
     first = night(store)
     before = content(first.path)
@@ -289,6 +301,7 @@ def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
 # --- acceptance by a person ----------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("clock_of_argentina")
 def test_a_person_accepts_a_refused_night_once(store: SnapshotStore) -> None:
     first = night(store)
     refused = night(store, tables(3), accepted=False)
@@ -313,6 +326,24 @@ def test_a_person_accepts_a_refused_night_once(store: SnapshotStore) -> None:
     assert "dueño nuevo" in line, "people read the log, too"
 
 
+def test_every_acceptance_is_one_line_of_the_log(store: SnapshotStore) -> None:
+    refused = [night(store, tables(rows), accepted=False) for rows in (1, 2, 3)]
+    for one in refused:
+        store.accept(str(one.id), reason="x", who="ana", now=NOW)
+    lines = (store.root / "acceptances.jsonl").read_bytes().split(b"\n")
+    assert lines.pop() == b""
+    assert [json.loads(line)["id"] for line in lines] == [str(one.id) for one in refused]
+
+
+def test_an_acceptance_that_cannot_be_logged_is_none(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    (store.root / "acceptances.jsonl").mkdir()
+    with pytest.raises(PublishError, match=r"acceptances\.jsonl could not be written: Is a dir"):
+        store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    assert store.quarantined() == [refused]
+    assert not store.accepted()
+
+
 def test_an_acceptance_needs_a_reason(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     said = "^a reason is needed, for example: --reason 'campo vendido'$"
@@ -328,6 +359,26 @@ def test_a_night_older_than_an_accepted_one_is_not_taken(store: SnapshotStore) -
     with pytest.raises(DataError, match=f"^{refused.id} is older than {newer.id}, which"):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
+
+
+def test_newer_nights_of_other_portals_and_campanias_are_no_obstacle(store: SnapshotStore) -> None:
+    refused = night(store, accepted=False)
+    night(store, portal=Portal("demo:company", "contract@0"))
+    night(store, campania=Campania(24, 25))
+    assert store.accept(str(refused.id), reason="x", who="ana", now=NOW).accepted
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_table_is_emptied_only_if_it_had_a_row_in_the_last_accepted_night(
+    store: SnapshotStore, before: int
+) -> None:
+    night(store, replace(tables(), marcadores=tables(before).marcadores))
+    refused = night(store, replace(tables(), marcadores=tables(0).marcadores), accepted=False)
+    if before:
+        with pytest.raises(DataError, match="has no rows of marcadores;"):
+            store.accept(str(refused.id), reason="x", who="ana", now=NOW)
+    else:
+        assert store.accept(str(refused.id), reason="x", who="ana", now=NOW).accepted
 
 
 def test_a_damaged_night_is_not_taken(store: SnapshotStore) -> None:
@@ -477,7 +528,7 @@ def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStor
     (second.path / "manifest.json").write_bytes(data)
     sums = to_sums({**hashes, "manifest.json": fact_of(data).sha256})
     (second.path / "manifest.sha256").write_bytes(sums)
-    assert store.verify(second) == [], "by itself it is sound"
+    assert store.verify(second) == store.verify(second.path) == [], "by itself it is sound"
     assert store.rewritten([str(third.id)]) == [(second.path, str(third.id))]
 
 
@@ -537,6 +588,7 @@ def test_an_acceptance_logged_before_a_kill_is_not_logged_twice(store: SnapshotS
     log = (store.root / "acceptances.jsonl").read_bytes()
     shutil.rmtree(taken.path)
     kept.rename(refused.path)  # as if the kill had come between the log and the move
+    assert [(one.accepted, one.acceptance) for one in store.quarantined()] == [(False, None)]
     again = store.accept(str(refused.id), reason="otra", who="beto", now=NOW + timedelta(days=1))
     assert (store.root / "acceptances.jsonl").read_bytes() == log
     assert again.acceptance is not None
