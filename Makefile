@@ -35,7 +35,8 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo test test-unit test-integration check lint format bench robustness mutations lock image-check clean
+  deploy-here demo test test-slow test-unit test-integration check lint format bench robustness \
+  mutations lock image-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -100,14 +101,17 @@ deploy-here: $(VENV)/.ready
 demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_outputs/ (DAY=1 for the next night)
 	@$(RUN) lindero run backup --test --campania 25/26
 
-test: $(VENV)/.ready ## the whole test suite
-	@$(RUN) pytest -n $(TESTERS) --dist loadscope $(ARGS)
+test: $(VENV)/.ready ## the test suite, all but its slow tests
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.ready ## the slow ones: the guide step by step, tens of thousands of names, a Dask cluster
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m slow $(ARGS)
 
 test-unit: $(VENV)/.ready ## the tests that start no process of their own
-	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "not integration" $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "not integration and not slow" $(ARGS)
 
 test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flows
-	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m integration $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "integration and not slow" $(ARGS)
 
 check: $(VENV)/.ready ## format, lint and types
 	@$(RUN) ruff format --check .

@@ -104,9 +104,15 @@ def test_clean_removes_only_what_the_targets_made(tmp_path: Path) -> None:
     assert [name for name in theirs if not (copy / name).exists()] == []
 
 
-def test_the_two_halves_of_the_tests_are_all_of_them() -> None:
-    assert '-m "not integration"' in _make("-n", "test-unit", cwd=ROOT).stdout
-    assert "-m integration" in _make("-n", "test-integration", cwd=ROOT).stdout
+def test_the_parts_of_the_tests_are_all_of_them() -> None:
+    asked = {
+        "test": '-m "not slow"',
+        "test-slow": "-m slow",
+        "test-unit": '-m "not integration and not slow"',
+        "test-integration": '-m "integration and not slow"',
+    }
+    for target, which in asked.items():
+        assert f"{which} \n" in _make("-n", target, cwd=ROOT).stdout
 
 
 def _copy(tmp_path: Path) -> Path:

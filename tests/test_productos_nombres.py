@@ -134,6 +134,7 @@ def test_hundreds_of_generated_names_through_all_products(tmp_path: Path) -> Non
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_ten_thousand_generated_names_through_all_products(tmp_path: Path) -> None:
     names = generated(10_000)
     check_names_through_all(names, names, tmp_path, full=300)

@@ -416,6 +416,7 @@ def test_tables_that_hang_together_in_nothing_are_compared_all_the_same() -> Non
     assert diferencias(before, sample_tables(9, seed=1)).empty
 
 
+@pytest.mark.slow
 def test_thousands_of_lotes_on_one_ground_under_other_ids_take_no_quadratic_time(
     base: Tables,
 ) -> None:

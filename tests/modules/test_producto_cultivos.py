@@ -382,6 +382,7 @@ def test_hostile_names_as_campo_lote_and_crop(demo_fuente: Fuente, tmp_path: Pat
         assert all("/" not in name and ".." not in name for name in archive.namelist())
 
 
+@pytest.mark.slow
 def test_ten_thousand_generated_names(demo_fuente: Fuente, tmp_path: Path) -> None:
     names = generated(10_000)
     night = night_of(demo_fuente, names, names)

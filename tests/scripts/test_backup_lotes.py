@@ -271,6 +271,7 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     assert portal.client_secret not in everything
 
 
+@pytest.mark.slow
 def test_a_prefect_server_with_a_password_takes_that_of_the_settings(
     lindero: Command, tmp_path: Path, project_root: Path
 ) -> None:

@@ -29,12 +29,12 @@ COMMANDS = ("show", "verify", "accept", "publish", "restore", "export", "list")
 
 
 @pytest.fixture(scope="module")
-def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two real runs left behind; tests work on copies."""
+def two_nights(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two real runs left behind, one with a server of its own; tests work on copies."""
     folder = tmp_path_factory.mktemp("nights")
-    migrated(folder / "home" / ".prefect")  # each run starts a server of its own on it
-    for day in ("0", "1"):
-        done = command_in(folder)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
+    migrated(folder / "home" / ".prefect")  # that the first one starts its server on
+    for day, server in (("0", {}), ("1", {"PREFECT_API_URL": prefect_api})):
+        done = command_in(folder, **server)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
         assert done.code == 0, done.err
     return folder
 

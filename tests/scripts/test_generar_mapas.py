@@ -40,6 +40,7 @@ def after_a_backup(
     return command, folder, fixed
 
 
+@pytest.mark.slow
 def test_hexagons_on_a_real_cluster_of_two_workers_have_the_same_bytes(
     after_a_backup: tuple[Command, Path, dict[str, str]],
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_dask_scheduler_that_is_not_there_is_named(
     assert contents(out) == {}
 
 
+@pytest.mark.slow
 def test_a_killed_kmz_run_leaves_whole_files_and_the_next_one_mends_the_set(
     after_a_backup: tuple[Command, Path, dict[str, str]],
 ) -> None:

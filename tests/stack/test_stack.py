@@ -335,6 +335,7 @@ def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plat
 
 
 @pytest.mark.timeout(900)  # ten commands, whole runs among them
+@pytest.mark.slow
 def test_every_step_of_the_guide_does_what_it_says(plataforma: Plataforma, guide: Guide) -> None:
     """Last before the end: the deployments are those of the guide's copy from here on."""
     dotenv = guide.folder / "lindero" / ".env"
