@@ -102,9 +102,9 @@ demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_ou
 	@$(RUN) lindero run backup --test --campania 25/26
 
 test: $(VENV)/.ready ## the test suite, all but its slow tests
-	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "not slow" $(ARGS)
+	@$(RUN) pytest -n $(TESTERS) --dist loadscope --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-slow: $(VENV)/.ready ## the slow ones: the guide step by step, tens of thousands of names, a Dask cluster
+test-slow: $(VENV)/.ready ## the slow ones: the guide step by step, 10,000 names, a Dask cluster, a killed KMZ run, a password
 	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m slow $(ARGS)
 
 test-unit: $(VENV)/.ready ## the tests that start no process of their own

@@ -8,8 +8,9 @@ and what it publishes is read from the snapshot, never from the portal.
 from __future__ import annotations
 
 import logging
+import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -237,24 +238,33 @@ def _if_first(job: Job, verdict: Verdict) -> Verdict:
     A damaged manifest does not say of which portal it is, so those of all portals count.
     """
     folders = job.store.folders(job.campania)
+    if lost := _lost_copies(job, {path.name for path in folders}):
+        return _with_lost(job, verdict, lost)
     kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
     damaged = {path for path, _ in job.store.damaged(job.campania)}
-    if not kept and (copies := _copies(job)):
-        return _with_lost(job, verdict, copies)
     return _with_damaged(verdict, [path.name for path in kept if path in damaged])
 
 
-def _copies(job: Job) -> list[str]:
-    """Ids of the nights that lie published."""
-    records = sorted((job.destination / job.campania.slug).glob(f"*/{MANIFEST}"))
-    return [record.parent.name for record in records]
+def _lost_copies(job: Job, known: Set[str]) -> list[str]:
+    """Ids of the nights that lie published and are not in the store.
+
+    Whatever is removed from the store on purpose takes its copy along.
+    """
+    folder = job.destination / job.campania.slug
+    try:
+        names = {entry.name for entry in os.scandir(folder) if Path(entry, MANIFEST).is_file()}
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        return [f"({folder.name} no se puede leer: {err.strerror or err})"]
+    return sorted(names - known)
 
 
-def _with_lost(job: Job, verdict: Verdict, copies: Sequence[str]) -> Verdict:
+def _with_lost(job: Job, verdict: Verdict, lost: Sequence[str]) -> Verdict:
     """The verdict with a check that the store went away; of a trial that is only a warning."""
     severity = Severity.WARNS if job.modo is Modo.TEST else Severity.REFUSES
     notes = [
-        f"hay {len(copies)} backups publicados, el último {copies[-1]}, y ninguno guardado: "
+        f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
         "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
     ]
     check = result("backups con los que comparar", severity, notes)

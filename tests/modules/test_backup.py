@@ -63,14 +63,21 @@ def test_a_night_is_no_first_one_if_copies_of_others_are_published_and_the_store
 ) -> None:
     one = night(job.store)
     backup.publish(job, one, NOW)
-    assert backup._if_first(job, FIRST) is FIRST, "another portal's night is in the store"
+    assert backup._if_first(job, FIRST) is FIRST, "the night of another portal is in the store"
     shutil.rmtree(job.settings.store_dir(Modo.TEST))
+    other = night(job.store)
+    shutil.move(other.path, other.path.with_name("2026-03-01T060002Z-000009"))
     trial = backup._if_first(job, FIRST)
     assert (trial.accepted, trial.checks[0].passed) == (True, False)
     refused = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
     assert not refused.accepted
     for said in (str(one.id), "LINDERO_STATE_DIR"):
         assert said in refused.reasons[0]
+    shutil.rmtree(job.destination / SEASON.slug)
+    (job.destination / SEASON.slug).write_text("no folder")
+    unreadable = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    assert not unreadable.accepted
+    assert "no se puede leer" in unreadable.reasons[0]
 
 
 @pytest.mark.parametrize("damage", ["other", "missing"])

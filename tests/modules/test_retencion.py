@@ -286,6 +286,7 @@ def test_only_the_last_number_stays_for_being_the_last() -> None:
     assert {21, 22} & wanted(fichas, FIRST + 30 * DAY, reglas) == {22}
 
 
+@pytest.mark.integration
 def test_times_are_told_in_utc_wherever_the_machine_is(project_root: Path) -> None:
     told = (
         "from datetime import UTC, datetime\n"
