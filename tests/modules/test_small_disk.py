@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,23 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.robustness.disk_errors import no_mounts
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def _no_mounts() -> str:
-    """Why a private tmpfs cannot be had here; empty if it can."""
-    if shutil.which("unshare") is None:
-        return "no unshare command here"
-    probe = subprocess.run(
-        ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "" if probe.returncode == 0 else f"no private mounts here: {probe.stderr.strip()}"
-
-
-WHY_NOT = _no_mounts()
+WHY_NOT = no_mounts()
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "-")]
 
 
