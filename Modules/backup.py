@@ -226,7 +226,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         fetched=fetched,
         built=built,
         resumen=now,
-        verdict=_with_damaged(verdict, damaged) if history else _if_first(job, verdict),
+        verdict=_with_damaged(job, verdict, damaged) if history else _if_first(job, verdict),
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
@@ -242,7 +242,7 @@ def _if_first(job: Job, verdict: Verdict) -> Verdict:
         return _with_lost(job, verdict, lost)
     kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
     damaged = {path for path, _ in job.store.damaged(job.campania)}
-    return _with_damaged(verdict, [path.name for path in kept if path in damaged])
+    return _with_damaged(job, verdict, [path.name for path in kept if path in damaged])
 
 
 def _lost_copies(job: Job, known: Set[str]) -> list[str]:
@@ -286,11 +286,12 @@ def _newest_sound(
     return None, None, damaged
 
 
-def _with_damaged(verdict: Verdict, damaged: Sequence[str]) -> Verdict:
+def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict:
     """The verdict with a check that names damaged nights; refused if it had none to go by."""
     if not damaged:
         return verdict
-    notes = [f"{name} está dañado: lindero backups verify" for name in damaged]
+    trial = " --test" if job.modo is Modo.TEST else ""
+    notes = [f"{name} está dañado: lindero backups verify {name}{trial}" for name in damaged]
     severity = Severity.REFUSES if verdict.first_night else Severity.WARNS
     check = result("backups sanos con los que comparar", severity, notes)
     accepted = verdict.accepted and not check.refuses

@@ -110,9 +110,10 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     assert sound() == (newer, [])
     (newer.path / "tables" / "lotes.parquet").write_bytes(b"PAR1")
     assert sound() == (older, [str(newer.id)])
-    named = backup._with_damaged(compared, [str(newer.id)])
+    named = backup._with_damaged(job, compared, [str(newer.id)])
     assert named.accepted
+    assert f"lindero backups verify {newer.id} --test" in named.checks[0].notes[0]
     assert [check.passed for check in named.checks] == [False]
     (older.path / "tables" / "lotes.parquet").unlink()
     assert sound() == (None, [str(newer.id), str(older.id)])
-    assert not backup._with_damaged(FIRST, [str(newer.id), str(older.id)]).accepted
+    assert not backup._with_damaged(job, FIRST, [str(newer.id), str(older.id)]).accepted
