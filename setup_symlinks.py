@@ -15,7 +15,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - whatever Python the machine has 
 PROJECT = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROJECT))
 
-from Modules.cli_enlaces import main  # noqa: E402 - the project's folder comes first on the path
+from Modules.onedrive.conversation import main  # noqa: E402 - the project's folder comes first on the path
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):

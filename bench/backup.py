@@ -37,10 +37,10 @@ def ours(base_url: str, client_id: str, secret: str, folder: Path) -> None:
         "LINDERO_STATE_DIR": str(folder / "state"),
         "LINDERO_PORTAL_REQUESTS_PER_SECOND": "10000",
     }
-    from Modules import backup
-    from Modules.collector import without_collector
-    from Modules.domain import Modo
+    from Modules.jobs import backup
+    from Modules.portal.collector import without_collector
     from Modules.settings import load_settings
+    from Modules.words.domain import Modo
 
     settings = load_settings()
     job = backup.prepare(settings, "25/26", modo=Modo.TEST)
@@ -121,7 +121,7 @@ def measure(side: str, portal: dict[str, str], folder: Path) -> tuple[float, flo
 
 def compare(size: str, rounds: int) -> None:
     """Run both sides in turn and print the ratio."""
-    from Modules.demo_api.child import demo_process
+    from Modules.demo.child import demo_process
 
     found: dict[str, list[tuple[float, float, float]]] = {"lindero": [], "plain": []}
     with demo_process(size=size) as demo, tempfile.TemporaryDirectory() as temp:

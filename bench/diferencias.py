@@ -26,10 +26,10 @@ sys.path.insert(0, str(ROOT))
 
 import geopandas as gpd  # noqa: E402
 
-from Modules.demo_api.world import build_world  # noqa: E402
-from Modules.diferencias import Clase, diferencias  # noqa: E402
-from Modules.domain import BoundingBox, Campania, Record, Recurso  # noqa: E402
-from Modules.tables import Tables, build_tables  # noqa: E402
+from Modules.demo.world import build_world  # noqa: E402
+from Modules.diff.differences import Clase, diferencias  # noqa: E402
+from Modules.night.tables import Tables, build_tables  # noqa: E402
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso  # noqa: E402
 
 REACH, AIM = 1.0, 3.0  # times faster than the overlay
 

@@ -29,11 +29,11 @@ import numpy as np  # noqa: E402
 import shapely  # noqa: E402
 from pyproj import Geod  # noqa: E402
 
-from Modules.demo_api.world import build_world  # noqa: E402
-from Modules.domain import BoundingBox, Campania, Record, Recurso  # noqa: E402
-from Modules.geometry import geodesic_area_ha  # noqa: E402
-from Modules.h3_functions import Cover, chunks, cover, cover_chunk, merge  # noqa: E402
-from Modules.tables import build_tables  # noqa: E402
+from Modules.demo.world import build_world  # noqa: E402
+from Modules.geo.geometry import geodesic_area_ha  # noqa: E402
+from Modules.geo.h3_cover import Cover, chunks, cover, cover_chunk, merge  # noqa: E402
+from Modules.night.tables import build_tables  # noqa: E402
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso  # noqa: E402
 
 GEOD = Geod(ellps="WGS84")
 TARGETS = {"r10": (6, 10), "r11": (10, 15), "2 processes r11": (1.5, 1.9)}

@@ -30,12 +30,12 @@ sys.path.insert(0, str(ROOT))
 
 import pandas as pd  # noqa: E402
 
-from Modules import mapas_kmz  # noqa: E402
-from Modules.changes import Changes, diff_tables  # noqa: E402
-from Modules.demo_api.world import build_world  # noqa: E402
-from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId  # noqa: E402
-from Modules.fuente import Fuente  # noqa: E402
-from Modules.tables import Tables, build_tables  # noqa: E402
+from Modules.demo.world import build_world  # noqa: E402
+from Modules.diff.changes import Changes, diff_tables  # noqa: E402
+from Modules.night.tables import Tables, build_tables  # noqa: E402
+from Modules.products.kmz import product as mapas_kmz  # noqa: E402
+from Modules.products.source import Fuente  # noqa: E402
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId  # noqa: E402
 
 REACH, AIM = 8.0, 12.0
 CAMPOS = 650

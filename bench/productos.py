@@ -42,9 +42,9 @@ NIGHT, PLAN, MADE = "night.pickle", "plan.pickle", "made"  # in the folder of in
 
 def ours(group: str, inputs: Path, out: Path) -> Callable[[], object]:
     """Build one group from the night's tables."""
-    from Modules.producto_cultivos import build_cultivos
-    from Modules.producto_muestreos import build_muestreos
-    from Modules.producto_sustentabilidad import build_sustentabilidad
+    from Modules.products.cultivos.product import build_cultivos
+    from Modules.products.muestreos.product import build_muestreos
+    from Modules.products.sustentabilidad.product import build_sustentabilidad
 
     builders = (build_cultivos, build_muestreos, build_sustentabilidad)
     build = dict(zip(GROUPS, builders, strict=True))[group]
@@ -54,12 +54,12 @@ def ours(group: str, inputs: Path, out: Path) -> Callable[[], object]:
 
 def prepare(size: str, inputs: Path) -> None:
     """The night of a made-up company, and the files whose contents the peer writes."""
-    from Modules.changes import diff_tables
-    from Modules.demo_api.world import build_world
-    from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-    from Modules.fuente import Fuente
-    from Modules.plan_muestreo import plan_muestreo
-    from Modules.tables import build_tables
+    from Modules.demo.world import build_world
+    from Modules.diff.changes import diff_tables
+    from Modules.night.tables import build_tables
+    from Modules.products.muestreos.plan import plan_muestreo
+    from Modules.products.source import Fuente
+    from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 
     world, season = build_world(size), Campania(25, 26)
     records = {r: [Record(item, 1, i) for i, item in enumerate(world.items(r))] for r in Recurso}

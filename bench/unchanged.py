@@ -26,9 +26,10 @@ def main(size: str) -> None:
             "LINDERO_TEST_OUTPUTS_DIR": f"{temp}/outputs",
             "LINDERO_STATE_DIR": f"{temp}/state",
         }
-        from Modules import backup, productos
-        from Modules.domain import Modo
+        from Modules.jobs import backup
+        from Modules.jobs import products as productos
         from Modules.settings import load_settings
+        from Modules.words.domain import Modo
 
         settings = load_settings()
         job = backup.prepare(settings, "25/26", modo=Modo.TEST)

@@ -14,15 +14,19 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
-from Modules import backup, flow_cli, prefect_deploy, productos, verificacion
-from Modules.collector import without_collector
-from Modules.deployments import BACKUP
-from Modules.domain import Fetched, Modo, Recurso
-from Modules.publish import Published
-from Modules.reporte import Outcome
-from Modules.run_lock import run_lock
+from Modules.disk.publish import Published
+from Modules.disk.run_lock import run_lock
+from Modules.jobs import backup
+from Modules.jobs import products as productos
+from Modules.jobs import weekly as verificacion
+from Modules.jobs.report import Outcome
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration import flow_run as flow_cli
+from Modules.orchestration.deployments import BACKUP
+from Modules.portal.collector import without_collector
 from Modules.settings import check_portal, load_settings
-from Modules.snapshot_files import Snapshot
+from Modules.store.snapshot import Snapshot
+from Modules.words.domain import Fetched, Modo, Recurso
 
 
 @task(

@@ -7,8 +7,10 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli, prefect_deploy, productos
-from Modules.deployments import H3
+from Modules.jobs import products as productos
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration import flow_run as flow_cli
+from Modules.orchestration.deployments import H3
 from Modules.settings import load_settings
 
 

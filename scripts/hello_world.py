@@ -7,11 +7,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules import flow_cli, prefect_deploy
-from Modules.deployments import HELLO_WORLD
-from Modules.domain import Modo
-from Modules.reporte import Outcome
+from Modules.jobs.report import Outcome
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration import flow_run as flow_cli
+from Modules.orchestration.deployments import HELLO_WORLD
 from Modules.settings import load_settings
+from Modules.words.domain import Modo
 
 
 @flow(name=HELLO_WORLD.flow, persist_result=False)

@@ -12,13 +12,15 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
-from Modules import flow_cli, prefect_deploy, verificacion
-from Modules.deployments import VERIFICAR
-from Modules.domain import Modo
-from Modules.reporte import Outcome
-from Modules.run_lock import run_lock
+from Modules.disk.run_lock import run_lock
+from Modules.jobs import weekly as verificacion
+from Modules.jobs.report import Outcome
+from Modules.jobs.weekly import Encargo, Informe, Lectura, Poda, Simulacro
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration import flow_run as flow_cli
+from Modules.orchestration.deployments import VERIFICAR
 from Modules.settings import load_settings
-from Modules.verificacion import Encargo, Informe, Lectura, Poda, Simulacro
+from Modules.words.domain import Modo
 
 
 @task(name="Leer los backups", **flow_cli.IN_MEMORY)

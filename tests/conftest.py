@@ -13,11 +13,11 @@ import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
-from Modules.changes import diff_tables
-from Modules.demo_api.world import build_world
-from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-from Modules.fuente import Fuente
-from Modules.tables import build_tables
+from Modules.demo.world import build_world
+from Modules.diff.changes import diff_tables
+from Modules.night.tables import build_tables
+from Modules.products.source import Fuente
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 
 hypothesis.settings.register_profile("lindero", deadline=None)  # no test is about time
 hypothesis.settings.load_profile("lindero")

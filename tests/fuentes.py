@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import shapely
 
-from Modules.changes import diff_tables
-from Modules.demo_api.external import world_from_file
-from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-from Modules.fuente import Fuente
-from Modules.tables import build_tables
+from Modules.demo.external import world_from_file
+from Modules.diff.changes import diff_tables
+from Modules.night.tables import build_tables
+from Modules.products.source import Fuente
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 
 _WORLD = BoundingBox(-180, -90, 180, 90)
 _STAMP = "2025-11-19T12:00:00-03:00"

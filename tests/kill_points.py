@@ -61,14 +61,14 @@ def killer() -> Iterator[Killer]:
 
 
 def _publish(order: dict[str, Any]) -> None:
-    from Modules.publish import publish_files
+    from Modules.disk.publish import publish_files
 
     built = {name: Path(path) for name, path in order["built"].items()}
     publish_files(built, Path(order["watch"]), snapshot_id="new", now=datetime.now(UTC))
 
 
 def _night(order: dict[str, Any]) -> None:
-    from Modules.snapshots import SnapshotStore
+    from Modules.store.snapshots import SnapshotStore
     from tests.sample_tables import NOW, SEASON, fetched, tables
 
     store = SnapshotStore(Path(order["watch"]))
@@ -80,7 +80,7 @@ def _night(order: dict[str, Any]) -> None:
 
 
 def _accept(order: dict[str, Any]) -> None:
-    from Modules.snapshots import SnapshotStore
+    from Modules.store.snapshots import SnapshotStore
     from tests.sample_tables import NOW
 
     store = SnapshotStore(Path(order["watch"]))
@@ -88,9 +88,9 @@ def _accept(order: dict[str, Any]) -> None:
 
 
 def _prune(order: dict[str, Any]) -> None:
-    from Modules.poda import fichas, prune
-    from Modules.retencion import Linea, Plan
-    from Modules.snapshots import SnapshotStore
+    from Modules.store.prune import fichas, prune
+    from Modules.store.retention import Linea, Plan
+    from Modules.store.snapshots import SnapshotStore
     from tests.sample_tables import NOW
 
     store = SnapshotStore(Path(order["watch"]) / "store")
@@ -125,8 +125,8 @@ def _arm(order: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    import Modules.publish
-    import Modules.snapshots  # noqa: F401
+    import Modules.disk.publish
+    import Modules.store.snapshots  # noqa: F401
     import tests.sample_tables  # noqa: F401  everything is imported before the first fork
 
     for line in sys.stdin:

@@ -16,16 +16,16 @@ import pandas as pd
 import pyogrio
 from defusedxml import ElementTree
 
-from Modules import productos
-from Modules.changes import diff_tables
-from Modules.domain import Campania, Modo
-from Modules.productos import Encargo, Resultado
-from Modules.publish import MANIFEST
-from Modules.publish_names import check_names
+from Modules.diff.changes import diff_tables
+from Modules.disk.publish import MANIFEST
+from Modules.jobs import products as productos
+from Modules.jobs.products import Encargo, Resultado
+from Modules.night.tables import Tables
 from Modules.settings import Settings
-from Modules.snapshot_files import Snapshot
-from Modules.snapshots import SnapshotStore
-from Modules.tables import Tables
+from Modules.store.snapshot import Snapshot
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Campania, Modo
+from Modules.words.publish_names import check_names
 
 SEASON = Campania(25, 26)
 NOW = datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)

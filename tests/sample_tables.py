@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from Modules.columns import TABLES, Column, Table
-from Modules.domain import Campania, Fetched, RawPage, Record, Recurso
-from Modules.tables import Tables
+from Modules.night.tables import Tables
+from Modules.words.columns import TABLES, Column, Table
+from Modules.words.domain import Campania, Fetched, RawPage, Record, Recurso
 
 SEASON = Campania(25, 26)
 NOW = dt.datetime(2025, 11, 20, 3, 0, 2, tzinfo=dt.timezone(dt.timedelta(hours=-3)))

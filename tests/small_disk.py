@@ -1,7 +1,7 @@
 """What happens on a disk that is too small or read-only: a real one, a tmpfs of our own.
 
 ``python -m tests.small_disk FOLDER JOB:KILOBYTES …`` is started inside a private mount namespace by
-``tests/modules/test_small_disk.py``. Each job gets a new tmpfs of that size that nobody else sees,
+``tests/disk/test_small_disk.py``. Each job gets a new tmpfs of that size that nobody else sees,
 and prints what it saw as one line of JSON; the test judges.
 """
 
@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from Modules.destinations import check_destination
-from Modules.domain import Modo
-from Modules.errors import PipelineError
-from Modules.publish import publish_files, published
-from Modules.run_lock import run_lock
-from Modules.snapshots import SnapshotStore
-from Modules.table_files import write_gpkg
+from Modules.disk.destinations import check_destination
+from Modules.disk.publish import publish_files, published
+from Modules.disk.run_lock import run_lock
+from Modules.formats.geofiles import write_gpkg
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Modo
+from Modules.words.errors import PipelineError
 from tests.sample_tables import NOW, SEASON, fetched, tables
 
 

@@ -16,10 +16,11 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from Modules import stack_entry, stack_plan
-from Modules.demo_api.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from Modules.deployments import BACKUP
+from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from Modules.orchestration.deployments import BACKUP
 from Modules.settings import load_settings, variable_names
+from Modules.stack import entry as stack_entry
+from Modules.stack import plan as stack_plan
 from tests.compose_files import (
     DEMO,
     MAIN,
@@ -208,10 +209,10 @@ def test_one_waits_for_the_health_of_another() -> None:
 def test_our_processes_start_and_are_watched_through_the_entry() -> None:
     for name in OURS:
         process = name.removeprefix("prefect-")
-        assert SERVICES[name]["command"] == ["python", "-m", "Modules.stack_entry", process]
+        assert SERVICES[name]["command"] == ["python", "-m", "Modules.stack.entry", process]
     for process in ("services", "worker"):
         assert SERVICES[f"prefect-{process}"]["healthcheck"]["test"] == [
-            *("CMD", "python", "-m", "Modules.stack_entry", "healthy", process)
+            *("CMD", "python", "-m", "Modules.stack.entry", "healthy", process)
         ]
 
 
@@ -260,7 +261,7 @@ def test_the_entry_refuses_what_compose_lets_through(
 ) -> None:
     told = environment(SERVICES[f"prefect-{process}"], {**SECRETS, variable: value})
     refused = subprocess.run(
-        [sys.executable, "-m", "Modules.stack_entry", process],
+        [sys.executable, "-m", "Modules.stack.entry", process],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **told},
         capture_output=True,

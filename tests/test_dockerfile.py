@@ -88,7 +88,7 @@ def test_stays_out_of_the_image(path: str) -> None:
     "path",
     [
         *("pyproject.toml", "uv.lock", "README.md", "LICENSE", "prefect.yaml"),
-        *("Modules/settings.py", "Modules/demo_api/world.py", "scripts/backup_lotes.py"),
+        *("Modules/settings.py", "Modules/demo/world.py", "scripts/backup_lotes.py"),
     ],
 )
 def test_goes_into_the_image(path: str) -> None:

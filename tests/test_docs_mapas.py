@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from Modules.fuente import Fuente
-from Modules.hexagonos import build_hexagonos
-from Modules.mapas_kmz import FAMILIAS
+from Modules.products.h3.product import build_hexagonos
+from Modules.products.kmz.product import FAMILIAS
+from Modules.products.source import Fuente
 from Modules.settings import variable_names
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "mapas.md").read_text(encoding="utf-8")

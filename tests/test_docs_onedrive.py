@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from Modules.link_plan import Opcion
+from Modules.onedrive.rules import Opcion
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "onedrive.md").read_text(encoding="utf-8")

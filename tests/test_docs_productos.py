@@ -20,27 +20,27 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 
-from Modules.columns import TABLES, Column
-from Modules.cultivos import CATALOGUE
-from Modules.cultivos_tablas import (
+from Modules.disk.publish import MANIFEST, publish_files
+from Modules.geo.sampling import METODO, METODO_INTERIOR
+from Modules.products.cultivos.product import build_cultivos
+from Modules.products.cultivos.sown import (
     LOTES_SIN_CULTIVO,
     MAX_DESCONOCIDOS,
     OTROS,
     SIEMBRAS_EN_LOTES,
     TOLERANCIA,
 )
-from Modules.eudr_control import PREPARACION
-from Modules.eudr_rules import REGLAS, Alcance, Regla
-from Modules.fiboa import COLUMNS as FIBOA
-from Modules.fuente import Fuente
-from Modules.muestreo import METODO, METODO_INTERIOR
-from Modules.nombres import slug
-from Modules.plan_muestreo import AMBIENTES_PLAN, MARGEN_M, PUNTOS, PUNTOS_POR_AMBIENTE
-from Modules.producto_cultivos import build_cultivos
-from Modules.producto_muestreos import CSV_HEADERS, build_muestreos
-from Modules.producto_sustentabilidad import build_sustentabilidad
-from Modules.publish import MANIFEST, publish_files
+from Modules.products.eudr.control import PREPARACION
+from Modules.products.eudr.rules import REGLAS, Alcance, Regla
+from Modules.products.muestreos.plan import AMBIENTES_PLAN, MARGEN_M, PUNTOS, PUNTOS_POR_AMBIENTE
+from Modules.products.muestreos.product import CSV_HEADERS, build_muestreos
+from Modules.products.source import Fuente
+from Modules.products.sustentabilidad.fiboa import COLUMNS as FIBOA
+from Modules.products.sustentabilidad.product import build_sustentabilidad
 from Modules.settings import variable_names
+from Modules.words.columns import TABLES, Column
+from Modules.words.cultivos import CATALOGUE
+from Modules.words.names import slug
 from tests.sample_tables import NOW
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "productos.md"

@@ -23,15 +23,15 @@ import pyogrio
 import pytest
 import shapely
 
-from Modules import productos
-from Modules.demo_api.external import world_from_file
-from Modules.domain import Campania, Modo, Recurso
-from Modules.errors import DataError, ProductError, PublishError, SnapshotDamaged
-from Modules.fuente import Fuente
-from Modules.publish import MANIFEST
-from Modules.reporte import Outcome
+from Modules.demo.external import world_from_file
+from Modules.disk.publish import MANIFEST
+from Modules.jobs import products as productos
+from Modules.jobs.report import Outcome
+from Modules.products.source import Fuente
 from Modules.settings import Settings
-from Modules.snapshots import SnapshotStore
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Campania, Modo, Recurso
+from Modules.words.errors import DataError, ProductError, PublishError, SnapshotDamaged
 from tests.fuentes import campo, fuente_of, lote
 from tests.productos_hechos import (
     BOOK,

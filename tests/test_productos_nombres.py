@@ -14,10 +14,10 @@ import pyogrio
 import pytest
 import shapely
 
-from Modules.clean import clean_text
-from Modules.cultivos_tablas import MAX_DESCONOCIDOS
-from Modules.domain import Recurso
-from Modules.tables import Tables
+from Modules.night.tables import Tables
+from Modules.products.cultivos.sown import MAX_DESCONOCIDOS
+from Modules.words.domain import Recurso
+from Modules.words.text import clean_text
 from tests.fuentes import campo, fuente_of, lote
 from tests.productos_hechos import (
     assert_sound,

@@ -13,12 +13,12 @@ import geopandas as gpd
 import pytest
 from pydantic import SecretStr
 
-from Modules import backup
-from Modules.demo_api.external import world_from_file
-from Modules.demo_api.running import running_portal
-from Modules.domain import Modo, Recurso
-from Modules.geometry import geodesic_area_ha
+from Modules.demo.external import world_from_file
+from Modules.demo.running import running_portal
+from Modules.geo.geometry import geodesic_area_ha
+from Modules.jobs import backup
 from Modules.settings import Settings
+from Modules.words.domain import Modo, Recurso
 
 pytestmark = [pytest.mark.shared, pytest.mark.integration]
 

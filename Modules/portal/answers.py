@@ -20,10 +20,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from Modules.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable, PipelineError
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import Answers, BodyRule
 from Modules.portal.strict_json import JsonRefused, parse_json
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiRejected,
+    ApiUnavailable,
+    PipelineError,
+)
 
 NOTHING: Final = object()  # the document of an answer that the profile counts as empty
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
 
-from Modules.domain import Campania, Recurso
-from Modules.errors import ApiIncomplete, SettingsError
 from Modules.portal.profile import Profile
 from Modules.portal.sections import Scalar
+from Modules.words.domain import Campania, Recurso
+from Modules.words.errors import ApiIncomplete, SettingsError
 
 _PORTS = {"https": 443, "http": 80}
 

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from Modules.errors import ApiAuth, ApiUnavailable
 from Modules.portal.answers import Answer, TokenExpired, TryAgain, document_of
 from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
@@ -21,6 +20,7 @@ from Modules.portal.pace import Deadline, Pace
 from Modules.portal.sections import Answers
 from Modules.portal.strict_json import JsonCut
 from Modules.portal.transport import Limits, Transport
+from Modules.words.errors import ApiAuth, ApiUnavailable
 
 log = logging.getLogger(__name__)
 

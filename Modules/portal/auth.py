@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode
 
-from Modules.errors import ApiAuth, ApiContractChanged, ApiRejected, SettingsError
 from Modules.portal.asking import Ask, check_url, join
 from Modules.portal.coercion import dig, split_path
 from Modules.portal.sections import (
@@ -27,6 +26,7 @@ from Modules.portal.sections import (
     NoAuth,
     StaticBearer,
 )
+from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, SettingsError
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _SHORTEST_SECRET = 4  # shorter ones would blot out half of a message

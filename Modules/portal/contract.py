@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from Modules.domain import Recurso
+from Modules.words.domain import Recurso
 
 Kind = Literal["id", "text", "number", "integer", "boolean", "date", "datetime", "list"]
 

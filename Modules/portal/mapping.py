@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from Modules.domain import Campania, Record, Recurso
-from Modules.errors import ApiContractChanged
 from Modules.portal.asking import read_campania
 from Modules.portal.coercion import (
     MISSING,
@@ -27,6 +25,8 @@ from Modules.portal.coercion import (
 from Modules.portal.contract import CONTRACT, SIEMBRA, Member
 from Modules.portal.profile import Profile
 from Modules.portal.sections import FieldRule, FieldType, Geometry, Resource, Siembras
+from Modules.words.domain import Campania, Record, Recurso
+from Modules.words.errors import ApiContractChanged
 
 _PLAIN: Mapping[FieldType, type] = {"id": str, "number": float}
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from Modules.errors import ApiUnavailable
+from Modules.words.errors import ApiUnavailable
 
 
 class Stopped(ApiUnavailable):

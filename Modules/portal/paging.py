@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from Modules.errors import ApiContractChanged
 from Modules.portal.answers import NOTHING, looks_like_error
 from Modules.portal.asking import Step, WalkBroken, origin_of
 from Modules.portal.coercion import MISSING, dig, split_path
@@ -28,6 +27,7 @@ from Modules.portal.sections import (
     Paging,
     TokenPaging,
 )
+from Modules.words.errors import ApiContractChanged
 
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
 

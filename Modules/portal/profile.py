@@ -17,8 +17,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from Modules.domain import GeometryEncoding, Recurso
-from Modules.errors import SettingsError
 from Modules.portal.contract import CONTRACT, SIEMBRA, members_of
 from Modules.portal.sections import (
     Answers,
@@ -34,6 +32,8 @@ from Modules.portal.sections import (
     plain_headers,
     refuse_unknown,
 )
+from Modules.words.domain import GeometryEncoding, Recurso
+from Modules.words.errors import SettingsError
 
 _CONTRACT_ENVELOPE = Envelope(
     rows="items", total="total_items", pages="total_pages", page="page", next="next"

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any
 
-from Modules.errors import ApiContractChanged
+from Modules.words.errors import ApiContractChanged
 
 MAX_DEPTH = 64
 _MAX_INT_DIGITS = 300  # beyond it a float would overflow

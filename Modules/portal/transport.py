@@ -23,11 +23,11 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 from urllib3.response import BaseHTTPResponse
 
-from Modules.errors import ApiContractChanged, ApiUnavailable, SettingsError
 from Modules.portal.answers import Answer, NoConnection, TryAgain
 from Modules.portal.asking import Ask, is_loopback
 from Modules.portal.pace import Deadline, Stopped
 from Modules.portal.watchdog import Watch, WatchedAdapter, watched
+from Modules.words.errors import ApiContractChanged, ApiUnavailable, SettingsError
 
 USER_AGENT = "lindero"
 _CHUNK = 1 << 16

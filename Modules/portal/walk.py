@@ -12,8 +12,6 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from dataclasses import dataclass, field
 
-from Modules.domain import Record
-from Modules.errors import ApiIncomplete
 from Modules.portal.answers import Answer, Conflict
 from Modules.portal.asking import Ask, Frozen, Step, WalkBroken
 from Modules.portal.attempts import Attempts
@@ -29,6 +27,8 @@ from Modules.portal.paging import (
     steps_after_first,
 )
 from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
+from Modules.words.domain import Record
+from Modules.words.errors import ApiIncomplete
 
 log = logging.getLogger(__name__)
 

@@ -20,29 +20,47 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = {
-    "guard": ("checks", "checks_campos", "verdict", "night", "resumen"),
-    "manifest": ("manifest",),
-    "store": ("snapshots", "snapshot_files", "snapshot_check", "safe_files"),
-    "publisher": ("publish", "publish_names", "destinations"),
-    "retention": ("retencion", "poda"),
+    "guard": (
+        "night/checks",
+        "night/checks_campos",
+        "night/verdict",
+        "night/night",
+        "night/figures",
+    ),
+    "manifest": ("store/manifest",),
+    "store": (
+        "store/snapshots",
+        "store/snapshot",
+        "store/integrity",
+        "disk/safe_files",
+    ),
+    "publisher": (
+        "disk/publish",
+        "words/publish_names",
+        "disk/destinations",
+    ),
+    "retention": (
+        "store/retention",
+        "store/prune",
+    ),
 }
 TESTS = (
-    "checks",
-    "manifest",
-    "snapshots",
-    "snapshot_files",
-    "safe_files",
-    "write_order",
-    "small_disk",
-    "publish",
-    "publish_faults",
-    "publish_pending",
-    "publish_names",
-    "destinations",
-    "destinations_mounts",
-    "sentinels",
-    "retencion",
-    "poda",
+    "night/test_checks",
+    "store/test_manifest",
+    "store/test_snapshots",
+    "store/test_snapshot",
+    "disk/test_safe_files",
+    "disk/test_write_order",
+    "disk/test_small_disk",
+    "disk/test_publish",
+    "disk/test_publish_faults",
+    "disk/test_publish_pending",
+    "words/test_publish_names",
+    "disk/test_destinations",
+    "disk/test_destinations_mounts",
+    "disk/test_sentinels",
+    "store/test_retention",
+    "store/test_prune",
 )
 DEADLINE_S = 1800
 
@@ -55,7 +73,7 @@ def measure(folder: Path) -> Mapping[str, Any]:
     """
     data, report = folder / "coverage", folder / "coverage.json"
     files = ",".join(f"Modules/{name}.py" for names in MODULES.values() for name in names)
-    tests = [f"tests/modules/test_{name}.py" for name in TESTS]
+    tests = [f"tests/{name}.py" for name in TESTS]
     _run(
         *("run", "--branch", f"--include={files}", f"--data-file={data}"),
         *("-m", "pytest", "-q", "-m", "not integration and not shared", *tests),

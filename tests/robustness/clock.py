@@ -182,9 +182,9 @@ class Child:
     """A store, and the process's own idea of the time."""
 
     def __init__(self, folder: Path, zone: str):
-        from Modules import verificacion
-        from Modules.domain import Modo
+        from Modules.jobs import weekly as verificacion
         from Modules.settings import Settings
+        from Modules.words.domain import Modo
 
         self._verificacion = verificacion
         self._settings = Settings(

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from Modules.demo_api.plan import Size
-from Modules.demo_api.running import RunningPortal, running_portal
-from Modules.demo_api.world import world_of
-from Modules.domain import Campania
-from Modules.publish import MANIFEST, PUBLISHED
-from Modules.safe_files import fingerprint
-from Modules.snapshot_check import verify_folder
-from Modules.snapshots import STAGING, SnapshotStore
+from Modules.demo.plan import Size
+from Modules.demo.running import RunningPortal, running_portal
+from Modules.demo.world import world_of
+from Modules.disk.publish import MANIFEST, PUBLISHED
+from Modules.disk.safe_files import fingerprint
+from Modules.store.integrity import verify_folder
+from Modules.store.snapshots import STAGING, SnapshotStore
+from Modules.words.domain import Campania
 from tests.robustness.crash_process import End, Nights, nights
 
 SEASON = Campania.parse("25/26")

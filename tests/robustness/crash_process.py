@@ -106,12 +106,14 @@ def _night(order: dict[str, Any], tell: Any) -> None:
     """What ``scripts/backup_lotes.py`` does, without Prefect around it."""
     from pydantic import SecretStr
 
-    from Modules import backup, productos, verificacion
-    from Modules.collector import without_collector
-    from Modules.databaler_base_portal_api_util import Limits
-    from Modules.domain import Modo
-    from Modules.run_lock import run_lock
+    from Modules.disk.run_lock import run_lock
+    from Modules.jobs import backup
+    from Modules.jobs import products as productos
+    from Modules.jobs import weekly as verificacion
+    from Modules.portal.client import Limits
+    from Modules.portal.collector import without_collector
     from Modules.settings import load_settings
+    from Modules.words.domain import Modo
 
     folder, portal = Path(order["folder"]), order["portal"]
     settings = load_settings(Path("none")).model_copy(
@@ -157,8 +159,8 @@ def _night(order: dict[str, Any], tell: Any) -> None:
 
 def _product() -> Any:
     """One product folder whose files every night replaces: the tables as they are."""
-    from Modules.productos import Hecho, Producto
-    from Modules.table_files import write_geojson
+    from Modules.formats.geofiles import write_geojson
+    from Modules.jobs.products import Hecho, Producto
 
     def build(fuente: Any, work: Path, _settings: Any) -> Hecho:
         files = {}
@@ -187,7 +189,7 @@ def _fill(filler: Path, leave_kb: int) -> None:
 
 
 def _child(order: dict[str, Any], gate: int, stages: int) -> int:
-    from Modules.errors import PipelineError
+    from Modules.words.errors import PipelineError
 
     os.read(gate, 1)
     try:

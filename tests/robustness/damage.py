@@ -26,15 +26,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from Modules.backup import prepare, publish
-from Modules.domain import Modo, Recurso
-from Modules.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
-from Modules.publish import MANIFEST as RECORD
-from Modules.resumen import resumen
-from Modules.safe_files import fact_of
+from Modules.backups.verify import Alcance, Informe, verify_backups
+from Modules.disk.publish import MANIFEST as RECORD
+from Modules.disk.safe_files import fact_of
+from Modules.jobs.backup import prepare, publish
+from Modules.night.figures import resumen
 from Modules.settings import Settings
-from Modules.snapshots import Snapshot, SnapshotStore
-from Modules.verify import Alcance, Informe, verify_backups
+from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
+from Modules.store.snapshots import Snapshot, SnapshotStore
+from Modules.words.domain import Modo, Recurso
 from tests.sample_tables import NOW, SEASON, fetched, tables
 
 SEED = 20261121

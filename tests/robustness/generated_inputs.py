@@ -24,17 +24,17 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from Modules.bounded_repair import BoundedRepair
-from Modules.changes import diff_tables
-from Modules.columns import TABLES
-from Modules.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
-from Modules.errors import PipelineError
-from Modules.fuente import Fuente
-from Modules.mapas_kmz import build_mapas_kmz
-from Modules.nombres import safe_name
+from Modules.diff.changes import diff_tables
+from Modules.night.repair import BoundedRepair
+from Modules.night.tables import Tables, build_tables, check_table
 from Modules.portal.strict_json import parse_json
-from Modules.publish_names import check_names
-from Modules.tables import Tables, build_tables, check_table
+from Modules.products.kmz.product import build_mapas_kmz
+from Modules.products.source import Fuente
+from Modules.words.columns import TABLES
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.words.errors import PipelineError
+from Modules.words.names import safe_name
+from Modules.words.publish_names import check_names
 
 LOTES, PER_LOTE = 60, 3  # of one batch: lotes, and ambientes and marcadores of each at most
 INPUTS, SHORT_INPUTS = 1_000_000, 2_000

@@ -27,21 +27,29 @@ MOST_ALIVE = 0.10
 # mutmut's exit codes of a mutant that was noticed: a test failed, or the time was up
 NOTICED = frozenset({1, 3, 24, 36, 37, 152, 255, -24})
 TESTS: Mapping[str, tuple[str, ...]] = {
-    "checks": ("checks",),
-    "checks_campos": ("checks",),
-    "verdict": ("checks",),
-    "night": ("checks",),
-    "resumen": ("checks",),
-    "manifest": ("manifest",),
-    "snapshots": ("snapshots",),
-    "snapshot_files": ("snapshot_files",),
-    "snapshot_check": ("snapshot_files",),
-    "safe_files": ("safe_files",),
-    "publish": ("publish", "publish_faults", "publish_pending"),
-    "publish_names": ("publish_names",),
-    "destinations": ("destinations", "destinations_mounts", "sentinels"),
-    "retencion": ("retencion",),
-    "poda": ("poda",),
+    "night/checks": ("night/test_checks",),
+    "night/checks_campos": ("night/test_checks",),
+    "night/verdict": ("night/test_checks",),
+    "night/night": ("night/test_checks",),
+    "night/figures": ("night/test_checks",),
+    "store/manifest": ("store/test_manifest",),
+    "store/snapshots": ("store/test_snapshots",),
+    "store/snapshot": ("store/test_snapshot",),
+    "store/integrity": ("store/test_snapshot",),
+    "disk/safe_files": ("disk/test_safe_files",),
+    "disk/publish": (
+        "disk/test_publish",
+        "disk/test_publish_faults",
+        "disk/test_publish_pending",
+    ),
+    "words/publish_names": ("words/test_publish_names",),
+    "disk/destinations": (
+        "disk/test_destinations",
+        "disk/test_destinations_mounts",
+        "disk/test_sentinels",
+    ),
+    "store/retention": ("store/test_retention",),
+    "store/prune": ("store/test_prune",),
 }
 
 
@@ -103,7 +111,7 @@ def _arguments(folder: Path) -> list[str]:
 
 
 def _tests(module: str) -> list[str]:
-    return [f"tests/modules/test_{name}.py" for name in TESTS[module]]
+    return [f"tests/{name}.py" for name in TESTS[module]]
 
 
 def _mutmut(folder: Path, *arguments: str) -> str:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 import shapely
 
-from Modules.checks import judge
-from Modules.demo_api.plan import Size
-from Modules.demo_api.world import world_of
-from Modules.domain import BoundingBox, Campania, Record, Recurso
-from Modules.resumen import Resumen, best_of, resumen
-from Modules.tables import Tables, build_tables
-from Modules.verdict import Verdict
+from Modules.demo.plan import Size
+from Modules.demo.world import world_of
+from Modules.night.checks import judge
+from Modules.night.figures import Resumen, best_of, resumen
+from Modules.night.tables import Tables, build_tables
+from Modules.night.verdict import Verdict
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 
 CHURN, BLEED = 0.005, 0.04
 NIGHTS, SHORT_NIGHTS = 365, 40

@@ -26,17 +26,17 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from Modules import backup
-from Modules.databaler_base_portal_api_util import Limits, PortalConfig
-from Modules.demo_api.contract import World
-from Modules.demo_api.faults import FAULTS, TOKEN, Fault, apply_nights
-from Modules.demo_api.plan import Size
-from Modules.demo_api.running import RunningPortal, running_portal
-from Modules.demo_api.world import world_of
-from Modules.domain import Modo, Portal, Recurso
-from Modules.errors import PipelineError
+from Modules.demo.contract import World
+from Modules.demo.faults import FAULTS, TOKEN, Fault, apply_nights
+from Modules.demo.plan import Size
+from Modules.demo.running import RunningPortal, running_portal
+from Modules.demo.world import world_of
+from Modules.jobs import backup
+from Modules.portal.client import Limits, PortalConfig
 from Modules.portal.profile import parse_profile
 from Modules.settings import load_settings
+from Modules.words.domain import Modo, Portal, Recurso
+from Modules.words.errors import PipelineError
 
 LISTS = (
     Recurso.CULTIVOS,

@@ -5,7 +5,7 @@
 A history is what may happen to a store in months: nights, missed nights, refused and damaged ones,
 campañas and portals that come and go, equal nights, a clock that jumps, and prunes in between. At
 each prune the model says, from the words of the rule and by comparing everything with everything,
-what must stay; it shares no code with ``Modules.retencion``. A difference, a lost last good backup
+what must stay; it shares no code with ``store.retention``. A difference, a lost last good backup
 or more than the limit is a failure.
 """
 
@@ -21,8 +21,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from Modules.domain import Campania, Portal, SnapshotId
-from Modules.retencion import Ficha, Plan, Reglas, plan
+from Modules.store.retention import Ficha, Plan, Reglas, plan
+from Modules.words.domain import Campania, Portal, SnapshotId
 
 HISTORIES = 10_000
 SHORT = 300

@@ -24,7 +24,7 @@ def start_backup(folder: Path) -> subprocess.Popen[bytes]:
         "LINDERO_PORTAL_REQUESTS_PER_SECOND": "1000",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "Modules.lindero_cli", "run", "backup", "--test"],
+        [sys.executable, "-m", "Modules.cli.main", "run", "backup", "--test"],
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,

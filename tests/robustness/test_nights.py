@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from Modules.tables import Tables
+from Modules.night.tables import Tables
 from tests.robustness.nights import (
     History,
     bleeds,

@@ -154,7 +154,7 @@ def command_in(folder: Path, **fixed: str) -> Command:
 
     def call(*arguments: str, **more: str) -> Answer:
         done = subprocess.run(
-            [sys.executable, "-m", "Modules.lindero_cli", *arguments],
+            [sys.executable, "-m", "Modules.cli.main", *arguments],
             env={**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed, **more},
             cwd=folder,
             capture_output=True,

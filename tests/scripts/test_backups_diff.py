@@ -8,7 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 
-from Modules.bordes import TOLERANCIA_M
+from Modules.geo.borders import TOLERANCIA_M
 from tests.kml_reading import folders, read_kmz
 from tests.scripts.conftest import Command, command_in
 
@@ -18,7 +18,7 @@ DAYS = (0, 1, 30)
 def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
     import inspect
 
-    from Modules.cli_diff import backups_diff
+    from Modules.cli.diff import backups_diff
 
     assert inspect.signature(backups_diff).parameters["tolerancia_m"].default == TOLERANCIA_M
 

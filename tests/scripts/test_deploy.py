@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
-from Modules import prefect_deploy
-from Modules.deployments import BACKUP, DEPLOYMENTS, H3, named
-from Modules.errors import SettingsError
-from Modules.prefect_deploy import Informe
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration.deploy import Informe
+from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
+from Modules.words.errors import SettingsError
 from tests.scripts.conftest import (
     ROOT,
     Command,

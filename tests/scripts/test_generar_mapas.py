@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from Modules.publish import MANIFEST
+from Modules.disk.publish import MANIFEST
 from tests.scripts.conftest import ROOT, Command, command_in, environment_below
 
 pytestmark = pytest.mark.integration
@@ -108,7 +108,7 @@ def _kill_when(folder: Path, out: Path, fixed: dict[str, str], published: int) -
     """Run the KMZ flow and kill -9 it as soon as so many files have their final names."""
     environment = {**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed}
     process = subprocess.Popen(
-        [sys.executable, "-m", "Modules.lindero_cli", "run", "kmz", "--test"],
+        [sys.executable, "-m", "Modules.cli.main", "run", "kmz", "--test"],
         env={**environment, "LINDERO_TEST_OUTPUTS_DIR": str(out)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
-from Modules import prefect_deploy
-from Modules.deployments import HELLO_WORLD
+from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration.deployments import HELLO_WORLD
 from tests.scripts.conftest import ask, environment_below
 
 pytestmark = pytest.mark.integration

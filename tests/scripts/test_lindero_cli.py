@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from Modules.demo_api.running import running_portal
-from Modules.demo_api.world import build_world
+from Modules.demo.running import running_portal
+from Modules.demo.world import build_world
 from tests.scripts.conftest import Command, command_in, environment_below
 
 COMMANDS = (
@@ -47,7 +47,7 @@ COMMANDS = (
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help_and_loads_no_prefect(command: tuple[str, ...]) -> None:
     code = (
-        "import sys\nfrom Modules.lindero_cli import app\n"
+        "import sys\nfrom Modules.cli.main import app\n"
         f"app([*{command!r}, '--help'])\n"
         "assert 'prefect' not in sys.modules"
     )
@@ -78,7 +78,7 @@ def test_the_readme_names_every_command(project_root: Path) -> None:
 
 def test_the_demo_portal_alone_answers_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     portal = subprocess.Popen(
-        [sys.executable, "-m", "Modules.lindero_cli", "demo-portal", "--port", "0"],
+        [sys.executable, "-m", "Modules.cli.main", "demo-portal", "--port", "0"],
         env={**environment_below(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from Modules.alertas import AVISO, ZOMBIES
-from Modules.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
+from Modules.orchestration.alerts import AVISO, ZOMBIES
+from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
 from tests.scripts.conftest import Command, command_in, prefect_server
 
 pytestmark = pytest.mark.integration

@@ -18,9 +18,10 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, State
 from pydantic import SecretStr
 
-from Modules import alertas, prefect_ops
-from Modules.errors import SettingsError
+from Modules.orchestration import alerts as alertas
+from Modules.orchestration import server as prefect_ops
 from Modules.settings import Settings
+from Modules.words.errors import SettingsError
 from tests.scripts.conftest import prefect_server
 from tests.scripts.mailbox import mailbox, webhook
 

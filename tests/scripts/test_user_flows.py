@@ -24,7 +24,7 @@ THEIRS = '''
 
 from prefect import flow
 
-from Modules.carpetas import carpeta
+from Modules.outputs import carpeta
 
 
 @flow(name="Lluvias")

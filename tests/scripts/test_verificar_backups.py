@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from Modules.domain import Modo
-from Modules.publish import publish_files
-from Modules.run_lock import run_lock
-from Modules.snapshots import Snapshot, SnapshotStore
+from Modules.disk.publish import publish_files
+from Modules.disk.run_lock import run_lock
+from Modules.store.snapshots import Snapshot, SnapshotStore
+from Modules.words.domain import Modo
 from tests.sample_tables import SEASON, tables
 from tests.scripts.conftest import ROOT, Command, command_in, prefect_server
 
@@ -145,7 +145,7 @@ def test_the_second_command_is_turned_away_before_prefect_is_loaded(here: Path) 
     """Whoever comes second should not wait for what he will not use."""
     watch = (
         "import sys\n"
-        "from Modules.lindero_cli import main\n"
+        "from Modules.cli.main import main\n"
         "try:\n    main(['run', 'backup', '--test'])\n"
         "finally:\n"
         "    import json; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))\n"

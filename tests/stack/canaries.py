@@ -19,7 +19,7 @@ import psutil
 import redis
 
 from Modules.settings import Settings
-from Modules.stack_entry import database_of, redis_of
+from Modules.stack.entry import database_of, redis_of
 
 Place = tuple[str, bytes]
 SAMPLE_S = 0.1

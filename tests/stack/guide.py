@@ -28,7 +28,7 @@ esac
 while [ "${1#--}" != "$1" ]; do shift; done
 [ "$1" = lindero ] || { echo "uv run $1 is not in the guide's tests" >&2; exit 64; }
 shift
-exec "PYTHON" -m Modules.lindero_cli "$@"
+exec "PYTHON" -m Modules.cli.main "$@"
 """
 STEP_S = 240
 

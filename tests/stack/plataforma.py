@@ -20,10 +20,10 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from Modules import stack
 from Modules.settings import PROJECT_ROOT, Settings
-from Modules.stack import Stack
-from Modules.stack_processes import FOLDER_VARIABLE, Running
+from Modules.stack import local as stack
+from Modules.stack.local import Stack
+from Modules.stack.processes import FOLDER_VARIABLE, Running
 from tests.scripts.mailbox import Webhook, webhook
 
 SECRETS = {  # any characters; the API's must be ASCII
@@ -50,7 +50,7 @@ class Plataforma:
     def lindero(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against this stack."""
         return subprocess.run(
-            [sys.executable, "-m", "Modules.lindero_cli", *arguments],
+            [sys.executable, "-m", "Modules.cli.main", *arguments],
             env=dict(self.environment),
             cwd=PROJECT_ROOT,
             capture_output=True,

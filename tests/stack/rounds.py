@@ -5,8 +5,8 @@ from __future__ import annotations
 import redis
 
 from Modules.settings import Settings
-from Modules.stack_entry import redis_of
-from Modules.stack_plan import DOCKET_DB
+from Modules.stack.entry import redis_of
+from Modules.stack.plan import DOCKET_DB
 
 
 def forget_rounds(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from Modules.demo_api.child import demo_process
+from Modules.demo.child import demo_process
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from Modules import stack_health
-from Modules.alertas import BLOQUE_WEBHOOK
-from Modules.demo_api.faults import parse_fault
-from Modules.demo_api.running import running_portal
-from Modules.demo_api.world import build_world
-from Modules.deployments import DEPLOYMENTS
-from Modules.prefect_ops import WORKER_REINICIADO
-from Modules.stack import FULL
-from Modules.stack_entry import api_of, redis_of
+from Modules.demo.faults import parse_fault
+from Modules.demo.running import running_portal
+from Modules.demo.world import build_world
+from Modules.orchestration.alerts import BLOQUE_WEBHOOK
+from Modules.orchestration.deployments import DEPLOYMENTS
+from Modules.orchestration.server import WORKER_REINICIADO
+from Modules.stack import checks as stack_health
+from Modules.stack.entry import api_of, redis_of
+from Modules.stack.local import FULL
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, greet, knock, websockets

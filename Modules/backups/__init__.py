@@ -1,0 +1,1 @@
+"""What a person does with the backups: list, show, verify, restore, export."""

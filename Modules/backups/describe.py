@@ -1,0 +1,123 @@
+"""What a backup is, on one page: when, from where, what the checks said, what is in it. Spanish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from Modules.jobs.report import texto
+from Modules.night.verdict import spanish
+from Modules.store.snapshot import Snapshot, read_verdict
+
+
+def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
+    """Everything worth knowing of a snapshot, as plain JSON.
+
+    Raises:
+        SnapshotDamaged: its verdict is not what the manifest says.
+    """
+    manifest = snapshot.manifest
+    verdict = read_verdict(snapshot)
+    return {
+        "id": str(snapshot.id),
+        "campania": str(snapshot.campania),
+        "estado": "aceptado" if snapshot.accepted else "cuarentena",
+        "hora_local": f"{snapshot.id.utc.astimezone(zone):%d/%m/%Y %H:%M}",
+        "utc": manifest["utc"],
+        "portal": dict(manifest["portal"]),
+        "parent": manifest["parent"],
+        "equal_to": manifest["equal_to"],
+        "first_equal": manifest["first_equal"],
+        "acceptance": None if snapshot.acceptance is None else dict(snapshot.acceptance),
+        "verdict": {
+            "accepted": verdict.get("accepted"),
+            "first_night": verdict.get("first_night"),
+            "checks": verdict.get("checks", []),
+        },
+        "tablas": {name: dict(facts) for name, facts in manifest["tables"].items()},
+        "paginas": {name: facts["pages"] for name, facts in manifest["pages"].items()},
+        "versions": manifest.get("versions", {}),
+        "archivos": len(snapshot.files),
+        "bytes": snapshot.size_bytes,
+        "manifest_sha256": snapshot.manifest_sha256,
+        "carpeta": str(snapshot.path),
+    }
+
+
+def as_markdown(facts: Mapping[str, Any]) -> str:
+    """``describe`` for people."""
+    parts = [
+        f"# Backup {facts['id']}",
+        _list(_lines(facts)),
+        "## Tablas",
+        _table(("tabla", "filas", "ha"), _table_rows(facts)),
+        "## Controles",
+        _table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
+    ]
+    return "\n\n".join(parts)
+
+
+def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    portal, taken = facts["portal"], facts["acceptance"]
+    lines = [
+        ("Campaña", facts["campania"]),
+        ("Traído", f"{facts['hora_local']} ({facts['utc']})"),
+        ("Portal", f"{portal['origin']}, perfil {portal['profile']}"),
+        ("Estado", facts["estado"]),
+    ]
+    if taken is not None:
+        lines.append(("Aceptado por", f"{taken['who']}, {taken['utc']}: {taken['reason']}"))
+    lines.append(("Comparado con", facts["parent"] or "ninguno: es el primero"))
+    if facts["equal_to"] is not None:
+        lines.append(("Igual a", f"{facts['equal_to']} (los mismos datos desde {_first(facts)})"))
+    size_mb = spanish(facts["bytes"] / 1e6, 1)
+    lines.append(("Archivos", f"{facts['archivos']}, {size_mb} MB, en {facts['carpeta']}"))
+    return lines
+
+
+def _first(facts: Mapping[str, Any]) -> str:
+    return str(facts["first_equal"])
+
+
+def _table_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            name,
+            spanish(table["rows"]),
+            spanish(table["superficie_ha"], 1) if "superficie_ha" in table else "",
+        )
+        for name, table in facts["tablas"].items()
+    ]
+
+
+def _check_rows(checks: list[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """What did not pass first; of the others only how many there were."""
+    rows = []
+    for check in checks:
+        if not check["passed"]:
+            said = "RECHAZA" if check["blocking"] else "aviso"
+            notes = "; ".join((*check["notes"], _figures(check.get("figures", {}))))
+            rows.append((str(check["name"]), said, notes.strip("; ")))
+    rows.sort(key=lambda row: row[1])
+    passed = sum(bool(check["passed"]) for check in checks)
+    return [*rows, (f"{passed} de {len(checks)} controles", "bien", "")]
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_number(value)}" for name, value in figures.items())
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return spanish(value, 2)
+    return spanish(value) if isinstance(value, int) else str(value)
+
+
+def _list(lines: list[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{name}**: {texto(text)}" for name, text in lines)
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    ruled = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(texto(cell) for cell in row)} |" for row in ruled)

@@ -1,0 +1,165 @@
+"""The tables of a backup in another format, into a file or a folder that a person names.
+
+* ``gpkg``: one file, a layer a table; ``xlsx``: one file, a sheet a table
+* ``parquet`` (GeoParquet, the very bytes of the snapshot), ``geojson``, ``csv``: one file a table
+
+CSV and XLSX hold no shapes: a point inside each stands for it, as ``lon`` and ``lat`` (EPSG:4326).
+The whole snapshot is verified first. A file that exists is replaced only when told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from Modules.backups.restore import sound
+from Modules.disk.delivery import Fill, Target, deliver, look_at
+from Modules.disk.safe_files import FileFact, copy_new, is_link, writing
+from Modules.formats.geofiles import write_geojson, write_gpkg
+from Modules.formats.sheets import Sheet, write_csv, write_xlsx
+from Modules.night.tables import Tables
+from Modules.store.snapshot import Snapshot, table_path
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.columns import TABLES
+from Modules.words.errors import SettingsError
+
+LOTES: Final = "lotes"
+
+
+class Formato(StrEnum):
+    """What a backup can be exported as."""
+
+    GPKG = "gpkg"
+    GEOJSON = "geojson"
+    PARQUET = "parquet"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+_IN_ONE: Final = (Formato.GPKG, Formato.XLSX)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an export will write; nothing was written yet."""
+
+    snapshot: Snapshot
+    target: Target
+    fill: Fill = field(repr=False)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files, as they will be."""
+        return [self.target.folder / name for name in sorted(self.target.actions)]
+
+
+def plan_export(
+    store: SnapshotStore,
+    snapshot_id: str,
+    to: Path,
+    formato: Formato,
+    *,
+    zone: ZoneInfo,
+    tabla: str | None = None,
+    overwrite: bool = False,
+    keep_out: Iterable[Path] = (),
+) -> Plan:
+    """Verify the snapshot, look at the target, and say what would be written. Writes nothing.
+
+    ``to`` is a file if it ends like the format, else a folder. A file of a format that takes one
+    table has ``tabla``, by default the lotes.
+
+    Raises:
+        SnapshotDamaged: names the damaged file.
+        SettingsError: no such snapshot or table, a file that is there, a target of ours.
+    """
+    snapshot = sound(store, snapshot_id)
+    with writing(to):
+        single = to.suffix.casefold() == f".{formato.value}" and not to.is_dir()
+    folder = to.parent if single else to
+    names = _names(snapshot, formato, tabla, to.name if single else None)
+    target = look_at(folder, names, overwrite=True, keep_out=keep_out)
+    with writing(to):
+        there = [name for name in names if (folder / name).exists() or is_link(folder / name)]
+    if there and not overwrite:
+        raise SettingsError(f"{folder / there[0]} exists: name another file, or add --overwrite")
+    return Plan(
+        snapshot, target, _fill(snapshot, store.read_tables(snapshot), formato, names, zone)
+    )
+
+
+def export(plan: Plan) -> None:
+    """Write what was planned, and read it back.
+
+    Raises:
+        PublishError: the disk refused; a file that was there before is intact.
+        DataError: the format cannot hold the tables.
+    """
+    deliver(plan.target, plan.fill, need_bytes=4 * plan.snapshot.size_bytes)
+
+
+def _names(
+    snapshot: Snapshot, formato: Formato, tabla: str | None, single: str | None
+) -> dict[str, tuple[str, ...]]:
+    """The tables of each file, by the file's name."""
+    if tabla is not None and tabla not in TABLES:
+        raise SettingsError(f"there is no table {tabla!r}; they are {', '.join(TABLES)}")
+    tables = tuple(TABLES) if tabla is None else (tabla,)
+    if formato is Formato.GEOJSON:
+        tables = tuple(name for name in tables if TABLES[name].spatial)
+        if not tables:
+            raise SettingsError(f"{tabla} has no shapes; take --format csv, xlsx or parquet")
+    stem = f"{snapshot.campania.slug}_{snapshot.id}.{formato.value}"
+    if formato in _IN_ONE:
+        return {single or f"backup_{stem}": tables}
+    if single is not None:
+        return {single: (tabla or LOTES,)}
+    return {f"{name}_{stem}": (name,) for name in tables}
+
+
+def _fill(
+    snapshot: Snapshot,
+    tables: Tables,
+    formato: Formato,
+    names: dict[str, tuple[str, ...]],
+    zone: ZoneInfo,
+) -> Fill:
+    frames = tables.as_dict()
+
+    def write(path: Path, wanted: tuple[str, ...]) -> FileFact:
+        chosen = {name: frames[name] for name in wanted}
+        (first, *_) = wanted
+        match formato:
+            case Formato.GPKG:
+                return write_gpkg(chosen, path)
+            case Formato.GEOJSON:
+                return write_geojson(gpd.GeoDataFrame(frames[first]), path)
+            case Formato.PARQUET:
+                return copy_new(snapshot.path / table_path(first), path)
+            case Formato.CSV:
+                return write_csv(_flat(frames[first]), path)
+            case Formato.XLSX:
+                sheets = [Sheet(name, _flat(df)) for name, df in chosen.items()]
+                return write_xlsx(sheets, path, snapshot.id.utc.astimezone(zone))
+
+    def fill(folder: Path) -> dict[str, FileFact]:
+        return {name: write(folder / name, wanted) for name, wanted in names.items()}
+
+    return fill
+
+
+def _flat(df: pd.DataFrame) -> pd.DataFrame:
+    """A table without shapes: a point inside each instead."""
+    if not isinstance(df, gpd.GeoDataFrame):
+        return df
+    inside = shapely.point_on_surface(df.geometry.to_numpy())
+    plain = pd.DataFrame(df.drop(columns=df.geometry.name))
+    return plain.assign(lon=shapely.get_x(inside), lat=shapely.get_y(inside))

@@ -1,0 +1,342 @@
+"""``lindero backups``: what a person needs on the day something went wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from Modules.cli.options import (
+    Campania,
+    Json,
+    OfTrials,
+    console,
+    say,
+    say_json,
+    say_table,
+)
+from Modules.disk.run_lock import user_name
+from Modules.settings import load_settings
+from Modules.words.domain import Modo
+from Modules.words.errors import SettingsError
+
+if TYPE_CHECKING:
+    from Modules.backups.restore import Plan
+    from Modules.backups.verify import Hallazgo, Informe
+
+MAX_CELL = 40  # characters of what to do that a table has room for
+MAX_FOREIGN = 10  # files that are not ours, named one by one
+
+backups = App(name="backups", help="Los backups guardados.")
+
+Overwrite = Annotated[
+    bool, Parameter(negative="", help="Reemplaza lo que ya esté; lo demás queda como está.")
+]
+AllOfThem = Annotated[bool, Parameter("--all", negative="", help="Todos, también la cuarentena.")]
+Sample = Annotated[
+    bool, Parameter(negative="", help="El más nuevo y una parte de los demás: todos en un mes.")
+]
+
+
+@backups.command(name="list")
+def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
+    """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
+    from Modules.jobs import backup
+    from Modules.night.verdict import spanish
+
+    settings = load_settings()
+    rows = backup.list_snapshots(
+        settings, campania or str(settings.lindero_campania), modo=_modo(test=test)
+    )
+    if json_:
+        say_json(rows)
+    elif rows:
+        told = [{**row, "ha": row["ha"] and spanish(row["ha"], 1)} for row in rows]
+        say_table(("id", "estado", "lotes", "ha", "igual a"), told)
+    else:
+        say("No hay backups de esa campaña.")
+    return 0
+
+
+@backups.command(name="show")
+def backups_show(snapshot: str, *, test: OfTrials = False, json_: Json = False) -> int:
+    """Qué es un backup: cuándo y de dónde vino, qué dijeron los controles, cuánto tiene.
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    """
+    from rich.markdown import Markdown
+
+    from Modules.backups.describe import as_markdown, describe
+    from Modules.store.snapshots import SnapshotStore
+
+    settings = load_settings()
+    store = SnapshotStore(settings.store_dir(_modo(test=test)))
+    facts = describe(store.find(snapshot), settings.zone)
+    if json_:
+        say_json(facts)
+    else:
+        console().print(Markdown(as_markdown(facts)))
+    return 0
+
+
+@backups.command(name="verify")
+def backups_verify(
+    *snapshots: str,
+    all_: AllOfThem = False,
+    sample: Sample = False,
+    test: OfTrials = False,
+    json_: Json = False,
+) -> int:
+    """Lee los backups y sus copias publicadas, y nombra cada archivo dañado. Sale con 1 si hay.
+
+    Sin más, lee entero el más nuevo de cada campaña; de los demás, los manifiestos.
+
+    Parameters
+    ----------
+    snapshots
+        Los ids a leer, como los muestra `lindero backups list`.
+    """
+    from Modules.backups.verify import Alcance, verify_backups
+
+    if bool(snapshots) + all_ + sample > 1:
+        raise SettingsError("name backups, or --all, or --sample: one of them")
+    alcance = Alcance.ALL if all_ else Alcance.SAMPLE if sample else Alcance.NEWEST
+    informe = verify_backups(
+        load_settings(),
+        _modo(test=test),
+        ids=snapshots,
+        alcance=alcance,
+        now=datetime.now(UTC),
+    )
+    if json_:
+        say_json(informe.to_dict())
+    else:
+        _say_informe(informe)
+    return 0 if informe.sano else 1
+
+
+@backups.command(name="accept")
+def backups_accept(
+    snapshot: str,
+    *,
+    reason: str,
+    test: OfTrials = False,
+    although_empty: Annotated[
+        bool, Parameter("--aunque-vacio", negative="", help="Aunque una lista quedó vacía.")
+    ] = False,
+    json_: Json = False,
+) -> int:
+    """Acepta un backup en cuarentena, una sola vez, y lo publica.
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    reason
+        Por qué los datos están bien; queda registrado.
+    """
+    from Modules.jobs import backup
+
+    accepted = backup.accept_snapshot(
+        load_settings(),
+        snapshot,
+        reason=reason,
+        who=user_name(),
+        now=datetime.now(UTC),
+        modo=_modo(test=test),
+        although_empty=although_empty,
+    )
+    if json_:
+        say_json({"id": str(accepted.id), "estado": "aceptado", "publicado": True})
+        return 0
+    again = "lindero run productos --test" if test else "lindero run productos"
+    say(f"{accepted.id}: aceptado y publicado. Para rehacer los productos: {again}")
+    return 0
+
+
+@backups.command(name="publish")
+def backups_publish(snapshot: str, *, test: OfTrials = False, json_: Json = False) -> int:
+    """Vuelve a publicar la copia de un backup aceptado: escribe allí lo que falte.
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    """
+    from Modules.jobs import backup
+    from Modules.jobs.report import aviso_pendiente
+
+    done = backup.publish_again(
+        load_settings(), snapshot, modo=_modo(test=test), now=datetime.now(UTC)
+    )
+    if json_:
+        names = {"escritos": done.written, "ya_estaban": done.unchanged, "pendientes": done.pending}
+        say_json({"id": snapshot, **names})
+        return 0
+    say(f"{snapshot}: {len(done.written)} archivos escritos, {len(done.unchanged)} ya estaban.")
+    for name in done.pending:
+        say(f"Aviso: {aviso_pendiente(name)}")
+    return 0
+
+
+@backups.command(name="restore")
+def backups_restore(
+    snapshot: str,
+    *,
+    to: Path,
+    campo: str | None = None,
+    lote: str | None = None,
+    format_: Annotated[Literal["snapshot", "gpkg"] | None, Parameter("--format")] = None,
+    overwrite: Overwrite = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Sólo muestra qué escribiría.")] = False,
+    test: OfTrials = False,
+    json_: Json = False,
+) -> int:
+    """Devuelve un backup, o un campo o lote, a una carpeta. Antes de escribir muestra qué.
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    to
+        La carpeta: una que no exista, o vacía.
+    campo
+        Sólo este campo, por nombre o id, como GeoPackage y GeoJSON.
+    lote
+        Sólo este lote, por nombre o id; con --campo si el nombre se repite.
+    format_
+        snapshot (tal como se guardó) o gpkg (un GeoPackage con todas las tablas).
+    """
+    from Modules.backups.restore import Formato, plan_restore, restore
+    from Modules.store.snapshots import SnapshotStore
+
+    settings = load_settings()
+    plan = plan_restore(
+        SnapshotStore(settings.store_dir(_modo(test=test))),
+        snapshot,
+        to,
+        formato=None if format_ is None else Formato(format_),
+        campo=campo,
+        lote=lote,
+        overwrite=overwrite,
+        keep_out=(settings.lindero_state_dir,),
+    )
+    if not json_:
+        _say_plan(plan)
+    if not dry_run:
+        restore(plan)
+    if json_:
+        say_json({**plan.to_dict(), "restaurado": not dry_run})
+    else:
+        place = plan.target.folder
+        say("No se escribió nada." if dry_run else f"Restaurado y verificado en {place}")
+    return 0
+
+
+@backups.command(name="export")
+def backups_export(
+    snapshot: str,
+    *,
+    to: Path,
+    format_: Annotated[Literal["gpkg", "geojson", "parquet", "csv", "xlsx"], Parameter("--format")],
+    tabla: str | None = None,
+    overwrite: Overwrite = False,
+    test: OfTrials = False,
+    json_: Json = False,
+) -> int:
+    """Escribe las tablas de un backup en otro formato.
+
+    CSV y XLSX no llevan geometría: llevan un punto interior (lon, lat).
+
+    Parameters
+    ----------
+    snapshot
+        El id, como lo muestra `lindero backups list`.
+    to
+        El archivo, si termina como el formato; si no, la carpeta.
+    format_
+        gpkg, geojson, parquet, csv o xlsx.
+    tabla
+        Sólo esta tabla (campos, lotes, siembras …).
+    """
+    from Modules.backups.export import Formato, export, plan_export
+    from Modules.store.snapshots import SnapshotStore
+
+    settings = load_settings()
+    plan = plan_export(
+        SnapshotStore(settings.store_dir(_modo(test=test))),
+        snapshot,
+        to,
+        Formato(format_),
+        zone=settings.zone,
+        tabla=tabla,
+        overwrite=overwrite,
+        keep_out=(settings.lindero_state_dir,),
+    )
+    export(plan)
+    files = [str(path) for path in plan.files]
+    if json_:
+        say_json({"snapshot": str(plan.snapshot.id), "archivos": files})
+    else:
+        say("\n".join(files))
+    return 0
+
+
+# --- how it is said ------------------------------------------------------------------------------
+
+
+def _modo(*, test: bool) -> Modo:
+    return Modo.TEST if test else Modo.PROD
+
+
+def _say_informe(informe: Informe) -> None:
+    for place in dict.fromkeys(one.lugar for one in informe.hallazgos):
+        say(f"\n{place}: DAÑADO")
+        _say_hallazgos([one for one in informe.hallazgos if one.lugar == place])
+    for name in informe.ajenos[:MAX_FOREIGN]:
+        say(f"ajeno, no se toca: {name}")
+    if len(informe.ajenos) > MAX_FOREIGN:
+        say(f"… y {len(informe.ajenos) - MAX_FOREIGN} archivos ajenos más")
+    say(
+        f"\nLeídos enteros: {len(informe.leidos)} de {informe.manifiestos} backups "
+        f"y {len(informe.carpetas)} carpetas publicadas. "
+        + ("Todo está sano." if informe.sano else f"Dañados: {len(informe.hallazgos)}.")
+    )
+
+
+def _say_hallazgos(found: list[Hallazgo]) -> None:
+    """A table in which no name is cut or taken for markup.
+
+    What is too long for a cell is said below it in one piece: people copy it.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("archivo", "problema", "qué hacer")
+    for column in table.columns:
+        column.overflow = "fold"
+    told = dict.fromkeys(one.que_hacer for one in found)
+    notes = [text for text in told if len(text) > MAX_CELL]
+    for one in found:
+        short = f"ver {notes.index(one.que_hacer) + 1}" if one.que_hacer in notes else one.que_hacer
+        table.add_row(Text(one.archivo), Text(one.problema), Text(short))
+    console().print(table)
+    for number, text in enumerate(notes, start=1):
+        say(f"{number}: {text}")
+
+
+def _say_plan(plan: Plan) -> None:
+    facts: dict[str, Any] = plan.to_dict()
+    say(f"Backup {facts['snapshot']} ({facts['campania']}), {facts['que']}, a {facts['to']}:")
+    for row in facts["archivos"]:
+        size = "" if row["bytes"] is None else f"  {row['bytes']} bytes"
+        say(f"  {row['accion']:<9}  {row['archivo']}{size}")
+    if facts["se_dejan"]:
+        say(f"  se dejan   {len(facts['se_dejan'])} que ya están: {', '.join(facts['se_dejan'])}")
+    rows = ", ".join(f"{name} {count}" for name, count in facts["filas"].items() if count)
+    say(f"  filas: {rows or 'ninguna'}")

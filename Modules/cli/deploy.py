@@ -1,0 +1,120 @@
+"""``lindero deploy``: put deployments on the Prefect server, or say what would change."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from Modules.cli.options import Json, say, say_json, say_table
+from Modules.orchestration.deployments import DEPLOYMENTS, Deployment, named
+from Modules.words.errors import SettingsError
+
+if TYPE_CHECKING:
+    from Modules.orchestration.deploy import Cambio, Diferencia, Informe
+
+MAX_VALUE = 60  # characters of a value in the table; --json has all
+_CAMPOS = {
+    "version": "versión",
+    "description": "descripción",
+    "entrypoint": "archivo y función",
+    "work_pool_name": "pool",
+    "schedules": "horario",
+    "parameters": "parámetros",
+    "tags": "etiquetas",
+    "job_variables": "variables del proceso",
+    "concurrency_limit": "límite",
+    "collision_strategy": "si ya hay una corriendo",
+    "enforce_parameter_schema": "control de parámetros",
+    "pull_steps": "carpeta del proyecto",
+    "parameter_openapi_schema": "ayuda de los parámetros",
+}
+_LONG = {"parameter_openapi_schema", "description"}  # named, but not shown
+
+deploy = App(name="deploy", help="Pone los despliegues en el servidor de Prefect.")
+
+
+@deploy.default
+def deploy_command(
+    *names: str,
+    all_: Annotated[bool, Parameter("--all", negative="", help="Todos los despliegues.")] = False,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="Dice qué cambiaría, sin escribir nada.")
+    ] = False,
+    json_: Json = False,
+) -> int:
+    """Pone despliegues en el servidor de Prefect; lo que ya está igual no se toca.
+
+    Parameters
+    ----------
+    names
+        Cuáles, por ejemplo backup o kmz; sin nombre y sin --all los enumera.
+    """
+    chosen = _chosen(names, all_=all_)
+    from Modules.orchestration import deploy as prefect_deploy
+
+    informe = prefect_deploy.dry_run(chosen) if dry_run else prefect_deploy.deploy_all(chosen)
+    if json_:
+        say_json(_as_json(informe, dry_run=dry_run))
+    else:
+        _show(informe, dry_run=dry_run)
+    return 0
+
+
+def _chosen(names: tuple[str, ...], *, all_: bool) -> tuple[Deployment, ...]:
+    if bool(names) is all_:
+        raise SettingsError(f"name what to deploy, or write --all: {', '.join(DEPLOYMENTS)}")
+    return tuple(DEPLOYMENTS.values()) if all_ else named(names)
+
+
+def _show(informe: Informe, *, dry_run: bool) -> None:
+    say_table(("despliegue", "corre", "estado", "qué cambia"), [_row(c) for c in informe.cambios])
+    for ajeno in informe.ajenos:
+        say(f"{ajeno}: no está en el registro de Lindero; queda como está.")
+    if dry_run:
+        say("No se escribió nada (--dry-run).")
+    else:
+        say("Para correr uno ya: prefect deployment run 'FLUJO/DESPLIEGUE'")
+
+
+def _row(cambio: Cambio) -> dict[str, Any]:
+    pausa = ", en pausa" if cambio.en_pausa else ""
+    return {
+        "despliegue": cambio.deployment.full_name,
+        "corre": cambio.deployment.cuando,
+        "estado": f"{cambio.estado}{pausa}",
+        "qué cambia": "\n".join(map(_line, cambio.diferencias)),
+    }
+
+
+def _line(diferencia: Diferencia) -> str:
+    campo = _CAMPOS.get(diferencia.campo, diferencia.campo)
+    if diferencia.campo in _LONG:
+        return campo
+    return f"{campo}: {_short(diferencia.antes)} → {_short(diferencia.ahora)}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+
+
+def _as_json(informe: Informe, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "despliegues": [
+            {
+                "nombre": one.deployment.full_name,
+                "estado": one.estado,
+                "en_pausa": one.en_pausa,
+                "cron": one.deployment.cron,
+                "timezone": one.deployment.timezone,
+                "diferencias": {
+                    d.campo: {"antes": d.antes, "ahora": d.ahora} for d in one.diferencias
+                },
+            }
+            for one in informe.cambios
+        ],
+        "ajenos": list(informe.ajenos),
+    }

@@ -1,0 +1,354 @@
+"""The command line: ``lindero``. Thin fronts; what people see is Spanish.
+
+Exit codes: 0 done, 1 the data or a check was refused, 2 usage or settings, 3 another run holds
+the lock, 4 the portal cannot be reached, 5 a destination cannot be written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from Modules.cli.backups import backups
+from Modules.cli.deploy import deploy
+from Modules.cli.diff import backups_diff as _diff  # noqa: F401  registers the command
+from Modules.cli.options import (
+    Campania,
+    Json,
+    OfTrials,
+    Test,
+    Verbose,
+    complain,
+    console,
+    say,
+    say_json,
+)
+from Modules.cli.prune import backups_prune as _prune  # noqa: F401  registers the command
+from Modules.cli.stack import stack
+from Modules.cli.status import doctor, status
+from Modules.disk.run_lock import early_lock
+from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
+from Modules.settings import Settings, check_portal, load_settings
+from Modules.words.domain import Modo
+from Modules.words.errors import PipelineError, RunLocked, SettingsError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from Modules.orchestration.flow_run import RunResult
+
+UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
+
+app = App(
+    name="lindero",
+    help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
+    version=lambda: _version(),
+    version_flags=["--version"],
+    result_action="return_value",
+)
+run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
+api = App(name="api", help="Mira la API del portal.")
+validar = App(name="validar", help="Controla archivos, propios o ajenos.")
+for part in (run, api, backups, deploy, stack, validar, status, doctor):
+    app.command(part)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point: turns every error of ours into one line and its exit code."""
+    _speak_anywhere()
+    try:
+        code = app(argv, exit_on_error=False, print_error=False)
+    except CycloptsError as err:
+        complain(f"{err}".strip().splitlines()[0] + " (lindero --help)")
+        code = SettingsError.exit_code
+    except RunLocked as err:
+        complain(f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}")
+        code = err.exit_code
+    except PipelineError as err:
+        complain(str(err))
+        code = err.exit_code
+    except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
+        if "--verbose" in (sys.argv if argv is None else argv):
+            traceback.print_exc()
+        complain(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
+        code = UNEXPECTED
+    except KeyboardInterrupt:
+        complain("interrupted; what was published before is intact")
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak_anywhere() -> None:
+    """A file that Windows sends the output to lacks letters such as an arrow: no reason to end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@run.command(name="backup")
+def run_backup(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Trae una campaña, la revisa, guarda el backup y lo publica."""
+    settings = load_settings()
+    campania = campania or str(settings.lindero_campania)
+    modo = Modo.TEST if test else Modo.PROD
+    check_portal(settings, modo)  # refuse before anything is started or written
+    with early_lock(settings.lindero_state_dir, modo):
+        from Modules.jobs import backup
+
+        backup.prepare(settings, campania, modo=modo)
+        parameters = {"campania": campania, "test": test}
+        return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
+
+
+@run.command(name="productos")
+def run_productos(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Rehace cultivos, muestreos y sustentabilidad con el último backup aceptado."""
+    return _rebuild(PRODUCTOS, campania, test=test, as_json=json_, verbose=verbose)
+
+
+@run.command(name="kmz")
+def run_kmz(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Arma los KMZ por campo, por lote y por cultivo con el último backup aceptado."""
+    return _rebuild(KMZ, campania, test=test, as_json=json_, verbose=verbose)
+
+
+@run.command(name="h3")
+def run_h3(
+    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
+) -> int:
+    """Arma los hexágonos H3 con el último backup aceptado."""
+    return _rebuild(H3, campania, test=test, as_json=json_, verbose=verbose)
+
+
+@run.command(name="verificar")
+def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbose = False) -> int:
+    """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
+    settings = load_settings()
+    with early_lock(settings.lindero_state_dir, Modo.TEST if test else Modo.PROD):
+        parameters = {"test": test}
+        return _run_flow(settings, VERIFICAR.entrypoint, parameters, as_json=json_, verbose=verbose)
+
+
+@validar.command(name="eudr")
+def validar_eudr(file: Path, *, json_: Json = False) -> int:
+    """Controla un GeoJSON para la declaración de diligencia debida (EUDR), regla por regla.
+
+    Parameters
+    ----------
+    file
+        El archivo a controlar.
+    """
+    from Modules.products.eudr.check import report_text
+    from Modules.products.eudr.files import check_eudr_file
+
+    report = check_eudr_file(file)
+    if json_:
+        rows = [asdict(row) for row in report.rows()]
+        say_json(rows)
+    else:
+        say(report_text(report))
+    return 0 if report.passed else 1
+
+
+@api.command(name="check")
+def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
+    """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
+    from Modules.api_check.check import check_api, exit_code, render
+    from Modules.jobs import backup
+    from Modules.words.domain import Campania as Season
+
+    settings = load_settings()
+    season = Season.parse(campania) if campania else settings.lindero_campania
+    modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
+    with backup.open_portal(settings, modo) as access:
+        report = check_api(access.config, season)
+    say(render(report, as_json=json_))
+    return exit_code(report)
+
+
+@app.command(name="demo-portal")
+def demo_portal(
+    *,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8799,
+    campania: Campania = None,
+    size: Literal["small", "company", "stress"] = "small",
+    day: int = 0,
+    data: Path | None = None,
+    lote: str | None = None,
+    campo: str | None = None,
+    cultivo: str | None = None,
+    markers: Path | None = None,
+) -> int:
+    """Levanta el portal de demostración en esta máquina, con campos inventados o propios.
+
+    Parameters
+    ----------
+    port
+        Puerto local.
+    size
+        small, company o stress.
+    day
+        Día del mundo inventado.
+    data
+        Archivo de polígonos a servir en lugar de los inventados.
+    lote
+        Columna con el nombre del lote.
+    campo
+        Columna con el nombre del campo.
+    cultivo
+        Columna con el cultivo.
+    markers
+        Archivo de puntos a servir como marcadores de muestreo.
+    """
+    from Modules.demo.external import world_from_file
+    from Modules.demo.running import serve_forever
+    from Modules.demo.world import build_world
+
+    season = campania or str(load_settings().lindero_campania)
+    if data is None:
+        world = build_world(size, day=day, campania=season)
+    else:
+        world = world_from_file(
+            data, lote=lote, campo=campo, cultivo=cultivo, markers=markers, campania=season, day=day
+        )
+    with suppress(KeyboardInterrupt):
+        serve_forever(world, port=port)
+    return 0
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("lindero")
+
+
+def _rebuild(
+    deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
+) -> int:
+    settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
+    season = campania or str(settings.lindero_campania)
+    with early_lock(settings.lindero_state_dir, modo):
+        from Modules.jobs import products as productos
+
+        productos.last_accepted(settings, season, modo)
+        parameters = {"campania": season, "test": test}
+        return _run_flow(
+            settings, deployment.entrypoint, parameters, as_json=as_json, verbose=verbose
+        )
+
+
+def _run_flow(
+    settings: Settings,
+    entrypoint: str,
+    parameters: dict[str, Any],
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    _prefect_environment(settings, verbose=verbose)
+    from Modules.orchestration import deploy as prefect_deploy
+    from Modules.orchestration import flow_run as flow_cli
+
+    prefect_deploy.check_server(settings)
+    module, _, name = entrypoint.removesuffix("()").partition(".py:")
+    flow = getattr(importlib.import_module(module.replace("/", ".")), name)
+    with _progress(quiet=as_json):
+        result = flow_cli.run_here(flow, parameters)
+    if as_json:
+        say_json(result)
+    else:
+        _show_result(result)
+    error = result["error"]
+    return int(error["exit_code"]) if error else 0
+
+
+def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
+    """Defaults for a run by hand; what the environment says already stands."""
+    home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+    home.mkdir(parents=True, exist_ok=True)
+    defaults = {
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "DO_NOT_TRACK": "1",
+    }
+    if not verbose:
+        defaults["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    if settings.prefect_api_url:
+        defaults["PREFECT_API_URL"] = settings.prefect_api_url
+    if settings.prefect_server_api_auth_string:
+        secret = settings.prefect_server_api_auth_string.get_secret_value()
+        defaults["PREFECT_API_AUTH_STRING"] = secret
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+class _ProgressHandler(logging.Handler):
+    """Draws what the client logs about pages as a line a list."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.DEBUG)
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        recurso, page, pages = getattr(record, "page", (None, 0, None))
+        if recurso is None:
+            return
+        if recurso not in self._tasks:
+            self._tasks[recurso] = self._progress.add_task(str(recurso), total=None)
+        self._progress.update(self._tasks[recurso], completed=page, total=pages)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[None]:
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:g} páginas"),
+    )
+    pages = logging.getLogger("Modules.pages")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        handler = _ProgressHandler(progress)
+        pages.addHandler(handler)
+        try:
+            yield
+        finally:
+            pages.removeHandler(handler)
+
+
+def _show_result(result: RunResult) -> None:
+    from rich.markdown import Markdown
+
+    console().print(Markdown(result["summary"]))
+    if result["error"]:
+        complain(result["error"]["mensaje"])
+
+
+if __name__ == "__main__":
+    main()

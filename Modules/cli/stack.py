@@ -1,0 +1,121 @@
+"""``lindero stack``: the five processes of the platform on this machine, without Docker."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from Modules.cli.options import Json, say, say_json, say_table
+from Modules.settings import PROJECT_ROOT, load_settings
+
+Proceso = Literal["postgres", "redis", "server", "services", "worker"]
+
+stack = App(
+    name="stack",
+    help="La plataforma en esta máquina, sin Docker: PostgreSQL, Redis y Prefect (server, "
+    "services, worker).",
+)
+
+
+@stack.command(name="init")
+def stack_init() -> int:
+    """Escribe en .env los secretos que falten, hechos al azar; no toca los que ya están."""
+    from Modules.stack.secrets import write_missing
+
+    load_settings()
+    env_file = PROJECT_ROOT / ".env"
+    written = write_missing(env_file, os.environ)
+    if written:
+        say(f"{env_file.name}: se agregaron {', '.join(written)}")
+    else:
+        say(f"{env_file.name}: no falta ningún secreto")
+    return 0
+
+
+@stack.command(name="up")
+def stack_up(*, single: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Levanta la plataforma, o lo que de ella se haya caído, y espera a que ande.
+
+    Queda corriendo cuando este comando termina. Para apagarla: lindero stack down.
+
+    Parameters
+    ----------
+    single
+        Un solo proceso de servidor con SQLite, sin PostgreSQL ni Redis: para Windows o probar.
+    """
+    from Modules.stack import local
+
+    settings = load_settings()
+    say("Levantando la plataforma; la primera vez tarda cerca de un minuto…")
+    _, started = local.up(settings, single=single)
+    if started:
+        say(f"Se levantó: {', '.join(started)}.")
+    else:
+        say("Ya estaba corriendo.")
+    say(f"Prefect: http://127.0.0.1:{settings.lindero_port} (pide PREFECT_SERVER_API_AUTH_STRING)")
+    say("Cómo está: lindero stack status. Para apagarla: lindero stack down")
+    if settings.prefect_api_url is None:
+        api = f"http://127.0.0.1:{settings.lindero_port}/api"
+        say(f"Para usarla con los demás comandos, en .env: PREFECT_API_URL={api}")
+    return 0
+
+
+@stack.command(name="status")
+def stack_status(*, json_: Json = False) -> int:
+    """Dice qué procesos andan; termina en 0 sólo si andan todos."""
+    from Modules.stack import local
+
+    found = local.status(load_settings())
+    rows = [
+        {
+            "proceso": one.name,
+            "estado": "bien" if one.health.ok else "mal",
+            "pid": one.pid,
+            "detalle": one.health.text,
+        }
+        for one in found
+    ]
+    if json_:
+        say_json(rows)
+    else:
+        say_table(("proceso", "estado", "pid", "detalle"), rows)
+    return 0 if all(one.health.ok for one in found) else 1
+
+
+@stack.command(name="logs")
+def stack_logs(
+    proceso: Proceso | None = None,
+    *,
+    lines: Annotated[int, Parameter(validator=Number(gte=1, lte=100_000))] = 40,
+) -> int:
+    """Muestra el final de los registros, de un proceso o de todos.
+
+    Parameters
+    ----------
+    proceso
+        postgres, redis, server, services o worker.
+    lines
+        Cuántas líneas de cada uno.
+    """
+    from Modules.stack import local
+
+    settings = load_settings()
+    for name in (proceso,) if proceso else local.FULL:
+        if proceso is None:
+            say(f"== {name} ({local.log_of(settings, name)})")
+        for line in local.logs(settings, name, lines):
+            say(line)
+    return 0
+
+
+@stack.command(name="down")
+def stack_down() -> int:
+    """Apaga la plataforma; los datos y los registros quedan."""
+    from Modules.stack import local
+
+    stopped = local.down(load_settings())
+    say(f"Se apagó: {', '.join(stopped)}." if stopped else "No estaba corriendo.")
+    return 0

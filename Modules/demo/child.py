@@ -1,0 +1,124 @@
+"""The demo portal as a child process, for a run that has no portal of its own.
+
+Nothing of the server is imported here: a production run carries none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from Modules.words.errors import ApiUnavailable, SettingsError
+
+GRACE_S = 3.0  # how long an ending child may take over its last answers
+
+
+@dataclass(frozen=True, slots=True)
+class DemoProcess:
+    """A portal in a child process."""
+
+    base_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+    pid: int
+
+
+@contextmanager
+def demo_process(
+    size: str = "small",
+    day: int = 0,
+    *,
+    campania: str = "25/26",
+    seed: int | None = None,
+    data: Path | None = None,
+    lote: str | None = None,
+    campo: str | None = None,
+    cultivo: str | None = None,
+    markers: Path | None = None,
+    faults: Sequence[str] = (),
+) -> Iterator[DemoProcess]:
+    """The demo portal as a child process on a free port of loopback, until the block ends.
+
+    It also ends when this process dies. Arguments are those of the command line.
+
+    Raises:
+        SettingsError: the child refused its arguments, for instance a data file it cannot read.
+        ApiUnavailable: the child died before it listened.
+    """
+    options = {
+        "--size": size,
+        "--day": day,
+        "--campania": campania,
+        "--seed": seed,
+        "--data": data,
+        "--lote": lote,
+        "--campo": campo,
+        "--cultivo": cultivo,
+        "--markers": markers,
+    }
+    arguments = [
+        text for name, value in options.items() if value is not None for text in (name, str(value))
+    ]
+    for fault in faults:
+        arguments += ["--fault", fault]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        child = _start(arguments, errors)
+        try:
+            yield _announced(child, errors)
+        finally:
+            _end(child)
+
+
+def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parents[2]
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("DATABALER_", "PREFECT_"))  # no business of the demo's
+    }
+    paths = [str(root), *filter(None, [kept.get("PYTHONPATH")])]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "Modules.demo", "--port", "0", "--with-parent", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        encoding="utf-8",
+        env={**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        start_new_session=os.name == "posix",  # Ctrl-C reaches us, and we end the child
+    )
+
+
+def _announced(child: subprocess.Popen[str], errors: IO[str]) -> DemoProcess:
+    line = child.stdout.readline() if child.stdout is not None else ""
+    if not line:
+        code = child.wait()
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+        reason = said[-1] if said else f"exit code {code}"
+        if code == SettingsError.exit_code:
+            raise SettingsError(reason)
+        raise ApiUnavailable(f"the demo portal did not start: {reason}")
+    facts = json.loads(line)
+    return DemoProcess(**facts)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+    try:
+        child.wait(timeout=2 * GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

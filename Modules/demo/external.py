@@ -1,0 +1,305 @@
+"""A world out of a file: any polygons that GeoPandas can read, served as lotes.
+
+Geometry goes out with every digit: only reprojected from the file's own CRS to EPSG:4326, and
+without heights. What is invalid, empty or no polygon is served as it is: to repair or refuse it is
+the client's work. Points of a second file become muestreo marks of the lote they lie in, or else
+of the nearest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pyproj
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from Modules.demo.contract import (
+    Item,
+    Row,
+    World,
+    campania_items,
+    day_time,
+    make_row,
+    make_rows,
+)
+from Modules.demo.world import catalogue
+from Modules.words.domain import Recurso
+from Modules.words.errors import SettingsError
+
+M2_PER_HA = 10_000.0
+FIRST_CAMPO, FIRST_LOTE, FIRST_MARK = 1_000, 100_000, 1_000_000
+GEOD = pyproj.Geod(ellps="WGS84")
+NO_CROP = {"", "nan", "none", "null", "<na>"}
+POLYGONAL = {"Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Unknown"}
+NAME_COLUMNS = ("nombre", "name", "perfil_numero", "label", "codigo", "id")
+
+PYOGRIO_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError)
+
+
+def world_from_file(
+    path: Path,
+    *,
+    lote: str | None = None,
+    campo: str | None = None,
+    cultivo: str | None = None,
+    markers: Path | None = None,
+    campania: str = "25/26",
+    day: int = 0,
+) -> World:
+    """Serve the polygons of a file.
+
+    Args:
+        path: GeoParquet, or anything pyogrio opens (the first layer with polygons is taken).
+        lote: column with the name of the lote; without it they are numbered.
+        campo: column with the name of the campo; without it one campo is named after the file.
+        cultivo: column with the crop, or several by commas, in order of sowing (a crop that goes
+            on from one to the next is one siembra); without it no lote has a siembra.
+        markers: a file of points.
+        campania: the season that all is served under.
+        day: only moves ``snapshot_at``; the file is the file.
+
+    Raises:
+        SettingsError: the file cannot be read, has no CRS or no polygons, or lacks a column.
+    """
+    frame = _read(path)
+    now = day_time(campania, day)
+    updated = (day_time(campania, 0) - timedelta(days=30)).isoformat()
+    campos = _campo_names(frame, path, campo)
+    campo_ids = {
+        name: str(FIRST_CAMPO + number) for number, name in enumerate(dict.fromkeys(campos))
+    }
+    shapes = _degrees(frame)
+    lote_ids = [str(FIRST_LOTE + index) for index in range(len(frame))]
+    lotes = _lote_rows(
+        ids=lote_ids,
+        shapes=shapes,
+        names=_lote_names(frame, path, lote),
+        campos=[(campo_ids[name], name) for name in campos],
+        crops=_crops(frame, path, cultivo),
+        campania=campania,
+        updated=updated,
+    )
+    marks = [] if markers is None else _mark_rows(markers, shapes, lote_ids, campania, updated)
+    rows: dict[Recurso, tuple[Row, ...]] = {
+        Recurso.CAMPANIAS: make_rows(campania_items(campania)),
+        Recurso.CULTIVOS: make_rows(catalogue()),
+        Recurso.ZONAS: (),
+        Recurso.CAMPOS: make_rows(
+            {"id": number, "nombre": name, "activo": True, "updated_at": updated}
+            for name, number in campo_ids.items()
+        ),
+        Recurso.LOTES: tuple(lotes),
+        Recurso.AMBIENTES: (),
+        Recurso.MARCADORES: tuple(marks),
+    }
+    return World(f"file:{path.name}", campania, now.isoformat(), rows)
+
+
+# -- reading ----------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> gpd.GeoDataFrame:
+    if not path.exists():
+        raise SettingsError(f"{path}: there is no such file")
+    try:
+        with warnings.catch_warnings():  # GDAL grumbles about M values and odd field names
+            warnings.simplefilter("ignore")
+            frame = _frame(path)
+    except (ValueError, OSError, *PYOGRIO_ERRORS) as err:
+        raise SettingsError(f"{path}: GeoPandas cannot read it: {_first_line(err)}") from err
+    if frame.crs is None:
+        raise SettingsError(f"{path}: no CRS in the file; refusing to guess one")
+    if frame.empty:
+        raise SettingsError(f"{path}: no features in the file")
+    return frame
+
+
+def _frame(path: Path) -> gpd.GeoDataFrame:
+    if path.suffix.lower() in (".parquet", ".geoparquet"):
+        return gpd.read_parquet(path)
+    return gpd.read_file(path, layer=_layer(path))
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err).splitlines() or ["?"])[0]
+
+
+def _layer(path: Path) -> str:
+    """The first layer with features, those with polygons before others."""
+    layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    spatial = [name for name, kind in layers if kind is not None]
+    polygonal = [name for name, kind in layers if kind in POLYGONAL]
+    for name in [*polygonal, *spatial]:
+        if pyogrio.read_info(path, layer=name, force_feature_count=True)["features"]:
+            return name
+    raise SettingsError(f"{path}: no layer with features")
+
+
+def _degrees(frame: gpd.GeoDataFrame) -> NDArray[Any]:
+    """Geometry in EPSG:4326, lon-lat, flat; every digit kept."""
+    moved = frame.geometry.to_crs("EPSG:4326")
+    flat: NDArray[Any] = shapely.force_2d(moved.to_numpy())
+    return flat
+
+
+def _column(frame: gpd.GeoDataFrame, path: Path, name: str) -> list[str | None]:
+    """A column as text; None where it is empty."""
+    if name not in frame.columns or name == frame.geometry.name:
+        there = ", ".join(str(column) for column in frame.columns if column != frame.geometry.name)
+        raise SettingsError(f"{path}: no column {name!r}; there are: {there}")
+    texts = [str(value).strip() for value in frame[name].to_numpy(dtype=object, na_value=None)]
+    return [None if text.lower() in NO_CROP else text for text in texts]
+
+
+def _lote_names(frame: gpd.GeoDataFrame, path: Path, column: str | None) -> list[str]:
+    width = max(3, len(str(len(frame))))
+    numbered = [f"Lote {number:0{width}d}" for number in range(1, len(frame) + 1)]
+    if column is None:
+        return numbered
+    given = _column(frame, path, column)
+    return [name or number for name, number in zip(given, numbered, strict=True)]
+
+
+def _campo_names(frame: gpd.GeoDataFrame, path: Path, column: str | None) -> list[str]:
+    if column is None:
+        return [path.name.split(".")[0].replace("_", " ")] * len(frame)
+    return [name or "Sin campo" for name in _column(frame, path, column)]
+
+
+def _crops(frame: gpd.GeoDataFrame, path: Path, columns: str | None) -> list[list[str]]:
+    """Crops of each lote in order; a run of the same one counts once."""
+    if columns is None:
+        return [[] for _ in range(len(frame))]
+    read = [_column(frame, path, name.strip()) for name in columns.split(",")]
+    return [_runs([crop for crop in row if crop is not None]) for row in zip(*read, strict=True)]
+
+
+def _runs(crops: Sequence[str]) -> list[str]:
+    return [crop for index, crop in enumerate(crops) if index == 0 or crop != crops[index - 1]]
+
+
+# -- writing ----------------------------------------------------------------------------------
+
+
+def _lote_rows(
+    *,
+    ids: Sequence[str],
+    shapes: NDArray[Any],
+    names: Sequence[str],
+    campos: Sequence[tuple[str, str]],
+    crops: Sequence[Sequence[str]],
+    campania: str,
+    updated: str,
+) -> list[Row]:
+    rows = []
+    for index, lote_id in enumerate(ids):
+        ha = _hectares(shapes[index])
+        item: Item = {
+            "id": lote_id,
+            "campo_id": campos[index][0],
+            "campo_nombre": campos[index][1],
+            "nombre": names[index],
+            "campania": campania,
+            "siembras": [
+                {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
+                for orden, crop in enumerate(crops[index], start=1)
+            ],
+            "updated_at": updated,
+        }
+        if ha is not None:
+            item["superficie_ha"] = ha
+        rows.append(make_row(item, geojson(shapes[index])))
+    return rows
+
+
+def geojson(shape: BaseGeometry | None) -> str:
+    """GeoJSON text with every digit; null for no geometry and for what JSON has no number for."""
+    if shape is None or not np.isfinite(shapely.get_coordinates(shape)).all():
+        return "null"
+    text: str = shapely.to_geojson(shape)
+    return text
+
+
+def _hectares(shape: BaseGeometry | None) -> float | None:
+    """What a portal would declare: ellipsoidal area to two decimals; None where there is none."""
+    if shape is None or shape.is_empty or not np.isfinite(shape.bounds).all():
+        return None
+    area, _ = GEOD.geometry_area_perimeter(shapely.orient_polygons(shape))
+    return round(abs(area) / M2_PER_HA, 2)
+
+
+def _mark_rows(
+    path: Path, lotes: NDArray[Any], lote_ids: Sequence[str], campania: str, updated: str
+) -> list[Row]:
+    frame = _read(path)
+    points = _degrees(frame)
+    names = _mark_names(frame)
+    homes = nearest_lotes(points, lotes)
+    rows = []
+    for index, home in enumerate(homes):
+        number = f"{index + 1:05d}"
+        item: Item = {
+            "id": f"m-{FIRST_MARK + index}",
+            "lote_id": lote_ids[home],
+            "ambiente_id": None,
+            "campania": campania,
+            "tipo": "muestreo",
+            "subtipo": "suelo",
+            "nombre": names[index] or f"Muestra {number}",
+            "estado": "hecho",
+            "fecha": None,
+            "orden": index + 1,
+            "observacion": None,
+            "muestra": {
+                "codigo": f"M-{number}",
+                "compuesta": False,
+                "submuestras": 1,
+                "profundidades_cm": [[0, 20]],
+                "analisis": [],
+            },
+            "adjuntos": [],
+            "updated_at": updated,
+        }
+        rows.append(make_row(item, geojson(points[index])))
+    return rows
+
+
+def _mark_names(frame: gpd.GeoDataFrame) -> list[str | None]:
+    for name in NAME_COLUMNS:
+        if name in frame.columns:
+            return _column(frame, Path(), name)
+    return [None] * len(frame)
+
+
+def nearest_lotes(points: NDArray[Any], lotes: NDArray[Any]) -> list[int]:
+    """For each point the index of the lote that holds it, or else of the nearest one.
+
+    All in degrees EPSG:4326; distances are compared with the longitude shrunk by the cosine of
+    the mean latitude. Of several lotes that hold a point the first in the file wins.
+    """
+    usable = [
+        index
+        for index, lote in enumerate(lotes)
+        if lote is not None and not lote.is_empty and np.isfinite(lote.bounds).all()
+    ]
+    shrink = np.array([np.cos(np.radians(np.nanmean(shapely.get_coordinates(points)[:, 1]))), 1.0])
+    flat = shapely.transform(lotes[usable], lambda at: at * shrink)
+    places = shapely.transform(points, lambda at: at * shrink)
+    tree = shapely.STRtree(flat)
+    homes = [usable[0]] * len(points)
+    found = tree.query_nearest(places, all_matches=False)
+    for point, lote in zip(*found.tolist(), strict=True):
+        homes[point] = usable[lote]
+    inside = tree.query(places, predicate="intersects").tolist()
+    for point, lote in sorted(zip(*inside, strict=True), reverse=True):
+        homes[point] = usable[lote]
+    return homes

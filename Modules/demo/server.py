@@ -1,0 +1,406 @@
+"""The demo portal on FastAPI: token, lists, pages, filters, tags and problems of the contract.
+
+``Portal`` answers in plain bytes and is what the faults look into; ``create_app`` puts HTTP round
+it. Nothing here is secret: the client id and secret of the demo are public constants.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from Modules.demo.contract import (
+    BASE_PATH,
+    DEFAULT_SIZE,
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    HAS_CAMPANIA,
+    MAX_SIZE,
+    Item,
+    PageQuery,
+    Row,
+    World,
+    dump,
+    etag,
+    page_bytes,
+    problem,
+    select,
+)
+from Modules.words.domain import Recurso
+
+FILTERS: Mapping[Recurso, tuple[str, ...]] = {
+    Recurso.ZONAS: ("tipo",),
+    Recurso.CAMPOS: ("zona_id", "activo"),
+    Recurso.LOTES: ("campo_id", "cultivo"),
+    Recurso.AMBIENTES: ("campo_id", "lote_id"),
+    Recurso.MARCADORES: ("lote_id", "tipo", "estado"),
+}
+TAKES_CAMPANIA = (Recurso.CAMPOS, *HAS_CAMPANIA)
+GZIP_FROM_BYTES = 500
+MAX_TOKEN_REQUEST_BYTES = 16_384
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request that came in, and the status that went out."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case; holds the token
+    status: int
+
+
+class ProblemError(Exception):
+    """An answer that is a problem."""
+
+    def __init__(self, item: Item, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(item["title"])
+        self.item = item
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page ready to send, plain and compressed."""
+
+    body: bytes = field(repr=False)
+    packed: bytes = field(repr=False)
+    etag: str
+
+
+class Portal:
+    """One world, its tokens and its ready pages."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        client_id: str = DEMO_CLIENT_ID,
+        client_secret: str = DEMO_CLIENT_SECRET,
+        token_life_s: int = 3600,
+    ) -> None:
+        self._client = (client_id, client_secret)
+        self._token_life_s = token_life_s
+        self._tokens: dict[str, float] = {}
+        self.serve(world)
+
+    def serve(self, world: World) -> None:
+        """Hold another world from now on; tokens stay good."""
+        self.world = world
+        self._campanias = world.campanias
+        self._selected: dict[tuple[object, ...], list[Row]] = {}
+        self._pages: dict[PageQuery, Page] = {}
+
+    def new_token(self, client_id: str, client_secret: str) -> Item | None:
+        """A token, or None where the credentials are wrong."""
+        given = f"{client_id}\n{client_secret}".encode()
+        if not secrets.compare_digest(given, "\n".join(self._client).encode()):
+            return None
+        token = secrets.token_urlsafe(32)
+        self._tokens[token] = time.monotonic() + self._token_life_s
+        return {"access_token": token, "token_type": "Bearer", "expires_in": self._token_life_s}
+
+    def knows_token(self, authorization: str) -> bool:
+        """Whether a header carries a token that is still good."""
+        kind, _, token = authorization.partition(" ")
+        return kind.lower() == "bearer" and self._tokens.get(token, 0.0) > time.monotonic()
+
+    def forget_tokens(self) -> None:
+        """All tokens die now."""
+        self._tokens.clear()
+
+    def query(
+        self, recurso: Recurso, common: Common, asked: tuple[tuple[str, str], ...]
+    ) -> PageQuery:
+        """Check what a request asks of a list.
+
+        Raises:
+            ProblemError: 422, campaña missing or unknown.
+        """
+        campania = common.campania if recurso in TAKES_CAMPANIA else None
+        if campania is None and recurso is Recurso.LOTES:
+            raise ProblemError(
+                problem(
+                    422,
+                    "Falta la campaña",
+                    code="campania_requerida",
+                    detail="lotes necesita el parámetro campania, por ejemplo 25/26",
+                    field_name="campania",
+                )
+            )
+        if campania is not None and campania not in self._campanias:
+            raise ProblemError(
+                problem(
+                    422,
+                    "Campaña desconocida",
+                    code="campania_desconocida",
+                    detail=f"No existe la campaña {campania}",
+                    field_name="campania",
+                )
+            )
+        own = dict(asked)
+        return PageQuery(
+            recurso=recurso,
+            page=common.page,
+            size=common.size,
+            campania=campania,
+            updated_since=common.updated_since,
+            include_deleted=common.include_deleted,
+            filters=tuple(
+                self._filter(recurso, name, own[name])
+                for name in FILTERS.get(recurso, ())
+                if name in own
+            ),
+            asked=asked,
+        )
+
+    def _filter(self, recurso: Recurso, name: str, text: str) -> tuple[str, frozenset[str]]:
+        if recurso is Recurso.AMBIENTES and name == "campo_id":  # an ambiente knows only its lote
+            lotes = self.world.items(Recurso.LOTES, include_deleted=True)
+            return "lote_id", frozenset(lote["id"] for lote in lotes if lote["campo_id"] == text)
+        return name, frozenset([text])
+
+    def page(self, query: PageQuery) -> Page:
+        """One page; made once, kept for the next time."""
+        ready = self._pages.get(query)
+        if ready is None:
+            body = page_bytes(self._rows(query), query, self.world.snapshot_at)
+            packed = gzip.compress(body, compresslevel=4, mtime=0)
+            ready = self._pages[query] = Page(body, packed, etag(body))
+        return ready
+
+    def _rows(self, query: PageQuery) -> list[Row]:
+        key = (
+            query.recurso,
+            query.campania,
+            query.updated_since,
+            query.include_deleted,
+            query.filters,
+        )
+        rows = self._selected.get(key)
+        if rows is None:
+            rows = self._selected[key] = select(self.world.rows[query.recurso], query)
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The parameters that every list takes."""
+
+    page: int = 1
+    size: int = DEFAULT_SIZE
+    updated_since: datetime | None = None
+    include_deleted: bool = False
+    campania: str | None = None
+
+
+def _common(
+    page: Annotated[int, Query(ge=1)] = 1,
+    size: Annotated[int, Query(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE,
+    updated_since: datetime | None = None,
+    include_deleted: bool = False,
+    campania: str | None = None,
+) -> Common:
+    if updated_since is not None and updated_since.tzinfo is None:
+        raise ProblemError(
+            problem(
+                422,
+                "Parámetros inválidos",
+                code="parametros_invalidos",
+                detail="updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00",
+                field_name="updated_since",
+            )
+        )
+    return Common(page, size, updated_since, include_deleted, campania)
+
+
+def create_app(
+    world: World,
+    *,
+    client_id: str = DEMO_CLIENT_ID,
+    client_secret: str = DEMO_CLIENT_SECRET,
+    token_life_s: int = 3600,
+    seen: list[Seen] | None = None,
+) -> FastAPI:
+    """The portal as an ASGI application.
+
+    Its ``Portal`` is ``app.state.portal``. ``seen``, if given, gets one entry a request.
+    """
+    portal = Portal(
+        world, client_id=client_id, client_secret=client_secret, token_life_s=token_life_s
+    )
+    app = FastAPI(
+        title="Databaler base portal API (demo)",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{BASE_PATH}/openapi.json",
+    )
+    app.state.portal = portal
+    app.add_api_route(f"{BASE_PATH}/auth/token", _token, methods=["POST"])
+    for recurso in Recurso:
+        app.add_api_route(
+            f"{BASE_PATH}/{recurso}", _lister(recurso), methods=["GET"], name=f"list_{recurso}"
+        )
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_middleware(_RequestIds, seen=seen)
+    return app
+
+
+async def _token(request: Request) -> Response:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_TOKEN_REQUEST_BYTES:
+            raise ProblemError(problem(413, "Pedido demasiado grande", code="muy_grande"))
+    if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
+        raise ProblemError(problem(415, "Se espera un formulario", code="formato"))
+    form = {name: texts[0] for name, texts in parse_qs(body.decode("utf-8", "replace")).items()}
+    if form.get("grant_type") != "client_credentials":
+        raise ProblemError(
+            problem(400, "grant_type no soportado", code="grant_type", field_name="grant_type")
+        )
+    portal: Portal = request.app.state.portal
+    token = portal.new_token(form.get("client_id", ""), form.get("client_secret", ""))
+    if token is None:
+        raise ProblemError(
+            problem(401, "Credenciales inválidas", code="credenciales_invalidas"),
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return Response(
+        dump(token), media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def _signed_in(request: Request) -> None:
+    portal: Portal = request.app.state.portal
+    if not portal.knows_token(request.headers.get("authorization", "")):
+        raise ProblemError(
+            problem(
+                401, "Sin autorización", code="token_invalido", detail="token ausente o vencido"
+            ),
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+
+
+def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
+    async def answer(
+        request: Request,
+        _: Annotated[None, Depends(_signed_in)],
+        common: Annotated[Common, Depends(_common)],
+    ) -> Response:
+        portal: Portal = request.app.state.portal
+        asked = tuple(request.query_params.multi_items())
+        page = portal.page(portal.query(recurso, common, asked))
+        return _page_response(request, page)
+
+    return answer
+
+
+def _page_response(request: Request, page: Page) -> Response:
+    headers = {"ETag": page.etag, "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
+    if _matches(request.headers.get("if-none-match", ""), page.etag):
+        return Response(status_code=304, headers=headers)
+    body = page.body
+    if len(body) >= GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+        body = page.packed
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """Weak comparison, RFC 9110 section 8.8.3.2."""
+    given = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return "*" in given or tag.removeprefix("W/") in given
+
+
+def _problem_response(
+    request: Request, item: Item, headers: Mapping[str, str] | None = None
+) -> Response:
+    whole = {**item, "request_id": request.scope.get("lindero_request_id", "")}
+    return Response(
+        dump(whole),
+        status_code=item["status"],
+        media_type="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ProblemError):
+        raise error
+    return _problem_response(request, error.item, error.headers)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    titles = {404: "No existe", 405: "Método no permitido"}
+    title = titles.get(error.status_code, "Pedido rechazado")
+    item = problem(error.status_code, title, code=f"http_{error.status_code}")
+    return _problem_response(request, item, error.headers)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    item = problem(422, "Parámetros inválidos", code="parametros_invalidos")
+    item["errors"] = [
+        {"field": str(found["loc"][-1]), "message": str(found["msg"])} for found in error.errors()
+    ]
+    return _problem_response(request, item)
+
+
+class _RequestIds:
+    """Numbers every answer (X-Request-Id) and notes every request."""
+
+    def __init__(self, app: AsgiApp, seen: list[Seen] | None) -> None:
+        self._app = app
+        self._seen = seen
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"demo-{next(self._numbers):06d}"
+        scope["lindero_request_id"] = request_id
+
+        async def numbered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                ]
+                self._note(scope, message["status"])
+            await send(message)
+
+        await self._app(scope, receive, numbered)
+
+    def _note(self, scope: Message, status: int) -> None:
+        if self._seen is None:
+            return
+        headers = {
+            name.decode("latin-1").lower(): text.decode("latin-1")
+            for name, text in scope["headers"]
+        }
+        query = scope["query_string"].decode("latin-1")
+        self._seen.append(Seen(scope["method"], scope["path"], query, headers, status))

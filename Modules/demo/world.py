@@ -1,0 +1,76 @@
+"""The demo world: a made-up farm company of the pampas, as a portal would list it.
+
+Pure and seeded: the same arguments give the same bytes. ``day`` moves it on; ``campania`` only
+changes the year in which it all happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from Modules.demo import words
+from Modules.demo.contract import Row, World, campania_items, day_time, make_rows
+from Modules.demo.days import on_day
+from Modules.demo.items import Writer, deleted_rows
+from Modules.demo.plan import SIZES, Size, first_plan
+from Modules.words.domain import Recurso
+from Modules.words.errors import SettingsError
+
+DEFAULT_SEED = 20_251_120
+
+
+def build_world(
+    size: str = "small", seed: int = DEFAULT_SEED, day: int = 0, campania: str = "25/26"
+) -> World:
+    """The whole company on a day, serialised and ready to serve.
+
+    Args:
+        size: ``small`` (12 campos, 150 lotes), ``company`` (150 and 2,500) or ``stress`` (ten
+            times as much).
+        seed: another seed, another company.
+        day: nights since the first one, from 0.
+        campania: the season, "25/26".
+
+    Raises:
+        SettingsError: no such size, a negative day, or not a campaña.
+    """
+    if size not in SIZES:
+        raise SettingsError(f"no demo world of size {size!r}; there are {', '.join(SIZES)}")
+    if day < 0:
+        raise SettingsError(f"day {day} lies before the first night; days count from 0")
+    return world_of(f"demo:{size}", SIZES[size], seed=seed, day=day, campania=campania)
+
+
+def world_of(name: str, size: Size, *, seed: int, day: int, campania: str) -> World:
+    """A world of any size; see ``build_world``."""
+    now = day_time(campania, day)
+    writer = Writer(on_day(first_plan(size, seed, campania), day), day)
+    rows = {
+        Recurso.CAMPANIAS: make_rows(campania_items(campania)),
+        Recurso.CULTIVOS: make_rows(catalogue()),
+        Recurso.ZONAS: _sorted(writer.zonas),
+        Recurso.CAMPOS: _sorted(writer.campos + deleted_rows(writer.campos, now, 9)[:1]),
+        Recurso.LOTES: _sorted(writer.lotes + deleted_rows(writer.lotes, now, 70)[:2]),
+        Recurso.AMBIENTES: _sorted(writer.ambientes),
+        Recurso.MARCADORES: _sorted(writer.marcadores + deleted_rows(writer.marcadores, now, 500)),
+    }
+    return World(name, campania, now.isoformat(), rows)
+
+
+def catalogue() -> list[dict[str, object]]:
+    """The portal's list of crops."""
+    return [
+        {
+            "id": f"{number:02d}",
+            "codigo": cultivo.codigo,
+            "nombre": cultivo.nombre,
+            "especie": cultivo.especie,
+            "orden": cultivo.orden,
+            "color": cultivo.color,
+        }
+        for number, cultivo in enumerate(words.CULTIVOS, start=1)
+    ]
+
+
+def _sorted(rows: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=lambda row: row.id))

@@ -1,0 +1,244 @@
+"""Two kept snapshots compared: found by id or by word, read, told, and written as files.
+
+``ultimo`` is the newest accepted snapshot of the campaña, ``anterior`` the accepted one of the same
+portal before it. Snapshots of two portals or campañas, or from quarantine, may be compared; the
+answer says so. Nothing in the store is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from Modules.diff.differences import Diferencias, diferencias
+from Modules.diff.kml import document
+from Modules.diff.layers import frames, styles, titulos
+from Modules.disk.delivery import refuse_ours
+from Modules.disk.destinations import check_path
+from Modules.disk.safe_files import is_link, make_folder, move, sync_folder, writing
+from Modules.formats.geofiles import write_gpkg
+from Modules.formats.gpkg_styles import add_styles
+from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
+from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.night.verdict import spanish
+from Modules.store.snapshot import Snapshot
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Campania
+from Modules.words.errors import DataError, PublishError, SettingsError
+
+ULTIMO: Final = "ultimo"
+ANTERIOR: Final = "anterior"
+FORMATO: Final = 1  # of the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Comparacion:
+    """What differs between two snapshots, and what to know about the two."""
+
+    a: Snapshot
+    b: Snapshot
+    zone: ZoneInfo
+    diferencias: Diferencias = field(repr=False)
+
+    @property
+    def avisos(self) -> tuple[str, ...]:
+        """What makes the comparison less plain than it looks (Spanish)."""
+        return tuple(_avisos(self.a, self.b))
+
+    @property
+    def titulo(self) -> str:
+        """Which snapshots, and of when."""
+        times = (f"{one.id} ({one.id.utc.astimezone(self.zone):%d/%m/%Y %H:%M})"
+                 for one in (self.a, self.b))  # fmt: skip
+        return f"Cambios de {' a '.join(times)}"
+
+    @property
+    def resumen(self) -> str:
+        """One line: how many of each kind, and the hectares behind them."""
+        return _resumen(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; see docs/diferencias.md."""
+        return {
+            "formato": FORMATO,
+            "a": _side(self.a),
+            "b": _side(self.b),
+            "avisos": list(self.avisos),
+            **self.diferencias.to_dict(),
+        }
+
+
+def comparar(
+    store: SnapshotStore,
+    a: str,
+    b: str,
+    *,
+    campania: Campania,
+    zone: ZoneInfo,
+    tolerancia_m: float,
+) -> Comparacion:
+    """What changed from snapshot ``a`` to ``b``.
+
+    Args:
+        store: where they are.
+        a: an id, ``ultimo`` or ``anterior``; ``b`` likewise.
+        campania: whose last and last but one are meant.
+        zone: the time of the people who read it.
+        tolerancia_m: see ``Modules.diff.differences``.
+
+    Raises:
+        SettingsError: no such snapshot.
+        DataError: no snapshot was accepted yet, or only one.
+        SnapshotDamaged: a table is missing or not what the manifest says.
+    """
+    before, after = (_find(store, name, campania) for name in (a, b))
+    tables = store.read_tables(before)
+    now = tables if after.id == before.id else store.read_tables(after)
+    return Comparacion(before, after, zone, diferencias(tables, now, tolerancia_m=tolerancia_m))
+
+
+def _find(store: SnapshotStore, name: str, campania: Campania) -> Snapshot:
+    if name not in (ULTIMO, ANTERIOR):
+        return store.find(name)
+    last = store.latest_accepted(campania)
+    if last is None:
+        raise DataError(f"there is no accepted backup of {campania} yet; run lindero run backup")
+    if name == ULTIMO:
+        return last
+    of_portal = store.accepted(campania, last.portal)
+    if len(of_portal) < 2:
+        raise DataError(f"{last.id} is the only accepted backup of {campania} from its portal")
+    return of_portal[-2]
+
+
+def _avisos(a: Snapshot, b: Snapshot) -> list[str]:
+    found = []
+    if a.portal != b.portal:
+        found.append(
+            f"Son de portales o perfiles distintos ({a.portal.origin} y {b.portal.origin}): "
+            "un mismo id puede no ser lo mismo."
+        )
+    if a.campania != b.campania:
+        found.append(
+            f"Son de campañas distintas ({a.campania} y {b.campania}): "
+            "es de esperar que cambien las siembras."
+        )
+    found += [f"{one.id} está en cuarentena." for one in (a, b) if not one.accepted]
+    if b.id < a.id:
+        found.append(f"{b.id} es anterior a {a.id}: lo que figura como nuevo es lo que se quitó.")
+    return found
+
+
+def _side(one: Snapshot) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "campania": str(one.campania),
+        "portal": one.portal.origin,
+        "perfil": one.portal.profile,
+        "aceptado": one.accepted,
+    }
+
+
+def _resumen(found: Comparacion) -> str:
+    totals = found.diferencias.resumen()
+    if not totals["cambios"]:
+        return _nothing(found)
+    areas = {
+        "lote_nuevo": f" ({spanish(totals['lotes_nuevos_ha'], 2)} ha)",
+        "lote_eliminado": f" ({spanish(totals['lotes_eliminados_ha'], 2)} ha)",
+        "borde_movido": f" (ganan {spanish(totals['bordes_ganan_ha'], 2)} ha, "
+        f"pierden {spanish(totals['bordes_pierden_ha'], 2)} ha)",
+    }
+    kinds = {cambio.clase for cambio in found.diferencias.cambios}
+    counts: Mapping[str, int] = totals["por_clase"]
+    return " · ".join(
+        f"{clase.texto}: {spanish(counts[clase])}{areas.get(clase, '')}"
+        for clase in sorted(kinds, key=list(counts).index)
+    )
+
+
+def _nothing(found: Comparacion) -> str:
+    if found.a.id == found.b.id:
+        return "Es el mismo backup: no hay diferencias."
+    if any(found.diferencias.reescritas.values()):
+        return "No hay diferencias: sólo se reescribieron datos que dicen lo mismo."
+    return "No hay diferencias: los datos son los mismos."
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def check_new(path: Path, suffix: str, *, keep_out: Iterable[Path] = ()) -> None:
+    """Refuse to write over a file or among the backups, before anything is computed.
+
+    Raises:
+        SettingsError: the file is there, its name ends otherwise, or its folder is one of ours.
+        PublishError: its folder cannot be looked at.
+    """
+    if path.suffix.lower() != suffix:
+        raise SettingsError(f"{path}: write a name that ends in {suffix}")
+    with writing(path):
+        check_path(path.parent)
+        refuse_ours(path.parent, keep_out)
+        there = path.exists() or is_link(path)
+    if there:
+        raise SettingsError(f"{path} is there already; choose another name or remove it")
+
+
+def write_gpkg_of(found: Comparacion, path: Path) -> list[Path]:
+    """Write the layers of what changed, styled, as a new GeoPackage, whole or not at all.
+
+    Raises:
+        PublishError: the disk refused, or the file is there.
+    """
+
+    def build(work: Path) -> None:
+        target = work / path.name
+        write_gpkg(frames(found.diferencias), target)
+        add_styles(target, styles(), titulos())
+
+    return _in_place(path.parent, build)
+
+
+def write_kmz_of(found: Comparacion, path: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Write the map of what changed as a new KMZ: in parts if it is too large for a phone.
+
+    The files, and notes (Spanish).
+
+    Raises:
+        PublishError: the disk refused, or a file is there.
+    """
+    avisos: list[str] = []
+
+    def build(work: Path) -> None:
+        lines = (found.titulo, found.resumen, *found.avisos)
+        doc = document(found.diferencias, nombre="Cambios entre dos backups", lineas=lines)
+        writer = KmzWriter(work, MAX_PLACEMARKS, MAX_BYTES)
+        writer.write("", [Mapa(path.stem, doc)])
+        avisos.extend(writer.avisos)
+
+    return _in_place(path.parent, build), tuple(avisos)
+
+
+def _in_place(folder: Path, build: Callable[[Path], None]) -> list[Path]:
+    """What ``build`` makes in a scratch folder, moved beside it: never half a file."""
+    make_folder(folder)
+    with writing(folder):
+        work = Path(tempfile.mkdtemp(prefix=".lindero-", dir=folder))
+    try:
+        build(work)
+        made = sorted(work.iterdir())
+        for file in made:
+            if (folder / file.name).exists():
+                raise PublishError(f"{folder / file.name} is in the way; nothing was replaced")
+        for file in made:
+            move(file, folder / file.name)
+        sync_folder(folder)
+        return [folder / file.name for file in made]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

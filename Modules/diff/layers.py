@@ -1,0 +1,169 @@
+"""Differences as layers: what is drawn where, in which colour; frames for a GeoPackage. Pure.
+
+A layer is some kinds of change with the geometry that shows them: what is gone as it was, what is
+there as it is now, of a border that moved the ground gained and the ground lost. ``marcadores`` are
+points (the middle of a line or an area). All layers are there, also the empty ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from Modules.diff.differences import Cambio, Clase, Diferencias
+from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style, quoted
+
+CAMBIOS: Final = "cambios"  # all changes, as a table without geometry
+NUEVO, ELIMINADO, CAMBIADO, MOVIDO = "#2E7D32", "#C62828", "#1565C0", "#EF6C00"
+_OTRO_ID, _MUDADO, _SIEMBRA = "#546E7A", "#6A1B9A", "#F9A825"
+
+Parte = Literal["es", "gana", "pierde"]
+
+
+@dataclass(frozen=True, slots=True)
+class CapaDe:
+    """A layer: its name, its title for people, the colour of each kind of change, what is drawn."""
+
+    nombre: str
+    titulo: str
+    colores: Mapping[Clase, str]
+    parte: Parte = "es"
+    puntos: bool = False
+
+    def shape(self, cambio: Cambio) -> BaseGeometry | None:
+        """What is drawn of a change: None if it has no geometry of this kind."""
+        if self.parte != "es":
+            return cambio.gana if self.parte == "gana" else cambio.pierde
+        shape = cambio.antes if cambio.ahora is None else cambio.ahora
+        if shape is None or shape.is_empty:
+            return None
+        if self.puntos:
+            return shapely.point_on_surface(shape)
+        return shape if shapely.get_dimensions(shape) == 2 else None
+
+    def rows(self, found: Diferencias) -> Iterator[tuple[Cambio, BaseGeometry]]:
+        """The changes that are drawn, in order, each with its geometry."""
+        for cambio in found.cambios:
+            if cambio.clase in self.colores:
+                shape = self.shape(cambio)
+                if shape is not None:
+                    yield cambio, shape
+
+
+def _layer(name: str, title: str, colours: Mapping[Clase, str], parte: Parte = "es") -> CapaDe:
+    return CapaDe(name, title, colours, parte, puntos=name == "marcadores")
+
+
+CAPAS: Final = (
+    _layer("bordes_ganados", "Bordes: lo que se gana", {Clase.BORDE_MOVIDO: NUEVO}, "gana"),
+    _layer(
+        "bordes_perdidos", "Bordes: lo que se pierde", {Clase.BORDE_MOVIDO: ELIMINADO}, "pierde"
+    ),
+    _layer("lotes_agregados", "Lotes agregados", {Clase.LOTE_NUEVO: NUEVO}),
+    _layer("lotes_quitados", "Lotes quitados", {Clase.LOTE_ELIMINADO: ELIMINADO}),
+    _layer("lotes_renombrados", "Lotes renombrados", {Clase.LOTE_RENOMBRADO: CAMBIADO}),
+    _layer("lotes_movidos", "Lotes que cambiaron de campo", {Clase.LOTE_OTRO_CAMPO: _MUDADO}),
+    _layer("lotes_otro_id", "Lotes con otro id", {Clase.LOTE_OTRO_ID: _OTRO_ID}),
+    _layer("lotes_cambiados", "Lotes con otros datos", {Clase.LOTE_CAMBIADO: CAMBIADO}),
+    _layer(
+        "siembras",
+        "Siembras",
+        {Clase.CAMBIO_DE_CULTIVO: _SIEMBRA, Clase.SIEMBRA_CAMBIADA: CAMBIADO},
+    ),
+    _layer(
+        "ambientes",
+        "Ambientes",
+        {
+            Clase.AMBIENTE_NUEVO: NUEVO,
+            Clase.AMBIENTE_ELIMINADO: ELIMINADO,
+            Clase.AMBIENTE_MOVIDO: MOVIDO,
+            Clase.AMBIENTE_CAMBIADO: CAMBIADO,
+        },
+    ),
+    _layer(
+        "marcadores",
+        "Marcadores",
+        {
+            Clase.MARCADOR_NUEVO: NUEVO,
+            Clase.MARCADOR_ELIMINADO: ELIMINADO,
+            Clase.MARCADOR_MOVIDO: MOVIDO,
+            Clase.MARCADOR_CAMBIADO: CAMBIADO,
+        },
+    ),
+    _layer(
+        "zonas",
+        "Zonas",
+        {
+            Clase.ZONA_NUEVA: NUEVO,
+            Clase.ZONA_ELIMINADA: ELIMINADO,
+            Clase.ZONA_MOVIDA: MOVIDO,
+            Clase.ZONA_CAMBIADA: CAMBIADO,
+        },
+    ),
+)
+
+COLUMNAS: Final = {  # of every layer and of the table, with their dtypes
+    "clase": "string",
+    "cambio": "string",
+    "campo": "string",
+    "lote": "string",
+    "nombre": "string",
+    "detalle": "string",
+    "gana_ha": "float64",
+    "pierde_ha": "float64",
+    "superficie_ha": "float64",
+    "distancia_m": "float64",
+    "tabla": "string",
+    "id": "string",
+    "campo_id": "string",
+    "lote_id": "string",
+}
+
+
+def frames(found: Diferencias) -> dict[str, pd.DataFrame]:
+    """The layers by name, then the table of all changes."""
+    layers: dict[str, pd.DataFrame] = {}
+    for capa in CAPAS:
+        rows = list(capa.rows(found))
+        shapes = np.empty(len(rows), dtype=object)
+        shapes[:] = [shape for _, shape in rows]
+        frame = _frame([cambio for cambio, _ in rows])
+        layers[capa.nombre] = gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")
+    return layers | {CAMBIOS: _frame(list(found.cambios))}
+
+
+def _frame(cambios: list[Cambio]) -> pd.DataFrame:
+    columns = {
+        name: [c.clase.texto if name == "cambio" else getattr(c, name) for c in cambios]
+        for name in COLUMNAS
+    }
+    columns["clase"] = [c.clase.value for c in cambios]
+    return pd.DataFrame(columns, columns=list(COLUMNAS)).astype(COLUMNAS)
+
+
+def styles() -> dict[str, Style]:
+    """The QGIS style of each layer."""
+    return {capa.nombre: _style(capa) for capa in CAPAS}
+
+
+def _style(capa: CapaDe) -> Style:
+    categories = [
+        Category(clase.value, clase.texto.capitalize(), colour)
+        for clase, colour in capa.colores.items()
+    ]
+    column = "nombre" if capa.nombre in ("ambientes", "marcadores", "zonas") else "lote"
+    label = Label(quoted(column), column)
+    style = marker_style if capa.puntos else fill_style
+    return style("clase", categories, label=label)
+
+
+def titulos() -> dict[str, str]:
+    """What each layer holds, for readers that show it."""
+    return {capa.nombre: capa.titulo for capa in CAPAS} | {CAMBIOS: "Todos los cambios"}

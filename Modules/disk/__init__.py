@@ -1,0 +1,1 @@
+"""What lies on a disk: safe writing, publication, links, locks."""

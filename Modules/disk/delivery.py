@@ -1,0 +1,214 @@
+"""Files for a folder that a person names: whole, checked, and nothing replaced unless told.
+
+Everything is made in ``.lindero-….tmp`` first: beside a folder that does not exist yet (one rename
+then makes it), inside one that does. In a folder that exists the file named last is the last to
+appear, and an earlier one of its name goes first: a set that was cut short cannot look whole.
+Every delivered file is read back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from Modules.disk.destinations import check_destination, check_path
+from Modules.disk.safe_files import (
+    FileFact,
+    fingerprint,
+    is_link,
+    make_folder,
+    move,
+    remove_file,
+    retry_sharing,
+    sync_folder,
+    writing,
+)
+from Modules.words.errors import PublishError, SettingsError
+from Modules.words.publish_names import check_names
+
+NEW: Final = "nuevo"
+REPLACES: Final = "reemplaza"
+
+Fill = Callable[[Path], Mapping[str, FileFact]]  # writes into the folder; what it wrote, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder to deliver to, as it was found: what would happen to each name there."""
+
+    folder: Path
+    actions: Mapping[str, str]  # name → NEW or REPLACES
+    others: tuple[str, ...]  # what else lies there, and stays
+
+
+def look_at(
+    folder: Path, names: Iterable[str], *, overwrite: bool, keep_out: Iterable[Path] = ()
+) -> Target:
+    """Look at a target and refuse it before anything is made. Writes nothing.
+
+    Args:
+        folder: where to; it need not exist.
+        names: paths below it.
+        overwrite: whether a folder that holds something is fine.
+        keep_out: folders of ours below which nothing may be delivered.
+
+    Raises:
+        SettingsError: the folder is not empty, a link, or one of ours.
+        PublishError: a name that leaves the folder or that Windows refuses; something in the way.
+    """
+    listed = list(names)
+    check_names(listed)
+    if is_link(folder):
+        raise SettingsError(f"{folder} is a link; name the folder that it leads to")
+    folder = folder.absolute()
+    with writing(folder):  # a name too long, or above it a folder that is closed to us
+        check_path(folder)
+        refuse_ours(folder, keep_out)
+        entries = _entries(folder)
+    if entries and not overwrite:
+        raise SettingsError(
+            f"{folder} is not empty ({entries[0]} …): name another folder, or add --overwrite"
+        )
+    for name in listed:
+        _refuse_in_the_way(folder, name)
+    actions = {n: REPLACES if os.path.lexists(folder / n) else NEW for n in listed}
+    return Target(folder, actions, tuple(e for e in entries if e not in _tops(listed)))
+
+
+def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: int = 0) -> None:
+    """Make the files and put them into their folder.
+
+    Raises:
+        PublishError: the disk refused, or a file was not as written when read back; no file is
+            ever half there.
+    """
+    check_destination(target.folder, need_bytes=need_bytes)
+    for name, action in target.actions.items():
+        if action == NEW and os.path.lexists(target.folder / name):
+            raise PublishError(f"{target.folder / name} appeared meanwhile; run again")
+    exists = target.folder.is_dir()
+    make_folder(target.folder if exists else target.folder.parent)
+    with _staging(target.folder, inside=exists) as staging:
+        facts = fill(staging)
+        if set(facts) != set(target.actions):
+            raise PublishError(f"{target.folder}: other files were made than were listed")
+        _check(staging, facts)
+        _sync(staging)
+        if exists:
+            _place(staging, target.folder, facts, last)
+        else:
+            move(staging, target.folder)
+            sync_folder(target.folder.parent)
+    _check(target.folder, facts)
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
+    """Nothing is delivered among the backups themselves.
+
+    Raises:
+        SettingsError: the folder is one of ours, or below one.
+    """
+    for ours in keep_out:
+        if folder.resolve().is_relative_to(ours.resolve()):
+            raise SettingsError(f"{folder}: the backups themselves are there; name another folder")
+
+
+def _refuse_in_the_way(folder: Path, name: str) -> None:
+    """A link, or a folder where a file goes, or a file where a folder goes."""
+    path = folder
+    parts = Path(name).parts
+    for at, part in enumerate(parts):
+        path = path / part
+        if is_link(path):
+            raise PublishError(f"{path} is a link; nothing is written through it: remove it")
+        if path.is_dir() if at == len(parts) - 1 else path.exists() and not path.is_dir():
+            raise PublishError(f"{path} is in the way; move it away")
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise PublishError(f"{path} leads out of {folder}")
+
+
+def _entries(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    with writing(folder):
+        return sorted(path.name for path in folder.iterdir() if path.name != _temp_name(folder))
+
+
+def _tops(names: Iterable[str]) -> set[str]:
+    return {Path(name).parts[0] for name in names}
+
+
+# --- delivering ----------------------------------------------------------------------------------
+
+
+def _temp_name(folder: Path) -> str:
+    return f".lindero-{folder.name[:60]}.tmp"
+
+
+@contextmanager
+def _staging(folder: Path, *, inside: bool) -> Iterator[Path]:
+    """A folder to make the files in; what a killed run left in it goes first."""
+    path = (folder if inside else folder.parent) / _temp_name(folder)
+    _remove_tree(path)
+    with writing(path):
+        path.mkdir()
+    try:
+        yield path
+    finally:
+        with suppress(PublishError):
+            _remove_tree(path)
+
+
+def _remove_tree(path: Path) -> None:
+    with writing(path):
+        if is_link(path) or path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            retry_sharing(lambda: shutil.rmtree(path))
+
+
+def _sync(folder: Path) -> None:
+    for root, _, _ in os.walk(folder):
+        sync_folder(Path(root))
+
+
+def _place(staging: Path, folder: Path, names: Iterable[str], last: str | None) -> None:
+    if last is not None:
+        remove_file(folder / last)
+        sync_folder(folder)
+    ordered = sorted(names, key=lambda name: (name == last, name))
+    for name in ordered:
+        make_folder((folder / name).parent)
+        _refuse_in_the_way(folder, name)
+        if name == last:
+            _sync_parents(folder, ordered)
+        move(staging / name, folder / name)
+    _sync_parents(folder, ordered)
+
+
+def _sync_parents(folder: Path, names: Iterable[str]) -> None:
+    for parent in sorted({(folder / name).parent for name in names}):
+        sync_folder(parent)
+
+
+def _check(folder: Path, facts: Mapping[str, FileFact]) -> None:
+    """Read everything back.
+
+    Raises:
+        PublishError: names the file that is not as it was written.
+    """
+    for name, fact in sorted(facts.items()):
+        try:
+            found = fingerprint(folder / name)
+        except OSError as err:
+            raise PublishError(f"{folder / name} cannot be read back: {err.strerror}") from err
+        if found != fact:
+            raise PublishError(f"{folder / name} is not as it was written; check the disk")

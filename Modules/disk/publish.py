@@ -1,0 +1,515 @@
+"""Copy products into a folder that other programs watch: changed files only, never half of one.
+
+Each folder holds ``.lindero.json``: what was published, sizes, hashes, snapshot id and time. It is
+also how the next run knows which files are ours. The order of writing:
+
+1. every changed file as ``.lindero-*.tmp`` beside its target, flushed (OneDrive leaves .tmp alone);
+2. ``.lindero.json`` with state "publicando", which lists old and new names together;
+3. the renames, then the folders flushed;
+4. ``.lindero.json`` with state "publicado", which lists exactly what is there;
+5. files of ours that are no longer made are removed.
+
+A run killed before 2 changed nothing. Killed later, the manifest says so, and the next run does
+the rest. Nothing published is read back as long as size and time of change are as we left them.
+
+A file that another program holds open on Windows stays as it was; the new one is left beside it as
+"name (pendiente) 2025-11-20.ext". The manifest lists that copy among what is to go, so the next
+run, changes or none, puts the file in its place and removes the copy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any, Final
+
+from Modules.disk.destinations import check_destination, check_path, expected_links
+from Modules.disk.safe_files import (
+    FileFact,
+    copy_new,
+    fingerprint,
+    is_link,
+    is_sharing_violation,
+    make_folder,
+    move,
+    remove_file,
+    sync_folder,
+    write_beside,
+    writing,
+)
+from Modules.store.manifest import from_json, to_json
+from Modules.words.errors import DataError, PublishError
+from Modules.words.publish_names import check_names
+
+__all__ = [
+    "MANIFEST",
+    "Published",
+    "check_destination",
+    "check_path",
+    "expected_links",
+    "publish_files",
+    "published",
+]
+
+MANIFEST: Final = ".lindero.json"
+FORMAT: Final = "lindero-published/1"
+PUBLISHING: Final = "publicando"
+PUBLISHED: Final = "publicado"
+_TEMP_PATTERN: Final = ".lindero-*.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publication did, as paths below its folder; each tuple is sorted."""
+
+    written: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+    left: tuple[str, ...] = ()  # ours once, edited by somebody since: not removed, no longer ours
+    pending: tuple[str, ...] = ()  # copies beside files that another program holds open
+    held: tuple[str, ...] = ()  # to be removed, but open in another program
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything in the folder changed."""
+        return bool(self.written or self.removed or self.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file of ours. ``mtime_ns`` is None while nobody has proved what lies there."""
+
+    fact: FileFact
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """``.lindero.json``: the files that are there, and ours that are to go.
+
+    While publishing, ``files`` are those that will be there, ``obsolete`` all that may still be.
+    """
+
+    state: str
+    snapshot_id: str
+    files: Mapping[str, _Entry]
+    obsolete: Mapping[str, _Entry]
+
+    def entry(self, name: str) -> _Entry | None:
+        """What we know of a file of ours, or None if it is not."""
+        return self.files.get(name, self.obsolete.get(name))
+
+
+def _everything(_name: str) -> bool:
+    return True
+
+
+def publish_files(
+    built: Mapping[str, Path],
+    folder: Path,
+    *,
+    snapshot_id: str,
+    now: datetime,
+    scope: Callable[[str], bool] = _everything,
+) -> Published:
+    """Make ``folder`` hold exactly the files of ``built`` (path below it → source), of ours.
+
+    A second call with the same input writes nothing. Files that are not ours are not touched.
+    Where several publications share a folder (a campaña each), ``scope`` tells by its name
+    whether a file of ours is of this one; those of the others stay as they are.
+
+    Raises:
+        PublishError: a bad or foreign name, a link in the way, or the disk refused. Before the
+            first rename nothing has changed; after it the next call does the rest.
+    """
+    check_names(built)
+    if beyond := sorted(name for name in built if not scope(name)):
+        raise PublishError(f"{beyond[0]} is of another publication of {folder}; name it otherwise")
+    check_path(folder)
+    _sweep_temps(folder)
+    recorded, lost = _read_record(folder)
+    before, others = _apart(recorded, scope)
+    planned = {name: _source_fact(name, path) for name, path in sorted(built.items())}
+    kept = {
+        name: entry
+        for name, fact in planned.items()
+        if (entry := _unchanged(folder, name, fact, before.entry(name), adopt=lost)) is not None
+    }
+    changed = {name: fact for name, fact in planned.items() if name not in kept}
+    stale = {
+        name: _present(folder, name, before)
+        for name in sorted({*before.obsolete, *before.files} - set(planned))
+    }
+    if not changed and not stale and before.state == PUBLISHED:
+        return Published((), tuple(kept), ())
+    plan = _Plan(folder, built, changed, kept, stale, before, others)
+    return _apply(plan, snapshot_id, now)
+
+
+def published(folder: Path) -> Mapping[str, FileFact]:
+    """What ``.lindero.json`` says lies in a folder; empty if it says nothing, or not yet.
+
+    Raises:
+        PublishError: the manifest cannot be read, or a publication was cut short.
+    """
+    record, _ = _read_record(folder)
+    if record.state != PUBLISHED:
+        raise PublishError(f"{folder / MANIFEST}: a publication was cut short; run it again")
+    return {name: entry.fact for name, entry in record.files.items()}
+
+
+def intact(folder: Path, *, scope: Callable[[str], bool] = _everything) -> bool:
+    """Whether a publication is whole and as it was left, by size and time; nothing is read.
+
+    False also where there is none, or where it cannot be told.
+    """
+    try:
+        recorded, lost = _read_record(folder)
+    except PublishError:
+        return False
+    mine, _ = _apart(recorded, scope)
+    if lost or mine.state != PUBLISHED or not mine.files or mine.obsolete:
+        return False
+    return all(_as_left(folder / name, entry) for name, entry in mine.files.items())
+
+
+def _as_left(target: Path, entry: _Entry) -> bool:
+    try:
+        status = target.lstat()
+    except OSError:
+        return False
+    known = (entry.fact.size, entry.mtime_ns)
+    return S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == known
+
+
+# --- the steps -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    folder: Path
+    built: Mapping[str, Path]
+    changed: Mapping[str, FileFact]
+    kept: Mapping[str, _Entry]
+    stale: Mapping[str, _Entry]
+    before: _Record
+    others: _Record  # of ours too, but of another publication in the same folder
+
+    def record(self, record: _Record) -> _Record:
+        """What ``.lindero.json`` is to say: a record of ours with those of the others."""
+        return replace(
+            record,
+            state=PUBLISHED if self.others.state == record.state == PUBLISHED else PUBLISHING,
+            files={**self.others.files, **record.files},
+            obsolete={**self.others.obsolete, **record.obsolete},
+        )
+
+
+def _apart(recorded: _Record, scope: Callable[[str], bool]) -> tuple[_Record, _Record]:
+    """A folder's record as that of this publication and that of all others.
+
+    A publication that was cut short left something to do: entries that nobody has proved, or
+    files to remove. Whoever has neither was not the one.
+    """
+
+    def part(*, mine: bool) -> _Record:
+        files = {name: one for name, one in recorded.files.items() if scope(name) is mine}
+        obsolete = {name: one for name, one in recorded.obsolete.items() if scope(name) is mine}
+        settled = not obsolete and all(one.mtime_ns is not None for one in files.values())
+        state = PUBLISHED if settled else recorded.state
+        return _Record(state, recorded.snapshot_id, files, obsolete)
+
+    if not recorded.files and not recorded.obsolete:
+        return recorded, replace(recorded, state=PUBLISHED)
+    return part(mine=True), part(mine=False)
+
+
+def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
+    _refuse_foreign(plan)
+    for name in plan.changed:
+        make_folder((plan.folder / name).parent)
+    make_folder(plan.folder)
+    with _temps(plan) as temps:
+        if temps:
+            _write_record(plan.folder, plan.record(_intent(plan)), now)
+        pending = _put_in_place(plan, temps, now)
+    for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
+        sync_folder(parent)
+    done = {
+        name: _held_entry(plan, name) if name in pending else _on_disk(plan.folder, name, fact)
+        for name, fact in plan.changed.items()
+    }
+    copies = {
+        copy: _on_disk(plan.folder, copy, plan.changed[name]) for name, copy in pending.items()
+    }
+    obsolete = {**plan.stale, **copies}
+    final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
+    _write_record(plan.folder, plan.record(final), now)
+    stale = {name: entry for name, entry in plan.stale.items() if name not in copies}
+    removed, left, held = _remove_stale(plan.folder, stale)
+    if stale:
+        rest = {name: entry for name, entry in obsolete.items() if name in copies or name in held}
+        _write_record(plan.folder, plan.record(replace(final, obsolete=rest)), now)
+    return Published(
+        tuple(name for name in plan.changed if name not in pending),
+        tuple(plan.kept),
+        tuple(removed),
+        tuple(left),
+        tuple(sorted(copies)),
+        tuple(held),
+    )
+
+
+def _put_in_place(plan: _Plan, temps: Mapping[str, Path], now: datetime) -> dict[str, str]:
+    """Rename every temp to its target, or beside it where another program holds that open.
+
+    The copies beside come last, when the manifest names them: so a kill leaves none unknown.
+    """
+    pending = {}
+    for name, temp in temps.items():
+        try:
+            move(temp, _target(plan.folder, name))
+        except PublishError as err:
+            if not is_sharing_violation(err.__cause__):
+                raise
+            pending[name] = pending_name(name, now)
+    if not pending:
+        return {}
+    check_names(pending.values())
+    copies = {copy: plan.changed[name] for name, copy in pending.items()}
+    there = {
+        copy: _unchanged(plan.folder, copy, fact, plan.before.entry(copy))
+        for copy, fact in copies.items()
+    }
+    intent = _intent(plan)
+    unproved = {copy: _Entry(fact, None) for copy, fact in copies.items()}
+    known = replace(intent, files={**intent.files, **unproved})
+    _write_record(plan.folder, plan.record(known), now)
+    for name, copy in pending.items():
+        if there[copy] is None:
+            move(temps[name], _target(plan.folder, copy))
+    return pending
+
+
+def pending_name(name: str, now: datetime) -> str:
+    """Where a file is left whose own place is held by another program: dated, same ending."""
+    folder, _, file = name.rpartition("/")
+    stem, dot, ending = file.rpartition(".")
+    beside = f"{stem if dot else ending} (pendiente) {now:%Y-%m-%d}{dot}{ending if dot else ''}"
+    return f"{folder}/{beside}" if folder else beside
+
+
+def _held_entry(plan: _Plan, name: str) -> _Entry:
+    """What lies in a place that could not be taken: ours from before, as far as known."""
+    if plan.before.entry(name) is not None:
+        return _present(plan.folder, name, plan.before)
+    return _on_disk(plan.folder, name, _source_fact(name, plan.folder / name))
+
+
+def _on_disk(folder: Path, name: str, fact: FileFact) -> _Entry:
+    return _Entry(fact, _mtime(folder / name))
+
+
+def _refuse_foreign(plan: _Plan) -> None:
+    """Nothing is written over a link, a folder, or a file that we did not make."""
+    for name in plan.changed:
+        target = plan.folder / name
+        if is_link(target):
+            raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+        if target.is_dir():
+            raise PublishError(f"{target} is a folder; a file of that name is to be published")
+    root = plan.folder.resolve()
+    for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
+        if not parent.resolve().is_relative_to(root):
+            raise PublishError(f"{parent} leads out of {plan.folder}; remove that link")
+
+
+@contextmanager
+def _temps(plan: _Plan) -> Iterator[dict[str, Path]]:
+    """Every changed file whole beside its target; none is left after the block."""
+    temps = {
+        name: (plan.folder / name).with_name(f".lindero-{number:06d}.tmp")
+        for number, name in enumerate(plan.changed)
+    }
+    try:
+        for name, temp in temps.items():
+            if copy_new(plan.built[name], temp) != plan.changed[name]:
+                raise PublishError(f"{plan.built[name]} changed while it was being published")
+        yield temps
+    finally:
+        for temp in temps.values():
+            with suppress(PublishError):
+                remove_file(temp)
+
+
+def _intent(plan: _Plan) -> _Record:
+    """What is about to be there, and everything that may be there if we are killed now."""
+    new = {name: _Entry(fact, None) for name, fact in plan.changed.items()}
+    old = {
+        name: _present(plan.folder, name, plan.before)
+        for name in plan.changed
+        if plan.before.entry(name) is not None
+    }
+    return _Record(PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old})
+
+
+def _present(folder: Path, name: str, before: _Record) -> _Entry:
+    """Which of our entries of a file lies there; any of them if somebody edited it."""
+    entries = [found[name] for found in (before.files, before.obsolete) if name in found]
+    matching = (
+        match
+        for entry in entries
+        if (match := _unchanged(folder, name, entry.fact, entry)) is not None
+    )
+    return next(matching, entries[0])
+
+
+def _remove_stale(
+    folder: Path, stale: Mapping[str, _Entry]
+) -> tuple[list[str], list[str], list[str]]:
+    """Remove ours that are no longer made; leave those edited since, and those held open."""
+    removed: list[str] = []
+    left: list[str] = []
+    held: list[str] = []
+    for name, entry in sorted(stale.items()):
+        target = folder / name
+        if not os.path.lexists(target):
+            continue
+        if _unchanged(folder, name, entry.fact, entry) is None:
+            left.append(name)
+            continue
+        try:
+            remove_file(target)
+        except PublishError as err:
+            if not is_sharing_violation(err.__cause__):
+                raise
+            held.append(name)
+            continue
+        removed.append(name)
+        _prune(target.parent, folder)
+    return removed, left, held
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove folders that became empty, up to but not including the root."""
+    while folder != root and folder.is_relative_to(root):
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # not empty, or in use: both are fine
+        folder = folder.parent
+
+
+def _sweep_temps(folder: Path) -> None:
+    """Remove temps of a killed run, and the folders that only they had."""
+    for temp in sorted(folder.rglob(_TEMP_PATTERN)):
+        remove_file(temp)
+        _prune(temp.parent, folder)
+
+
+def _source_fact(name: str, path: Path) -> FileFact:
+    try:
+        return fingerprint(path)
+    except OSError as err:
+        raise PublishError(f"{name}: its source {path} cannot be read: {err}") from err
+
+
+def _unchanged(
+    folder: Path, name: str, fact: FileFact, entry: _Entry | None, *, adopt: bool = False
+) -> _Entry | None:
+    """The entry of a target that holds these bytes already; None if it has to be written.
+
+    A target that we know by size and time of change is not read. Others are read and hashed.
+
+    Raises:
+        PublishError: a file that we did not make has the name (unless ``adopt``).
+    """
+    target = folder / name
+    if is_link(target) or not target.is_file():
+        return None
+    status = target.stat()
+    if entry is not None and entry == _Entry(fact, status.st_mtime_ns):
+        return entry if status.st_size == fact.size else None
+    if status.st_size == fact.size and _source_fact(name, target) == fact:
+        return _Entry(fact, status.st_mtime_ns)
+    if entry is None and not adopt:
+        raise PublishError(f"{target} is there and is not ours; move it away and run again")
+    return None
+
+
+def _target(folder: Path, name: str) -> Path:
+    """The target, looked at once more just before it is replaced."""
+    target = folder / name
+    if is_link(target):
+        raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+    return target
+
+
+def _mtime(path: Path) -> int:
+    with writing(path):
+        return path.stat().st_mtime_ns
+
+
+# --- .lindero.json -------------------------------------------------------------------------------
+
+
+def _read_record(folder: Path) -> tuple[_Record, bool]:
+    """The folder's record, and whether the list of our files was lost.
+
+    A manifest that cannot be understood counts as lost: the folder is ours, so files with the
+    names that are to be published are taken for ours too.
+    """
+    empty = _Record(PUBLISHED, "", {}, {})
+    path = folder / MANIFEST
+    try:
+        raw = from_json(path.read_bytes(), source=str(path))
+        if raw["format"] != FORMAT or raw["estado"] not in (PUBLISHING, PUBLISHED):
+            return replace(empty, state=PUBLISHING), True
+        files = {name: _entry(value) for name, value in raw["files"].items()}
+        obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
+        check_names({*files, *obsolete})
+        snapshot_id = str(raw["snapshot"])
+    except FileNotFoundError:
+        return empty, False
+    except OSError as err:
+        raise PublishError(f"{path} cannot be read: {err.strerror or err}") from err
+    except (DataError, PublishError, KeyError, TypeError, AttributeError, ValueError):
+        return replace(empty, state=PUBLISHING), True
+    return _Record(raw["estado"], snapshot_id, files, obsolete), False
+
+
+def _entry(value: Mapping[str, Any]) -> _Entry:
+    mtime_ns = value["mtime_ns"]
+    fact = FileFact(int(value["size"]), str(value["sha256"]))
+    return _Entry(fact, None if mtime_ns is None else int(mtime_ns))
+
+
+def _write_record(folder: Path, record: _Record, now: datetime) -> None:
+    def entries(files: Mapping[str, _Entry]) -> dict[str, Any]:
+        return {
+            name: {
+                "size": entry.fact.size,
+                "sha256": entry.fact.sha256,
+                "mtime_ns": entry.mtime_ns,
+            }
+            for name, entry in files.items()
+        }
+
+    text = to_json(
+        {
+            "format": FORMAT,
+            "estado": record.state,
+            "snapshot": record.snapshot_id,
+            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "files": entries(record.files),
+            "obsolete": entries(record.obsolete),
+        }
+    )
+    if is_link(folder / MANIFEST):
+        raise PublishError(f"{folder / MANIFEST} is a link; remove it")
+    write_beside(folder / MANIFEST, text)

@@ -1,0 +1,126 @@
+"""One run at a time in each mode, by a lock of the kernel.
+
+The lock is on ``<state>/<modo>/run.lock``; the kernel frees it when the process ends, also by
+``kill -9``. ``run.json`` beside it says who holds it. It is for people to read: the lock
+alone decides.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
+from Modules.words.domain import Modo
+from Modules.words.errors import PublishError, RunLocked
+
+LOCK_NAME: Final = "run.lock"
+HOLDER_NAME: Final = "run.json"
+_MAX_HOLDER_BYTES: Final = 4096
+_HANDED_OVER: set[Path] = set()  # locks that this process holds for the run it is about to begin
+
+
+@contextmanager
+def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
+    """Hold the lock of one mode for the block; never wait for it.
+
+    Raises:
+        RunLocked: another run holds it; the message says which process, whose, and since when.
+        PublishError: the state folder cannot be written, or its file system has no locks.
+    """
+    folder = state_dir / modo.value
+    if _take_over(folder):
+        try:
+            yield
+        finally:
+            _HANDED_OVER.add(folder)
+        return
+    make_folder(folder)
+    lock = FileLock(folder / LOCK_NAME, timeout=0, fallback_to_soft=False)
+    with writing(folder / LOCK_NAME):
+        _take(lock, folder, modo)
+    try:
+        write_beside(folder / HOLDER_NAME, _whoami(modo))
+        yield
+    finally:
+        with suppress(PublishError):  # a note that stays is no obstacle to the next run
+            remove_file(folder / HOLDER_NAME)
+        lock.release()
+
+
+@contextmanager
+def early_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
+    """Hold the lock for the run that this process begins in the block, and hand it to that run.
+
+    A command takes seconds to load everything before its run asks for the lock. So the command
+    asks first, and whoever comes second is told at once. The first ``run_lock`` of the block takes
+    the lock over; a second one inside it is refused as ever.
+
+    Raises:
+        RunLocked, PublishError: as ``run_lock``.
+    """
+    folder = state_dir / modo.value
+    with run_lock(state_dir, modo):
+        _HANDED_OVER.add(folder)
+        try:
+            yield
+        finally:
+            _HANDED_OVER.discard(folder)
+
+
+def _take_over(folder: Path) -> bool:
+    """Whether this process holds the lock for whoever asks now; for one at a time."""
+    try:
+        _HANDED_OVER.remove(folder)
+    except KeyError:
+        return False
+    return True
+
+
+def _take(lock: BaseFileLock, folder: Path, modo: Modo) -> None:
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise RunLocked(
+            f"another run of mode {modo.value} is on ({holder(folder)}); "
+            "wait for it to end, or stop that process"
+        ) from err
+
+
+def holder(folder: Path) -> str:
+    """Who holds the lock in ``folder``, as far as known, in one line."""
+    try:
+        with (folder / HOLDER_NAME).open("rb") as file:
+            facts = json.loads(file.read(_MAX_HOLDER_BYTES))
+        return f"pid {facts['pid']} of {facts['user']} on {facts['host']}, since {facts['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has not said yet who it is"
+
+
+def user_name() -> str:
+    """Who runs this process: by name, or by number where there is none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _whoami(modo: Modo) -> bytes:
+    """The holder's own facts as JSON."""
+    facts = {
+        "pid": os.getpid(),
+        "user": user_name(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "modo": modo.value,
+    }
+    return json.dumps(facts, ensure_ascii=False).encode("utf-8")

@@ -1,0 +1,242 @@
+"""Files that are either whole or not there: write, fsync, rename, fsync the folder.
+
+No library writes to a final name. A new file is written where nobody looks yet (a staging folder,
+or a ``.tmp`` beside the target, which OneDrive leaves alone), flushed to the disk, and renamed.
+Every failure of the operating system becomes a ``PublishError`` that names the file and the cause.
+
+Windows refuses a rename while somebody holds the target open (codes 5, 32, 33): those three are
+tried again for about 2.5 s and then raised.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from Modules.words.errors import PublishError
+
+CHUNK_BYTES: Final = 1 << 20
+SHARING_CODES: Final = frozenset({5, 32, 33})  # access denied, sharing and lock violation
+SHARING_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # about 2.5 s in all
+
+_HINTS: Final = {
+    errno.ENOSPC: "free some space and run again",
+    errno.EDQUOT: "the quota is used up; free some space and run again",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "check the permissions of the folder",
+    errno.EPERM: "check the permissions of the folder",
+    errno.EIO: "the disk reports an error; check it before the next run",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """What a manifest says of a file: size in bytes and SHA-256 in lowercase hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+@contextmanager
+def writing(what: str | Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a ``PublishError`` that names ``what`` and the cause.
+
+    Raises:
+        PublishError: the operating system refused; the message says why and what to do.
+    """
+    try:
+        yield
+    except OSError as err:
+        code = errno.errorcode.get(err.errno or 0, "")
+        hint = _HINTS.get(err.errno or 0, "")
+        cause = " ".join(part for part in (err.strerror or str(err), f"({code})" if code else ""))
+        raise PublishError(
+            f"{what} could not be written: {cause.strip()}{'; ' if hint else ''}{hint}"
+        ) from err
+
+
+def fact_of(data: bytes) -> FileFact:
+    """Size and hash of bytes in memory."""
+    return FileFact(len(data), hashlib.sha256(data).hexdigest())
+
+
+def fingerprint(path: Path) -> FileFact:
+    """Size and hash of a file on disk, read in pieces.
+
+    Raises:
+        OSError: the file cannot be read; callers name it in their own error.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK_BYTES):
+            digest.update(piece)
+            size += len(piece)
+    return FileFact(size, digest.hexdigest())
+
+
+def write_new(path: Path, data: bytes) -> FileFact:
+    """Write a file that must not exist yet, and flush it to the disk.
+
+    The name in its folder is durable only after ``sync_folder``.
+
+    Raises:
+        PublishError: the file exists, or the disk refused.
+    """
+    with writing(path), path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return fact_of(data)
+
+
+def copy_new(source: Path, target: Path) -> FileFact:
+    """Copy to a file that must not exist yet, flush it, and return what was written.
+
+    Raises:
+        PublishError: the source cannot be read, the target exists, or the disk refused.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with writing(target), source.open("rb") as reader, target.open("xb") as writer:
+        while piece := reader.read(CHUNK_BYTES):
+            writer.write(piece)
+            digest.update(piece)
+            size += len(piece)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return FileFact(size, digest.hexdigest())
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file that a library wrote and closed.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    with writing(path), path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Windows has no such call; there it does nothing.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    if os.name == "nt":  # pragma: no cover - Windows only
+        return
+    with writing(folder):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, each durable in its own parent.
+
+    Raises:
+        PublishError: something in the way is no folder, or the disk refused.
+    """
+    missing: list[Path] = []
+    current = folder
+    while not current.is_dir():
+        missing.append(current)
+        if current == current.parent:  # pragma: no cover - a Windows drive that is not there
+            break
+        current = current.parent
+    for path in reversed(missing):
+        with writing(path):
+            path.mkdir(exist_ok=True)  # another run may be first
+        sync_folder(path.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename within a disk, replacing a file at the target; the caller syncs the folder.
+
+    Raises:
+        PublishError: the disk refused, or the target stayed open in another program.
+    """
+    with writing(target):
+        retry_sharing(lambda: _replace(source, target))
+
+
+def _replace(source: Path, target: Path) -> None:
+    source.replace(target)
+
+
+def retry_sharing(
+    action: Callable[[], None],
+    *,
+    pauses_s: Sequence[float] = SHARING_PAUSES_S,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Do ``action``, again after each pause while Windows says that somebody holds the file.
+
+    Raises:
+        OSError: of the last try, or at once for any other code (a true denial must surface).
+    """
+    for pause_s in pauses_s:
+        try:
+            return action()
+        except OSError as err:
+            if not is_sharing_violation(err):
+                raise
+        sleep(pause_s)
+    return action()
+
+
+def is_sharing_violation(err: BaseException | None) -> bool:
+    """Whether Windows refused because another program holds the file open."""
+    return getattr(err, "winerror", None) in SHARING_CODES
+
+
+def write_beside(path: Path, data: bytes) -> FileFact:
+    """Replace a file by a whole new one: temp beside it, fsync, rename, fsync the folder.
+
+    Raises:
+        PublishError: the disk refused; the earlier file is intact.
+    """
+    temp = path.with_name(f".lindero-{fact_of(data).sha256[:16]}.tmp")
+    remove_file(temp)
+    try:
+        fact = write_new(temp, data)
+        move(temp, path)
+    except PublishError:
+        with suppress(PublishError):
+            remove_file(temp)
+        raise
+    sync_folder(path.parent)
+    return fact
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file; one that is not there is fine.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    with writing(path):
+        retry_sharing(lambda: path.unlink(missing_ok=True))
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is itself a link: a symbolic link, or a junction on Windows."""
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return True
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return junction is not None and getattr(status, "st_reparse_tag", 0) == junction

@@ -1,0 +1,415 @@
+"""Tables to files and back: GeoParquet 1.1, GeoPackage, GeoJSON.
+
+Equal tables give equal bytes: rows stay in the order given, nothing writes the time of day.
+Column types come from ``columns.TABLES``, not from the values, so that a table without rows, or a
+column without values, has the same schema as a full one. Coordinates are lon, lat in EPSG:4326 in
+full double precision. Writers make a new file and flush it; they never replace one.
+
+Formats: GeoParquet 1.1.0 (geoparquet.org, WKB, ``bbox`` covering), OGC GeoPackage 1.4 (GDAL),
+RFC 7946. The CRS in GeoParquet is EPSG:4326 in PROJJSON; by its rule the order in WKB is lon, lat
+whatever the CRS says.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyogrio.raw import write_arrow
+
+from Modules.disk.safe_files import FileFact, fact_of, sync_file, write_new
+from Modules.words.columns import TABLES, Table
+from Modules.words.errors import DataError, PublishError
+
+ZSTD_LEVEL: Final = 3
+FIXED_DATE: Final = "2000-01-01T00:00:00.000Z"  # what GeoPackage notes as "last change"
+CRS: Final = "EPSG:4326"
+
+_ARROW: Final[Mapping[str, pa.DataType]] = {
+    "string": pa.string(),
+    "Int64": pa.int64(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "geometry": pa.binary(),
+}
+_PANDAS: Final[Mapping[pa.DataType, Any]] = {
+    pa.string(): pd.StringDtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+_DTYPE_OF_COLUMN: Final = {
+    column.name: column.dtype for table in TABLES.values() for column in table.columns
+}
+_TYPE_NAMES: Final = (  # by shapely's type id
+    "Point",
+    "LineString",
+    "LinearRing",
+    "Polygon",
+    "MultiPoint",
+    "MultiLineString",
+    "MultiPolygon",
+    "GeometryCollection",
+)
+_CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
+_gdal_options = threading.Lock()  # GDAL's options are one set for the whole process
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One GeoPackage layer: its rows, its geometry column and type (None: no geometry)."""
+
+    arrow: pa.Table
+    geometry: str | None
+    geometry_type: str | None
+
+
+def write_table(df: pd.DataFrame, table: Table, path: Path) -> FileFact:
+    """Write one table of the contract as GeoParquet 1.1 (plain Parquet without geometry).
+
+    Raises:
+        DataError: the columns are not the contract's, or a value does not fit its column.
+        PublishError: the file exists, or the disk refused.
+    """
+    return write_new(path, table_bytes(df, table))
+
+
+def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
+    """The bytes that ``write_table`` writes.
+
+    Raises:
+        DataError: the columns are not the contract's, or a value does not fit its column.
+    """
+    if tuple(df.columns) != table.names:
+        raise DataError(
+            f"table {table.name} has columns {', '.join(map(str, df.columns))}; "
+            f"expected {', '.join(table.names)}"
+        )
+    geometry = "geometry" if table.spatial else None
+    arrow = _to_arrow(df, _contract_schema(table), geometry, name=table.name)
+    if table.spatial:
+        arrow = _as_geoparquet(arrow, _geometries(df))
+    sink = pa.BufferOutputStream()
+    pq.write_table(arrow, sink, compression="zstd", compression_level=ZSTD_LEVEL)
+    return bytes(sink.getvalue())
+
+
+def read_table(path: Path, table: Table) -> pd.DataFrame:
+    """Read a table written by ``write_table``; a GeoDataFrame if the table has geometry.
+
+    Raises:
+        DataError: the file cannot be read or does not hold the contract's columns and types.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as err:
+        raise DataError(f"{path} cannot be read: {err.strerror or err}") from err
+    return table_from_bytes(data, table, source=str(path))
+
+
+def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
+    """Read the bytes of a table; ``source`` names them in errors.
+
+    Raises:
+        DataError: not a Parquet file, or not the contract's columns and types.
+    """
+    try:
+        arrow = pq.read_table(pa.BufferReader(data))
+        _check_schema(arrow.schema, table, source)
+        arrow = arrow.select(list(table.names))
+        df = arrow.to_pandas(types_mapper=_PANDAS.get, ignore_metadata=True)
+        if not table.spatial:
+            return df
+        shapes = shapely.from_wkb(df["geometry"].to_numpy(dtype=object))
+    except (pa.ArrowException, shapely.GEOSException, OSError, ValueError) as err:
+        raise DataError(f"{source} is no readable Parquet file: {_first_line(err)}") from err
+    return gpd.GeoDataFrame(df.drop(columns="geometry"), geometry=shapes, crs=CRS)
+
+
+def write_gpkg(layers: Mapping[str, pd.DataFrame], path: Path) -> FileFact:
+    """Write a GeoPackage with one layer for each name, in that order.
+
+    A frame without geometry becomes an attribute table. The file is one piece (no ``-wal`` or
+    ``-journal`` beside it), was opened again, checked by SQLite, and its rows were counted.
+
+    Raises:
+        DataError: a layer has no CRS, another than EPSG:4326, or a value that does not fit.
+        PublishError: the file exists, or the disk refused.
+    """
+    if path.exists():
+        raise PublishError(f"{path} is in the way; a GeoPackage is written to a new name only")
+    tables = {name: _layer(df, name) for name, df in layers.items()}
+    try:
+        with _gdal(OGR_CURRENT_DATE=FIXED_DATE, OGR_SQLITE_JOURNAL="DELETE"):
+            for name, layer in tables.items():
+                _append_layer(path, name, layer)
+    except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
+        raise PublishError(f"{path} could not be written: {_first_line(err)}") from err
+    _check_gpkg(path, tables)
+    sync_file(path)
+    return fact_of(path.read_bytes())
+
+
+def write_geojson(gdf: gpd.GeoDataFrame, path: Path) -> FileFact:
+    """Write a FeatureCollection as RFC 7946 asks: lon, lat, shells counter-clockwise, no ``crs``.
+
+    One feature a line. Coordinates are printed so that they read back to the same double.
+
+    Raises:
+        DataError: no CRS, or another than EPSG:4326.
+        PublishError: the file exists, or the disk refused.
+    """
+    return write_new(path, geojson_bytes(gdf))
+
+
+def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
+    """The bytes that ``write_geojson`` writes.
+
+    Raises:
+        DataError: no CRS, or another than EPSG:4326.
+    """
+    _check_crs(gdf, "GeoJSON")
+    shapes = shapely.to_geojson(shapely.orient_polygons(_geometries(gdf)))
+    values = gdf.drop(columns=gdf.geometry.name)
+    columns = [[_json_value(value) for value in values[name].tolist()] for name in values.columns]
+    names = [str(name) for name in values.columns]
+    lines = [
+        _feature(dict(zip(names, row, strict=True)), shape)
+        for row, shape in zip(_rows(columns, len(gdf)), shapes, strict=True)
+    ]
+    body = ",\n".join(lines)
+    text = f'{{"type":"FeatureCollection","features":[\n{body}\n]}}\n'
+    return text.encode("utf-8")
+
+
+# --- Arrow ---------------------------------------------------------------------------------------
+
+
+def _contract_schema(table: Table) -> pa.Schema:
+    return pa.schema([pa.field(c.name, _ARROW[c.dtype], c.nullable) for c in table.columns])
+
+
+def _to_arrow(df: pd.DataFrame, schema: pa.Schema, geometry: str | None, *, name: str) -> pa.Table:
+    """The frame under a given schema, geometry as WKB, missing values as null."""
+    plain = pd.DataFrame(df, copy=False)
+    if geometry is not None:
+        plain = plain.assign(**{geometry: shapely.to_wkb(_geometries(df))})
+    for field in schema:
+        if not field.nullable and plain[field.name].isna().any():
+            raise DataError(f"table {name}, column {field.name}: a value is missing")
+    try:
+        return pa.Table.from_pandas(plain, schema=schema, preserve_index=False, safe=True)
+    except (pa.ArrowException, ValueError, TypeError) as err:
+        raise DataError(f"table {name}: {_first_line(err)}") from err
+
+
+def _as_geoparquet(arrow: pa.Table, shapes: np.ndarray) -> pa.Table:
+    """Add the ``bbox`` covering column and the ``geo`` metadata of GeoParquet 1.1.0."""
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    void = np.isnan(bounds).any(axis=1)
+    corners = [pa.array(bounds[:, i], type=pa.float64()) for i in range(4)]
+    bbox = pa.StructArray.from_arrays(corners, names=list(_CORNERS), mask=pa.array(void))
+    arrow = arrow.append_column("bbox", bbox)
+    geo = json.dumps(_geo_metadata(shapes, bounds[~void]), sort_keys=True)
+    return arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"geo": geo.encode()})
+
+
+def _geo_metadata(shapes: np.ndarray, bounds: np.ndarray) -> dict[str, Any]:
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "crs": gpd.GeoSeries([], crs=CRS).crs.to_json_dict(),
+        "orientation": "counterclockwise",
+        "geometry_types": _kinds(shapes),
+        "covering": {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}},
+    }
+    if len(bounds):
+        column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]
+    return {
+        "version": "1.1.0",
+        "primary_column": "geometry",
+        "columns": {"geometry": column},
+        "creator": {"library": "lindero"},
+    }
+
+
+def _check_schema(schema: pa.Schema, table: Table, source: str) -> None:
+    expected = _contract_schema(table)
+    names = [name for name in schema.names if not (name == "bbox" and table.spatial)]
+    if names != expected.names:
+        raise DataError(f"{source} has columns {', '.join(names)}, not those of {table.name}")
+    for field in expected:
+        if schema.field(field.name).type != field.type:
+            raise DataError(
+                f"{source}, column {field.name}: {schema.field(field.name).type}, not {field.type}"
+            )
+
+
+def _geometries(df: pd.DataFrame) -> np.ndarray:
+    if not isinstance(df, gpd.GeoDataFrame):
+        raise DataError("a table with geometry came without it; a GeoDataFrame is needed")
+    return np.asarray(df.geometry.to_numpy(), dtype=object)
+
+
+def _kinds(shapes: np.ndarray) -> list[str]:
+    """Names of the geometry types in a column, sorted; missing geometry has none."""
+    numbers = sorted(set(shapely.get_type_id(shapes).tolist()) - {-1})
+    return sorted(_TYPE_NAMES[number] for number in numbers)
+
+
+def _first_line(err: BaseException) -> str:
+    return next(iter(str(err).splitlines()), type(err).__name__)
+
+
+# --- GeoPackage ----------------------------------------------------------------------------------
+
+
+def _layer(df: pd.DataFrame, name: str) -> _Layer:
+    """A frame as GDAL takes it. Polygons become multipolygons: one type, the same every night."""
+    if not isinstance(df, gpd.GeoDataFrame):
+        return _Layer(_to_arrow(df, _schema_of(df, None), None, name=name), None, None)
+    _check_crs(df, f"layer {name}")
+    shapes = _geometries(df)
+    kinds = _kinds(shapes)
+    if kinds and set(kinds) <= {"Polygon", "MultiPolygon"}:
+        df = df.set_geometry([_as_multipolygon(shape) for shape in shapes], crs=df.crs)
+        kinds = ["MultiPolygon"]
+    column = str(df.geometry.name)
+    arrow = _to_arrow(df, _schema_of(df, column), column, name=name)
+    return _Layer(arrow, column, kinds[0] if len(kinds) == 1 else "Unknown")
+
+
+def _as_multipolygon(shape: Any) -> Any:
+    return shapely.MultiPolygon([shape]) if isinstance(shape, shapely.Polygon) else shape
+
+
+def _schema_of(df: pd.DataFrame, geometry: str | None) -> pa.Schema:
+    """Arrow types of any frame; a column of a contract name has the contract's type."""
+    fields = []
+    for name in map(str, df.columns):
+        if name == geometry:
+            kind = pa.binary()
+        elif name in _DTYPE_OF_COLUMN:
+            kind = _ARROW[_DTYPE_OF_COLUMN[name]]
+        else:
+            kind = pa.Array.from_pandas(df[name]).type
+            kind = pa.string() if pa.types.is_null(kind) else kind
+        fields.append(pa.field(name, kind))
+    return pa.schema(fields)
+
+
+def _append_layer(path: Path, name: str, layer: _Layer) -> None:
+    spatial = {} if layer.geometry is None else {"geometry_name": layer.geometry, "crs": CRS}
+    write_arrow(
+        layer.arrow.replace_schema_metadata(None),
+        str(path),
+        layer=name,
+        driver="GPKG",
+        geometry_type=layer.geometry_type,
+        append=path.exists(),
+        **spatial,
+    )
+
+
+def _check_gpkg(path: Path, layers: Mapping[str, _Layer]) -> None:
+    """Open the finished file once more: whole, and every layer with all that belongs to it.
+
+    On a disk that fails, GDAL leaves out what it writes last (index, extent, counts) and does not
+    say so.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            lacking = [what for name, one in layers.items() for what in _lacking(db, name, one)]
+    except sqlite3.Error as err:
+        raise PublishError(f"{path} was written but cannot be read back: {err}") from err
+    if state != "ok" or lacking:
+        what = f" ({', '.join(lacking[:3])})" if lacking else ""
+        raise PublishError(f"{path} was written but is not whole{what}; is the disk full?")
+
+
+def _lacking(db: sqlite3.Connection, name: str, layer: _Layer) -> Iterator[str]:
+    """What a layer should have and has not: rows, their count, triggers, index, extent."""
+
+    def one(query: str, *values: str) -> Any:
+        found = db.execute(query, values).fetchone()
+        return None if found is None else found[0]
+
+    rows = layer.arrow.num_rows
+    if one(f'SELECT count(*) FROM "{_quoted(name)}"') != rows:  # noqa: S608
+        yield f"rows of {name}"
+    if one("SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?", name) != rows:
+        yield f"row count of {name}"
+    due = [f"trigger_{event}_feature_count_{name}" for event in ("insert", "delete")]
+    if layer.geometry is not None:
+        column = one("SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", name)
+        due.append(f"rtree_{name}_{column}")
+    for thing in due:
+        if one("SELECT name FROM sqlite_master WHERE name = ?", thing) is None:
+            yield thing
+            return
+    if layer.geometry is None:
+        return
+    if one("SELECT extension_name FROM gpkg_extensions WHERE table_name = ?", name) is None:
+        yield f"index of {name}"
+    indexed = one(f'SELECT count(*) FROM "{_quoted(due[-1])}"')  # noqa: S608
+    if indexed and one("SELECT min_x FROM gpkg_contents WHERE table_name = ?", name) is None:
+        yield f"extent of {name}"
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', '""')
+
+
+@contextmanager
+def _gdal(**options: str) -> Iterator[None]:
+    """GDAL options for the block; put back after it."""
+    with _gdal_options:
+        before = {name: pyogrio.get_gdal_config_option(name) for name in options}
+        pyogrio.set_gdal_config_options(options)
+        try:
+            yield
+        finally:
+            pyogrio.set_gdal_config_options(before)
+
+
+# --- GeoJSON -------------------------------------------------------------------------------------
+
+
+def _check_crs(gdf: gpd.GeoDataFrame, what: str) -> None:
+    if gdf.crs is None or gdf.crs.to_epsg() != 4326:
+        raise DataError(f"{what}: the CRS is {gdf.crs}, not EPSG:4326; refusing to guess")
+
+
+def _rows(columns: list[list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns, strict=True) if columns else iter([()] * count)
+
+
+def _json_value(value: Any) -> Any:
+    """A cell as JSON has it: missing is null, dates are ISO 8601 text, UTC ends in Z."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _feature(properties: dict[str, Any], shape: str | None) -> str:
+    text = json.dumps(properties, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return f'{{"type":"Feature","properties":{text},"geometry":{shape or "null"}}}'

@@ -1,0 +1,241 @@
+"""A KML 2.2 document: values in, the bytes of ``doc.kml`` out. Pure.
+
+Elements stand in the order of the OGC 2.2 schema, in its namespace, with stable ``xs:ID`` ids;
+no NetworkLink, no ``gx:``, nothing remote. ``Document > Folder > Placemark``, no deeper. Static
+parts (styles) are made with lxml; placemarks are filled into one template for each kind, a column
+at a time, every value escaped (why not lxml for all: docs/decisions/0006). Tests validate whole
+documents against the schema.
+
+``Snippet`` is the spelling that Earth reads in its list; the schema has it beside ``snippet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from Modules.formats.kml_geometry import LookAt
+from Modules.formats.kml_styles import Balloon, Estilo, icons, leyenda_style, style_text
+from Modules.formats.kml_text import count, hectares, html, title, xml, xml_id
+
+MAX_PLACEMARKS: Final = 1_000
+MAX_BYTES: Final = 10_000_000  # unpacked
+
+_HEAD: Final = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<kml xmlns="http://www.opengis.net/kml/2.2">\n<Document id="documento">\n'
+)
+_TAIL: Final = "</Document>\n</kml>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of placemark: the prefix of its ids, and its data with the labels that people read."""
+
+    prefix: str
+    fields: Mapping[str, str]  # name → displayName, both ours: safe as they are
+    hidden: tuple[str, ...] = ()  # in the data, not in the balloon
+
+    @property
+    def balloon(self) -> Balloon:
+        """The balloon that shows the kind's data."""
+        return Balloon(tuple(name for name in self.fields if name not in self.hidden))
+
+    @property
+    def template(self) -> str:
+        """A ``%`` template: id, name, snippet, style, one value for each field, geometry."""
+        data = "".join(
+            f'<Data name="{name}"><displayName>{xml(label)}</displayName><value>%s</value></Data>'
+            for name, label in self.fields.items()
+        )
+        return (
+            '<Placemark id="%s"><name>%s</name><Snippet maxLines="1">%s</Snippet>'
+            f"<styleUrl>#%s</styleUrl><ExtendedData>{data}</ExtendedData>%s</Placemark>\n"
+        )
+
+
+LABEL_TEMPLATE: Final = (
+    '<Placemark id="%s"><name>%s</name><styleUrl>#etiqueta</styleUrl>%s</Placemark>\n'
+)
+
+
+def placemarks(
+    kind: Kind,
+    *,
+    keys: Sequence[str],
+    names: Sequence[str],
+    snippets: Sequence[str],
+    styles: Sequence[str],
+    values: Mapping[str, Sequence[str]],
+    geometries: Sequence[str],
+) -> list[str]:
+    """Placemarks of one kind, a column at a time.
+
+    Args:
+        kind: what they are; ``values`` has a column for each of its fields.
+        keys: ids in the portal, distinct; made ``xs:ID`` here.
+        names: titles, ``snippets`` lines of the list, ``values``: escaped already.
+        styles: ids of styles.
+        geometries: KML elements, of ``kml_geometry``.
+    """
+    ids = [xml_id(kind.prefix, key) for key in keys]
+    columns = [values[name] for name in kind.fields]
+    rows = zip(ids, names, snippets, styles, *columns, geometries, strict=True)
+    return list(map(kind.template.__mod__, rows))
+
+
+def labels(
+    kind: Kind, keys: Sequence[str], names: Sequence[str], points: Sequence[str]
+) -> list[str]:
+    """Label placemarks at points inside what ``kind`` and ``keys`` name."""
+    ids = [xml_id(f"etiqueta-{kind.prefix}", key) for key in keys]
+    return list(map(LABEL_TEMPLATE.__mod__, zip(ids, names, points, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of placemarks; ``keys`` says what each belongs to, so that a split keeps company."""
+
+    name: str
+    placemarks: Sequence[str] = field(repr=False)
+    keys: Sequence[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the legend. ``point`` is a KML Point where Earth flies when it is tapped."""
+
+    style: Estilo
+    name: str
+    amount: int
+    words: tuple[str, str]  # "lote", "lotes"
+    superficie_ha: float | None
+    point: str
+
+    @property
+    def detail(self) -> str:
+        """ "3 lotes · 120,50 ha"."""
+        parts = (count(self.amount, *self.words), hectares(self.superficie_ha))
+        return " · ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """All that a ``doc.kml`` says."""
+
+    name: str
+    lines: tuple[str, ...]  # of the description: plain text
+    look_at: LookAt
+    styles: tuple[Estilo, ...]  # in order, ids distinct
+    legend: tuple[Entry, ...]
+    folders: tuple[Folder, ...]
+
+    @property
+    def icons(self) -> dict[str, bytes]:
+        """The icons to put beside ``doc.kml``, by path."""
+        return icons(self.styles)
+
+    def render(self) -> bytes:
+        """The document, UTF-8."""
+        return "".join(self._texts()).encode("utf-8")
+
+    def _texts(self) -> Iterator[str]:
+        yield _HEAD
+        yield f"<name>{title(self.name)}</name>\n<open>1</open>\n"
+        yield f'<Snippet maxLines="1">{title(self.lines[0])}</Snippet>\n'
+        yield f"<description>{xml(self._description())}</description>\n"
+        yield _look_at(self.look_at)
+        for style in self.styles:
+            yield style_text(style)
+        for entry in self.legend:
+            yield style_text(leyenda_style(entry.style))
+        for folder in self.folders:
+            if folder.placemarks:
+                yield from _folder(folder.name, folder.placemarks)
+        if self.legend:
+            yield from _folder("Leyenda", [_legend_placemark(entry) for entry in self.legend])
+        yield _TAIL
+
+    def _description(self) -> str:
+        """HTML: what this is and from when, and the legend as a table."""
+        lines = "<br>".join(html(line) for line in self.lines)
+        rows = "".join(
+            f'<tr><td bgcolor="{entry.style.color}">&nbsp;&nbsp;&nbsp;&nbsp;</td>'
+            f"<td>{html(entry.name)}</td><td>{html(entry.detail)}</td></tr>"
+            for entry in self.legend
+        )
+        table = f'<table border="0" cellpadding="3">{rows}</table>' if rows else ""
+        return f"<p>{lines}</p>{table}"
+
+
+def split_folders(
+    folders: Sequence[Folder],
+    *,
+    max_placemarks: int = MAX_PLACEMARKS,
+    max_bytes: int = MAX_BYTES,
+    head_bytes: int = 0,
+    head_placemarks: int = 0,
+) -> list[tuple[Folder, ...]]:
+    """Folders as parts that stay below both limits; what belongs together stays together.
+
+    ``head_…`` is what every part carries besides (styles, legend). One thing that is larger than
+    a limit makes a part of its own. Below the limits, and for nothing, it is one part.
+    """
+    room, space = max_placemarks - head_placemarks, max_bytes - head_bytes
+    if sum(len(f.placemarks) for f in folders) <= room and _size(folders) <= space:
+        return [tuple(folders)]
+    amounts: dict[str, list[int]] = {}  # key → placemarks, bytes
+    for folder in folders:
+        for key, text in zip(folder.keys, folder.placemarks, strict=True):
+            amount = amounts.setdefault(key, [0, 0])
+            amount[0] += 1
+            amount[1] += len(text.encode("utf-8"))
+    part_of: dict[str, int] = {}
+    part = used = size = 0
+    for key, (amount_, bytes_) in amounts.items():
+        if used and (used + amount_ > room or size + bytes_ > space):
+            part, used, size = part + 1, 0, 0
+        part_of[key], used, size = part, used + amount_, size + bytes_
+    return [_only(folders, part_of, number) for number in range(part + 1)]
+
+
+def _size(folders: Sequence[Folder]) -> int:
+    """An upper bound in bytes: no character of ours takes more than four; mostly ASCII."""
+    total = 0
+    for folder in folders:
+        for text in folder.placemarks:
+            total += len(text) if text.isascii() else len(text.encode("utf-8"))
+    return total
+
+
+def _only(folders: Sequence[Folder], part_of: Mapping[str, int], part: int) -> tuple[Folder, ...]:
+    kept = []
+    for folder in folders:
+        picked = [i for i, key in enumerate(folder.keys) if part_of[key] == part]
+        texts, keys = [folder.placemarks[i] for i in picked], [folder.keys[i] for i in picked]
+        kept.append(replace(folder, placemarks=texts, keys=keys))
+    return tuple(kept)
+
+
+def _folder(name: str, texts: Sequence[str]) -> Iterator[str]:
+    yield f'<Folder id="{xml_id("carpeta", name)}"><name>{title(name)}</name>\n'
+    yield from texts
+    yield "</Folder>\n"
+
+
+def _look_at(look: LookAt) -> str:
+    return (
+        f"<LookAt><longitude>{look.lon:.7f}</longitude><latitude>{look.lat:.7f}</latitude>"
+        "<altitude>0</altitude><heading>0</heading><tilt>0</tilt>"
+        f"<range>{look.range_m:.0f}</range></LookAt>\n"
+    )
+
+
+def _legend_placemark(entry: Entry) -> str:
+    style = leyenda_style(entry.style)
+    return (
+        f'<Placemark id="entrada-{entry.style.id}"><name>{title(entry.name)}</name>'
+        f'<Snippet maxLines="1">{title(entry.detail)}</Snippet>'
+        f"<styleUrl>#{style.id}</styleUrl>{entry.point}</Placemark>\n"
+    )

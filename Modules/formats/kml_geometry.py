@@ -1,0 +1,181 @@
+"""Geometry as KML 2.2 text, many at a time. Pure.
+
+In: shapely geometries, EPSG:4326, lon-lat. Out: one KML element for each: "lon,lat lon,lat" with
+exactly 7 decimals (1 cm), 2D, rings closed, shells counter-clockwise, holes clockwise.
+
+The digits are most of the work. They are made for all coordinates at once, out of tables of
+four-byte blocks: " -62" ".123" "4567", padding taken out at the end (docs/decisions/0006).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from Modules.words.errors import DataError
+
+MAX_VERTICES: Final = 10_000  # of a polygon in a KMZ; above it is simplified
+MAX_SHIFT_M: Final = 1.0
+_METRES_PER_DEGREE: Final = 111_700.0  # never more, of latitude or longitude, anywhere
+
+Shapes: TypeAlias = NDArray[np.object_]
+
+_SCALE: Final = 10_000_000
+_MINUS: Final = 256  # where the tables go on with negative numbers
+_POLYGON: Final = 3
+_COLLECTION: Final = 7
+_TAGS: Final = {0: "Point", 1: "LineString", 2: "LineString"}
+
+
+def _blocks(texts: Sequence[bytes], width: int) -> NDArray[Any]:
+    joined = b"".join(text.ljust(width, b"\0") for text in texts)
+    return np.frombuffer(joined, f"<u{width}")
+
+
+_SIGNED: Final = [f"{sign}{i}".encode() for sign in ("", "-") for i in range(_MINUS)]
+_LON: Final = _blocks([b" " + text for text in _SIGNED], 8)
+_LAT: Final = _blocks([(b"," + text)[:4] for text in _SIGNED], 4)  # two digits are enough
+_THREE: Final = _blocks([b".%03d" % i for i in range(1_000)], 4)
+_FOUR: Final = _blocks([b"%04d" % i for i in range(10_000)], 4)
+
+
+def geometry_texts(geometries: Shapes) -> list[str]:
+    """One KML geometry element for each; several parts become a MultiGeometry.
+
+    Raises:
+        DataError: something empty, or a collection.
+    """
+    geometries = np.asarray(geometries, dtype=object)
+    if not len(geometries):
+        return []
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    kinds = shapely.get_type_id(parts)
+    collections = shapely.get_type_id(geometries) == _COLLECTION
+    if collections.any() or shapely.is_empty(geometries).any() or shapely.is_empty(parts).any():
+        raise DataError("an empty geometry or a collection cannot be written as KML")
+    texts = np.empty(len(parts), dtype=object)
+    areas = kinds == _POLYGON
+    texts[areas] = _polygons(parts[areas])
+    texts[~areas] = _simple(parts[~areas], kinds[~areas])
+    return _by_owner(texts.tolist(), np.bincount(owner, minlength=len(geometries)))
+
+
+def label_points(polygons: Shapes) -> Shapes:
+    """A point inside each geometry (the centroid of a C-shaped lote is not)."""
+    return np.asarray(shapely.point_on_surface(np.asarray(polygons, dtype=object)))
+
+
+def simplified(geometries: Shapes) -> Shapes:
+    """The geometries, those of more than ``MAX_VERTICES`` moved by at most ``MAX_SHIFT_M``.
+
+    One that would not stay valid is left as it is.
+    """
+    out = np.array(geometries, dtype=object)
+    large = np.flatnonzero(shapely.get_num_coordinates(out) > MAX_VERTICES)
+    if not len(large):
+        return out
+    simple = shapely.simplify(out[large], MAX_SHIFT_M / _METRES_PER_DEGREE)
+    good = shapely.is_valid(simple) & ~shapely.is_empty(simple)
+    out[large[good]] = simple[good]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """Where the map opens: degrees EPSG:4326, and metres from there to the eye."""
+
+    lon: float
+    lat: float
+    range_m: float
+
+    @classmethod
+    def framing(cls, bounds: NDArray[np.float64]) -> LookAt:
+        """Look straight down on west, south, east, north (one row, or one row for each part)."""
+        rows = np.asarray(bounds, dtype=np.float64).reshape(-1, 4)
+        west, south = rows[:, :2].min(axis=0).tolist()
+        east, north = rows[:, 2:].max(axis=0).tolist()
+        lat = (south + north) / 2
+        wide = (east - west) * _METRES_PER_DEGREE * math.cos(math.radians(lat))
+        side = max(wide, (north - south) * _METRES_PER_DEGREE)
+        return cls((west + east) / 2, lat, max(400.0, side * 1.5))
+
+
+def coordinate_text(lonlat: NDArray[np.float64]) -> tuple[bytes, NDArray[np.intp]]:
+    """All positions as " lon,lat lon,lat…", and the length of each in bytes.
+
+    ``lonlat``: shape (n, 2), degrees, finite, longitude within ±180, latitude within ±90.
+    """
+    scaled = np.rint(lonlat * _SCALE).astype(np.int32)
+    whole, rest = np.divmod(np.abs(scaled), _SCALE)
+    three, four = np.divmod(rest, 10_000)
+    whole += _MINUS * (scaled < 0)
+    rows = np.empty((len(scaled), 7), "<u4")
+    rows[:, 0:2] = _LON[whole[:, 0]].view("<u4").reshape(-1, 2)
+    rows[:, 4] = _LAT[whole[:, 1]]
+    rows[:, 2], rows[:, 5] = _THREE[three[:, 0]], _THREE[three[:, 1]]
+    rows[:, 3], rows[:, 6] = _FOUR[four[:, 0]], _FOUR[four[:, 1]]
+    lengths = np.count_nonzero(rows.view(np.uint8).reshape(len(rows), 28), axis=1)
+    return rows.tobytes().translate(None, b"\0"), lengths
+
+
+def _sequences(shapes: Shapes) -> list[str]:
+    """The positions of each ring, line or point, as the content of ``coordinates``."""
+    if not len(shapes):
+        return []
+    text, lengths = coordinate_text(shapely.get_coordinates(shapes))
+    ends = np.concatenate(([0], np.cumsum(lengths)))
+    bounds = ends[np.concatenate(([0], np.cumsum(shapely.get_num_coordinates(shapes))))].tolist()
+    all_text = text.decode("ascii")
+    return [all_text[a + 1 : b] for a, b in pairwise(bounds)]
+
+
+def _polygons(polygons: Shapes) -> list[str]:
+    oriented = shapely.orient_polygons(polygons, exterior_cw=False)
+    texts = _sequences(shapely.get_rings(oriented))
+    if len(texts) == len(polygons):
+        return [_polygon(text) for text in texts]
+    rings = iter(texts)
+    holes = shapely.get_num_interior_rings(oriented).tolist()
+    return [_polygon(next(rings), *(next(rings) for _ in range(number))) for number in holes]
+
+
+def _polygon(shell: str, *holes: str) -> str:
+    inner = "".join(
+        f"<innerBoundaryIs><LinearRing><coordinates>{hole}</coordinates></LinearRing>"
+        "</innerBoundaryIs>"
+        for hole in holes
+    )
+    return (
+        "<Polygon><tessellate>1</tessellate><outerBoundaryIs><LinearRing><coordinates>"
+        f"{shell}</coordinates></LinearRing></outerBoundaryIs>{inner}</Polygon>"
+    )
+
+
+def _simple(shapes: Shapes, kinds: NDArray[np.int32]) -> list[str]:
+    """Points and lines."""
+    texts = []
+    for kind, text in zip(kinds.tolist(), _sequences(shapes), strict=True):
+        tag = _TAGS[kind]
+        tessellate = "" if kind == 0 else "<tessellate>1</tessellate>"
+        texts.append(f"<{tag}>{tessellate}<coordinates>{text}</coordinates></{tag}>")
+    return texts
+
+
+def _by_owner(texts: list[str], counts: NDArray[np.intp]) -> list[str]:
+    if len(texts) == len(counts):
+        return texts
+    rest = iter(texts)
+    found = []
+    for number in counts.tolist():
+        parts = [next(rest) for _ in range(number)]
+        found.append(
+            parts[0] if number == 1 else f"<MultiGeometry>{''.join(parts)}</MultiGeometry>"
+        )
+    return found

@@ -1,0 +1,223 @@
+"""Shared styles of a KMZ, and its icons: pictures made here, never a link. Pure.
+
+A style has a name that placemarks point at (a ``StyleMap``) and two faces, normal and highlighted.
+Colours come as #RRGGBB and go out as KML's aabbggrr. Fills are about half transparent, outlines
+opaque. The balloon is the same template for every placemark of a kind: it names the fields, the
+placemarks' untyped ``Data`` hold them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from lxml import etree
+
+from Modules.formats import kml_text
+from Modules.words.cultivos import GREY
+
+FILL_ALPHA: Final = 0x80
+HIGHLIGHT_ALPHA: Final = 0xB3
+WHITE: Final = "#FFFFFF"
+_WHITE_RGB: Final = (255, 255, 255)
+
+POTENCIALES: Final = {  # in the order of a legend
+    "alto": ("Potencial alto", "#1B9E77"),
+    "medio": ("Potencial medio", "#E6AB02"),
+    "bajo": ("Potencial bajo", "#D95F02"),
+    "": ("Potencial sin dato", GREY),
+}
+TIPOS: Final = {
+    "muestreo": "#1565C0",
+    "recorrida": "#6A1B9A",
+    "maleza": "#2E7D32",
+    "plaga": "#C62828",
+    "enfermedad": "#EF6C00",
+    "infraestructura": "#455A64",
+    "otro": "#795548",
+}
+ESTADOS: Final = {  # of a sampling point; as in the GeoPackage of muestreos/
+    "planificado": ("Planificado", "#1565C0"),
+    "hecho": ("Hecho", "#2E7D32"),
+    "anulado": ("Anulado", GREY),
+    "propuesto": ("Propuesto", "#D81B60"),
+    "": ("Sin estado", "#455A64"),
+}
+
+_SIDE: Final = 32  # pixels of an icon
+
+
+@dataclass(frozen=True, slots=True)
+class Balloon:
+    """What a balloon shows, by the names of the ``Data``; their labels are in the placemark."""
+
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Estilo:
+    """A style of polygons, lines and points. ``icon`` is "punto" or "cuadro".
+
+    ``icon_scale`` 0 shows no icon; ``label_scale`` 0 no label.
+    """
+
+    id: str
+    color: str  # #RRGGBB
+    fill: bool = True
+    line: str | None = None  # #RRGGBB; the colour, darker, if not given
+    width: float = 2.0
+    icon: str = "cuadro"
+    icon_scale: float = 0.0
+    label_scale: float = 0.0
+    balloon: Balloon | None = None
+    plain: bool = False  # icon and label only, no highlight: labels, entries of a legend
+
+    @property
+    def icon_name(self) -> str:
+        """Path in the archive."""
+        return f"files/{self.icon}-{self.color[1:].lower()}.png"
+
+
+def cultivo_style(key: str, color: str) -> Estilo:
+    """The style of a cultivo, by its code."""
+    return Estilo(kml_text.xml_id("cultivo", key), color)
+
+
+def potencial_style(potencial: str) -> Estilo:
+    """The style of an ambiente, by its potential; an unknown one is grey."""
+    key = potencial if potencial in POTENCIALES else ""
+    return Estilo(kml_text.xml_id("potencial", key or "sin-dato"), POTENCIALES[key][1])
+
+
+def contorno_style() -> Estilo:
+    """The outline of a lote whose ambientes are drawn in it."""
+    return Estilo("contorno", WHITE, fill=False, line=WHITE, width=3.0)
+
+
+def marcador_style(tipo: str) -> Estilo:
+    """The style of a marcador, by its type; an unknown one looks like "otro"."""
+    key = tipo if tipo in TIPOS else "otro"
+    return _puntos(kml_text.xml_id("tipo", key), TIPOS[key])
+
+
+def muestreo_style(estado: str) -> Estilo:
+    """The style of a sampling point, by its state."""
+    key = estado if estado in ESTADOS else ""
+    return _puntos(kml_text.xml_id("muestreo", key or "sin-estado"), ESTADOS[key][1])
+
+
+def etiqueta_style() -> Estilo:
+    """A label without an icon."""
+    return Estilo("etiqueta", WHITE, label_scale=0.8, plain=True)
+
+
+@lru_cache(maxsize=4096)
+def leyenda_style(style: Estilo) -> Estilo:
+    """What an entry of the legend looks like: its icon in the list, nothing on the map."""
+    return Estilo(f"leyenda-{style.id}", style.color, icon=style.icon, plain=True)
+
+
+def _puntos(style_id: str, color: str) -> Estilo:
+    return Estilo(style_id, color, icon="punto", icon_scale=0.8, label_scale=0.7)
+
+
+@lru_cache(maxsize=4096)
+def style_text(style: Estilo) -> str:
+    """Two ``Style`` and the ``StyleMap`` that joins them (or one), as text for KML's namespace."""
+    if style.plain:
+        return f"{etree.tostring(_points(style, style.id, 1.0), encoding='unicode')}\n"
+    elements = [_style(style, highlighted=on) for on in (False, True)]
+    style_map = etree.Element("StyleMap", id=style.id)
+    for key, part in (("normal", "normal"), ("highlight", "resaltado")):
+        pair = etree.SubElement(style_map, "Pair")
+        _child(pair, "key", key)
+        _child(pair, "styleUrl", f"#{style.id}.{part}")
+    texts = [etree.tostring(item, encoding="unicode") for item in (*elements, style_map)]
+    return "\n".join(texts) + "\n"
+
+
+def kml_color(color: str, alpha: int) -> str:
+    """#RRGGBB and an opacity of 0 to 255 → aabbggrr."""
+    red, green, blue = color[1:3], color[3:5], color[5:7]
+    return f"{alpha:02x}{blue}{green}{red}".lower()
+
+
+@lru_cache(maxsize=1024)
+def icon_png(name: str) -> bytes:
+    """The icon of a path such as ``files/punto-1b9e77.png``: 32 × 32, RGBA."""
+    shape, _, color = name.removeprefix("files/").removesuffix(".png").partition("-")
+    rgb = bytes.fromhex(color)
+    image = np.zeros((_SIDE, _SIDE, 4), np.uint8)
+    axis = np.abs(np.arange(_SIDE) - (_SIDE - 1) / 2)
+    far = np.hypot(*np.meshgrid(axis, axis)) if shape == "punto" else np.maximum.outer(axis, axis)
+    image[far <= _SIDE / 2 - 1] = (*_WHITE_RGB, 255)
+    image[far <= _SIDE / 2 - 3] = (*(value // 3 for value in rgb), 255)
+    image[far <= _SIDE / 2 - 5] = (*rgb, 255)
+    return _png(image)
+
+
+def icons(styles: Iterable[Estilo]) -> dict[str, bytes]:
+    """The icons that some styles need, by path, in order."""
+    return {name: icon_png(name) for name in sorted({style.icon_name for style in styles})}
+
+
+def _style(style: Estilo, *, highlighted: bool) -> etree._Element:
+    face = "resaltado" if highlighted else "normal"
+    grow = 1.25 if highlighted else 1.0
+    element = _points(style, f"{style.id}.{face}", grow)
+    line = etree.SubElement(element, "LineStyle")
+    _child(line, "color", kml_color(style.line or _darker(style.color), 0xFF))
+    _child(line, "width", f"{style.width * (2 if highlighted else 1):g}")
+    poly = etree.SubElement(element, "PolyStyle")
+    _child(poly, "color", kml_color(style.color, HIGHLIGHT_ALPHA if highlighted else FILL_ALPHA))
+    if not style.fill:
+        _child(poly, "fill", "0")
+    if style.balloon is not None:
+        _child(etree.SubElement(element, "BalloonStyle"), "text", _balloon_html(style.balloon))
+    return element
+
+
+def _points(style: Estilo, style_id: str, grow: float) -> etree._Element:
+    element = etree.Element("Style", id=style_id)
+    icon = etree.SubElement(element, "IconStyle")
+    _child(icon, "scale", f"{style.icon_scale * grow:g}")
+    _child(etree.SubElement(icon, "Icon"), "href", style.icon_name)
+    _child(etree.SubElement(element, "LabelStyle"), "scale", f"{style.label_scale * grow:g}")
+    return element
+
+
+def _balloon_html(balloon: Balloon) -> str:
+    rows = "".join(
+        f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>"
+        for name in balloon.fields
+    )
+    return f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>'
+
+
+def _child(parent: etree._Element, tag: str, text: str) -> None:
+    etree.SubElement(parent, tag).text = text
+
+
+def _darker(color: str) -> str:
+    values = (int(color[i : i + 2], 16) * 2 // 3 for i in (1, 3, 5))
+    return "#" + "".join(f"{value:02x}" for value in values)
+
+
+def _png(image: np.ndarray) -> bytes:
+    """RGBA pixels (height, width, 4) as PNG (ISO/IEC 15948): one IDAT, no filter."""
+    height, width = image.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )

@@ -1,0 +1,108 @@
+"""Text for KML: clean, safe in XML, and safe in the HTML of a balloon. Pure.
+
+One value is read in two ways. A balloon (``$[campo]``) shows it as HTML; the list of places, QGIS
+and a phone's search show it as plain text. So a value must read the same both ways: what HTML
+would take for markup or for an entity is replaced by a look-alike ("<b>" by "‹b›", the "&" of
+an "&copy" by "＆"), and "$[", which a balloon would expand, by "$(". A plain "Peña & Hijos" stays
+as it is. After that comes escaping for XML, once.
+
+Numbers and dates for people are written as in Argentina: 1.234,56 and 20/11/2025.
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final
+
+from Modules.words.text import MAX_NAME, clean_text
+
+_XML_SPECIAL: Final = re.compile("[&<>]")
+_RISKY: Final = re.compile(r"[<&$]")
+_UNSAFE_IN_ID: Final = re.compile("[^A-Za-z0-9-]")
+
+
+@lru_cache(maxsize=4096)
+def title(value: str) -> str:
+    """A title or a line of the list that is not cleaned yet, ready for its element."""
+    return xml(plain(value))
+
+
+def plain(value: str, limit: int = MAX_NAME) -> str:
+    """A value as it is shown: clean (``words.text``), and the same text as HTML and as text."""
+    text = clean_text(value, limit)
+    if _RISKY.search(text) is None:
+        return text
+    if "<" in text:
+        text = text.replace("<", "‹").replace(">", "›")
+    text = text.replace("$[", "$(")
+    return text if _html.unescape(text) == text else text.replace("&", "＆")
+
+
+def xml(text: str) -> str:
+    """Escape for the content of an element; "]]>" too becomes harmless. No attribute holds data."""
+    if _XML_SPECIAL.search(text) is None:
+        return text
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def xml_texts(values: Iterable[str | None], limit: int = MAX_NAME) -> list[str]:
+    """``plain`` and ``xml`` for a column; a missing value is empty text."""
+    known: dict[str | None, str] = {None: ""}
+    texts = []
+    for value in values:
+        text = known.get(value)
+        if text is None:
+            text = known[value] = xml(plain(value or "", limit))
+        texts.append(text)
+    return texts
+
+
+@lru_cache(maxsize=4096)
+def html(text: str) -> str:
+    """A value for HTML that we write ourselves (descriptions); escape that HTML for XML after."""
+    return _html.escape(plain(text))
+
+
+def xml_id(prefix: str, key: str) -> str:
+    """A stable ``xs:ID`` out of one of our prefixes and any key.
+
+    Different keys give different ids: what an id may not hold is written as its code point in
+    hexadecimal between underscores. "." is left to the caller, for parts of a style.
+    """
+    return f"{prefix}-{_UNSAFE_IN_ID.sub(lambda match: f'_{ord(match[0]):x}_', key)}"
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """1234.5 → "1.234,50"."""
+    return f"{value:,.{decimals}f}".replace(",", " ").replace(".", ",").replace(" ", ".")
+
+
+def hectares(value: float | None) -> str:
+    """1234.5 → "1.234,50 ha"; nothing for an area nobody declared."""
+    return "" if value is None or value != value else f"{number(value)} ha"
+
+
+def day(value: date | None) -> str:
+    """20/11/2025; nothing for no date."""
+    return "" if value is None or value != value else f"{value:%d/%m/%Y}"
+
+
+def moment(value: datetime) -> str:
+    """20/11/2025 03:00."""
+    return f"{value:%d/%m/%Y %H:%M}"
+
+
+def count(number_of: int, singular: str, plural: str) -> str:
+    """ "1 lote", "2.500 lotes"."""
+    return f"{number(number_of, 0)} {singular if number_of == 1 else plural}"
+
+
+@lru_cache(maxsize=65_536)
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts "Lote 2" before "Lote 10", whatever the case; equal names tie."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return tuple((0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts))

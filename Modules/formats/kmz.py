@@ -1,0 +1,145 @@
+"""KMZ archives: the same content is the same bytes; too large a map is written in parts.
+
+A KMZ is a ZIP with one ``doc.kml`` at its root, first, and icons beside it. Dates are fixed
+(1 January 1980), so are the system and the rights it names; the level of deflate was chosen by
+measuring (docs/decisions/0006).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from Modules.disk.safe_files import writing
+from Modules.formats.kml_document import Document, split_folders
+from Modules.formats.kml_text import count
+from Modules.words.errors import DataError
+from Modules.words.names import unique_names
+
+LEVEL: Final = 3
+DOC: Final = "doc.kml"
+_PART_LENGTH: Final = 110  # characters of a name with " - parte 12" after it
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_UNIX: Final = 3
+_REGULAR_FILE: Final = 0o100644 << 16
+
+
+def kmz_bytes(doc: bytes, icons: Mapping[str, bytes], *, level: int = LEVEL) -> bytes:
+    """An archive of ``doc.kml`` and of icons by relative path, in the order of their names.
+
+    Raises:
+        DataError: an icon's path is none of ours.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(_member(DOC), doc, zipfile.ZIP_DEFLATED, level)
+        for name in sorted(icons):
+            if not name.startswith("files/") or ".." in name or not name.isascii():
+                raise DataError(f"{name!r} is not an icon below files/")
+            archive.writestr(_member(name), icons[name], zipfile.ZIP_STORED)
+    return buffer.getvalue()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _DATE)
+    member.create_system, member.external_attr = _UNIX, _REGULAR_FILE
+    return member
+
+
+def write_kmz(path: Path, doc: bytes, icons: Mapping[str, bytes]) -> None:
+    """Write an archive to a new file of a scratch folder (publishing copies and syncs it).
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    data = kmz_bytes(doc, icons)
+    with writing(path), path.open("xb", buffering=0) as file:
+        file.write(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapa:
+    """One map before it is written; ``path`` is below its folder, without the extension."""
+
+    path: str
+    document: Document
+
+
+@dataclass(slots=True)
+class KmzWriter:
+    """Writes maps below a scratch folder, in parts where they are too large for a phone.
+
+    ``avisos`` says which, in Spanish, for the report.
+    """
+
+    work: Path
+    max_placemarks: int
+    max_bytes: int
+    avisos: list[str] = field(default_factory=list)
+
+    def fits(self, document: Document) -> bool:
+        """Whether a document is small enough for one file."""
+        return (
+            _placemarks(document) <= self.max_placemarks
+            and len(document.render()) <= self.max_bytes
+        )
+
+    def write(self, familia: str, maps: Iterable[Mapa]) -> dict[str, Path]:
+        """Write the maps of a family; path below its folder → file."""
+        built: dict[str, Path] = {}
+        folders: set[Path] = set()
+        for path, document, data in self._fitting(list(maps)):
+            target = self.work / familia / f"{path}.kmz"
+            if target.parent not in folders:
+                with writing(target.parent):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(target.parent)
+            write_kmz(target, data, document.icons)
+            built[f"{path}.kmz"] = target
+        return built
+
+    def _fitting(self, maps: Sequence[Mapa]) -> Iterator[tuple[str, Document, bytes]]:
+        for mapa in maps:
+            data = mapa.document.render()
+            if _placemarks(mapa.document) <= self.max_placemarks and len(data) <= self.max_bytes:
+                yield mapa.path, mapa.document, data
+            else:
+                yield from self._parts(mapa, [other.path for other in maps])
+
+    def _parts(self, mapa: Mapa, taken: Sequence[str]) -> Iterator[tuple[str, Document, bytes]]:
+        empty = replace(mapa.document, folders=())
+        parts = split_folders(
+            mapa.document.folders,
+            max_placemarks=self.max_placemarks - len(empty.legend),
+            max_bytes=self.max_bytes - len(empty.render()) - 1_000,
+        )
+        self.avisos.append(
+            f"{mapa.path}.kmz es demasiado grande para un teléfono "
+            f"(más de {count(self.max_placemarks, 'elemento', 'elementos')} "
+            f"o {self.max_bytes // 1_000_000} MB): está en {len(parts)} partes"
+        )
+        folder, _, name = _split(mapa.path)
+        names = unique_names(
+            {f"{name}/{i}": f"{name} - parte {i}" for i in range(1, len(parts) + 1)},
+            max_length=_PART_LENGTH,
+            taken=[
+                other for other_folder, _, other in map(_split, taken) if other_folder == folder
+            ],
+        )
+        for i, part in enumerate(parts, 1):
+            title = f"{mapa.document.name} (parte {i} de {len(parts)})"
+            document = replace(empty, name=title, folders=part)
+            path = "/".join(filter(None, (folder, names[f"{name}/{i}"])))
+            yield path, document, document.render()
+
+
+def _split(path: str) -> tuple[str, str, str]:
+    return path.rpartition("/")
+
+
+def _placemarks(document: Document) -> int:
+    return sum(len(folder.placemarks) for folder in document.folders) + len(document.legend)

@@ -1,0 +1,345 @@
+"""QGIS styles as text: QML for QGIS 3.26 and newer, SLD 1.1 (OGC 05-077r4) for everything else.
+
+Pure. Colours come as #RRGGBB. Sizes are millimetres on the screen, labels are points. The same
+arguments give the same text. Attribute names are those of the layer; expressions are QGIS's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lxml import etree
+
+from Modules.words.text import MAX_TEXT, clean_text
+
+QGIS_VERSION: Final = "3.34.0"  # whose QML this is; newer ones read it as well
+GREY: Final = "#9E9E9E"
+_DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
+_SLD: Final = "http://www.opengis.net/sld"
+_SE: Final = "http://www.opengis.net/se"
+_OGC: Final = "http://www.opengis.net/ogc"
+_INK: Final = "#263238"
+_EXPRESSION: Final = "3"  # QgsProperty type: an expression
+_POLYGON, _POINT = "2", "0"  # Qgis::GeometryType
+_HORIZONTAL, _AROUND_POINT = "4", "0"  # Qgis::LabelPlacement
+_SLD_MARKS: Final = frozenset({"square", "circle", "triangle", "star", "cross"})
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One line of the legend: rows whose attribute equals ``value``.
+
+    ``shape`` is for marks only: circle, square, diamond, triangle, star, cross.
+    """
+
+    value: str
+    label: str
+    colour: str
+    shape: str = "circle"
+
+
+REST: Final = Category("", "Otros", GREY)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is written at a feature: a QGIS expression, and for SLD (which has none) a column."""
+
+    expression: str
+    column: str
+    size_pt: float = 8.0
+    visible_below: int = 75_000  # scale denominator above which the map would be full of text
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style in both languages."""
+
+    qml: str
+    sld: str
+
+
+def fill_style(
+    attribute: str,
+    categories: Sequence[Category],
+    *,
+    label: Label | None = None,
+    opacity: float = 0.75,
+    hatch_when: str | None = None,
+    order_by: str | None = None,
+    rest: Category = REST,
+) -> Style:
+    """Polygons filled by category.
+
+    Args:
+        attribute: column that holds the categories' values.
+        categories: in the order of the legend.
+        label: what to write into the polygons.
+        opacity: of the fill, 0 to 1; outlines are opaque.
+        hatch_when: QGIS expression of rows that are hatched instead of filled, so that what lies
+            below shows through.
+        order_by: QGIS expression; greater is drawn later.
+        rest: how rows without a category are drawn; its value does not matter.
+    """
+    known = _legend(categories, rest)
+    symbols = [_fill_symbol(c, opacity, hatch_when) for c in known]
+    renderer = _categorized(attribute, known, symbols, order_by)
+    qml = _qml(renderer, label, _POLYGON, _HORIZONTAL)
+    return Style(qml, _sld(attribute, known, label, lambda c: _sld_fill(c.colour, opacity)))
+
+
+def marker_style(
+    attribute: str,
+    categories: Sequence[Category],
+    *,
+    label: Label | None = None,
+    size_mm: float = 3.0,
+    rest: Category = REST,
+) -> Style:
+    """Points as marks by category; ``rest`` for rows that have none."""
+    known = _legend(categories, rest)
+    symbols = [_marker_symbol(c, size_mm) for c in known]
+    renderer = _categorized(attribute, known, symbols, None)
+    qml = _qml(renderer, label, _POINT, _AROUND_POINT)
+    return Style(qml, _sld(attribute, known, label, lambda c: _sld_mark(c, size_mm)))
+
+
+def quoted(column: str) -> str:
+    """A column in a QGIS expression."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _legend(categories: Iterable[Category], rest: Category) -> list[Category]:
+    """Categories with text fit for XML, the first of each value; last the rest, value ""."""
+    found: dict[str, Category] = {}
+    for one in categories:
+        value = clean_text(one.value, MAX_TEXT)
+        shown = clean_text(one.label, MAX_TEXT) or value
+        found.setdefault(value, replace(one, value=value, label=shown))
+    found.pop("", None)  # QGIS takes it for all other values
+    return [*found.values(), replace(rest, value="")]
+
+
+# --- QML -----------------------------------------------------------------------------------------
+
+
+def _qml(renderer: etree._Element, label: Label | None, geometry: str, placement: str) -> str:
+    root = etree.Element(
+        "qgis",
+        version=QGIS_VERSION,
+        styleCategories="Symbology|Labeling",
+        labelsEnabled="1" if label else "0",
+    )
+    root.append(renderer)
+    if label:
+        root.append(_labeling(label, placement))
+    _add(root, "layerGeometryType").text = geometry
+    etree.indent(root, " ")
+    text: str = etree.tostring(root, encoding="unicode", doctype=_DOCTYPE)
+    return text
+
+
+def _categorized(
+    attribute: str,
+    categories: Sequence[Category],
+    symbols: Sequence[etree._Element],
+    order_by: str | None,
+) -> etree._Element:
+    renderer = etree.Element(
+        "renderer-v2",
+        type="categorizedSymbol",
+        attr=attribute,
+        forceraster="0",
+        symbollevels="0",
+        enableorderby="1" if order_by else "0",
+        referencescale="-1",
+    )
+    lines = _add(renderer, "categories")
+    for at, one in enumerate(categories):
+        line = {"symbol": str(at), "value": one.value, "label": one.label}
+        _add(lines, "category", {**line, "render": "true", "type": "string"})
+    box = _add(renderer, "symbols")
+    for at, symbol in enumerate(symbols):
+        symbol.set("name", str(at))
+        box.append(symbol)
+    if order_by:
+        orders = _add(renderer, "orderby")
+        _add(orders, "orderByClause", {"asc": "1", "nullsFirst": "1"}).text = order_by
+    return renderer
+
+
+def _fill_symbol(category: Category, opacity: float, hatch_when: str | None) -> etree._Element:
+    symbol, layer = _symbol("fill", "SimpleFill")
+    fill = {
+        "color": _rgba(category.colour, opacity),
+        "joinstyle": "bevel",
+        "outline_color": _rgba(_INK),
+        "outline_style": "solid",
+        "outline_width": "0.2",
+        "outline_width_unit": "MM",
+        "style": "solid",
+    }
+    _options(layer, fill)
+    if hatch_when:
+        _computed(layer, "fillStyle", f"if({hatch_when}, 'b_diagonal', 'solid')")
+    return symbol
+
+
+def _marker_symbol(category: Category, size_mm: float) -> etree._Element:
+    symbol, layer = _symbol("marker", "SimpleMarker")
+    mark = {
+        "color": _rgba(category.colour),
+        "name": category.shape,
+        "outline_color": _rgba("#FFFFFF"),
+        "outline_style": "solid",
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+        "size": f"{size_mm:g}",
+        "size_unit": "MM",
+    }
+    _options(layer, mark)
+    return symbol
+
+
+def _symbol(kind: str, layer_class: str) -> tuple[etree._Element, etree._Element]:
+    symbol = etree.Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
+    layer = _add(symbol, "layer", {"class": layer_class, "enabled": "1", "locked": "0"})
+    layer.set("pass", "0")
+    return symbol, layer
+
+
+def _options(parent: etree._Element, values: Mapping[str, str]) -> None:
+    box = _add(parent, "Option", {"type": "Map"})
+    for name, value in values.items():
+        _add(box, "Option", {"name": name, "type": "QString", "value": value})
+
+
+def _computed(layer: etree._Element, what: str, expression: str) -> None:
+    """Let an expression decide one property of a symbol."""
+    box = _add(_add(layer, "data_defined_properties"), "Option", {"type": "Map"})
+    _add(box, "Option", {"name": "name", "type": "QString", "value": ""})
+    properties = _add(box, "Option", {"name": "properties", "type": "Map"})
+    one = _add(properties, "Option", {"name": what, "type": "Map"})
+    _add(one, "Option", {"name": "active", "type": "bool", "value": "true"})
+    _add(one, "Option", {"name": "expression", "type": "QString", "value": expression})
+    _add(one, "Option", {"name": "type", "type": "int", "value": _EXPRESSION})
+    _add(box, "Option", {"name": "type", "type": "QString", "value": "collection"})
+
+
+def _labeling(label: Label, placement: str) -> etree._Element:
+    labeling = etree.Element("labeling", type="simple")
+    settings = _add(labeling, "settings", {"calloutType": "simple"})
+    text = {
+        "fieldName": label.expression,
+        "isExpression": "1",
+        "fontSize": f"{label.size_pt:g}",
+        "fontSizeUnit": "Point",
+        "textColor": _rgba(_INK),
+        "textOpacity": "1",
+        "multilineHeight": "0.9",
+        "multilineHeightUnit": "Percentage",
+    }
+    halo = {
+        "bufferDraw": "1",
+        "bufferSize": "0.8",
+        "bufferSizeUnits": "MM",
+        "bufferColor": _rgba("#FFFFFF"),
+        "bufferOpacity": "0.85",
+        "bufferNoFill": "1",
+        "bufferJoinStyle": "128",
+    }
+    _add(_add(settings, "text-style", text), "text-buffer", halo)
+    _add(settings, "text-format", {"multilineAlign": "1", "wrapChar": ""})
+    _add(settings, "placement", {"placement": placement, "dist": "1", "distUnits": "MM"})
+    scales = {"scaleVisibility": "1", "scaleMin": "1", "scaleMax": str(label.visible_below)}
+    _add(settings, "rendering", {**scales, "drawLabels": "1", "obstacle": "1"})
+    return labeling
+
+
+def _rgba(colour: str, opacity: float = 1.0) -> str:
+    """ "#RRGGBB" as QGIS writes it: "r,g,b,a", each 0 to 255."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return f"{red},{green},{blue},{round(opacity * 255)}"
+
+
+# --- SLD -----------------------------------------------------------------------------------------
+
+
+def _sld(
+    attribute: str,
+    categories: Sequence[Category],
+    label: Label | None,
+    symbolizer: Callable[[Category], etree._Element],
+) -> str:
+    names = {None: _SLD, "se": _SE, "ogc": _OGC}
+    root = etree.Element(f"{{{_SLD}}}StyledLayerDescriptor", nsmap=names, version="1.1.0")
+    layer = _add(root, f"{{{_SLD}}}NamedLayer")
+    _add(layer, f"{{{_SE}}}Name").text = attribute
+    style = _add(_add(layer, f"{{{_SLD}}}UserStyle"), f"{{{_SE}}}FeatureTypeStyle")
+    for one in categories:
+        rule = _rule(style, one.label)
+        if one.value:
+            equal = _add(_add(rule, f"{{{_OGC}}}Filter"), f"{{{_OGC}}}PropertyIsEqualTo")
+            _add(equal, f"{{{_OGC}}}PropertyName").text = attribute
+            _add(equal, f"{{{_OGC}}}Literal").text = one.value
+        else:
+            _add(rule, f"{{{_SE}}}ElseFilter")
+        rule.append(symbolizer(one))
+    if label:
+        rule = _rule(style, "Etiquetas")
+        _add(rule, f"{{{_SE}}}MaxScaleDenominator").text = str(label.visible_below)
+        rule.append(_sld_label(label))
+    etree.indent(root, " ")
+    text: str = etree.tostring(root, encoding="unicode")
+    return text
+
+
+def _rule(style: etree._Element, name: str) -> etree._Element:
+    rule = _add(style, f"{{{_SE}}}Rule")
+    _add(rule, f"{{{_SE}}}Name").text = name
+    return rule
+
+
+def _sld_fill(colour: str, opacity: float) -> etree._Element:
+    symbolizer = etree.Element(f"{{{_SE}}}PolygonSymbolizer")
+    _parameters(symbolizer, "Fill", {"fill": colour, "fill-opacity": f"{opacity:g}"})
+    _parameters(symbolizer, "Stroke", {"stroke": _INK, "stroke-width": "0.7"})
+    return symbolizer
+
+
+def _sld_mark(category: Category, size_mm: float) -> etree._Element:
+    symbolizer = etree.Element(f"{{{_SE}}}PointSymbolizer")
+    graphic = _add(symbolizer, f"{{{_SE}}}Graphic")
+    mark = _add(graphic, f"{{{_SE}}}Mark")
+    shape = category.shape if category.shape in _SLD_MARKS else "square"
+    _add(mark, f"{{{_SE}}}WellKnownName").text = shape
+    _parameters(mark, "Fill", {"fill": category.colour})
+    _parameters(mark, "Stroke", {"stroke": "#FFFFFF", "stroke-width": "1"})
+    _add(graphic, f"{{{_SE}}}Size").text = f"{size_mm / 0.28:.0f}"  # SLD's pixel is 0.28 mm
+    return symbolizer
+
+
+def _sld_label(label: Label) -> etree._Element:
+    symbolizer = etree.Element(f"{{{_SE}}}TextSymbolizer")
+    shown = _add(symbolizer, f"{{{_SE}}}Label")
+    _add(shown, f"{{{_OGC}}}PropertyName").text = label.column
+    _parameters(symbolizer, "Font", {"font-size": f"{label.size_pt * 4 / 3:.0f}"})
+    halo = _add(symbolizer, f"{{{_SE}}}Halo")
+    _add(halo, f"{{{_SE}}}Radius").text = "1"
+    _parameters(halo, "Fill", {"fill": "#FFFFFF"})
+    _parameters(symbolizer, "Fill", {"fill": _INK})
+    return symbolizer
+
+
+def _parameters(parent: etree._Element, name: str, values: Mapping[str, str]) -> None:
+    box = _add(parent, f"{{{_SE}}}{name}")
+    for key, value in values.items():
+        _add(box, f"{{{_SE}}}SvgParameter", {"name": key}).text = value
+
+
+def _add(
+    parent: etree._Element, tag: str, attributes: Mapping[str, str] | None = None
+) -> etree._Element:
+    return etree.SubElement(parent, tag, dict(attributes or {}))

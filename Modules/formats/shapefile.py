@@ -1,0 +1,121 @@
+"""A Shapefile in one ZIP: for terminals, drones and programs that take nothing newer.
+
+Members lie at the root of the ZIP: ``.shp .shx .dbf .prj``, ``.cpg`` that says UTF-8, and
+``diccionario.csv``, which leads from the field names (ten characters at most, as DBF has it) to the
+full ones. Text is cut at the 254 bytes that DBF holds. Equal tables give equal bytes: the times in
+the ZIP and in the DBF are fixed.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyogrio.raw import write_arrow
+
+from Modules.disk.safe_files import FileFact, write_new
+from Modules.formats.sheets import csv_bytes
+from Modules.words.columns import Table
+from Modules.words.errors import DataError, PublishError
+
+MAX_FIELD: Final = 10  # characters of a DBF field name
+MAX_TEXT_BYTES: Final = 254
+DICTIONARY: Final = "diccionario.csv"
+_MEMBERS: Final = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+_ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
+_DBF_DATE: Final = "2000-01-01"
+_HEADERS: Final = {
+    "campo": "Campo en el DBF",
+    "nombre": "Nombre completo",
+    "descripcion": "Descripción",
+    "unidad": "Unidad",
+}
+
+
+def write_shp_zip(
+    geoparquet: Path, table: Table, fields: Mapping[str, str], path: Path, *, layer: str
+) -> FileFact:
+    """Write the rows of a polygon table as a zipped Shapefile.
+
+    Args:
+        geoparquet: the table as ``table_files.write_table`` wrote it.
+        table: its contract; descriptions go into the dictionary.
+        fields: field name of each column without geometry; distinct, ``MAX_FIELD`` at most, ASCII.
+        path: the ZIP, a new file.
+        layer: name of the members.
+
+    Raises:
+        DataError: field names that DBF does not take.
+        PublishError: the file exists, or the disk refused.
+    """
+    columns = [column for column in table.columns if column.dtype != "geometry"]
+    _check_fields(fields, [column.name for column in columns])
+    arrow = pq.read_table(geoparquet, columns=[*fields, "geometry"])
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="shp-") as folder:
+        shp = Path(folder) / f"{layer}.shp"
+        _write_shp(_as_dbf(arrow).rename_columns([*fields.values(), "geometry"]), shp)
+        members = {shp.with_suffix(end).name: shp.with_suffix(end) for end in _MEMBERS}
+        parts = {name: part.read_bytes() for name, part in members.items()}
+    described = [(fields[c.name], c.name, c.description, c.unit or "") for c in columns]
+    parts[DICTIONARY] = csv_bytes(pd.DataFrame(described, columns=list(_HEADERS)), _HEADERS)
+    return write_new(path, zip_bytes(parts))
+
+
+def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
+    """A ZIP of these members in this order; equal members give equal bytes."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, data in parts.items():
+            info = zipfile.ZipInfo(name, _ZIP_DATE)
+            info.create_system = 3  # else the machine that made it shows
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED, 6)
+    return sink.getvalue()
+
+
+def _check_fields(fields: Mapping[str, str], columns: list[str]) -> None:
+    if list(fields) != columns:
+        raise DataError(f"field names for {', '.join(fields)}; columns are {', '.join(columns)}")
+    names = list(fields.values())
+    bad = [name for name in names if not name.isascii() or not 0 < len(name) <= MAX_FIELD]
+    if bad or len({name.casefold() for name in names}) != len(names):
+        raise DataError(f"DBF does not take these field names: {', '.join(bad or names)}")
+
+
+def _as_dbf(arrow: pa.Table) -> pa.Table:
+    """Text cut to what a DBF field holds, at a whole character; no metadata of Parquet."""
+    for at, column in enumerate(arrow.schema):
+        if column.type == pa.string():
+            short = pa.array([_cut(value) for value in arrow.column(at).to_pylist()], pa.string())
+            arrow = arrow.set_column(at, column, short)
+    return arrow.replace_schema_metadata(None)
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) * 4 <= MAX_TEXT_BYTES:
+        return text
+    return text.encode("utf-8")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore")
+
+
+def _write_shp(arrow: pa.Table, path: Path) -> None:
+    try:
+        write_arrow(
+            arrow,
+            str(path),
+            driver="ESRI Shapefile",
+            geometry_type="Polygon",
+            geometry_name="geometry",
+            crs="EPSG:4326",
+            encoding="UTF-8",
+            DBF_DATE_LAST_UPDATE=_DBF_DATE,
+        )
+    except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
+        raise PublishError(f"{path.name} could not be written: {err}") from err

@@ -1,0 +1,349 @@
+"""Tables for spreadsheets: CSV and XLSX that cannot turn text into a formula.
+
+Text that begins with ``= + - @`` (also after blanks or control characters) stays text: in CSV a
+``'`` stands in front of it, as OWASP's ASVS asks; in XLSX every text is written as a string cell,
+marked with Excel's quote prefix, so that it stays text when somebody edits the cell. Control
+characters never reach a file. Numbers are numbers, dates are dates, missing values empty cells,
+true and false are "sí" and "no". Equal tables give equal bytes; nothing writes the time of day.
+
+CSV: UTF-8 with byte order mark (Excel needs it), comma, CRLF, quotes as in RFC 4180, decimal
+point, instants as ISO 8601 in UTC. XLSX: instants are UTC without a zone, as Excel has none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.exceptions import XlsxWriterException
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from Modules.disk.safe_files import FileFact, write_new
+from Modules.words.errors import DataError, PublishError
+from Modules.words.names import unique_names
+from Modules.words.text import MAX_TEXT, clean_text
+
+NUMBER_HA: Final = "#,##0.00"  # Excel shows it with the separators of its own locale: 1.234,50
+NUMBER_WHOLE: Final = "#,##0"
+NUMBER_SHARE: Final = "0.0%"
+DATE: Final = "dd/mm/yyyy"
+INSTANT: Final = "dd/mm/yyyy hh:mm"
+
+MAX_SHEET_NAME: Final = 31  # Excel's limits
+MAX_ROWS: Final = 1_048_576
+MAX_COLUMNS: Final = 16_384
+MAX_WIDTH: Final = 60
+_MIN_WIDTH: Final = 8
+
+_FORMULA_STARTS: Final = frozenset("=+-@\t\r\n\x00＝＋－＠")
+_LETTERS_SAMPLED: Final = 2_000  # rows looked at for the width of a column
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A bar for each row of the sheet: ``label`` and ``value`` are columns of its frame.
+
+    ``colours`` is #RRGGBB for each row, or empty for one colour.
+    """
+
+    title: str
+    label: str
+    value: str
+    colours: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: a header, the rows, totals under them, notes under those.
+
+    ``headers`` gives the header of a column where it is not the column's name; ``formats`` the
+    number format, where the type of the column does not say enough; ``totals`` are the columns that
+    are summed (as plain numbers, no formulas). Headers may repeat, columns may not.
+    """
+
+    name: str
+    frame: pd.DataFrame = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    totals: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    freeze_columns: int = 0
+    chart: Chart | None = None
+
+
+def guarded(text: str) -> str:
+    """Text as a CSV cell: no control characters, and a ``'`` before what Excel would compute."""
+    clean = clean_text(text, MAX_TEXT)
+    return f"'{clean}" if clean[:1] in _FORMULA_STARTS and clean else clean
+
+
+def write_csv(
+    frame: pd.DataFrame, path: Path, headers: Mapping[str, str] | None = None
+) -> FileFact:
+    """Write a table as CSV; see the module for the dialect. Geometry columns are left to callers.
+
+    Raises:
+        PublishError: the file exists, or the disk refused.
+    """
+    return write_new(path, csv_bytes(frame, headers))
+
+
+def csv_bytes(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> bytes:
+    """The bytes that ``write_csv`` writes."""
+    names = headers or {}
+    columns = [_csv_column(frame.iloc[:, at]) for at in range(frame.shape[1])]
+    sink = io.StringIO(newline="")
+    writer = csv.writer(sink, lineterminator="\r\n")
+    writer.writerow([guarded(names.get(str(name), str(name))) for name in frame.columns])
+    writer.writerows(zip(*columns, strict=True))
+    return sink.getvalue().encode("utf-8-sig")
+
+
+def write_xlsx(sheets: Sequence[Sheet], path: Path, created: datetime) -> FileFact:
+    """Write a workbook with XlsxWriter; ``created`` is the only time in it.
+
+    Raises:
+        DataError: a sheet is larger than Excel takes, or there is none.
+        PublishError: the file exists, or the disk refused.
+    """
+    return write_new(path, xlsx_bytes(sheets, created))
+
+
+def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
+    """The bytes that ``write_xlsx`` writes.
+
+    Raises:
+        DataError: a sheet is larger than Excel takes, or there is none.
+    """
+    for sheet in sheets:
+        _check_size(sheet)
+    if not sheets:
+        raise DataError("a workbook without sheets cannot be opened")
+    sink = io.BytesIO()
+    book = _Book(sink, created)
+    names = unique_names(
+        {str(at): _excel_name(sheet.name) for at, sheet in enumerate(sheets)}, MAX_SHEET_NAME
+    )
+    for at, sheet in enumerate(sheets):
+        book.add(sheet, names[str(at)])
+    book.close()
+    return sink.getvalue()
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+
+def _cells(column: pd.Series) -> list[Any]:
+    """Values as plain Python: str, int, float, bool, date, datetime (UTC), or None."""
+    return _each(column.tolist(), _cell)
+
+
+def _cell(value: Any) -> Any:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, str):
+        return clean_text(value, MAX_TEXT) or None
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value
+    return value if isinstance(value, date) else clean_text(str(value), MAX_TEXT)
+
+
+def _each(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
+    """What ``read`` makes of each; of a text that comes again only once."""
+    texts = {value: read(value) for value in {value for value in values if type(value) is str}}
+    return [texts[value] if type(value) is str else read(value) for value in values]
+
+
+def _csv_column(column: pd.Series) -> list[Any]:
+    return _each(column.tolist(), lambda value: _csv_cell(_cell(value)))
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return guarded(value)
+    if isinstance(value, bool):
+        return "sí" if value else "no"
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+# --- workbook ------------------------------------------------------------------------------------
+
+
+class _Book:
+    """An XlsxWriter workbook in memory, and the cell formats that are made so far."""
+
+    def __init__(self, sink: io.BytesIO, created: datetime) -> None:
+        options = {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+        }
+        self._book = xlsxwriter.Workbook(sink, options)
+        fixed = created.astimezone(UTC).replace(tzinfo=None) if created.tzinfo else created
+        self._book.set_properties({"created": fixed, "author": "Lindero"})
+        self._formats: dict[tuple[tuple[str, Any], ...], Format] = {}
+
+    def format(self, **properties: Any) -> Format:
+        key = tuple(sorted(properties.items()))
+        if key not in self._formats:
+            self._formats[key] = self._book.add_format(properties)
+        return self._formats[key]
+
+    def add(self, sheet: Sheet, name: str) -> None:
+        page = self._book.add_worksheet(name)
+        frame, rows = sheet.frame, len(sheet.frame)
+        for at, column in enumerate(map(str, frame.columns)):
+            header = sheet.headers.get(column, column)
+            cells = _cells(frame.iloc[:, at])
+            total = self._total(sheet, column, cells)
+            self._header(page, at, clean_text(header) or " ")
+            self._column(page, at, cells, sheet.formats.get(column))
+            self._last(page, rows + 1, at, total, sheet)
+            page.set_column(at, at, _width(header, cells, total, sheet.formats.get(column)))
+        self._finish(page, sheet)
+        if sheet.chart is not None and rows:
+            self._chart(page, name, sheet, sheet.chart)
+
+    def _header(self, page: Worksheet, at: int, text: str) -> None:
+        look = {"bold": True, "bg_color": "#E8F5E9", "bottom": 1, "text_wrap": True}
+        risky = text[0] in _FORMULA_STARTS
+        page.write_string(0, at, text, self.format(valign="top", quote_prefix=risky, **look))
+
+    def _column(self, page: Worksheet, at: int, cells: Sequence[Any], number: str | None) -> None:
+        text, guarded_text = self.format(), self.format(quote_prefix=True)
+        figures = self.format(num_format=number) if number else None
+        for row, value in enumerate(cells, start=1):
+            if value is None:
+                continue
+            if isinstance(value, str):
+                risky = value[0] in _FORMULA_STARTS
+                page.write_string(row, at, value, guarded_text if risky else text)
+            elif isinstance(value, bool):
+                page.write_string(row, at, "sí" if value else "no")
+            elif isinstance(value, datetime):
+                plain = value.replace(tzinfo=None)
+                page.write_datetime(row, at, plain, self.format(num_format=number or INSTANT))
+            elif isinstance(value, date):
+                page.write_datetime(row, at, value, self.format(num_format=number or DATE))
+            else:
+                page.write_number(row, at, value, figures)
+
+    def _total(self, sheet: Sheet, column: str, cells: Sequence[Any]) -> float | int | None:
+        if column not in sheet.totals:
+            return None
+        numbers = [value for value in cells if value is not None]
+        whole = all(isinstance(value, int) for value in numbers)
+        return sum(numbers) if whole else math.fsum(numbers)
+
+    def _last(
+        self, page: Worksheet, row: int, at: int, total: float | int | None, sheet: Sheet
+    ) -> None:
+        """The cell of a column in the row of totals; the first column says what the row is."""
+        if not sheet.totals:
+            return
+        if total is not None:
+            number = sheet.formats.get(str(sheet.frame.columns[at]), NUMBER_WHOLE)
+            page.write_number(row, at, total, self.format(bold=True, top=1, num_format=number))
+        elif at == 0:
+            page.write_string(row, at, "Total", self.format(bold=True, top=1))
+        else:
+            page.write_blank(row, at, None, self.format(bold=True, top=1))
+
+    def _finish(self, page: Worksheet, sheet: Sheet) -> None:
+        rows, columns = sheet.frame.shape
+        page.freeze_panes(1, min(sheet.freeze_columns, columns))
+        page.repeat_rows(0)
+        page.set_landscape()
+        page.set_paper(9)  # A4
+        page.fit_to_pages(1, 0)
+        if columns and rows:
+            page.autofilter(0, 0, rows, columns - 1)
+        page.ignore_errors({"number_stored_as_text": f"A1:XFD{rows + 2}"})  # a lote called "7"
+        first = rows + (3 if sheet.totals else 2)
+        for row, note in enumerate(sheet.notes, start=first):
+            page.write_string(row, 0, clean_text(note, MAX_TEXT), self.format(italic=True))
+
+    def _chart(self, page: Worksheet, name: str, sheet: Sheet, chart: Chart) -> None:
+        columns = [str(column) for column in sheet.frame.columns]
+        label, value = columns.index(chart.label), columns.index(chart.value)
+        rows = len(sheet.frame)
+        drawing = self._book.add_chart({"type": "bar"})
+        if drawing is None:
+            raise DataError("this XlsxWriter draws no bar charts")
+        drawing.add_series(
+            {
+                "name": chart.title,
+                "categories": [name, 1, label, rows, label],
+                "values": [name, 1, value, rows, value],
+                "points": [{"fill": {"color": colour}} for colour in chart.colours],
+                "gap": 50,
+            }
+        )
+        drawing.set_title({"name": chart.title, "name_font": {"size": 12}})
+        drawing.set_legend({"none": True})
+        drawing.set_x_axis({"num_format": NUMBER_WHOLE, "major_gridlines": {"visible": True}})
+        drawing.set_y_axis({"reverse": True})
+        drawing.set_size({"width": 640, "height": min(900, 120 + 26 * rows)})
+        page.insert_chart(1, len(columns) + 1, drawing)
+
+    def close(self) -> None:
+        try:
+            self._book.close()
+        except (XlsxWriterException, zipfile.BadZipFile, OSError) as err:
+            raise PublishError(f"a workbook could not be put together: {err}") from err
+
+
+def _width(header: str, cells: Sequence[Any], total: float | None, number: str | None) -> float:
+    """Characters that the longest cell needs, the header wrapped at blanks."""
+    words = max((len(word) for word in header.split()), default=0)
+    longest = max((_length(value, number) for value in cells[:_LETTERS_SAMPLED]), default=0)
+    if total is not None:
+        longest = max(longest, _length(total, number) + 1)
+    lines = max(words + 3, math.ceil(len(header) / 2) + 2)  # 3: the arrow of the filter
+    return float(min(MAX_WIDTH, max(_MIN_WIDTH, longest + 2, lines)))
+
+
+def _length(value: Any, number: str | None) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, datetime):
+        return 16
+    if isinstance(value, date):
+        return 10
+    if isinstance(value, float):
+        return len(f"{value:,.2f}") if number else len(repr(value))
+    return len(f"{value:,}") if isinstance(value, int) and number else len(str(value))
+
+
+def _excel_name(name: str) -> str:
+    """A sheet's name without what Excel forbids in one: ``[ ] '`` at the ends, "History"."""
+    plain = clean_text(name).replace("[", "(").replace("]", ")").strip("' ")
+    return f"{plain}_" if plain.casefold() == "history" else plain
+
+
+def _check_size(sheet: Sheet) -> None:
+    rows, columns = sheet.frame.shape
+    if rows + 2 + len(sheet.notes) > MAX_ROWS or columns > MAX_COLUMNS:
+        raise DataError(
+            f"sheet {sheet.name!r} has {rows} rows and {columns} columns; Excel takes no more "
+            f"than {MAX_ROWS} and {MAX_COLUMNS}"
+        )

@@ -1,0 +1,407 @@
+"""One geometry out of one value, in each of the six ways in which a portal may write it.
+
+Every reader takes what the portal sent, keeps (first, second) number as (x, y), drops further
+dimensions, closes a ring left open, and raises ``Unusable`` for what it cannot read: never
+anything else, whatever the value. Curves, triangulations and collections are refused by name.
+
+Legend of nesting: a position is ``[x, y, …]``, a ring is a list of positions, a polygon is a list
+of rings (shell first, then holes), a multipolygon is a list of polygons.
+
+GEOS reads nested WKT and WKB by recursion and a long nest kills the process, so WKT is checked
+for a single level before GEOS sees it, and WKB is read here.
+
+Formats: GeoJSON RFC 7946; WKT and WKB as in OGC 06-103r4, with the Z, M and SRID variants of
+ISO 13249-3 and of PostGIS (EWKT, EWKB).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from Modules.words.domain import Motivo
+
+Array: TypeAlias = NDArray[np.float64]
+
+_MIN_RING = 4  # positions of the smallest ring, the closing one included
+_WKT_START = re.compile(
+    r"\s*(?:SRID\s*=\s*(\d+)\s*;\s*)?"
+    r"(POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON)(?=[\s(ZM])",
+    re.IGNORECASE,
+)
+_WKT_WORDS = frozenset(("Z", "M", "ZM", "EMPTY", "E", "NAN", "INF", "INFINITY"))
+_WORD = re.compile(r"[A-Za-z]+")
+_LAT_KEYS = ("lat", "latitude", "latitud", "y")
+_LON_KEYS = ("lon", "lng", "long", "longitude", "longitud", "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value that gives no usable geometry: why, and what was found (Spanish, for users)."""
+
+    motivo: Motivo
+    detalle: str
+
+
+class Unusable(Exception):
+    """Carries an ``Unreadable`` out of a reader."""
+
+    def __init__(self, motivo: Motivo, detalle: str) -> None:
+        super().__init__(detalle)
+        self.reason = Unreadable(motivo, detalle)
+
+
+def _illegible(detalle: str) -> Unusable:
+    return Unusable(Motivo.GEOMETRIA_ILEGIBLE, detalle)
+
+
+def _empty() -> Unusable:
+    return Unusable(Motivo.GEOMETRIA_VACIA, "la geometría no tiene coordenadas")
+
+
+# --- numbers ------------------------------------------------------------------------------
+
+
+def _floats(value: object) -> Array:
+    """Rows of at least two finite numbers, as (n, 2); ragged rows are cut to two numbers."""
+    if not isinstance(value, list | tuple):
+        raise _illegible("las coordenadas no son una lista")
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        array = _ragged_floats(value)
+    if array.size == 0:
+        raise _empty()
+    if array.ndim != 2 or array.shape[1] < 2:
+        raise _illegible("las coordenadas no tienen la forma que corresponde al tipo")
+    return _finite(array[:, :2])
+
+
+def _ragged_floats(value: Sequence[object]) -> Array:
+    rows: list[tuple[float, float]] = []
+    for row in value:
+        if not isinstance(row, list | tuple) or len(row) < 2:
+            raise _illegible("una posición no es un par de números")
+        try:
+            rows.append((float(row[0]), float(row[1])))
+        except (ValueError, TypeError, OverflowError) as err:
+            raise _illegible("una posición no es un par de números") from err
+    return np.array(rows, dtype=np.float64)
+
+
+def _finite(array: Array) -> Array:
+    if not np.isfinite(array).all():
+        raise Unusable(Motivo.COORDENADA_INVALIDA, "una coordenada no es un número finito")
+    return array
+
+
+# --- shapes -------------------------------------------------------------------------------
+
+
+def _ring(array: Array) -> BaseGeometry:
+    if (array[0] != array[-1]).any():
+        array = np.vstack((array, array[:1]))
+    if len(array) < _MIN_RING:
+        raise _illegible(f"un anillo tiene sólo {len(array)} posiciones")
+    return shapely.linearrings(array)
+
+
+def _polygon(rings: Iterable[Array]) -> BaseGeometry:
+    shell, *holes = [_ring(ring) for ring in rings]
+    return shapely.polygons(shell, holes=holes or None)
+
+
+def _line(array: Array) -> BaseGeometry:
+    if len(array) < 2:
+        raise _illegible("una línea tiene una sola posición")
+    return shapely.linestrings(array)
+
+
+def _items(value: object) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise _illegible("las coordenadas no son una lista")
+    if not value:
+        raise _empty()
+    return value
+
+
+def _json_point(value: object) -> BaseGeometry:
+    x, y, *_ = value if type(value) is list and len(value) > 1 else (None, None)
+    if type(x) is float and type(y) is float and math.isfinite(x) and math.isfinite(y):
+        return shapely.Point(x, y)  # nearly all marks: no array for two numbers
+    return shapely.points(_floats([value] if _items(value) else value)[0])
+
+
+def _json_multipoint(value: object) -> BaseGeometry:
+    return shapely.multipoints(_floats(value))
+
+
+def _json_line(value: object) -> BaseGeometry:
+    return _line(_floats(value))
+
+
+def _json_multiline(value: object) -> BaseGeometry:
+    return shapely.multilinestrings([_json_line(part) for part in _items(value)])
+
+
+def _json_polygon(value: object) -> BaseGeometry:
+    return _polygon(_floats(ring) for ring in _items(value))
+
+
+def _json_multipolygon(value: object) -> BaseGeometry:
+    return shapely.multipolygons([_json_polygon(part) for part in _items(value)])
+
+
+_JSON_SHAPES: Mapping[str, Callable[[object], BaseGeometry]] = {
+    "Point": _json_point,
+    "MultiPoint": _json_multipoint,
+    "LineString": _json_line,
+    "MultiLineString": _json_multiline,
+    "Polygon": _json_polygon,
+    "MultiPolygon": _json_multipolygon,
+}
+
+
+# --- the encodings ------------------------------------------------------------------------
+
+
+def read_geojson(value: object) -> BaseGeometry:
+    """A GeoJSON geometry object, or a Feature that holds one; positions as sent."""
+    if not isinstance(value, Mapping):
+        raise _illegible("no es un objeto GeoJSON")
+    if value.get("type") == "Feature":
+        value = value.get("geometry")
+        if value is None:
+            raise Unusable(Motivo.SIN_GEOMETRIA, "el Feature no tiene geometría")
+        if not isinstance(value, Mapping):
+            raise _illegible("no es un objeto GeoJSON")
+    kind = value.get("type")
+    shape = _JSON_SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        if kind == "GeometryCollection":
+            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, "es una GeometryCollection")
+        raise _illegible("el tipo GeoJSON falta o no se conoce")
+    return shape(value.get("coordinates"))
+
+
+def read_geojson_text(value: object) -> BaseGeometry:
+    """GeoJSON written into a text field."""
+    if not isinstance(value, str):
+        raise _illegible("se esperaba GeoJSON en texto")
+    if not value.strip():
+        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
+    try:
+        parsed = json.loads(value)
+    except (ValueError, RecursionError) as err:
+        raise _illegible("el texto no es JSON") from err
+    if parsed is None:
+        raise Unusable(Motivo.SIN_GEOMETRIA, "no tiene geometría")
+    return read_geojson(parsed)
+
+
+def read_wkt(value: object, epsg: int | None) -> BaseGeometry:
+    """WKT or EWKT; an SRID other than ``epsg`` (and not 0) is refused rather than believed."""
+    if not isinstance(value, str):
+        raise _illegible("se esperaba WKT en texto")
+    if not value.strip():
+        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
+    start = _WKT_START.match(value)
+    if start is None or not value.isascii() or "\0" in value:
+        raise _refused_wkt(value)
+    _same_srid(int(start[1]) if start[1] and len(start[1]) < 10 else 0, epsg)
+    body = value[start.start(2) :]
+    if any(word.upper() not in _WKT_WORDS for word in _WORD.findall(value, start.end())):
+        raise _illegible("el texto no es WKT")
+    geometry = shapely.from_wkt(body, on_invalid="ignore")
+    if geometry is None:
+        raise _illegible("el texto no es WKT")
+    return shapely.force_2d(geometry)
+
+
+def _refused_wkt(value: str) -> Unusable:
+    word = _WORD.search(value[:40])
+    if word is not None and word[0].upper() in ("GEOMETRYCOLLECTION", "CURVEPOLYGON", "TIN"):
+        return Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es {word[0].upper()}")
+    return _illegible("el texto no es WKT")
+
+
+def _same_srid(srid: int, epsg: int | None) -> None:
+    if srid and epsg and srid != epsg:
+        raise _illegible(f"dice SRID {srid} y se esperaba EPSG:{epsg}")
+
+
+def read_wkb_hex(value: object, epsg: int | None) -> BaseGeometry:
+    """WKB or EWKB in hexadecimal; an SRID other than ``epsg`` (and not 0) is refused."""
+    if not isinstance(value, str):
+        raise _illegible("se esperaba WKB en hexadecimal")
+    if not value.strip():
+        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
+    try:
+        raw = bytes.fromhex(value.strip().removeprefix("\\x").removeprefix("0x"))
+        return _Wkb(raw, epsg).geometry()
+    except (struct.error, ValueError) as err:
+        raise _illegible("el texto no es WKB en hexadecimal") from err
+
+
+@dataclass(slots=True)
+class _Wkb:
+    """A reader of WKB that walks forward only: two levels, no recursion by the data."""
+
+    raw: bytes
+    epsg: int | None
+    at: int = 0
+    order: str = "<"
+    dimensions: int = 2
+
+    def geometry(self) -> BaseGeometry:
+        code = self._header()
+        if code == 7 or code > 7:
+            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es de tipo WKB {code}")
+        if code in (1, 2, 3):
+            return self._simple(code)
+        parts = []
+        for _ in range(self._count()):
+            if self._header() != code - 3:
+                raise _illegible("una parte del WKB no es del tipo que corresponde")
+            parts.append(self._simple(code - 3))
+        if not parts:
+            raise _empty()
+        make = {4: shapely.multipoints, 5: shapely.multilinestrings, 6: shapely.multipolygons}
+        return make[code](parts)
+
+    def _header(self) -> int:
+        (mark,) = struct.unpack_from("B", self.raw, self.at)
+        if mark > 1:
+            raise _illegible("el orden de bytes del WKB no es 0 ni 1")
+        self.order = "<" if mark else ">"
+        (code,) = struct.unpack_from(f"{self.order}I", self.raw, self.at + 1)
+        self.at += 5
+        if code & 0x20000000:
+            (srid,) = struct.unpack_from(f"{self.order}I", self.raw, self.at)
+            self.at += 4
+            _same_srid(srid, self.epsg)
+        iso, base = divmod(code & 0x0FFFFFFF, 1000)
+        flags = bool(code & 0x80000000) + bool(code & 0x40000000)
+        self.dimensions = 2 + max(flags, {0: 0, 1: 1, 2: 1, 3: 2}.get(iso, 0))
+        return int(base)
+
+    def _simple(self, code: int) -> BaseGeometry:
+        if code == 1:
+            numbers = self._numbers(1)
+            if np.isnan(numbers).all():  # how WKB writes POINT EMPTY
+                raise _empty()
+            return shapely.points(_finite(numbers)[0])
+        if code == 2:
+            return _line(self._positions())
+        rings = [self._positions() for _ in range(self._count())]
+        if not rings:
+            raise _empty()
+        return _polygon(rings)
+
+    def _count(self) -> int:
+        (count,) = struct.unpack_from(f"{self.order}I", self.raw, self.at)
+        self.at += 4
+        if count > len(self.raw):  # a count that the bytes cannot hold
+            raise _illegible("el WKB está cortado")
+        return int(count)
+
+    def _positions(self) -> Array:
+        count = self._count()
+        if not count:
+            raise _empty()
+        return _finite(self._numbers(count))
+
+    def _numbers(self, count: int) -> Array:
+        flat = np.frombuffer(self.raw, f"{self.order}f8", count * self.dimensions, self.at)
+        self.at += flat.nbytes
+        return flat.reshape(count, self.dimensions)[:, :2].astype(np.float64)
+
+
+def read_latlon_rings(value: object, *, lat_first: bool) -> BaseGeometry:
+    """Rings of points with named coordinates, or of pairs in the axis order of the encoding.
+
+    A list of points is a polygon, a list of such lists a polygon with holes, one level more a
+    multipolygon. Also ``{"multipolygons": [{"rings": [{"points": […], "type": "exterior"}]}]}``,
+    as one large platform writes them: each exterior ring starts a polygon, interiors follow it.
+    """
+    if isinstance(value, Mapping):
+        return _nested_objects(value, lat_first)
+    items = _items(value)
+    depth = _depth(items)
+    if depth == 1:
+        return _polygon([_latlon(items, lat_first)])
+    if depth == 2:
+        return _polygon(_latlon(ring, lat_first) for ring in items)
+    if depth == 3:
+        return shapely.multipolygons(
+            [_polygon(_latlon(ring, lat_first) for ring in _items(part)) for part in items]
+        )
+    raise _illegible("los anillos no son listas de puntos")
+
+
+def _depth(items: Sequence[object]) -> int:
+    """Lists above a point: 1 for a ring; a point is an object or a list of numbers."""
+    first: object = items
+    depth = 0
+    while isinstance(first, list | tuple) and first:
+        if isinstance(first[0], int | float | str):
+            return depth
+        first, depth = first[0], depth + 1
+    return depth if isinstance(first, Mapping) else 0
+
+
+def _latlon(ring: object, lat_first: bool) -> Array:
+    points = _items(ring)
+    if isinstance(points[0], Mapping):
+        return _finite(np.array([_named(point) for point in points], dtype=np.float64))
+    pairs = _floats(points)
+    return pairs[:, ::-1] if lat_first else pairs
+
+
+def _nested_objects(value: Mapping[Any, Any], lat_first: bool) -> BaseGeometry:
+    polygons: list[list[Array]] = []
+    parts = value.get("multipolygons", [value])
+    for part in _items(parts):
+        for ring in _items(part.get("rings") if isinstance(part, Mapping) else None):
+            if not isinstance(ring, Mapping):
+                raise _illegible("un anillo no es un objeto con puntos")
+            points = _latlon(ring.get("points"), lat_first)
+            if ring.get("type") == "interior" and polygons:
+                polygons[-1].append(points)
+            else:
+                polygons.append([points])
+    made = [_polygon(rings) for rings in polygons]
+    return made[0] if len(made) == 1 else shapely.multipolygons(made)
+
+
+def read_lat_lon(value: object) -> BaseGeometry:
+    """A point out of two named numbers; an object without either has no geometry."""
+    if not isinstance(value, Mapping):
+        raise _illegible("se esperaban latitud y longitud")
+    if all(value.get(key) is None for key in (*_LAT_KEYS, *_LON_KEYS)):
+        raise Unusable(Motivo.SIN_GEOMETRIA, "no tiene latitud ni longitud")
+    return shapely.points(_finite(np.array(_named(value), dtype=np.float64)))
+
+
+def _named(point: object) -> tuple[float, float]:
+    """(x, y) of ``{"lat": …, "lon": …}``; numbers may come as text."""
+    if not isinstance(point, Mapping):
+        raise _illegible("un punto no tiene latitud y longitud")
+    try:
+        return _number(point, _LON_KEYS), _number(point, _LAT_KEYS)
+    except (ValueError, TypeError, OverflowError) as err:
+        raise _illegible("la latitud o la longitud no es un número") from err
+
+
+def _number(point: Mapping[Any, Any], keys: Sequence[str]) -> float:
+    return float(next((point[key] for key in keys if point.get(key) is not None), "falta"))

@@ -1,0 +1,381 @@
+"""Geometry of the tables: decoded, brought to EPSG:4326, checked, repaired, measured.
+
+What comes out is lon-lat, 2D, valid, rings closed, shells counter-clockwise; coordinates are never
+rounded. Areas are hectares on the WGS 84 ellipsoid. Work is done on whole arrays: 50,000
+geometries take seconds. Nothing here raises because of data: what cannot be used comes back as
+``Unreadable`` with a reason out of the closed list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from shapely.geometry.base import BaseGeometry
+
+from Modules.geo import encodings as enc
+from Modules.geo.encodings import Array, Unreadable, Unusable
+from Modules.geo.geojson_bulk import read_plain
+from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
+from Modules.words.errors import SettingsError
+
+__all__ = [
+    "MAX_VERTICES",
+    "Mend",
+    "Repaired",
+    "Unreadable",
+    "decode",
+    "geodesic_area_ha",
+    "make_valid",
+    "repair",
+    "usable",
+]
+
+MAX_VERTICES = 1_000_000  # one lote has hundreds; a million is a fault of the portal
+M2_PER_HA = 10_000.0
+HA_PER_SQUARE_DEGREE = 1_240_000.0  # at the equator; less everywhere else
+TARGET_CRS = "EPSG:4326"
+
+_GEOD = Geod(ellps="WGS84")
+_POLYGON, _MULTI = 3, 4  # GEOS type ids: a polygon; the first of the multi types
+_REASONS = {  # what GEOS says of an invalid polygon, for users
+    "Self-intersection": "el borde se cruza a sí mismo",
+    "Ring Self-intersection": "el borde se toca a sí mismo",
+    "Hole lies outside shell": "un hueco está fuera del borde",
+    "Holes are nested": "un hueco está dentro de otro",
+    "Nested shells": "una parte está dentro de otra",
+    "Duplicate Rings": "hay anillos repetidos",
+    "Interior is disconnected": "los huecos parten el interior",
+    "Too few points in geometry component": "un anillo tiene muy pocos puntos distintos",
+}
+
+Decoded: TypeAlias = BaseGeometry | Unreadable
+Mend: TypeAlias = Callable[[BaseGeometry], BaseGeometry | None]  # valid, or None: took too long
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A usable geometry; if it had to be repaired, why and what that did to its area."""
+
+    geometry: BaseGeometry
+    changed: bool = False
+    area_before_ha: float = 0.0  # only where changed; crossing loops cancel each other in it
+    area_after_ha: float = 0.0
+    motivo: str = ""
+
+
+@np.errstate(invalid="ignore", over="ignore")  # a NaN is refused here, it is not to warn
+def decode(values: Sequence[object], encoding: GeometryEncoding) -> list[Decoded]:
+    """Read geometries as the portal wrote them, as EPSG:4326 lon-lat, 2D.
+
+    Args:
+        values: what the portal sent; None is a missing geometry.
+        encoding: kind, CRS and axis order. Named coordinates (``{"lat", "lon"}``) ignore the
+            axis order; in a projected CRS they are northing and easting.
+
+    Raises:
+        SettingsError: the encoding names a kind, CRS or axis order that does not exist.
+    """
+    reader = _reader(encoding)
+    plain = read_plain(values) if encoding.kind == "geojson" else [None] * len(values)
+    decoded = [
+        _read(value, reader) if geometry is None else geometry
+        for value, geometry in zip(values, plain, strict=True)
+    ]
+    return _to_lon_lat(decoded, encoding)
+
+
+def _read(value: object, reader: Callable[[object], BaseGeometry]) -> Decoded:
+    if value is None:
+        return Unreadable(Motivo.SIN_GEOMETRIA, "no tiene geometría")
+    try:
+        return reader(value)
+    except Unusable as err:
+        return err.reason
+    except (shapely.errors.ShapelyError, ValueError, RecursionError):
+        return Unreadable(Motivo.GEOMETRIA_ILEGIBLE, "las coordenadas no forman una geometría")
+
+
+def _reader(encoding: GeometryEncoding) -> Callable[[object], BaseGeometry]:
+    if encoding.axis_order not in ("lon_lat", "lat_lon"):
+        raise SettingsError(
+            f"axis_order {encoding.axis_order!r} of a geometry encoding is unknown; "
+            "write lon_lat or lat_lon"
+        )
+    lat_first = encoding.axis_order == "lat_lon"
+    epsg = _crs(encoding.crs).to_epsg()
+    readers: dict[str, Callable[[object], BaseGeometry]] = {
+        "geojson": enc.read_geojson,
+        "geojson_text": enc.read_geojson_text,
+        "wkt": lambda value: enc.read_wkt(value, epsg),
+        "wkb_hex": lambda value: enc.read_wkb_hex(value, epsg),
+        "latlon_rings": lambda value: enc.read_latlon_rings(value, lat_first=lat_first),
+        "lat_lon": enc.read_lat_lon,
+    }
+    if encoding.kind not in readers:
+        raise SettingsError(
+            f"geometry kind {encoding.kind!r} is unknown; write one of {', '.join(readers)}"
+        )
+    return readers[encoding.kind]
+
+
+@lru_cache(maxsize=32)
+def _crs(name: str) -> CRS:
+    try:
+        return CRS.from_user_input(name)
+    except CRSError as err:
+        raise SettingsError(
+            f"CRS {name!r} of a geometry encoding is unknown; write it like EPSG:5347"
+        ) from err
+
+
+@lru_cache(maxsize=32)
+def _transformer(name: str) -> Transformer | None:
+    """To EPSG:4326, lon-lat in and out; None where there is nothing to do."""
+    source = _crs(name)
+    if source.equals(CRS.from_user_input(TARGET_CRS), ignore_axis_order=True):
+        return None
+    try:
+        return Transformer.from_crs(source, TARGET_CRS, always_xy=True)
+    except ProjError as err:
+        raise SettingsError(f"CRS {name!r} cannot be brought to {TARGET_CRS}") from err
+
+
+def _to_lon_lat(decoded: list[Decoded], encoding: GeometryEncoding) -> list[Decoded]:
+    swap = encoding.axis_order == "lat_lon" and encoding.kind not in ("latlon_rings", "lat_lon")
+    transformer = _transformer(encoding.crs)
+    if not swap and transformer is None:
+        return decoded
+
+    def move(xy: Array) -> Array:
+        x, y = (xy[:, 1], xy[:, 0]) if swap else (xy[:, 0], xy[:, 1])
+        if transformer is not None:
+            x, y = transformer.transform(x, y)
+        return np.column_stack((x, y))
+
+    where = [i for i, item in enumerate(decoded) if not isinstance(item, Unreadable)]
+    moved = shapely.transform(_array([decoded[i] for i in where]), move)
+    result = list(decoded)
+    for i, geometry in zip(where, moved, strict=True):
+        result[i] = geometry
+    return result
+
+
+def _array(items: Sequence[object]) -> NDArray[np.object_]:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+# --- what may enter a table -------------------------------------------------------------------
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def usable(
+    decoded: Sequence[Decoded],
+    *,
+    types: Sequence[str],
+    bbox: BoundingBox,
+    max_vertices: int = MAX_VERTICES,
+    max_area_ha: float = math.inf,
+    mend: Mend | None = None,
+) -> list[Repaired | Unreadable]:
+    """Check and repair decoded geometries, in EPSG:4326 lon-lat.
+
+    In order: empty, type (``types`` as GeoJSON names them), vertices, finite coordinates within
+    ±180 and ±90 degrees, wholly within ``bbox``, area, validity (repaired; see ``repair``). Shells
+    come out counter-clockwise. ``mend`` makes one valid (``make_valid``); None from it is refused.
+    """
+    result: list[Repaired | Unreadable | None] = [
+        item if isinstance(item, Unreadable) else None for item in decoded
+    ]
+    where = np.array([i for i, item in enumerate(result) if item is None], dtype=np.intp)
+    array = _array([decoded[i] for i in where])
+    faults = _faults(array, types, bbox, max_vertices)
+    for i in _too_large(array, faults, max_area_ha):
+        text = f"supera las {max_area_ha:.0f} ha"
+        faults[i] = Unreadable(Motivo.SUPERFICIE_IMPOSIBLE, text)
+    good = np.array([fault is None for fault in faults], dtype=bool)
+    for i, fault in zip(where, faults, strict=True):
+        result[i] = fault
+    for i, item in zip(where[good], _repair_all(array[good], types, mend), strict=True):
+        result[i] = item
+    return [item for item in result if item is not None]
+
+
+def _faults(
+    array: NDArray[np.object_], types: Sequence[str], bbox: BoundingBox, max_vertices: int
+) -> list[Unreadable | None]:
+    """The first fault of each geometry, or None."""
+    bounds, finite = _extents(array)
+    counts = shapely.get_num_coordinates(array)
+    allowed = np.isin([g.geom_type for g in array], list(types))
+    empty = shapely.is_empty(array)
+    box = np.array([bbox.min_lon, bbox.min_lat, bbox.max_lon, bbox.max_lat])
+    inside = (bounds[:, :2] >= box[:2]).all(axis=1) & (bounds[:, 2:] <= box[2:]).all(axis=1)
+    world = np.all(np.abs(bounds) <= (180.0, 90.0, 180.0, 90.0), axis=1)
+    fine = allowed & ~empty & (counts <= max_vertices) & finite & world & inside
+    faults: list[Unreadable | None] = [None] * len(array)
+    for i in np.flatnonzero(~fine):
+        if empty[i]:
+            fault = Unreadable(Motivo.GEOMETRIA_VACIA, "la geometría no tiene coordenadas")
+        elif not allowed[i]:
+            fault = Unreadable(Motivo.TIPO_DE_GEOMETRIA, f"es {array[i].geom_type}")
+        elif counts[i] > max_vertices:
+            text = f"tiene {counts[i]} vértices; el máximo es {max_vertices}"
+            fault = Unreadable(Motivo.DEMASIADOS_VERTICES, text)
+        elif not finite[i]:
+            text = "una coordenada no es un número finito"
+            fault = Unreadable(Motivo.COORDENADA_INVALIDA, text)
+        else:
+            fault = _misplaced(bounds[i], bbox, in_world=bool(world[i]))
+        faults[i] = fault
+    return faults
+
+
+def _extents(array: NDArray[np.object_]) -> tuple[Array, NDArray[np.bool_]]:
+    """Bounds of all coordinates of each geometry, and whether all of them are finite.
+
+    GEOS looks at shells only, but a hole that lies outside becomes a part when it is repaired.
+    """
+    xy, index = shapely.get_coordinates(array, return_index=True)
+    bounds = np.full((len(array), 4), np.nan)
+    finite = np.ones(len(array), dtype=bool)
+    if len(xy):
+        owners, starts = np.unique(index, return_index=True)
+        bounds[owners, :2] = np.fmin.reduceat(xy, starts)
+        bounds[owners, 2:] = np.fmax.reduceat(xy, starts)
+        finite[index[~np.isfinite(xy).all(axis=1)]] = False
+    return bounds, finite
+
+
+def _too_large(
+    array: NDArray[np.object_], faults: Sequence[Unreadable | None], max_area_ha: float
+) -> list[int]:
+    """Which of the faultless ones are larger; only where the bounds would allow it, they look."""
+    bounds = np.nan_to_num(_extents(array)[0])
+    sides = np.abs(bounds[:, 2:] - bounds[:, :2])
+    could = np.flatnonzero(sides[:, 0] * sides[:, 1] * HA_PER_SQUARE_DEGREE > max_area_ha)
+    where = [i for i in could.tolist() if faults[i] is None]
+    areas = geodesic_area_ha(array[where])
+    return [i for i, area in zip(where, areas, strict=True) if area > max_area_ha]
+
+
+def _misplaced(bounds: Array, bbox: BoundingBox, *, in_world: bool) -> Unreadable:
+    min_x, min_y, max_x, max_y = bounds
+    text = f"longitud {min_x:.4f} a {max_x:.4f}, latitud {min_y:.4f} a {max_y:.4f}"
+    lon_ok = bbox.min_lon <= min_y and max_y <= bbox.max_lon
+    if lon_ok and bbox.min_lat <= min_x and max_x <= bbox.max_lat:
+        text += "; latitud y longitud parecen cambiadas de lugar"
+    return Unreadable(Motivo.FUERA_DEL_AREA if in_world else Motivo.COORDENADA_INVALIDA, text)
+
+
+def _repair_all(
+    array: NDArray[np.object_], types: Sequence[str], mend: Mend | None
+) -> list[Repaired | Unreadable]:
+    oriented = array.copy()
+    flat = shapely.get_dimensions(array) == 2
+    oriented[flat] = shapely.orient_polygons(array[flat], exterior_cw=False)
+    result: list[Repaired | Unreadable] = [Repaired(geometry) for geometry in oriented]
+    for i in np.flatnonzero(~shapely.is_valid(array)):
+        fixed = repair(array[i], mend)
+        if fixed is None:
+            text = f"{_why_invalid(array[i])}; repararla lleva demasiado tiempo"
+            result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
+        elif fixed.geometry.is_empty or fixed.geometry.geom_type not in types:
+            text = f"{fixed.motivo}; al repararla no queda nada que sirva"
+            result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
+        else:
+            result[i] = fixed
+    return result
+
+
+def repair(geometry: BaseGeometry, mend: Mend | None = None) -> Repaired | None:
+    """Make one geometry valid, shells counter-clockwise; polygons stay polygons.
+
+    ``make_valid`` by structure: both halves of a bow-tie stay, ground walked round twice is
+    counted once, a hole is cut where it meets the shell (one outside becomes a part), what has no
+    area goes. It is empty if nothing is left. ``buffer(0)`` would drop half of a bow-tie.
+    None if ``mend`` gave up.
+    """
+    before = float(geodesic_area_ha([geometry])[0])
+    if geometry.is_valid:
+        whole = shapely.orient_polygons(geometry, exterior_cw=False)
+        return Repaired(whole, area_before_ha=before, area_after_ha=before)
+    motivo = _why_invalid(geometry)
+    fixed = make_valid(geometry) if mend is None else mend(geometry)
+    if fixed is None:
+        return None
+    fixed = shapely.orient_polygons(fixed, exterior_cw=False)
+    after = float(geodesic_area_ha([fixed])[0])
+    return Repaired(fixed, changed=True, area_before_ha=before, area_after_ha=after, motivo=motivo)
+
+
+def make_valid(geometry: BaseGeometry) -> BaseGeometry:
+    """A valid geometry of the same ground; of a polygon, polygons only. May take very long."""
+    if geometry.geom_type not in ("Polygon", "MultiPolygon"):
+        return shapely.make_valid(geometry)
+    try:
+        return _polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
+    except shapely.errors.GEOSException:
+        return _polygons_of(shapely.make_valid(geometry))
+
+
+def _why_invalid(geometry: BaseGeometry) -> str:
+    said = shapely.is_valid_reason(geometry).partition("[")[0].strip()
+    return _REASONS.get(said, "la geometría no es válida")
+
+
+def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
+    """The polygons of a geometry, as one Polygon or MultiPolygon; empty if there are none."""
+    if geometry.geom_type in ("Polygon", "MultiPolygon"):
+        return geometry
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    kept = [part for part in parts if part.geom_type == "Polygon" and not part.is_empty]
+    return shapely.union_all(kept) if kept else shapely.Polygon()
+
+
+# --- areas ----------------------------------------------------------------------------------
+
+
+def geodesic_area_ha(geometries: Sequence[BaseGeometry] | NDArray[np.object_]) -> Array:
+    """Area of each geometry in hectares, on the WGS 84 ellipsoid, edges as geodesics.
+
+    Holes are subtracted, parts added; the direction of rings does not matter. Points and lines
+    have 0. Coordinates are EPSG:4326 lon-lat. After Karney, Algorithms for geodesics (2013),
+    through pyproj; parts are added exactly as they come, never rounded.
+    """
+    array = _array(list(geometries))
+    parts, owner = shapely.get_parts(array, return_index=True)
+    while len(parts) and (shapely.get_type_id(parts) >= _MULTI).any():
+        parts, again = shapely.get_parts(parts, return_index=True)
+        owner = owner[again]
+    flat = shapely.get_type_id(parts) == _POLYGON
+    rings, ring_owner = shapely.get_rings(parts[flat], return_index=True)
+    if not len(rings):
+        return np.zeros(len(array))
+    first = np.ones(len(rings), dtype=bool)  # the first ring of a polygon is its shell
+    first[1:] = ring_owner[1:] != ring_owner[:-1]
+    signed = np.where(first, 1.0, -1.0) * _ring_areas_m2(rings)
+    totals = np.bincount(owner[flat][ring_owner], weights=signed, minlength=len(array))
+    return np.asarray(totals / M2_PER_HA, dtype=np.float64)
+
+
+def _ring_areas_m2(rings: NDArray[np.object_]) -> Array:
+    xy, owner = shapely.get_coordinates(rings, return_index=True)
+    ends = np.searchsorted(owner, np.arange(len(rings) + 1))
+    lon, lat = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
+    areas = np.empty(len(rings))
+    for i, (start, end) in enumerate(pairwise(ends)):
+        area, _ = _GEOD.polygon_area_perimeter(lon[start:end], lat[start:end])
+        areas[i] = abs(area)
+    return areas

@@ -1,0 +1,427 @@
+"""H3 cells of lotes and ambientes: every cell touched, with its share and its hectares. Pure.
+
+The rule is *touched*: a cell belongs to a polygon if they have area in common, however little, so a
+lote smaller than a cell has its cell. (A contact thinner than five nanometres is rounding.)
+
+* Polygons are EPSG:4326, lon-lat, valid; edges are straight in longitude and latitude (RFC 7946),
+  and so are those of the cells. One that crosses 180° comes split there.
+* ``fraccion``: area of polygon and cell together, over the area of the cell; 0 to 1.
+* ``superficie_ha``: area of the part on the WGS 84 ellipsoid. The parts of a polygon add up to its
+  ``geodesic_area_ha``: that reads edges as geodesics, which stray from straight ones by a
+  centimetre in a kilometre, so the sliver between is given to the cells along the edge.
+* Cells are numbers (uint64) in here, hexadecimal text in products.
+
+At every resolution the parts of a polygon have the same total. Children do not tile their parent in
+H3, so a parent's own cut differs from the sum of its children's at the rim; ``sum_to_parents``
+gives the figures of parents that do add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import h3  # type: ignore[import-untyped]
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from Modules.geo.geometry import geodesic_area_ha
+from Modules.geo.h3_areas import M2_PER_HA, Array, Index, Shapes, lengths_m, straight_areas_m2, sums
+from Modules.geo.h3_border import border, edges_of
+from Modules.geo.h3_cells import (
+    Cells,
+    Flags,
+    cell_areas_m2,
+    cells_at,
+    check_resolution,
+    filled,
+    parents,
+)
+from Modules.geo.h3_slow import cut
+from Modules.words.errors import DataError
+
+MAX_CELLS_POLYGON: Final = 2_000_000
+MAX_CELLS_RUN: Final = 20_000_000
+CHUNK_CELLS: Final = 200_000  # about 100 MB of work
+CHUNK_POLYGONS: Final = 2_000
+THIN_M: Final = 5e-9  # a contact thinner than this is what rounding of degrees makes
+WHOLE: Final = 1 - 1e-9  # a share from which a cell is inside: the rest is rounding
+MAX_STRAY: Final = 1e-3  # of the area: how far straight and geodesic edges may be apart
+_PARTS_AT_ONCE: Final = 2_048  # so that part and cell fit in 64 bits
+_EXACT: Final = 2e-8  # of the area: what the parts may differ from the whole before all is fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Cells of polygons, one row each, in order of polygon and cell.
+
+    ``polygon`` is the place in the list that was asked for.
+    """
+
+    polygon: Index
+    cell: Cells
+    fraccion: Array
+    superficie_ha: Array
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some polygons of a list: a piece of work that can be sent to another process."""
+
+    polygons: tuple[BaseGeometry, ...]
+    names: tuple[str, ...]
+    first: int  # place of the first one in the list
+    resolution: int
+
+
+def cover(
+    polygons: Sequence[BaseGeometry] | Shapes, resolution: int, names: Sequence[str] | None = None
+) -> Cover:
+    """Every cell that each polygon touches, at one resolution, here and now.
+
+    Args:
+        polygons: Polygon or MultiPolygon, EPSG:4326.
+        resolution: 0 to 15.
+        names: what errors call the polygons; their places if not given.
+
+    Raises:
+        DataError: the resolution does not exist, a polygon cannot be used, or there are too many
+            cells (2 million for one polygon, 20 million for all).
+    """
+    return merge([cover_chunk(one) for one in chunks(polygons, resolution, names)])
+
+
+def cover_polygon(polygon: BaseGeometry, resolution: int) -> Cover:
+    """Every cell that one polygon touches; see ``cover``.
+
+    Raises:
+        DataError: as ``cover``.
+    """
+    return cover([polygon], resolution)
+
+
+def chunks(
+    polygons: Sequence[BaseGeometry] | Shapes,
+    resolution: int,
+    names: Sequence[str] | None = None,
+    *,
+    max_cells: int = CHUNK_CELLS,
+) -> list[Chunk]:
+    """Cut a list into pieces of work of about ``max_cells`` cells, in order; checks come first.
+
+    Raises:
+        DataError: as ``cover``.
+    """
+    check_resolution(resolution)
+    shapes = _array(polygons)
+    known = [str(name) for name in (names if names is not None else range(len(shapes)))]
+    check_polygons(shapes, known)
+    counts = check_cells(shapes, resolution, known)
+    starts = list(_starts(counts, max_cells))
+    return [
+        Chunk(tuple(shapes[i:j]), tuple(known[i:j]), i, resolution)
+        for i, j in pairwise([*starts, len(shapes)])
+    ]
+
+
+def _starts(counts: Array, max_cells: int) -> Iterator[int]:
+    held, amount = 0, 0.0
+    for i, count in enumerate(counts.tolist()):
+        if i == 0 or held >= CHUNK_POLYGONS or amount + count > max_cells:
+            yield i
+            held, amount = 0, 0.0
+        held, amount = held + 1, amount + count
+
+
+def merge(covers: Sequence[Cover]) -> Cover:
+    """The covers of all chunks, in the order of the chunks, as one."""
+    if not covers:
+        none = np.zeros(0)
+        return Cover(none.astype(np.intp), none.astype(np.uint64), none, none)
+    columns = [[getattr(one, name) for one in covers] for name in Cover.__slots__]
+    return Cover(*(np.concatenate(column) for column in columns))
+
+
+def sum_to_parents(found: Cover, resolution: int) -> tuple[Index, Cells, Array]:
+    """Polygon, ancestor and hectares: the parts, added up by the cell's ancestor."""
+    ancestor = parents(found.cell, resolution)
+    group, first = _groups(found.polygon, ancestor)
+    total = sums(group, found.superficie_ha, len(first))
+    return found.polygon[first], ancestor[first], total
+
+
+def whole_cells(found: Cover) -> Cover:
+    """The cells that lie wholly inside their polygon: a grid to sample an ambiente by."""
+    inside = found.fraccion >= WHOLE
+    return Cover(*(getattr(found, name)[inside] for name in Cover.__slots__))
+
+
+# --- checks -----------------------------------------------------------------------------------
+
+
+def estimate_cells(polygons: Sequence[BaseGeometry] | Shapes, resolution: int) -> Array:
+    """How many cells each polygon will touch, about, without making them.
+
+    The mean number of hexagons that a convex figure thrown on a grid of them meets (Santaló,
+    Integral Geometry and Geometric Probability, 1976): (A + P p / 2π + a) / a, where A and P are
+    area and perimeter of the figure, a and p those of a hexagon.
+    """
+    check_resolution(resolution)
+    shapes = _array(polygons)
+    parts, owner = _parts_of(shapes)
+    edges = edges_of(parts)
+    bounds = shapely.bounds(parts)
+    middle = (bounds[:, :2] + bounds[:, 2:]) / 2
+    cell = cell_areas_m2(cells_at(middle[:, 0], middle[:, 1], resolution), resolution)
+    side = np.sqrt(cell * 2 / (3 * np.sqrt(3)))
+    length = lengths_m(edges.x1, edges.y1, edges.x2, edges.y2)
+    perimeter = sums(edges.part, length, len(parts))
+    count = straight_areas_m2(parts) / cell + perimeter * 6 * side / (2 * np.pi * cell) + 1
+    return sums(owner, count, len(shapes))
+
+
+def check_cells(shapes: Shapes, resolution: int, names: Sequence[str]) -> Array:
+    """Refuse at once what would make too many cells; gives the estimates.
+
+    Raises:
+        DataError: about more than 2 million cells for one polygon, or 20 million for all.
+    """
+    counts = estimate_cells(shapes, resolution)
+    worst = int(counts.argmax()) if len(counts) else 0
+    if len(counts) and counts[worst] > MAX_CELLS_POLYGON:
+        raise DataError(
+            f"polygon {names[worst]} would have about {counts[worst]:,.0f} cells at resolution "
+            f"{resolution}; the limit is {MAX_CELLS_POLYGON:,}: use a coarser resolution"
+        )
+    if counts.sum() > MAX_CELLS_RUN:
+        raise DataError(
+            f"{len(shapes)} polygons would have about {counts.sum():,.0f} cells at resolution "
+            f"{resolution}; the limit of a run is {MAX_CELLS_RUN:,}: use a coarser resolution"
+        )
+    return counts
+
+
+def check_polygons(shapes: Shapes, names: Sequence[str]) -> None:
+    """Refuse what cannot be cut exactly, by its name.
+
+    Raises:
+        DataError: not a polygon, empty, not finite, off the world, invalid, or half a turn wide.
+    """
+    if not len(shapes):
+        return
+    missing = np.array([not isinstance(shape, BaseGeometry) for shape in shapes])
+    _refuse(missing, names, "is no geometry")
+    kinds = shapely.get_type_id(shapes)
+    _refuse((kinds != 3) & (kinds != 6), names, "is no Polygon or MultiPolygon")
+    _refuse(shapely.is_empty(shapes), names, "is empty")
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    finite = np.isfinite(xy).all(axis=1)
+    _refuse(np.bincount(owner[~finite], minlength=len(shapes)) > 0, names, "has NaN or infinity")
+    far = (np.abs(shapely.bounds(shapes)) > (180, 90, 180, 90)).any(axis=1)
+    _refuse(far, names, "leaves ±180° of longitude or ±90° of latitude; split it at 180°")
+    _refuse(~shapely.is_valid(shapes), names, "is not valid; repair it first")
+    parts, part_owner = _parts_of(shapes)
+    bounds = shapely.bounds(parts)
+    wide = bounds[:, 2] - bounds[:, 0] >= 180
+    wide_owner = np.bincount(part_owner[wide], minlength=len(shapes)) > 0
+    _refuse(wide_owner, names, "is 180° wide or more; split it at 180° if it crosses it")
+
+
+def _refuse(bad: Flags, names: Sequence[str], why: str) -> None:
+    if bad.any():
+        raise DataError(f"polygon {names[int(bad.argmax())]} {why}")
+
+
+def _array(polygons: Sequence[BaseGeometry] | Shapes) -> Shapes:
+    shapes = np.empty(len(polygons), dtype=object)
+    shapes[:] = list(polygons)
+    return shapes
+
+
+def _parts_of(shapes: Shapes) -> tuple[Shapes, Index]:
+    """The simple polygons of each, and whose they are; a multipolygon may hold empty ones."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    there = ~shapely.is_empty(parts)
+    return parts[there], owner[there]
+
+
+def _side_m(resolution: int) -> float:
+    return float(h3.average_hexagon_edge_length(resolution, unit="m"))
+
+
+# --- the cover ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Cells of simple polygons: part, cell, areas straight and geodesic, and of the cell (m²)."""
+
+    part: Index
+    cell: Cells
+    area_m2: Array
+    geodesic_m2: Array
+    cell_m2: Array
+    length_m: Array  # of the border in the cell; 0 for a cell inside
+
+    @property
+    def thin(self) -> Flags:
+        """Contacts that are nothing but rounding."""
+        return self.area_m2 <= THIN_M * self.length_m
+
+
+def cover_chunk(chunk: Chunk) -> Cover:
+    """Every cell that each polygon of a chunk touches. Pure; can be sent to another process.
+
+    Raises:
+        DataError: the parts of a polygon do not add up to it.
+    """
+    shapes = _array(chunk.polygons)
+    oriented = shapely.orient_polygons(shapes, exterior_cw=False)
+    parts, owner = _parts_of(oriented)
+    some = [
+        _cover_parts(parts[i : i + _PARTS_AT_ONCE], chunk.resolution, i)
+        for i in range(0, len(parts), _PARTS_AT_ONCE)
+    ]
+    columns = [[getattr(one, name) for one in some] for name in _Parts.__slots__]
+    found = _Parts(*(np.concatenate(column) for column in columns))
+    return _fitted(found, owner[found.part], shapes, chunk)
+
+
+def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Parts:
+    side = _side_m(resolution)
+    rim = border(parts, resolution, side)
+    cell, part = filled(parts, resolution)
+    cell, part = _inside(cell, part, rim.cell, rim.part, resolution)
+    cell_m2 = cell_areas_m2(cell, resolution)
+    area = sums(rim.part, rim.area_m2, len(parts))
+    area = area + sums(part, cell_m2, len(parts))
+    slow = rim.doubtful | ~_adds_up(area, parts)
+    fast_rim, fast = ~slow[rim.part], ~slow[part]
+    whole = cell_m2[fast]
+    # a geodesic may stray out of a cell that its edge cuts a corner of: half is left to it
+    bulged = np.clip(rim.area_m2 + rim.bulge_m2, rim.area_m2 / 2, rim.cell_m2)
+    pieces = [
+        _Parts(
+            rim.part[fast_rim],
+            rim.cell[fast_rim],
+            rim.area_m2[fast_rim],
+            bulged[fast_rim],
+            rim.cell_m2[fast_rim],
+            rim.length_m[fast_rim],
+        ),
+        _Parts(part[fast], cell[fast], whole, whole, whole, np.zeros(len(whole))),
+        *(_slow(parts[i], int(i), resolution, side) for i in np.flatnonzero(slow)),
+    ]
+    columns = [[getattr(one, name) for one in pieces] for name in _Parts.__slots__]
+    part_column, *others = (np.concatenate(column) for column in columns)
+    return _Parts(part_column + first, *others)
+
+
+def _slow(polygon: shapely.Polygon, part: int, resolution: int, side: float) -> _Parts:
+    rim, inside = cut(polygon, resolution, side)
+    whole = cell_areas_m2(inside, resolution)
+    area = np.concatenate((rim.area_m2, whole))
+    return _Parts(
+        np.full(len(area), part),
+        np.concatenate((rim.cell, inside)),
+        area,
+        area,
+        np.concatenate((rim.cell_m2, whole)),
+        np.concatenate((rim.length_m, np.zeros(len(inside)))),
+    )
+
+
+def _adds_up(area: Array, parts: Shapes) -> Flags:
+    """Whether the areas found are those of the parts: to 2e-8, and ten nanometres of border."""
+    perimeter_m = shapely.length(parts) * 111_320
+    good: Flags = np.abs(area - straight_areas_m2(parts)) <= (
+        _EXACT * np.abs(area) + 1e-8 * perimeter_m
+    )
+    return good
+
+
+def _inside(
+    cell: Cells, part: Index, rim_cell: Cells, rim_part: Index, resolution: int
+) -> tuple[Cells, Index]:
+    """The filled cells that the border does not touch."""
+    keys = _keys(cell, part, resolution)
+    rim = np.sort(_keys(rim_cell, rim_part, resolution))
+    if not len(rim):
+        return cell, part
+    at = np.minimum(np.searchsorted(rim, keys), len(rim) - 1)
+    inside = rim[at] != keys
+    return cell[inside], part[inside]
+
+
+def _keys(cell: Cells, part: Index, resolution: int) -> Cells:
+    """Part and cell in one number: base cell and digits are the only bits in which cells differ."""
+    bits = 7 + 3 * resolution
+    digits = (cell >> np.uint64(3 * (15 - resolution))) & np.uint64((1 << bits) - 1)
+    return (part.astype(np.uint64) << np.uint64(bits)) | digits
+
+
+def _fitted(found: _Parts, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
+    """Parts of a polygon brought together by cell, and fitted to its geodesic area."""
+    _check_parts(found, owner, shapes, chunk)
+    keep = _kept(found, owner, len(shapes))
+    owner, cell = owner[keep], found.cell[keep]
+    group, first = _groups(owner, cell)
+    count = len(first)
+    order_free = (found.area_m2[keep], found.geodesic_m2[keep])
+    area, geodesic = (sums(group, w, count) for w in order_free)
+    polygon, cell, whole = owner[first], cell[first], found.cell_m2[keep][first]
+    target = geodesic_area_ha(shapes) * M2_PER_HA
+    total = sums(polygon, geodesic, len(shapes))
+    near = np.abs(target - total) <= MAX_STRAY * target
+    _check_total(near, total, target, shapes, chunk)
+    factor = np.divide(target, total, out=np.ones(len(shapes)), where=near & (total > 0))
+    fraccion = np.clip(area / whole, 0.0, 1.0)
+    return Cover(polygon + chunk.first, cell, fraccion, geodesic * factor[polygon] / M2_PER_HA)
+
+
+def _check_parts(found: _Parts, owner: Index, shapes: Shapes, chunk: Chunk) -> None:
+    """Refuse a polygon that neither way could cut exactly; none is known."""
+    area = sums(owner, found.area_m2, len(shapes))
+    off = ~_adds_up(area, shapes)
+    _refuse(off, chunk.names, "could not be cut exactly: its parts do not add up to it")
+
+
+def _kept(found: _Parts, owner: Index, polygons: int) -> Flags:
+    """Not the contacts that are rounding; but all of a polygon that is nothing else."""
+    thin = found.thin
+    some = np.bincount(owner[~thin], minlength=polygons) > 0
+    return ~thin | ~some[owner]
+
+
+def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk: Chunk) -> None:
+    """Refuse a polygon whose parts are not it: edges so long that it matters how they are read.
+
+    A polygon of some square metres is let pass: areas by geodesics are only good to about 1e-4 m².
+    """
+    noise_m2 = 1e-3 + 1e-6 * shapely.length(shapes) * 111_320
+    far = ~near & (np.abs(total - target) > noise_m2)
+    if far.any():
+        i = int(far.argmax())
+        raise DataError(
+            f"polygon {chunk.names[i]} has edges so long that its area depends on how they are "
+            f"drawn ({target[i] / M2_PER_HA:,.2f} ha as geodesics, {total[i] / M2_PER_HA:,.2f} ha "
+            "straight): add points along them"
+        )
+
+
+def _groups(polygon: Index, cell: Cells) -> tuple[Index, Index]:
+    """Group of each row by polygon and cell, in that order; and a row of each group."""
+    order = np.lexsort((cell, polygon))
+    begins = np.r_[
+        True,
+        (polygon[order][1:] != polygon[order][:-1]) | (cell[order][1:] != cell[order][:-1]),
+    ][: len(order)]
+    group = np.empty(len(order), dtype=np.intp)
+    group[order] = np.cumsum(begins) - 1
+    return group, order[begins]

@@ -1,0 +1,1 @@
+"""Whether the nights and the machine are well: facts, rules, doctor."""

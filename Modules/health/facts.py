@@ -1,0 +1,99 @@
+"""Gather the facts that ``health.rules`` judges: what lies on the disk, what the server says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from Modules.disk.destinations import check_path
+from Modules.disk.publish import MANIFEST, intact, published
+from Modules.health import prefect_http
+from Modules.health.rules import Hechos, Publicacion, Rechazo
+from Modules.settings import Settings
+from Modules.store.snapshot import Snapshot
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Modo
+from Modules.words.errors import PublishError
+from Modules.words.folders import BACKUP
+
+
+def gather(settings: Settings, modo: Modo, now: datetime) -> Hechos:
+    """All facts of one mode, at this moment; reads only.
+
+    Raises:
+        PublishError: the state folder cannot be read.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    outputs = settings.outputs_dir(modo)
+    server = prefect_http.open_server(settings)
+    accepted = store.accepted()
+    return Hechos(
+        ahora=now,
+        zone=settings.zone,
+        modo=modo,
+        publicada=_newest_published(store, accepted, outputs),
+        destino_error=_unreachable(outputs / BACKUP),
+        rechazos=tuple(_refused(accepted, store.quarantined())),
+        cortadas=tuple(sorted(_cut_short(outputs))),
+        servidor=None
+        if server is None
+        else prefect_http.read_server(server, test=modo is Modo.TEST, now=now),
+    )
+
+
+def _newest_published(
+    store: SnapshotStore, accepted: Sequence[Snapshot], outputs: Path
+) -> Publicacion | None:
+    """The newest night that lies published; a night equal to an earlier one lies under that."""
+    for snapshot in reversed(accepted):
+        origin = store.first_equal(snapshot)
+        folder = outputs / BACKUP / snapshot.campania.slug / str(origin.id)
+        if _is_published(folder):
+            return Publicacion(
+                snapshot=str(snapshot.id),
+                campania=str(snapshot.campania),
+                cuando=snapshot.id.utc,
+                carpeta=str(folder),
+                intacta=intact(folder),
+                aceptada_a_mano=_accepted_at(snapshot),
+            )
+    return None
+
+
+def _is_published(folder: Path) -> bool:
+    try:
+        return bool(published(folder))
+    except (PublishError, OSError):
+        return False
+
+
+def _accepted_at(snapshot: Snapshot) -> datetime | None:
+    if snapshot.acceptance is None:
+        return None
+    return datetime.fromisoformat(str(snapshot.acceptance["utc"]))
+
+
+def _refused(accepted: Sequence[Snapshot], quarantined: Sequence[Snapshot]) -> Iterator[Rechazo]:
+    """The newest refused night of each campaña, where no newer one was accepted."""
+    newest = {one.campania: one for one in quarantined}  # oldest first: the last one stays
+    for campania, refused in newest.items():
+        if not any(one.campania == campania and refused.id < one.id for one in accepted):
+            yield Rechazo(str(refused.id), str(campania), refused.id.utc)
+
+
+def _unreachable(folder: Path) -> str | None:
+    try:
+        check_path(folder)
+    except (PublishError, OSError) as err:
+        return str(err)
+    return None
+
+
+def _cut_short(outputs: Path) -> Iterator[str]:
+    """Product folders and nights whose publication did not come to its end."""
+    for manifest in (*outputs.glob(f"*/{MANIFEST}"), *outputs.glob(f"*/*/*/{MANIFEST}")):
+        try:
+            published(manifest.parent)
+        except PublishError:
+            yield str(manifest.parent)

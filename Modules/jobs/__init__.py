@@ -1,0 +1,1 @@
+"""What a flow calls: backup, products, weekly proof, and the words of a run. No Prefect."""

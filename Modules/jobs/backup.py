@@ -1,0 +1,522 @@
+"""The backup of one campaña: fetch, judge, keep, publish. Plain functions, one a stage.
+
+``prepare`` and ``open_portal`` write nothing. ``fetch`` and ``judge`` hold the night in memory.
+``keep`` makes it a snapshot, accepted or quarantined. Only what was accepted reaches ``publish``,
+and what it publishes is read from the snapshot, never from the portal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import version
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from Modules.demo.child import demo_process
+from Modules.diff.changes import Changes, diff_tables
+from Modules.disk.destinations import check_destination, expected_links
+from Modules.disk.publish import MANIFEST, Published, intact, publish_files
+from Modules.disk.run_lock import run_lock
+from Modules.formats.geofiles import write_geojson, write_gpkg
+from Modules.jobs.report import (
+    Corrida,
+    Outcome,
+    Recepcion,
+    calidad_datos,
+    cambios,
+    recepcion,
+    resumen_markdown,
+    short,
+)
+from Modules.night.checks import judge
+from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
+from Modules.night.repair import BoundedRepair
+from Modules.night.tables import Built, Tables, build_tables
+from Modules.night.verdict import Severity, Verdict, result
+from Modules.portal.client import Limits, PortalClient, PortalConfig
+from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
+from Modules.settings import Settings, check_portal
+from Modules.store.snapshot import Snapshot, proved_files, read_table
+from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
+from Modules.words.columns import LOTES
+from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso, SnapshotId
+from Modules.words.errors import NightRefused, SettingsError, SnapshotDamaged
+from Modules.words.folders import BACKUP as FOLDER
+
+logger = logging.getLogger(__name__)
+
+MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
+MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
+MAX_NOTES = 3
+SPARE = 3  # staging, the snapshot and its published copy
+
+OnPage = Callable[[Recurso, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run is about, and where it may write."""
+
+    settings: Settings
+    campania: Campania
+    modo: Modo
+    store: SnapshotStore
+    destination: Path  # <outputs>/Backup_Databaler
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A portal that is ready to answer, and how snapshots name it."""
+
+    config: PortalConfig
+    portal: Portal
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night as fetched, as tables, and as judged."""
+
+    portal: Portal
+    fetched: Mapping[Recurso, Fetched] = field(repr=False)
+    built: Built = field(repr=False)
+    resumen: Resumen = field(repr=False)
+    verdict: Verdict
+    changes: Changes = field(repr=False)
+    parent: Snapshot | None
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the night."""
+        return self.built.tables
+
+
+def prepare(settings: Settings, campania: str, *, modo: Modo) -> Job:
+    """Check everything that can be checked before the first request.
+
+    Raises:
+        SettingsError: no campaña.
+        PublishError: the destination could not be written in the end.
+    """
+    job = Job(
+        settings=settings,
+        campania=Campania.parse(campania),
+        modo=modo,
+        store=SnapshotStore(settings.store_dir(modo)),
+        destination=settings.outputs_dir(modo) / FOLDER,
+    )
+    check_job_destination(job)
+    return job
+
+
+def check_job_destination(job: Job) -> None:
+    """Refuse a destination that could not be written in the end.
+
+    Raises:
+        PublishError: a dangling link, a plain folder where a link is configured, read-only, full.
+    """
+    links = expected_links(job.settings.lindero_symlink_config, job.destination.parent)
+    check_destination(
+        job.destination,
+        need_bytes=max(MIN_FREE_BYTES, SPARE * _last_size(job)),
+        must_be_link=links.get(FOLDER),
+    )
+
+
+@contextmanager
+def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
+    """The configured portal, or in a trial without one the demo portal in a child process.
+
+    Raises:
+        SettingsError: the profile is wrong, or a production run without a portal.
+    """
+    profile = read_profile(settings)
+    if settings.databaler_base_url is not None:
+        config = _config(
+            settings,
+            profile,
+            base_url=settings.databaler_base_url,
+            client_id=settings.databaler_client_id,
+            client_secret=settings.databaler_client_secret,
+        )
+        yield Access(config, Portal(config.base_url, profile.identity))
+        return
+    check_portal(settings, modo)
+    with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:
+        config = _config(
+            settings,
+            DEFAULT_PROFILE,
+            base_url=demo.base_url,
+            client_id=demo.client_id,
+            client_secret=SecretStr(demo.client_secret),
+        )
+        origin = f"demo:{settings.lindero_demo_size}"
+        yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
+
+
+def read_profile(settings: Settings) -> Profile:
+    """The profile of the settings, or the contract as assumed.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line of it is wrong.
+    """
+    path = settings.databaler_profile
+    if path is None:
+        return DEFAULT_PROFILE
+    try:
+        return parse_profile(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(
+            f"DATABALER_PROFILE: {path.name} cannot be read: {type(err).__name__}"
+        ) from err
+
+
+def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Recurso, Fetched]:
+    """Every list of the campaña, whole.
+
+    Raises:
+        SettingsError: the portal refuses the credentials or has no such campaña.
+        ApiUnavailable, ApiRejected, ApiContractChanged, ApiIncomplete: see ``words.errors``.
+    """
+    with PortalClient(access.config) as client:
+        return client.fetch_all(job.campania, on_page)
+
+
+def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) -> Night:
+    """Make the tables, compare them with the last accepted night, and come to a verdict.
+
+    An accepted night that is damaged is passed over and named; with none that is sound, this one
+    is refused, and kept all the same.
+    """
+    built = build_tables(
+        {recurso: answer.records for recurso, answer in fetched.items()},
+        campania=job.campania,
+        encodings=access.config.profile.encodings(),
+        bbox=job.settings.lindero_bbox,
+        mend=BoundedRepair(),
+    )
+    history = job.store.accepted(job.campania, access.portal)
+    parent, before, damaged = _newest_sound(job, history)
+    recent = list(compress(history, of_the_last_days([night.id for night in history])))
+    now = resumen(built.tables, repairs=built.repairs)
+    verdict = judge(
+        built.tables,
+        now,
+        before,
+        None if parent is None else _resumen(parent),
+        best_of(
+            [_resumen(night) for night in recent],
+            accepted_by_hand=[night.acceptance is not None for night in recent],
+        ),
+        job.settings.thresholds(),
+        repairs=built.repairs,
+        cultivos_desconocidos=built.cultivos_desconocidos,
+        valores_ilegibles=built.valores_ilegibles,
+    )
+    return Night(
+        portal=access.portal,
+        fetched=fetched,
+        built=built,
+        resumen=now,
+        verdict=_with_damaged(job, verdict, damaged) if history else _if_first(job, verdict),
+        changes=diff_tables(before, built.tables),
+        parent=parent,
+    )
+
+
+def _if_first(job: Job, verdict: Verdict) -> Verdict:
+    """The verdict on a first night; refused if it is the first only because others were lost.
+
+    A damaged manifest does not say of which portal it is, so those of all portals count.
+    """
+    folders = job.store.folders(job.campania)
+    if lost := _lost_copies(job, {path.name for path in folders}):
+        return _with_lost(job, verdict, lost)
+    kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
+    damaged = {path for path, _ in job.store.damaged(job.campania)}
+    return _with_damaged(job, verdict, [path.name for path in kept if path in damaged])
+
+
+def _lost_copies(job: Job, known: Set[str]) -> list[str]:
+    """Ids of the nights that lie published and are not in the store.
+
+    Whatever is removed from the store on purpose takes its copy along.
+    """
+    folder = job.destination / job.campania.slug
+    try:
+        names = {entry.name for entry in os.scandir(folder) if Path(entry, MANIFEST).is_file()}
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        return [f"({folder.name} no se puede leer: {err.strerror or err})"]
+    return sorted(names - known)
+
+
+def _with_lost(job: Job, verdict: Verdict, lost: Sequence[str]) -> Verdict:
+    """The verdict with a check that the store went away; of a trial that is only a warning."""
+    severity = Severity.WARNS if job.modo is Modo.TEST else Severity.REFUSES
+    notes = [
+        f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
+        "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
+    ]
+    check = result("backups con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.refuses
+    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
+
+
+def _newest_sound(
+    job: Job, history: Sequence[Snapshot]
+) -> tuple[Snapshot | None, Tables | None, list[str]]:
+    """The newest accepted night whose tables are sound, its tables, and the ids passed over."""
+    damaged: list[str] = []
+    for snapshot in reversed(history):
+        try:
+            return snapshot, job.store.read_tables(snapshot), damaged
+        except SnapshotDamaged as err:
+            logger.warning("%s is damaged and cannot be compared with: %s", snapshot.id, err)
+            damaged.append(str(snapshot.id))
+    return None, None, damaged
+
+
+def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict:
+    """The verdict with a check that names damaged nights; refused if it had none to go by."""
+    if not damaged:
+        return verdict
+    trial = " --test" if job.modo is Modo.TEST else ""
+    notes = [f"{name} está dañado: lindero backups verify {name}{trial}" for name in damaged]
+    severity = Severity.REFUSES if verdict.first_night else Severity.WARNS
+    check = result("backups sanos con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.refuses
+    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
+
+
+def keep(job: Job, night: Night, now: datetime) -> Snapshot:
+    """Write the night as a snapshot: accepted, or quarantined with its diff."""
+    draft = job.store.draft(job.campania, now)
+    for answer in night.fetched.values():
+        draft.write_pages(answer)
+    draft.write_tables(night.tables)
+    return job.store.keep(
+        draft,
+        verdict={**night.verdict.to_dict(), "changes": night.changes.to_dict()},
+        accepted=night.verdict.accepted,
+        facts=_facts(job, night),
+    )
+
+
+def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
+    """Copy a snapshot below the outputs, with ``lotes.gpkg`` and ``lotes.geojson`` for the eye.
+
+    Raises:
+        NightRefused: the snapshot was not accepted.
+        SnapshotDamaged: a file of it is not what its manifest says; its copy is left alone.
+        PublishError: a file could not be written; what was there before is intact.
+    """
+    if not snapshot.accepted:
+        raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
+    folder = _folder(job, snapshot)
+    with job.store.scratch() as work:
+        built = proved_files(snapshot)
+        lotes = read_table(snapshot, LOTES)
+        built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
+        write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])
+        write_geojson(lotes, built["lotes.geojson"])
+        return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
+
+
+def accept_snapshot(
+    settings: Settings,
+    snapshot_id: str,
+    *,
+    reason: str,
+    who: str,
+    now: datetime,
+    modo: Modo,
+    although_empty: bool = False,
+) -> Snapshot:
+    """Take one quarantined snapshot, once, and publish it; again only to finish publishing.
+
+    Raises:
+        DataError: not in quarantine, taken already, damaged, older than an accepted one, or with
+            an empty table that had data (unless ``although_empty``).
+        RunLocked: a run of the same mode is on.
+        PublishError: as ``publish``.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    with run_lock(settings.lindero_state_dir, modo):
+        found = store.find(snapshot_id)
+        job = prepare(settings, str(found.campania), modo=modo)
+        cut_short = found.acceptance is not None and not intact(_folder(job, found))
+        snapshot = (
+            found
+            if cut_short
+            else store.accept(
+                snapshot_id, reason=reason, who=who, now=now, although_empty=although_empty
+            )
+        )
+        publish(job, job.store.first_equal(snapshot), now)
+    return snapshot
+
+
+def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: datetime) -> Published:
+    """Publish the copy of an accepted snapshot once more: what is missing there is written.
+
+    Raises:
+        SettingsError: no such snapshot.
+        NightRefused: it was not accepted.
+        SnapshotDamaged: it is not what its manifest says.
+        RunLocked: a run of the same mode is on.
+        PublishError: as ``publish``.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    with run_lock(settings.lindero_state_dir, modo):
+        snapshot = store.find(snapshot_id)
+        if problems := store.verify(snapshot):
+            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; it cannot be published")
+        return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
+
+
+def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
+    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to.
+
+    Of one whose manifest is damaged only the id and the state are known.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    season = Campania.parse(campania)
+    rows = [_row(one) for one in (*store.accepted(season, None), *store.quarantined(season, None))]
+    unknown = dict.fromkeys(("lotes", "ha", "igual a"))
+    rows += [{"id": p.name, "estado": "dañado", **unknown} for p, _ in store.damaged(season)]
+    return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
+
+
+def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:
+    """What the run came to, for machines and for people."""
+    received = {recurso: len(answer.records) for recurso, answer in night.fetched.items()}
+    corrida = _corrida(job, night, snapshot, published, recepcion(night.built, received))
+    return Outcome(
+        data=_data(corrida, snapshot),
+        markdown=resumen_markdown(corrida),
+        calidad=calidad_datos(night.verdict, night.built),
+        error=None if snapshot.accepted else _refusal(job, night, snapshot),
+    )
+
+
+def _corrida(
+    job: Job,
+    night: Night,
+    snapshot: Snapshot,
+    published: Published | None,
+    counts: Sequence[Recepcion],
+) -> Corrida:
+    origin = job.store.first_equal(snapshot)
+    return Corrida(
+        campania=str(job.campania),
+        modo=job.modo.value,
+        snapshot=str(snapshot.id),
+        hora_local=f"{snapshot.id.utc.astimezone(job.settings.zone):%d/%m/%Y %H:%M}",
+        superficie_ha=float(night.tables.lotes["superficie_ha"].sum()),
+        verdict=night.verdict,
+        changes=night.changes,
+        built=night.built,
+        recepcion=counts,
+        parent=None if night.parent is None else str(night.parent.id),
+        equal_to=None if snapshot.equal_to is None else str(snapshot.equal_to),
+        carpeta=None if published is None else str(_folder(job, origin)),
+        escritos=0 if published is None else len(published.written),
+        pendientes=() if published is None else published.pending,
+        danados=[said for _, said in job.store.damaged(job.campania)],
+    )
+
+
+def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "campania": corrida.campania,
+        "modo": corrida.modo,
+        "snapshot": corrida.snapshot,
+        "snapshot_dir": str(snapshot.path),
+        "accepted": snapshot.accepted,
+        "first_night": corrida.verdict.first_night,
+        "parent": corrida.parent,
+        "equal_to": corrida.equal_to,
+        "published_dir": corrida.carpeta,
+        "files_written": corrida.escritos,
+        "files_pending": list(corrida.pendientes),
+        "superficie_ha": round(corrida.superficie_ha, 4),
+        "changes": len(cambios(corrida.changes)),
+        "recursos": {
+            lista.recurso.lower(): {
+                "received": lista.recibidos,
+                "accepted": lista.aceptados,
+                "rejected": lista.rechazados,
+            }
+            for lista in corrida.recepcion
+        },
+    }
+
+
+def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
+    refusing = [check for check in night.verdict.checks if check.refuses]
+    said = [f"{check.name}: {short(check.notes, MAX_NOTES)}" for check in refusing]
+    trial = " --test" if job.modo is Modo.TEST else ""
+    return NightRefused(
+        f"snapshot {snapshot.id} en cuarentena. {short(said, MAX_REASONS)}",
+        command=f'lindero backups accept {snapshot.id}{trial} --reason "…"',
+    )
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    figures = snapshot.manifest["tables"]["lotes"]
+    return {
+        "id": str(snapshot.id),
+        "estado": "aceptado" if snapshot.accepted else "cuarentena",
+        "lotes": figures["rows"],
+        "ha": round(figures["superficie_ha"], 1),
+        "igual a": None if snapshot.equal_to is None else str(snapshot.equal_to),
+    }
+
+
+def _folder(job: Job, snapshot: Snapshot) -> Path:
+    return job.destination / job.campania.slug / str(snapshot.id)
+
+
+def _config(settings: Settings, profile: Profile, **access: Any) -> PortalConfig:
+    limits = Limits(
+        concurrency=settings.lindero_portal_concurrency,
+        requests_per_second=settings.lindero_portal_requests_per_second,
+    )
+    return PortalConfig(profile=profile, limits=limits, **access)
+
+
+def _last_size(job: Job) -> int:
+    history = job.store.accepted(job.campania, None)
+    return history[-1].size_bytes if history else 0
+
+
+def _resumen(snapshot: Snapshot) -> Resumen:
+    return Resumen.from_dict(snapshot.manifest["resumen"])
+
+
+def _facts(job: Job, night: Night) -> dict[str, Any]:
+    return {
+        "portal": {"origin": night.portal.origin, "profile": night.portal.profile},
+        "environment": job.settings.lindero_environment,
+        "parent": None if night.parent is None else str(night.parent.id),
+        "resumen": night.resumen.to_dict(),
+        "request_ids": {
+            recurso.value: [page.request_id for page in answer.pages]
+            for recurso, answer in night.fetched.items()
+        },
+        "declared_totals": {
+            recurso.value: answer.declared_total for recurso, answer in night.fetched.items()
+        },
+        "versions": {name: version(name) for name in ("lindero", "geopandas", "shapely", "pyarrow")}
+        | {"python": platform.python_version()},
+    }

@@ -1,0 +1,357 @@
+"""The products of an accepted snapshot: each is built, and published, on its own.
+
+One that fails is named and does not stop the others. What is built comes from the snapshot alone,
+in a scratch folder; ``publish_files`` then writes only what changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from Modules.diff.changes import Changes
+from Modules.disk.destinations import check_destination, expected_links
+from Modules.disk.publish import Published, intact, publish_files, published
+from Modules.disk.safe_files import make_folder, write_beside, writing
+from Modules.jobs.code_version import code_sha256
+from Modules.jobs.report import Outcome, ProductoLine, productos_markdown
+from Modules.products.cultivos.product import build_cultivos
+from Modules.products.h3.product import Runner, build_hexagonos
+from Modules.products.kmz.product import FAMILIAS, build_mapas_kmz
+from Modules.products.muestreos.control import notas_ambientes
+from Modules.products.muestreos.product import build_muestreos
+from Modules.products.source import Fuente
+from Modules.products.sustentabilidad.product import build_sustentabilidad
+from Modules.settings import Settings
+from Modules.store.snapshot import Snapshot, read_verdict
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Campania, Modo
+from Modules.words.errors import (
+    DataError,
+    PipelineError,
+    ProductError,
+    PublishError,
+    SnapshotDamaged,
+)
+from Modules.words.folders import CULTIVOS, MUESTREOS, SUSTENTABILIDAD
+from Modules.words.folders import H3 as CARPETA_H3
+
+logger = logging.getLogger(__name__)
+
+_NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
+
+
+@dataclass(frozen=True, slots=True)
+class Hecho:
+    """What a product made: by folder below the outputs, path below it → file; and warnings."""
+
+    carpetas: Mapping[str, Mapping[str, Path]]
+    avisos: tuple[str, ...] = ()
+
+
+Build = Callable[[Fuente, Path, Settings], Hecho]
+
+
+@dataclass(frozen=True, slots=True)
+class Producto:
+    """One product: the folders below the outputs that it fills, and how it is made."""
+
+    nombre: str
+    carpetas: tuple[str, ...]
+    build: Build
+
+
+@dataclass(frozen=True, slots=True)
+class Encargo:
+    """What the products of one snapshot have in common."""
+
+    settings: Settings
+    modo: Modo
+    store: SnapshotStore
+    fuente: Fuente
+    now: datetime
+    origin: str  # hash of the snapshot that the data are of
+
+    @property
+    def outputs(self) -> Path:
+        """Where the product folders are."""
+        return self.settings.outputs_dir(self.modo)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether a file of a product folder is of this campaña: by its folder or its name."""
+        slug = self.fuente.campania.slug
+        if "/" in name:
+            return name.split("/")[0] == slug
+        named = _NAMED_CAMPANIA.search(name)
+        return named is None or named[1] == slug
+
+    def link(self, carpeta: str) -> Path | None:
+        """Where a product folder must lead, if a link is configured for it."""
+        return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
+
+    def receipt(self, producto: Producto) -> Path:
+        """Where it is noted what a product was last made from."""
+        name = f"{producto.nombre}-{self.fuente.campania.slug}.json"
+        return self.store.root / "products" / name
+
+    def made_from(self) -> str:
+        """What a product depends on: the data, the settings and the code, as one hash."""
+        parts = (self.origin, self.settings.model_dump_json(), code_sha256())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Resultado:
+    """What became of one product folder."""
+
+    carpeta: str
+    folder: Path
+    published: Published | None = None
+    error: Exception | None = None
+    avisos: tuple[str, ...] = ()
+
+
+def _cultivos(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
+    return Hecho({CULTIVOS: build_cultivos(fuente, work)})
+
+
+def _muestreos(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+    built = build_muestreos(
+        fuente,
+        work,
+        puntos_por_ambiente=settings.lindero_muestreo_puntos,
+        margen_m=settings.lindero_muestreo_margen_m,
+    )
+    return Hecho({MUESTREOS: built})
+
+
+def _sustentabilidad(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+    built = build_sustentabilidad(fuente, work, puntos=settings.lindero_eudr_puntos)
+    return Hecho({SUSTENTABILIDAD: built})
+
+
+PRODUCTOS = (
+    Producto("cultivos", (CULTIVOS,), _cultivos),
+    Producto("muestreos", (MUESTREOS,), _muestreos),
+    Producto("sustentabilidad", (SUSTENTABILIDAD,), _sustentabilidad),
+)
+
+
+def _mapas(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
+    mapas = build_mapas_kmz(fuente, work)
+    return Hecho(mapas.carpetas, mapas.avisos)
+
+
+MAPAS = (Producto("KMZ", FAMILIAS, _mapas),)
+
+
+def hexagonos(run: Runner) -> tuple[Producto, ...]:
+    """The product of hexagons; ``run`` runs its chunks."""
+
+    def build(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
+        made = build_hexagonos(fuente, work, resolutions=settings.lindero_h3_resolutions, run=run)
+        return Hecho({CARPETA_H3: made.archivos}, made.avisos)
+
+    return (Producto("H3", (CARPETA_H3,), build),)
+
+
+def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[SnapshotStore, Snapshot]:
+    """The newest accepted snapshot of a campaña, of whatever portal.
+
+    Raises:
+        DataError: there is none yet.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    season = Campania.parse(campania)
+    snapshot = store.latest_accepted(season)
+    if snapshot is None:
+        raise DataError(
+            f"there is no accepted backup of {season} ({modo}) yet; run lindero run backup first"
+        )
+    return store, snapshot
+
+
+def read_fuente(store: SnapshotStore, first: Snapshot, settings: Settings) -> Fuente:
+    """A snapshot as products are given it.
+
+    Raises:
+        SnapshotDamaged: it is not what its manifest says.
+    """
+    try:
+        changes = Changes.from_dict(read_verdict(first)["changes"])
+    except (KeyError, TypeError) as err:
+        raise SnapshotDamaged(f"{first.id}: verdict.json does not say what changed") from err
+    return Fuente(
+        tables=store.read_tables(first),
+        campania=first.campania,
+        snapshot_id=first.id,
+        changes=changes,
+        zone=settings.zone,
+    )
+
+
+def order(
+    settings: Settings, modo: Modo, store: SnapshotStore, snapshot: Snapshot, now: datetime
+) -> Encargo:
+    """Everything that the products of one snapshot have in common.
+
+    Raises:
+        SnapshotDamaged: the snapshot is not what its manifest says.
+    """
+    first = store.first_equal(snapshot)
+    fuente = read_fuente(store, first, settings)
+    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
+
+
+def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
+    """Build a product and publish its folders; a failure is a result, not an exception.
+
+    A product that the same code made from the same data, and that lies there as it was left, is
+    not made again.
+    """
+    folders = {carpeta: encargo.outputs / carpeta for carpeta in producto.carpetas}
+    try:
+        made_from = encargo.made_from()  # before building: the code may change meanwhile
+        for carpeta, folder in folders.items():
+            check_destination(folder, must_be_link=encargo.link(carpeta))
+        if (avisos := _current(producto, encargo, made_from)) is not None:
+            found = [_untouched(carpeta, encargo) for carpeta in producto.carpetas]
+            return (replace(found[0], avisos=avisos), *found[1:])
+        with encargo.store.scratch() as work:
+            with writing(producto.nombre):  # what a library meets on a full disk
+                hecho = producto.build(encargo.fuente, work, encargo.settings)
+            resultados = tuple(
+                _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo)
+                for carpeta in producto.carpetas
+            )
+    except Exception as err:  # noqa: BLE001 - one product must not sink the others
+        _log_failure(producto.nombre, err)
+        return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
+    if all(one.error is None for one in resultados):
+        _note(producto, encargo, made_from, hecho.avisos)
+    return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
+
+
+def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resultado:
+    folder = encargo.outputs / carpeta
+    try:
+        published = publish_files(
+            built,
+            folder,
+            snapshot_id=str(encargo.fuente.snapshot_id),
+            now=encargo.now,
+            scope=encargo.is_ours,
+        )
+    except Exception as err:  # noqa: BLE001 - one folder must not sink the others
+        _log_failure(carpeta, err)
+        return Resultado(carpeta, folder, error=err)
+    counts = (len(published.written), len(published.unchanged), len(published.removed))
+    logger.info("%s: %d written, %d unchanged, %d removed", carpeta, *counts)
+    for name in (*published.pending, *published.held):
+        logger.warning("%s: %s: another program holds the file open", carpeta, name)
+    return Resultado(carpeta, folder, published)
+
+
+def _log_failure(name: str, err: Exception) -> None:
+    unexpected = None if isinstance(err, PipelineError) else err  # a named error says enough
+    logger.error("%s: %s: %s", name, type(err).__name__, err, exc_info=unexpected)
+
+
+def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str, ...] | None:
+    """The warnings of a product that need not be made again; None if it has to be."""
+    try:
+        noted = json.loads(encargo.receipt(producto).read_text(encoding="utf-8"))
+        before, avisos = noted["made_from"], tuple(str(aviso) for aviso in noted["avisos"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    whole = all(
+        intact(encargo.outputs / carpeta, scope=encargo.is_ours) for carpeta in producto.carpetas
+    )
+    return avisos if whole and before == made_from else None
+
+
+def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
+    folder = encargo.outputs / carpeta
+    names = tuple(sorted(name for name in published(folder) if encargo.is_ours(name)))
+    logger.info("%s: as it was left", carpeta)
+    return Resultado(carpeta, folder, Published((), names, ()))
+
+
+def _note(producto: Producto, encargo: Encargo, made_from: str, avisos: Sequence[str]) -> None:
+    receipt = encargo.receipt(producto)
+    make_folder(receipt.parent)
+    noted = {"made_from": made_from, "avisos": list(avisos)}
+    write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
+
+
+def failure(resultados: tuple[Resultado, ...]) -> PipelineError | None:
+    """The error of a run in which a product failed: it names each; None if all were made."""
+    failed = [one for one in resultados if one.error is not None]
+    if not failed:
+        return None
+    names = "; ".join(f"{one.carpeta}: {_said(one.error)}" for one in failed)
+    if all(isinstance(one.error, PublishError) for one in failed):
+        return PublishError(names)
+    return ProductError(f"{names}; the other products were made")
+
+
+def _said(error: Exception | None) -> str:
+    if isinstance(error, PipelineError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+def with_productos(
+    outcome: Outcome, encargo: Encargo, resultados: tuple[Resultado, ...]
+) -> Outcome:
+    """The outcome of a run with its products added: figures, summary, and the error if any."""
+    notes = [aviso for one in resultados for aviso in one.avisos]
+    notes += notas_ambientes(encargo.fuente.tables)
+    summary = productos_markdown(lines(resultados), notes)
+    return replace(
+        outcome,
+        data={**outcome.data, "productos": as_data(resultados)},
+        markdown="\n\n".join(part for part in (outcome.markdown, summary) if part),
+        error=outcome.error or failure(resultados),
+    )
+
+
+def as_data(resultados: tuple[Resultado, ...]) -> dict[str, Any]:
+    """The results for machines: by folder, what was done or what went wrong."""
+    return {
+        one.carpeta: {"error": _said(one.error)}
+        if one.published is None
+        else {
+            "folder": str(one.folder),
+            "written": len(one.published.written),
+            "unchanged": len(one.published.unchanged),
+            "removed": len(one.published.removed),
+            "pending": list(one.published.pending),
+        }
+        for one in resultados
+    }
+
+
+def lines(resultados: tuple[Resultado, ...]) -> tuple[ProductoLine, ...]:
+    """The results for people."""
+    return tuple(
+        ProductoLine(one.carpeta, str(one.folder), error=_said(one.error))
+        if one.published is None
+        else ProductoLine(
+            one.carpeta,
+            str(one.folder),
+            escritos=len(one.published.written),
+            iguales=len(one.published.unchanged),
+            quitados=len(one.published.removed),
+            ajenos=one.published.left,
+            pendientes=one.published.pending,
+        )
+        for one in resultados
+    )

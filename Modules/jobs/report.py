@@ -1,0 +1,421 @@
+"""What people read about a run: Spanish texts, made out of values.
+
+Markdown for the UI and the summary of the command line, the table of data quality, and the
+message of a failed run. Numbers are written as in Argentina: 1.234,5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from Modules.diff.changes import Changes, Conteo, OtroChange
+from Modules.night.tables import Built
+from Modules.night.verdict import CheckResult, Verdict
+from Modules.words.columns import RECHAZADOS
+from Modules.words.domain import Recurso
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiIncomplete,
+    ApiRejected,
+    ApiUnavailable,
+    CampaniaUnknown,
+    NightRefused,
+    PipelineError,
+    ProductError,
+    PublishError,
+    RunLocked,
+    SettingsError,
+    SnapshotDamaged,
+)
+
+MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~]")
+MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
+
+SOLO_REESCRITO = (
+    "Sin cambios que contar: el portal reescribió datos (por ejemplo los vértices de un borde), "
+    "pero dicen lo mismo."
+)
+INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
+
+# The nearest class wins: a subclass stands before its base.
+_FALLAS: tuple[tuple[type[PipelineError], str, str], ...] = (
+    (
+        CampaniaUnknown,
+        "El portal no tiene esa campaña.",
+        "Corregir la campaña (por ejemplo 25/26) y volver a correr.",
+    ),
+    (
+        ApiAuth,
+        "El portal rechaza las credenciales.",
+        "Revisar DATABALER_CLIENT_ID y DATABALER_CLIENT_SECRET con quien administra Databaler.",
+    ),
+    (
+        SettingsError,
+        "Hay un error en la configuración o en los parámetros; la corrida no empezó.",
+        "Corregir lo que dice el detalle y volver a correr.",
+    ),
+    (
+        RunLocked,
+        "Otra corrida del mismo modo está en curso.",
+        "Esperar a que termine; si quedó colgada, cerrar ese proceso libera el turno.",
+    ),
+    (
+        ApiUnavailable,
+        "No se pudo llegar al portal, o dejó de responder.",
+        "Esperar y volver a correr; si sigue, avisar a quien administra Databaler.",
+    ),
+    (
+        ApiRejected,
+        "El portal rechazó el pedido.",
+        "Ver el detalle; repetir lo mismo daría la misma respuesta.",
+    ),
+    (
+        ApiContractChanged,
+        "El portal respondió con una forma que no es la conocida.",
+        "Correr `lindero api check`: dice qué cambió y qué línea del perfil lo arregla.",
+    ),
+    (
+        ApiIncomplete,
+        "El portal entregó una lista incompleta, dos veces seguidas.",
+        "Volver a correr más tarde; si sigue, avisar a quien administra Databaler.",
+    ),
+    (
+        NightRefused,
+        "Los controles rechazaron los datos de esta noche.",
+        "Mirar los controles y los cambios. Si los datos están bien, aceptarlos con "
+        '`lindero backups accept ID --reason "…"`.',
+    ),
+    (
+        SnapshotDamaged,
+        "Un backup guardado está dañado.",
+        "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
+    ),
+    (
+        ProductError,
+        "Uno o más productos no se pudieron armar; los demás se publicaron.",
+        "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
+    ),
+    (
+        PublishError,
+        "No se pudo escribir en la carpeta de destino.",
+        "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
+        "a correr: se completa solo.",
+    ),
+)
+_RECURSO = {
+    Recurso.CULTIVOS: "Cultivos",
+    Recurso.ZONAS: "Zonas",
+    Recurso.CAMPOS: "Campos",
+    Recurso.LOTES: "Lotes",
+    Recurso.AMBIENTES: "Ambientes",
+    Recurso.MARCADORES: "Marcadores",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job came to: figures for machines, a summary and a table for people."""
+
+    data: Mapping[str, Any]
+    markdown: str
+    calidad: Sequence[Mapping[str, Any]] = ()
+    error: PipelineError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recepcion:
+    """Rows of one list of the portal: what came, what is used, what was rejected by name."""
+
+    recurso: str
+    recibidos: int
+    aceptados: int
+    rechazados: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductoLine:
+    """One product in a summary: its folder and what was done there, or what went wrong."""
+
+    carpeta: str
+    folder: str
+    escritos: int = 0
+    iguales: int = 0
+    quitados: int = 0
+    ajenos: Sequence[str] = ()  # no longer made, but edited by somebody: left in place
+    pendientes: Sequence[str] = ()  # copies beside files that another program holds open
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrida:
+    """The facts of one run that its summary tells."""
+
+    campania: str
+    modo: str
+    snapshot: str
+    hora_local: str
+    superficie_ha: float
+    verdict: Verdict = field(repr=False)
+    changes: Changes = field(repr=False)
+    built: Built = field(repr=False)
+    recepcion: Sequence[Recepcion]
+    parent: str | None = None
+    equal_to: str | None = None
+    carpeta: str | None = None
+    escritos: int = 0
+    pendientes: Sequence[str] = ()  # as in ProductoLine
+    danados: Sequence[str] = ()  # what is wrong with older snapshots
+
+
+def numero(value: float, decimals: int = 0) -> str:
+    """A number as it is written in Argentina: 1.234,5."""
+    return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+
+
+def texto(text: str) -> str:
+    """Text of the portal's users as Markdown that shows just that text."""
+    flat = " ".join(text.split())
+    escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short(lines: Sequence[str], most: int) -> str:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    tail = f"; y {numero(more)} más" if more > 0 else ""
+    return f"{'; '.join(lines[:most])}{tail}"
+
+
+def mensaje_de_falla(error: PipelineError) -> str:
+    """What happened, what was left untouched and what to do, for whoever opens the UI."""
+    que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
+    for kind, what, todo in _FALLAS:
+        if isinstance(error, kind):
+            que_paso, que_hacer = what, todo
+            break
+    if isinstance(error, NightRefused) and error.command:
+        que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
+    intacto = _intacto(error)
+    return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
+
+
+def _intacto(error: PipelineError) -> str:
+    if isinstance(error, PublishError):
+        return "Cada archivo publicado está entero: es el de antes o el nuevo."
+    if isinstance(error, ProductError):
+        return "Los productos que fallaron quedaron como estaban."
+    if isinstance(error, NightRefused):
+        return f"{INTACTO} Lo recibido está guardado en cuarentena."
+    return INTACTO
+
+
+def recepcion(built: Built, recibidos: Mapping[Recurso, int]) -> tuple[Recepcion, ...]:
+    """Counts of each list, in the portal's order; received = accepted + rejected."""
+    tables = built.tables.as_dict()
+    rejected = built.tables.rechazados["recurso"].value_counts()
+    return tuple(
+        Recepcion(
+            name, recibidos[recurso], len(tables[recurso.value]), int(rejected.get(recurso, 0))
+        )
+        for recurso, name in _RECURSO.items()
+        if recurso in recibidos
+    )
+
+
+def resumen_markdown(corrida: Corrida) -> str:
+    """The summary of a run: what came, what changed, warnings, where it was written."""
+    parts = [
+        _titulo(corrida),
+        _tabla(
+            ("", "Recibidos", "Aceptados", "Rechazados"),
+            [
+                (c.recurso, numero(c.recibidos), numero(c.aceptados), numero(c.rechazados))
+                for c in corrida.recepcion
+            ],
+        ),
+        f"Superficie de los lotes: **{numero(corrida.superficie_ha, 1)} ha**.",
+        _cambios(corrida),
+        _controles(corrida.verdict),
+        _danados(corrida.danados),
+        _destino(corrida),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] = ()) -> str:
+    """What became of each product, and what a person should know about them."""
+    table = _tabla(
+        ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, productos)]
+    )
+    lines = [f"- {texto(nota)}" for nota in notas]
+    lines += [
+        f"- {texto(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
+        for one in productos
+        for name in one.ajenos
+    ]
+    lines += [
+        f"- **Aviso:** {texto(aviso_pendiente(f'{one.carpeta}/{name}'))}"
+        for one in productos
+        for name in one.pendientes
+    ]
+    return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
+
+
+def _fila(one: ProductoLine) -> tuple[str, str, str, str, str]:
+    if one.error is not None:
+        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {texto(one.error)}"
+    counts = (numero(one.escritos), numero(one.iguales), numero(one.quitados))
+    return one.carpeta, *counts, f"`{one.folder}`"
+
+
+def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
+    """Rows of the quality table, worst first: failed checks, warnings, rejections, repairs."""
+    checks = [
+        {
+            "gravedad": "rechaza" if check.blocking else "aviso",
+            "qué": check.name,
+            "dónde": "",
+            "detalle": "; ".join(check.notes),
+        }
+        for check in sorted(verdict.checks, key=lambda check: not check.blocking)
+        if not check.passed
+    ]
+    rejected = [
+        {
+            "gravedad": "rechazado",
+            "qué": row["motivo"],
+            "dónde": f"{row['recurso']} {_or_blank(row['id'])} {_or_blank(row['nombre'])}".strip(),
+            "detalle": row["detalle"],
+        }
+        for row in built.tables.rechazados[list(RECHAZADOS.names)].to_dict("records")
+    ]
+    repaired = [
+        {
+            "gravedad": "reparado",
+            "qué": "geometría reparada",
+            "dónde": f"{repair.recurso} {repair.id}",
+            "detalle": f"{repair.motivo}; {numero(repair.area_before_ha, 2)} ha → "
+            f"{numero(repair.area_after_ha, 2)} ha",
+        }
+        for repair in built.repairs
+    ]
+    unknown = [
+        {
+            "gravedad": "aviso",
+            "qué": "cultivo desconocido",
+            "dónde": name,
+            "detalle": "se conserva como está escrito y se dibuja en gris",
+        }
+        for name in built.cultivos_desconocidos
+    ]
+    return [*checks, *rejected, *repaired, *unknown]
+
+
+def _titulo(corrida: Corrida) -> str:
+    if not corrida.verdict.accepted:
+        state = "en cuarentena: no se publicó nada"
+    elif corrida.equal_to:
+        state = f"sin cambios desde {corrida.equal_to}"
+    elif corrida.verdict.first_night:
+        state = "aceptado; primera noche de esta campaña, no hay con qué comparar"
+    else:
+        state = "aceptado"
+    modo = "prueba" if corrida.modo == "test" else "producción"
+    return (
+        f"# Backup Databaler Lotes {corrida.campania} ({modo})\n\n"
+        f"Snapshot `{corrida.snapshot}`, {corrida.hora_local}: **{state}**."
+    )
+
+
+def _tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cambios(corrida: Corrida) -> str:
+    if corrida.parent is None:
+        return ""
+    if corrida.changes.empty:
+        return f"Sin cambios desde la última noche aceptada (`{corrida.parent}`)."
+    rows = [tuple(map(texto, row)) for row in cambios(corrida.changes)]
+    if not rows:
+        return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{corrida.parent}`)."
+    table = _tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
+    more = len(rows) - MAX_CHANGES
+    tail = f"\n\nY {numero(more)} cambios más, en `verdict.json`." if more > 0 else ""
+    return f"## Cambios desde `{corrida.parent}`\n\n{table}{tail}"
+
+
+def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
+    """Rows of campo, lote, what changed and in detail, by campo and lote."""
+    rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]
+    rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
+    for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
+        rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
+    rows += [(c.campo, c.lote, c.que, _otro(c)) for c in changes.otros]
+    return sorted(rows)
+
+
+def _conteo(conteo: Conteo) -> str:
+    parts = (
+        (conteo.agregados, "nuevo"),
+        (conteo.quitados, "quitado"),
+        (conteo.cambiados, "cambiado"),
+    )
+    return ", ".join(
+        f"{numero(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
+    )
+
+
+def _otro(change: OtroChange) -> str:
+    return f"{change.nombre}: {change.detalle}" if change.detalle else change.nombre
+
+
+def _controles(verdict: Verdict) -> str:
+    bad = [check for check in verdict.checks if not check.passed]
+    if not bad:
+        return f"Controles: {len(verdict.checks)}, todos bien."
+    return "## Controles\n\n" + "\n".join(_control(check) for check in bad)
+
+
+def _control(check: CheckResult) -> str:
+    mark = "RECHAZA" if check.blocking else "aviso"
+    notes = f": {texto(short(check.notes, MAX_NOTES))}" if check.notes else ""
+    return f"- **{mark}** · {check.name}{notes}"
+
+
+def _danados(danados: Sequence[str]) -> str:
+    if not danados:
+        return ""
+    lines = "\n".join(f"- {texto(said)}" for said in danados)
+    return f"## Backups dañados\n\nNo se usan ni se borran.\n\n{lines}"
+
+
+def _destino(corrida: Corrida) -> str:
+    if corrida.carpeta is None:
+        return INTACTO
+    avisos = "".join(
+        f"\n\n**Aviso:** {texto(aviso_pendiente(name))}" for name in corrida.pendientes
+    )
+    if corrida.escritos == 0 and not avisos:
+        return f"Ya estaba publicado, no se escribió ningún archivo: `{corrida.carpeta}`."
+    return f"Publicado en `{corrida.carpeta}` ({numero(corrida.escritos)} archivos).{avisos}"
+
+
+def aviso_pendiente(name: str) -> str:
+    """What to do about a file that could not be replaced; ``name`` is the copy left beside it."""
+    return (
+        "otro programa tenía abierto un archivo y no se pudo reemplazar; el nuevo quedó al lado: "
+        f"{name}. Cerrar el programa: la próxima corrida lo pone en su lugar."
+    )
+
+
+def _or_blank(value: object) -> str:
+    return value if isinstance(value, str) else ""

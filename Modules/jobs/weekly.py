@@ -1,0 +1,367 @@
+"""The weekly verification: read, rehearse a restore, and prune if all is well.
+
+What is read is ``verify``'s: every file of the newest backup, each week a quarter of the others so
+that each is read in full once a month, and the published folders. Nothing is pruned while anything
+is damaged. Callers hold ``run_lock`` where something is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from Modules.backups.restore import drill
+from Modules.backups.verify import Alcance, Hallazgo, verify_backups
+from Modules.backups.verify import Informe as Lectura
+from Modules.jobs.report import Outcome, numero, short, texto
+from Modules.settings import Settings
+from Modules.store.prune import fichas, in_use, obsolete_copies, prune
+from Modules.store.readings import Lecturas
+from Modules.store.retention import Linea, Plan, Reglas, plan
+from Modules.store.snapshot import Snapshot
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Modo
+from Modules.words.errors import DataError, PipelineError, SnapshotDamaged
+from Modules.words.folders import BACKUP
+
+logger = logging.getLogger(__name__)
+
+MAX_PROBLEMS = 5  # in the message of a failure; the table has them all
+MIB = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Encargo:
+    """What a verification is about."""
+
+    settings: Settings
+    modo: Modo
+    store: SnapshotStore
+    now: datetime
+
+    @property
+    def outputs(self) -> Path:
+        """Where the product folders are."""
+        return self.settings.outputs_dir(self.modo)
+
+    @property
+    def copies(self) -> Path:
+        """Where the published copies are, by campaña."""
+        return self.outputs / BACKUP
+
+    @property
+    def reglas(self) -> Reglas:
+        """How much is kept."""
+        return Reglas(
+            zone=self.settings.zone,
+            daily=self.settings.lindero_retention_daily,
+            weekly=self.settings.lindero_retention_weekly,
+            monthly=self.settings.lindero_retention_monthly,
+            quarantine_days=self.settings.lindero_retention_quarantine_days,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Simulacro:
+    """A restore that was tried out."""
+
+    id: str
+    archivos: int
+    size_bytes: int
+    hallazgos: tuple[Hallazgo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Poda:
+    """A plan, and what stands in its way or was left over."""
+
+    plan: Plan
+    danados: tuple[str, ...] = ()  # accepted backups that take no place: not sound
+    copias: tuple[str, ...] = ()  # published copies of backups that went earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Informe:
+    """What a weekly verification found and did."""
+
+    lectura: Lectura
+    simulacros: tuple[Simulacro, ...] = ()
+    poda: Poda | None = None
+    fallo_poda: PipelineError | None = field(default=None, repr=False)
+
+    @property
+    def hallazgos(self) -> tuple[Hallazgo, ...]:
+        """Everything that is wrong."""
+        rehearsed = (one for simulacro in self.simulacros for one in simulacro.hallazgos)
+        return (*self.lectura.hallazgos, *rehearsed)
+
+
+def prepare(settings: Settings, modo: Modo, now: datetime) -> Encargo:
+    """The store of a mode, ready to be verified. ``now`` is timezone-aware."""
+    return Encargo(settings, modo, SnapshotStore(settings.store_dir(modo)), now)
+
+
+def read(encargo: Encargo) -> Lectura:
+    """Read the newest, this week's part of the others and the copies; note what was sound.
+
+    Raises:
+        DataError: there is no backup, so nothing could be verified.
+        PublishError: the note could not be written.
+    """
+    encargo.store.sweep()
+    lectura = verify_backups(
+        encargo.settings, encargo.modo, alcance=Alcance.SAMPLE, now=encargo.now
+    )
+    lecturas = Lecturas(encargo.store.root)
+    damaged = {one.lugar for one in lectura.hallazgos}
+    for name in lectura.leidos:
+        if name not in damaged:
+            lecturas.note(encargo.store.find(name), encargo.now, sound=True)
+        logger.info("%s: %s", name, "damaged" if name in damaged else "sound")
+    lecturas.save(_ids(encargo.store))
+    return lectura
+
+
+def rehearse(encargo: Encargo) -> tuple[Simulacro, ...]:
+    """Restore the newest backup of each campaña into a scratch folder, and verify it there."""
+    newest = {snapshot.campania: snapshot for snapshot in encargo.store.accepted()}
+    return tuple(_rehearse(encargo, snapshot) for snapshot in newest.values())
+
+
+def plan_prune(encargo: Encargo, *, full: bool = True) -> tuple[Poda, Lecturas]:
+    """What a prune would do. Writes nothing; a dry run and a real one both begin here.
+
+    Backups that were not read in the last month are read now, if anything may go at all. Unless
+    ``full``, they are not: then they take no place, and stay.
+    """
+    store, now = encargo.store, encargo.now
+    lecturas = Lecturas(store.root)
+    used = in_use(encargo.outputs)
+
+    def made_of(verified: Callable[[Snapshot], bool]) -> Plan:
+        return plan(fichas(store, verified), encargo.reglas, now, in_use=used)
+
+    leftover = tuple(str(copia.id) for copia in obsolete_copies(store, encargo.copies))
+    supposed = made_of(lambda _: True)
+    if not supposed.salen:
+        return Poda(supposed, (), leftover), lecturas
+    unsound = []
+
+    def verified(snapshot: Snapshot) -> bool:
+        if lecturas.fresh(snapshot, now) or not full:
+            return lecturas.fresh(snapshot, now)
+        problems = store.verify(snapshot)
+        lecturas.note(snapshot, now, sound=not problems)
+        if problems:
+            unsound.append(f"{snapshot.id}: {problems[0].file}: {problems[0].problema}")
+        return not problems
+
+    return Poda(made_of(verified), tuple(unsound), leftover), lecturas
+
+
+def do_prune(encargo: Encargo, *, full: bool = True) -> Poda:
+    """Plan and prune; ``full`` as for ``plan_prune``.
+
+    Raises:
+        PublishError: the disk refused; the next prune does the rest.
+    """
+    poda, lecturas = plan_prune(encargo, full=full)
+    prune(encargo.store, poda.plan, encargo.copies, encargo.now)
+    if encargo.store.root.is_dir():
+        lecturas.save(_ids(encargo.store))
+    return poda
+
+
+def after_night(settings: Settings, modo: Modo, now: datetime) -> str:
+    """Prune after a good night, resting on the readings of the last month; a line of Spanish.
+
+    A night adds one backup and a prune takes three at most, so the store keeps its size. Whatever
+    goes wrong is said, and left to the weekly verification: the night itself was good.
+    """
+    try:
+        poda = do_prune(prepare(settings, modo, now), full=False)
+    except PipelineError as err:
+        logger.warning("prune: %s", err)
+        return f"Retención: no se pudo completar ({texto(str(err))})."
+    if poda.plan.negado_es:
+        return f"Retención: no se quita nada, {texto(poda.plan.negado_es)}."
+    if not poda.plan.salen:
+        return ""
+    gone = ", ".join(f"`{linea.ficha.id}`" for linea in poda.plan.salen)
+    return f"Retención: salieron {gone}."
+
+
+def with_poda(informe: Informe, podar: Callable[[], Poda]) -> Informe:
+    """Prune if nothing is damaged; a prune that fails leaves the rest of the report as it is."""
+    if informe.hallazgos:
+        return informe
+    try:
+        poda = podar()
+    except PipelineError as err:
+        return replace(informe, fallo_poda=err)
+    return replace(informe, poda=poda, fallo_poda=_denied(poda))
+
+
+def outcome(encargo: Encargo, informe: Informe) -> Outcome:
+    """What the verification came to, for machines and for people."""
+    said = [f"{one.lugar}: {one.archivo}: {one.problema}" for one in informe.hallazgos]
+    error = informe.fallo_poda
+    if said:
+        error = SnapshotDamaged(f"{len(said)} dañados: {short(said, MAX_PROBLEMS)}")
+    return Outcome(
+        data=_data(encargo, informe),
+        markdown=_markdown(encargo, informe),
+        calidad=[
+            {
+                "gravedad": "dañado",
+                "qué": one.problema,
+                "dónde": f"{one.lugar}: {one.archivo}",
+                "detalle": f"{one.detalle}. Qué hacer: {one.que_hacer}",
+            }
+            for one in informe.hallazgos
+        ],
+        error=error,
+    )
+
+
+# --- helpers -------------------------------------------------------------------------------------
+
+
+def _ids(store: SnapshotStore) -> set[str]:
+    return {path.name for path in store.folders()}
+
+
+def _denied(poda: Poda) -> PipelineError | None:
+    if poda.plan.negado:
+        return DataError(poda.plan.negado)
+    return SnapshotDamaged(short(poda.danados, MAX_PROBLEMS)) if poda.danados else None
+
+
+def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
+    name = str(snapshot.id)
+    trial = " --test" if encargo.modo is Modo.TEST else ""
+    try:
+        return Simulacro(name, drill(encargo.store, name), snapshot.size_bytes)
+    except PipelineError as err:
+        found = Hallazgo(
+            lugar=f"simulacro de {name}",
+            archivo=snapshot.path.name,
+            problema="la restauración no salió bien",
+            que_hacer=f"mire lindero backups verify {name}{trial}",
+            codigo="simulacro",
+            detalle=str(err),
+        )
+        return Simulacro(name, 0, snapshot.size_bytes, (found,))
+
+
+# --- how it is said ------------------------------------------------------------------------------
+
+
+def _data(encargo: Encargo, informe: Informe) -> dict[str, Any]:
+    return {
+        "modo": encargo.modo.value,
+        **informe.lectura.to_dict(),
+        "hallazgos": [asdict(one) for one in informe.hallazgos],
+        "sano": not informe.hallazgos,
+        "simulacros": [one.id for one in informe.simulacros],
+        "poda": None if informe.poda is None else poda_data(informe.poda),
+    }
+
+
+def poda_data(poda: Poda) -> dict[str, Any]:
+    """A prune for machines."""
+    return {
+        "salen": [_linea_data(linea) for linea in poda.plan.salen],
+        "esperan": [_linea_data(linea) for linea in poda.plan.esperan],
+        "quedan": [_linea_data(linea) for linea in poda.plan.quedan],
+        "tope": poda.plan.tope,
+        "copias_por_quitar": list(poda.copias),
+        "danados": list(poda.danados),
+        "motivo_de_no_quitar": poda.plan.negado,
+    }
+
+
+def _linea_data(linea: Linea) -> dict[str, Any]:
+    return {
+        "id": str(linea.ficha.id),
+        "campania": str(linea.ficha.campania),
+        "motivo": linea.motivo,
+        "bytes": linea.ficha.size_bytes,
+    }
+
+
+def poda_texto(poda: Poda) -> str:
+    """A prune in a few lines of Spanish: the same for a dry run and for a real one."""
+    lines = [
+        f"{linea.ficha.id}  {linea.ficha.campania}  {linea.motivo}" for linea in poda.plan.salen
+    ]
+    lines += [f"{copia}  copia publicada de un backup que ya salió" for copia in poda.copias]
+    there = len(poda.plan.quedan) + len(poda.plan.esperan) + len(poda.plan.salen)
+    verb = "Sale" if len(poda.plan.salen) == 1 else "Salen"
+    lines.append(
+        f"{verb} {numero(len(poda.plan.salen))} de {numero(there)} backups "
+        f"({numero(poda.plan.size_bytes / MIB, 1)} MiB)."
+    )
+    if poda.plan.negado_es:
+        lines.append(f"No se quita nada: {poda.plan.negado_es}.")
+    elif poda.plan.esperan:
+        lines.append(
+            f"Otros {numero(len(poda.plan.esperan))} esperan: de {numero(there)} salen como mucho "
+            f"{numero(poda.plan.tope)} por vez."
+        )
+    lines += [f"Dañado, no cuenta y no se toca: {one}" for one in poda.danados]
+    return "\n".join(lines)
+
+
+def _markdown(encargo: Encargo, informe: Informe) -> str:
+    modo = "prueba" if encargo.modo is Modo.TEST else "producción"
+    state = "**hay daños**" if informe.hallazgos else "todo sano"
+    lectura = informe.lectura
+    parts = [
+        f"# Verificación de backups ({modo})\n\n"
+        f"{numero(len(lectura.leidos))} backups leídos por completo de "
+        f"{numero(lectura.manifiestos)}, y {numero(len(lectura.carpetas))} carpetas publicadas: "
+        f"{state}.",
+        _danos(informe),
+        _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
+        _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
+        _retencion(informe),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _danos(informe: Informe) -> str:
+    rows = [
+        (texto(one.lugar), texto(one.archivo), texto(one.problema), texto(one.que_hacer))
+        for one in informe.hallazgos
+    ]
+    header = ("Dónde", "Archivo", "Problema", "Qué hacer")
+    return f"## Daños\n\n{_tabla(header, rows)}" if rows else ""
+
+
+def _simulacro(simulacro: Simulacro) -> str:
+    state = "**no salió bien**" if simulacro.hallazgos else "idéntico al manifiesto"
+    size = f"{numero(simulacro.size_bytes / MIB, 1)} MiB"
+    return f"`{simulacro.id}`: {numero(simulacro.archivos)} archivos, {size}: {state}"
+
+
+def _retencion(informe: Informe) -> str:
+    if informe.poda is not None:
+        return _lista("Retención", map(texto, poda_texto(informe.poda).split("\n")))
+    if informe.hallazgos:
+        return "## Retención\n\nNo se quitó nada: primero hay que ver lo dañado."
+    return f"## Retención\n\nNo se pudo completar: {texto(str(informe.fallo_poda))}"
+
+
+def _lista(titulo: str, items: Iterable[str]) -> str:
+    lines = "\n".join(f"- {item}" for item in items)
+    return f"## {titulo}\n\n{lines}" if lines else ""
+
+
+def _tabla(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,358 @@
+"""Rows of the tables out of the portal's records: what is used, what is refused and why.
+
+Every record ends as exactly one row or one refusal; ``screen`` says which cannot be used at
+all. Rows are tuples in the order of the columns; long tables are read column by column, for most
+of their texts come again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from Modules.night.screen import Bunch, Item, Ledger, Row
+from Modules.words import text as clean
+from Modules.words.cultivos import GREY, OTRO, Catalogue, Cultivo, canonical, merge
+from Modules.words.domain import Campania, Motivo, Record, Recurso
+
+Columna: TypeAlias = Sequence[Any]
+
+SIEMBRAS = "siembras"  # not a list of the portal: nested in its lotes
+
+_NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
+
+
+# --- tables without geometry ------------------------------------------------------------------
+
+
+def campo_rows(items: Iterable[Item]) -> list[Row]:
+    """Rows of ``campos``."""
+    return [_campo_row(item) for item in items]
+
+
+def _campo_row(item: Item) -> Row:
+    empresa = item.values.get("empresa")
+    owner = item.nested("empresa") if not isinstance(empresa, str) else None
+    return (
+        item.id,
+        item.text("nombre") or item.id,
+        item.text("codigo"),
+        item.get("zona_id", clean.identifier),
+        owner.text("nombre") if owner is not None else clean.text(empresa),
+        owner.text("cuit") if owner is not None else None,
+        item.text("renspa"),
+        item.text("provincia"),
+        item.text("partido"),
+        item.text("tenencia"),
+        item.get("superficie_ha", clean.area_ha),
+        item.get("activo", clean.boolean),
+        item.get("updated_at", clean.timestamp),
+    )
+
+
+def cultivo_rows(items: Iterable[Item], ledger: Ledger) -> tuple[list[Row], Catalogue]:
+    """Rows of ``cultivos``, and the catalogue with the portal's names and colours on top.
+
+    Two spellings of one crop give one row; both lead to it.
+    """
+    made: dict[str, Cultivo] = {}
+    portal: list[tuple[str, Cultivo]] = []
+    for item in sorted(items, key=lambda item: item.id):
+        name = item.text("nombre")
+        own = item.text("codigo") or item.id
+        crop = _portal_crop(item, own, name or own)
+        first = made.get(crop.codigo)
+        if first is None:
+            made[crop.codigo] = crop
+        else:
+            text = f"es el mismo cultivo que {first.nombre} ({first.codigo})"
+            ledger.refuse(Recurso.CULTIVOS, item, Motivo.ID_REPETIDO, text)
+        portal.append((own, first or crop))
+    rows = [(c.codigo, c.nombre, c.especie, c.orden, c.color) for c in made.values()]
+    return rows, merge(portal)
+
+
+def _portal_crop(item: Item, own: str, name: str) -> Cultivo:
+    base = merge().by_code.get(canonical(own, name) or "")
+    return Cultivo(
+        base.codigo if base is not None else own,
+        name,
+        item.text("especie") or (base.especie if base is not None else None),
+        item.get("orden", clean.integer) or (base.orden if base is not None else None),
+        item.get("color", clean.colour) or (base.color if base is not None else GREY),
+    )
+
+
+# --- siembras: nested in their lote -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Siembras:
+    """Rows of ``siembras``, and the names of crops that nobody knows, as written."""
+
+    rows: list[Row]
+    unknown: tuple[str, ...]
+
+
+def siembra_rows(
+    lotes: Mapping[int, tuple[str, str]],
+    records: Sequence[Record],
+    campania: Campania,
+    catalogue: Catalogue,
+    ledger: Ledger,
+) -> Siembras:
+    """Rows of ``siembras``.
+
+    Args:
+        lotes: of each record (by its place in ``records``) that became a lote: lote_id, campo_id.
+
+    A siembra id that several lotes share is no id of the whole portal: each is written
+    ``lote_id/id`` then.
+    """
+    found: list[tuple[Row, Record, Any]] = []
+    for at, record in enumerate(records):
+        nested = record.values.get("siembras") if isinstance(record.values, Mapping) else None
+        for place, value in enumerate(_list_of(nested), start=1):
+            lote = lotes.get(at)
+            problem = _siembra_problem(value, lote, record, ledger)
+            if lote is None or problem is not None:
+                ledger.refuse(SIEMBRAS, record, *(problem or _NO_LOTE), siembra=value)
+                continue
+            row = _siembra_row(_siembra(value, record, ledger), place, lote, campania, catalogue)
+            found.append((row, record, value))
+    unknown = {row[6] for row, _, _ in found if row[5] == OTRO}
+    return Siembras(_distinct_siembras(found, ledger), tuple(sorted(unknown)))
+
+
+def _list_of(nested: object) -> Sequence[object]:
+    """What is nested: nothing, a list, or something else that counts as one bad siembra."""
+    if nested is None:
+        return ()
+    return nested if isinstance(nested, list | tuple) else ("no es una lista",)
+
+
+def _siembra_problem(
+    value: Any, lote: tuple[str, str] | None, record: Record, ledger: Ledger
+) -> tuple[Motivo, str] | None:
+    """Why a nested value is no siembra that can be used."""
+    if lote is None:
+        values = record.values if isinstance(record.values, Mapping) else {}
+        return Motivo.HUERFANO, ledger.orphan(Recurso.LOTES, clean.identifier(values.get("id")))
+    if not isinstance(value, Mapping):
+        return Motivo.TIPO_INVALIDO, "no es un objeto"
+    if clean.identifier(value.get("id")) is None:
+        absent = clean.is_absent(value.get("id"))
+        return Motivo.SIN_ID if absent else Motivo.TIPO_INVALIDO, "no tiene un id usable"
+    if value.get("deleted_at"):
+        return Motivo.BORRADO, "borrada en el portal"
+    if _named_crop(value) == (None, None):
+        return Motivo.TIPO_INVALIDO, "no dice el cultivo"
+    return None
+
+
+def _siembra(value: Any, record: Record, ledger: Ledger) -> Item:
+    found = clean.identifier(value["id"])
+    return Item(str(found), record, value, SIEMBRAS, ledger.illegible)
+
+
+def _siembra_row(
+    item: Item, place: int, lote: tuple[str, str], campania: Campania, catalogue: Catalogue
+) -> Row:
+    orden = item.get("orden", clean.integer)
+    return (
+        item.id,
+        *lote,
+        str(campania),
+        place if orden is None else orden,
+        *_crop(item.values, catalogue),
+        item.text("material"),
+        item.get("superficie_ha", clean.area_ha),
+        item.get("fecha_siembra", clean.day),
+        item.get("fecha_cosecha", clean.day),
+        item.text("estado"),
+    )
+
+
+def _named_crop(siembra: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Code and name of the crop as the portal says them: in an object, or the name alone."""
+    value = siembra.get("cultivo")
+    if isinstance(value, Mapping):
+        return clean.text(value.get("codigo")), clean.text(value.get("nombre"))
+    return None, clean.text(value)
+
+
+def _crop(siembra: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, str]:
+    """Code and name of the crop; an unknown one keeps its name, under OTR."""
+    code, name = _named_crop(siembra)
+    found = catalogue.find(code, name) or (catalogue.find(name, None) if code is None else None)
+    if found is not None and found.codigo != OTRO:
+        return found.codigo, found.nombre
+    return OTRO, name or code or OTRO
+
+
+def _distinct_siembras(found: list[tuple[Row, Record, Any]], ledger: Ledger) -> list[Row]:
+    lotes_of: dict[str, set[str]] = {}
+    for row, _, _ in found:
+        lotes_of.setdefault(row[0], set()).add(row[1])
+    kept: dict[str, Row] = {}
+    for row, record, value in sorted(found, key=lambda one: (one[1].page, one[1].index, one[0][4])):
+        key = row[0] if len(lotes_of[row[0]]) == 1 else f"{row[1]}/{row[0]}"
+        if key in kept:
+            text = f"el id {row[0]} está repetido en el lote"
+            ledger.refuse(SIEMBRAS, record, Motivo.ID_REPETIDO, text, siembra=value)
+        else:
+            kept[key] = (key, *row[1:])
+    return list(kept.values())
+
+
+# --- attributes of tables with geometry: what stands before and after the areas -------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LotePlace:
+    """What a lote's row takes from elsewhere; area in hectares, computed."""
+
+    campo_id: str
+    campo: str
+    campania: str
+    superficie_ha: float
+
+
+def lote_row(item: Item, place: LotePlace, cultivos: Sequence[str]) -> Row:
+    """A row of ``lotes`` without its geometry; ``cultivos`` by order of sowing."""
+    return (
+        item.id,
+        item.text("nombre") or item.id,
+        place.campo_id,
+        place.campo,
+        place.campania,
+        place.superficie_ha,
+        item.get("superficie_ha", clean.area_ha),
+        " + ".join(cultivos) or None,
+        len(cultivos),
+        item.get("updated_at", clean.timestamp),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Many items of one list, each in a lote: ids, lote and campo ids, values."""
+
+    ids: Sequence[str]
+    lotes: Sequence[tuple[str, str]]  # lote_id, campo_id
+    values: Bunch
+
+    @property
+    def lote_ids(self) -> Columna:
+        """The lote of each."""
+        return [lote_id for lote_id, _ in self.lotes]
+
+    @property
+    def campo_ids(self) -> Columna:
+        """The campo of each."""
+        return [campo_id for _, campo_id in self.lotes]
+
+
+def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> list[Columna]:
+    """The columns of ``ambientes`` but the geometry."""
+    values = placed.values
+    names = zip(values.text("nombre"), _codes_of_unnamed(values), placed.ids, strict=True)
+    return [
+        placed.ids,
+        placed.lote_ids,
+        placed.campo_ids,
+        [str(campania)] * len(placed.ids),
+        [name or code or own_id for name, code, own_id in names],
+        values.text("potencial"),
+        values.get("orden", clean.integer),
+        values.get("color", clean.colour),
+        areas_ha,
+        values.get("superficie_ha", clean.area_ha),
+        values.text("fuente"),
+        values.get("version", clean.integer),
+        values.get("updated_at", clean.timestamp),
+    ]
+
+
+def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
+    """The columns of ``marcadores`` but the geometry."""
+    values = placed.values
+    muestras = values.nested("muestra")
+    names = zip(values.text("nombre"), placed.ids, strict=True)
+    return [
+        placed.ids,
+        placed.lote_ids,
+        values.get("ambiente_id", clean.identifier),
+        placed.campo_ids,
+        [str(campania)] * len(placed.ids),
+        [tipo or "otro" for tipo in values.text("tipo")],
+        values.text("subtipo"),
+        [name or own_id for name, own_id in names],
+        values.text("estado"),
+        values.get("fecha", clean.day),
+        values.get("orden", clean.integer),
+        values.get("observacion", _observation),
+        muestras.text("codigo"),
+        muestras.get("compuesta", clean.boolean),
+        muestras.get("submuestras", clean.integer),
+        muestras.get("profundidades_cm", _once(_depths)),
+        muestras.get("analisis", _once(_analyses)),
+        values.get("updated_at", clean.timestamp),
+    ]
+
+
+def _codes_of_unnamed(values: Bunch) -> list[str | None]:
+    """The code of each that has no name; nobody asks for the others'."""
+    unnamed = [{} if clean.text(row.get("nombre")) else row for row in values.rows]
+    return Bunch(unnamed, values.recurso, values.illegible).text("codigo")
+
+
+def _observation(value: object) -> str | None:
+    return clean.text(value, clean.MAX_TEXT)
+
+
+def _once(read: Callable[[object], str | None]) -> Callable[[object], str | None]:
+    """A reader of lists that reads one that is written alike only once."""
+    known: dict[str, str | None] = {}
+
+    def remembering(value: object) -> str | None:
+        key = repr(value)  # tells 1, 1.0, True and "1" apart, as equality does not
+        if key not in known:
+            known[key] = read(value)
+        return known[key]
+
+    return remembering
+
+
+def _depths(value: object) -> str | None:
+    """ "0-20; 20-40" out of [[0, 20], [20, 40]], cm; text stays as it is."""
+    if not isinstance(value, list | tuple):
+        return clean.text(value)
+    spans = []
+    for span in value:
+        if not isinstance(span, list | tuple) or len(span) != 2:
+            return None
+        ends = [clean.text(end) for end in span]
+        if None in ends:
+            return None
+        spans.append(f"{ends[0]}-{ends[1]}")
+    return clean.text("; ".join(spans), clean.MAX_TEXT)
+
+
+def _analyses(value: object) -> str | None:
+    if not isinstance(value, list | tuple):
+        return clean.text(value)
+    names = [clean.text(name) for name in value]
+    return clean.text("; ".join(name for name in names if name), clean.MAX_TEXT)
+
+
+def zona_row(item: Item) -> Row:
+    """A row of ``zonas`` without its geometry."""
+    return (
+        item.id,
+        item.text("nombre") or item.id,
+        item.text("tipo") or "otro",
+        item.get("lote_id", clean.identifier),
+        item.get("updated_at", clean.timestamp),
+    )

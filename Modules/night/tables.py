@@ -1,0 +1,359 @@
+"""The eight tables of a snapshot, out of the portal's records.
+
+Per list of the portal, records in are rows plus ``rechazados``, always; siembras are counted as
+nested in the lotes. Columns, dtypes and order are those of ``words.columns``; rows are sorted by
+key, so the order in which records came never matters. Geometry is EPSG:4326, lon-lat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from shapely.geometry.base import BaseGeometry
+
+from Modules.geo.geometry import Mend, Repaired, Unreadable, decode, geodesic_area_ha, usable
+from Modules.night import rows as rw
+from Modules.night.screen import Bunch, Item, Ledger, Row, screen
+from Modules.words import columns as col
+from Modules.words import text as clean
+from Modules.words.columns import Column, Table
+from Modules.words.cultivos import Catalogue
+from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
+from Modules.words.errors import DataError
+
+CRS = "EPSG:4326"
+MAX_AREA_HA = 100_000.0  # of a lote, ambiente or mark: more than any; a zona may be a province
+_LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one night, as ``Modules.words.columns`` describes them."""
+
+    campos: pd.DataFrame
+    lotes: gpd.GeoDataFrame
+    siembras: pd.DataFrame
+    ambientes: gpd.GeoDataFrame
+    marcadores: gpd.GeoDataFrame
+    zonas: gpd.GeoDataFrame
+    cultivos: pd.DataFrame
+    rechazados: pd.DataFrame
+
+    def as_dict(self) -> dict[str, pd.DataFrame]:
+        """Tables by name, in the order of ``columns.TABLES``."""
+        return {name: getattr(self, name) for name in col.TABLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A geometry that had to be repaired to be used; areas in hectares."""
+
+    recurso: str
+    id: str
+    area_before_ha: float
+    area_after_ha: float
+    motivo: str  # Spanish
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The tables, and what a person may want to look at."""
+
+    tables: Tables
+    repairs: tuple[Repair, ...]
+    cultivos_desconocidos: tuple[str, ...]
+    valores_ilegibles: Mapping[str, int]  # "lotes.superficie_ha": how many became empty
+
+
+def build_tables(
+    fetched: Mapping[Recurso, Sequence[Record]],
+    *,
+    campania: Campania,
+    encodings: Mapping[Recurso, GeometryEncoding],
+    bbox: BoundingBox,
+    mend: Mend | None = None,
+) -> Built:
+    """Tables of one campaña out of the records of each list.
+
+    Args:
+        encodings: how each list writes geometry; GeoJSON in EPSG:4326 where it is not named.
+        bbox: where fields can be, degrees EPSG:4326; a geometry that leaves it is refused.
+        mend: makes a geometry valid within a time limit; ``geometry.make_valid`` if not given.
+
+    Raises:
+        SettingsError: an encoding names a kind, CRS or axis order that does not exist.
+    """
+    return _Builder(fetched, campania, encodings, bbox, mend).build()
+
+
+class _Builder:
+    """Builds table after table; what is refused gathers in the ledger."""
+
+    def __init__(
+        self,
+        fetched: Mapping[Recurso, Sequence[Record]],
+        campania: Campania,
+        encodings: Mapping[Recurso, GeometryEncoding],
+        bbox: BoundingBox,
+        mend: Mend | None,
+    ) -> None:
+        self.fetched = fetched
+        self.campania = campania
+        self.encodings = encodings
+        self.bbox = bbox
+        self.mend = mend
+        self.ledger = Ledger()
+        self.repairs: list[Repair] = []
+
+    def build(self) -> Built:
+        cultivos, catalogue = rw.cultivo_rows(self._items(Recurso.CULTIVOS), self.ledger)
+        campos = rw.campo_rows(self._items(Recurso.CAMPOS))
+        lotes = self._lotes({row[0] for row in campos})
+        siembras = self._siembras(lotes, catalogue)
+        lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras.rows)
+        home = {item.id: (item.id, campo_id) for item, campo_id, _ in lotes}
+        tables = Tables(
+            campos=_frame(col.CAMPOS, campos),
+            lotes=_geo_frame(col.LOTES, lote_rows),
+            siembras=_frame(col.SIEMBRAS, siembras.rows),
+            ambientes=self._ambientes(home),
+            marcadores=self._marcadores(home),
+            zonas=_geo_frame(col.ZONAS, self._zonas()),
+            cultivos=_frame(col.CULTIVOS, cultivos),
+            rechazados=_frame(col.RECHAZADOS, self.ledger.refused, by=_refusal_order),
+        )
+        repairs = sorted(self.repairs, key=lambda r: (_LIST_ORDER[r.recurso], r.id))
+        illegible = dict(sorted(self.ledger.illegible.items()))
+        return Built(tables, tuple(repairs), siembras.unknown, illegible)
+
+    def _items(self, recurso: Recurso, *, seasonal: bool = False) -> list[Item]:
+        """Records that have an id and are not deleted, repeated or of another campaña."""
+        season = self.campania if seasonal else None
+        return screen(recurso, self.fetched.get(recurso, ()), season, self.ledger)
+
+    def _shaped(
+        self, recurso: Recurso, items: Sequence[Item], table: Table, *, bare: bool = False
+    ) -> list[tuple[Item, BaseGeometry | None]]:
+        """Items with their geometry; those without a usable one are refused, repairs noted.
+
+        ``bare``: one without any geometry stays, with None.
+        """
+        encoding = self.encodings.get(recurso, GeometryEncoding())
+        decoded = decode([item.values.get("geometry") for item in items], encoding)
+        results = usable(
+            decoded,
+            types=table.geometry_types,
+            bbox=self.bbox,
+            max_area_ha=math.inf if recurso is Recurso.ZONAS else MAX_AREA_HA,
+            mend=self.mend,
+        )
+        kept: list[tuple[Item, BaseGeometry | None]] = []
+        for item, result in zip(items, results, strict=True):
+            if isinstance(result, Unreadable):
+                if bare and result.motivo is Motivo.SIN_GEOMETRIA:
+                    kept.append((item, None))
+                    continue
+                self.ledger.refuse(recurso, item, result.motivo, result.detalle)
+                continue
+            kept.append((item, result.geometry))
+            if result.changed:
+                self._note(recurso, item.id, result)
+        return kept
+
+    def _note(self, recurso: Recurso, found: str, fixed: Repaired) -> None:
+        before, after = fixed.area_before_ha, fixed.area_after_ha
+        self.repairs.append(Repair(recurso.value, found, before, after, fixed.motivo))
+
+    def _with_parent(
+        self, recurso: Recurso, items: Sequence[Item], key: str, parent: Recurso, known: Set[str]
+    ) -> list[Item]:
+        """Items whose campo or lote is in its table; the others are refused as orphans."""
+        parents = Bunch.of(items, recurso.value, self.ledger).get(key, clean.identifier)
+        kept = []
+        for item, parent_id in zip(items, parents, strict=True):
+            if parent_id in known:
+                kept.append(item)
+            else:
+                why = self.ledger.orphan(parent, parent_id)
+                self.ledger.refuse(recurso, item, Motivo.HUERFANO, why)
+        return kept
+
+    def _lotes(self, campos: set[str]) -> list[tuple[Item, str, BaseGeometry]]:
+        """The lotes that can be used: item, campo_id, geometry."""
+        items = self._items(Recurso.LOTES, seasonal=True)
+        items = self._with_parent(Recurso.LOTES, items, "campo_id", Recurso.CAMPOS, campos)
+        shaped = self._shaped(Recurso.LOTES, items, col.LOTES)
+        return [(item, str(clean.identifier(item.values["campo_id"])), g) for item, g in shaped]
+
+    def _siembras(
+        self, lotes: list[tuple[Item, str, BaseGeometry]], catalogue: Catalogue
+    ) -> rw.Siembras:
+        places = {item.at: (item.id, campo_id) for item, campo_id, _ in lotes}
+        records = self.fetched.get(Recurso.LOTES, ())
+        return rw.siembra_rows(places, records, self.campania, catalogue, self.ledger)
+
+    def _lote_rows(
+        self,
+        lotes: list[tuple[Item, str, BaseGeometry]],
+        campos: Mapping[str, str],
+        siembras: list[Row],
+    ) -> list[Row]:
+        sown: dict[str, list[str]] = {}
+        for row in sorted(siembras, key=lambda row: (row[4], row[0])):
+            sown.setdefault(row[1], []).append(row[6])
+        areas = geodesic_area_ha([geometry for *_, geometry in lotes]).tolist()
+        rows = []
+        for (item, campo_id, geometry), area_ha in zip(lotes, areas, strict=True):
+            place = rw.LotePlace(campo_id, campos[campo_id], str(self.campania), area_ha)
+            rows.append((*rw.lote_row(item, place, sown.get(item.id, [])), geometry))
+        return rows
+
+    def _of_lotes(
+        self, recurso: Recurso, table: Table, home: Mapping[str, tuple[str, str]]
+    ) -> tuple[rw.Placed, list[BaseGeometry]]:
+        """What lies in a lote, by id, and its geometry."""
+        items = self._items(recurso, seasonal=True)
+        items = self._with_parent(recurso, items, "lote_id", Recurso.LOTES, home.keys())
+        shaped = sorted(self._shaped(recurso, items, table), key=lambda pair: pair[0].id)
+        values = Bunch.of([item for item, _ in shaped], recurso.value, self.ledger)
+        lotes = [home[str(lote_id)] for lote_id in values.get("lote_id", clean.identifier)]
+        ids = [item.id for item, _ in shaped]
+        return rw.Placed(ids, lotes, values), [shape for _, shape in shaped]
+
+    def _ambientes(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+        placed, shapes = self._of_lotes(Recurso.AMBIENTES, col.AMBIENTES, home)
+        areas_ha = geodesic_area_ha(shapes).tolist()
+        columns = rw.ambiente_columns(placed, self.campania, areas_ha)
+        return _geo_frame_of(col.AMBIENTES, columns, shapes)
+
+    def _marcadores(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+        placed, shapes = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
+        return _geo_frame_of(col.MARCADORES, rw.marcador_columns(placed, self.campania), shapes)
+
+    def _zonas(self) -> list[Row]:
+        shaped = self._shaped(Recurso.ZONAS, self._items(Recurso.ZONAS), col.ZONAS, bare=True)
+        return [(*rw.zona_row(item), geometry) for item, geometry in shaped]
+
+
+# --- frames -------------------------------------------------------------------------------
+
+
+def _refusal_order(row: Row) -> tuple[object, ...]:
+    recurso, found, name, motivo, detail, page, index = row
+    return _LIST_ORDER[recurso], page, index, found or "", motivo, detail, name or ""
+
+
+def _first(row: Row) -> tuple[object, ...]:
+    return (row[0],)
+
+
+def _frame(
+    table: Table, rows: Sequence[Row], by: Callable[[Row], tuple[object, ...]] = _first
+) -> pd.DataFrame:
+    """A table without geometry, sorted."""
+    columns = _columns(sorted(rows, key=by), len(table.columns))
+    return pd.DataFrame(_all_typed(columns, table.columns), columns=list(table.names))
+
+
+def _geo_frame(table: Table, rows: Sequence[Row]) -> gpd.GeoDataFrame:
+    """A table whose last column is its geometry, sorted by key."""
+    *columns, shapes = _columns(sorted(rows, key=_first), len(table.columns))
+    return _geo_frame_of(table, columns, shapes)
+
+
+def _geo_frame_of(
+    table: Table, columns: Sequence[Sequence[Any]], shapes: Sequence[BaseGeometry | None]
+) -> gpd.GeoDataFrame:
+    """A table out of its columns, sorted by key already, and their geometry."""
+    geometry = np.empty(len(shapes), dtype=object)
+    geometry[:] = shapes
+    frame = pd.DataFrame(_all_typed(columns, table.columns[:-1]))
+    return gpd.GeoDataFrame(frame, geometry=geometry, crs=CRS)
+
+
+def _columns(rows: Sequence[Row], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _all_typed(values: Sequence[Sequence[Any]], columns: Sequence[Column]) -> dict[str, Any]:
+    pairs = zip(columns, values, strict=True)
+    return {column.name: _typed(found, column.dtype) for column, found in pairs}
+
+
+def _typed(values: Sequence[Any], dtype: str) -> Any:
+    """A column of the dtype that ``Modules.words.columns`` names."""
+    if dtype == "timestamp":
+        instants = pa.array(values, type=pa.timestamp("us", tz="UTC"))
+        return pd.Series(instants.to_numpy(zero_copy_only=False)).dt.tz_localize("UTC")
+    if dtype == "date":
+        dates = np.empty(len(values), dtype=object)
+        dates[:] = values
+        return pd.Series(dates, dtype=object)
+    if dtype == "float64":
+        return pd.Series(np.array(values, dtype=np.float64))
+    return pd.Series(pd.array(list(values), dtype=dtype))
+
+
+# --- the contract, both ways ----------------------------------------------------------------
+
+
+def check_table(frame: pd.DataFrame, table: Table) -> None:
+    """Check columns, dtypes, keys and empty values of a table, for use after reading it back.
+
+    Raises:
+        DataError: a column is missing, unexpected, out of order or of another dtype, a value is
+            empty that may not be, a key is repeated, or the CRS is not EPSG:4326.
+    """
+    missing = [name for name in table.names if name not in frame.columns]
+    unexpected = [str(name) for name in frame.columns if name not in table.names]
+    if missing or unexpected:
+        raise DataError(
+            f"table {table.name}: missing columns {missing}, unexpected columns {unexpected}"
+        )
+    if list(frame.columns) != list(table.names):
+        raise DataError(f"table {table.name}: columns are out of order")
+    for column in table.columns:
+        _check_column(frame[column.name], column, table)
+    if table is not col.RECHAZADOS and frame[table.key].duplicated().any():
+        twin = frame.loc[frame[table.key].duplicated(), table.key].iloc[0]
+        raise DataError(f"table {table.name}: key {twin!r} is repeated")
+    if table.spatial:
+        _check_geometry(frame, table)
+
+
+def _check_column(values: pd.Series, column: Column, table: Table) -> None:
+    if not _is_dtype(values, column.dtype):
+        raise DataError(
+            f"table {table.name}: column {column.name} is {values.dtype}, not {column.dtype}"
+        )
+    if not column.nullable and values.isna().any():
+        raise DataError(f"table {table.name}: column {column.name} has empty values")
+
+
+def _is_dtype(values: pd.Series, dtype: str) -> bool:
+    if dtype == "timestamp":
+        return str(values.dtype) == "datetime64[us, UTC]"
+    if dtype == "date":
+        return values.dtype == object and all(
+            value is None or (isinstance(value, date) and not isinstance(value, datetime))
+            for value in values
+        )
+    return str(values.dtype) == dtype
+
+
+def _check_geometry(frame: pd.DataFrame, table: Table) -> None:
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
+        raise DataError(f"table {table.name}: geometry without a CRS; refusing to guess {CRS}")
+    if not frame.crs.equals(CRS, ignore_axis_order=True):
+        raise DataError(f"table {table.name}: CRS is {frame.crs.to_string()}, not {CRS}")
+    types = set(frame.geometry.dropna().geom_type)
+    if types - set(table.geometry_types):
+        raise DataError(f"table {table.name}: geometry of type {sorted(types)}")

@@ -1,0 +1,1 @@
+"""The links from the output folders to OneDrive: configuration, script, set-up."""

@@ -1,0 +1,1 @@
+"""Prefect lives here: flow runs, deployments, alerts, the server."""

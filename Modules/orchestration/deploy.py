@@ -1,0 +1,361 @@
+"""Deployments on a Prefect server: it is made to hold what the registry says.
+
+Prefect's own ``deploy`` rewrites a deployment each time, which drops its scheduled runs until the
+scheduler makes new ones. Here the server is read first, and what is equal is not touched.
+
+A pause is the operator's, not the registry's: deploying again neither sets nor lifts one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from httpx import HTTPError, HTTPStatusError
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+    VersionInfo,
+)
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.schedules import Cron, Schedule
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import parameter_schema
+
+from Modules.jobs.code_version import release
+from Modules.orchestration.deployments import DEPLOYMENTS, SCHEDULE_SLUG, WORK_POOL, Deployment
+from Modules.settings import PROJECT_ROOT, Settings, load_settings
+from Modules.words.errors import PipelineError, SettingsError
+
+POOL_TYPE = "process"
+CONTAINER_ROOT = "/app"  # WORKDIR of the image
+
+Estado = Literal["nuevo", "cambia", "igual"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diferencia:
+    """One field in which the server and the registry differ."""
+
+    campo: str  # as Prefect calls it
+    antes: Any
+    ahora: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cambio:
+    """One deployment beside what the server held of it."""
+
+    deployment: Deployment
+    estado: Estado
+    diferencias: tuple[Diferencia, ...] = ()
+    en_pausa: bool = False  # it, or its schedule, was paused by someone
+
+
+@dataclass(frozen=True, slots=True)
+class Informe:
+    """What a deployment run did, or would do."""
+
+    cambios: tuple[Cambio, ...]
+    ajenos: tuple[str, ...] = field(default=())  # on our pool, not in the registry: left alone
+
+
+def main(deployment: Deployment) -> None:
+    """Deploy one flow: what ``python scripts/x.py`` does. Ends with an exit code of ours."""
+    try:
+        with server(load_settings()):
+            cambio = deploy(deployment)
+    except PipelineError as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(err.exit_code)
+    sys.stdout.write(
+        f"{deployment.full_name}: {cambio.estado}; corre {deployment.cuando}"
+        f"{' (en pausa)' if cambio.en_pausa else ''}.\n"
+        f"Para correrlo ya: prefect deployment run '{deployment.full_name}'\n"
+    )
+
+
+def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> Informe:
+    """Make the server of our settings hold these deployments; what is equal is not touched.
+
+    Raises:
+        SettingsError: no server, or it refuses one of them; those before it are deployed.
+    """
+    with server(load_settings()):
+        cambios = tuple(deploy(one) for one in deployments)
+        with _refusals("reading deployments"):
+            return Informe(cambios, unregistered())
+
+
+def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> Informe:
+    """What ``deploy_all`` would do; writes nothing, neither a pool nor a flow.
+
+    Raises:
+        SettingsError: no server.
+    """
+    with server(load_settings()), _refusals("reading deployments"):
+        cambios = tuple(_compared(one)[0] for one in deployments)
+        return Informe(cambios, unregistered())
+
+
+def deploy(deployment: Deployment) -> Cambio:
+    """Create or update a deployment on its work pool; the same again changes nothing.
+
+    Raises:
+        SettingsError: the server refuses it, the pool of that name is of another type, or a
+            container made it and this is none.
+    """
+    with _refusals(deployment.full_name):
+        ensure_pool(deployment.work_pool)
+        cambio, wanted, held = _compared(deployment)
+        _refuse_from_outside(deployment, held)
+        if cambio.estado != "igual":
+            kind = VersionInfo(type="prefect:simple", version=wanted.version or "")
+            wanted.apply(version_info=kind)
+            _drop_schedules(held, keep=1 if deployment.cron else 0)
+        return cambio
+
+
+def _refuse_from_outside(deployment: Deployment, held: DeploymentResponse | None) -> None:
+    """A worker in a container has no folder of this machine: its nights would all fail."""
+    steps = [] if held is None else held.pull_steps or []
+    folders = [options.get("directory") for step in steps for options in step.values()]
+    if CONTAINER_ROOT in folders and str(PROJECT_ROOT) != CONTAINER_ROOT:
+        raise SettingsError(
+            f"{deployment.full_name}: its worker is a container, which has no {PROJECT_ROOT}; "
+            "deploy from inside: make deploy, or docker compose exec prefect-worker lindero "
+            "deploy --all"
+        )
+
+
+def ensure_pool(name: str = WORK_POOL) -> None:
+    """Make the work pool, if it is not there.
+
+    Raises:
+        SettingsError: a pool of that name is there and is of another type.
+    """
+    with get_client(sync_client=True) as client:
+        try:
+            pool = client.read_work_pool(name)
+        except ObjectNotFound:
+            try:
+                client.create_work_pool(WorkPoolCreate(name=name, type=POOL_TYPE))
+            except ObjectAlreadyExists:  # another process was first
+                ensure_pool(name)
+            return
+    if pool.type != POOL_TYPE:
+        raise SettingsError(
+            f"work pool {name} is of type {pool.type}, a {POOL_TYPE} pool is needed; "
+            "give it another name"
+        )
+
+
+def unregistered() -> tuple[str, ...]:
+    """Deployments on our pool that are not in the registry, as ``flow/deployment``: the users'."""
+    known = {one.full_name for one in DEPLOYMENTS.values()}
+    with get_client(sync_client=True) as client:
+        on_pool = WorkPoolFilter.model_validate({"name": {"any_": [WORK_POOL]}})
+        held = _pages(lambda at: client.read_deployments(work_pool_filter=on_pool, offset=at))
+        names = {f"{client.read_flow(one.flow_id).name}/{one.name}" for one in held}
+    return tuple(sorted(names - known))
+
+
+def step() -> dict[str, str]:
+    """What ``prefect.yaml`` cannot know: the build step that gives it the root and the version."""
+    return {"root": str(PROJECT_ROOT), "version": release()}
+
+
+@contextmanager
+def server(settings: Settings) -> Iterator[None]:
+    """Speak to the Prefect server of our settings, or of Prefect's own, during the block.
+
+    Raises:
+        SettingsError: none is configured, none answers, or it refuses the auth string.
+    """
+    auth = settings.prefect_server_api_auth_string
+    ours = {
+        PREFECT_API_URL: settings.prefect_api_url,
+        PREFECT_API_AUTH_STRING: None if auth is None else auth.get_secret_value(),
+    }
+    with temporary_settings({name: value for name, value in ours.items() if value is not None}):
+        if PREFECT_API_URL.value() is None:
+            raise SettingsError(
+                "PREFECT_API_URL: there is no Prefect server to deploy to; for example "
+                "PREFECT_API_URL=http://127.0.0.1:4200/api"
+            )
+        check_server(settings)
+        yield
+
+
+def check_server(settings: Settings) -> None:
+    """Whether the configured Prefect server answers, before a run begins.
+
+    Raises:
+        SettingsError: a server is configured and cannot be reached.
+    """
+    if settings.prefect_api_url is None:
+        return
+    with get_client(sync_client=True) as client:
+        if client.api_healthcheck() is not None:
+            raise SettingsError(
+                f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start "
+                "it, or leave the variable out and each run brings its own"
+            )
+        try:
+            client.api_version()
+        except HTTPStatusError as err:
+            raise SettingsError(
+                f"PREFECT_SERVER_API_AUTH_STRING: the Prefect server answers "
+                f"{err.response.status_code}; for example PREFECT_SERVER_API_AUTH_STRING=admin:…"
+            ) from err
+
+
+def _compared(
+    deployment: Deployment,
+) -> tuple[Cambio, RunnerDeployment, DeploymentResponse | None]:
+    with get_client(sync_client=True) as client:
+        held = _read(client, deployment.full_name)
+    flow = _load(deployment)
+    wanted = _wanted(deployment, flow, held)
+    if held is None:
+        return Cambio(deployment, "nuevo"), wanted, None
+    different = differences(_as_held(held), _as_wanted(wanted, flow))
+    estado: Estado = "cambia" if different else "igual"
+    return Cambio(deployment, estado, different, _paused(held)), wanted, held
+
+
+def differences(antes: Mapping[str, Any], ahora: Mapping[str, Any]) -> tuple[Diferencia, ...]:
+    """Fields of ``ahora`` that ``antes`` does not hold with the same value."""
+    return tuple(
+        Diferencia(campo, antes.get(campo), value)
+        for campo, value in ahora.items()
+        if antes.get(campo) != value
+    )
+
+
+def _load(deployment: Deployment) -> Flow[..., Any]:
+    source = str(PROJECT_ROOT)
+    return Flow.from_source(source, deployment.entrypoint)  # type: ignore[return-value]
+
+
+def _wanted(
+    deployment: Deployment, flow: Flow[..., Any], held: DeploymentResponse | None
+) -> RunnerDeployment:
+    return flow.to_deployment(  # type: ignore[return-value]
+        name=deployment.name,
+        schedules=_schedules(deployment, active=held is None or not _schedule_paused(held)),
+        paused=held is not None and held.paused,
+        work_pool_name=deployment.work_pool,
+        parameters=dict(deployment.parameters),
+        description=deployment.description,
+        tags=list(deployment.tags),
+        version=release(),
+        job_variables={"env": dict(deployment.env)},
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=deployment.limit,
+            collision_strategy=ConcurrencyLimitStrategy(deployment.collision),
+        ),
+    )
+
+
+def _schedules(deployment: Deployment, *, active: bool) -> list[Schedule]:
+    if deployment.cron is None:
+        return []
+    return [Cron(deployment.cron, timezone=deployment.timezone, slug=SCHEDULE_SLUG, active=active)]
+
+
+def _as_wanted(wanted: RunnerDeployment, flow: Flow[..., Any]) -> dict[str, Any]:
+    step = wanted.storage.to_pull_step() if wanted.storage else {}
+    return {
+        **_common(wanted),
+        "concurrency_limit": wanted.concurrency_limit,
+        "pull_steps": step if isinstance(step, list) else [step],
+        "parameter_openapi_schema": parameter_schema(flow).model_dump(exclude_unset=True),
+    }
+
+
+def _as_held(held: DeploymentResponse) -> dict[str, Any]:
+    limit = held.global_concurrency_limit
+    return {
+        **_common(held),
+        "concurrency_limit": None if limit is None else limit.limit,
+        "pull_steps": held.pull_steps,
+        "parameter_openapi_schema": held.parameter_openapi_schema,
+    }
+
+
+def _common(one: RunnerDeployment | DeploymentResponse) -> dict[str, Any]:
+    """What both spell the same way, as plain values."""
+    options = one.concurrency_options
+    return {
+        "version": one.version,
+        "description": one.description,
+        "entrypoint": one.entrypoint,
+        "work_pool_name": one.work_pool_name,
+        "schedules": [_schedule_facts(schedule) for schedule in one.schedules or ()],
+        "parameters": one.parameters,
+        "tags": sorted(one.tags),
+        "job_variables": one.job_variables,
+        "collision_strategy": None if options is None else options.collision_strategy.value,
+        "enforce_parameter_schema": one.enforce_parameter_schema,
+    }
+
+
+def _schedule_facts(one: Any) -> dict[str, Any]:
+    schedule = one.schedule.model_dump(mode="json", exclude_none=True)
+    return {"slug": one.slug, "parameters": one.parameters or {}, **schedule}
+
+
+def _paused(held: DeploymentResponse) -> bool:
+    return held.paused or _schedule_paused(held)
+
+
+def _schedule_paused(held: DeploymentResponse) -> bool:
+    return bool(held.schedules) and not any(one.active for one in held.schedules)
+
+
+def _drop_schedules(held: DeploymentResponse | None, *, keep: int) -> None:
+    """Remove what the server still holds beside ours: Prefect's update leaves it there."""
+    if held is None:
+        return
+    with get_client(sync_client=True) as client:
+        now = client.read_deployment(held.id)
+        ours = [one for one in now.schedules if one.slug == SCHEDULE_SLUG][:keep]
+        for schedule in now.schedules:
+            if schedule not in ours:
+                client.delete_deployment_schedule(held.id, schedule.id)
+
+
+def _read(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:
+    try:
+        return client.read_deployment_by_name(full_name)
+    except ObjectNotFound:
+        return None
+
+
+def _pages(
+    read: Callable[[int], list[DeploymentResponse]],
+) -> Iterator[DeploymentResponse]:
+    at = 0
+    while page := read(at):
+        yield from page
+        at += len(page)
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """What the server says no to becomes one line of ours."""
+    try:
+        yield
+    except (DeploymentApplyError, HTTPError) as err:
+        said = " ".join(str(err).split())
+        raise SettingsError(f"{what}: the Prefect server refuses: {said}") from err

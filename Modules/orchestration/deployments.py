@@ -1,0 +1,150 @@
+"""The registry of deployments: which flow runs when, under which name.
+
+Schedules carry their own time zone. A bare cron in a deployment has none and would fire at 03:00
+UTC, which is midnight in Buenos Aires.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from Modules.words.errors import SettingsError
+
+WORK_POOL = "local-pool"
+TIMEZONE = "America/Argentina/Buenos_Aires"
+SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
+_DAYS = ("domingos", "lunes", "martes", "miércoles", "jueves", "viernes", "sábados")
+_AT_A_TIME = re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* (?P<day>\*|[0-6])")
+
+
+def _env() -> Mapping[str, str]:
+    return {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment of one flow; ``cron`` is local time in ``timezone``.
+
+    One run at a time: ``collision`` says what becomes of a second one. CANCEL_NEW makes one run
+    of the pile that is late after an outage. The version is not here: it is that of the code at
+    the moment of deploying.
+    """
+
+    flow: str
+    name: str
+    entrypoint: str  # below the project root: "scripts/x.py:flow"
+    description: str  # Spanish: the UI shows it
+    cron: str | None = None
+    timezone: str = TIMEZONE
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    work_pool: str = WORK_POOL
+    limit: int = 1
+    collision: str = "CANCEL_NEW"
+    env: Mapping[str, str] = field(default_factory=_env)  # of the flow's process
+
+    @property
+    def full_name(self) -> str:
+        """``flow/deployment``, as Prefect's command line takes it."""
+        return f"{self.flow}/{self.name}"
+
+    @property
+    def cuando(self) -> str:
+        """When it runs, in Spanish: "todos los días a las 03:00"."""
+        if self.cron is None:
+            return "solo a pedido"
+        found = _AT_A_TIME.fullmatch(self.cron)
+        if found is None:
+            return f"cron {self.cron}"
+        hour = f"{int(found['hour']):02d}:{int(found['minute']):02d}"
+        day = "todos los días" if found["day"] == "*" else f"los {_DAYS[int(found['day'])]}"
+        return f"{day} a las {hour}"
+
+
+BACKUP = Deployment(
+    flow="Backup Databaler Lotes",
+    name="backup-lotes-daily-3am",
+    entrypoint="scripts/backup_lotes.py:backup_databaler_flow",
+    description="Trae campos, lotes, ambientes, marcadores y zonas de Databaler, comprueba que "
+    "estén completos, guarda un backup verificable y lo publica.",
+    cron="0 3 * * *",
+    parameters={"campania": "25/26", "test": False},
+    tags=("backup", "prod"),
+)
+HELLO_WORLD = Deployment(
+    flow="Hello World",
+    name="hello-world",
+    entrypoint="scripts/hello_world.py:hello_world_flow",
+    description="Prueba de humo: dice hola y dónde escribiría.",
+    tags=("smoke",),
+)
+
+PRODUCTOS = Deployment(
+    flow="Generar Productos",
+    name="generar-productos",
+    entrypoint="scripts/generar_productos.py:generar_productos_flow",
+    description="Arma cultivos, muestreos y sustentabilidad con el último backup aceptado. "
+    "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
+    parameters={"campania": "25/26", "test": False},
+    tags=("productos", "prod"),
+)
+
+KMZ = Deployment(
+    flow="Generar KMZ",
+    name="generar-kmz-weekly",
+    entrypoint="scripts/generar_kmz.py:generar_kmz_flow",
+    description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
+    "el último backup aceptado.",
+    cron="0 2 * * 1",
+    parameters={"campania": "25/26", "test": False},
+    tags=("kmz", "prod"),
+)
+H3 = Deployment(
+    flow="Generar H3",
+    name="generar-h3-daily",
+    entrypoint="scripts/generar_h3.py:generar_h3_flow",
+    description="Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.",
+    cron="30 3 * * *",
+    parameters={"campania": "25/26", "test": False},
+    tags=("h3", "prod"),
+)
+
+VERIFICAR = Deployment(
+    flow="Verificar Backups",
+    name="verificar-backups-weekly",
+    entrypoint="scripts/verificar_backups.py:verificar_backups_flow",
+    description="Lee por completo el último backup y una parte de los anteriores, ensaya una "
+    "restauración, revisa las copias publicadas y, si todo está sano, quita lo viejo.",
+    cron="0 5 * * 0",
+    parameters={"test": False},
+    tags=("verificacion", "prod"),
+)
+
+DEPLOYMENTS: Mapping[str, Deployment] = {
+    "backup": BACKUP,
+    "productos": PRODUCTOS,
+    "kmz": KMZ,
+    "h3": H3,
+    "verificar": VERIFICAR,
+    "hello-world": HELLO_WORLD,
+}
+
+
+def named(names: Sequence[str]) -> tuple[Deployment, ...]:
+    """Deployments by the registry's name, their own or ``flow/deployment``; each one once.
+
+    Raises:
+        SettingsError: no such deployment; lists those there are.
+    """
+    found: dict[str, Deployment] = {}
+    for name in names:
+        matches = [
+            key for key, one in DEPLOYMENTS.items() if name in (key, one.name, one.full_name)
+        ]
+        if not matches:
+            raise SettingsError(f"no deployment {name!r}; there are: {', '.join(DEPLOYMENTS)}")
+        found[matches[0]] = DEPLOYMENTS[matches[0]]
+    return tuple(found.values())

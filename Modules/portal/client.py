@@ -1,0 +1,400 @@
+"""The portal client: every list of one campaña, whole and in order, as the profile describes it.
+
+``PortalClient.fetch_all`` is the door. What it returns is complete or an error says why not:
+each list was walked with frozen parameters, no page twice, no gap, and as many distinct ids as
+the portal declares. Requests run ``concurrency`` at a time and ``requests_per_second`` at most;
+the order of results does not depend on it. Times are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from Modules.portal.asking import check_url, freeze, read_campania, write_campania
+from Modules.portal.attempts import Attempts
+from Modules.portal.auth import Authenticator, Credentials
+from Modules.portal.collector import without_collector
+from Modules.portal.mapping import Mapper
+from Modules.portal.pace import Deadline, Pace, Stopped
+from Modules.portal.profile import DEFAULT_PROFILE, Profile
+from Modules.portal.transport import Limits, Transport
+from Modules.portal.walk import Job, Look, Walked, Walker
+from Modules.words.domain import Campania, Fetched, Portal, RawPage, Record, Recurso
+from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+
+__all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+_WALKS_AT_ONCE = 8  # more than requests at a time: a walk that waits holds no other up
+OnPage = Callable[[Recurso, int, int | None], None]  # list, pages done, pages in all if known
+
+
+@dataclass(frozen=True, slots=True)
+class PortalConfig:
+    """Where the portal is, how it speaks, who we are, and how hard we may press it."""
+
+    base_url: str
+    profile: Profile = DEFAULT_PROFILE
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the portal; never a path or a credential.
+
+        Raises:
+            SettingsError: the base URL is not https (loopback apart) or not bare.
+        """
+        parts = urlsplit(check_url(self.base_url, "DATABALER_BASE_URL"))
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+class PortalClient:
+    """Fetches lists of the portal. A context manager; one fetch at a time."""
+
+    def __init__(self, config: PortalConfig) -> None:
+        """Checks the settings; sends nothing.
+
+        Raises:
+            SettingsError: the base URL is not https (loopback apart), or a credential is missing
+                or cannot be sent.
+        """
+        self._config = config
+        self._base_url = check_url(config.base_url, "DATABALER_BASE_URL")
+        self._profile, self._limits = config.profile, _checked(config.limits)
+        secret = config.client_secret.get_secret_value() if config.client_secret else None
+        credentials = Credentials(config.client_id, secret)
+        self._auth = Authenticator(config.profile.auth, credentials, self._base_url)
+        self._transport = Transport(config.limits)
+        self._pace = Pace(config.limits.requests_per_second)
+
+    @property
+    def portal(self) -> Portal:
+        """Who answers: the origin and the profile."""
+        return Portal(self._config.origin, self._profile.identity)
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in use."""
+        return self._profile
+
+    @property
+    def let_in(self) -> bool:
+        """Whether there is a token; true from the start where none is asked for."""
+        return self._auth.let_in
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def fetch_all(
+        self, campania: Campania, on_page: OnPage | None = None
+    ) -> dict[Recurso, Fetched]:
+        """Every list of the campaña, in the order of ``Recurso``.
+
+        A list that the profile turns off is there, empty. ``on_page`` is called after each page,
+        by one thread at a time.
+
+        Raises:
+            CampaniaUnknown: the portal's list of campañas does not have it.
+            ApiAuth, ApiUnavailable, ApiRejected, ApiContractChanged, ApiIncomplete: by what the
+                caller does next; nothing of the fetch is kept.
+        """
+        with self._fetching(on_page) as fetch:
+            campanias = fetch.whole(Recurso.CAMPANIAS, campania, campania_id=None)
+            found = self._known(campania, campanias)
+            return fetch.others(campania, found, {Recurso.CAMPANIAS: campanias})
+
+    def fetch(
+        self, recurso: Recurso, campania: Campania, parents: Sequence[Record] = ()
+    ) -> Fetched:
+        """One list. ``parents``: the records it is asked for by, where the profile says so."""
+        with self._fetching(None) as fetch:
+            found = fetch.season_id(campania) if recurso != Recurso.CAMPANIAS else None
+            return fetch.whole(recurso, campania, found, parents)
+
+    def look(
+        self,
+        recurso: Recurso,
+        campania: Campania,
+        campania_id: str | None = None,
+        parent: str | None = None,
+    ) -> Look:
+        """The first answer of one list, unread: for ``api check``.
+
+        Args:
+            campania_id: the portal's id of the campaña, where the profile asks by it.
+            parent: id of the parent, where the profile asks by each of them.
+        """
+        with self._fetching(None) as fetch:
+            return fetch.look(recurso, campania, campania_id, parent)
+
+    def _known(self, campania: Campania, campanias: Fetched) -> str | None:
+        """The portal's id of the campaña; None where the profile turns the list off."""
+        if not self._profile.resource(Recurso.CAMPANIAS).enabled:
+            return None
+        return campania_id(campania, campanias.records, self._profile.season.codigo)
+
+    @contextmanager
+    def _fetching(self, on_page: OnPage | None) -> Iterator[_Fetch]:
+        self._pace.restart()
+        self._transport.restart()
+        deadline = Deadline.after(self._limits.fetch_timeout_s)
+        attempts = Attempts(
+            self._limits, self._transport, self._auth, self._pace, deadline, self._profile.answers
+        )
+        pool = ThreadPoolExecutor(self._limits.concurrency, "portal-page")
+        walker = Walker(attempts, pool)
+        try:
+            with without_collector():
+                yield _Fetch(self._profile, self._base_url, walker, on_page, self._halt)
+        except BaseException:
+            self._halt()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _halt(self) -> None:
+        self._pace.stop()
+        self._transport.abort()
+
+
+def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> str | None:
+    """The id of the campaña in the portal's list.
+
+    Args:
+        codigo: how the portal writes a campaña, as in the profile.
+
+    Raises:
+        CampaniaUnknown: it is not there; names those that are.
+    """
+    known = []
+    for record in records:
+        text = record.values.get("codigo")
+        found = read_campania(codigo, str(text)) if isinstance(text, str | int) else None
+        if found == campania:
+            found_id = record.values.get("id")
+            return found_id if isinstance(found_id, str) else None
+        if isinstance(text, str | int):
+            known.append(str(found) if found is not None else str(text)[:20])
+    listed = ", ".join(sorted(known)[:20]) or "none at all"
+    raise CampaniaUnknown(f"the portal does not know the campaña {campania}; it has {listed}")
+
+
+class _Fetch:
+    """One fetch: its walker, who is told, and how to stop it."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        base_url: str,
+        walker: Walker,
+        on_page: OnPage | None,
+        halt: Callable[[], None],
+    ) -> None:
+        self._profile, self._base_url, self._walker = profile, base_url, walker
+        self._on_page, self._halt, self._lock = on_page, halt, threading.Lock()
+
+    def whole(
+        self,
+        recurso: Recurso,
+        campania: Campania,
+        campania_id: str | None,
+        parents: Sequence[Record] = (),
+    ) -> Fetched:
+        """One list, whole."""
+        if not self._profile.resource(recurso).enabled:
+            return Fetched(recurso, (), (), None)
+        if self._profile.resource(recurso).parent is None:
+            job = self._job(recurso, campania, campania_id, None)
+            return _fetched(recurso, [self._walker.walk(job, self._teller(recurso))])
+        return self._fan_out(recurso, campania, campania_id, parents)
+
+    def others(
+        self, campania: Campania, campania_id: str | None, done: Mapping[Recurso, Fetched]
+    ) -> dict[Recurso, Fetched]:
+        """All lists that are not ``done``, side by side; a list waits for its parents only."""
+        fetched = dict(done)
+        waiting = [recurso for recurso in Recurso if recurso not in fetched]
+        while waiting:
+            ready = [recurso for recurso in waiting if self._parent_of(recurso) in (None, *fetched)]
+            fetched |= self._side_by_side(ready, campania, campania_id, fetched)
+            waiting = [recurso for recurso in waiting if recurso not in fetched]
+        return {recurso: fetched[recurso] for recurso in Recurso}
+
+    def season_id(self, campania: Campania) -> str | None:
+        """The portal's id of the campaña, where the profile asks by it."""
+        if self._profile.season.send != "id":
+            return None
+        campanias = self.whole(Recurso.CAMPANIAS, campania, None)
+        return campania_id(campania, campanias.records, self._profile.season.codigo)
+
+    def look(
+        self, recurso: Recurso, campania: Campania, campania_id: str | None, parent: str | None
+    ) -> Look:
+        """The first answer of a list, unread."""
+        return self._walker.look(self._job(recurso, campania, campania_id, parent))
+
+    def _parent_of(self, recurso: Recurso) -> Recurso | None:
+        parent = self._profile.resource(recurso).parent
+        return Recurso(parent) if parent else None
+
+    def _side_by_side(
+        self,
+        recursos: Sequence[Recurso],
+        campania: Campania,
+        campania_id: str | None,
+        fetched: Mapping[Recurso, Fetched],
+    ) -> dict[Recurso, Fetched]:
+        def one(recurso: Recurso) -> Fetched:
+            parent = self._parent_of(recurso)
+            parents = fetched[parent].records if parent is not None else ()
+            return self.whole(recurso, campania, campania_id, parents)
+
+        return dict(zip(recursos, self._run(one, recursos, len(recursos)), strict=True))
+
+    def _fan_out(
+        self,
+        recurso: Recurso,
+        campania: Campania,
+        campania_id: str | None,
+        parents: Sequence[Record],
+    ) -> Fetched:
+        told = _Sum(self._teller(recurso), len(parents))
+        ids = sorted({_parent_id(recurso, record) for record in parents})
+
+        def one(parent: str) -> Walked:
+            job = self._job(recurso, campania, campania_id, parent)
+            return self._walker.walk(job, lambda done, _: told.add(parent, done))
+
+        return _fetched(recurso, self._run(one, ids, _WALKS_AT_ONCE))
+
+    def _run(self, one: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
+        """Results in the order of items; at the first failure the rest is stopped.
+
+        Of several failures the first in the order of items is raised; one that only tells of
+        the stop never hides the one that caused it.
+        """
+        if not items:
+            return []
+
+        def guarded(item: T) -> R:
+            try:
+                return one(item)
+            except BaseException:
+                self._halt()
+                raise
+
+        with ThreadPoolExecutor(threads, "portal-walk") as pool:
+            futures = [pool.submit(copy_context().run, guarded, item) for item in items]
+            try:
+                failures = [err for future in futures if (err := future.exception()) is not None]
+            except BaseException:
+                self._halt()
+                raise
+        if failures:
+            raise next((err for err in failures if not isinstance(err, Stopped)), failures[0])
+        return [future.result() for future in futures]
+
+    def _job(
+        self, recurso: Recurso, campania: Campania, campania_id: str | None, parent: str | None
+    ) -> Job:
+        profile = self._profile
+        sent = write_campania(profile.season.send, campania)
+        if profile.season.send == "id":
+            sent = campania_id or ""
+            if profile.resource(recurso).season and not sent:
+                raise SettingsError('season.send = "id" needs the campanias list and its ids')
+        return Job(
+            freeze(profile, self._base_url, recurso, sent, parent),
+            profile.paging_of(recurso),
+            profile.envelope_of(recurso),
+            Mapper(profile, recurso, campania, sent),
+            parent,
+            profile.answers.request_id_header,
+        )
+
+    def _teller(self, recurso: Recurso) -> Callable[[int, int | None], None]:
+        def tell(done: int, pages: int | None) -> None:
+            if self._on_page is not None:
+                with self._lock:
+                    self._on_page(recurso, done, pages)
+
+        return tell
+
+
+class _Sum:
+    """Pages done over all parents of a list."""
+
+    def __init__(self, tell: Callable[[int, int | None], None], parents: int) -> None:
+        self._tell, self._done, self._parents = tell, dict[str, int](), parents
+        self._lock = threading.Lock()
+
+    def add(self, parent: str, done: int) -> None:
+        """``done`` pages of this parent are there."""
+        with self._lock:
+            self._done[parent] = done
+            self._tell(sum(self._done.values()), None)
+
+
+def _parent_id(recurso: Recurso, record: Record) -> str:
+    found = record.values.get("id")
+    if not isinstance(found, str) or not found:
+        raise ApiContractChanged(
+            f"{recurso}: row {record.index} of the parents' page {record.page} has no id to ask by"
+        )
+    return found
+
+
+def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
+    """The walks of one list behind one another; pages are numbered through, from 1."""
+    pages: list[RawPage] = []
+    records: list[Record] = []
+    for walked in walks:
+        for page in walked.pages:
+            number = len(pages) + 1
+            pages.append(RawPage(recurso, number, page.body, page.request_id, page.ask.path))
+            records += [r if r.page == number else replace(r, page=number) for r in page.records]
+    totals = [walked.declared_total for walked in walks]
+    declared = sum(total for total in totals if total is not None)
+    return Fetched(
+        recurso,
+        tuple(pages),
+        tuple(records),
+        None if None in totals else declared,
+        max((walked.walks for walked in walks), default=1),
+    )
+
+
+def _checked(limits: Limits) -> Limits:
+    low = [
+        name
+        for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries")
+        if getattr(limits, name) <= 0
+    ]
+    if low:
+        raise SettingsError(f"the limit {low[0]} must be above 0")
+    return limits

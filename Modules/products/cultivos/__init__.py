@@ -1,0 +1,1 @@
+"""The crop layers and the summary by campo and cultivo."""

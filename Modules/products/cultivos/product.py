@@ -1,0 +1,111 @@
+"""The product ``cultivos/``: what is sown where, for QGIS, other programs and managers.
+
+* ``cultivos_25-26.gpkg``: layer ``cultivos_25-26`` with every siembra on its lote, one layer for
+  each crop, ``sin_cultivo`` with the lotes that have none; QGIS styles inside
+* ``cultivos_25-26.geojson``, ``.parquet``, ``_shp.zip``: every siembra on its lote
+* ``resumen_25-26.xlsx``: hectares by campo and crop, changes, differences
+
+A lote with two siembras is there twice, once for each; its area is that of the lote each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import geopandas as gpd
+
+from Modules.formats.geofiles import write_geojson, write_gpkg, write_table
+from Modules.formats.gpkg_styles import add_styles
+from Modules.formats.qgis import Category, Label, Style, fill_style, quoted
+from Modules.formats.shapefile import write_shp_zip
+from Modules.formats.sheets import write_xlsx
+from Modules.products.cultivos.sown import (
+    CAMPOS_DBF,
+    SIEMBRAS_EN_LOTES,
+    TOLERANCIA,
+    Sembrado,
+    crop_keys,
+    sown,
+    sown_crops,
+    without_crop,
+)
+from Modules.products.cultivos.summary import summary_sheets
+from Modules.products.source import Fuente
+from Modules.words.names import layer_names
+
+SIN_CULTIVO: Final = "sin_cultivo"
+_BARE_COLOUR: Final = "#ECEFF1"
+_HECTARES: Final = f"format_number({quoted('superficie_ha')}, 1) || ' ha'"
+_LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
+_SECOND: Final = f"{quoted('orden')} > 1 AND {quoted('n_siembras')} > 1"
+
+
+def build_cultivos(
+    fuente: Fuente, work: Path, *, tolerancia: float = TOLERANCIA
+) -> dict[str, Path]:
+    """Write the files of the product into ``work``, an existing folder without them.
+
+    Args:
+        fuente: the night they are built from.
+        work: scratch folder.
+        tolerancia: share of the computed area past which a declared one is listed as different.
+
+    Returns:
+        Path of each file by its name below ``cultivos/``.
+
+    Raises:
+        DataError: the tables do not fit together.
+        PublishError: a file is in the way, or the disk refused.
+    """
+    base, season = f"cultivos_{fuente.campania.slug}", fuente.campania.slug
+    suffixes = (".gpkg", ".geojson", ".parquet", "_shp.zip")
+    names = [f"{base}{suffix}" for suffix in suffixes]
+    gpkg, geojson, parquet, shp, summary = (
+        work / name for name in (*names, f"resumen_{season}.xlsx")
+    )
+    rows, crops = sown(fuente.tables), sown_crops(fuente.tables)
+    _write_gpkg(fuente, rows, crops, gpkg, base)
+    write_geojson(rows, geojson)
+    write_table(rows, SIEMBRAS_EN_LOTES, parquet)
+    write_shp_zip(parquet, SIEMBRAS_EN_LOTES, CAMPOS_DBF, shp, layer=base)
+    write_xlsx(summary_sheets(fuente, rows, crops, tolerancia), summary, fuente.hora_local)
+    return {path.name: path for path in (gpkg, geojson, parquet, shp, summary)}
+
+
+def crop_layers(crops: Sequence[Sembrado], base: str) -> dict[str, str]:
+    """Layer name of each crop by its key: "soja_1ra"; with the code where two look alike."""
+    names = {crop.clave: crop.nombre for crop in crops}
+    return layer_names(names, taken=(base, SIN_CULTIVO), otherwise="cultivo")
+
+
+def _write_gpkg(
+    fuente: Fuente, rows: gpd.GeoDataFrame, crops: Sequence[Sembrado], path: Path, base: str
+) -> None:
+    keys, names = crop_keys(rows), crop_layers(crops, base)
+    layers = {base: rows}
+    layers |= {names[c.clave]: rows[keys == c.clave].reset_index(drop=True) for c in crops}
+    layers[SIN_CULTIVO] = without_crop(fuente.tables)
+    write_gpkg(layers, path)
+    season = fuente.campania
+    texts = {base: f"Siembras {season}", SIN_CULTIVO: f"Lotes sin cultivo {season}"}
+    texts |= {names[crop.clave]: f"{crop.nombre} {season}" for crop in crops}
+    add_styles(path, _styles(crops, names, base), texts)
+
+
+def _styles(crops: Sequence[Sembrado], names: Mapping[str, str], base: str) -> dict[str, Style]:
+    """Style of each layer. In the layer of all, a second siembra is hatched over the first."""
+    legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in crops]
+    first = Label(f"if({_SECOND}, NULL, {_LOTE_AND_HA})", "lote")
+    each = Label(_LOTE_AND_HA, "lote")
+    styles = {
+        base: fill_style(
+            "cultivo", legend, label=first, hatch_when=_SECOND, order_by=quoted("orden")
+        )
+    }
+    for crop, category in zip(crops, legend, strict=True):
+        styles[names[crop.clave]] = fill_style("cultivo", [category], label=each)
+    bare = Category("", "Sin cultivo", _BARE_COLOUR)
+    styles[SIN_CULTIVO] = fill_style("campania", [], label=each, rest=bare)
+    return styles

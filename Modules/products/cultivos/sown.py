@@ -1,0 +1,229 @@
+"""What is sown where, in hectares: the tables behind the product ``cultivos/``. Pure.
+
+Two areas that must not be mixed up: *superficie de tierra* counts each lote once; *superficie
+sembrada* counts each siembra, so a lote with trigo and then soja 2da counts twice. Both take the
+area of the lote as computed on the ellipsoid. Rows are told apart by id, never by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import geopandas as gpd
+import pandas as pd
+
+from Modules.night.tables import Tables
+from Modules.words.columns import LOTES, SIEMBRAS, Column, Table
+from Modules.words.cultivos import CATALOGUE, GREY, OTRO
+from Modules.words.errors import DataError
+from Modules.words.names import names_with_ids
+
+MAX_DESCONOCIDOS: Final = 60
+OTROS: Final = "Otros cultivos"
+TOLERANCIA: Final = 0.05  # of the computed area: a border drawn by hand is seldom nearer
+
+
+def _columns(table: Table, *names: str) -> tuple[Column, ...]:
+    known = {column.name: column for column in table.columns}
+    return tuple(known[name] for name in names)
+
+
+_SOWN_HA: Final = replace(
+    *_columns(LOTES, "superficie_ha"),
+    description="Superficie del lote, calculada sobre el elipsoide WGS 84: la de esta siembra",
+)
+
+SIEMBRAS_EN_LOTES: Final = Table(
+    "siembras_en_lotes",
+    (
+        *_columns(SIEMBRAS, "siembra_id", "lote_id"),
+        *_columns(LOTES, "lote", "campo_id", "campo", "campania"),
+        *_columns(SIEMBRAS, "orden"),
+        *_columns(LOTES, "n_siembras"),
+        *_columns(SIEMBRAS, "cultivo_codigo", "cultivo", "material"),
+        _SOWN_HA,
+        *_columns(SIEMBRAS, "superficie_declarada_ha", "fecha_siembra", "fecha_cosecha", "estado"),
+        *_columns(LOTES, "geometry"),
+    ),
+    LOTES.geometry_types,
+)
+LOTES_SIN_CULTIVO: Final = Table(
+    "lotes_sin_cultivo",
+    (
+        *_columns(LOTES, "lote_id", "lote", "campo_id", "campo", "campania"),
+        *_columns(LOTES, "superficie_ha", "superficie_declarada_ha", "geometry"),
+    ),
+    LOTES.geometry_types,
+)
+CAMPOS_DBF: Final[Mapping[str, str]] = {  # DBF takes ten characters
+    "siembra_id": "siembra_id",
+    "lote_id": "lote_id",
+    "lote": "lote",
+    "campo_id": "campo_id",
+    "campo": "campo",
+    "campania": "campania",
+    "orden": "orden",
+    "n_siembras": "n_siembras",
+    "cultivo_codigo": "cult_cod",
+    "cultivo": "cultivo",
+    "material": "material",
+    "superficie_ha": "sup_ha",
+    "superficie_declarada_ha": "sup_dec_ha",
+    "fecha_siembra": "f_siembra",
+    "fecha_cosecha": "f_cosecha",
+    "estado": "estado",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sembrado:
+    """A crop that is sown somewhere: ``clave`` tells it from all others, ``color`` is #RRGGBB."""
+
+    clave: str
+    codigo: str
+    nombre: str
+    color: str
+
+    @property
+    def columna(self) -> str:
+        """The column of its hectares in ``by_campo``."""
+        return f"cultivo {self.clave}"
+
+
+def crop_keys(siembras: pd.DataFrame) -> pd.Series:
+    """What tells crops apart: the code, and for crops that nobody knows the name as well.
+
+    More than ``MAX_DESCONOCIDOS`` unknown names are no crops but a column that went wrong; all of
+    them are one crop then, so that nobody gets a thousand layers.
+    """
+    codes, names = siembras["cultivo_codigo"], siembras["cultivo"]
+    unknown = codes == OTRO
+    if names[unknown].nunique() > MAX_DESCONOCIDOS:
+        return codes.astype("string")
+    return codes.where(~unknown, OTRO + ":" + names).astype("string")
+
+
+def sown_crops(tables: Tables) -> list[Sembrado]:
+    """The crops of the siembras, in the order of the catalogue; unknown ones last, by name."""
+    portal = dict(zip(tables.cultivos["cultivo_codigo"], tables.cultivos["color"], strict=True))
+    ranks = {code: at for at, code in enumerate(CATALOGUE)}
+    distinct = tables.siembras.assign(clave=crop_keys(tables.siembras)).drop_duplicates("clave")
+    rows = zip(distinct["clave"], distinct["cultivo_codigo"], distinct["cultivo"], strict=True)
+    found = [
+        Sembrado(key, code, OTROS if key == OTRO else name, _colour(code, portal))
+        for key, code, name in rows
+    ]
+    last = len(ranks)
+    return sorted(found, key=lambda c: (c.codigo == OTRO, ranks.get(c.codigo, last), c.clave))
+
+
+def _colour(code: str, portal: Mapping[str, str]) -> str:
+    if code == OTRO:
+        return GREY
+    known = CATALOGUE.get(code)
+    return portal.get(code) or (known.color if known else GREY)
+
+
+def sown(tables: Tables) -> gpd.GeoDataFrame:
+    """One row for each siembra on the whole of its lote, by siembra_id: ``SIEMBRAS_EN_LOTES``.
+
+    Raises:
+        DataError: a siembra without its lote.
+    """
+    lotes = tables.lotes[["lote_id", "lote", "campo", "superficie_ha", "n_siembras", "geometry"]]
+    joined = tables.siembras.merge(lotes, on="lote_id", how="inner", validate="many_to_one")
+    if len(joined) != len(tables.siembras):
+        raise DataError("a siembra has no lote; the tables of the snapshot do not fit together")
+    ordered = joined.sort_values("siembra_id", ignore_index=True)[list(SIEMBRAS_EN_LOTES.names)]
+    return gpd.GeoDataFrame(ordered, geometry="geometry", crs=tables.lotes.crs)
+
+
+def without_crop(tables: Tables) -> gpd.GeoDataFrame:
+    """The lotes that have no siembra: ``LOTES_SIN_CULTIVO``."""
+    bare = ~tables.lotes["lote_id"].isin(tables.siembras["lote_id"])
+    return tables.lotes.loc[bare, list(LOTES_SIN_CULTIVO.names)].reset_index(drop=True)
+
+
+def campo_labels(lotes: pd.DataFrame) -> dict[str, str]:
+    """The name of each campo that has lotes; with its id where another has the same name."""
+    return names_with_ids(dict(zip(lotes["campo_id"], lotes["campo"], strict=True)))
+
+
+def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
+    """A row for each campo that has lotes, by name.
+
+    Columns: ``campo``, ``Sembrado.columna`` of each crop, ``sembrada_ha``, ``tierra_ha``,
+    ``sin_cultivo_ha``, ``lotes``. A crop that a campo does not have is missing, not zero.
+
+    Args:
+        tables: the night.
+        rows: its ``sown``.
+        crops: its ``sown_crops``.
+    """
+    labels = campo_labels(tables.lotes)
+    keys = sorted(labels, key=lambda key: (labels[key], key))
+    area, campo = rows["superficie_ha"], rows["campo_id"]
+    crop_of = crop_keys(rows)
+    columns: dict[str, pd.Series] = {"campo": pd.Series(labels, dtype="string")}
+    columns |= {
+        crop.columna: area[crop_of == crop.clave].groupby(campo).sum().reindex(keys)
+        for crop in crops
+    }
+    columns["sembrada_ha"] = area.groupby(campo).sum().reindex(keys, fill_value=0.0)
+    lotes, bare = tables.lotes, without_crop(tables)
+    columns["tierra_ha"] = lotes.groupby("campo_id")["superficie_ha"].sum()
+    sums = bare.groupby("campo_id")["superficie_ha"].sum()
+    columns["sin_cultivo_ha"] = sums.reindex(keys, fill_value=0.0)
+    columns["lotes"] = lotes.groupby("campo_id").size()
+    return pd.DataFrame(columns, index=pd.Index(keys, dtype="string")).reset_index(drop=True)
+
+
+def by_crop(rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
+    """A row for each crop, in their order; ``rows`` are ``sown``.
+
+    Columns: ``cultivo codigo siembras lotes sembrada_ha parte`` (its share of all sown area).
+    """
+    grouped = pd.DataFrame(rows).assign(clave=crop_keys(rows)).groupby("clave")
+    siembras, lotes = grouped.size(), grouped["lote_id"].nunique()
+    area = grouped["superficie_ha"].sum()
+    total = float(area.sum())
+    values = [
+        (
+            crop.nombre,
+            crop.codigo,
+            int(siembras[crop.clave]),
+            int(lotes[crop.clave]),
+            float(area[crop.clave]),
+            float(area[crop.clave]) / total if total else None,
+        )
+        for crop in crops
+    ]
+    names = ["cultivo", "codigo", "siembras", "lotes", "sembrada_ha", "parte"]
+    return pd.DataFrame(values, columns=names)
+
+
+def differences(tables: Tables, rows: pd.DataFrame, tolerancia: float = TOLERANCIA) -> pd.DataFrame:
+    """Lotes and siembras that declare another area than their border holds, widest first.
+
+    A siembra counts where it declares something else than its lote does, which has a row already.
+    Columns: ``campo lote que superficie_ha superficie_declarada_ha diferencia_ha diferencia``
+    (declared minus computed, and that as a share of the computed).
+    """
+    area = ["campo_id", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]
+    lotes = pd.DataFrame(tables.lotes[area]).assign(que="lote")
+    siembras = pd.DataFrame(rows[[*area, "cultivo"]])
+    siembras["que"] = "siembra de " + siembras["cultivo"]
+    of_lote = siembras["lote_id"].map(lotes.set_index("lote_id")["superficie_declarada_ha"])
+    siembras = siembras[siembras["superficie_declarada_ha"] != of_lote].drop(columns="cultivo")
+    both = pd.concat([lotes, siembras], ignore_index=True)
+    declared, computed = both["superficie_declarada_ha"], both["superficie_ha"]
+    both["diferencia_ha"] = declared - computed
+    both["diferencia"] = (both["diferencia_ha"] / computed).where(computed > 0)
+    both["width"] = both["diferencia_ha"].abs()
+    wide = both[both["width"] > tolerancia * computed]
+    wide = wide.sort_values(["width", "lote_id", "que"], ascending=[False, True, True])
+    wide["campo"] = wide["campo_id"].map(campo_labels(tables.lotes)).astype("string")
+    names = ["campo", "lote", "que", "superficie_ha", "superficie_declarada_ha"]
+    return wide[[*names, "diferencia_ha", "diferencia"]].reset_index(drop=True)

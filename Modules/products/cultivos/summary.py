@@ -1,0 +1,196 @@
+"""The workbook ``resumen_25-26.xlsx``: what managers read, as sheets.
+
+Land area counts each lote once, sown area each siembra; the first sheet says so in words, and every
+header says which of the two it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
+from Modules.jobs import report as reporte
+from Modules.products.cultivos.sown import (
+    Sembrado,
+    by_campo,
+    by_crop,
+    campo_labels,
+    differences,
+    without_crop,
+)
+from Modules.products.source import Fuente
+
+TIERRA: Final = "Superficie de tierra (ha)"
+SEMBRADA: Final = "Superficie sembrada (ha)"
+QUE_ES_TIERRA: Final = (
+    "Superficie de tierra: cada lote se cuenta una sola vez, tenga las siembras que tenga."
+)
+QUE_ES_SEMBRADA: Final = (
+    "Superficie sembrada: cada siembra se cuenta. Un lote con dos siembras (por ejemplo trigo y "
+    "después soja 2da) suma dos veces, por eso puede superar a la de tierra."
+)
+COMO_SE_MIDE: Final = (
+    "Las hectáreas se calculan del contorno del lote, sobre el elipsoide WGS 84; "
+    "lo que declara el portal se indica aparte."
+)
+_DECLARADA: Final = "Declarada en el portal (ha)"
+_CALCULADA: Final = "Calculada (ha)"
+
+
+def summary_sheets(
+    fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado], tolerancia: float
+) -> list[Sheet]:
+    """The sheets in order: the whole, campo by crop, crops, what is bare, changes, differences.
+
+    Args:
+        fuente: the night.
+        rows: its ``cultivos_tablas.sown``.
+        crops: its ``cultivos_tablas.sown_crops``.
+        tolerancia: share of the computed area past which a declared one is listed.
+    """
+    return [
+        _whole(fuente),
+        _by_campo(fuente, rows, crops),
+        _by_crop(fuente, rows, crops),
+        _bare(fuente),
+        _changes(fuente),
+        _differences(fuente, rows, tolerancia),
+    ]
+
+
+def _whole(fuente: Fuente) -> Sheet:
+    tables = fuente.tables
+    land = tables.lotes["superficie_ha"]
+    counts = tables.siembras["lote_id"].value_counts()
+    per_lote = counts.reindex(tables.lotes["lote_id"], fill_value=0).to_numpy(dtype="int64")
+    rows = [
+        ("Campos con lotes", tables.lotes["campo_id"].nunique(), None, None),
+        ("Lotes", len(land), land.sum(), None),
+        ("Lotes con cultivo", (per_lote > 0).sum(), land[per_lote > 0].sum(), None),
+        ("Lotes sin cultivo", (per_lote == 0).sum(), land[per_lote == 0].sum(), None),
+        ("Lotes con dos siembras o más", (per_lote > 1).sum(), land[per_lote > 1].sum(), None),
+        ("Siembras", len(tables.siembras), None, (land * per_lote).sum()),
+    ]
+    frame = pd.DataFrame(rows, columns=["que", "cantidad", "tierra", "sembrada"])
+    frame = frame.astype({"cantidad": "Int64", "tierra": "float64", "sembrada": "float64"})
+    headers = {"que": f"Campaña {fuente.campania}", "cantidad": "Cantidad"}
+    return Sheet(
+        "Resumen",
+        frame,
+        headers={**headers, "tierra": TIERRA, "sembrada": SEMBRADA},
+        formats={"cantidad": NUMBER_WHOLE, "tierra": NUMBER_HA, "sembrada": NUMBER_HA},
+        notes=(
+            QUE_ES_TIERRA,
+            QUE_ES_SEMBRADA,
+            COMO_SE_MIDE,
+            f"Datos del portal del {fuente.hora_local:%d/%m/%Y a las %H:%M} "
+            f"(snapshot {fuente.snapshot_id}).",
+        ),
+    )
+
+
+def _by_campo(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
+    frame = by_campo(fuente.tables, rows, crops)
+    sums = {"sembrada_ha": SEMBRADA, "tierra_ha": TIERRA, "sin_cultivo_ha": "Sin cultivo (ha)"}
+    headers = {"campo": "Campo", "lotes": "Lotes", **sums}
+    areas = [*(crop.columna for crop in crops), *sums]
+    return Sheet(
+        "Campo por cultivo",
+        frame,
+        headers=headers | {crop.columna: f"{crop.nombre} (ha)" for crop in crops},
+        formats={"lotes": NUMBER_WHOLE} | dict.fromkeys(areas, NUMBER_HA),
+        totals=[*areas, "lotes"],
+        notes=(
+            f"{SEMBRADA} = suma de los cultivos. {QUE_ES_SEMBRADA}",
+            f"{TIERRA} = con cultivo + sin cultivo. {QUE_ES_TIERRA}",
+        ),
+        freeze_columns=1,
+    )
+
+
+def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
+    title = f"{SEMBRADA} por cultivo, campaña {fuente.campania}"
+    return Sheet(
+        "Por cultivo",
+        by_crop(rows, crops),
+        headers={
+            "cultivo": "Cultivo",
+            "codigo": "Código",
+            "siembras": "Siembras",
+            "lotes": "Lotes",
+            "sembrada_ha": SEMBRADA,
+            "parte": "Parte de lo sembrado",
+        },
+        formats={
+            "siembras": NUMBER_WHOLE,
+            "lotes": NUMBER_WHOLE,
+            "sembrada_ha": NUMBER_HA,
+            "parte": NUMBER_SHARE,
+        },
+        totals=("siembras", "sembrada_ha"),
+        notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
+        freeze_columns=1,
+        chart=Chart(title, "cultivo", "sembrada_ha", [crop.color for crop in crops]),
+    )
+
+
+def _bare(fuente: Fuente) -> Sheet:
+    frame = without_crop(fuente.tables)
+    labels = campo_labels(fuente.tables.lotes)
+    frame = frame.assign(campo=frame["campo_id"].map(labels).astype("string"))
+    frame = frame.sort_values(["campo", "lote", "lote_id"])
+    frame = frame[["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]]
+    return Sheet(
+        "Lotes sin cultivo",
+        pd.DataFrame(frame),
+        headers={
+            "campo": "Campo",
+            "lote": "Lote",
+            "lote_id": "Id del lote",
+            "superficie_ha": TIERRA,
+            "superficie_declarada_ha": _DECLARADA,
+        },
+        formats={"superficie_ha": NUMBER_HA, "superficie_declarada_ha": NUMBER_HA},
+        totals=("superficie_ha",),
+        freeze_columns=2,
+    )
+
+
+def _changes(fuente: Fuente) -> Sheet:
+    rows = reporte.cambios(fuente.changes)
+    if fuente.changes.first_night:
+        notes: tuple[str, ...] = ("Primera noche de esta campaña: no hay con qué comparar.",)
+    elif fuente.changes.empty:
+        notes = ("Sin cambios desde la última noche aceptada.",)
+    else:
+        notes = () if rows else (reporte.SOLO_REESCRITO,)
+    headers = ["Campo", "Lote", "Cambio", "Detalle"]
+    frame = pd.DataFrame(rows, columns=headers, dtype="string")
+    return Sheet("Cambios", frame, notes=notes, freeze_columns=2)
+
+
+def _differences(fuente: Fuente, rows: pd.DataFrame, tolerancia: float) -> Sheet:
+    frame = differences(fuente.tables, rows, tolerancia)
+    areas = ("superficie_ha", "superficie_declarada_ha", "diferencia_ha")
+    return Sheet(
+        "Diferencias de superficie",
+        frame,
+        headers={
+            "campo": "Campo",
+            "lote": "Lote",
+            "que": "Qué declara",
+            "superficie_ha": _CALCULADA,
+            "superficie_declarada_ha": _DECLARADA,
+            "diferencia_ha": "Declarada − calculada (ha)",
+            "diferencia": "Diferencia (%)",
+        },
+        formats={"diferencia": NUMBER_SHARE} | dict.fromkeys(areas, NUMBER_HA),
+        notes=(
+            f"Lotes y siembras que declaran más de un {reporte.numero(tolerancia * 100, 1)} % de "
+            "diferencia con la superficie calculada de su contorno.",
+        ),
+        freeze_columns=2,
+    )

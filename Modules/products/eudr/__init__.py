@@ -1,0 +1,1 @@
+"""The EUDR declaration: geometry, properties, rules, and the control of each lote."""

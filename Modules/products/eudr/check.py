@@ -1,0 +1,299 @@
+"""``validar eudr``: a geolocation file, rule by rule and feature by feature. Pure.
+
+Takes the bytes of any file, of whatever origin, and never raises on what they hold: what is broken
+is a finding under the name of its rule (``eudr_rules.REGLAS``). A rule that could not be looked at,
+because an earlier one is broken, is "sin evaluar", never "cumple".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from Modules.products.eudr.declare import MAX_FILE_BYTES
+from Modules.products.eudr.document import (
+    KINDS,
+    Geometry,
+    Refused,
+    quoted,
+    read_geometry,
+    read_json,
+)
+from Modules.products.eudr.properties import check_properties
+from Modules.products.eudr.rules import REGLA, REGLAS, Alcance, Nivel, Regla
+from Modules.products.eudr.shapes import (
+    GEOMETRY_RULES,
+    Faults,
+    check_overlaps,
+    check_shape,
+    measure,
+)
+
+MAX_READ_BYTES: Final = 2 * MAX_FILE_BYTES  # beyond it only the size is judged
+MAX_FEATURES: Final = 200_000  # in 25 MB there is no room for more
+_WGS84: Final = ("crs84", "epsg::4326", "epsg:4326")
+_FEATURE_RULES: Final = tuple(r.codigo for r in REGLAS if r.alcance is Alcance.ELEMENTO)
+_NOT_A_FEATURE: Final = frozenset(_FEATURE_RULES) - {"elemento"}
+_FILE_RULES: Final = tuple(r.codigo for r in REGLAS if r.alcance is Alcance.ARCHIVO)
+
+
+class Resultado(StrEnum):
+    """What came of looking at a rule."""
+
+    CUMPLE = "cumple"
+    NO_CUMPLE = "no cumple"
+    SIN_EVALUAR = "sin evaluar"
+
+
+@dataclass(frozen=True, slots=True)
+class Hallazgo:
+    """A rule, and what came of it for a feature (``elemento``, from 1) or for the file (0)."""
+
+    elemento: int
+    regla: Regla
+    resultado: Resultado
+    detalle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Of the file or one feature: broken rules with the detail, and rules not looked at."""
+
+    broken: Mapping[str, str]
+    skipped: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EudrReport:
+    """What ``check_eudr`` found: first of the file, then of each feature in order.
+
+    ``lugares`` is the ProductionPlace of each feature, quoted; "" where there is none.
+    """
+
+    archivo: str
+    lugares: tuple[str, ...] = field(repr=False)
+    vistos: tuple[Seen, ...] = field(repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """No rule of level error is broken, or could not be looked at."""
+        return not any(found.regla.nivel is Nivel.ERROR for found in self.hallazgos())
+
+    def broken(self, nivel: Nivel | None = None) -> list[Hallazgo]:
+        """The findings "no cumple", of one level or of both."""
+        return [
+            found
+            for found in self.hallazgos()
+            if found.resultado is Resultado.NO_CUMPLE and nivel in (None, found.regla.nivel)
+        ]
+
+    def hallazgos(self) -> Iterator[Hallazgo]:
+        """Every rule that is not kept or could not be looked at."""
+        for elemento, seen in enumerate(self.vistos):
+            if seen.broken or seen.skipped:
+                rows = _rows(elemento, seen)
+                yield from (row for row in rows if row.resultado is not Resultado.CUMPLE)
+
+    def rows(self) -> Iterator[Hallazgo]:
+        """Every rule of the file, then every rule of every feature, kept ones too."""
+        for elemento, seen in enumerate(self.vistos):
+            yield from _rows(elemento, seen)
+
+
+def _rows(elemento: int, seen: Seen) -> Iterator[Hallazgo]:
+    for codigo in _FEATURE_RULES if elemento else _FILE_RULES:
+        if codigo in seen.broken:
+            detail = seen.broken[codigo]
+            yield Hallazgo(elemento, REGLA[codigo], Resultado.NO_CUMPLE, detail)
+        else:
+            skipped = codigo in seen.skipped
+            result = Resultado.SIN_EVALUAR if skipped else Resultado.CUMPLE
+            yield Hallazgo(elemento, REGLA[codigo], result, "")
+
+
+def check_eudr(
+    data: bytes, archivo: str, *, size: int | None = None, with_features: bool = True
+) -> EudrReport:
+    """Check a file against every rule.
+
+    Args:
+        data: its bytes; none if it is larger than ``MAX_READ_BYTES`` and ``size`` says so.
+        archivo: its name, for the report.
+        size: its size where that is not the length of ``data``.
+        with_features: False: only the rules of the file as a whole.
+    """
+    faults, document = _check_file(data, len(data) if size is None else size)
+    features = document if document is not None and with_features else []
+    places = tuple(_place(feature) for feature in features)
+    seen = (faults, *_check_features(features))
+    return EudrReport(archivo, places, tuple(Seen(one.broken, one.skipped) for one in seen))
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def _check_file(data: bytes, size: int) -> tuple[Faults, list[Any] | None]:
+    """The file's own rules, and its features if it has any."""
+    faults = Faults()
+    if size > MAX_FILE_BYTES:
+        faults.broken["tamano"] = f"pesa {size / 1e6:.1f} MB; hay que partirlo"
+    if size > MAX_READ_BYTES:
+        faults.skipped |= {"json", "coleccion", "crs", "sin_crs", "sin_bom", "con_elementos"}
+        return faults, None
+    if data.startswith(b"\xef\xbb\xbf"):
+        faults.broken["sin_bom"] = "tiene una marca de orden de bytes (BOM)"
+    try:
+        document = read_json(data)
+    except Refused as err:
+        faults.broken["json"] = str(err)
+        faults.skipped |= {"coleccion", "crs", "sin_crs", "con_elementos"}
+        return faults, None
+    return faults, _check_collection(document, faults)
+
+
+def _check_collection(document: object, faults: Faults) -> list[Any] | None:
+    if not isinstance(document, dict):
+        faults.broken["coleccion"] = f"es {quoted(document)}, no un objeto"
+        faults.skipped |= {"crs", "sin_crs", "con_elementos"}
+        return None
+    if "crs" in document:
+        faults.broken["sin_crs"] = "tiene un miembro crs; conviene quitarlo"
+        if not _is_wgs84(document["crs"]):
+            faults.broken["crs"] = "el crs declarado no es WGS 84; hay que reproyectar"
+    features = document.get("features")
+    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
+        kind = quoted(document.get("type", "sin type"))
+        faults.broken["coleccion"] = f"su tipo es {kind}, o features no es una lista"
+        faults.skipped |= {"con_elementos"}
+        return None
+    if len(features) > MAX_FEATURES:
+        faults.broken["coleccion"] = (
+            f"{len(features)} elementos: más de {MAX_FEATURES}, no se miran"
+        )
+        return None
+    if not features:
+        faults.broken["con_elementos"] = "la lista de elementos está vacía"
+    return features
+
+
+def _is_wgs84(crs: object) -> bool:
+    """Whether a GeoJSON 2008 ``crs`` member names WGS 84 (null says nothing, and is let pass)."""
+    if crs is None:
+        return True
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return isinstance(name, str) and name.strip().lower().endswith(_WGS84)
+
+
+# --- a feature -----------------------------------------------------------------------------------
+
+
+def _place(feature: object) -> str:
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    place = properties.get("ProductionPlace") if isinstance(properties, dict) else None
+    return quoted(place) if isinstance(place, str) and place.strip() else ""
+
+
+def _check_features(features: Sequence[Any]) -> list[Faults]:
+    """The rules of every feature: shapes first, areas all at once, then properties."""
+    looked = [_check_geometry(feature) for feature in features]
+    measure([faults for _, faults in looked])
+    for feature, (geometry, faults) in zip(features, looked, strict=True):
+        if "elemento" not in faults.broken:
+            check_properties(feature["properties"] or {}, geometry, faults)
+    everyone = [faults for _, faults in looked]
+    check_overlaps(everyone)
+    return everyone
+
+
+def _check_geometry(feature: object) -> tuple[Geometry | None, Faults]:
+    faults = Faults()
+    problem = _not_a_feature(feature)
+    if problem or not isinstance(feature, dict):
+        faults.broken["elemento"] = problem or "no es un objeto"
+        faults.skipped = _NOT_A_FEATURE
+        return None, faults
+    geometry = _read_geometry(feature["geometry"], faults)
+    if geometry is not None:
+        country = (feature["properties"] or {}).get("ProducerCountry")
+        check_shape(geometry, country, faults)
+    return geometry, faults
+
+
+def _not_a_feature(feature: object) -> str:
+    """Why it is no Feature; "" if it is one."""
+    if not isinstance(feature, dict):
+        return f"es {quoted(feature)}, no un objeto"
+    if feature.get("type") != "Feature":
+        return f"su tipo es {quoted(feature.get('type', 'sin type'))}, no Feature"
+    if not isinstance(feature.get("properties", 0), dict | None):
+        return "properties falta, o no es un objeto"
+    if not isinstance(feature.get("geometry"), dict):
+        return "no tiene geometría"
+    return ""
+
+
+def _read_geometry(geometry: Mapping[str, Any], faults: Faults) -> Geometry | None:
+    kind = geometry.get("type")
+    if kind not in KINDS:
+        faults.broken["tipo_geometria"] = f"es {quoted(kind if kind is not None else 'sin type')}"
+        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria"}
+        return None
+    try:
+        return read_geometry(geometry)
+    except Refused as err:
+        faults.broken["coordenadas"] = str(err)
+        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria", "coordenadas"}
+        return None
+
+
+# --- as text -------------------------------------------------------------------------------------
+
+
+def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
+    """The report for a terminal, in Spanish: each rule with its count, then who breaks it.
+
+    Args:
+        report: what was found.
+        per_rule: how many features are named under a rule; the rest are counted.
+    """
+    lines = [f"{quoted(report.archivo)[1:-1]}: {_count(len(report.lugares), 'elemento')}", ""]
+    by_rule: dict[str, list[Hallazgo]] = {regla.codigo: [] for regla in REGLAS}
+    for found in report.hallazgos():
+        by_rule[found.regla.codigo].append(found)
+    for regla in REGLAS:
+        lines.extend(_rule_lines(report, regla, by_rule[regla.codigo], per_rule))
+    errors, notices = (len(report.broken(nivel)) for nivel in Nivel)
+    verdict = "CUMPLE" if report.passed else "NO CUMPLE"
+    lines += ["", f"{verdict}: {_count(errors, 'error', 'errores')}, {_count(notices, 'aviso')}"]
+    return "\n".join(lines)
+
+
+def _rule_lines(
+    report: EudrReport, regla: Regla, found: Sequence[Hallazgo], per_rule: int
+) -> Iterator[str]:
+    broken = [one for one in found if one.resultado is Resultado.NO_CUMPLE]
+    skipped = len(found) - len(broken)
+    mark = {True: "✔", False: "✘" if regla.nivel is Nivel.ERROR else "!"}[not broken]
+    total = 1 if regla.alcance is Alcance.ARCHIVO else len(report.lugares)
+    mark = "?" if not broken and (skipped or not total) else mark
+    counts = f"{total - len(found)} de {total}"
+    unseen = f"; {skipped} sin evaluar" if skipped else "" if total else "; nada que evaluar"
+    yield f"{mark} {regla.codigo} ({regla.nivel}): {regla.texto} [{counts}{unseen}]"
+    for one in broken[:per_rule]:
+        yield f"    {_who(report.lugares, one)}{one.detalle}"
+    if len(broken) > per_rule:
+        yield f"    … y {_count(len(broken) - per_rule, 'elemento')} más"
+
+
+def _who(places: Sequence[str], one: Hallazgo) -> str:
+    if one.elemento == 0:
+        return ""
+    place = places[one.elemento - 1]
+    return f"elemento {one.elemento}{' ' if place else ''}{place}: "
+
+
+def _count(number: int, singular: str, plural: str | None = None) -> str:
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"

@@ -1,0 +1,129 @@
+"""The rules of ``validar eudr``: a closed list, each with its level and its text. Pure.
+
+Sources: the Commission's "EUDR GeoJSON File Description" as quoted by those who read v1.2 to v1.5
+(its list of usual errors: crossing lines, overlapping sides, doughnuts, open polygons, equal
+neighbours after rounding, misspelt properties), RFC 7946, ISO 3166-1. What makes the EU's system
+refuse a file, or read something else than was meant, is an ``error``; the rest is an ``aviso``.
+The Commission's own examples keep all the errors' rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from Modules.products.eudr.declare import DECIMALS, MAX_FILE_BYTES, MAX_POINT_HA, PROPERTIES
+
+
+class Nivel(StrEnum):
+    """How bad it is to break a rule."""
+
+    ERROR = "error"
+    AVISO = "aviso"
+
+
+class Alcance(StrEnum):
+    """What a rule is about."""
+
+    ARCHIVO = "archivo"
+    ELEMENTO = "elemento"
+
+
+@dataclass(frozen=True, slots=True)
+class Regla:
+    """One rule; ``texto`` says in Spanish what holds when it is kept."""
+
+    codigo: str
+    nivel: Nivel
+    alcance: Alcance
+    texto: str
+
+
+def _rules(nivel: Nivel, alcance: Alcance, texts: Mapping[str, str]) -> list[Regla]:
+    return [Regla(codigo, nivel, alcance, texto) for codigo, texto in texts.items()]
+
+
+_ARCHIVO_ERRORES = {
+    "tamano": f"El archivo pesa {MAX_FILE_BYTES // 1_000_000} MB o menos",
+    "json": "El archivo es JSON en UTF-8, bien formado",
+    "coleccion": "Es un FeatureCollection con su lista de elementos",
+    "crs": "Si declara un sistema de coordenadas, es WGS 84",
+}
+_ARCHIVO_AVISOS = {
+    "sin_crs": "No tiene el miembro crs, que el formato ya no usa",
+    "sin_bom": "No empieza con una marca de orden de bytes",
+    "con_elementos": "Tiene por lo menos un elemento",
+}
+_ELEMENTO_ERRORES = {
+    "elemento": "Es un Feature con propiedades y geometría",
+    "tipo_geometria": "Es Point, MultiPoint, Polygon o MultiPolygon; no líneas",
+    "coordenadas": "Las coordenadas son listas de números, anidadas como pide el tipo",
+    "rango": "Longitud entre -180 y 180, latitud entre -90 y 90",
+    "orden_lon_lat": "La longitud va antes que la latitud",
+    "precision": f"Alguna coordenada tiene {DECIMALS} decimales: no está redondeado a menos",
+    "cuatro_posiciones": "Cada anillo tiene cuatro posiciones o más",
+    "anillo_cerrado": "Cada anillo termina donde empieza",
+    "vertices_repetidos": f"Con {DECIMALS} decimales, ningún vértice repite al anterior",
+    "autocruce": "Ningún anillo se cruza, se toca o se pisa a sí mismo",
+    "area_no_nula": f"Con {DECIMALS} decimales, cada polígono encierra superficie",
+    "sin_agujeros": "Los polígonos no tienen agujeros",
+    "partes_separadas": "Las partes de un MultiPolygon no se superponen",
+    "nombres_exactos": f"Las propiedades se llaman exactamente {', '.join(PROPERTIES)}",
+    "textos": "ProducerName, ProducerCountry y ProductionPlace son textos",
+    "pais_iso2": "ProducerCountry es un código ISO 3166-1 de dos letras mayúsculas",
+    "area_numerica": "Area es un número mayor que cero",
+    "punto_hasta_4_ha": f"Un punto es de {MAX_POINT_HA:.0f} ha o menos",
+}
+_ELEMENTO_AVISOS = {
+    "seis_decimales": f"Cada coordenada está escrita con {DECIMALS} decimales justos",
+    "dos_dimensiones": "Las posiciones no llevan altura",
+    "orientacion": "Los anillos van en sentido contrario a las agujas del reloj (RFC 7946)",
+    "dentro_del_pais": "Las coordenadas caen en el país declarado",
+    "propiedades_completas": "Están las cuatro propiedades recomendadas",
+    "propiedades_de_mas": "No hay otras propiedades",
+    "textos_no_vacios": "Los textos no están vacíos",
+    "area_coherente": "Area se parece a la superficie de la geometría",
+    "sin_superposicion": "No se superpone con otro elemento",
+}
+
+REGLAS: Final[tuple[Regla, ...]] = (
+    *_rules(Nivel.ERROR, Alcance.ARCHIVO, _ARCHIVO_ERRORES),
+    *_rules(Nivel.AVISO, Alcance.ARCHIVO, _ARCHIVO_AVISOS),
+    *_rules(Nivel.ERROR, Alcance.ELEMENTO, _ELEMENTO_ERRORES),
+    *_rules(Nivel.AVISO, Alcance.ELEMENTO, _ELEMENTO_AVISOS),
+)
+REGLA: Final[Mapping[str, Regla]] = MappingProxyType({regla.codigo: regla for regla in REGLAS})
+
+AREA_TOLERANCE: Final = 0.01  # the Commission's examples lie 0.6 % off: areas on a sphere
+AREA_TOLERANCE_HA: Final = 0.01  # two decimals of a small plot
+OVERLAP_TOLERANCE_HA: Final = 0.01  # neighbours drawn by hand share a strip of decimetres:
+OVERLAP_TOLERANCE: Final = 0.001  # both must be passed; this one is of the smaller neighbour
+
+_ISO2: Final = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR "
+    "BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ "
+    "EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW "
+    "GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY "
+    "KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV "
+    "MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY "
+    "QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG "
+    "TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM "
+    "ZW"
+)
+ISO2: Final = frozenset(_ISO2.split())
+
+# Where a country's land lies, in degrees: west, south, east, north. Those where our users farm; of
+# others the order of the axes cannot be told from the numbers alone.
+COUNTRY_BOXES: Final[Mapping[str, tuple[float, float, float, float]]] = MappingProxyType(
+    {
+        "AR": (-73.7, -55.2, -53.5, -21.7),
+        "BO": (-69.8, -23.0, -57.4, -9.6),
+        "BR": (-74.1, -33.9, -28.8, 5.4),
+        "CL": (-75.8, -56.1, -66.3, -17.4),
+        "PY": (-62.8, -27.7, -54.2, -19.2),
+        "UY": (-58.6, -35.2, -53.0, -30.0),
+    }
+)

@@ -1,0 +1,274 @@
+"""The geometry of a feature against the rules of ``validar eudr``. Pure.
+
+Shapes are looked at twice: as written, and at six decimals, to which the EU's system cuts them;
+what holds as written but not at six decimals is broken too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from Modules.geo.geometry import geodesic_area_ha
+from Modules.products.eudr.declare import DECIMALS
+from Modules.products.eudr.document import Geometry, Positions
+from Modules.products.eudr.grid import GRID
+from Modules.products.eudr.rules import COUNTRY_BOXES, OVERLAP_TOLERANCE, OVERLAP_TOLERANCE_HA
+
+_MAX_PAIRS: Final = 2_000_000  # pairs of features looked at for overlaps
+_MAX_NAMED: Final = 5  # others named in one finding
+_PART_TOLERANCE_HA: Final = 0.0001  # one square metre
+_SHAPE: Final = frozenset({"autocruce", "area_no_nula", "orientacion"})
+_WHOLE: Final = frozenset({"partes_separadas", "area_coherente", "sin_superposicion"})
+_PLACED: Final = frozenset({"orden_lon_lat", "dentro_del_pais", "area_coherente"})
+GEOMETRY_RULES: Final = (
+    _SHAPE
+    | _WHOLE
+    | _PLACED
+    | {
+        "tipo_geometria",
+        "coordenadas",
+        "rango",
+        "precision",
+        "seis_decimales",
+        "dos_dimensiones",
+        "cuatro_posiciones",
+        "anillo_cerrado",
+        "vertices_repetidos",
+        "sin_agujeros",
+    }
+)
+_REASONS: Final = {
+    "Self-intersection": "se cruza",
+    "Ring Self-intersection": "se toca a sí mismo",
+}
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with one feature: rule to detail; and what could not be looked at.
+
+    ``polygons`` (valid, degrees; shells only, as the EU's system reads them) and ``whole`` (with
+    their holes) are there where the geometry is sound enough to be measured, and then ``area_ha``.
+    """
+
+    broken: dict[str, str] = field(default_factory=dict)
+    skipped: frozenset[str] = frozenset()
+    polygons: list[shapely.Polygon] = field(default_factory=list, repr=False)
+    whole: list[shapely.Polygon] = field(default_factory=list, repr=False)
+    area_ha: float | None = None
+
+
+def check_shape(geometry: Geometry, country: object, faults: Faults) -> None:
+    """Every rule of one geometry; overlaps with others come later (``check_overlaps``)."""
+    runs = geometry.all_positions
+    _check_writing(runs, faults)
+    _check_place(np.concatenate([run.xy for run in runs]), country, faults)
+    if geometry.points is not None:
+        return
+    rings = [ring.xy for polygon in geometry.polygons for ring in polygon]
+    sound = _check_rings(rings, faults)
+    _check_direction(geometry, faults)
+    holes = sum(len(polygon) - 1 for polygon in geometry.polygons)
+    if holes:
+        faults.broken["sin_agujeros"] = f"tiene {holes}; hay que partir el polígono"
+    if not sound:
+        faults.skipped |= _WHOLE
+        return
+    shells = [shapely.Polygon(polygon[0].xy) for polygon in geometry.polygons]
+    _check_parts(shells, faults)
+    if "rango" not in faults.broken:
+        faults.polygons = shells
+        faults.whole = [
+            shapely.Polygon(polygon[0].xy, [hole.xy for hole in polygon[1:]])
+            for polygon in geometry.polygons
+        ]
+    else:
+        faults.skipped |= {"sin_superposicion"}
+
+
+def measure(features: Sequence[Faults]) -> None:
+    """The area of every feature that is sound enough, all at once."""
+    polygons = [polygon for faults in features for polygon in faults.whole]
+    areas = iter(geodesic_area_ha(polygons).tolist())
+    for faults in features:
+        if faults.whole:
+            faults.area_ha = sum(next(areas) for _ in faults.whole)
+
+
+def _check_writing(runs: Sequence[Positions], faults: Faults) -> None:
+    fewest = min(run.fewest_decimals for run in runs)
+    most = max(run.most_decimals for run in runs)
+    if most < DECIMALS:
+        faults.broken["precision"] = f"ninguna coordenada tiene más de {most} decimales"
+    if fewest != DECIMALS or most != DECIMALS:
+        faults.broken["seis_decimales"] = f"hay coordenadas de {fewest} a {most} decimales"
+    if any(run.tall for run in runs):
+        faults.broken["dos_dimensiones"] = "hay posiciones con altura"
+
+
+def _check_place(xy: NDArray[np.float64], country: object, faults: Faults) -> None:
+    (west, south), (east, north) = xy.min(axis=0), xy.max(axis=0)
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        reach = f"longitud de {west:g} a {east:g}, latitud de {south:g} a {north:g}"
+        faults.broken["rango"] = reach
+        faults.skipped |= _PLACED
+        if max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 180:
+            faults.skipped -= {"orden_lon_lat"}
+            faults.broken["orden_lon_lat"] = "la latitud está antes que la longitud"
+        return
+    box = COUNTRY_BOXES.get(country) if isinstance(country, str) else None
+    if box is None or _within(xy, box):
+        return
+    if _within(xy[:, ::-1], box):
+        faults.broken["orden_lon_lat"] = f"dadas vuelta, las coordenadas caen en {country}"
+    faults.broken["dentro_del_pais"] = f"{west:.6f}, {south:.6f} no cae en {country}"
+
+
+def _within(xy: NDArray[np.float64], box: tuple[float, float, float, float]) -> bool:
+    return bool(((xy >= box[:2]) & (xy <= box[2:])).all())
+
+
+def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:
+    """The rules of rings; whether all are sound enough to make polygons of."""
+    short = [len(xy) for xy in rings if len(xy) < 4]
+    opened = [xy for xy in rings if (xy[0] != xy[-1]).any()]
+    repeated = sum(_repeats(xy) for xy in rings)
+    if short:
+        faults.broken["cuatro_posiciones"] = f"un anillo tiene {short[0]}"
+    if opened:
+        faults.broken["anillo_cerrado"] = f"termina en {_text(opened[0][-1])}, empezó en " + _text(
+            opened[0][0]
+        )
+    if repeated:
+        faults.broken["vertices_repetidos"] = f"{repeated} repetidos"
+    if short or opened:
+        faults.skipped |= _SHAPE
+        return False
+    crossings = [reason for reason in map(_why_not_simple, rings) if reason]
+    if crossings:
+        faults.broken["autocruce"] = crossings[0]
+    if any(_collapses(xy) for xy in rings):
+        faults.broken["area_no_nula"] = f"con {DECIMALS} decimales un anillo no encierra nada"
+    return not crossings and "area_no_nula" not in faults.broken
+
+
+def _check_direction(geometry: Geometry, faults: Faults) -> None:
+    if _SHAPE & (faults.broken.keys() | faults.skipped):
+        faults.skipped |= {"orientacion"}
+        return
+    shells = [polygon[0].xy for polygon in geometry.polygons]
+    if not all(shapely.is_ccw(shapely.linearrings(xy)) for xy in shells):
+        faults.broken["orientacion"] = "el anillo exterior va en el sentido de las agujas del reloj"
+
+
+def _text(position: NDArray[np.float64]) -> str:
+    return f"{position[0]:.6f}, {position[1]:.6f}"
+
+
+def _on_grid(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.rint(xy * GRID))
+
+
+def _repeats(xy: NDArray[np.float64]) -> int:
+    grid = _on_grid(xy)
+    return int((grid[1:] == grid[:-1]).all(axis=1).sum())
+
+
+def _slim(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ring at six decimals without repeated vertices."""
+    grid = _on_grid(xy)
+    keep = np.ones(len(grid), dtype=bool)
+    keep[1:] = (grid[1:] != grid[:-1]).any(axis=1)
+    return grid[keep]
+
+
+def _collapses(xy: NDArray[np.float64]) -> bool:
+    slim = _slim(xy)
+    return len(slim) < 4 or shapely.Polygon(slim).area == 0
+
+
+def _why_not_simple(xy: NDArray[np.float64]) -> str:
+    """How a closed ring meets itself, as written or at six decimals; "" if it does not."""
+    written = _reason(shapely.Polygon(xy), 1.0)
+    if written:
+        return written
+    slim = _slim(xy)
+    rounded = _reason(shapely.Polygon(slim), GRID) if len(slim) >= 4 else ""
+    return f"{rounded}, al redondear a {DECIMALS} decimales" if rounded else ""
+
+
+def _reason(polygon: shapely.Polygon, scale: float) -> str:
+    if polygon.is_valid:
+        return ""
+    said, _, place = shapely.is_valid_reason(polygon).partition("[")
+    numbers = place.rstrip("]").split()
+    where = ""
+    if len(numbers) >= 2:
+        where = f" en {float(numbers[0]) / scale:.6f}, {float(numbers[1]) / scale:.6f}"
+    return f"{_REASONS.get(said.strip(), 'no es un anillo simple')}{where}"
+
+
+def _check_parts(shells: Sequence[shapely.Polygon], faults: Faults) -> None:
+    for i, j in _meeting(shells):
+        if j is None:
+            faults.skipped |= {"partes_separadas"}
+        elif i < j and _common_ha(shells[i], shells[j]) > _PART_TOLERANCE_HA:
+            faults.broken["partes_separadas"] = f"se superponen las partes {i + 1} y {j + 1}"
+            return
+
+
+def _common_ha(one: Any, other: Any) -> float:
+    return float(geodesic_area_ha([shapely.intersection(one, other)])[0])
+
+
+def _meeting(polygons: Sequence[shapely.Polygon]) -> Iterator[tuple[int, int | None]]:
+    """Pairs of polygons that meet, both ways round; (i, None) for each one not looked at.
+
+    A file can hold the same polygon thirty thousand times: after ``_MAX_PAIRS`` it stops looking.
+    """
+    tree = shapely.STRtree(polygons)
+    pairs = 0
+    for i, polygon in enumerate(polygons):
+        if pairs > _MAX_PAIRS:
+            yield i, None
+            continue
+        near = tree.query(polygon, predicate="intersects")
+        pairs += len(near)
+        yield from ((i, j) for j in near.tolist() if j != i)
+
+
+# --- features among themselves -------------------------------------------------------------------
+
+
+def check_overlaps(features: Sequence[Faults]) -> None:
+    """Find features that lie on one another by more than the tolerances."""
+    polygons = [polygon for faults in features for polygon in faults.polygons]
+    owners = [i for i, faults in enumerate(features) for _ in faults.polygons]
+    areas = geodesic_area_ha(polygons).tolist()
+    others: dict[int, list[tuple[int, float]]] = {}
+    for i, j in _meeting(polygons):
+        if j is None:
+            features[owners[i]].skipped |= {"sin_superposicion"}
+            continue
+        named = others.setdefault(owners[i], [])
+        if owners[j] == owners[i] or len(named) > _MAX_NAMED:
+            continue
+        if not shapely.touches(polygons[i], polygons[j]):
+            common = _common_ha(polygons[i], polygons[j])
+            smaller = min(areas[i], areas[j])
+            if common > max(OVERLAP_TOLERANCE_HA, OVERLAP_TOLERANCE * smaller):
+                named.append((owners[j], common))
+    for owner, found in ((owner, found) for owner, found in others.items() if found):
+        features[owner].broken["sin_superposicion"] = _overlap_text(found)
+
+
+def _overlap_text(found: Sequence[tuple[int, float]]) -> str:
+    named = sorted(found)[:_MAX_NAMED]
+    texts = [f"{common:.2f} ha con el elemento {other + 1}" for other, common in named]
+    return ", ".join(texts) + (" y otros" if len(found) > _MAX_NAMED else "")

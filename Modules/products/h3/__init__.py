@@ -1,0 +1,1 @@
+"""The hexagons: cells, shares and maps of the lotes."""

@@ -1,0 +1,136 @@
+"""Hexagons as KML: a placemark for each cell, in the colour of the crop with most area. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import shapely
+
+from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks, split_folders
+from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points
+from Modules.formats.kml_styles import Estilo, cultivo_style
+from Modules.formats.kml_text import count, hectares, moment, number, xml_texts
+from Modules.geo.h3_areas import Index
+from Modules.geo.h3_cells import hex_text, map_polygons
+from Modules.products.h3.tables import SIN_CULTIVO, Celdas
+from Modules.products.source import Fuente
+
+_WORDS: Final = ("hexágono", "hexágonos")
+_NO_DATA: Final = LookAt(-63.0, -35.0, 2e6)
+HEXAGONO: Final = Kind(
+    "h3",
+    {
+        "h3": "Celda H3",
+        "campo": "Campo",
+        "cultivo": "Cultivo con más superficie",
+        "superficie": "Superficie de lotes",
+        "cubierto": "Parte cubierta",
+        "lotes": "Lotes",
+        "detalle": "Superficie por cultivo",
+        "superficie_ha": "Superficie (ha)",
+    },
+    hidden=("superficie_ha",),
+)
+
+
+def documents(
+    fuente: Fuente, celdas: Celdas, *, max_placemarks: int, max_bytes: int
+) -> list[Document]:
+    """The map, in parts by campo if it is too large for a phone."""
+    shapes = map_polygons(celdas.cell)
+    styles = [_style(celdas, i) for i in range(len(celdas.cultivos))]
+    order = np.lexsort((celdas.cell, celdas.campo))
+    texts = _placemarks(celdas, shapes, styles)
+    folder = Folder(
+        "Hexágonos",
+        [texts[i] for i in order],
+        [str(celdas.campo[i]) for i in order],
+    )
+    shown = sorted(set(celdas.dominante.tolist()))
+    document = Document(
+        name=f"Hexágonos {fuente.campania} · resolución {celdas.resolution}",
+        lines=(
+            f"Campaña {fuente.campania} · {count(len(celdas), *_WORDS)} · "
+            f"{hectares(float(celdas.superficie_ha.sum()))}",
+            "El color es el del cultivo con más superficie en el hexágono.",
+            f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
+        ),
+        look_at=LookAt.framing(shapely.bounds(shapes)) if len(shapes) else _NO_DATA,
+        styles=tuple(styles[i] for i in shown),
+        legend=tuple(_entry(celdas, shapes, styles, i) for i in shown),
+        folders=(folder,),
+    )
+    return list(_split(document, max_placemarks, max_bytes))
+
+
+def _split(document: Document, max_placemarks: int, max_bytes: int) -> Iterator[Document]:
+    bare = replace(document, folders=())
+    parts = split_folders(
+        document.folders,
+        max_placemarks=max_placemarks - len(document.legend),
+        max_bytes=max_bytes - len(bare.render()) - 1_000,
+    )
+    for i, part in enumerate(parts, 1):
+        name = document.name if len(parts) == 1 else f"{document.name} (parte {i} de {len(parts)})"
+        yield replace(bare, name=name, folders=part)
+
+
+def _style(celdas: Celdas, i: int) -> Estilo:
+    crop = celdas.cultivos[i]
+    style = cultivo_style("sin-cultivo" if crop is SIN_CULTIVO else crop.clave, crop.color)
+    return replace(style, balloon=HEXAGONO.balloon, width=1.0)
+
+
+def _placemarks(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo]) -> list[str]:
+    keys = hex_text(celdas.cell).to_pylist()
+    crops = xml_texts([crop.nombre for crop in celdas.cultivos])
+    campos = xml_texts(celdas.campos)
+    area = [hectares(value) for value in celdas.superficie_ha.tolist()]
+    crop = [crops[i] for i in celdas.dominante.tolist()]
+    values = {
+        "h3": keys,
+        "campo": [campos[i] for i in celdas.campo.tolist()],
+        "cultivo": crop,
+        "superficie": area,
+        "cubierto": [f"{number(100 * value, 1)} %" for value in celdas.fraccion.tolist()],
+        "lotes": [str(value) for value in np.diff(celdas.first).tolist()],
+        "detalle": _details(celdas),
+        "superficie_ha": [f"{value:.6f}" for value in celdas.superficie_ha.tolist()],
+    }
+    return placemarks(
+        HEXAGONO,
+        keys=keys,
+        names=crop,
+        snippets=[f"{name} · {text}" for name, text in zip(crop, area, strict=True)],
+        styles=[styles[i].id for i in celdas.dominante.tolist()],
+        values=values,
+        geometries=geometry_texts(shapes),
+    )
+
+
+def _details(celdas: Celdas) -> list[str]:
+    """ "Trigo 3,20 ha; Soja 2da 3,20 ha", largest first."""
+    texts = []
+    area = np.array([celdas.por_cultivo(i) for i in range(len(celdas.cultivos))])
+    order = np.argsort(-area, axis=0, kind="stable")
+    for cell in range(len(celdas)):
+        parts = (
+            f"{celdas.cultivos[i].nombre} {hectares(float(area[i, cell]))}"
+            for i in order[:, cell]
+            if area[i, cell] > 0
+        )
+        texts.append("; ".join(parts))
+    return xml_texts(texts)
+
+
+def _entry(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo], i: int) -> Entry:
+    """A line of the legend; it flies to the cell with most of the crop."""
+    cells: Index = np.flatnonzero(celdas.dominante == i)
+    sown = celdas.por_cultivo(i)
+    best = cells[sown[cells].argmax()]
+    point = geometry_texts(label_points(shapes[best : best + 1]))[0]
+    area = float(sown.sum())
+    return Entry(styles[i], celdas.cultivos[i].nombre, len(cells), _WORDS, area, point)

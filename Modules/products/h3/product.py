@@ -1,0 +1,268 @@
+"""The product ``H3/25-26/``: what is sown where, by hexagons.
+
+For each resolution, as ``.parquet`` and ``.csv.gz``:
+
+* ``h3_25-26_r09``            a row for each cell: dominant crop, hectares by crop, lotes
+* ``h3_25-26_r09_lotes``      a row for each cell and lote, with ``fraccion`` and ``superficie_ha``
+* ``h3_25-26_r09_ambientes``  the same for ambientes; ``entera``: the cell lies wholly inside
+
+and of resolution 9 (or the nearest coarser one made) ``h3_25-26_r09.gpkg``, styled for QGIS, and
+``h3_25-26_r09.kmz``. In the GeoPackage, ``grilla_muestreo_r10`` has the centres of the cells of
+resolution 10 (the next finer one made) that lie wholly inside an ambiente.
+
+The work is done in chunks of many lotes. Who runs them is given: here, in threads, in processes, or
+elsewhere (the flows bring Dask); results come in the order of the chunks, so bytes do not change.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyarrow import csv
+
+from Modules.disk.safe_files import writing
+from Modules.formats.geofiles import CRS, ZSTD_LEVEL, write_gpkg
+from Modules.formats.gpkg_styles import add_styles
+from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
+from Modules.formats.kmz import write_kmz
+from Modules.formats.qgis import Category, fill_style
+from Modules.formats.sheets import guarded
+from Modules.geo.h3_cells import centres, hex_text, map_polygons
+from Modules.geo.h3_cover import Chunk, Cover, chunks, cover_chunk, merge, whole_cells
+from Modules.products.h3.kml import documents
+from Modules.products.h3.tables import Celdas, Tabla, by_ambiente, by_cell, by_lote
+from Modules.products.source import Fuente
+
+Runner: TypeAlias = Callable[[Callable[[Chunk], Cover], Sequence[Chunk]], Iterable[Cover]]
+
+RESOLUTIONS: Final = (9, 10, 11)
+MAP_RESOLUTION: Final = 9
+GZIP_LEVEL: Final = 6
+_NO_MAP: Final = f"sin hexágonos de resolución {MAP_RESOLUTION} o menor no hay mapa (gpkg, kmz)"
+
+
+@dataclass(frozen=True, slots=True)
+class Hexagonos:
+    """What was made: path below ``H3/`` → file, and warnings (Spanish)."""
+
+    archivos: dict[str, Path] = field(repr=False)
+    avisos: tuple[str, ...] = ()
+
+
+def serial(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
+    """Run the chunks here, one after the other."""
+    return map(work, pieces)
+
+
+def in_threads(workers: int) -> Runner:
+    """Run the chunks in threads of this process."""
+
+    def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(work, pieces)
+
+    return run
+
+
+def in_processes(workers: int) -> Runner:
+    """Run the chunks in new processes, started the same way on every system."""
+
+    def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(work, pieces)
+
+    return run
+
+
+def build_hexagonos(
+    fuente: Fuente,
+    work: Path,
+    *,
+    resolutions: Sequence[int] = RESOLUTIONS,
+    run: Runner = serial,
+    max_placemarks: int = MAX_PLACEMARKS,
+    max_bytes: int = MAX_BYTES,
+) -> Hexagonos:
+    """Write the files of the product below ``work``.
+
+    Args:
+        fuente: the night.
+        work: an empty scratch folder.
+        resolutions: of H3, 0 to 15.
+        run: who runs the chunks.
+        max_placemarks: above it, or above ``max_bytes`` unpacked, the KMZ is split by campo.
+
+    Raises:
+        DataError: a resolution does not exist, or there would be too many cells (20 million in all
+            for the lotes or the ambientes of one resolution; 2 million for one of them).
+        PublishError: the disk refused.
+    """
+    wanted = sorted(set(resolutions))
+    lotes = _ordered(fuente.tables.lotes, "lote_id")
+    ambientes = _ordered(fuente.tables.ambientes, "ambiente_id")
+    jobs = [
+        (r, _chunks(lotes, "lote_id", r), _chunks(ambientes, "ambiente_id", r)) for r in wanted
+    ]  # all of them first: what is too large is refused before anything is made
+    slug = fuente.campania.slug
+    writer = _Writer(work, f"{slug}/h3_{slug}")
+    with writing(work / slug):
+        (work / slug).mkdir()
+    map_at = max((r for r in wanted if r <= MAP_RESOLUTION), default=None)
+    grid_at = next((r for r in wanted if map_at is not None and r > map_at), map_at)
+    every = [chunk for _, *both in jobs for some in both for chunk in some]
+    results = iter(run(cover_chunk, every))  # one run: processes are started once
+    mapped, grid = None, None
+    for resolution, of_lotes, of_ambientes in jobs:
+        celdas = _write_lotes(writer, fuente, lotes, resolution, islice(results, len(of_lotes)))
+        mapped = celdas if resolution == map_at else mapped
+        del celdas
+        points = _write_ambientes(
+            writer, ambientes, resolution, islice(results, len(of_ambientes)), grid=grid_at
+        )
+        grid = points if resolution == grid_at else grid
+    avisos: tuple[str, ...] = (_NO_MAP,)
+    if mapped is not None and grid is not None and grid_at is not None:
+        writer.gpkg(mapped, grid, f"grilla_muestreo_r{grid_at:02d}")
+        avisos = writer.kmz(fuente, mapped, max_placemarks, max_bytes)
+    return Hexagonos(writer.built, avisos)
+
+
+def _write_lotes(
+    writer: _Writer,
+    fuente: Fuente,
+    lotes: pd.DataFrame,
+    resolution: int,
+    covers: Iterable[Cover],
+) -> Celdas:
+    found = merge(list(covers))
+    writer.table(by_lote(found, lotes, resolution), f"_r{resolution:02d}_lotes")
+    celdas = by_cell(found, fuente.tables, lotes, resolution)
+    del found  # millions of rows
+    writer.table(celdas.tabla, f"_r{resolution:02d}")
+    return celdas
+
+
+def _write_ambientes(
+    writer: _Writer,
+    ambientes: pd.DataFrame,
+    resolution: int,
+    covers: Iterable[Cover],
+    *,
+    grid: int | None,
+) -> gpd.GeoDataFrame | None:
+    """Write the table; and give the grid, if it is made at this resolution."""
+    found = merge(list(covers))
+    writer.table(by_ambiente(found, ambientes, resolution), f"_r{resolution:02d}_ambientes")
+    return sampling_grid(found, ambientes, resolution) if resolution == grid else None
+
+
+def sampling_grid(found: Cover, ambientes: pd.DataFrame, resolution: int) -> gpd.GeoDataFrame:
+    """Centres of the cells that lie wholly inside an ambiente, to sample it by.
+
+    ``found.polygon`` are places in ``ambientes``. Columns: ``h3 resolucion ambiente_id lote_id
+    campo_id ambiente potencial geometry``, EPSG:4326.
+    """
+    inside = whole_cells(found)
+    names = ["ambiente_id", "lote_id", "campo_id", "ambiente", "potencial"]
+    rows = pd.DataFrame(ambientes[names].iloc[inside.polygon]).reset_index(drop=True)
+    rows.insert(0, "h3", pd.array(hex_text(inside.cell).to_pylist(), dtype="string"))
+    rows.insert(1, "resolucion", pd.array(np.full(len(rows), resolution), dtype="Int64"))
+    points = shapely.points(*centres(inside.cell))
+    return gpd.GeoDataFrame(rows, geometry=points, crs=CRS)
+
+
+def _ordered(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    return frame.sort_values(key, ignore_index=True)
+
+
+def _chunks(frame: pd.DataFrame, key: str, resolution: int) -> list[Chunk]:
+    return chunks(frame["geometry"].to_numpy(), resolution, frame[key].tolist())
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes files below ``work``; ``stem`` is the beginning of their names."""
+
+    work: Path
+    stem: str
+    built: dict[str, Path] = field(default_factory=dict)
+
+    def _path(self, ending: str) -> Path:
+        name = f"{self.stem}{ending}"
+        self.built[name] = self.work / name
+        return self.built[name]
+
+    def table(self, tabla: Tabla, ending: str) -> None:
+        """As Parquet and as compressed CSV, some rows at a time."""
+        parquet, text = self._path(f"{ending}.parquet"), self._path(f"{ending}.csv.gz")
+        with writing(parquet), parquet.open("xb") as file:
+            _write_parquet(tabla, file)
+        with writing(text), text.open("xb") as file:
+            _write_csv_gz(tabla, file)
+
+    def gpkg(self, celdas: Celdas, grid: gpd.GeoDataFrame, grid_layer: str) -> None:
+        """The hexagons as polygons, styled by dominant crop; and the grid to sample by."""
+        layer = f"hexagonos_r{celdas.resolution:02d}"
+        frame = pa.concat_tables(celdas.tabla.slices()).to_pandas()
+        cells = gpd.GeoDataFrame(frame, geometry=map_polygons(celdas.cell), crs=CRS)
+        path = self._path(f"_r{celdas.resolution:02d}.gpkg")
+        write_gpkg({layer: cells, grid_layer: grid}, path)
+        legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in celdas.cultivos]
+        styles = {layer: fill_style("cultivo", legend)}
+        texts = {layer: f"Hexágonos {celdas.campania}: cultivo con más superficie"}
+        add_styles(path, styles, texts)
+
+    def kmz(
+        self, fuente: Fuente, celdas: Celdas, max_placemarks: int, max_bytes: int
+    ) -> tuple[str, ...]:
+        """The hexagons for Google Earth, in parts if they are too many; a warning if so."""
+        parts = documents(fuente, celdas, max_placemarks=max_placemarks, max_bytes=max_bytes)
+        base = f"_r{celdas.resolution:02d}"
+        for i, document in enumerate(parts, 1):
+            ending = base if len(parts) == 1 else f"{base} - parte {i}"
+            write_kmz(self._path(f"{ending}.kmz"), document.render(), document.icons)
+        if len(parts) == 1:
+            return ()
+        name = Path(f"{self.stem}{base}.kmz").name
+        return (f"{name} es demasiado grande para un teléfono: está en {len(parts)} partes",)
+
+
+def _write_parquet(tabla: Tabla, file: BinaryIO) -> None:
+    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
+    with pq.ParquetWriter(file, tabla.schema, **options) as writer:
+        for rows in tabla.slices():
+            writer.write_table(rows)
+
+
+def _write_csv_gz(tabla: Tabla, file: BinaryIO) -> None:
+    """UTF-8 with BOM, comma; no name and no time in the archive."""
+    with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
+        packed.write("\ufeff".encode())
+        for i, rows in enumerate(tabla.slices()):
+            csv.write_csv(_guarded(rows), packed, csv.WriteOptions(include_header=i == 0))
+
+
+def _guarded(rows: pa.Table) -> pa.Table:
+    """Text that a spreadsheet would compute, made harmless; each different text once."""
+    for i, column in enumerate(rows.schema):
+        if pa.types.is_string(column.type) and column.name != "h3":
+            coded = rows.column(i).combine_chunks().dictionary_encode()
+            safe = pa.array([guarded(text) for text in coded.dictionary.to_pylist()], pa.string())
+            rows = rows.set_column(i, column, safe.take(coded.indices))
+    return rows

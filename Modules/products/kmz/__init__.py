@@ -1,0 +1,1 @@
+"""The KMZ for phones: by campo, by lote, by cultivo."""

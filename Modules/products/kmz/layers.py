@@ -1,0 +1,389 @@
+"""The tables of one night as placemarks, whole columns at a time, sorted. Pure.
+
+Everything is turned into text once; the four families of files are then cuts through these lists.
+Rows are sorted by names as people read them ("2" before "10"), then by id, so the order of the
+tables never shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from Modules.formats import kml_text as text
+from Modules.formats.kml_document import Entry, Kind, labels, placemarks
+from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
+from Modules.night.tables import Tables
+from Modules.products.kmz.kinds import (
+    AMBIENTE,
+    LOTE,
+    MARCADOR,
+    PUNTO,
+    SIEMBRA,
+    SIN_CULTIVO,
+    Grupo,
+    cultivos,
+    estado,
+    potencial,
+    sin_cultivo,
+    tipo,
+)
+
+Bounds: TypeAlias = NDArray[np.float64]
+
+MAX_OBSERVACION: Final = 1_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Capa:
+    """Placemarks of one table; all lists run side by side. Bounds are west, south, east, north."""
+
+    kind: Kind
+    keys: list[str]
+    texts: list[str]
+    labels: list[str]
+    points: list[str]  # a KML Point inside each
+    bounds: Bounds
+    superficie_ha: list[float]
+    grupos: list[Grupo]
+
+
+class Lotes:
+    """The lotes in order of campo and name, and each one's rows of other tables.
+
+    Placemarks of a table are made when they are first asked for.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        lotes = _sorted(
+            tables.lotes,
+            lambda row: (text.natural(row[0]), row[1], text.natural(row[2]), row[3]),
+            ("campo", "campo_id", "lote", "lote_id"),
+        )
+        self._lotes = lotes
+        self.lote_id: list[str] = _cells(lotes, "lote_id")
+        self.lote: list[str] = _cells(lotes, "lote")
+        self.campo_id: list[str] = _cells(lotes, "campo_id")
+        self.campo: list[str] = _cells(lotes, "campo")
+        self._rank = {key: i for i, key in enumerate(self.lote_id)}
+        siembras = self._rows(tables.siembras, "siembra_id", "siembra_id")
+        crops = cultivos(
+            _cells(siembras, "cultivo_codigo"),
+            _cells(siembras, "cultivo"),
+            dict(
+                zip(*(_cells(tables.cultivos, name) for name in ("cultivo_codigo", "color")),
+                    strict=True)
+            ),
+        )  # fmt: skip
+        self._siembras, self._crops = siembras, crops
+        self._ambientes = self._rows(tables.ambientes, "ambiente", "ambiente_id")
+        self._marcadores = self._rows(tables.marcadores, "marcador", "marcador_id")
+        self.siembras_of = self._slices(siembras)
+        self.ambientes_of = self._slices(self._ambientes)
+        self.marcadores_of = self._slices(self._marcadores)
+        # of each lote, in the order of sowing; none: nothing sown
+        self.cultivos = [[crops[i] for i in rows] for rows in self.siembras_of]
+
+    @cached_property
+    def _shape(self) -> _Shape:
+        return _shape(self._lotes)
+
+    @cached_property
+    def capa(self) -> Capa:
+        """The lotes in the colour of what was sown last."""
+        grupos = [row[-1] if row else sin_cultivo() for row in self.cultivos]
+        return _lotes(self._lotes, self._shape, grupos)
+
+    @cached_property
+    def contornos(self) -> list[str]:
+        """The same placemarks as outlines."""
+        return _lotes(self._lotes, self._shape, None).texts
+
+    @cached_property
+    def siembras(self) -> Capa:
+        """What is sown, on the whole of its lote."""
+        place = self._places(self._siembras)
+        return _siembras(
+            self._siembras, _take(self._lotes, place), self._shape.take(place), self._crops
+        )
+
+    @cached_property
+    def ambientes(self) -> Capa:
+        """The ambientes in the colour of their potential."""
+        return _ambientes(self._ambientes, _take(self._lotes, self._places(self._ambientes)))
+
+    @cached_property
+    def marcadores(self) -> Capa:
+        """The marcadores in the colour of their type."""
+        return _marcadores(self._marcadores, _take(self._lotes, self._places(self._marcadores)))
+
+    def cultivos_text(self, row: int) -> str:
+        """ "Trigo + Soja 2da"."""
+        return " + ".join(group.nombre for group in self.cultivos[row]) or SIN_CULTIVO
+
+    def _places(self, frame: pd.DataFrame) -> list[int]:
+        return [self._rank[key] for key in _cells(frame, "lote_id")]
+
+    def _rows(self, frame: pd.DataFrame, name: str, key: str) -> pd.DataFrame:
+        """Rows of known lotes, in the order of the lotes, then as the portal orders them."""
+        known = frame.take(
+            [i for i, lote in enumerate(_cells(frame, "lote_id")) if lote in self._rank]
+        )
+        return _sorted(
+            known,
+            lambda row: (self._rank[row[0]], row[1] is None, row[1] or 0, row[2], row[3]),
+            ("lote_id", "orden", name, key),
+        )
+
+    def _slices(self, frame: pd.DataFrame) -> list[range]:
+        """For each lote its rows of a table sorted by ``_rows``."""
+        places = np.asarray(self._places(frame), dtype=np.intp)
+        edges = np.searchsorted(places, np.arange(len(self._rank) + 1)).tolist()
+        return [range(a, b) for a, b in pairwise(edges)]
+
+
+def legend(capa: Capa, rows: Sequence[int], words: tuple[str, str]) -> tuple[Entry, ...]:
+    """One entry for each group among some rows; it points at the group's largest row."""
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(capa.grupos[row].key, []).append(row)
+    groups = {key: capa.grupos[members[0]] for key, members in found.items()}
+    ha = capa.superficie_ha
+    return tuple(
+        Entry(
+            style=group.style,
+            name=group.nombre,
+            amount=len(found[key]),
+            words=words,
+            superficie_ha=sum(ha[row] for row in found[key]),
+            point=capa.points[max(found[key], key=ha.__getitem__)],
+        )
+        for key, group in sorted(groups.items(), key=lambda item: (item[1].orden, item[0]))
+    )
+
+
+# --- the tables, one by one ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Geometry as text, and a point inside it; rows in step with a table."""
+
+    texts: list[str]
+    points: list[str]
+    bounds: Bounds
+
+    def take(self, rows: Sequence[int]) -> _Shape:
+        return _Shape(
+            [self.texts[i] for i in rows], [self.points[i] for i in rows], self.bounds[list(rows)]
+        )
+
+
+def _shape(frame: pd.DataFrame) -> _Shape:
+    shapes = np.asarray(frame["geometry"].array, dtype=object)
+    inside = geometry_texts(label_points(shapes))
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    return _Shape(geometry_texts(simplified(shapes)), inside, bounds)
+
+
+def _capa(
+    kind: Kind,
+    shape: _Shape,
+    grupos: list[Grupo],
+    *,
+    keys: list[str],
+    names: list[str],
+    snippets: list[str],
+    values: Mapping[str, Sequence[str]],
+    superficie_ha: list[float],
+    styles: list[str] | None = None,
+) -> Capa:
+    texts = placemarks(
+        kind,
+        keys=keys,
+        names=names,
+        snippets=snippets,
+        styles=styles or [group.style.id for group in grupos],
+        values=values,
+        geometries=shape.texts,
+    )
+    marks = labels(kind, keys, names, shape.points)
+    return Capa(kind, keys, texts, marks, shape.points, shape.bounds, superficie_ha, grupos)
+
+
+def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo] | None) -> Capa:
+    """Lotes in the colours of ``grupos``, or as outlines."""
+    values = _values(lotes, ("campo", "lote", "cultivos", "campania", "lote_id"))
+    values["cultivos"] = [value or SIN_CULTIVO for value in values["cultivos"]]
+    values |= _areas(lotes["superficie_ha"], lotes["superficie_declarada_ha"])
+    outline = ["contorno"] * len(lotes) if grupos is None else None
+    return _capa(
+        LOTE,
+        shape,
+        grupos or [],
+        keys=_cells(lotes, "lote_id"),
+        names=values["lote"],
+        snippets=_joined(values["cultivos"], values["superficie"]),
+        values=values,
+        superficie_ha=lotes["superficie_ha"].tolist(),
+        styles=outline,
+    )
+
+
+def _siembras(
+    siembras: pd.DataFrame, lotes: pd.DataFrame, shape: _Shape, crops: list[Grupo]
+) -> Capa:
+    values = _values(siembras, ("material", "estado", "campania", "siembra_id", "lote_id"))
+    values |= _values(lotes, ("campo", "lote"))
+    values["cultivo"] = text.xml_texts(group.nombre for group in crops)
+    values["orden"] = [str(cell) for cell in _cells(siembras, "orden")]
+    for name in ("fecha_siembra", "fecha_cosecha"):
+        values[name] = [text.day(cell) for cell in _cells(siembras, name)]
+    values |= _areas(lotes["superficie_ha"], siembras["superficie_declarada_ha"])
+    balloons = {
+        group.key: replace(group, style=replace(group.style, balloon=SIEMBRA.balloon))
+        for group in {group.key: group for group in crops}.values()
+    }
+    return _capa(
+        SIEMBRA,
+        shape,
+        [balloons[group.key] for group in crops],
+        keys=_cells(siembras, "siembra_id"),
+        names=values["lote"],
+        snippets=_joined(values["cultivo"], values["superficie"]),
+        values=values,
+        superficie_ha=lotes["superficie_ha"].tolist(),
+    )
+
+
+def _ambientes(ambientes: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
+    columns = ("ambiente", "potencial", "campania", "ambiente_id", "lote_id")
+    values = _values(ambientes, columns) | _values(lotes, ("campo", "lote"))
+    values |= _areas(ambientes["superficie_ha"], None)
+    grupos = [potencial(cell or "") for cell in _cells(ambientes, "potencial")]
+    return _capa(
+        AMBIENTE,
+        _shape(ambientes),
+        grupos,
+        keys=_cells(ambientes, "ambiente_id"),
+        names=values["ambiente"],
+        snippets=_joined([group.nombre for group in grupos], values["superficie"]),
+        values=values,
+        superficie_ha=ambientes["superficie_ha"].tolist(),
+    )
+
+
+def _marcadores(marcadores: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
+    columns = ("tipo", "subtipo", "estado", "muestra_codigo", "muestra_profundidades_cm")
+    values = _values(marcadores, (*columns, "muestra_analisis", "marcador_id", "marcador"))
+    values |= _values(lotes, ("campo", "lote"))
+    values["fecha"] = [text.day(cell) for cell in _cells(marcadores, "fecha")]
+    values["observacion"] = text.xml_texts(_cells(marcadores, "observacion"), MAX_OBSERVACION)
+    return _capa(
+        MARCADOR,
+        _shape(marcadores),
+        [tipo(cell) for cell in _cells(marcadores, "tipo")],
+        keys=_cells(marcadores, "marcador_id"),
+        names=values["marcador"],
+        snippets=_joined(values["tipo"], values["estado"]),
+        values=values,
+        superficie_ha=[0.0] * len(marcadores),
+    )
+
+
+def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
+    """Sampling points of a plan (``muestreos.plan.PUNTOS``), and the campo of each."""
+    columns = ("campo", "campo_id", "lote", "orden", "punto", "punto_id")
+    puntos = _sorted(
+        puntos,
+        lambda row: (
+            text.natural(row[0]), row[1], text.natural(row[2]), row[3] is None, row[3] or 0,
+            text.natural(row[4]), row[5],
+        ),
+        columns,
+    )  # fmt: skip
+    plain = [name for name in PUNTO.fields if name not in ("orden", "submuestras", "fecha")]
+    values = _values(puntos, (*plain, "punto"))
+    for name in ("orden", "submuestras"):
+        values[name] = ["" if cell is None else str(cell) for cell in _cells(puntos, name)]
+    values["fecha"] = [text.day(cell) for cell in _cells(puntos, "fecha")]
+    codes = [code or name for code, name in zip(values["codigo"], values["punto"], strict=True)]
+    capa = _capa(
+        PUNTO,
+        _shape(puntos),
+        [estado(cell or "") for cell in _cells(puntos, "estado")],
+        keys=_cells(puntos, "punto_id"),
+        names=codes,
+        snippets=_joined(values["ambiente"], values["estado"]),
+        values=values,
+        superficie_ha=[0.0] * len(puntos),
+    )
+    return capa, _cells(puntos, "campo_id")
+
+
+def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
+    """Ambientes with the names of their campo and lote in them, and the campo of each."""
+    ambientes = _sorted(
+        ambientes,
+        lambda row: (
+            text.natural(row[0]),
+            row[1],
+            text.natural(row[2]),
+            text.natural(row[3]),
+            row[4],
+        ),
+        ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
+    )
+    return _ambientes(ambientes, ambientes), _cells(ambientes, "campo_id")
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def _cells(frame: pd.DataFrame, name: str) -> list[Any]:
+    """A column as plain Python; missing is None."""
+    column = frame[name]
+    return [
+        None if gone else cell for cell, gone in zip(column.tolist(), column.isna(), strict=True)
+    ]
+
+
+def _values(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+    return {name: text.xml_texts(_cells(frame, name)) for name in names}
+
+
+def _areas(computed: pd.Series, declared: pd.Series | None) -> dict[str, list[str]]:
+    values = computed.tolist()
+    areas = {
+        "superficie": [text.hectares(value) for value in values],
+        "superficie_ha": [f"{value:.4f}" for value in values],
+    }
+    if declared is not None:
+        areas["superficie_declarada"] = [text.hectares(value) for value in declared.tolist()]
+    return areas
+
+
+def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return [
+        f"{one} · {two}" if one and two else one or two
+        for one, two in zip(first, second, strict=True)
+    ]
+
+
+def _sorted(
+    frame: pd.DataFrame, key: Callable[[tuple[Any, ...]], Any], names: Sequence[str]
+) -> pd.DataFrame:
+    rows = list(zip(*(_cells(frame, name) for name in names), strict=True))
+    return _take(frame, sorted(range(len(rows)), key=lambda i: key(rows[i])))
+
+
+def _take(frame: pd.DataFrame, rows: Sequence[int]) -> pd.DataFrame:
+    return frame.take(list(rows)).reset_index(drop=True)

@@ -1,0 +1,388 @@
+"""The KMZ of one night: four families for phones and Google Earth, and the sampling map.
+
+``KMZ POR CAMPO`` a file for each campo · ``KMZ POR LOTE`` one for each lote, with its ambientes and
+marcadores · ``KMZ POR CULTIVO CAMPO`` and ``KMZ POR CULTIVO LOTE`` the same by what is sown, a
+placemark for each siembra; lotes without any are under "Sin cultivo". A lote with several siembras
+has the colour of the last one. The same night gives the same bytes.
+
+Files go to a scratch folder; what is returned is for ``publish_files``. Above 1,000 placemarks or
+10 MB unpacked a file is written in parts, and a warning (Spanish, for the report) says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import geopandas as gpd
+import numpy as np
+
+from Modules.formats.kml_document import (
+    MAX_BYTES,
+    MAX_PLACEMARKS,
+    Document,
+    Entry,
+    Folder,
+)
+from Modules.formats.kml_geometry import LookAt
+from Modules.formats.kml_styles import Estilo, contorno_style, etiqueta_style
+from Modules.formats.kml_text import count, hectares, moment
+from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.products.kmz.kinds import LOTE, Grupo, sin_cultivo
+from Modules.products.kmz.layers import (
+    Bounds,
+    Capa,
+    Lotes,
+    ambientes_capa,
+    legend,
+    puntos_capa,
+)
+from Modules.products.source import Fuente
+from Modules.words.folders import KMZ_POR_CAMPO as POR_CAMPO
+from Modules.words.folders import KMZ_POR_CULTIVO_CAMPO as POR_CULTIVO_CAMPO
+from Modules.words.folders import KMZ_POR_CULTIVO_LOTE as POR_CULTIVO_LOTE
+from Modules.words.folders import KMZ_POR_LOTE as POR_LOTE
+from Modules.words.names import safe_name, unique_names
+
+FAMILIAS: Final = (POR_CAMPO, POR_LOTE, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE)
+
+_CAMPO_LENGTH: Final = 30  # characters: the longest path leaves room for a folder of OneDrive
+_CULTIVO_LENGTH: Final = 24
+_LOTE_LENGTH: Final = 24
+_FILE_BYTES: Final = 200  # of the 255 that Linux gives a name
+_LOTES: Final = ("lote", "lotes")
+_AMBIENTES: Final = ("ambiente", "ambientes")
+_MARCADORES: Final = ("marcador", "marcadores")
+_SIEMBRAS: Final = ("siembra", "siembras")
+_PUNTOS: Final = ("punto", "puntos")
+_CONTORNO: Final = replace(contorno_style(), balloon=LOTE.balloon)
+_LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
+
+
+@dataclass(frozen=True, slots=True)
+class Mapas:
+    """What was made. ``carpetas``: folder below ``outputs`` → path below it → file."""
+
+    carpetas: dict[str, dict[str, Path]] = field(repr=False)
+    avisos: tuple[str, ...]
+
+
+def build_mapas_kmz(
+    fuente: Fuente,
+    work: Path,
+    *,
+    familias: Sequence[str] = FAMILIAS,
+    max_placemarks: int = MAX_PLACEMARKS,
+    max_bytes: int = MAX_BYTES,
+) -> Mapas:
+    """Write the families of KMZ below ``work``.
+
+    Args:
+        fuente: the night.
+        work: an empty scratch folder.
+        familias: which of ``FAMILIAS``.
+        max_placemarks: above it a file is split; ``max_bytes`` likewise, unpacked.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    lotes = Lotes(fuente.tables)
+    names = _Names.of(fuente, lotes)
+    writer = KmzWriter(work, max_placemarks, max_bytes)
+    makers = {
+        POR_CAMPO: _por_campo,
+        POR_LOTE: _por_lote,
+        POR_CULTIVO_CAMPO: _por_cultivo_campo,
+        POR_CULTIVO_LOTE: _por_cultivo_lote,
+    }
+    carpetas = {
+        familia: writer.write(familia, makers[familia](fuente, lotes, names))
+        for familia in familias
+    }
+    return Mapas(carpetas, tuple(writer.avisos))
+
+
+def build_muestreos_kmz(
+    fuente: Fuente,
+    puntos: gpd.GeoDataFrame,
+    ambientes: gpd.GeoDataFrame,
+    work: Path,
+    *,
+    max_placemarks: int = MAX_PLACEMARKS,
+    max_bytes: int = MAX_BYTES,
+) -> Mapas:
+    """Write ``muestreos_25-26.kmz``: points real and proposed over the ambientes they are in.
+
+    Args:
+        fuente: the night.
+        puntos: as ``muestreos.plan.PUNTOS``; ``ambientes`` as its ``AMBIENTES_PLAN``.
+        work: an empty scratch folder. Too large for one file, the map is one for each campo.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    points, campo_of_point = puntos_capa(puntos)
+    zones, campo_of_zone = ambientes_capa(ambientes)
+    campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
+                      [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
+    stem = f"muestreos_{fuente.campania.slug}"
+    writer = KmzWriter(work, max_placemarks, max_bytes)
+
+    def mapa(path: str, title: str, campo_id: str | None) -> Mapa:
+        rows = [i for i, key in enumerate(campo_of_point) if campo_id in (None, key)]
+        areas = [i for i, key in enumerate(campo_of_zone) if campo_id in (None, key)]
+        return Mapa(path, _muestreos(fuente, title, _Cut(points, rows), _Cut(zones, areas)))
+
+    whole = mapa(stem, f"Muestreos {fuente.campania}", None)
+    if len(campos) < 2 or writer.fits(whole.document):
+        return Mapas({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
+    names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
+    built = writer.write(
+        "",
+        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key)
+         for key in sorted(campos, key=names.__getitem__)),
+    )  # fmt: skip
+    aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
+    return Mapas({"muestreos": built}, (aviso, *writer.avisos))
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Folder names by id; stable whatever else is sown this night."""
+
+    campo: dict[str, str]
+    cultivo: dict[str, str]
+
+    @classmethod
+    def of(cls, fuente: Fuente, lotes: Lotes) -> _Names:
+        campos = fuente.tables.campos
+        known = dict(zip(lotes.campo_id, lotes.campo, strict=True))
+        known |= dict(zip(campos["campo_id"].tolist(), campos["campo"].tolist(), strict=True))
+        crops = {group.key: group.nombre for row in lotes.cultivos for group in row}
+        crops[sin_cultivo().key] = sin_cultivo().nombre
+        return cls(unique_names(known, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH))
+
+
+def _lote_names(lotes: Lotes) -> list[str]:
+    """A safe name for each lote, unique in its campo."""
+    names: dict[str, str] = {}
+    for _, rows in _runs(lotes.campo_id):
+        texts = {lotes.lote_id[row]: lotes.lote[row] for row in rows}
+        names |= unique_names(texts, _LOTE_LENGTH)
+    return [names[lote_id] for lote_id in lotes.lote_id]
+
+
+def _file_name(*parts: str) -> str:
+    """Safe names joined: as unique as they are, also where they are too long together."""
+    name = " - ".join(parts)
+    if len(name.encode("utf-8")) <= _FILE_BYTES:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8")).hexdigest()[:10]
+    return f"{safe_name(name, 60)} ({mark})"
+
+
+# --- the four families ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Some rows of a layer."""
+
+    capa: Capa
+    rows: Sequence[int]
+
+    def folder(self, name: str, texts: Sequence[str] | None = None) -> Folder:
+        source = self.capa.texts if texts is None else texts
+        return Folder(name, [source[i] for i in self.rows], [self.capa.keys[i] for i in self.rows])
+
+    def styles(self) -> list[Estilo]:
+        return [self.capa.grupos[i].style for i in self.rows]
+
+    def legend(self, words: tuple[str, str]) -> tuple[Entry, ...]:
+        return legend(self.capa, self.rows, words)
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.capa.bounds[list(self.rows)]
+
+    @property
+    def superficie_ha(self) -> float:
+        return sum(self.capa.superficie_ha[i] for i in self.rows)
+
+
+def _por_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    for campo_id, rows in _runs(lotes.campo_id):
+        cut = _Cut(lotes.capa, rows)
+        mixed = any(len(lotes.cultivos[row]) > 1 for row in rows)
+        document = _document(
+            fuente,
+            lotes.campo[rows[0]],
+            _counts((len(rows), _LOTES), cut.superficie_ha),
+            [cut],
+            [cut.folder("Lotes"), _labels(cut)],
+            cut.legend(_LOTES),
+            notes=(_LAST_CROP,) if mixed else (),
+        )
+        yield Mapa(f"{fuente.campania.slug}/{names.campo[campo_id]}", document)
+
+
+def _por_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    own = _lote_names(lotes)
+    for campo_id, rows in _runs(lotes.campo_id):
+        campo = names.campo[campo_id]
+        for row in rows:
+            name = _file_name(campo, own[row])
+            yield Mapa(f"{fuente.campania.slug}/{campo}/{name}", _lote(fuente, lotes, row))
+
+
+def _lote(fuente: Fuente, lotes: Lotes, row: int) -> Document:
+    """One lote: filled in its cultivo's colour, or an outline around its ambientes."""
+    lote = _Cut(lotes.capa, (row,))
+    ambientes = _Cut(lotes.ambientes, lotes.ambientes_of[row])
+    marcadores = _Cut(lotes.marcadores, lotes.marcadores_of[row])
+    outlined = bool(ambientes.rows)
+    first = lote.folder("Lote", lotes.contornos) if outlined else lote.folder("Lote")
+    document = _document(
+        fuente,
+        f"{lotes.campo[row]} - {lotes.lote[row]}",
+        _counts((1, _LOTES), lote.superficie_ha, (len(ambientes.rows), _AMBIENTES),
+                (len(marcadores.rows), _MARCADORES)),
+        [ambientes, marcadores] if outlined else [lote, marcadores],
+        [first, ambientes.folder("Ambientes"), marcadores.folder("Marcadores"),
+         _labels(lote, ambientes) if len(ambientes.rows) > 1 else _labels(lote)],
+        (*(ambientes.legend(_AMBIENTES) if outlined else lote.legend(_LOTES)),
+         *(replace(entry, superficie_ha=None) for entry in marcadores.legend(_MARCADORES))),
+        frame=[lote],
+        notes=(f"Cultivo: {lotes.cultivos_text(row)}",),
+    )  # fmt: skip
+    return replace(document, styles=(_CONTORNO, *document.styles)) if outlined else document
+
+
+def _por_cultivo_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    for group, campo_id, rows in _by_cultivo(lotes):
+        cultivo, campo = names.cultivo[group.key], names.campo[campo_id]
+        title = f"{group.nombre} - {lotes.campo[rows[0]]}"
+        name = _file_name(cultivo, campo)
+        yield Mapa(
+            f"{fuente.campania.slug}/{cultivo}/{name}", _cultivo(fuente, lotes, group, rows, title)
+        )
+
+
+def _por_cultivo_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
+    own = _lote_names(lotes)
+    for group, campo_id, rows in _by_cultivo(lotes):
+        cultivo, campo = names.cultivo[group.key], names.campo[campo_id]
+        for row in rows:
+            name = _file_name(cultivo, campo, own[row])
+            title = f"{group.nombre} - {lotes.campo[row]} - {lotes.lote[row]}"
+            yield Mapa(
+                f"{fuente.campania.slug}/{cultivo}/{campo}/{name}",
+                _cultivo(fuente, lotes, group, (row,), title),
+            )
+
+
+def _cultivo(
+    fuente: Fuente, lotes: Lotes, group: Grupo, rows: Sequence[int], title: str
+) -> Document:
+    """What is sown of one cultivo on some lotes; of "Sin cultivo", the lotes."""
+    area = sum(lotes.capa.superficie_ha[row] for row in rows)
+    if group.key == sin_cultivo().key:
+        cut, name = _Cut(lotes.capa, rows), "Lotes"
+    else:
+        sown = [i for row in rows for i in lotes.siembras_of[row]]
+        cut = _Cut(lotes.siembras, [i for i in sown if lotes.siembras.grupos[i].key == group.key])
+        name = "Siembras"
+    words = _LOTES if name == "Lotes" else _SIEMBRAS
+    more = () if name == "Lotes" else ((len(cut.rows), _SIEMBRAS),)
+    return _document(
+        fuente,
+        title,
+        _counts((len(rows), _LOTES), area, *more),
+        [cut],
+        [cut.folder(name), _labels(_Cut(lotes.capa, rows))],
+        cut.legend(words),
+    )
+
+
+def _by_cultivo(lotes: Lotes) -> Iterator[tuple[Grupo, str, list[int]]]:
+    """For each cultivo and campo, the lotes; a lote once, however often it is sown with it."""
+    found: dict[tuple[str, str], tuple[Grupo, list[int]]] = {}
+    for row, sown in enumerate(lotes.cultivos):
+        for group in {group.key: group for group in sown or [sin_cultivo()]}.values():
+            found.setdefault((group.key, lotes.campo_id[row]), (group, []))[1].append(row)
+    for (_, campo_id), (group, rows) in sorted(found.items()):
+        yield group, campo_id, rows
+
+
+def _muestreos(fuente: Fuente, title: str, puntos: _Cut, ambientes: _Cut) -> Document:
+    return _document(
+        fuente,
+        title,
+        _counts((len(puntos.rows), _PUNTOS), None, (len(ambientes.rows), _AMBIENTES)),
+        [ambientes, puntos],
+        [ambientes.folder("Ambientes"), puntos.folder("Puntos"), _labels(ambientes)],
+        (*(replace(entry, superficie_ha=None) for entry in puntos.legend(_PUNTOS)),
+         *ambientes.legend(_AMBIENTES)),
+    )  # fmt: skip
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def _document(
+    fuente: Fuente,
+    title: str,
+    counts: str,
+    cuts: Sequence[_Cut],
+    folders: Sequence[Folder],
+    entries: tuple[Entry, ...],
+    *,
+    frame: Sequence[_Cut] | None = None,
+    notes: Sequence[str] = (),
+) -> Document:
+    """A map of some cuts. ``frame``: what it opens on, if not all of them."""
+    shown = [cut.bounds for cut in frame or cuts if len(cut.rows)]
+    lines = (
+        f"Campaña {fuente.campania} · {counts}",
+        *notes,
+        f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
+    )
+    styles = {style.id: style for cut in cuts for style in cut.styles()}
+    return Document(
+        name=title,
+        lines=lines,
+        look_at=LookAt.framing(np.concatenate(shown)) if shown else LookAt(-63.0, -35.0, 2e6),
+        styles=(etiqueta_style(), *(styles[key] for key in sorted(styles))),
+        legend=entries,
+        folders=tuple(folders),
+    )
+
+
+def _labels(*cuts: _Cut) -> Folder:
+    texts = [cut.capa.labels[i] for cut in cuts for i in cut.rows]
+    return Folder("Etiquetas", texts, [cut.capa.keys[i] for cut in cuts for i in cut.rows])
+
+
+def _counts(
+    first: tuple[int, tuple[str, str]],
+    superficie_ha: float | None,
+    *others: tuple[int, tuple[str, str]],
+) -> str:
+    """ "12 lotes · 820,50 ha · 36 ambientes"."""
+    parts = [count(first[0], *first[1]), hectares(superficie_ha)]
+    parts += [count(number, *words) for number, words in others if number]
+    return " · ".join(part for part in parts if part)
+
+
+def _runs(keys: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+    """Rows by key, in order of first appearance."""
+    found: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        found.setdefault(key, []).append(row)
+    yield from found.items()

@@ -1,0 +1,1 @@
+"""The sampling plans: points, route, Modus and control of ambientes."""

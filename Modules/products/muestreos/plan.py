@@ -1,0 +1,338 @@
+"""The sampling plan of one night: the marks people set, and points proposed where there are none.
+
+Real and proposed points share a table so that a crew walks one way round, and are told apart by
+``origen`` ("real", "propuesto"), by ``estado`` and by their id; files keep them in layers of their
+own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``geo.sampling``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from Modules.geo.routes import visiting_order
+from Modules.geo.sampling import propose_points
+from Modules.night.tables import Tables
+from Modules.products.source import Fuente
+from Modules.words.columns import Column, Table
+from Modules.words.names import unique_names
+
+PUNTOS_POR_AMBIENTE: Final = 3
+MARGEN_M: Final = 20.0  # headlands and roads: about one pass of a sprayer
+
+TIPO: Final = "muestreo"
+REAL: Final = "real"
+PROPUESTO: Final = "propuesto"
+ANULADO: Final = "anulado"
+
+CRS: Final = "EPSG:4326"
+_MAX_CODE: Final = 60
+_FORMA: Final = {
+    "Point": "punto",
+    "MultiPoint": "puntos",
+    "LineString": "línea",
+    "MultiLineString": "líneas",
+    "Polygon": "polígono",
+    "MultiPolygon": "polígonos",
+}
+
+
+def _text(name: str, description: str, *, nullable: bool = True) -> Column:
+    return Column(name, "string", description, nullable)
+
+
+PUNTOS = Table(
+    "puntos",
+    (
+        _text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
+        _text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
+        Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si está anulado"),
+        _text("codigo", "Código de la muestra; el de un punto propuesto es único"),
+        _text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
+        _text("campo", "Nombre del campo", nullable=False),
+        _text("lote", "Nombre del lote", nullable=False),
+        _text("ambiente", "Ambiente en el que está"),
+        _text("potencial", "Potencial del ambiente: alto, medio o bajo"),
+        _text("campania", "Campaña", nullable=False),
+        _text("cultivos", "Cultivos del lote en la campaña"),
+        _text("subtipo", "Qué se muestrea: suelo, agua …"),
+        _text("profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
+        _text("analisis", "Análisis pedidos, separados por '; '"),
+        Column("submuestras", "Int64", "Cantidad de submuestras"),
+        Column("compuesta", "boolean", "Si la muestra es compuesta"),
+        _text("estado", "planificado, hecho o anulado; propuesto si es calculado"),
+        Column("fecha", "date", "Fecha del marcador"),
+        _text("observacion", "Observación del marcador"),
+        Column("lon", "float64", "Longitud, WGS 84", nullable=False, unit="°"),
+        Column("lat", "float64", "Latitud, WGS 84", nullable=False, unit="°"),
+        _text("forma", "Cómo está dibujado el marcador; el punto es interior", nullable=False),
+        Column("distancia_borde_m", "float64", "Distancia al borde del ambiente", unit="m"),
+        _text("metodo", "Cómo se calculó un punto propuesto"),
+        Column("orden_portal", "Int64", "Orden que tiene el marcador en el portal"),
+        _text("ambiente_id", "Identificador del ambiente"),
+        _text("lote_id", "Identificador del lote", nullable=False),
+        _text("campo_id", "Identificador del campo", nullable=False),
+        Column("geometry", "geometry", "Punto, EPSG:4326 (lon, lat)", nullable=False),
+    ),
+    ("Point",),
+)
+
+AMBIENTES_PLAN = Table(
+    "ambientes",
+    (
+        _text("ambiente_id", "Identificador del ambiente", nullable=False),
+        _text("campo", "Nombre del campo", nullable=False),
+        _text("lote", "Nombre del lote", nullable=False),
+        _text("ambiente", "Nombre del ambiente", nullable=False),
+        _text("potencial", "alto, medio o bajo"),
+        Column("superficie_ha", "float64", "Superficie calculada", nullable=False, unit="ha"),
+        Column("n_muestreos", "Int64", "Marcadores de muestreo, sin los anulados", nullable=False),
+        Column("n_propuestos", "Int64", "Puntos propuestos", nullable=False),
+        Column("orden", "Int64", "Orden en el lote"),
+        _text("campania", "Campaña", nullable=False),
+        _text("lote_id", "Identificador del lote", nullable=False),
+        _text("campo_id", "Identificador del campo", nullable=False),
+        Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat)", nullable=False),
+    ),
+    ("Polygon", "MultiPolygon"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMuestreo:
+    """``puntos`` has the columns of ``PUNTOS``, ``ambientes`` those of ``AMBIENTES_PLAN``."""
+
+    puntos: gpd.GeoDataFrame
+    ambientes: gpd.GeoDataFrame
+
+    @property
+    def reales(self) -> gpd.GeoDataFrame:
+        """The marks of the portal."""
+        return self.puntos[self.puntos["origen"] == REAL].reset_index(drop=True)
+
+    @property
+    def propuestos(self) -> gpd.GeoDataFrame:
+        """The points nobody has agreed to yet."""
+        return self.puntos[self.puntos["origen"] == PROPUESTO].reset_index(drop=True)
+
+
+def puntos(
+    fuente: Fuente, *, puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE, margen_m: float = MARGEN_M
+) -> gpd.GeoDataFrame:
+    """Real and proposed points in visiting order; see ``plan_muestreo``."""
+    plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
+    return plan.puntos
+
+
+def plan_muestreo(
+    fuente: Fuente, *, puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE, margen_m: float = MARGEN_M
+) -> PlanMuestreo:
+    """The marks of type muestreo, and proposed points for ambientes that have none.
+
+    An ambiente has marks if one that is not annulled names it or lies in it. Rows come campo by
+    campo (by name), in visiting order, annulled marks last. The order of the tables' rows does not
+    matter.
+
+    Args:
+        fuente: the night.
+        puntos_por_ambiente: how many points to propose for an ambiente, 1 or more.
+        margen_m: least distance of a proposed point from the ambiente's edge, metres.
+
+    Raises:
+        SettingsError: one of the two makes no sense.
+    """
+    tables = fuente.tables
+    ambientes = tables.ambientes.sort_values("ambiente_id", ignore_index=True)
+    reales, counts = _real_points(tables, ambientes)
+    without = ambientes[counts == 0]
+    propuestos = _proposed_points(tables, without, puntos_por_ambiente, margen_m)
+    both = pd.concat([reales, propuestos], ignore_index=True) if len(propuestos) else reales
+    n_propuestos = propuestos["ambiente_id"].value_counts()
+    named = _with_names(ambientes.assign(n_muestreos=counts), tables)
+    named["n_propuestos"] = named["ambiente_id"].map(n_propuestos).fillna(0)
+    return PlanMuestreo(
+        _in_order(_frame(_with_names(both, tables), PUNTOS)),
+        _frame(named, AMBIENTES_PLAN).sort_values(
+            ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
+        ),
+    )
+
+
+# --- real -----------------------------------------------------------------------------------------
+
+
+def _real_points(
+    tables: Tables, ambientes: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
+    """The marks as points with their ambiente, and how many valid ones each ambiente has."""
+    marks = tables.marcadores.sort_values("marcador_id", ignore_index=True)
+    marks = marks[marks["tipo"].str.strip().str.casefold() == TIPO].reset_index(drop=True)
+    shapes = marks.geometry.to_numpy()
+    spots = shapely.point_on_surface(shapes)
+    where, counts = _ambiente_of(marks, spots, ambientes)
+    known = [*ambientes["ambiente_id"], None]  # -1 is the last
+    table = marks.rename(
+        columns={
+            "marcador_id": "punto_id",
+            "marcador": "punto",
+            "orden": "orden_portal",
+            "muestra_codigo": "codigo",
+            "muestra_profundidades_cm": "profundidades_cm",
+            "muestra_analisis": "analisis",
+            "muestra_submuestras": "submuestras",
+            "muestra_compuesta": "compuesta",
+        }
+    )
+    table = table.assign(
+        origen=REAL,
+        ambiente_id=pd.array([known[row] for row in where], dtype="string"),
+        forma=[_FORMA.get(shape.geom_type, shape.geom_type) for shape in shapes],
+    )
+    return table.set_geometry(spots, crs=CRS), counts
+
+
+def _ambiente_of(
+    marks: gpd.GeoDataFrame, spots: NDArray[np.object_], ambientes: gpd.GeoDataFrame
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row of the ambiente of each mark (-1: none), and how many valid marks each ambiente has.
+
+    The ambiente a mark names is its own; else one it lies in, of its lote if there is such a one,
+    then by id. One that lies where another is named counts for both.
+    """
+    row_of = {key: row for row, key in enumerate(ambientes["ambiente_id"])}
+    named = np.array([row_of.get(key, -1) for key in marks["ambiente_id"]], dtype=np.int64)
+    mark, row = shapely.STRtree(ambientes.geometry.to_numpy()).query(spots, predicate="intersects")
+    lotes = ambientes["lote_id"].to_numpy(dtype=object)
+    elsewhere = marks["lote_id"].to_numpy(dtype=object)[mark] != lotes[row]
+    first = np.lexsort((row, elsewhere, mark))[::-1]  # the best comes last, and stays
+    lies = np.full(len(marks), -1, dtype=np.int64)
+    lies[mark[first]] = row[first]
+    valid = (marks["estado"] != ANULADO).fillna(value=True).to_numpy(dtype=bool)
+    pairs = {(i, r) for i, r in zip(mark.tolist(), row.tolist(), strict=True)}
+    pairs |= {(i, r) for i, r in enumerate(named.tolist()) if r >= 0}
+    rows = [r for i, r in pairs if valid[i]]
+    counts = np.bincount(np.array(rows, dtype=np.int64), minlength=len(ambientes))
+    return np.where(named >= 0, named, lies), counts.astype(np.int64)
+
+
+# --- proposed -------------------------------------------------------------------------------------
+
+
+def _proposed_points(
+    tables: Tables, ambientes: gpd.GeoDataFrame, cantidad: int, margen_m: float
+) -> gpd.GeoDataFrame:
+    codes = _codes(tables)
+    rows = [
+        row
+        for ambiente in ambientes.itertuples(index=False)
+        for row in _proposals(ambiente, codes[ambiente.ambiente_id], cantidad, margen_m)
+    ]
+    spots = shapely.points([(row["lon"], row["lat"]) for row in rows] or np.empty((0, 2)))
+    columns = rows[0].keys() if rows else ["ambiente_id"]
+    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=list(columns)), geometry=spots, crs=CRS)
+
+
+def _proposals(
+    ambiente: Any, code: str, cantidad: int, margen_m: float
+) -> Iterator[dict[str, Any]]:
+    found = propose_points(ambiente.geometry, cantidad=cantidad, margen_m=margen_m)
+    for n, spot in enumerate(found, start=1):
+        yield {
+            "punto_id": f"{PROPUESTO}/{ambiente.ambiente_id}/{n}",
+            "origen": PROPUESTO,
+            "estado": PROPUESTO,
+            "codigo": f"{code}-P{n}",
+            "punto": f"{code}-P{n}",
+            "forma": "punto",
+            "campania": ambiente.campania,
+            "lon": spot.lon,
+            "lat": spot.lat,
+            "distancia_borde_m": spot.distancia_borde_m,
+            "metodo": spot.metodo,
+            "ambiente_id": ambiente.ambiente_id,
+            "lote_id": ambiente.lote_id,
+            "campo_id": ambiente.campo_id,
+        }
+
+
+def _codes(tables: Tables) -> dict[str, str]:
+    """campo-lote-ambiente for every ambiente, fit for a label, with the id where two are alike.
+
+    Of all ambientes, so that a code stays when a neighbour gets its first mark.
+    """
+    campos = tables.campos
+    short = dict(zip(campos["campo_id"], campos["codigo"].fillna(campos["campo"]), strict=True))
+    lote = dict(zip(tables.lotes["lote_id"], tables.lotes["lote"], strict=True))
+    texts = {
+        row.ambiente_id: f"{short[row.campo_id]}-{lote[row.lote_id]}-{row.ambiente}"
+        for row in tables.ambientes.itertuples(index=False)
+    }
+    return unique_names(texts, _MAX_CODE)
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+def _with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:
+    """Names of campo, lote and ambiente, looked up by id, in place of what the frame has."""
+    lotes = tables.lotes.set_index("lote_id")
+    ambientes = tables.ambientes.set_index("ambiente_id")
+    return frame.assign(
+        campo=frame["lote_id"].map(lotes["campo"]),
+        lote=frame["lote_id"].map(lotes["lote"]),
+        cultivos=frame["lote_id"].map(lotes["cultivos"]),
+        ambiente=frame["ambiente_id"].map(ambientes["ambiente"]),
+        potencial=frame["ambiente_id"].map(ambientes["potencial"]),
+    )
+
+
+def _in_order(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """With coordinates and a visiting order; sorted by campo, order, id."""
+    points = points.sort_values("punto_id", ignore_index=True)
+    lonlat = shapely.get_coordinates(points.geometry.to_numpy())
+    points["lon"], points["lat"] = np.round(lonlat, 7).T
+    points["orden"] = _orders(points, lonlat)
+    return points.sort_values(
+        ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
+    )
+
+
+def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64]) -> pd.Series:
+    orders = pd.Series(pd.NA, index=points.index, dtype="Int64")
+    visit = (points["estado"] != ANULADO).fillna(value=True)
+    to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
+    for _, one in to_visit.groupby("campo_id", sort=True):
+        ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]
+        orders[one.index] = visiting_order(lonlat[one.index], _texts(one["lote_id"]), ranks)
+    return orders
+
+
+def _texts(column: pd.Series) -> Sequence[str]:
+    return [str(value) for value in column]
+
+
+def _frame(frame: gpd.GeoDataFrame, table: Table) -> gpd.GeoDataFrame:
+    """The columns of a table, in its order and types; missing ones are empty."""
+    data = pd.DataFrame(
+        {
+            column.name: _typed(frame, column)
+            for column in table.columns
+            if column.dtype != "geometry"
+        }
+    )
+    return gpd.GeoDataFrame(data, geometry=frame.geometry.to_numpy(), crs=CRS)
+
+
+def _typed(frame: gpd.GeoDataFrame, column: Column) -> pd.Series:
+    dtype = "object" if column.dtype == "date" else column.dtype
+    if column.name not in frame.columns:
+        missing = np.nan if dtype == "float64" else None
+        return pd.Series([missing] * len(frame), index=frame.index, dtype=dtype)
+    return frame[column.name].astype(dtype)

@@ -1,0 +1,197 @@
+"""``muestreos/``: where samples are taken, for field crews and the laboratory.
+
+``muestreos_25-26.gpkg`` (layers muestreos, puntos_propuestos, ambientes, with QGIS styles),
+``.csv`` in visiting order, and the plan as Modus slim JSON, a file for each kind of sample (soil
+always). Built from one accepted night; the same night gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+
+from Modules.disk.safe_files import write_new, writing
+from Modules.formats.geofiles import write_gpkg
+from Modules.formats.gpkg_styles import add_styles
+from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style
+from Modules.formats.sheets import write_csv
+from Modules.products.kmz.product import build_muestreos_kmz
+from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
+from Modules.products.muestreos.plan import (
+    ANULADO,
+    MARGEN_M,
+    PUNTOS_POR_AMBIENTE,
+    PlanMuestreo,
+    plan_muestreo,
+)
+from Modules.products.source import Fuente
+
+logger = logging.getLogger(__name__)
+
+CARPETA: Final = "muestreos"
+CAPA_MUESTREOS: Final = "muestreos"
+CAPA_PROPUESTOS: Final = "puntos_propuestos"
+CAPA_AMBIENTES: Final = "ambientes"
+
+DESCRIPTIONS: Final = {
+    CAPA_AMBIENTES: "Ambientes por potencial",
+    CAPA_MUESTREOS: "Muestreos",
+    CAPA_PROPUESTOS: "Puntos propuestos",
+}
+CSV_HEADERS: Final = {  # in the order of the file
+    "orden": "Orden de visita",
+    "codigo": "Código",
+    "punto": "Punto",
+    "origen": "Origen",
+    "campo": "Campo",
+    "lote": "Lote",
+    "ambiente": "Ambiente",
+    "potencial": "Potencial",
+    "campania": "Campaña",
+    "cultivos": "Cultivos",
+    "subtipo": "Tipo de muestra",
+    "profundidades_cm": "Profundidades (cm)",
+    "analisis": "Análisis",
+    "submuestras": "Submuestras",
+    "estado": "Estado",
+    "fecha": "Fecha",
+    "observacion": "Observación",
+    "lon": "Longitud",
+    "lat": "Latitud",
+    "distancia_borde_m": "Distancia al borde (m)",
+    "punto_id": "Id del punto",
+    "ambiente_id": "Id del ambiente",
+    "lote_id": "Id del lote",
+    "campo_id": "Id del campo",
+}
+
+_MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
+    *("punto_id", "origen", "codigo", "punto", "lon", "lat"),
+    *("campo_id", "campo", "lote_id", "lote", "ambiente_id", "ambiente"),
+    *("subtipo", "profundidades_cm", "analisis", "submuestras", "estado", "fecha", "orden"),
+)
+_ONLY_PROPOSED: Final = ["metodo", "distancia_borde_m"]
+_ONLY_REAL: Final = ["forma", "orden_portal", "observacion", "fecha", "compuesta"]
+
+
+def build_muestreos(
+    fuente: Fuente,
+    work: Path,
+    *,
+    puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
+    margen_m: float = MARGEN_M,
+) -> dict[str, Path]:
+    """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
+
+    Args:
+        fuente: the night.
+        work: an empty folder of this product.
+        puntos_por_ambiente: points proposed for an ambiente without marks, 1 or more.
+        margen_m: how far from the ambiente's edge, metres.
+
+    Raises:
+        SettingsError: one of the two options makes no sense.
+        PublishError: the disk refused.
+    """
+    plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
+    stem = f"muestreos_{fuente.campania.slug}"
+    built = {f"{stem}.gpkg": work / f"{stem}.gpkg", f"{stem}.csv": work / f"{stem}.csv"}
+    _write_gpkg(plan, built[f"{stem}.gpkg"])
+    write_csv(pd.DataFrame(plan.puntos[list(CSV_HEADERS)]), built[f"{stem}.csv"], CSV_HEADERS)
+    documents = modus_documents(
+        _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=_plan_date(fuente)
+    )
+    for kind, document in documents.items():
+        name = f"{stem}{SUFFIX[kind]}.modus.json"
+        built[name] = work / name
+        write_new(built[name], document)
+    return built | _write_kmz(fuente, plan, work)
+
+
+def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> dict[str, Path]:
+    """The map for the phones of the field crews; one for each campo where it is too large."""
+    folder = work / "kmz"
+    with writing(folder):
+        folder.mkdir()
+    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder)
+    for aviso in mapas.avisos:
+        logger.warning(aviso)
+    return mapas.carpetas[CARPETA]
+
+
+def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
+    """The layers of the GeoPackage by name, in its order, with the columns that they have there."""
+    return {
+        CAPA_MUESTREOS: plan.reales.drop(columns=_ONLY_PROPOSED),
+        CAPA_PROPUESTOS: plan.propuestos.drop(columns=_ONLY_REAL),
+        CAPA_AMBIENTES: plan.ambientes,
+    }
+
+
+def _write_gpkg(plan: PlanMuestreo, path: Path) -> None:
+    write_gpkg(gpkg_layers(plan), path)
+    add_styles(path, _styles(), DESCRIPTIONS)
+
+
+def _styles() -> dict[str, Style]:
+    code = Label('"codigo"', "codigo", visible_below=15_000)
+    return {
+        CAPA_MUESTREOS: marker_style(
+            "estado",
+            [
+                Category("planificado", "Planificado", "#1565C0"),
+                Category("hecho", "Hecho", "#2E7D32"),
+                Category("anulado", "Anulado", "#9E9E9E", "cross"),
+            ],
+            label=code,
+        ),
+        CAPA_PROPUESTOS: marker_style(
+            "estado", [Category("propuesto", "Propuesto", "#D81B60", "diamond")], label=code
+        ),
+        CAPA_AMBIENTES: fill_style(
+            "potencial",
+            [
+                Category("alto", "Potencial alto", "#1B9E77"),
+                Category("medio", "Potencial medio", "#E6AB02"),
+                Category("bajo", "Potencial bajo", "#D95F02"),
+            ],
+            label=Label('"lote" || \'\\n\' || "ambiente"', "ambiente", visible_below=40_000),
+            opacity=0.4,
+        ),
+    }
+
+
+def _muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
+    """What is to be sampled or was; annulled marks are no part of a plan."""
+    campos = fuente.tables.campos
+    empresas = dict(zip(campos["campo_id"], _plain(campos["empresa"]), strict=True))
+    kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
+    columns = {name: _plain(kept[name]) for name in _MODUS_COLUMNS}
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        yield Muestra(**row, empresa=empresas.get(row["campo_id"]))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Cells as plain Python; a missing one is None."""
+    there = column.notna().tolist()
+    cells = column.tolist()
+    return [cell if known else None for cell, known in zip(cells, there, strict=True)]
+
+
+def _plan_date(fuente: Fuente) -> date:
+    """The day the newest mark or ambiente was changed, local; the night's own if none says so.
+
+    So a night in which neither changed leaves the plan as it is.
+    """
+    tables = fuente.tables
+    times = pd.concat([tables.marcadores["updated_at"], tables.ambientes["updated_at"]]).dropna()
+    newest = times.max().to_pydatetime() if len(times) else fuente.hora_local
+    day: date = newest.astimezone(fuente.zone).date()
+    return day

@@ -1,0 +1,1 @@
+"""The five processes on one machine: planned, started, watched, stopped."""

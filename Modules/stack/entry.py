@@ -1,0 +1,220 @@
+"""Entry of Prefect's three processes, in a container and on this machine.
+
+```text
+python -m Modules.stack.entry server|services|worker [--host H] [--port P]
+python -m Modules.stack.entry healthy server|services|worker
+```
+
+The first refuses secrets that will not do, makes the environment out of the settings, and
+becomes Prefect; the worker makes its pool and the deployments first. The second says in one line
+whether a process does its work: exit code 0, or 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NoReturn
+
+from Modules.orchestration.deployments import WORK_POOL
+from Modules.settings import PROJECT_ROOT, Settings, load_settings
+from Modules.stack import checks as stack_health
+from Modules.stack import plan as stack_plan
+from Modules.stack.plan import Api, Database, Environment, Redis
+from Modules.words.errors import ApiUnavailable, PipelineError
+
+API_PATIENCE_S: Final = 300
+_POLL_S: Final = 0.5
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; every error of ours is one line and its exit code."""
+    options = _options().parse_args(argv)
+    try:
+        settings = load_settings()
+        if options.what == "healthy":
+            health = check(options.process, settings)
+            sys.stdout.write(f"{options.process}: {health.text}\n")
+            sys.exit(0 if health.ok else 1)
+        become(options.what, settings, host=options.host, port=options.port)
+    except PipelineError as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(err.exit_code)
+
+
+def become(process: str, settings: Settings, *, host: str, port: int) -> NoReturn:
+    """Turn this process into one of Prefect's.
+
+    Raises:
+        SettingsError: a secret is missing, short or known to everybody.
+        ApiUnavailable: the worker waited for the server in vain.
+    """
+    environment = environment_of(process, settings).over(os.environ)
+    Path(environment.get("PREFECT_HOME", Path.home() / ".prefect")).mkdir(
+        parents=True, exist_ok=True
+    )
+    if process == "worker":
+        _prepare(settings, environment)
+    _exec(command_of(process, host=host, port=port), environment)
+
+
+def environment_of(process: str, settings: Settings) -> Environment:
+    """What one of Prefect's processes is told.
+
+    Raises:
+        SettingsError: a secret is missing, short or known to everybody.
+    """
+    secrets = secrets_of(process, settings)
+    stack_plan.check_secrets(secrets)
+    if process == "worker":
+        return stack_plan.worker_environment(api_of(settings), tz=settings.tz)
+    if process == "single":
+        return stack_plan.single_environment(
+            api_of(settings), ui_api_url=ui_api_url(settings), tz=settings.tz
+        )
+    return stack_plan.server_environment(
+        database_of(settings),
+        redis_of(settings),
+        api_of(settings),
+        ui_api_url=ui_api_url(settings),
+        tz=settings.tz,
+    )
+
+
+def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
+    """Prefect's own command of a process; ``single`` is the server with its services inside."""
+    prefect = (sys.executable, "-m", "prefect")
+    if process in ("server", "single"):
+        alone = () if process == "single" else ("--no-services",)
+        return (*prefect, "server", "start", "--host", host, "--port", str(port), *alone)
+    if process == "services":
+        return (*prefect, "server", "services", "start")
+    pool = ("--pool", WORK_POOL, "--type", "process", "--name", "lindero")
+    return (*prefect, "worker", "start", *pool, "--with-healthcheck")
+
+
+def check(process: str, settings: Settings) -> stack_health.Health:
+    """Whether one of Prefect's processes does its work."""
+    url = api_of(settings).url
+    if process == "server":
+        return stack_health.server(url)
+    if process == "worker":
+        return stack_health.worker(worker_port(os.environ))
+    if process == "single":
+        health = stack_health.server(url)
+        return stack_health.schedules(api_of(settings), datetime.now(UTC)) if health.ok else health
+    return stack_health.services(redis_of(settings), api_of(settings), datetime.now(UTC))
+
+
+def secrets_of(process: str, settings: Settings) -> dict[str, str | None]:
+    """The secrets that a process needs, by variable."""
+    needed = stack_plan.SECRETS if process in ("server", "services") else (stack_plan.AUTH_STRING,)
+    return {name: _secret(settings, name) for name in needed}
+
+
+def database_of(settings: Settings) -> Database:
+    """Prefect's database, out of the settings."""
+    return Database(
+        user=settings.prefect_postgres_user,
+        password=_secret(settings, stack_plan.DATABASE_PASSWORD) or "",
+        host=settings.prefect_postgres_host,
+        port=settings.prefect_postgres_port,
+        name=settings.prefect_postgres_db,
+    )
+
+
+def redis_of(settings: Settings) -> Redis:
+    """Redis, out of the settings."""
+    return Redis(
+        host=settings.prefect_redis_messaging_host,
+        port=settings.prefect_redis_messaging_port,
+        password=_secret(settings, stack_plan.REDIS_PASSWORD) or "",
+    )
+
+
+def api_of(settings: Settings) -> Api:
+    """The Prefect server, out of the settings."""
+    url = settings.prefect_api_url or f"http://127.0.0.1:{stack_plan.API_PORT}/api"
+    return Api(url=url, auth=_secret(settings, stack_plan.AUTH_STRING) or "")
+
+
+def ui_api_url(settings: Settings) -> str:
+    """The API as the browser on this machine sees it."""
+    return f"http://127.0.0.1:{settings.lindero_port}/api"
+
+
+def worker_port(environment: Mapping[str, str]) -> int:
+    """Where the worker's health answers."""
+    return int(environment.get("PREFECT_WORKER_WEBSERVER_PORT") or stack_plan.WORKER_HEALTH_PORT)
+
+
+def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:
+    """What must be there before the worker starts: pool, automations, no zombies, deployments."""
+    os.environ.clear()
+    os.environ.update(environment)  # before Prefect is imported: it reads its settings then
+    from Modules.orchestration import deploy as prefect_deploy
+    from Modules.orchestration import server as prefect_ops
+
+    url = api_of(settings).url
+    _await_api(url)
+    for line in prefect_ops.prepare(settings.model_copy(update={"prefect_api_url": url})):
+        _say(line)
+    for cambio in prefect_deploy.deploy_all().cambios:
+        _say(f"deployment {cambio.deployment.full_name}: {cambio.estado}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _await_api(url: str) -> None:
+    deadline = time.monotonic() + API_PATIENCE_S
+    while not (health := stack_health.server(url)).ok:
+        if time.monotonic() > deadline:
+            raise ApiUnavailable(f"the Prefect server at {url} is not ready: {health.text}")
+        time.sleep(_POLL_S)
+
+
+def _exec(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Become ``command``. Windows cannot; there this process waits for it.
+
+    A script's background job has SIGINT ignored, which is inherited: the worker, which turns a
+    SIGTERM into a SIGINT, would then never end.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "nt":
+        sys.exit(subprocess.run(command, env=dict(environment), check=False).returncode)  # noqa: S603
+    for name in ("SIGINT", "SIGQUIT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.chdir(PROJECT_ROOT)
+    os.execve(command[0], tuple(command), dict(environment))  # noqa: S606
+
+
+def _secret(settings: Settings, variable: str) -> str | None:
+    value = getattr(settings, variable.lower())
+    return None if value is None else str(value.get_secret_value())
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m Modules.stack.entry", allow_abbrev=False)
+    parts = parser.add_subparsers(dest="what", required=True)
+    for name in (*stack_plan.PREFECT_PROCESSES, "single"):
+        part = parts.add_parser(name)
+        part.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a container; its port is not
+        part.add_argument("--port", type=int, default=stack_plan.API_PORT)
+    healthy = parts.add_parser("healthy")
+    healthy.add_argument("process", choices=stack_plan.PREFECT_PROCESSES)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

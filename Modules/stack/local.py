@@ -1,0 +1,434 @@
+"""The five processes on this machine, without containers: start, look, stop.
+
+Everything is below ``<LINDERO_STATE_DIR>/stack``: the data of PostgreSQL and Redis, Prefect's own
+folder, the logs, the ports that were chosen, and the note of what runs. The API answers on
+127.0.0.1:LINDERO_PORT; the other ports are free ones, remembered. The processes go on after the
+command that started them; nothing starts them again by itself: ``up`` mends what has died.
+
+The settings are read once, by whoever calls; the processes are told what they need by environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from Modules.disk.safe_files import make_folder, write_beside, writing
+from Modules.settings import PROJECT_ROOT, Settings
+from Modules.stack import checks as stack_health
+from Modules.stack import entry as stack_entry
+from Modules.stack import plan as stack_plan
+from Modules.stack import servers as embedded_servers
+from Modules.stack.checks import Health, ill
+from Modules.stack.plan import SECRETS
+from Modules.stack.processes import (
+    FOLDER_VARIABLE,
+    Running,
+    Spec,
+    forget,
+    recall,
+    remember,
+    start,
+    stop,
+    stop_strays,
+    tail,
+    wait_until,
+)
+from Modules.stack.servers import LOOPBACK
+from Modules.words.errors import SettingsError, StackError
+
+FULL: Final = stack_plan.PROCESSES
+SINGLE: Final = ("server", "worker")  # the server holds the services, the database is SQLite
+PATIENCE_S: Final = {"postgres": 60, "redis": 30, "server": 180, "services": 180, "worker": 180}
+STOP_PATIENCE_S: Final = 20
+MEND_PATIENCE_S: Final = 60  # for what runs already; a worker looks again after a minute at most
+RUN_NAME: Final = "run.json"
+PORTS_NAME: Final = "ports.json"
+_MINIMAL: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+# what is started together, and what must do its work before the next: services needs the tables
+# that the server makes; the worker waits for the server by itself, and may load meanwhile
+_STEPS: Final = (
+    (("postgres", "redis"), ("postgres", "redis")),
+    (("server", "worker"), ("server",)),
+    (("services",), ("services", "worker")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estado:
+    """What became of one process."""
+
+    name: str
+    pid: int | None  # None: it does not run
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack of this machine. ``settings`` hold the addresses that were chosen for it."""
+
+    settings: Settings
+    folder: Path
+    ports: Mapping[str, int]  # of postgres, redis, server, and of the worker's health
+    single: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The processes of this stack, in the order in which they start."""
+        return SINGLE if self.single else FULL
+
+    def log(self, name: str) -> Path:
+        """Where a process writes."""
+        return log_of(self.settings, name)
+
+    def process(self, name: str) -> Running | None:
+        """A process as it is remembered, whether it still runs or not."""
+        return next((one for one in self._known() if one.name == name), None)
+
+    def alive(self) -> tuple[Running, ...]:
+        """The processes that run, in the order in which they start."""
+        running = [one for one in self._known() if one.alive()]
+        return tuple(sorted(running, key=lambda one: self.names.index(one.name)))
+
+    def start(self, name: str) -> Running:
+        """Start one process and remember it; what it needs must run already.
+
+        Raises:
+            SettingsError: PostgreSQL or Redis cannot be had here.
+            StackError: it cannot be started.
+        """
+        running = start(self._spec(name))
+        others = [one for one in self._known() if one.name != name]
+        self._remember([*others, running])
+        return running
+
+    def stop(self, name: str) -> bool:
+        """Stop one process; whether it ran."""
+        running = self.process(name)
+        if running is None or not running.alive():
+            return False
+        stop(running, STOP_PATIENCE_S)
+        return True
+
+    def await_healthy(self, name: str, patience_s: float | None = None) -> None:
+        """Wait until a process does its work.
+
+        Raises:
+            SettingsError: PostgreSQL refuses the password; waiting would not help.
+            StackError: it ended, or did not get there in time.
+        """
+        running = self.process(name)
+        if running is None:
+            raise StackError(f"{name} was not started")
+        if name == "postgres":
+            wait_until(self._database_fault, running, self.log(name), PATIENCE_S[name])
+        patience_s = PATIENCE_S[name] if patience_s is None else patience_s
+        wait_until(lambda: self._fault(name), running, self.log(name), patience_s)
+
+    def health(self, name: str) -> Health:
+        """Whether a process does its work."""
+        running = self.process(name)
+        if running is None or not running.alive():
+            return ill("no corre")
+        if name == "postgres":
+            return stack_health.postgres(stack_entry.database_of(self.settings))
+        if name == "redis":
+            return stack_health.redis(stack_entry.redis_of(self.settings))
+        if name == "worker":
+            return stack_health.worker(self.ports["worker"])
+        return stack_entry.check("single" if self.single else name, self.settings)
+
+    def _fault(self, name: str) -> str | None:
+        health = self.health(name)
+        return None if health.ok else health.text
+
+    def _database_fault(self) -> str | None:
+        try:
+            embedded_servers.make_database(stack_entry.database_of(self.settings))
+        except StackError as err:
+            return str(err)
+        return None
+
+    def _known(self) -> tuple[Running, ...]:
+        return recall(self.folder / RUN_NAME)[1]
+
+    def _remember(self, processes: Sequence[Running]) -> None:
+        facts = {"single": self.single, "ports": dict(self.ports)}
+        remember(self.folder / RUN_NAME, processes, facts)
+
+    def _spec(self, name: str) -> Spec:
+        if name == "postgres":
+            return self._postgres()
+        if name == "redis":
+            return self._redis()
+        process = "single" if self.single and name == "server" else name
+        address = ("--host", LOOPBACK, "--port", str(self.settings.lindero_port))
+        return Spec(
+            name=name,
+            command=(sys.executable, "-m", "Modules.stack.entry", process, *address),
+            environment=self._told(name),
+            folder=PROJECT_ROOT,
+            log=self.log(name),
+        )
+
+    def _postgres(self) -> Spec:
+        data = self.folder / "postgres"
+        postgres = embedded_servers.find_postgres(data)
+        account = embedded_servers.account_for(postgres, data)
+        database = stack_entry.database_of(self.settings)
+        embedded_servers.make_database_folder(
+            postgres, data, database.user, database.password, account
+        )
+        return Spec(
+            name="postgres",
+            command=postgres.command(data, self.ports["postgres"]),
+            environment=self._minimal(),
+            folder=self.folder,
+            log=self.log("postgres"),
+            stop_signal=signal.SIGINT,  # its "fast" stop: does not wait for clients
+            account={} if account is None else account.arguments(),
+        )
+
+    def _redis(self) -> Spec:
+        data = self.folder / "redis"
+        redis = stack_entry.redis_of(self.settings)
+        return Spec(
+            name="redis",
+            command=embedded_servers.redis_command(embedded_servers.find_redis()),
+            environment=self._minimal(),
+            folder=self.folder,
+            log=self.log("redis"),
+            typed=embedded_servers.redis_configuration(redis, data),
+        )
+
+    def _minimal(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _MINIMAL if name in os.environ}
+        return {**kept, "TZ": self.settings.tz, FOLDER_VARIABLE: str(self.folder)}
+
+    def _told(self, name: str) -> dict[str, str]:
+        """What the entry of one of Prefect's processes is told over what we inherited."""
+        secrets = stack_entry.secrets_of("single" if self.single else name, self.settings)
+        inherited = {key: value for key, value in os.environ.items() if key not in SECRETS}
+        settings = self.settings
+        return {
+            **inherited,
+            **{variable: value for variable, value in secrets.items() if value},
+            FOLDER_VARIABLE: str(self.folder),
+            "LINDERO_PORT": str(settings.lindero_port),
+            "LINDERO_STATE_DIR": str(settings.lindero_state_dir),
+            "PREFECT_API_URL": settings.prefect_api_url or "",
+            "PREFECT_HOME": str(self.folder / "prefect"),
+            "PREFECT_POSTGRES_DB": settings.prefect_postgres_db,
+            "PREFECT_POSTGRES_HOST": settings.prefect_postgres_host,
+            "PREFECT_POSTGRES_PORT": str(settings.prefect_postgres_port),
+            "PREFECT_POSTGRES_USER": settings.prefect_postgres_user,
+            "PREFECT_REDIS_MESSAGING_HOST": settings.prefect_redis_messaging_host,
+            "PREFECT_REDIS_MESSAGING_PORT": str(settings.prefect_redis_messaging_port),
+            "PREFECT_WORKER_WEBSERVER_PORT": str(self.ports["worker"]),
+            "TZ": settings.tz,
+        }
+
+
+def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, ...]]:
+    """Start what does not run, and wait until all of it does its work.
+
+    What was started is stopped again when something fails on the way.
+
+    Returns:
+        The stack, and the names of what was started: none if all of it ran.
+
+    Raises:
+        SettingsError: a secret will not do, a port is taken, or a server cannot be had here.
+        StackError: a process ended or did not get ready; the message names its log. Or another
+            command is starting or stopping this stack.
+    """
+    stack_plan.check_secrets(stack_entry.secrets_of("single" if single else "server", settings))
+    folder = stack_folder(settings)
+    make_folder(folder)
+    for private in ("logs", "prefect", "redis"):
+        make_folder(folder / private)
+        (folder / private).chmod(0o700)
+    with _lock(folder):
+        _refuse_another(find(settings), settings, single=single)
+        stack = _chosen(settings, single=single)
+        stop_strays(folder, spare=stack.alive())
+        return stack, _start_missing(stack)
+
+
+def find(settings: Settings) -> Stack | None:
+    """The stack that was started here and not stopped, if any; parts of it may have died."""
+    folder = stack_folder(settings)
+    note, processes = recall(folder / RUN_NAME)
+    if not processes:
+        return None
+    return _stack(settings, folder, note.get("ports", {}), single=bool(note.get("single")))
+
+
+def status(settings: Settings) -> tuple[Estado, ...]:
+    """Every process of the stack and whether it does its work."""
+    stack = find(settings)
+    if stack is None:
+        return tuple(Estado(name, None, ill("no corre")) for name in FULL)
+    pids = {one.name: one.pid for one in stack.alive()}
+    return tuple(Estado(name, pids.get(name), stack.health(name)) for name in stack.names)
+
+
+def down(settings: Settings) -> tuple[str, ...]:
+    """Stop the stack, what needs others first; names of what ran.
+
+    Raises:
+        StackError: another command is starting or stopping this stack.
+    """
+    folder = stack_folder(settings)
+    if not folder.is_dir():
+        return ()
+    with _lock(folder):
+        stack = find(settings)
+        stopped = () if stack is None else _stop(stack, stack.names)
+        stop_strays(folder)
+        forget(folder / RUN_NAME)
+        return stopped
+
+
+def logs(settings: Settings, name: str, lines: int) -> list[str]:
+    """The last lines of a process's log."""
+    return tail(log_of(settings, name), lines)
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Where a process of the stack writes."""
+    return stack_folder(settings) / "logs" / f"{name}.log"
+
+
+def stack_folder(settings: Settings) -> Path:
+    """Where the stack of these settings lives."""
+    return settings.lindero_state_dir / "stack"
+
+
+def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) -> None:
+    """Refuse to mend a stack that was started in another way."""
+    if running is None or not running.alive():
+        return
+    if running.single != single:
+        raise SettingsError("the stack runs in the other way; first: lindero stack down")
+    port = running.settings.lindero_port
+    if port != settings.lindero_port:
+        raise SettingsError(f"LINDERO_PORT: the stack runs on {port}; first: lindero stack down")
+
+
+def _start_missing(stack: Stack) -> tuple[str, ...]:
+    begun: list[str] = []
+
+    def begin(name: str) -> None:
+        begun.append(name)
+        stack.start(name)
+
+    try:
+        alive = {running.name for running in stack.alive()}
+        for starting, awaited in _STEPS:
+            for name in starting:
+                if name in stack.names and name not in alive:
+                    begin(name)
+            for name in awaited:
+                if name not in stack.names:
+                    continue
+                if name in alive and not _gets_well(stack, name):
+                    stack.stop(name)
+                    begin(name)
+                stack.await_healthy(name)
+    except BaseException:
+        _stop(stack, [name for name in stack.names if name in begun])
+        stop_strays(stack.folder, spare=stack.alive())
+        raise
+    return tuple(name for name in stack.names if name in begun)
+
+
+def _gets_well(stack: Stack, name: str) -> bool:
+    """Whether a process that runs already does its work, or soon will."""
+    try:
+        stack.await_healthy(name, patience_s=MEND_PATIENCE_S)
+    except StackError:
+        return False
+    return True
+
+
+def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in reversed(names) if stack.stop(name))
+
+
+def _chosen(settings: Settings, *, single: bool) -> Stack:
+    """The stack with the ports of last time where they are free, else with others."""
+    folder = stack_folder(settings)
+    alive = {one.name for one in recall(folder / RUN_NAME)[1] if one.alive()}
+    before = _ports(folder)
+    port = settings.lindero_port
+    if "server" not in alive and _free_port(port) != port:
+        raise SettingsError(
+            f"LINDERO_PORT: port {port} of this machine is taken by another program; stop it, or "
+            "choose another one, for example LINDERO_PORT=4210"
+        )
+    ports = {"server": port} | {
+        name: before[name] if name in alive and name in before else _free_port(before.get(name))
+        for name in ("postgres", "redis", "worker")
+    }
+    with writing(folder / PORTS_NAME):
+        write_beside(folder / PORTS_NAME, json.dumps(ports).encode())
+    return _stack(settings, folder, ports, single=single)
+
+
+def _stack(settings: Settings, folder: Path, ports: Mapping[str, int], *, single: bool) -> Stack:
+    port = ports.get("server", settings.lindero_port)
+    here = {
+        "lindero_port": port,
+        "prefect_postgres_host": LOOPBACK,
+        "prefect_postgres_port": ports.get("postgres", 0),
+        "prefect_redis_messaging_host": LOOPBACK,
+        "prefect_redis_messaging_port": ports.get("redis", 0),
+        "prefect_api_url": f"http://{LOOPBACK}:{port}/api",
+    }
+    return Stack(settings.model_copy(update=here), folder, dict(ports), single)
+
+
+def _ports(folder: Path) -> dict[str, int]:
+    try:
+        ports = json.loads((folder / PORTS_NAME).read_text(encoding="utf-8"))
+        return {str(name): int(port) for name, port in ports.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _free_port(wanted: int | None) -> int:
+    """``wanted`` if it is free, else any free port of loopback."""
+    for port in (wanted, 0):
+        if port is not None:
+            with socket.socket() as probe, suppress(OSError, OverflowError):
+                if os.name != "nt":  # there it would share the port with whoever has it
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((LOOPBACK, port))
+                return int(probe.getsockname()[1])
+    raise StackError("this machine has no free port on loopback")
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / "stack.lock", timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as err:
+        raise StackError(
+            "another command is starting or stopping this stack; wait for it to end"
+        ) from err
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,272 @@
+"""What each process of the stack is told: environments, addresses and which secrets will do.
+
+Five processes: PostgreSQL, Redis, and Prefect's ``server``, ``services`` and ``worker``. Here are
+plain values in and out; who starts the processes reads the settings and hands the results on.
+
+Server and services are told the same. Redis holds messages, their order, the leases of concurrency
+limits and Docket's queue: with leases in memory, a run that dies keeps its slot for good. The
+worker is told no secret of the database or of Redis, only the one of the API.
+
+An environment has three parts: what always holds, what holds unless the environment says
+otherwise (figures that a person may tune), and what must not be there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+from Modules.words.errors import SettingsError
+
+PREFECT_PROCESSES: Final = ("server", "services", "worker")
+PROCESSES: Final = ("postgres", "redis", *PREFECT_PROCESSES)
+API_PORT: Final = 4200  # inside a container
+WORKER_HEALTH_PORT: Final = 8080  # inside a container
+MIN_SECRET_LENGTH: Final = 12
+
+DATABASE_PASSWORD: Final = "PREFECT_POSTGRES_PASSWORD"  # noqa: S105 - names of variables
+REDIS_PASSWORD: Final = "PREFECT_REDIS_MESSAGING_PASSWORD"  # noqa: S105
+AUTH_STRING: Final = "PREFECT_SERVER_API_AUTH_STRING"
+SECRETS: Final = (DATABASE_PASSWORD, REDIS_PASSWORD, AUTH_STRING)
+
+MESSAGES_DB, DOCKET_DB = 0, 1  # of Redis
+_WELL_KNOWN_WORDS: Final = (
+    *("contrasena", "contraseña", "cambiame", "changeme", "default", "password", "postgresql"),
+    *("postgres", "prefect", "lindero", "usuario", "secreto", "secret", "example", "ejemplo"),
+    *("qwerty", "admin", "redis", "clave", "local", "test", "prueba", "root", "user", "pass"),
+)
+_WELL_KNOWN_DIGITS: Final = "01234567890123456789098765432109876543210"
+
+# what no process but the one that needs it may inherit
+_OF_THE_STORES: Final = (
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_PASSWORD",
+    "PREFECT_API_DATABASE_PASSWORD",
+    "PREFECT_SERVER_DOCKET_URL",
+    "PREFECT_REDIS_MESSAGING_URL",
+    "PREFECT_REDIS_MESSAGING_USERNAME",
+    REDIS_PASSWORD,
+    DATABASE_PASSWORD,
+)
+_OF_THE_PORTAL: Final = ("DATABALER_CLIENT_ID", "DATABALER_CLIENT_SECRET")
+_OF_ALERTS: Final = (
+    "LINDERO_ALERT_WEBHOOK_URL",
+    "LINDERO_ALERT_SMTP_URL",
+)  # Prefect's blocks hold them
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where Prefect's database is; every part may hold any character."""
+
+    user: str
+    password: str = field(repr=False)
+    host: str
+    port: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """Where Redis is."""
+
+    host: str
+    port: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where the Prefect server answers, and to whom (``user:password``)."""
+
+    url: str
+    auth: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a process is told; see the three parts above."""
+
+    always: Mapping[str, str] = field(repr=False)
+    defaults: Mapping[str, str]
+    removed: tuple[str, ...]
+
+    def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of a process that inherits ``inherited``."""
+        kept = {name: value for name, value in inherited.items() if name not in self.removed}
+        tuned = {name: value for name, value in kept.items() if value}
+        return {**kept, **self.defaults, **tuned, **self.always}
+
+
+def database_url(database: Database) -> str:
+    """The address of the database as SQLAlchemy reads it, each part percent-encoded.
+
+    Raises:
+        SettingsError: the name of the database holds a character that such an address cannot.
+    """
+    if re.search(r"[/?#%\s]", database.name):
+        raise SettingsError(
+            "PREFECT_POSTGRES_DB: must hold no space and none of / ? # %; for example prefect"
+        )
+    user, password = _encoded(database.user), _encoded(database.password)
+    host = _host(database.host)
+    return f"postgresql+asyncpg://{user}:{password}@{host}:{database.port}/{database.name}"
+
+
+def redis_url(redis: Redis, db: int) -> str:
+    """The address of one database of Redis, the password percent-encoded."""
+    return f"redis://:{_encoded(redis.password)}@{_host(redis.host)}:{redis.port}/{db}"
+
+
+def server_environment(
+    database: Database, redis: Redis, api: Api, *, ui_api_url: str, tz: str
+) -> Environment:
+    """What ``server`` and ``services`` are told, both the same.
+
+    ``ui_api_url``: the address of the API as the browser sees it.
+
+    Raises:
+        SettingsError: the name of the database cannot stand in an address.
+    """
+    stores = {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url(database),
+        "PREFECT_SERVER_EVENTS_MESSAGING_BROKER": "prefect_redis.messaging",
+        "PREFECT_SERVER_EVENTS_MESSAGING_CACHE": "prefect_redis.messaging",
+        "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
+        "PREFECT_SERVER_DOCKET_URL": redis_url(redis, DOCKET_DB),
+        "PREFECT_REDIS_MESSAGING_HOST": redis.host,
+        "PREFECT_REDIS_MESSAGING_PORT": str(redis.port),
+        "PREFECT_REDIS_MESSAGING_DB": str(MESSAGES_DB),
+        "PREFECT_REDIS_MESSAGING_PASSWORD": redis.password,
+    }
+    return Environment(
+        always={**stores, **_of_the_api(api), **_for_all(tz)},
+        defaults=_of_a_server(ui_api_url),
+        removed=(
+            DATABASE_PASSWORD,
+            "PREFECT_API_DATABASE_CONNECTION_URL",
+            "PREFECT_REDIS_MESSAGING_URL",
+            "PREFECT_REDIS_MESSAGING_USERNAME",
+            *_OF_THE_PORTAL,
+            *_OF_ALERTS,
+        ),
+    )
+
+
+def single_environment(api: Api, *, ui_api_url: str, tz: str) -> Environment:
+    """What a server that is all in one process is told: SQLite, and no Redis."""
+    return Environment(
+        always={**_of_the_api(api), **_for_all(tz)},
+        defaults=_of_a_server(ui_api_url),
+        removed=(*_OF_THE_STORES, *_OF_THE_PORTAL, *_OF_ALERTS),
+    )
+
+
+def worker_environment(api: Api, *, tz: str) -> Environment:
+    """What the worker is told, and each flow run inherits."""
+    return Environment(
+        always={
+            "PREFECT_API_URL": api.url,
+            "PREFECT_API_AUTH_STRING": api.auth,
+            "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+            **_for_all(tz),
+        },
+        defaults={
+            # a database or Redis that is away for a minute costs no result
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,502,504",
+            "PREFECT_CLIENT_MAX_RETRIES": "10",
+            # the automation against zombies waits three of these; 30 s is the least there is
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            # reconcile waits for two of the dead worker's to stay out
+            "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+            "PREFECT_WORKER_WEBSERVER_PORT": str(WORKER_HEALTH_PORT),
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+        },
+        removed=(*_OF_THE_STORES, *_OF_ALERTS, AUTH_STRING),
+    )
+
+
+def check_secrets(secrets: Mapping[str, str | None]) -> None:
+    """Refuse secrets that are missing, short or known to everybody; ``secrets`` is by variable.
+
+    Raises:
+        SettingsError: one line that names the variables and what is wrong, never a value.
+    """
+    found = {name: _fault(name, value or "") for name, value in secrets.items()}
+    faults = [f"{name}: {fault}" for name, fault in found.items() if fault]
+    if faults:
+        raise SettingsError("; ".join([*faults, "lindero stack init writes what is missing"]))
+
+
+def _fault(name: str, value: str) -> str:
+    if not value:
+        return "is missing"
+    if any(ord(char) < ord(" ") for char in value):
+        return "holds a line break or another control character"
+    secret = value
+    if name == AUTH_STRING:
+        user, colon, secret = value.partition(":")
+        if not (user and colon):
+            return "is not user:password"
+        if not value.isascii():
+            return "holds a letter that is not ASCII; Prefect answers 500 to it"
+    if len(secret) < MIN_SECRET_LENGTH:
+        part = "the password in it" if name == AUTH_STRING else "it"
+        return f"{part} needs {MIN_SECRET_LENGTH} characters or more"
+    return "is a default that everybody knows" if _well_known(secret) else ""
+
+
+def _well_known(secret: str) -> bool:
+    """Whether nothing is left of a secret without words and rows of digits that all know."""
+    if len(set(secret)) < len("abcd"):
+        return True
+    left = secret.casefold()
+    for word in _WELL_KNOWN_WORDS:
+        left = left.replace(word, " ")
+    rows = re.findall(r"\d+", left)
+    known = left != secret.casefold() or bool(rows)
+    return (
+        known
+        and not re.search(r"[^\W\d_]", left)
+        and all(len(row) < len("12345") or row in _WELL_KNOWN_DIGITS for row in rows)
+    )
+
+
+def _of_the_api(api: Api) -> dict[str, str]:
+    return {
+        "PREFECT_API_URL": api.url,
+        "PREFECT_API_AUTH_STRING": api.auth,  # services act through the API too
+        AUTH_STRING: api.auth,
+    }
+
+
+def _of_a_server(ui_api_url: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_UI_API_URL": ui_api_url,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # old runs, their logs and artifacts go after 90 days; by default they stay for ever
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    }
+
+
+def _for_all(tz: str) -> dict[str, str]:
+    return {
+        "TZ": tz,
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PYTHONUTF8": "1",  # also where Windows has another page of codes
+        "PYTHONUNBUFFERED": "1",  # a log that is read while it is written
+    }
+
+
+def _encoded(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

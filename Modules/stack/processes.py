@@ -1,0 +1,258 @@
+"""Processes that go on after the command that started them, and the note that remembers them.
+
+A process is known by its pid and the moment it began, so that a pid the system has given to
+another is never signalled. Each has a session of its own, a log file, and the folder of its stack
+in its environment: that is how children that outlived their parent are found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
+from Modules.words.errors import StackError
+
+FOLDER_VARIABLE: Final = "STACK_FOLDER"
+MAX_LOG_BYTES: Final = 20_000_000  # then the log is put aside as .1, at the next start
+_SAME_START_S: Final = 1.0
+_POLL_S: Final = 0.1
+_ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with no other
+    getattr(subprocess, flag, 0) for flag in ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
+)
+_children: dict[int, subprocess.Popen[bytes]] = {}  # of this process, to be waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """How a process is started. ``typed`` goes to its standard input."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    folder: Path
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+    typed: str = field(default="", repr=False)
+    account: Mapping[str, Any] = field(default_factory=dict)  # of Popen: user, group, extra_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that was started; ``started`` is when it began, in seconds since 1970."""
+
+    name: str
+    pid: int
+    started: float
+    stop_signal: int = signal.SIGTERM
+
+    def alive(self) -> bool:
+        """Whether it still runs; another process under the same pid does not count."""
+        return self._process() is not None
+
+    def send(self, number: int) -> None:
+        """Signal it, if it still runs."""
+        process = self._process()
+        if process is not None:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def wait(self, patience_s: float) -> bool:
+        """Whether it has ended within ``patience_s``."""
+        deadline = time.monotonic() + patience_s
+        while self.alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def kill(self) -> None:
+        """End it at once, as a lack of memory would."""
+        self.send(_KILL)
+        self.wait(10)
+
+    def _process(self) -> psutil.Process | None:
+        child = _children.get(self.pid)
+        if child is not None and child.poll() is not None:
+            del _children[self.pid]
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < _SAME_START_S
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+def start(spec: Spec) -> Running:
+    """Start a process that goes on by itself.
+
+    Raises:
+        StackError: the program cannot be started.
+        PublishError: the log cannot be written.
+    """
+    make_folder(spec.log.parent)
+    _put_aside(spec.log)
+    with writing(spec.log):
+        log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - commands of ours
+            tuple(spec.command),
+            env=dict(spec.environment),
+            cwd=spec.folder,
+            stdin=subprocess.PIPE if spec.typed else subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            creationflags=_ON_WINDOWS,
+            **spec.account,
+        )
+    except OSError as err:
+        raise StackError(f"{spec.name} cannot be started: {err.strerror}") from err
+    finally:
+        os.close(log)
+    if child.stdin is not None:
+        with suppress(OSError), child.stdin:  # one that ends at once is found out by its health
+            child.stdin.write(spec.typed.encode())
+    _children[child.pid] = child
+    return Running(spec.name, child.pid, _start_time(child.pid), spec.stop_signal)
+
+
+def stop(running: Running, patience_s: float) -> None:
+    """Ask a process to end, and end it and its children when it does not."""
+    children = _descendants(running)
+    running.send(running.stop_signal)
+    if not running.wait(patience_s):
+        running.kill()
+    _end([child for child in children if child.is_running()], patience_s=2)
+
+
+def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
+    """End what a stack left behind: what carries its folder and belongs to none of ``spare``.
+
+    Such are the flow runs of a worker that was killed; a run that nobody watches would hold the
+    lock of the next one.
+    """
+    spared = {running.pid for running in spare} | {os.getpid()}
+    spared |= {child.pid for running in spare for child in _descendants(running)}
+    _end([stray for stray in _of_folder(folder) if stray.pid not in spared], patience_s=5)
+
+
+def wait_until(
+    check: Callable[[], str | None], running: Running, log: Path, patience_s: float
+) -> None:
+    """Wait until ``check`` finds no fault.
+
+    Raises:
+        StackError: the process ended, or the deadline passed; the message holds the last fault
+            and names the log.
+    """
+    deadline = time.monotonic() + patience_s
+    while (fault := check()) is not None:
+        if not running.alive():
+            raise StackError(f"{running.name} ended: {last_line(log)} (see {log})")
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"{running.name} is not ready after {patience_s:.0f} s: {fault} (see {log})"
+            )
+        time.sleep(_POLL_S)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says anything."""
+    lines = [line.strip() for line in tail(log, 40) if line.strip()]
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def tail(log: Path, lines: int) -> list[str]:
+    """The last lines of a log; none where there is no log yet."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 400 * lines))
+            return file.read().decode("utf-8", errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
+
+
+def remember(path: Path, processes: Sequence[Running], facts: Mapping[str, Any]) -> None:
+    """Write the note of what runs.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    note = {**facts, "processes": [asdict(running) for running in processes]}
+    write_beside(path, json.dumps(note, indent=2).encode())
+
+
+def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
+    """Read the note; what cannot be read is as if it were not there."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        processes = tuple(Running(**one) for one in note.pop("processes"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, ()
+    return note, processes
+
+
+def forget(path: Path) -> None:
+    """Remove the note.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    remove_file(path)
+
+
+def _put_aside(log: Path) -> None:
+    with suppress(OSError):
+        if log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_name(f"{log.name}.1"))
+
+
+def _start_time(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return time.time()
+
+
+def _descendants(running: Running) -> list[psutil.Process]:
+    process = running._process()
+    if process is None:
+        return []
+    try:
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _of_folder(folder: Path) -> Iterator[psutil.Process]:
+    wanted = str(folder)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(FOLDER_VARIABLE) == wanted:
+                yield process
+
+
+def _end(processes: Sequence[psutil.Process], patience_s: float) -> None:
+    for number in (signal.SIGTERM, _KILL):
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, processes = psutil.wait_procs(processes, timeout=patience_s)
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]

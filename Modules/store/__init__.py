@@ -1,0 +1,1 @@
+"""The snapshots: kept, read, proved whole, retained and pruned."""

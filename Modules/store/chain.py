@@ -1,0 +1,123 @@
+"""What a verification finds, how it is told, and which backups are read tonight. Pure.
+
+``what`` is English, for logs and errors; ``problema`` and ``que_hacer`` are what people read.
+
+A week is a part: each backup belongs to one of four, by the number in its id, and is read in full
+when that part's week comes. So runs of every week, or of every day, read each backup at least once
+in any 31 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from Modules.words.domain import SnapshotId
+
+PARTS: Final = 4  # weeks in which every backup is read once: four fit in any 31 days
+_THURSDAY: Final = 3  # weeks begin on Thursday: the run of a Sunday may be three days late or early
+
+
+class Kind(StrEnum):
+    """What is wrong with one file."""
+
+    MISSING = "falta"
+    EXTRA = "sobra"
+    SIZE = "otro_tamanio"
+    CONTENT = "otro_contenido"
+    UNREADABLE = "ilegible"
+    NOT_A_FILE = "no_es_un_archivo"
+    MANIFEST = "manifiesto"
+    CONTRADICTION = "no_coincide"
+    CHAIN = "cadena"
+    PLACE = "fuera_de_lugar"
+    UNFINISHED = "a_medias"
+    UNRECORDED = "sin_registro"
+
+
+_PROBLEMA: Final = {
+    Kind.MISSING: "falta",
+    Kind.EXTRA: "sobra: no es de este backup",
+    Kind.SIZE: "tiene otro tamaño",
+    Kind.CONTENT: "el contenido cambió",
+    Kind.UNREADABLE: "no se puede leer",
+    Kind.NOT_A_FILE: "es un enlace o una carpeta vacía",
+    Kind.MANIFEST: "el manifiesto no está como se escribió",
+    Kind.CONTRADICTION: "el manifiesto dice otra cosa que los datos",
+    Kind.CHAIN: "no concuerda con lo que otro backup, o su copia, dice de él",
+    Kind.PLACE: "está fuera de lugar",
+    Kind.UNFINISHED: "una publicación quedó a medias",
+    Kind.UNRECORDED: "no hay registro de lo publicado",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that verify found; ``file`` is a path below the folder that was verified."""
+
+    file: str
+    what: str
+    kind: Kind = Kind.CONTENT
+    detalle: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+    @property
+    def problema(self) -> str:
+        """What is wrong, in Spanish."""
+        said = _PROBLEMA[self.kind]
+        return f"{said} ({self.detalle})" if self.detalle else said
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A backup in the chain: the hash of its sums, and the one it states of its parent."""
+
+    id: str
+    sums_sha256: str
+    parent: str | None
+    parent_sums_sha256: str | None
+
+
+def broken_links(nights: Iterable[Link], proved: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Backups whose manifest was rewritten, each with the other end of the broken link.
+
+    A backup that is as some child of it says is vouched for, and so are those of ``proved``. Of
+    the two ends of a broken link, it is the one that nobody vouches for; both, if that does not
+    tell.
+    """
+    known = {night.id: night for night in nights}
+    children = [night for night in known.values() if night.parent in known]
+    vouched = set(proved) | {
+        str(night.parent)
+        for night in children
+        if night.parent_sums_sha256 == known[str(night.parent)].sums_sha256
+    }
+    found: set[tuple[str, str]] = set()
+    for night in children:
+        ends = (night.id, str(night.parent))
+        if night.parent_sums_sha256 == known[ends[1]].sums_sha256:
+            continue
+        suspects = [end for end in ends if end not in vouched] or list(ends)
+        found |= {(end, ends[1] if end == ends[0] else ends[0]) for end in suspects}
+    return sorted(found)
+
+
+def part_of(when: date) -> int:
+    """Which part of the backups is read in the week of this day, from 0."""
+    return (when.toordinal() - 1 - _THURSDAY) // 7 % PARTS
+
+
+def chosen(snapshot_id: SnapshotId, when: date) -> bool:
+    """Whether a backup is read in full in the week of this day."""
+    return snapshot_id.number % PARTS == part_of(when)
+
+
+def sample(ids: Sequence[SnapshotId], newest: Iterable[SnapshotId], when: date) -> list[SnapshotId]:
+    """The newest ones, and of the others those whose week it is; oldest first."""
+    always = set(newest)
+    return sorted(one for one in ids if one in always or chosen(one, when))

@@ -1,0 +1,273 @@
+"""Proof that one snapshot on disk is whole, in stages, each damaged file named. Nothing writes.
+
+1. ``manifest.sha256`` and ``manifest.json``: readable, agreed, without contradictions
+2. missing and extra files, links and other things that do not belong
+3. sizes and hashes
+4. raw pages readable, as many as the manifest says
+5. tables readable and equal to the manifest's counts, ids and areas
+6. the verdict readable and of the same opinion as the manifest
+
+A file that fails a stage is not looked at by the next ones. Where a manifest itself is damaged, the
+hashes of the sound one of the two still prove the other files.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from Modules.disk.safe_files import fingerprint
+from Modules.store.chain import Kind, Problem
+from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_json, from_sums
+from Modules.store.snapshot import (
+    Snapshot,
+    load,
+    read_raw,
+    read_table,
+    table_facts,
+    table_path,
+)
+from Modules.words.columns import TABLES, Table
+from Modules.words.domain import Recurso
+from Modules.words.errors import DataError, SnapshotDamaged
+
+_MANIFESTS: Final = (JSON_NAME, SUMS_NAME)
+_AREA: Final = "superficie_ha"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a file of a snapshot should be; ``size`` is None where only the sums are left."""
+
+    size: int | None
+    sha256: str
+
+
+def verify_folder(folder: Path) -> list[Problem]:
+    """Everything that is wrong with a snapshot, each with its file; empty: nothing."""
+    try:
+        snapshot = load(folder, accepted=False, acceptance=None)
+    except SnapshotDamaged as err:
+        return [_manifest_problem(folder, str(err)), *_check_files(folder, expected_files(folder))]
+    listed = _by_manifest(snapshot.manifest)
+    problems = [*check_manifests(snapshot), *_check_files(folder, listed)]
+    damaged = {problem.file for problem in problems}
+    problems += _check_pages(snapshot, damaged)
+    for table in TABLES.values():
+        if table_path(table.name) in listed and table_path(table.name) not in damaged:
+            problems += _check_table(snapshot, table)
+    if VERDICT_NAME in listed and VERDICT_NAME not in damaged:
+        problems += _check_verdict(snapshot)
+    return problems
+
+
+def verify_manifests(folder: Path) -> list[Problem]:
+    """The first stage alone: a few small files are read, whatever the snapshot's size."""
+    try:
+        return check_manifests(load(folder, accepted=False, acceptance=None))
+    except SnapshotDamaged as err:
+        return [_manifest_problem(folder, str(err))]
+
+
+def check_manifests(snapshot: Snapshot) -> list[Problem]:
+    """Whether the two manifests agree on every file, and the manifest with itself."""
+    manifest = snapshot.manifest
+    sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
+    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+    problems = [
+        Problem(SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}", Kind.MANIFEST)
+        for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME}))
+    ]
+    problems += [
+        Problem(SUMS_NAME, f"SHA-256 of {path} differs from {JSON_NAME}", Kind.MANIFEST)
+        for path in sorted(set(listed) & set(sums))
+        if listed[path] != sums[path]
+    ]
+    needed = (*(table_path(name) for name in TABLES), VERDICT_NAME)
+    problems += [
+        Problem(JSON_NAME, f"does not list {path}", Kind.MANIFEST)
+        for path in needed
+        if path not in listed
+    ]
+    return problems + [
+        Problem(JSON_NAME, what, Kind.CONTRADICTION) for what in _contradictions(snapshot, listed)
+    ]
+
+
+def expected_files(folder: Path) -> Mapping[str, Expected]:
+    """What the files should be, by whichever manifest is sound or can still be read."""
+    try:
+        return _by_manifest(load(folder, accepted=False, acceptance=None).manifest)
+    except SnapshotDamaged as err:
+        sums_are_wrong = _manifest_problem(folder, str(err)).file == SUMS_NAME
+    readers = [_left_by_sums, _left_by_manifest]
+    for reader in reversed(readers) if sums_are_wrong else readers:
+        with suppress(OSError, DataError, KeyError, TypeError, ValueError):
+            return reader(folder)
+    return {}
+
+
+# --- the manifests -------------------------------------------------------------------------------
+
+
+def _manifest_problem(folder: Path, said: str) -> Problem:
+    file, _, what = said.removeprefix(f"{folder.name}: ").partition(": ")
+    missing = not os.path.lexists(folder / file)
+    return Problem(file, what, Kind.MISSING if missing else Kind.MANIFEST)
+
+
+def _by_manifest(manifest: Mapping[str, Any]) -> Mapping[str, Expected]:
+    return {
+        str(file["path"]): Expected(int(file["size"]), str(file["sha256"]))
+        for file in manifest["files"]
+    }
+
+
+def _left_by_manifest(folder: Path) -> Mapping[str, Expected]:
+    return _by_manifest(from_json((folder / JSON_NAME).read_bytes(), source=JSON_NAME))
+
+
+def _left_by_sums(folder: Path) -> Mapping[str, Expected]:
+    sums = from_sums((folder / SUMS_NAME).read_bytes())
+    return {path: Expected(None, sha256) for path, sha256 in sums.items() if path != JSON_NAME}
+
+
+def _contradictions(snapshot: Snapshot, listed: Mapping[str, str]) -> Iterator[str]:
+    """What the manifest says twice and not alike."""
+    manifest = snapshot.manifest
+    if len(listed) != len(manifest["files"]):
+        yield "lists a file twice"
+    try:
+        taken = {datetime.fromisoformat(manifest[name]) for name in ("utc", "local")}
+        if taken != {snapshot.id.utc}:
+            yield "its times are not those of its id"
+        if snapshot.equal_to not in (None, snapshot.parent):
+            yield "is equal to a night that is not its parent"
+        if (snapshot.equal_to is None) != (snapshot.first_equal == snapshot.id):
+            yield "equal_to and first_equal do not fit together"
+        if (snapshot.parent is None) != (manifest["parent_manifest_sha256"] is None):
+            yield "names a parent without its hash, or a hash without a parent"
+        yield from _page_contradictions(manifest["pages"], listed)
+        yield from _figure_contradictions(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        yield f"cannot be understood ({type(err).__name__}: {err})"
+
+
+def _page_contradictions(
+    pages: Mapping[str, Mapping[str, Any]], listed: Mapping[str, str]
+) -> Iterator[str]:
+    raw = [path for path in listed if path.startswith("raw/")]
+    for recurso in Recurso:
+        found = sum(path.startswith(f"raw/{recurso.value}-") for path in raw)
+        stated = pages.get(recurso.value, {"pages": 0, "requests": []})
+        if not stated["pages"] == len(stated["requests"]) == found:
+            yield f"says {stated['pages']} pages of {recurso.value} and lists {found}"
+
+
+def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """The figures that the next night is compared with, against those of the tables."""
+    figures = manifest.get("resumen")
+    if figures is None:
+        return
+    for key, fact in (("filas", "rows"), (_AREA, _AREA)):
+        for table, stated in figures[key].items():
+            if stated != manifest["tables"][table][fact]:
+                yield f"resumen says {key} {stated} of {table}, its own tables say otherwise"
+
+
+# --- the files -----------------------------------------------------------------------------------
+
+
+def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Problem]:
+    """Missing, extra, of another size, of another content."""
+    if not listed:
+        return []
+    found = dict(_walk(folder))
+    problems = [Problem(path, "missing", Kind.MISSING) for path in sorted(set(listed) - set(found))]
+    for path, problem in sorted(found.items()):
+        if problem is not None:
+            problems.append(Problem(path, problem, Kind.NOT_A_FILE))
+        elif path not in listed:
+            problems.append(Problem(path, "extra: the manifest does not know it", Kind.EXTRA))
+        else:
+            problems += _check_file(folder, path, listed[path])
+    return problems
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, str | None]]:
+    """Every entry below the folder but the manifests: its path, and why it may not be there."""
+    for root, folders, files in os.walk(folder):
+        for name in sorted((*folders, *files)):
+            path = Path(root, name)
+            relative = path.relative_to(folder).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode) and relative not in _MANIFESTS:
+                yield relative, None
+            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                yield relative, "a link or special file; only plain files belong here"
+            elif stat.S_ISDIR(mode) and os.access(path, os.R_OK) and not any(path.iterdir()):
+                yield relative, "an empty folder that the manifest does not know"
+
+
+def _check_file(folder: Path, path: str, expected: Expected) -> list[Problem]:
+    try:
+        fact = fingerprint(folder / path)
+    except OSError as err:
+        return [Problem(path, f"cannot be read: {err.strerror or err}", Kind.UNREADABLE)]
+    if fact.sha256 == expected.sha256:
+        if expected.size in (None, fact.size):
+            return []
+        what = f"says {expected.size} bytes of {path}, which has {fact.size} and the right SHA-256"
+        return [Problem(JSON_NAME, what, Kind.CONTRADICTION)]
+    if expected.size not in (None, fact.size):
+        detalle = f"{fact.size} bytes en lugar de {expected.size}"
+        return [
+            Problem(path, f"{fact.size} bytes, {expected.size} expected", Kind.SIZE, detalle),
+        ]
+    return [Problem(path, "SHA-256 differs from the manifest", Kind.CONTENT)]
+
+
+# --- what is in them -----------------------------------------------------------------------------
+
+
+def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Problem]:
+    for file in snapshot.manifest["files"]:
+        path = file["path"]
+        if path.startswith("raw/") and path not in damaged:
+            try:
+                if not read_raw(snapshot, path):
+                    yield Problem(path, "an empty page", Kind.UNREADABLE)
+            except SnapshotDamaged as err:
+                yield Problem(path, str(err), Kind.UNREADABLE)
+
+
+def _check_table(snapshot: Snapshot, table: Table) -> Iterator[Problem]:
+    """The bytes of the table are proved: what does not fit is in the manifest."""
+    try:
+        facts = table_facts(read_table(snapshot, table), table)
+    except SnapshotDamaged as err:
+        yield Problem(table_path(table.name), str(err), Kind.UNREADABLE)
+        return
+    stated = snapshot.manifest["tables"].get(table.name)
+    if facts != stated:
+        what = f"{table_path(table.name)} holds {facts}, the manifest says {stated}"
+        detalle = f"tabla {table.name}: hay {facts['rows']} filas"
+        yield Problem(JSON_NAME, what, Kind.CONTRADICTION, detalle)
+
+
+def _check_verdict(snapshot: Snapshot) -> Iterator[Problem]:
+    try:
+        verdict = from_json((snapshot.path / VERDICT_NAME).read_bytes(), source=VERDICT_NAME)
+    except (OSError, DataError) as err:
+        yield Problem(VERDICT_NAME, f"cannot be read: {err}", Kind.UNREADABLE)
+        return
+    stated = snapshot.manifest["accepted"]
+    if verdict.get("accepted", stated) is not stated:
+        what = f"says accepted: {stated}, {VERDICT_NAME} says otherwise"
+        yield Problem(JSON_NAME, what, Kind.CONTRADICTION)

@@ -1,0 +1,98 @@
+"""The manifest of a snapshot as text: ``manifest.json`` and ``manifest.sha256``.
+
+``manifest.sha256`` has the format of GNU ``sha256sum``: 64 hexadecimal digits, two blanks, the
+path below the folder with ``/``, a line feed; sorted by path. It covers every file of the snapshot
+but itself, ``manifest.json`` included, so ``sha256sum -c manifest.sha256`` proves the folder.
+``manifest.json`` holds the same hashes and sizes again; where the two disagree, that is found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from operator import eq
+from typing import Any, Final
+
+from Modules.words.errors import DataError
+
+JSON_NAME: Final = "manifest.json"
+SUMS_NAME: Final = "manifest.sha256"
+VERDICT_NAME: Final = "verdict.json"
+FORMAT: Final = "lindero-snapshot/1"
+
+_LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
+
+
+def disagreement(listed: str | None, found: str) -> str | None:
+    """What is wrong between the hash that the sums list for ``manifest.json`` and its own.
+
+    Names the damaged one of the two. Another file gives a hash that has nothing in common with the
+    listed one; where most digits agree, it was the list that was damaged.
+    """
+    if listed == found:
+        return None
+    if listed is None:
+        return f"{SUMS_NAME}: does not list {JSON_NAME}"
+    alike = sum(map(eq, listed, found))
+    if 2 * alike > len(found):
+        return f"{SUMS_NAME}: the SHA-256 of {JSON_NAME} is damaged in it"
+    return f"{JSON_NAME}: does not match {SUMS_NAME}"
+
+
+def to_json(value: Mapping[str, Any]) -> bytes:
+    """JSON for people and machines: sorted keys, two blanks, UTF-8, no NaN.
+
+    Raises:
+        DataError: a value is not JSON-able, or is NaN or infinite.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode("utf-8")
+    except (TypeError, ValueError) as err:
+        raise DataError(f"cannot be written as JSON: {err}") from err
+
+
+def from_json(data: bytes, *, source: str) -> dict[str, Any]:
+    """Read an object written by ``to_json``.
+
+    Raises:
+        DataError: not UTF-8, not JSON, or not an object; names ``source``.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as err:
+        raise DataError(f"{source}: not readable as JSON ({type(err).__name__})") from err
+    if not isinstance(value, dict):
+        raise DataError(f"{source}: a JSON object is expected")
+    return value
+
+
+def to_sums(hashes: Mapping[str, str]) -> bytes:
+    """``manifest.sha256`` out of path → SHA-256.
+
+    Raises:
+        DataError: a path that ``sha256sum`` would have to quote, or that leaves the folder.
+    """
+    lines = [f"{sha256}  {path}" for path, sha256 in sorted(hashes.items())]
+    for line in lines:
+        if _LINE.fullmatch(line) is None or "/../" in f"/{line[66:]}/":
+            raise DataError(f"{SUMS_NAME}: the path {line[66:]!r} cannot be listed")
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def from_sums(data: bytes) -> dict[str, str]:
+    """Path → SHA-256 out of ``manifest.sha256``.
+
+    Raises:
+        DataError: another format, a path twice, unsorted, or one that leaves the folder.
+    """
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError as err:
+        raise DataError(f"{SUMS_NAME}: not ASCII text") from err
+    matches = [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
+    hashes = {match[2]: match[1] for match in matches if match is not None}
+    if not matches or len(hashes) != len(matches) or to_sums(hashes) != data:
+        raise DataError(f"{SUMS_NAME}: not as it was written")
+    return hashes

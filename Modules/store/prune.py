@@ -1,0 +1,193 @@
+"""Take backups out of the store, and their published copies with them, as a plan says.
+
+```text
+podados.jsonl          every backup that was taken out: id, hash, why and when; written first
+staging/poda-<id>/     one that is out of its place and not deleted yet; swept by the next run
+```
+
+The order for each: its line in ``podados.jsonl``, flushed; one rename out of its place; its copy
+below ``Backup_Databaler``; then its files. A kill at any moment leaves it whole in its place or
+out of it. A copy is removed only if ``podados.jsonl`` has its id and the store no longer holds it:
+a store that was lost or emptied never takes the copies along.
+
+Callers hold ``run_lock``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from Modules.disk.publish import MANIFEST, check_path, publish_files
+from Modules.disk.safe_files import is_link, make_folder, move, remove_file, sync_folder, writing
+from Modules.store.manifest import from_json
+from Modules.store.retention import Ficha, Linea, Plan
+from Modules.store.snapshot import Snapshot
+from Modules.store.snapshots import STAGING, SnapshotStore
+from Modules.words.domain import Campania, SnapshotId
+from Modules.words.errors import DataError, PublishError, SettingsError
+
+LOG_NAME: Final = "podados.jsonl"
+_AWAY: Final = "poda-"
+
+
+@dataclass(frozen=True, slots=True)
+class Copia:
+    """A published copy of a backup that is no longer in the store."""
+
+    folder: Path
+    id: SnapshotId
+
+
+def fichas(store: SnapshotStore, verified: Callable[[Snapshot], bool]) -> list[Ficha]:
+    """What retention has to know of each backup whose manifest is sound; others are never touched.
+
+    ``verified`` is asked of accepted ones.
+    """
+    return [
+        Ficha(
+            id=snapshot.id,
+            campania=snapshot.campania,
+            portal=snapshot.portal,
+            accepted=snapshot.accepted,
+            verified=snapshot.accepted and verified(snapshot),
+            first_equal=snapshot.first_equal,
+            size_bytes=snapshot.size_bytes,
+        )
+        for snapshot in (*store.accepted(), *store.quarantined())
+    ]
+
+
+def in_use(outputs: Path) -> set[SnapshotId]:
+    """Backups that the product folders below ``outputs`` say they were made from."""
+    found: set[SnapshotId] = set()
+    for folder in _folders(outputs):
+        with suppress(OSError, DataError, SettingsError, KeyError):
+            record = from_json((folder / MANIFEST).read_bytes(), source=MANIFEST)
+            found.add(SnapshotId.parse(str(record["snapshot"])))
+    return found
+
+
+def prune(store: SnapshotStore, plan: Plan, copies: Path, now: datetime) -> None:
+    """Do what the plan says, and finish what a killed prune began.
+
+    Args:
+        store: the store the plan was made for.
+        plan: ``salen`` is removed, nothing else.
+        copies: ``<outputs>/Backup_Databaler``; need not be there.
+        now: for ``podados.jsonl``.
+
+    Raises:
+        SettingsError, SnapshotDamaged: a backup of the plan is not there any more.
+        PublishError: the disk refused; what is left is done by the next prune.
+    """
+    store.sweep()
+    for linea in plan.salen:
+        _take_out(store, linea, now)
+    for copia in obsolete_copies(store, copies):
+        _withdraw(copia, now)
+    store.sweep()
+
+
+def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
+    """Published copies of backups that were taken out; sorted by the number of the id."""
+    found = []
+    for entry in _taken_out(store):
+        with suppress(SettingsError, KeyError, TypeError):
+            snapshot_id = SnapshotId.parse(entry["id"])
+            folder = copies / Campania.parse(entry["campania"]).slug / str(snapshot_id)
+            if folder.is_dir() and not is_link(folder) and not _holds(store, snapshot_id):
+                found.append(Copia(folder, snapshot_id))
+    return sorted(set(found), key=lambda copia: copia.id.number)
+
+
+# --- helpers -------------------------------------------------------------------------------------
+
+
+def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
+    snapshot = store.find(str(linea.ficha.id))
+    staging = store.root / STAGING
+    make_folder(staging)
+    _log(
+        store.root / LOG_NAME,
+        {
+            "id": str(snapshot.id),
+            "campania": str(snapshot.campania),
+            "accepted": snapshot.accepted,
+            "manifest_sha256": snapshot.manifest_sha256,
+            "motivo": linea.motivo,
+            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    move(snapshot.path, staging / f"{_AWAY}{snapshot.id}")
+    sync_folder(snapshot.path.parent)
+    sync_folder(staging)
+
+
+def _log(log: Path, entry: dict[str, Any]) -> None:
+    """Append one line, flushed; after a torn line on a new one."""
+    line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
+    with writing(log), log.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(log.parent)
+
+
+def _taken_out(store: SnapshotStore) -> Iterator[dict[str, Any]]:
+    """Every readable line of ``podados.jsonl``; a torn one was of a prune that did not happen."""
+    try:
+        lines = (store.root / LOG_NAME).read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as err:
+        raise PublishError(f"{LOG_NAME} cannot be read: {err.strerror or err}") from err
+    for line in lines:
+        with suppress(ValueError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                yield entry
+
+
+def _holds(store: SnapshotStore, snapshot_id: SnapshotId) -> bool:
+    try:
+        store.folder(str(snapshot_id))
+    except SettingsError:
+        return False
+    return True
+
+
+def _withdraw(copia: Copia, now: datetime) -> None:
+    """Remove our files of a published copy, and its folder if nothing else is in it."""
+    check_path(copia.folder)
+    if (copia.folder / MANIFEST).is_file():
+        publish_files({}, copia.folder, snapshot_id=str(copia.id), now=now)
+        _remove_empty(copia.folder)
+        if [path.name for path in copia.folder.iterdir()] != [MANIFEST]:
+            return  # somebody's own files: they stay, and so does what says what was here
+        remove_file(copia.folder / MANIFEST)
+    with suppress(OSError):  # not empty, or open in another program: the next prune tries again
+        copia.folder.rmdir()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the empty folders below one: a kill between two files may leave some."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not is_link(path):
+            with suppress(OSError):  # it holds something, which stays
+                path.rmdir()
+
+
+def _folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(path for path in parent.iterdir() if path.is_dir())

@@ -1,0 +1,525 @@
+"""The store of snapshots below ``data/lindero/<modo>``: draft, keep, list, accept.
+
+```text
+staging/<id>/                a night being written; swept when the next one begins
+snapshots/25-26/<id>/        accepted nights, immutable
+quarantine/25-26/<id>/       refused nights, immutable
+acceptances.jsonl            who accepted which refused night, when and why; bound to its hash
+last_number                  the number in the last id given out
+```
+
+A night is written in staging, file by file and flushed; ``manifest.sha256`` comes last; then the
+whole folder is renamed. So a kill or a power cut at any moment leaves either no snapshot or a
+whole one. Callers hold ``run_lock``: the store does not guard against two writers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from Modules.disk.safe_files import (
+    FileFact,
+    is_link,
+    make_folder,
+    move,
+    remove_file,
+    retry_sharing,
+    sync_folder,
+    write_beside,
+    write_new,
+    writing,
+)
+from Modules.formats.geofiles import write_table
+from Modules.night.tables import Tables
+from Modules.store.chain import Link, Problem, broken_links
+from Modules.store.integrity import verify_folder, verify_manifests
+from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_json, to_sums
+from Modules.store.snapshot import (
+    Snapshot,
+    load,
+    page_path,
+    read_tables,
+    table_facts,
+    table_path,
+)
+from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
+from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
+from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+
+__all__ = ["Draft", "Problem", "Snapshot", "SnapshotStore"]
+
+ZSTD_LEVEL: Final = 3
+STAGING: Final = "staging"
+SNAPSHOTS: Final = "snapshots"
+QUARANTINE: Final = "quarantine"
+ACCEPTANCES: Final = "acceptances.jsonl"
+LAST_NUMBER: Final = "last_number"
+_NEVER_EMPTY: Final = (CAMPOS.name, LOTES.name)
+
+
+class Draft:
+    """A night being written in staging. Not a snapshot until ``SnapshotStore.keep``."""
+
+    def __init__(self, path: Path, snapshot_id: SnapshotId, campania: Campania, now: datetime):
+        self.path = path
+        self.id = snapshot_id
+        self.campania = campania
+        self.now = now
+        self.files: dict[str, FileFact] = {}
+        self.pages: dict[str, dict[str, Any]] = {}
+        self.tables: dict[str, dict[str, Any]] = {}
+
+    def write_pages(self, fetched: Fetched) -> None:
+        """Keep the raw pages of one resource: one standard zstd frame each.
+
+        Raises:
+            PublishError: the disk refused, or a page number comes twice.
+        """
+        make_folder(self.path / "raw")
+        codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
+        for page in fetched.pages:
+            path = page_path(fetched.recurso, page.number)
+            body = codec.compress(page.body, asbytes=True)
+            self.files[path] = write_new(self.path / path, body)
+        self.pages[fetched.recurso.value] = {
+            "pages": len(fetched.pages),
+            "records": len(fetched.records),
+            "declared_total": fetched.declared_total,
+            "walks": fetched.walks,
+            "requests": [
+                {"page": page.number, "path": page.path, "request_id": page.request_id}
+                for page in fetched.pages
+            ],
+        }
+
+    def write_tables(self, tables: Tables) -> None:
+        """Keep every table as GeoParquet.
+
+        Raises:
+            DataError: a table is not as ``columns.TABLES`` says.
+            PublishError: the disk refused.
+        """
+        make_folder(self.path / "tables")
+        for name, df in tables.as_dict().items():
+            path = table_path(name)
+            self.files[path] = write_table(df, TABLES[name], self.path / path)
+            self.tables[name] = table_facts(df, TABLES[name])
+
+    def write(self, name: str, data: bytes) -> None:
+        """Keep one more file at the top of the folder.
+
+        Raises:
+            PublishError: the disk refused, or the file is there already.
+        """
+        self.files[name] = write_new(self.path / name, data)
+
+    def discard(self) -> None:
+        """Throw the draft away; after an error, so that nothing waits for the next sweep."""
+        _remove_tree(self.path)
+
+
+class SnapshotStore:
+    """The snapshots of one mode; ``root`` is ``data/lindero/<modo>``."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def draft(self, campania: Campania, now: datetime) -> Draft:
+        """Begin a night: sweep what killed runs left, give out the next id.
+
+        ``now`` is timezone-aware; the number rises whatever the clock says.
+
+        Raises:
+            PublishError: the state folder cannot be written.
+        """
+        self.sweep()
+        number = 1 + self._last_number()
+        snapshot_id = SnapshotId(number, now.astimezone(UTC).replace(microsecond=0))
+        make_folder(self.root / STAGING)
+        write_beside(self.root / LAST_NUMBER, f"{number}\n".encode("ascii"))
+        path = self.root / STAGING / str(snapshot_id)
+        make_folder(path)
+        return Draft(path, snapshot_id, campania, now)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove drafts of killed runs; the names of what was removed.
+
+        Raises:
+            PublishError: the disk refused.
+        """
+        orphans = [path for path in _children(self.root / STAGING) if path.is_dir()]
+        for path in orphans:
+            _remove_tree(path)
+        for temp in self.root.glob(".lindero-*.tmp"):
+            remove_file(temp)
+        return tuple(path.name for path in orphans)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for building products, gone after the block; swept if the run is killed.
+
+        Raises:
+            PublishError: the state folder cannot be written.
+        """
+        make_folder(self.root / STAGING)
+        with writing(self.root / STAGING):
+            path = Path(tempfile.mkdtemp(prefix="scratch-", dir=self.root / STAGING))
+        try:
+            yield path
+        finally:
+            _remove_tree(path)
+
+    def keep(
+        self,
+        draft: Draft,
+        *,
+        verdict: Mapping[str, Any],
+        accepted: bool,
+        facts: Mapping[str, Any],
+    ) -> Snapshot:
+        """Close a draft: verdict, manifest, hashes, then one rename into its place.
+
+        ``facts`` go into the manifest: ``portal`` (origin and profile) is needed, ``parent`` is the
+        id of the accepted snapshot that the night was compared with, or None; the rest is any
+        JSON-able (versions, counts …) under names that are not the store's own.
+
+        Raises:
+            DataError: verdict or facts are not JSON-able or clash with the store's names.
+            SettingsError, SnapshotDamaged: the parent is not there, or not sound.
+            PublishError: the disk refused; nothing was kept.
+        """
+        parent = self.find(facts["parent"]) if facts.get("parent") else None
+        own = _manifest(draft, accepted=accepted, parent=parent)
+        if clash := sorted({*own, "files"} & set(facts)):
+            raise DataError(f"{JSON_NAME}: the names {', '.join(clash)} are the store's own")
+        draft.write(VERDICT_NAME, to_json(verdict))
+        files = [
+            {"path": path, "size": fact.size, "sha256": fact.sha256}
+            for path, fact in sorted(draft.files.items())
+        ]
+        draft.write(JSON_NAME, to_json({"parent": None, **facts, **own, "files": files}))
+        for folder in ("raw", "tables"):
+            if (draft.path / folder).is_dir():
+                sync_folder(draft.path / folder)
+        sync_folder(draft.path)
+        sums = to_sums({path: fact.sha256 for path, fact in draft.files.items()})
+        write_new(draft.path / SUMS_NAME, sums)
+        sync_folder(draft.path)
+        place = SNAPSHOTS if accepted else QUARANTINE
+        return self._load(self._settle(draft.path, place, draft.campania))
+
+    def accepted(
+        self, campania: Campania | None = None, portal: Portal | None = None
+    ) -> list[Snapshot]:
+        """Accepted snapshots whose manifest is sound, oldest first; see ``damaged`` for others."""
+        return self._list(SNAPSHOTS, campania, portal)
+
+    def latest_accepted(self, campania: Campania, portal: Portal | None = None) -> Snapshot | None:
+        """The newest of ``accepted``, or None."""
+        return next(reversed(self.accepted(campania, portal)), None)
+
+    def quarantined(
+        self, campania: Campania | None = None, portal: Portal | None = None
+    ) -> list[Snapshot]:
+        """Refused snapshots whose manifest is sound, oldest first."""
+        return self._list(QUARANTINE, campania, portal)
+
+    def damaged(self, campania: Campania | None = None) -> list[tuple[Path, str]]:
+        """Folders that should be snapshots and are not, with what is wrong."""
+        found = []
+        for path in self._folders((SNAPSHOTS, QUARANTINE), campania):
+            try:
+                self._load(path)
+            except SnapshotDamaged as err:
+                found.append((path, str(err)))
+        return found
+
+    def folders(self, campania: Campania | None = None) -> list[Path]:
+        """Every folder that should be a snapshot, sound or not, accepted ones first."""
+        return list(self._folders((SNAPSHOTS, QUARANTINE), campania))
+
+    def strangers(self) -> list[Path]:
+        """What lies where only snapshots belong: under another name, or no folder at all."""
+        seasons = [
+            path for place in (SNAPSHOTS, QUARANTINE) for path in _entries(self.root / place)
+        ]
+        inside = [path for season in seasons for path in _entries(season)]
+        plain = set(self.folders()) | {path for path in seasons if _is_season(path)}
+        return [path for path in (*seasons, *inside) if path not in plain]
+
+    def rewritten(self, proved: Collection[str] = ()) -> list[tuple[Path, str]]:
+        """Snapshots whose manifest is not as a night after them says, with that night's id.
+
+        Each night states the hash of the one it was compared with: who rewrites a manifest, its
+        sums too, is found as long as that parent or a child of it is there. ``proved`` are ids of
+        which it is known from elsewhere that they are as they were.
+        """
+        found = {}
+        for path in self.folders():
+            if not verify_manifests(path):  # else that is told by name
+                found[path.name] = load(path, accepted=False, acceptance=None)
+        links = [
+            Link(
+                name,
+                one.manifest_sha256,
+                None if one.parent is None else str(one.parent),
+                one.manifest.get("parent_manifest_sha256"),
+            )
+            for name, one in found.items()
+        ]
+        return [(found[name].path, other) for name, other in broken_links(links, proved)]
+
+    def folder(self, snapshot_id: str) -> Path:
+        """Where the snapshot with this id lies, sound or not.
+
+        Raises:
+            SettingsError: no id, or no such snapshot.
+        """
+        name = str(SnapshotId.parse(snapshot_id))
+        for path in self._folders((SNAPSHOTS, QUARANTINE), None):
+            if path.name == name:
+                return path
+        raise SettingsError(f"there is no snapshot {name} below {self.root}")
+
+    def find(self, snapshot_id: str) -> Snapshot:
+        """The snapshot with this id, accepted or not.
+
+        Raises:
+            SettingsError: no id, or no such snapshot.
+            SnapshotDamaged: its manifest is not sound.
+        """
+        return self._load(self.folder(snapshot_id))
+
+    def first_equal(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot that held the data first: itself, or the first of a row of equal nights.
+
+        What is published carries its id, so an unchanged night publishes nothing new, but mends a
+        publication that was cut short. Where it was pruned, the same data are in this one.
+        """
+        if snapshot.first_equal == snapshot.id:
+            return snapshot
+        try:
+            return self.find(str(snapshot.first_equal))
+        except SettingsError:
+            return snapshot
+
+    def read_tables(self, snapshot: Snapshot) -> Tables:
+        """All tables of a snapshot, each proved against the manifest.
+
+        Raises:
+            SnapshotDamaged: a table is missing or not what the manifest says; names the file.
+        """
+        return read_tables(snapshot)
+
+    def verify(self, snapshot: Snapshot | Path) -> list[Problem]:
+        """Everything that is wrong with a snapshot (or its folder), each with its file."""
+        return verify_folder(snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
+
+    def accept(
+        self,
+        snapshot_id: str,
+        *,
+        reason: str,
+        who: str,
+        now: datetime,
+        although_empty: bool = False,
+    ) -> Snapshot:
+        """Accept one refused night, once: log it, bound to its hash, then move it over.
+
+        Raises:
+            SettingsError: no such snapshot, no reason, or it is accepted already.
+            SnapshotDamaged: it is not what its manifest says.
+            DataError: a newer one of the same portal and campaña is accepted already, or a table
+                is empty that had data, or that never is, and nobody said that this is right.
+        """
+        snapshot = self.find(snapshot_id)
+        if snapshot.accepted:
+            raise SettingsError(f"{snapshot.id} is accepted already; nothing to do")
+        if not reason.strip():
+            raise SettingsError("a reason is needed, for example: --reason 'campo vendido'")
+        if problems := self.verify(snapshot):
+            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; it cannot be accepted")
+        newest = self.latest_accepted(snapshot.campania, snapshot.portal)
+        if newest is not None and snapshot.id < newest.id:
+            raise DataError(f"{snapshot.id} is older than {newest.id}, which is accepted already")
+        if (empty := _emptied(snapshot, newest)) and not although_empty:
+            raise DataError(
+                f"{snapshot.id} has no rows of {', '.join(empty)}; products made of it would be "
+                "empty. If the portal really has none: add --aunque-vacio"
+            )
+        self._log_acceptance(snapshot, reason=reason.strip(), who=who, now=now)
+        return self._load(self._settle(snapshot.path, SNAPSHOTS, snapshot.campania))
+
+    # --- helpers ---------------------------------------------------------------------------------
+
+    def _settle(self, source: Path, place: str, campania: Campania) -> Path:
+        """Rename a whole folder into its place, durably."""
+        target = self.root / place / campania.slug / source.name
+        make_folder(target.parent)
+        if os.path.lexists(target):
+            raise PublishError(f"{target} is in the way; a snapshot is never replaced")
+        move(source, target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+        return target
+
+    def _load(self, folder: Path) -> Snapshot:
+        """A snapshot by its folder; in ``snapshots`` it must have been accepted by someone."""
+        snapshot = load(folder, accepted=False, acceptance=None)
+        logged = self._acceptance(snapshot)
+        in_place = folder.parent.parent.name == SNAPSHOTS
+        if in_place and not snapshot.manifest["accepted"] and logged is None:
+            raise SnapshotDamaged(
+                f"{snapshot.id}: it lies among the accepted ones, but nobody accepted it "
+                f"({ACCEPTANCES} has no entry for its hash)"
+            )
+        return Snapshot(
+            id=snapshot.id,
+            path=folder,
+            manifest=snapshot.manifest,
+            manifest_sha256=snapshot.manifest_sha256,
+            accepted=in_place,
+            acceptance=logged if in_place else None,
+        )
+
+    def _list(self, place: str, campania: Campania | None, portal: Portal | None) -> list[Snapshot]:
+        found = []
+        for path in self._folders((place,), campania):
+            with suppress(SnapshotDamaged):
+                found.append(self._load(path))
+        return sorted(
+            (snapshot for snapshot in found if portal is None or snapshot.portal == portal),
+            key=lambda snapshot: snapshot.id.number,
+        )
+
+    def _folders(self, places: tuple[str, ...], campania: Campania | None) -> Iterator[Path]:
+        """Every folder in these places whose name is a snapshot id."""
+        for place in places:
+            for season in _children(self.root / place):
+                if campania is None or season.name == campania.slug:
+                    yield from (path for path in _children(season) if _number(path.name))
+
+    def _last_number(self) -> int:
+        """The highest number ever given out: the note, or what lies there if that is higher."""
+        seen = [_number(path.name) for path in self._folders((SNAPSHOTS, QUARANTINE), None)]
+        with suppress(OSError, ValueError):
+            seen.append(int((self.root / LAST_NUMBER).read_text("ascii")))
+        return max(seen, default=0)
+
+    def _log_acceptance(self, snapshot: Snapshot, *, reason: str, who: str, now: datetime) -> None:
+        if self._acceptance(snapshot) is not None:
+            return  # logged by a run that was killed before the move
+        entry = {
+            "id": str(snapshot.id),
+            "campania": str(snapshot.campania),
+            "manifest_sha256": snapshot.manifest_sha256,
+            "reason": reason,
+            "who": who,
+            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+        }
+        log = self.root / ACCEPTANCES
+        line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
+        with writing(log):
+            before = log.read_bytes() if log.exists() else b""
+            with log.open("ab") as file:
+                file.write(line if before.endswith(b"\n") or not before else b"\n" + line)
+                file.flush()
+                os.fsync(file.fileno())
+        sync_folder(self.root)
+
+    def _acceptance(self, snapshot: Snapshot) -> dict[str, Any] | None:
+        """The log's entry for exactly this snapshot; a torn line counts as none."""
+        try:
+            lines = (self.root / ACCEPTANCES).read_bytes().splitlines()
+        except OSError:
+            return None
+        for line in lines:
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if (
+                    isinstance(entry, dict)
+                    and entry.get("id") == str(snapshot.id)
+                    and entry.get("manifest_sha256") == snapshot.manifest_sha256
+                ):
+                    return entry
+        return None
+
+
+def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[str, Any]:
+    """What the store itself says of a night."""
+    hashes = {path: fact.sha256 for path, fact in draft.files.items() if path.startswith("tables/")}
+    equal = parent if parent is not None and hashes == parent.table_hashes else None
+    return {
+        "format": FORMAT,
+        "id": str(draft.id),
+        "campania": str(draft.campania),
+        "accepted": accepted,
+        "utc": draft.now.astimezone(UTC).isoformat(timespec="seconds"),
+        "local": draft.now.isoformat(timespec="seconds"),
+        "parent_manifest_sha256": None if parent is None else parent.manifest_sha256,
+        "equal_to": None if equal is None else str(equal.id),
+        "first_equal": str(draft.id if equal is None else equal.first_equal),
+        "pages": draft.pages,
+        "tables": draft.tables,
+    }
+
+
+def _emptied(snapshot: Snapshot, before: Snapshot | None) -> list[str]:
+    """Tables without a row that are never empty, or were not in the last accepted night."""
+
+    def rows(night: Snapshot, table: str) -> int:
+        return int(night.manifest["tables"][table]["rows"])
+
+    return [
+        table
+        for table in TABLES
+        if table != RECHAZADOS.name
+        and rows(snapshot, table) == 0
+        and (table in _NEVER_EMPTY or (before is not None and rows(before, table) > 0))
+    ]
+
+
+def _children(folder: Path) -> list[Path]:
+    """Plain folders in a folder, sorted; none if it is not there. Links are left alone."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_link(path))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Everything in a folder, sorted; nothing if it is not there."""
+    return sorted(folder.iterdir()) if folder.is_dir() and not is_link(folder) else []
+
+
+def _is_season(path: Path) -> bool:
+    """Whether a folder is named like a campaña in paths."""
+    with suppress(SettingsError):
+        return (
+            path.is_dir()
+            and not is_link(path)
+            and Campania.parse(path.name.replace("-", "/")).slug == path.name
+        )
+    return False
+
+
+def _number(name: str) -> int:
+    """The number in a snapshot id; 0 if the name is none."""
+    try:
+        return SnapshotId.parse(name).number
+    except SettingsError:
+        return 0
+
+
+def _remove_tree(path: Path) -> None:
+    with writing(path):
+        retry_sharing(lambda: shutil.rmtree(path))

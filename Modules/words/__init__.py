@@ -1,0 +1,1 @@
+"""The trade in words: errors, seasons, columns, crops, names, Spanish formatting. No I/O."""

@@ -1,0 +1,187 @@
+"""The words of the trade as types: campaña, resource, snapshot id, record, reason of a rejection.
+
+Standard library only. Times are timezone-aware; ids are opaque text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from Modules.words.errors import SettingsError
+
+_CAMPANIA = re.compile(r"(\d\d)/(\d\d)")
+_SNAPSHOT_ID = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d{2})(\d{2})(\d{2})Z-(\d{6,})")
+
+
+class Modo(StrEnum):
+    """Where a run writes: trials never meet production."""
+
+    TEST = "test"
+    PROD = "prod"
+
+
+class Recurso(StrEnum):
+    """A list of the portal, in the order in which it is fetched."""
+
+    CAMPANIAS = "campanias"
+    CULTIVOS = "cultivos"
+    ZONAS = "zonas"
+    CAMPOS = "campos"
+    LOTES = "lotes"
+    AMBIENTES = "ambientes"
+    MARCADORES = "marcadores"
+
+
+class Motivo(StrEnum):
+    """Why a row cannot be used: the closed list of the ``rechazados`` table."""
+
+    SIN_ID = "sin_id"
+    ID_REPETIDO = "id_repetido"
+    TIPO_INVALIDO = "tipo_invalido"
+    OTRA_CAMPANIA = "otra_campania"
+    BORRADO = "borrado"
+    HUERFANO = "huerfano"
+    SIN_GEOMETRIA = "sin_geometria"
+    GEOMETRIA_ILEGIBLE = "geometria_ilegible"
+    GEOMETRIA_VACIA = "geometria_vacia"
+    GEOMETRIA_IRREPARABLE = "geometria_irreparable"
+    TIPO_DE_GEOMETRIA = "tipo_de_geometria"
+    COORDENADA_INVALIDA = "coordenada_invalida"
+    FUERA_DEL_AREA = "fuera_del_area"
+    DEMASIADOS_VERTICES = "demasiados_vertices"
+    SUPERFICIE_IMPOSIBLE = "superficie_imposible"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Campania:
+    """A farm-wide season: "25/26" in text, "25-26" in paths and layer names."""
+
+    desde: int
+    hasta: int
+
+    @classmethod
+    def parse(cls, text: str) -> Campania:
+        """Read "25/26".
+
+        Raises:
+            SettingsError: not two consecutive years of two digits.
+        """
+        match = _CAMPANIA.fullmatch(text.strip())
+        if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
+            raise SettingsError(f"{text!r} is not a campaña; write two years in a row, like 25/26")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.desde:02d}/{self.hasta:02d}"
+
+    @property
+    def slug(self) -> str:
+        """The campaña as paths and layer names have it: "25-26"."""
+        return f"{self.desde:02d}-{self.hasta:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotId:
+    """``YYYY-MM-DDTHHMMSSZ-NNNNNN``: UTC and a number that only rises.
+
+    Order is by the number, so a clock that runs backwards puts nothing out of order.
+    """
+
+    number: int
+    utc: datetime
+
+    @classmethod
+    def parse(cls, text: str) -> SnapshotId:
+        """Read an id as folders are named.
+
+        Raises:
+            SettingsError: the text is no snapshot id.
+        """
+        match = _SNAPSHOT_ID.fullmatch(text)
+        if match is None:
+            raise SettingsError(
+                f"{text!r} is not a snapshot id; they look like 2025-11-20T060002Z-000042"
+            )
+        year, month, day, hour, minute, second, number = (int(part) for part in match.groups())
+        try:
+            utc = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        except ValueError as err:
+            raise SettingsError(f"{text!r} is not a snapshot id: {err}") from err
+        return cls(number, utc)
+
+    def __str__(self) -> str:
+        return f"{self.utc.astimezone(UTC):%Y-%m-%dT%H%M%SZ}-{self.number:06d}"
+
+    def __lt__(self, other: SnapshotId) -> bool:
+        return self.number < other.number
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """Who answered: snapshots are compared only with those of an equal portal."""
+
+    origin: str  # "https://host:port", or "demo:small" for the built-in one; never credentials
+    profile: str  # name and hash of the profile in use
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryEncoding:
+    """How the portal writes geometry.
+
+    ``kind``: geojson, geojson_text, wkt, wkb_hex, latlon_rings or lat_lon (a point out of two
+    numbers, given as ``{"lat": …, "lon": …}``). ``axis_order`` is that of the numbers as sent.
+    """
+
+    kind: str = "geojson"
+    crs: str = "EPSG:4326"
+    axis_order: str = "lon_lat"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One item under the contract's names; page and index lead back to the raw bytes.
+
+    ``values`` has the shape of the contract's item (nested ``siembras``, ``empresa``, ``muestra``),
+    numbers as numbers, ids as text. ``geometry`` is as the portal sent it.
+    """
+
+    values: Mapping[str, Any]
+    page: int  # from 1, as in raw/<recurso>-0001
+    index: int  # from 0, within the page
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """One page as received, decoded from transport compression only."""
+
+    recurso: Recurso
+    number: int  # from 1
+    body: bytes = field(repr=False)
+    request_id: str | None
+    path: str  # path and query as asked; no host, never a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One resource, whole: the pages in order and what they hold."""
+
+    recurso: Recurso
+    pages: tuple[RawPage, ...] = field(repr=False)
+    records: tuple[Record, ...] = field(repr=False)
+    declared_total: int | None  # None where the portal declares none
+    walks: int = 1  # 2 if the first walk did not add up
+
+
+@dataclass(frozen=True, slots=True)
+class BoundingBox:
+    """Where the company's fields can be, in degrees EPSG:4326."""
+
+    min_lon: float = -76.0  # Argentina and its neighbours
+    min_lat: float = -56.0
+    max_lon: float = -34.0
+    max_lat: float = 6.0

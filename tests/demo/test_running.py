@@ -1,0 +1,134 @@
+"""The demo as a process: it announces itself, refuses in one line, and dies with its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from Modules.demo.__main__ import main
+from Modules.demo.child import demo_process
+from Modules.demo.faults import FAULTS
+from Modules.words.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+PARENT = """
+import sys, time
+from Modules.demo.child import demo_process
+with demo_process() as portal:
+    print(portal.base_url, flush=True)
+    time.sleep(600)
+"""
+
+
+def answers(base_url: str) -> bool:
+    where = urlsplit(base_url)
+    try:
+        with socket.create_connection((where.hostname or "", where.port or 0), timeout=5):
+            return True
+    except ConnectionError:
+        return False
+
+
+def wait_until_gone(base_url: str) -> None:
+    deadline = time.monotonic() + 30
+    while answers(base_url):
+        assert time.monotonic() < deadline, "the demo portal outlived its parent"
+        time.sleep(0.05)
+
+
+def test_a_demo_process_ends_with_its_block() -> None:
+    with demo_process(day=3) as portal:
+        assert requests.get(f"{portal.base_url}/campos", timeout=10).status_code == 401
+        assert portal.name == "demo:small"
+        assert portal.client_secret not in repr(portal)
+    assert not answers(portal.base_url)
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_a_demo_process_dies_when_its_parent_is_killed() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        base_url = parent.stdout.readline().strip()
+        assert answers(base_url)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    wait_until_gone(base_url)
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a POSIX signal")
+def test_it_also_dies_while_it_still_builds_its_world() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "Modules.demo", "--port", "0", "--size", "stress",
+         "--with-parent"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    said, _ = child.communicate(timeout=60)  # closes its standard input
+    assert said == b""
+
+
+def test_wrong_arguments_are_one_line_and_a_settings_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SettingsError, match=r"nada\.gpkg: there is no such file"),
+        demo_process(data=tmp_path / "nada.gpkg"),
+    ):
+        pass
+    with pytest.raises(SettingsError, match="--lote goes with --data"), demo_process(lote="x"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--day", "-1"], "before the first night"),
+        (["--fault", "nada"], "no fault called"),
+        (["--fault", "status_503@nada"], "no list called"),
+        (["--campania", "2025"], "is not a campaña"),
+    ],
+)
+def test_the_command_line_refuses_with_exit_code_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--port", "0"]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_faults_can_be_asked_for_on_the_command_line() -> None:
+    with demo_process(faults=["status_503@token*1"]) as portal:
+        url = f"{portal.base_url}/auth/token"
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": portal.client_id,
+            "client_secret": portal.client_secret,
+        }
+        statuses = [requests.post(url, data=form, timeout=10).status_code for _ in range(2)]
+    assert statuses == [503, 200]
+
+
+def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list-faults"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == list(FAULTS)

@@ -1,0 +1,222 @@
+"""What `lindero doctor` says of this machine's settings and folders."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from Modules.disk.conflicts import conflict_copies
+from Modules.disk.publish import publish_files
+from Modules.health.doctor import examine
+from Modules.health.rows import Fila, exit_code
+from Modules.onedrive.config import RECORDS_NAME, SENTINEL_NAME, sentinel_text
+from Modules.settings import Settings
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Modo
+from Modules.words.folders import CULTIVOS, product_folders
+from tests.store.test_snapshots import night
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+CANARY = "canario7f3a9c"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None,
+        lindero_outputs_dir=tmp_path / "outputs",
+        lindero_state_dir=tmp_path / "state",
+        lindero_symlink_config=tmp_path / "symlink_config.json",
+    )
+
+
+def rows(settings: Settings, **changes: object) -> dict[str, Fila]:
+    found = examine(settings.model_copy(update=changes), Modo.PROD, NOW)
+    return {one.que: one for one in found}
+
+
+def bad(found: dict[str, Fila]) -> list[str]:
+    return [one.que for one in found.values() if one.estado == "mal"]
+
+
+def test_a_fresh_machine_has_warnings_and_nothing_bad(settings: Settings) -> None:
+    found = rows(settings)
+    assert bad(found) == []
+    assert exit_code(list(found.values())) == 0
+    assert found["Avisos de una noche mala"].estado == "aviso"
+    assert "nadie se entera" in found["Avisos de una noche mala"].detalle
+    assert found["Servidor de Prefect"].estado == "aviso"
+    assert {f"Destino {name}" for name in product_folders()} <= set(found)
+    assert all(one.que_hacer for one in found.values() if one.estado == "mal")
+    assert not settings.lindero_outputs_dir.exists()  # a look leaves nothing behind
+    assert not settings.lindero_state_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "estado"),
+    [("prefect", "mal"), (f"corta{CANARY}"[:8], "mal"), (f"{CANARY}-x8Kd2", "bien")],
+)
+def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, estado: str) -> None:
+    found = rows(settings, prefect_redis_messaging_password=SecretStr(value))
+    assert found["Secreto de Redis"].estado == estado
+    assert "PREFECT_REDIS_MESSAGING_PASSWORD" in found["Secreto de Redis"].detalle
+    assert "canario" not in str(found)
+
+
+def test_alerts_that_are_set_and_wrong_are_bad(settings: Settings) -> None:
+    assert bad(rows(settings, lindero_alert_email="a@b.example")) == ["Avisos de una noche mala"]
+    hook = SecretStr(f"https://hooks.example/{CANARY}")
+    found = rows(settings, lindero_alert_webhook_url=hook)
+    assert found["Avisos de una noche mala"].estado == "aviso"
+    assert CANARY not in str(found)
+
+
+def test_a_portal_without_credentials_is_a_warning(settings: Settings) -> None:
+    found = rows(settings, databaler_base_url="https://portal.example")
+    assert found["Portal"].estado == "aviso"
+    assert "DATABALER_CLIENT_SECRET" in found["Portal"].detalle
+
+
+def test_a_profile_that_cannot_be_read_is_bad(settings: Settings, tmp_path: Path) -> None:
+    assert bad(rows(settings, databaler_profile=tmp_path / "falta.toml")) == ["Perfil del portal"]
+
+
+def test_a_file_where_a_folder_is_needed_is_bad(settings: Settings) -> None:
+    settings.lindero_outputs_dir.mkdir()
+    (settings.lindero_outputs_dir / CULTIVOS).write_text("a file", "utf-8")
+    assert bad(rows(settings)) == ["Destino cultivos"]
+
+
+def test_state_that_cannot_be_written_is_bad(settings: Settings) -> None:
+    settings.lindero_state_dir.write_text("a file", "utf-8")
+    assert "Carpeta de los backups" in bad(rows(settings))
+
+
+# --- links and sentinels -------------------------------------------------------------------------
+
+
+def linked(settings: Settings, target: Path) -> Path:
+    """A link for cultivos, configured and there."""
+    config = {"../outputs/cultivos": str(target)}
+    settings.lindero_symlink_config.write_text(json.dumps(config), "utf-8")
+    settings.lindero_outputs_dir.mkdir()
+    link = settings.lindero_outputs_dir / CULTIVOS
+    link.symlink_to(target)
+    return link
+
+
+def prepared(settings: Settings) -> None:
+    record = settings.lindero_outputs_dir / RECORDS_NAME / f"{CULTIVOS}.json"
+    record.parent.mkdir()
+    record.write_text(sentinel_text(CULTIVOS), "utf-8")
+
+
+def test_a_target_with_its_sentinel_is_good(settings: Settings, tmp_path: Path) -> None:
+    target = tmp_path / "OneDrive"
+    target.mkdir()
+    linked(settings, target)
+    prepared(settings)
+    (target / SENTINEL_NAME).write_text("\ufeff" + sentinel_text(CULTIVOS), "utf-8")
+    found = rows(settings)
+    assert bad(found) == []
+    assert found["Señal de cultivos"].detalle == "el destino es el que se preparó"
+
+
+def test_not_reachable_is_told_from_empty(settings: Settings, tmp_path: Path) -> None:
+    target = tmp_path / "OneDrive"
+    linked(settings, target)  # it leads nowhere
+    prepared(settings)
+    found = rows(settings)
+    assert found["Señal de cultivos"].detalle == "el destino no se alcanza"
+    target.mkdir()  # an empty folder stands where the target should be mounted
+    found = rows(settings)
+    assert found["Señal de cultivos"].estado == "mal"
+    assert "vacía" in found["Señal de cultivos"].detalle
+    (target / "viejo.kmz").write_text("x", "utf-8")
+    assert "con archivos, sin la señal" in rows(settings)["Señal de cultivos"].detalle
+    (target / SENTINEL_NAME).write_text(sentinel_text("muestreos"), "utf-8")
+    assert "de otra carpeta" in rows(settings)["Señal de cultivos"].detalle
+
+
+def test_a_target_that_was_never_prepared_is_a_warning(settings: Settings, tmp_path: Path) -> None:
+    target = tmp_path / "OneDrive"
+    target.mkdir()
+    linked(settings, target)
+    assert rows(settings)["Señal de cultivos"].estado == "aviso"
+
+
+def test_a_plain_folder_where_a_link_is_configured_is_bad(
+    settings: Settings, tmp_path: Path
+) -> None:
+    linked(settings, tmp_path / "OneDrive").unlink()
+    (settings.lindero_outputs_dir / CULTIVOS).mkdir()
+    assert "Destino cultivos" in bad(rows(settings))
+
+
+def test_a_configuration_of_links_that_cannot_be_read_is_bad(settings: Settings) -> None:
+    settings.lindero_symlink_config.write_text("{", "utf-8")
+    assert bad(rows(settings)) == ["Enlaces"]
+
+
+# --- conflicts and retention ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "is_conflict"),
+    [
+        ("cultivos_25-26-DESKTOP-AB12CD3.gpkg", True),
+        ("cultivos_25-26-NOTEBOOK-ANA.gpkg", True),
+        ("cultivos_25-26-OficinaPC 2.gpkg", True),
+        ("cultivos_25-26-revisado.gpkg", False),  # a person's own copy
+        ("cultivos_25-26-DESKTOP-AB12CD3.qgz", False),
+        ("otra-DESKTOP-AB12CD3.gpkg", False),
+        ("cultivos_25-26-ESTE-NOMBRE-ES-MUY-LARGO.gpkg", False),
+    ],
+)
+def test_copies_in_conflict_are_known_by_the_computers_name(
+    tmp_path: Path, name: str, is_conflict: bool
+) -> None:
+    folder = tmp_path / "outputs" / CULTIVOS
+    source = tmp_path / "made.gpkg"
+    source.write_text("x", "utf-8")
+    built = {"cultivos_25-26.gpkg": source, "cultivos_25-26-PUBLICADO.gpkg": source}
+    publish_files(built, folder, snapshot_id="x", now=NOW)
+    (folder / name).write_text("y", "utf-8")
+    found = list(conflict_copies(tmp_path / "outputs"))
+    assert found == ([folder / name] if is_conflict else [])
+
+
+def test_copies_in_conflict_are_listed(settings: Settings, tmp_path: Path) -> None:
+    source = tmp_path / "made.kmz"
+    source.write_text("x", "utf-8")
+    folder = settings.lindero_outputs_dir / CULTIVOS
+    publish_files({"a/uno.kmz": source}, folder, snapshot_id="x", now=NOW)
+    (folder / "a" / "uno-PC-CAMPO.kmz").write_text("y", "utf-8")
+    row = rows(settings)["Copias en conflicto"]
+    assert (row.estado, row.detalle) == ("aviso", "1: cultivos/a/uno-PC-CAMPO.kmz")
+
+
+def test_quarantine_beyond_its_days_is_a_warning(settings: Settings) -> None:
+    store = SnapshotStore(settings.store_dir(Modo.PROD))
+    night(store, accepted=False, now=NOW - timedelta(days=30))
+    assert rows(settings)["Retención"].estado == "bien"
+    night(store, accepted=False, now=NOW - timedelta(days=120))
+    row = rows(settings)["Retención"]
+    assert row.estado == "aviso"
+    assert "0 backups, 2 en cuarentena" in row.detalle
+
+
+def test_a_damaged_backup_is_bad(settings: Settings) -> None:
+    snapshot = night(SnapshotStore(settings.store_dir(Modo.PROD)), now=NOW)
+    (snapshot.path / "manifest.json").write_text("{}", "utf-8")
+    found = rows(settings)
+    assert bad(found) == ["Backups dañados"]
+    assert str(snapshot.id) in found["Backups dañados"].detalle
+
+
+def test_another_time_zone_is_a_warning(settings: Settings) -> None:
+    assert rows(settings, tz="America/Montevideo")["Zona horaria"].estado == "aviso"

@@ -1,0 +1,103 @@
+"""A server that answers otherwise than Prefect: each in Spanish, never with the secret."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic import SecretStr
+
+from Modules.health import prefect_http
+from Modules.health.prefect_http import PrefectServer, ServerSilent, open_server, read_server
+from Modules.settings import Settings
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+CANARY = "canario-7f3a9c"
+SEEN: list[str] = []
+
+
+@contextmanager
+def answering(status: int, body: bytes = b"{}", location: str = "") -> Iterator[str]:
+    """A server that says the same to everybody; yields its address."""
+    release = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            SEEN.append(self.headers.get("Authorization", ""))
+            if status == 0:
+                release.wait(30)
+                return
+            self.send_response(status)
+            if location:
+                self.send_header("Location", location)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *args: object) -> None:
+            """Nothing on standard error."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api"
+        finally:
+            release.set()
+            server.shutdown()
+            thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, b"", "rechaza la clave: revisar PREFECT_SERVER_API_AUTH_STRING"),
+        (403, b"", "rechaza la clave: revisar PREFECT_SERVER_API_AUTH_STRING"),
+        (404, b"{}", prefect_http.OTRA_COSA),
+        (503, b"{}", "contesta 503"),
+        (307, b"", "contesta 307"),
+        (200, b"<html>", prefect_http.OTRA_COSA),
+        (200, b"[]", prefect_http.OTRA_COSA),
+        (200, b'[{"state": null}]', prefect_http.OTRA_COSA),
+        (200, b'"hola"', prefect_http.OTRA_COSA),
+    ],
+)
+def test_what_is_not_prefect_is_said(status: int, body: bytes, said: str) -> None:
+    with answering(status, body, "http://127.0.0.1:9/elsewhere") as url:
+        server = PrefectServer(url, f"admin:{CANARY}")
+        servidor = read_server(server, test=False, now=NOW)
+    assert servidor.error == said
+    assert CANARY not in repr(server) + repr(servidor)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_http, "TIMEOUT_S", 0.5)
+    with answering(0) as url, pytest.raises(ServerSilent, match="no contesta en"):
+        prefect_http.check(PrefectServer(url))
+
+
+def test_the_auth_string_of_the_settings_is_sent_as_prefect_wants_it() -> None:
+    with answering(401) as url:
+        secret = SecretStr(f"admin:{CANARY}:ñ")
+        settings = Settings(
+            _env_file=None, prefect_api_url=url, prefect_server_api_auth_string=secret
+        )
+        server = open_server(settings)
+        assert server is not None
+        with pytest.raises(ServerSilent):
+            prefect_http.check(server)
+    scheme, _, token = SEEN[-1].partition(" ")
+    assert scheme == "Basic"
+    assert base64.b64decode(token).decode() == f"admin:{CANARY}:ñ"
+
+
+def test_no_server_is_no_server() -> None:
+    assert open_server(Settings(_env_file=None)) is None

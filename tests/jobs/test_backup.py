@@ -1,0 +1,119 @@
+"""The parts of a night that need no portal; whole nights are in tests/scripts."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from Modules.jobs import backup
+from Modules.night.verdict import Verdict
+from Modules.settings import Settings
+from Modules.store.snapshots import Snapshot, SnapshotStore
+from Modules.words.domain import Modo
+from Modules.words.errors import SnapshotDamaged
+from tests.sample_tables import NOW, SEASON, tables
+
+FIRST = Verdict(accepted=True, checks=(), first_night=True)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> backup.Job:
+    settings = Settings(
+        _env_file=None,
+        lindero_state_dir=tmp_path / "state",
+        lindero_test_outputs_dir=tmp_path / "outputs",
+        lindero_symlink_config=tmp_path / "none.json",
+    )
+    return backup.prepare(settings, str(SEASON), modo=Modo.TEST)
+
+
+def night(store: SnapshotStore, *, accepted: bool = True) -> Snapshot:
+    draft = store.draft(SEASON, NOW)
+    draft.write_tables(tables(3))
+    facts = {"portal": {"origin": "demo:small", "profile": "contract@0"}}
+    return store.keep(draft, verdict={}, accepted=accepted, facts=facts)
+
+
+def test_a_damaged_backup_is_listed_as_damaged(job: backup.Job) -> None:
+    nights = [night(job.store, accepted=accepted) for accepted in (True, True, False)]
+    (nights[1].path / "manifest.json").write_text("{")
+    rows = backup.list_snapshots(job.settings, str(SEASON), modo=Modo.TEST)
+    assert [row["id"] for row in rows] == [str(one.id) for one in nights]
+    assert [row["estado"] for row in rows] == ["aceptado", "dañado", "cuarentena"]
+    assert len({tuple(row) for row in rows}) == 1
+    assert rows[1]["lotes"] is None
+
+
+def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job) -> None:
+    assert backup._if_first(job, FIRST) is FIRST
+    refused, accepted = night(job.store, accepted=False), night(job.store)
+    (refused.path / "manifest.json").write_text("{")
+    assert backup._if_first(job, FIRST) is FIRST
+    (accepted.path / "manifest.json").write_text("{")
+    verdict = backup._if_first(job, FIRST)
+    assert not verdict.accepted
+    assert str(accepted.id) in verdict.reasons[0]
+
+
+def test_a_night_is_no_first_one_if_copies_of_others_are_published_and_the_store_is_gone(
+    job: backup.Job,
+) -> None:
+    one = night(job.store)
+    backup.publish(job, one, NOW)
+    assert backup._if_first(job, FIRST) is FIRST, "the night of another portal is in the store"
+    shutil.rmtree(job.settings.store_dir(Modo.TEST))
+    other = night(job.store)
+    shutil.move(other.path, other.path.with_name("2026-03-01T060002Z-000009"))
+    trial = backup._if_first(job, FIRST)
+    assert (trial.accepted, trial.checks[0].passed) == (True, False)
+    refused = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    assert not refused.accepted
+    for said in (str(one.id), "LINDERO_STATE_DIR"):
+        assert said in refused.reasons[0]
+    shutil.rmtree(job.destination / SEASON.slug)
+    (job.destination / SEASON.slug).write_text("no folder")
+    unreadable = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    assert not unreadable.accepted
+    assert "no se puede leer" in unreadable.reasons[0]
+
+
+@pytest.mark.parametrize("damage", ["other", "missing"])
+def test_a_damaged_file_never_reaches_the_published_copy(job: backup.Job, damage: str) -> None:
+    one = night(job.store)
+    (one.path / "desktop.ini").write_text("not ours")
+    backup.publish(job, one, NOW)
+    copy = job.destination / SEASON.slug / str(one.id)
+    names = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert names == {*one.files, "lotes.gpkg", "lotes.geojson", ".lindero.json"}
+    before = (copy / "verdict.json").read_bytes()
+    (one.path / "verdict.json").unlink()
+    if damage == "other":
+        (one.path / "verdict.json").write_bytes(before[:-1] + b" ")
+    with pytest.raises(SnapshotDamaged, match="verdict"):
+        backup.publish(job, one, NOW)
+    assert (copy / "verdict.json").read_bytes() == before
+
+
+def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_is_accepted(
+    job: backup.Job,
+) -> None:
+    older, newer = night(job.store), night(job.store)
+    compared = replace(FIRST, first_night=False)
+
+    def sound() -> tuple[Snapshot | None, list[str]]:
+        found, _, damaged = backup._newest_sound(job, job.store.accepted(SEASON))
+        return found, damaged
+
+    assert sound() == (newer, [])
+    (newer.path / "tables" / "lotes.parquet").write_bytes(b"PAR1")
+    assert sound() == (older, [str(newer.id)])
+    named = backup._with_damaged(job, compared, [str(newer.id)])
+    assert named.accepted
+    assert f"lindero backups verify {newer.id} --test" in named.checks[0].notes[0]
+    assert [check.passed for check in named.checks] == [False]
+    (older.path / "tables" / "lotes.parquet").unlink()
+    assert sound() == (None, [str(newer.id), str(older.id)])
+    assert not backup._with_damaged(job, FIRST, [str(newer.id), str(older.id)]).accepted

@@ -1,0 +1,108 @@
+"""The registry of deployments: what it promises, and that ``prefect.yaml`` says the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+from Modules.jobs import code_version
+from Modules.orchestration.deployments import (
+    BACKUP,
+    DEPLOYMENTS,
+    H3,
+    KMZ,
+    SCHEDULE_SLUG,
+    Deployment,
+    named,
+)
+from Modules.words.errors import SettingsError
+
+ALL = tuple(DEPLOYMENTS.values())
+
+
+def _as_prefect_yaml(one: Deployment) -> dict[str, Any]:
+    schedule = {"slug": SCHEDULE_SLUG, "cron": one.cron, "timezone": one.timezone}
+    return {
+        "name": one.name,
+        "entrypoint": one.entrypoint,
+        "description": one.description,
+        "version": "{{ lindero.version }}",
+        "tags": list(one.tags),
+        "parameters": dict(one.parameters),
+        "schedules": [schedule] if one.cron else [],
+        "concurrency_limit": {"limit": one.limit, "collision_strategy": one.collision},
+        "work_pool": {"name": one.work_pool, "job_variables": {"env": dict(one.env)}},
+    }
+
+
+def test_prefect_yaml_holds_exactly_the_deployments_of_the_registry(project_root: Path) -> None:
+    page = yaml.safe_load((project_root / "prefect.yaml").read_text(encoding="utf-8"))
+    expected = [_as_prefect_yaml(one) for one in ALL]
+    assert page["deployments"] == expected, yaml.safe_dump(
+        expected, allow_unicode=True, sort_keys=False
+    )
+
+
+def test_prefect_yaml_names_no_folder_of_a_machine(project_root: Path) -> None:
+    page = yaml.safe_load((project_root / "prefect.yaml").read_text(encoding="utf-8"))
+    step = "prefect.deployments.steps.set_working_directory"
+    assert page["pull"] == [{step: {"directory": "{{ lindero.root }}"}}]
+    assert str(project_root) not in (project_root / "prefect.yaml").read_text(encoding="utf-8")
+
+
+def test_prefect_yaml_names_the_prefect_that_is_locked(project_root: Path) -> None:
+    page = yaml.safe_load((project_root / "prefect.yaml").read_text(encoding="utf-8"))
+    lock = (project_root / "uv.lock").read_text(encoding="utf-8")
+    assert f'name = "prefect"\nversion = "{page["prefect-version"]}"' in lock
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+def test_every_deployment_is_one_run_at_a_time_of_a_flow_that_is_there(
+    one: Deployment, project_root: Path
+) -> None:
+    assert (one.limit, one.collision, one.work_pool) == (1, "CANCEL_NEW", "local-pool")
+    assert one.description
+    assert one.tags
+    ZoneInfo(one.timezone)
+    path, _, function = one.entrypoint.partition(":")
+    assert f"def {function}(" in (project_root / path).read_text(encoding="utf-8")
+
+
+def test_names_of_deployments_and_flows_are_told_apart() -> None:
+    assert len({one.name for one in ALL}) == len({one.flow for one in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("0 3 * * *", "todos los días a las 03:00"),
+        ("30 3 * * *", "todos los días a las 03:30"),
+        ("0 2 * * 1", "los lunes a las 02:00"),
+        ("5 14 * * 0", "los domingos a las 14:05"),
+        ("*/5 * * * *", "cron */5 * * * *"),
+        ("0 3 1 * *", "cron 0 3 1 * *"),
+        (None, "solo a pedido"),
+    ],
+)
+def test_people_read_when_a_deployment_runs(cron: str | None, said: str) -> None:
+    assert replace(BACKUP, cron=cron).cuando == said
+
+
+def test_a_deployment_is_found_by_any_of_its_names_and_once() -> None:
+    assert named(["backup", "generar-kmz-weekly", "Generar H3/generar-h3-daily", "h3"]) == (
+        *(BACKUP, KMZ, H3),
+    )
+    with pytest.raises(SettingsError, match=f"there are: {', '.join(DEPLOYMENTS)}"):
+        named(["bakcup"])
+
+
+def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
+    package, _, code = code_version.release().partition("+")
+    assert package == "0.1.0"
+    assert len(code) == 12
+    assert code_version.release() == f"{package}+{code}"

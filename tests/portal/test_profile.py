@@ -1,0 +1,91 @@
+"""A profile is read whole or refused with its line and key; no value is ever quoted."""
+
+from __future__ import annotations
+
+import pytest
+
+from Modules.portal.profile import DEFAULT_PROFILE, parse_profile
+from Modules.words.domain import GeometryEncoding, Recurso
+from Modules.words.errors import SettingsError
+
+
+def test_an_empty_text_is_the_contract_under_another_name() -> None:
+    profile = parse_profile("", "p.toml")
+    assert profile.model_dump(exclude={"name"}) == DEFAULT_PROFILE.model_dump(exclude={"name"})
+    assert DEFAULT_PROFILE.identity.startswith("contract@")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", r"p\.toml: not TOML"),
+        ('a = 1\nname = "x"', r"p\.toml, line 1: a: "),
+        ('name = "x"\n[paging]\nkind = "offset"\nlimit = 3\n', r"line 4: paging\.limit: "),
+        ('[auth]\nkind = "magic"', r"line 1: auth: .*'client_credentials'"),
+        ('[auth]\nkind = "basic"\nprefix = "x"', r"line 3: auth\.prefix: "),
+        ('[resources.lotes]\nmethod = "PUT"', r"line 2: resources\.lotes\.method: "),
+        ('[resources.lotez]\npath = "/x"', r"line 1: resources\.lotez: "),
+        ('[resources.lotes.fields]\nfoo = "x"', r"line 2: resources\.lotes\.fields\.foo: "),
+        ("[resources.lotes.fields]\nnombre = {}", r"line 2: resources\.lotes\.fields\.nombre: "),
+        (
+            '[resources.lotes.siembras.fields]\n"cultivo.x" = "x"',
+            r"line 2: .*siembras\.fields\.cultivo\.x",
+        ),
+        ('[resources.lotes]\nparent = "campos"', r"parent and \{parent\}"),
+        ('[resources.campos]\nparent = "lotes"\npath="/l/{parent}"', r"campos\.parent: cannot"),
+        ('[season]\nsend = "{year}"', r"line 2: season\.send: "),
+        ('[season]\nplace = "path"', r"resources\.campos\.path: no \{campania\}"),
+        ('[season]\nplace = "body"', r'resources\.campos\.method: .*"POST"'),
+        ('[resources.lotes]\npath = "/c/{campania}"', r"line 2: resources\.lotes\.path: "),
+        ('[time]\nzone = "Mars/Olympus"', r"line 2: time\.zone: "),
+        ('[headers]\nAuthorization = "Bearer 123"', r"credentials come from the environment"),
+        ('[headers]\nX-A = "ñ"', r"printable ASCII"),
+        ("[answers]\nok_statuses = [500]", r"line 2: answers\.ok_statuses"),
+        ('[paging]\nkind = "token"', r"token \(a path in the body\) or token_header"),
+        ('[resources.lotes.geometry]\ncrs = "POSGAR"', r"line 2: .*geometry\.crs: .*EPSG:22185"),
+        ('[paging]\nkind = "page"\nsize = 0', r"line 3: paging\.size: "),
+    ],
+)
+def test_a_wrong_profile_names_line_and_key(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        parse_profile(text, "p.toml")
+    assert "\n" not in str(caught.value)
+    assert "Bearer 123" not in str(caught.value)
+
+
+def test_sections_replace_whole_and_resources_key_by_key() -> None:
+    profile = parse_profile(
+        '[envelope]\nrows = "data"\n[resources.lotes]\npath = "/fields"\n'
+        '[resources.lotes.fields]\nnombre = "name"\n'
+        '[resources.lotes.paging]\nkind = "none"\n',
+        "p.toml",
+    )
+    assert profile.envelope.rows == "data"
+    assert profile.envelope.total == ""
+    assert profile.resource(Recurso.LOTES).path == "/fields"
+    assert profile.resource(Recurso.LOTES).season
+    assert profile.paging_of(Recurso.LOTES).kind == "none"
+    assert profile.paging_of(Recurso.CAMPOS).kind == "page"
+
+
+def test_geometry_encodings_are_those_of_each_list() -> None:
+    profile = parse_profile(
+        '[resources.lotes.geometry]\nkind = "wkt"\ncrs = "EPSG:22185"\naxis_order = "lat_lon"\n',
+        "p",
+    )
+    encodings = profile.encodings()
+    assert encodings[Recurso.LOTES] == GeometryEncoding("wkt", "EPSG:22185", "lat_lon")
+    assert encodings[Recurso.MARCADORES] == GeometryEncoding()
+    assert Recurso.CULTIVOS not in encodings
+
+
+def test_identity_follows_the_meaning_not_the_pace() -> None:
+    def identity(text: str) -> str:
+        return parse_profile(text, "p").identity
+
+    plain = identity("")
+    assert identity('[paging]\nkind = "page"\nsize = 50\n# a remark') == plain
+    assert identity('[auth]\nkind = "basic"') == plain
+    assert identity('[resources.lotes.fields]\nnombre = "name"') != plain
+    assert identity('[resources.lotes.geometry]\naxis_order = "lat_lon"') != plain
+    assert identity('name = "otro"').startswith("otro@")

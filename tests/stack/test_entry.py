@@ -1,0 +1,147 @@
+"""The entry of Prefect's processes: what it refuses, and what it becomes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from Modules.settings import PROJECT_ROOT, Settings
+from Modules.stack.entry import check, command_of, environment_of
+from Modules.stack.plan import SECRETS
+from Modules.words.errors import SettingsError
+
+CANARY = "canary-of-the-secrets-7731"
+GOOD = {
+    "PREFECT_POSTGRES_PASSWORD": f"{CANARY}-db",
+    "PREFECT_REDIS_MESSAGING_PASSWORD": f"{CANARY}-redis",
+    "PREFECT_SERVER_API_AUTH_STRING": f"admin:{CANARY}-api",
+}
+
+
+def _settings(**more: object) -> Settings:
+    values = {name.lower(): value for name, value in GOOD.items()}
+    return Settings(_env_file=None, **{**values, **more})  # type: ignore[call-arg, arg-type]
+
+
+def _entry(*arguments: str, **told: str) -> subprocess.CompletedProcess[str]:
+    """The entry as a container runs it, with nothing in the environment but ``told``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "Modules.stack.entry", *arguments],
+        env={**kept, **told},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.skipif((PROJECT_ROOT / ".env").exists(), reason="the .env of this checkout has some")
+@pytest.mark.parametrize("process", ["server", "services", "worker"])
+def test_a_start_without_secrets_is_refused_in_one_line(process: str) -> None:
+    done = _entry(process)
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "PREFECT_SERVER_API_AUTH_STRING: is missing" in done.stderr
+    assert ("PREFECT_POSTGRES_PASSWORD" in done.stderr) == (process != "worker")
+
+
+@pytest.mark.integration
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    done = _entry("server", **{**GOOD, "PREFECT_POSTGRES_PASSWORD": "sh0rt-77"})
+
+    assert done.returncode == 2
+    assert "PREFECT_POSTGRES_PASSWORD: it needs 12 characters" in done.stderr
+    assert "sh0rt-77" not in done.stdout + done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("process", ["server", "services", "worker"])
+def test_a_process_that_is_not_there_is_ill_in_one_line(process: str) -> None:
+    done = _entry(
+        "healthy",
+        process,
+        **GOOD,
+        PREFECT_API_URL="http://127.0.0.1:9/api",
+        PREFECT_REDIS_MESSAGING_PORT="9",
+        PREFECT_WORKER_WEBSERVER_PORT="9",
+    )
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{process}: ")
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+def test_the_worker_needs_no_secret_of_the_stores() -> None:
+    settings = _settings(prefect_postgres_password=None, prefect_redis_messaging_password=None)
+
+    told = environment_of("worker", settings).over({})
+
+    assert told["PREFECT_API_AUTH_STRING"] == GOOD["PREFECT_SERVER_API_AUTH_STRING"]
+    assert not set(SECRETS) & set(told)
+    with pytest.raises(SettingsError, match="PREFECT_POSTGRES_PASSWORD: is missing"):
+        environment_of("services", settings)
+
+
+def test_server_and_services_are_told_the_same() -> None:
+    settings = _settings()
+
+    assert environment_of("server", settings) == environment_of("services", settings)
+
+
+def test_the_address_of_the_database_comes_from_the_settings() -> None:
+    settings = _settings(
+        prefect_postgres_host="postgres",
+        prefect_postgres_port=5544,
+        prefect_postgres_user="a b",
+        prefect_postgres_db="corridas",
+    )
+
+    url = environment_of("server", settings).over({})["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+
+    assert url == f"postgresql+asyncpg://a%20b:{CANARY}-db@postgres:5544/corridas"
+
+
+def test_no_command_holds_a_secret() -> None:
+    for process in ("server", "services", "worker", "single"):
+        command = " ".join(command_of(process, host="0.0.0.0", port=4200))
+        assert CANARY not in command
+    assert "--no-services" in command_of("server", host="0.0.0.0", port=4200)
+    assert "--no-services" not in command_of("single", host="127.0.0.1", port=4200)
+    assert "--with-healthcheck" in command_of("worker", host="", port=0)
+
+
+def test_the_browser_is_sent_to_the_port_of_this_machine() -> None:
+    told = environment_of("server", _settings(lindero_port=4300)).over({})
+
+    assert told["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4300/api"
+
+
+def test_a_single_server_that_is_not_there_is_ill() -> None:
+    settings = _settings(prefect_api_url="http://127.0.0.1:9/api")
+
+    assert not check("single", settings).ok
+
+
+def test_the_entry_runs_from_a_folder_that_is_not_the_project(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "Modules.stack.entry", "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0
+    assert "worker" in done.stdout

@@ -1,0 +1,86 @@
+"""Secrets that are made and added to a ``.env``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from Modules.settings import load_settings
+from Modules.stack.plan import (
+    AUTH_STRING,
+    DATABASE_PASSWORD,
+    REDIS_PASSWORD,
+    SECRETS,
+    check_secrets,
+)
+from Modules.stack.secrets import write_missing
+from Modules.words.errors import PublishError
+
+
+def test_a_file_that_is_not_there_is_made_with_all_of_them(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+
+    assert write_missing(env_file, {}) == SECRETS
+
+    check_secrets({name: dotenv_values(env_file)[name] for name in SECRETS})
+    load_settings(env_file)
+    if sys.platform != "win32":
+        assert env_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_lines_that_are_there_stay_byte_for_byte(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    before = (
+        "\ufeffLINDERO_PORT=4210\r\n# ñandú\r\nPREFECT_POSTGRES_PASSWORD='own choice 12'".encode()
+    )
+    env_file.write_bytes(before)
+
+    assert write_missing(env_file, {}) == (REDIS_PASSWORD, AUTH_STRING)
+
+    after = env_file.read_bytes()
+    assert after.startswith(before + b"\r\n")
+    assert dotenv_values(env_file)[DATABASE_PASSWORD] == "own choice 12"
+    settings = load_settings(env_file)
+    assert settings.lindero_port == 4210
+    assert settings.prefect_redis_messaging_password is not None
+
+
+def test_a_second_time_nothing_is_added(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    write_missing(env_file, {})
+    before = env_file.read_bytes()
+
+    assert write_missing(env_file, {}) == ()
+    assert env_file.read_bytes() == before
+
+
+def test_an_empty_line_gets_its_value_below(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"{DATABASE_PASSWORD}=\n", encoding="utf-8")
+
+    assert DATABASE_PASSWORD in write_missing(env_file, {})
+    assert dotenv_values(env_file)[DATABASE_PASSWORD]
+
+
+def test_what_the_environment_has_is_not_made(tmp_path: Path) -> None:
+    written = write_missing(tmp_path / ".env", {AUTH_STRING: "admin:of-the-environment"})
+
+    assert written == (DATABASE_PASSWORD, REDIS_PASSWORD)
+
+
+def test_two_files_get_different_secrets(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_missing(tmp_path / name, {})
+
+    one, two = dotenv_values(tmp_path / "one"), dotenv_values(tmp_path / "two")
+    assert not set(one.values()) & set(two.values())
+
+
+def test_a_folder_in_the_way_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+
+    with pytest.raises(PublishError, match=r"\.env"):
+        write_missing(tmp_path / ".env", {})

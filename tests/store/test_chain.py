@@ -1,0 +1,106 @@
+"""Which backups are read when, and who rewrote a manifest."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from Modules.store.chain import PARTS, Kind, Link, Problem, broken_links, chosen, part_of, sample
+from Modules.words.domain import SnapshotId
+
+DAYS = st.dates(date(2020, 1, 1), date(2060, 1, 1))
+
+
+def snapshot_id(number: int) -> SnapshotId:
+    return SnapshotId(number, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC))
+
+
+@given(first=DAYS, number=st.integers(1, 10**7), weekday=st.integers(0, 6))
+def test_in_any_31_days_runs_of_one_weekday_read_every_backup(
+    first: date, number: int, weekday: int
+) -> None:
+    days = [first + timedelta(days=at) for at in range(31)]
+    runs = [day for day in days if day.weekday() == weekday]
+    assert any(chosen(snapshot_id(number), day) for day in runs)
+
+
+@given(first=DAYS, number=st.integers(1, 10**7), every=st.integers(1, 7))
+def test_in_any_31_days_runs_at_least_once_a_week_read_every_backup(
+    first: date, number: int, every: int
+) -> None:
+    runs = [first + timedelta(days=at) for at in range(0, 31, every)]
+    assert any(chosen(snapshot_id(number), day) for day in runs)
+
+
+@given(sunday=DAYS.map(lambda day: day - timedelta(days=day.weekday() + 1)))
+def test_a_sunday_run_that_is_late_or_early_by_three_days_reads_the_same_part(sunday: date) -> None:
+    assert sunday.weekday() == 6
+    around = {part_of(sunday + timedelta(days=shift)) for shift in range(-3, 4)}
+    assert around == {part_of(sunday)}
+
+
+def test_each_week_reads_about_a_quarter() -> None:
+    ids = [snapshot_id(number) for number in range(1, 47)]
+    read = [one for one in ids if chosen(one, date(2026, 11, 22))]
+    assert len(read) in (46 // PARTS, 46 // PARTS + 1)
+
+
+def test_the_newest_is_always_in_the_sample() -> None:
+    ids = [snapshot_id(number) for number in range(1, 9)]
+    for week in range(PARTS):
+        day = date(2026, 11, 22) + timedelta(weeks=week)
+        found = sample(ids, [ids[-1]], day)
+        assert ids[-1] in found
+        assert len(found) in (2, 3)
+        assert found == sorted(found)
+
+
+def _chain(*sums: str) -> list[Link]:
+    """Nights a, b, c … in a row, each with the hash that the next one states of it."""
+    names = "abcdefgh"
+    return [
+        Link(
+            names[at],
+            now,
+            None if at == 0 else names[at - 1],
+            None if at == 0 else sums[at - 1],
+        )
+        for at, now in enumerate(sums)
+    ]
+
+
+def _rewritten(links: list[Link], name: str) -> list[Link]:
+    return [
+        Link(one.id, f"{one.sums_sha256}!", one.parent, one.parent_sums_sha256)
+        if one.id == name
+        else one
+        for one in links
+    ]
+
+
+def test_a_sound_chain_has_no_broken_link() -> None:
+    assert broken_links(_chain("1", "2", "3")) == []
+    assert broken_links([]) == []
+
+
+def test_a_night_in_the_middle_that_was_rewritten_is_the_one_named() -> None:
+    assert broken_links(_rewritten(_chain("1", "2", "3", "4"), "b")) == [("b", "c")]
+
+
+def test_the_night_before_the_last_is_told_apart_once_the_last_is_known_to_be_right() -> None:
+    links = _rewritten(_chain("1", "2", "3"), "b")
+    assert broken_links(links) == [("b", "c"), ("c", "b")]
+    assert broken_links(links, proved=["c"]) == [("b", "c")]
+
+
+def test_a_pruned_parent_breaks_nothing() -> None:
+    assert broken_links(_chain("1", "2", "3")[1:]) == []
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_problem_has_words_for_people(kind: Kind) -> None:
+    assert Problem("x", "what", kind).problema
+    assert "7 bytes" in Problem("x", "what", kind, "7 bytes").problema

@@ -1,0 +1,176 @@
+"""Settings: what is read, from where, and the one line that a wrong value gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from Modules.settings import PROJECT_ROOT, load_settings, variable_names
+from Modules.words.domain import BoundingBox, Campania, Modo
+from Modules.words.errors import SettingsError
+
+NO_FILE = Path("no such .env")
+WRONG = [
+    ("LINDERO_CAMPANIA", "2025", "like 25/26"),
+    ("LINDERO_CAMPANIA", "25/27", "two years in a row"),
+    ("LINDERO_BBOX", "1,2,3", "four numbers"),
+    ("LINDERO_BBOX", "10,0,-10,5", "degrees"),
+    ("LINDERO_BBOX", "nan,nan,nan,nan", "degrees"),
+    ("LINDERO_PORTAL_CONCURRENCY", "many", "integer"),
+    ("LINDERO_PORTAL_CONCURRENCY", "0", "greater than or equal to 1"),
+    ("LINDERO_GUARD_ROWS_DROP", "0", "greater than 0"),
+    ("LINDERO_H3_RESOLUTIONS", "9,16", "0 to 15"),
+    ("LINDERO_DEMO_SIZE", "huge", "'small', 'company' or 'stress'"),
+    ("DATABALER_BASE_URL", "ftp://x.example", "http(s) address"),
+    ("DATABALER_BASE_URL", "https://user:word@x.example", "no user, password"),
+    ("TZ", "Mars/Olympus", "time zone"),
+    ("LINDERO_LATE_AFTER", "seven", "like 07:00"),
+    ("LINDERO_LATE_RUNS", "ask", "'run' or 'skip'"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), WRONG)
+def test_a_wrong_value_gives_one_line_with_name_fault_and_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(NO_FILE)
+    line = str(caught.value)
+    assert line.startswith(f"{name}: ")
+    assert said in line
+    assert f"for example {name}=" in line
+    assert "\n" not in line
+
+
+def test_the_example_of_every_variable_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    from Modules.settings import Settings
+
+    for name, field in Settings.model_fields.items():
+        assert field.examples, name
+        monkeypatch.setenv(name.upper(), str(field.examples[0]))
+    assert load_settings(NO_FILE).lindero_campania == Campania(25, 26)
+
+
+def test_a_misspelled_variable_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LINDERO_CAMPANA", "25/26")
+    with pytest.raises(SettingsError, match="did you mean LINDERO_CAMPANIA"):
+        load_settings(NO_FILE)
+
+
+def test_a_name_that_is_like_no_other_gets_no_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINDERO_XYZZY_42", "1")
+    with pytest.raises(SettingsError, match=r"LINDERO_XYZZY_42 is not a setting; see docs"):
+        load_settings(NO_FILE)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("LINDERO_CAMPANIA=25/26\n".encode("utf-16"), "UTF-8"),
+        (b"LINDERO_CAMPANIA=\xff\xfe\n", "UTF-8"),
+        (b'A=1\nDATABALER_CLIENT_SECRET="canary-33\nB=2\n', "line 2"),
+        (b"A=1\r\n\r\n# more\r\n\r\nLINDERO_CAMPANIA: canary\r\n", "line 5 "),
+        (b"A=1\n\ncanary-33\n", "line 3 "),
+        (b"lindero_foo=1\n", "lindero_foo"),
+    ],
+)
+def test_a_dotenv_that_cannot_be_read_whole_is_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(content)
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_settings(dotenv)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_home_in_a_path_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LINDERO_STATE_DIR", "~/lindero")
+    assert load_settings(NO_FILE).store_dir(Modo.TEST) == tmp_path / "lindero" / "test"
+
+
+def test_a_home_that_nobody_has_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABALER_PROFILE", "~nobody-of-that-name/perfil.toml")
+    monkeypatch.delenv("USERNAME", raising=False)
+    monkeypatch.setenv("USERPROFILE", "elsewhere")
+    with pytest.raises(SettingsError, match=r"^DATABALER_PROFILE: begins with ~"):
+        load_settings(NO_FILE)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_dotenv_of_any_editor_is_read(tmp_path: Path, start: str) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(f"{start}lindero_campania=23/24\r\n\r\n# fin\r\n".encode())
+    assert load_settings(dotenv).lindero_campania == Campania(23, 24)
+
+
+def test_environment_goes_over_dotenv_over_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("LINDERO_CAMPANIA=23/24\nLINDERO_DEMO_DAY=3\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("LINDERO_DEMO_DAY", "4")
+    settings = load_settings(dotenv)
+    assert (settings.lindero_campania, settings.lindero_demo_day) == (Campania(23, 24), 4)
+    assert settings.lindero_demo_size == "small"
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABALER_BASE_URL", "")
+    monkeypatch.setenv("LINDERO_BBOX", "")
+    settings = load_settings(NO_FILE)
+    assert settings.databaler_base_url is None
+    assert settings.lindero_bbox == BoundingBox()
+
+
+def test_secrets_never_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "DATABALER_CLIENT_SECRET",
+        "PREFECT_POSTGRES_PASSWORD",
+        "PREFECT_SERVER_API_AUTH_STRING",
+    ):
+        monkeypatch.setenv(name, "canary-7f3a")
+    settings = load_settings(NO_FILE)
+    assert "canary" not in repr(settings)
+    assert "canary" not in settings.model_dump_json()
+    assert settings.databaler_client_secret is not None
+    assert settings.databaler_client_secret.get_secret_value() == "canary-7f3a"
+
+
+def test_paths_hang_below_the_project_and_trials_apart_from_production(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(NO_FILE)
+    assert settings.outputs_dir(Modo.PROD) == PROJECT_ROOT / "outputs"
+    assert settings.outputs_dir(Modo.TEST) == PROJECT_ROOT / "test_outputs"
+    assert settings.store_dir(Modo.TEST) != settings.store_dir(Modo.PROD)
+    monkeypatch.setenv("LINDERO_OUTPUTS_DIR", str(tmp_path / "x"))
+    assert load_settings(NO_FILE).outputs_dir(Modo.PROD) == tmp_path / "x"
+
+
+def test_settings_are_frozen() -> None:
+    settings = load_settings(NO_FILE)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.lindero_demo_day = 3  # type: ignore[misc]
+
+
+def test_env_example_lists_exactly_the_settings(project_root: Path) -> None:
+    lines = (project_root / ".env.example").read_text(encoding="utf-8").splitlines()
+    listed = [
+        line.lstrip("# ").split("=")[0]
+        for line in lines
+        if line.lstrip("# ").split("=")[0].isupper()
+    ]
+    assert listed == list(variable_names())
+
+
+def test_every_setting_is_in_the_docs(project_root: Path) -> None:
+    page = (project_root / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert [name for name in variable_names() if f"`{name}`" not in page] == []
