@@ -113,10 +113,11 @@ test-unit: $(VENV)/.ready ## the tests that start no process of their own
 test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flows
 	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "integration and not slow" $(ARGS)
 
-check: $(VENV)/.ready ## format, lint and types
+check: $(VENV)/.ready ## format, lint, types and floors
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
+	@$(RUN) lint-imports --no-timings 2>/dev/null || $(RUN) lint-imports
 
 lint: check ## the same as check
 

@@ -21,9 +21,9 @@ from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from Modules.night.verdict import Thresholds
 from Modules.words.domain import BoundingBox, Campania, Modo
 from Modules.words.errors import SettingsError
+from Modules.words.thresholds import Thresholds
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")

@@ -37,14 +37,14 @@ def ours(base_url: str, client_id: str, secret: str, folder: Path) -> None:
         "LINDERO_STATE_DIR": str(folder / "state"),
         "LINDERO_PORTAL_REQUESTS_PER_SECOND": "10000",
     }
-    from Modules.jobs import backup
+    from Modules.jobs import backup, portal_access
     from Modules.portal.collector import without_collector
     from Modules.settings import load_settings
     from Modules.words.domain import Modo
 
     settings = load_settings()
     job = backup.prepare(settings, "25/26", modo=Modo.TEST)
-    with backup.open_portal(settings, Modo.TEST) as access, without_collector():
+    with portal_access.open_portal(settings, Modo.TEST) as access, without_collector():
         fetched = backup.fetch(job, access)
         night = backup.judge_night(job, access, fetched)
         snapshot = backup.keep(job, night, datetime.now(UTC))

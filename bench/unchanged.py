@@ -26,14 +26,14 @@ def main(size: str) -> None:
             "LINDERO_TEST_OUTPUTS_DIR": f"{temp}/outputs",
             "LINDERO_STATE_DIR": f"{temp}/state",
         }
-        from Modules.jobs import backup
+        from Modules.jobs import backup, portal_access
         from Modules.jobs import products as productos
         from Modules.settings import load_settings
         from Modules.words.domain import Modo
 
         settings = load_settings()
         job = backup.prepare(settings, "25/26", modo=Modo.TEST)
-        with backup.open_portal(settings, Modo.TEST) as access:
+        with portal_access.open_portal(settings, Modo.TEST) as access:
             night = backup.judge_night(job, access, backup.fetch(job, access))
         snapshot = backup.keep(job, night, datetime.now(UTC))
         seconds, written = [], []

@@ -16,10 +16,10 @@ from prefect.utilities.annotations import quote
 
 from Modules.disk.publish import Published
 from Modules.disk.run_lock import run_lock
-from Modules.jobs import backup
+from Modules.jobs import backup, portal_access
 from Modules.jobs import products as productos
 from Modules.jobs import weekly as verificacion
-from Modules.jobs.report import Outcome
+from Modules.jobs.outcome import Outcome
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import flow_run as flow_cli
 from Modules.orchestration.deployments import BACKUP
@@ -36,14 +36,14 @@ from Modules.words.domain import Fetched, Modo, Recurso
     retry_condition_fn=flow_cli.worth_another_try,
     **flow_cli.IN_MEMORY,
 )
-def traer(job: backup.Job, access: backup.Access) -> Mapping[Recurso, Fetched]:
+def traer(job: backup.Job, access: portal_access.Access) -> Mapping[Recurso, Fetched]:
     """Every page of every list; repeated by Prefect only when the portal was out of reach."""
     return backup.fetch(job, access, on_page=flow_cli.log_page)
 
 
 @task(name="Revisar la noche", **flow_cli.IN_MEMORY)
 def revisar(
-    job: backup.Job, access: backup.Access, fetched: Mapping[Recurso, Fetched]
+    job: backup.Job, access: portal_access.Access, fetched: Mapping[Recurso, Fetched]
 ) -> backup.Night:
     """Tables, checks and verdict."""
     return backup.judge_night(job, access, fetched)
@@ -88,7 +88,7 @@ def _backup(campania: str, *, test: bool) -> Outcome:
     job = backup.prepare(settings, campania, modo=modo)
     with (
         run_lock(settings.lindero_state_dir, modo),
-        backup.open_portal(settings, modo) as access,
+        portal_access.open_portal(settings, modo) as access,
         without_collector(),
     ):
         fetched = traer(quote(job), quote(access))

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules.jobs.report import Outcome
+from Modules.jobs.outcome import Outcome
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import flow_run as flow_cli
 from Modules.orchestration.deployments import HELLO_WORLD

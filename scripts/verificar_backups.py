@@ -14,7 +14,7 @@ from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import weekly as verificacion
-from Modules.jobs.report import Outcome
+from Modules.jobs.outcome import Outcome
 from Modules.jobs.weekly import Encargo, Informe, Lectura, Poda, Simulacro
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import flow_run as flow_cli

@@ -26,7 +26,7 @@ import shapely
 from Modules.demo.external import world_from_file
 from Modules.disk.publish import MANIFEST
 from Modules.jobs import products as productos
-from Modules.jobs.report import Outcome
+from Modules.jobs.outcome import Outcome
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from Modules.demo.external import world_from_file
 from Modules.demo.running import running_portal
 from Modules.geo.geometry import geodesic_area_ha
-from Modules.jobs import backup
+from Modules.jobs import backup, portal_access
 from Modules.settings import Settings
 from Modules.words.domain import Modo, Recurso
 
@@ -59,7 +59,7 @@ def test_every_field_is_published_or_rejected_by_name(
     with running_portal(world) as portal:
         settings = _settings(portal.base_url, portal.client_id, portal.client_secret, tmp_path)
         job = backup.prepare(settings, "25/26", modo=Modo.TEST)
-        with backup.open_portal(settings, Modo.TEST) as access:
+        with portal_access.open_portal(settings, Modo.TEST) as access:
             fetched = backup.fetch(job, access)
             night = backup.judge_night(job, access, fetched)
     assert night.verdict.accepted, night.verdict.reasons

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from Modules.jobs.report import texto
-from Modules.night.verdict import spanish
 from Modules.store.snapshot import Snapshot, read_verdict
+from Modules.words.spanish import markdown, moment, number
 
 
 def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
         "id": str(snapshot.id),
         "campania": str(snapshot.campania),
         "estado": "aceptado" if snapshot.accepted else "cuarentena",
-        "hora_local": f"{snapshot.id.utc.astimezone(zone):%d/%m/%Y %H:%M}",
+        "hora_local": moment(snapshot.id.utc, zone),
         "utc": manifest["utc"],
         "portal": dict(manifest["portal"]),
         "parent": manifest["parent"],
@@ -71,7 +70,7 @@ def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines.append(("Comparado con", facts["parent"] or "ninguno: es el primero"))
     if facts["equal_to"] is not None:
         lines.append(("Igual a", f"{facts['equal_to']} (los mismos datos desde {_first(facts)})"))
-    size_mb = spanish(facts["bytes"] / 1e6, 1)
+    size_mb = number(facts["bytes"] / 1e6, 1)
     lines.append(("Archivos", f"{facts['archivos']}, {size_mb} MB, en {facts['carpeta']}"))
     return lines
 
@@ -84,8 +83,8 @@ def _table_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             name,
-            spanish(table["rows"]),
-            spanish(table["superficie_ha"], 1) if "superficie_ha" in table else "",
+            number(table["rows"]),
+            number(table["superficie_ha"], 1) if "superficie_ha" in table else "",
         )
         for name, table in facts["tablas"].items()
     ]
@@ -110,14 +109,14 @@ def _figures(figures: Mapping[str, Any]) -> str:
 
 def _number(value: Any) -> str:
     if isinstance(value, float):
-        return spanish(value, 2)
-    return spanish(value) if isinstance(value, int) else str(value)
+        return number(value, 2)
+    return number(value) if isinstance(value, int) else str(value)
 
 
 def _list(lines: list[tuple[str, str]]) -> str:
-    return "\n".join(f"- **{name}**: {texto(text)}" for name, text in lines)
+    return "\n".join(f"- **{name}**: {markdown(text)}" for name, text in lines)
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     ruled = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(texto(cell) for cell in row)} |" for row in ruled)
+    return "\n".join(f"| {' | '.join(markdown(cell) for cell in row)} |" for row in ruled)

@@ -8,7 +8,6 @@ place, and a folder that is being published is read again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,18 +16,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from Modules.disk import journal
+from Modules.disk.problems import Kind, Problem
 from Modules.disk.publish import MANIFEST
 from Modules.disk.published import Copy, check_copy, published_sha256
 from Modules.disk.safe_files import fingerprint
 from Modules.settings import Settings
-from Modules.store.chain import Kind, Problem, sample
+from Modules.store.chain import sample
 from Modules.store.integrity import check_manifests, expected_files, verify_manifests
 from Modules.store.manifest import JSON_NAME, SUMS_NAME
 from Modules.store.prune import LOG_NAME
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
-from Modules.words.errors import DataError, PipelineError
+from Modules.words.errors import DataError, PipelineError, PublishError
 from Modules.words.folders import (
     BACKUP,
     H3,
@@ -317,12 +318,9 @@ def _check_lost(bench: _Bench) -> Iterator[Hallazgo]:
 
 def _pruned(store: SnapshotStore) -> set[str]:
     """Ids that were taken out on purpose; a torn line is none."""
-    found = set()
-    with suppress(OSError):
-        for line in (store.root / LOG_NAME).read_bytes().splitlines():
-            with suppress(ValueError, KeyError, TypeError):
-                found.add(str(json.loads(line)["id"]))
-    return found
+    with suppress(PublishError):
+        return {str(entry.get("id")) for entry in journal.entries(store.root / LOG_NAME)}
+    return set()
 
 
 def _stranger(path: Path) -> Hallazgo:

@@ -44,7 +44,7 @@ Sample = Annotated[
 def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
     from Modules.jobs import backup
-    from Modules.night.verdict import spanish
+    from Modules.words.spanish import number
 
     settings = load_settings()
     rows = backup.list_snapshots(
@@ -53,7 +53,7 @@ def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Js
     if json_:
         say_json(rows)
     elif rows:
-        told = [{**row, "ha": row["ha"] and spanish(row["ha"], 1)} for row in rows]
+        told = [{**row, "ha": row["ha"] and number(row["ha"], 1)} for row in rows]
         say_table(("id", "estado", "lotes", "ha", "igual a"), told)
     else:
         say("No hay backups de esa campaña.")

@@ -75,7 +75,8 @@ def _show(found: Comparacion) -> None:
     from rich.markup import escape
 
     from Modules.diff.changes import changes_of
-    from Modules.jobs.report import cambios, numero
+    from Modules.diff.lines import cambios
+    from Modules.words.spanish import number
 
     say(f"{found.titulo}.")
     for aviso in found.avisos:
@@ -86,7 +87,7 @@ def _show(found: Comparacion) -> None:
     if shown:
         say_table(HEADER, shown)
     if len(rows) > MAX_ROWS:
-        say(f"Y {numero(len(rows) - MAX_ROWS)} renglones más: --json, --gpkg o --kmz los tienen.")
+        say(f"Y {number(len(rows) - MAX_ROWS)} renglones más: --json, --gpkg o --kmz los tienen.")
 
 
 def _write(found: Comparacion, gpkg: Path | None, kmz: Path | None, *, quiet: bool) -> None:

@@ -172,13 +172,13 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
 def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
     from Modules.api_check.check import check_api, exit_code, render
-    from Modules.jobs import backup
+    from Modules.jobs import portal_access
     from Modules.words.domain import Campania as Season
 
     settings = load_settings()
     season = Season.parse(campania) if campania else settings.lindero_campania
     modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
-    with backup.open_portal(settings, modo) as access:
+    with portal_access.open_portal(settings, modo) as access:
         report = check_api(access.config, season)
     say(render(report, as_json=json_))
     return exit_code(report)

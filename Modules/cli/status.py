@@ -72,20 +72,21 @@ def show_doctor(
 
 
 def _say_facts(hechos: Hechos) -> None:
-    from Modules.health.rules import edad, local
+    from Modules.health.rules import edad
+    from Modules.words.spanish import moment
 
     last = hechos.publicada
     if last is not None:
         age = edad(max(hechos.ahora - last.cuando, hechos.ahora - hechos.ahora))
-        when = local(last.cuando, hechos.zone)
+        when = moment(last.cuando, hechos.zone)
         say(
             f"Publicado: la noche del {when} (hace {age}), campaña {last.campania}, {last.snapshot}"
         )
     for run in _newest_runs(hechos):
-        say(f"Última corrida: {run.flujo}, {local(run.cuando, hechos.zone)}, {run.estado}")
+        say(f"Última corrida: {run.flujo}, {moment(run.cuando, hechos.zone)}, {run.estado}")
     for programa in () if hechos.servidor is None else hechos.servidor.programas:
         if programa.proxima is not None:
-            say(f"Próxima corrida: {programa.deployment}, {local(programa.proxima, hechos.zone)}")
+            say(f"Próxima corrida: {programa.deployment}, {moment(programa.proxima, hechos.zone)}")
 
 
 def _newest_runs(hechos: Hechos) -> list[Any]:

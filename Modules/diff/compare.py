@@ -25,11 +25,11 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.formats.gpkg_styles import add_styles
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import KmzWriter, Mapa
-from Modules.night.verdict import spanish
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania
 from Modules.words.errors import DataError, PublishError, SettingsError
+from Modules.words.spanish import moment, number
 
 ULTIMO: Final = "ultimo"
 ANTERIOR: Final = "anterior"
@@ -53,7 +53,7 @@ class Comparacion:
     @property
     def titulo(self) -> str:
         """Which snapshots, and of when."""
-        times = (f"{one.id} ({one.id.utc.astimezone(self.zone):%d/%m/%Y %H:%M})"
+        times = (f"{one.id} ({moment(one.id.utc, self.zone)})"
                  for one in (self.a, self.b))  # fmt: skip
         return f"Cambios de {' a '.join(times)}"
 
@@ -149,15 +149,15 @@ def _resumen(found: Comparacion) -> str:
     if not totals["cambios"]:
         return _nothing(found)
     areas = {
-        "lote_nuevo": f" ({spanish(totals['lotes_nuevos_ha'], 2)} ha)",
-        "lote_eliminado": f" ({spanish(totals['lotes_eliminados_ha'], 2)} ha)",
-        "borde_movido": f" (ganan {spanish(totals['bordes_ganan_ha'], 2)} ha, "
-        f"pierden {spanish(totals['bordes_pierden_ha'], 2)} ha)",
+        "lote_nuevo": f" ({number(totals['lotes_nuevos_ha'], 2)} ha)",
+        "lote_eliminado": f" ({number(totals['lotes_eliminados_ha'], 2)} ha)",
+        "borde_movido": f" (ganan {number(totals['bordes_ganan_ha'], 2)} ha, "
+        f"pierden {number(totals['bordes_pierden_ha'], 2)} ha)",
     }
     kinds = {cambio.clase for cambio in found.diferencias.cambios}
     counts: Mapping[str, int] = totals["por_clase"]
     return " · ".join(
-        f"{clase.texto}: {spanish(counts[clase])}{areas.get(clase, '')}"
+        f"{clase.texto}: {number(counts[clase])}{areas.get(clase, '')}"
         for clase in sorted(kinds, key=list(counts).index)
     )
 

@@ -27,9 +27,9 @@ from shapely.geometry.base import BaseGeometry
 from Modules.diff.pairs import Cells, Lado, Pair, RowCounts, pairs_of, renumber
 from Modules.geo.borders import TOLERANCIA_M, bordes, distances_m, moved
 from Modules.night.tables import Tables
-from Modules.night.verdict import spanish
 from Modules.words.columns import TABLES
 from Modules.words.names import names_with_ids
+from Modules.words.spanish import number
 
 SIN_SIEMBRAS: Final = "sin siembras"
 _DERIVED: Final = {  # what follows from another table or column, or is no news
@@ -315,7 +315,7 @@ class _Finder:
         pair = self.pairs["lotes"]
         for change in self._new_and_gone("lotes", "lote"):
             crops = pair.cell(change.id, "cultivos") or SIN_SIEMBRAS
-            yield replace(change, detalle=f"{spanish(change.superficie_ha, 1)} ha, {crops}")
+            yield replace(change, detalle=f"{number(change.superficie_ha, 1)} ha, {crops}")
         yield from self._other_ids("lotes", Clase.LOTE_OTRO_ID)
         for key in pair.changed(["lote"]):
             valor = self._valor(pair, key, "lote")
@@ -371,7 +371,7 @@ class _Finder:
         change = self._change(clase, table, key)
         if "superficie_ha" in pair.now.columns:
             area = float(pair.cell(key, "superficie_ha"))
-            change = replace(change, superficie_ha=area, detalle=f"{spanish(area, 2)} ha")
+            change = replace(change, superficie_ha=area, detalle=f"{number(area, 2)} ha")
         if "geometry" not in pair.now.columns:
             return change
         shape = pair.cell(key, "geometry")
@@ -407,7 +407,7 @@ class _Finder:
         found = bordes(was, is_now, self.tolerancia_m)
         for at, key in enumerate(keys):
             gained, lost = float(found.gana_ha[at]), float(found.pierde_ha[at])
-            detail = f"gana {spanish(gained, 2)} ha, pierde {spanish(lost, 2)} ha"
+            detail = f"gana {number(gained, 2)} ha, pierde {number(lost, 2)} ha"
             yield replace(
                 self._change(clase, table, key, detail),
                 gana_ha=gained,
@@ -429,7 +429,7 @@ class _Finder:
         far = distances_m(was, is_now).tolist()
         for key, metres, one, other in zip(keys, far, was, is_now, strict=True):
             known = metres == metres  # NaN: one side has no geometry
-            detail = f"se movió {spanish(metres, 1)} m" if known else "con o sin geometría"
+            detail = f"se movió {number(metres, 1)} m" if known else "con o sin geometría"
             change = self._change(clase, table, key, detail)
             yield replace(change, distancia_m=metres if known else 0.0, antes=one, ahora=other)
 
@@ -530,7 +530,7 @@ def _shown(value: Any) -> str:
         return "(vacío)"
     if isinstance(value, bool | np.bool_):
         return "sí" if value else "no"
-    return spanish(value, 2) if isinstance(value, float) else str(value)
+    return number(value, 2) if isinstance(value, float) else str(value)
 
 
 def _detail(valores: Iterable[Valor]) -> str:

@@ -15,7 +15,8 @@ from Modules.diff.layers import CAPAS, CapaDe
 from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks
 from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points, simplified
 from Modules.formats.kml_styles import Estilo
-from Modules.formats.kml_text import hectares, number, xml_id, xml_texts
+from Modules.formats.kml_text import xml_id, xml_texts
+from Modules.words.spanish import hectares, number
 
 _WORDS: Final = ("cambio", "cambios")
 _NOTHING: Final = LookAt(-63.0, -35.0, 2e6)

@@ -29,6 +29,7 @@ from stat import S_ISREG
 from typing import Any, Final
 
 from Modules.disk.destinations import check_destination, check_path, expected_links
+from Modules.disk.json_text import from_json, to_json
 from Modules.disk.safe_files import (
     FileFact,
     copy_new,
@@ -42,7 +43,6 @@ from Modules.disk.safe_files import (
     write_beside,
     writing,
 )
-from Modules.store.manifest import from_json, to_json
 from Modules.words.errors import DataError, PublishError
 from Modules.words.publish_names import check_names
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from Modules.disk.json_text import from_json
+from Modules.disk.problems import Kind, Problem
 from Modules.disk.publish import FORMAT, MANIFEST, PUBLISHED
 from Modules.disk.safe_files import FileFact, fingerprint, is_link
-from Modules.store.chain import Kind, Problem
-from Modules.store.manifest import from_json
 from Modules.words.errors import DataError, PublishError
 from Modules.words.publish_names import check_names
 

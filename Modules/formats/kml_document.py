@@ -17,7 +17,8 @@ from typing import Final
 
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import Balloon, Estilo, icons, leyenda_style, style_text
-from Modules.formats.kml_text import count, hectares, html, title, xml, xml_id
+from Modules.formats.kml_text import html, title, xml, xml_id
+from Modules.words.spanish import count, hectares
 
 MAX_PLACEMARKS: Final = 1_000
 MAX_BYTES: Final = 10_000_000  # unpacked

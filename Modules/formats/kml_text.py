@@ -14,7 +14,6 @@ from __future__ import annotations
 import html as _html
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -74,35 +73,3 @@ def xml_id(prefix: str, key: str) -> str:
     hexadecimal between underscores. "." is left to the caller, for parts of a style.
     """
     return f"{prefix}-{_UNSAFE_IN_ID.sub(lambda match: f'_{ord(match[0]):x}_', key)}"
-
-
-def number(value: float, decimals: int = 2) -> str:
-    """1234.5 → "1.234,50"."""
-    return f"{value:,.{decimals}f}".replace(",", " ").replace(".", ",").replace(" ", ".")
-
-
-def hectares(value: float | None) -> str:
-    """1234.5 → "1.234,50 ha"; nothing for an area nobody declared."""
-    return "" if value is None or value != value else f"{number(value)} ha"
-
-
-def day(value: date | None) -> str:
-    """20/11/2025; nothing for no date."""
-    return "" if value is None or value != value else f"{value:%d/%m/%Y}"
-
-
-def moment(value: datetime) -> str:
-    """20/11/2025 03:00."""
-    return f"{value:%d/%m/%Y %H:%M}"
-
-
-def count(number_of: int, singular: str, plural: str) -> str:
-    """ "1 lote", "2.500 lotes"."""
-    return f"{number(number_of, 0)} {singular if number_of == 1 else plural}"
-
-
-@lru_cache(maxsize=65_536)
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts "Lote 2" before "Lote 10", whatever the case; equal names tie."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return tuple((0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts))

@@ -16,9 +16,9 @@ from typing import Final
 
 from Modules.disk.safe_files import writing
 from Modules.formats.kml_document import Document, split_folders
-from Modules.formats.kml_text import count
 from Modules.words.errors import DataError
 from Modules.words.names import unique_names
+from Modules.words.spanish import count
 
 LEVEL: Final = 3
 DOC: Final = "doc.kml"

@@ -58,7 +58,7 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
 
 
 def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Fila]:
-    from Modules.jobs import backup
+    from Modules.jobs import portal_access
 
     if settings.databaler_base_url is None:
         yield Fila(
@@ -81,7 +81,7 @@ def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Fila]:
         else:
             yield Fila("Portal", "bien", "configurado")
     try:
-        profile = backup.read_profile(settings)
+        profile = portal_access.read_profile(settings)
     except PipelineError as err:
         yield Fila("Perfil del portal", "mal", str(err), "Corregir el archivo DATABALER_PROFILE")
         return
@@ -92,11 +92,11 @@ def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Fila]:
 
 def _ask_portal(settings: Settings, modo: Modo) -> Fila:
     from Modules.api_check import check as api_check
-    from Modules.jobs import backup
+    from Modules.jobs import portal_access
 
     what = "Portal responde"
     try:
-        with backup.open_portal(settings, modo) as access:
+        with portal_access.open_portal(settings, modo) as access:
             report = api_check.check_api(access.config, settings.lindero_campania)
     except PipelineError as err:
         return Fila(what, "mal", str(err), "lindero api check dice más")

@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 from Modules.orchestration.deployments import BACKUP
 from Modules.words.domain import Modo
+from Modules.words.spanish import moment
 
 MAX_AGE: Final = timedelta(hours=26)
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -151,11 +152,6 @@ def exit_code(hallazgos: Sequence[Hallazgo]) -> int:
     return 1 if hallazgos else 0
 
 
-def local(moment: datetime, zone: ZoneInfo) -> str:
-    """A moment as people read it."""
-    return f"{moment.astimezone(zone):%d/%m/%Y %H:%M}"
-
-
 # --- what lies on the disk -----------------------------------------------------------------------
 
 
@@ -183,7 +179,7 @@ def _publicacion(hechos: Hechos) -> Iterator[Hallazgo]:
 
 def _ultima(hechos: Hechos, publicada: Publicacion, again: str) -> Iterator[Hallazgo]:
     age = hechos.ahora - publicada.cuando
-    when = local(publicada.cuando, hechos.zone)
+    when = moment(publicada.cuando, hechos.zone)
     if age > MAX_AGE:
         yield Hallazgo(
             "publicacion_vieja",
@@ -213,8 +209,9 @@ def _rechazos(hechos: Hechos) -> Iterator[Hallazgo]:
         yield Hallazgo(
             "noche_rechazada",
             Nivel.MAL,
-            f"La noche del {local(rechazo.cuando, hechos.zone)} ({rechazo.campania}) fue rechazada "
-            f"y está en cuarentena: {rechazo.snapshot}. Lo publicado antes sigue como estaba.",
+            f"La noche del {moment(rechazo.cuando, hechos.zone)} ({rechazo.campania}) fue "
+            f"rechazada y está en cuarentena: {rechazo.snapshot}. Lo publicado antes sigue como "
+            "estaba.",
             f"Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero backups "
             f'accept {rechazo.snapshot}{trial} --reason "…"',
         )
@@ -252,7 +249,7 @@ def _programas(hechos: Hechos) -> Iterator[Hallazgo]:
             yield Hallazgo(
                 "atrasada",
                 Nivel.MAL,
-                f"{programa.deployment}: la corrida del {local(min(late), hechos.zone)} está "
+                f"{programa.deployment}: la corrida del {moment(min(late), hechos.zone)} está "
                 "atrasada y nadie la toma.",
                 "El worker no está corriendo: lindero stack up, o docker compose up -d",
             )
@@ -347,7 +344,7 @@ def _cancelada_por_otra(
         "cancelada_por_otra",
         Nivel.AVISO,
         f"{newest.flujo}: la corrida {newest.nombre}{many} fue cancelada el "
-        f"{local(newest.cuando, hechos.zone)} porque otra estaba en curso: {name}, que {how}.",
+        f"{moment(newest.cuando, hechos.zone)} porque otra estaba en curso: {name}, que {how}.",
         "Nada, si no hacían falta las dos; el aviso se va con la próxima noche buena",
     )
 
@@ -358,7 +355,7 @@ def _mala(run: Corrida, how_many: int, hechos: Hechos) -> Hallazgo:
         {"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
         Nivel.MAL,
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
-        f"{local(run.cuando, hechos.zone)}{many}. {_short(run.mensaje)}".rstrip(),
+        f"{moment(run.cuando, hechos.zone)}{many}. {_short(run.mensaje)}".rstrip(),
         _que_hacer(run, hechos),
     )
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -19,38 +18,30 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from Modules.demo.child import demo_process
 from Modules.diff.changes import Changes, diff_tables
+from Modules.diff.lines import cambios
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import MANIFEST, Published, intact, publish_files
 from Modules.disk.run_lock import run_lock
 from Modules.formats.geofiles import write_geojson, write_gpkg
-from Modules.jobs.report import (
-    Corrida,
-    Outcome,
-    Recepcion,
-    calidad_datos,
-    cambios,
-    recepcion,
-    resumen_markdown,
-    short,
-)
+from Modules.jobs.outcome import Outcome
+from Modules.jobs.portal_access import Access
+from Modules.jobs.report import Corrida, Recepcion, calidad_datos, recepcion, resumen_markdown
 from Modules.night.checks import judge
 from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
 from Modules.night.repair import BoundedRepair
 from Modules.night.tables import Built, Tables, build_tables
-from Modules.night.verdict import Severity, Verdict, result
-from Modules.portal.client import Limits, PortalClient, PortalConfig
-from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
-from Modules.settings import Settings, check_portal
+from Modules.night.verdict import Verdict, checked
+from Modules.portal.client import PortalClient
+from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, proved_files, read_table
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.columns import LOTES
 from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso, SnapshotId
-from Modules.words.errors import NightRefused, SettingsError, SnapshotDamaged
+from Modules.words.errors import NightRefused, SnapshotDamaged
+from Modules.words.finding import Severity
 from Modules.words.folders import BACKUP as FOLDER
+from Modules.words.spanish import moment, short
 
 logger = logging.getLogger(__name__)
 
@@ -71,14 +62,6 @@ class Job:
     modo: Modo
     store: SnapshotStore
     destination: Path  # <outputs>/Backup_Databaler
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A portal that is ready to answer, and how snapshots name it."""
-
-    config: PortalConfig
-    portal: Portal
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,54 +112,6 @@ def check_job_destination(job: Job) -> None:
         need_bytes=max(MIN_FREE_BYTES, SPARE * _last_size(job)),
         must_be_link=links.get(FOLDER),
     )
-
-
-@contextmanager
-def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
-    """The configured portal, or in a trial without one the demo portal in a child process.
-
-    Raises:
-        SettingsError: the profile is wrong, or a production run without a portal.
-    """
-    profile = read_profile(settings)
-    if settings.databaler_base_url is not None:
-        config = _config(
-            settings,
-            profile,
-            base_url=settings.databaler_base_url,
-            client_id=settings.databaler_client_id,
-            client_secret=settings.databaler_client_secret,
-        )
-        yield Access(config, Portal(config.base_url, profile.identity))
-        return
-    check_portal(settings, modo)
-    with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:
-        config = _config(
-            settings,
-            DEFAULT_PROFILE,
-            base_url=demo.base_url,
-            client_id=demo.client_id,
-            client_secret=SecretStr(demo.client_secret),
-        )
-        origin = f"demo:{settings.lindero_demo_size}"
-        yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
-
-
-def read_profile(settings: Settings) -> Profile:
-    """The profile of the settings, or the contract as assumed.
-
-    Raises:
-        SettingsError: the file cannot be read, or a line of it is wrong.
-    """
-    path = settings.databaler_profile
-    if path is None:
-        return DEFAULT_PROFILE
-    try:
-        return parse_profile(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, UnicodeDecodeError) as err:
-        raise SettingsError(
-            f"DATABALER_PROFILE: {path.name} cannot be read: {type(err).__name__}"
-        ) from err
 
 
 def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Recurso, Fetched]:
@@ -262,13 +197,13 @@ def _lost_copies(job: Job, known: Set[str]) -> list[str]:
 
 def _with_lost(job: Job, verdict: Verdict, lost: Sequence[str]) -> Verdict:
     """The verdict with a check that the store went away; of a trial that is only a warning."""
-    severity = Severity.WARNS if job.modo is Modo.TEST else Severity.REFUSES
+    severity = Severity.WARNING if job.modo is Modo.TEST else Severity.ERROR
     notes = [
         f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
         "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
     ]
-    check = result("backups con los que comparar", severity, notes)
-    accepted = verdict.accepted and not check.refuses
+    check = checked("backups con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.is_error
     return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
 
 
@@ -292,9 +227,9 @@ def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict
         return verdict
     trial = " --test" if job.modo is Modo.TEST else ""
     notes = [f"{name} está dañado: lindero backups verify {name}{trial}" for name in damaged]
-    severity = Severity.REFUSES if verdict.first_night else Severity.WARNS
-    check = result("backups sanos con los que comparar", severity, notes)
-    accepted = verdict.accepted and not check.refuses
+    severity = Severity.ERROR if verdict.first_night else Severity.WARNING
+    check = checked("backups sanos con los que comparar", severity, notes)
+    accepted = verdict.accepted and not check.is_error
     return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
 
 
@@ -421,7 +356,7 @@ def _corrida(
         campania=str(job.campania),
         modo=job.modo.value,
         snapshot=str(snapshot.id),
-        hora_local=f"{snapshot.id.utc.astimezone(job.settings.zone):%d/%m/%Y %H:%M}",
+        hora_local=moment(snapshot.id.utc, job.settings.zone),
         superficie_ha=float(night.tables.lotes["superficie_ha"].sum()),
         verdict=night.verdict,
         changes=night.changes,
@@ -463,8 +398,8 @@ def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
-    refusing = [check for check in night.verdict.checks if check.refuses]
-    said = [f"{check.name}: {short(check.notes, MAX_NOTES)}" for check in refusing]
+    refusing = [check for check in night.verdict.checks if check.is_error]
+    said = [f"{check.what}: {short(check.notes, MAX_NOTES)}" for check in refusing]
     trial = " --test" if job.modo is Modo.TEST else ""
     return NightRefused(
         f"snapshot {snapshot.id} en cuarentena. {short(said, MAX_REASONS)}",
@@ -485,14 +420,6 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
 
 def _folder(job: Job, snapshot: Snapshot) -> Path:
     return job.destination / job.campania.slug / str(snapshot.id)
-
-
-def _config(settings: Settings, profile: Profile, **access: Any) -> PortalConfig:
-    limits = Limits(
-        concurrency=settings.lindero_portal_concurrency,
-        requests_per_second=settings.lindero_portal_requests_per_second,
-    )
-    return PortalConfig(profile=profile, limits=limits, **access)
 
 
 def _last_size(job: Job) -> int:

@@ -21,7 +21,8 @@ from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.jobs.code_version import code_sha256
-from Modules.jobs.report import Outcome, ProductoLine, productos_markdown
+from Modules.jobs.outcome import Outcome
+from Modules.jobs.report import ProductoLine, productos_markdown
 from Modules.products.cultivos.product import build_cultivos
 from Modules.products.h3.product import Runner, build_hexagonos
 from Modules.products.kmz.product import FAMILIAS, build_mapas_kmz

@@ -6,107 +6,25 @@ message of a failed run. Numbers are written as in Argentina: 1.234,5.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from Modules.diff.changes import Changes, Conteo, OtroChange
+from Modules.diff.changes import Changes
+from Modules.diff.lines import SOLO_REESCRITO, cambios
 from Modules.night.tables import Built
-from Modules.night.verdict import CheckResult, Verdict
+from Modules.night.verdict import Verdict
 from Modules.words.columns import RECHAZADOS
 from Modules.words.domain import Recurso
-from Modules.words.errors import (
-    ApiAuth,
-    ApiContractChanged,
-    ApiIncomplete,
-    ApiRejected,
-    ApiUnavailable,
-    CampaniaUnknown,
-    NightRefused,
-    PipelineError,
-    ProductError,
-    PublishError,
-    RunLocked,
-    SettingsError,
-    SnapshotDamaged,
-)
+from Modules.words.finding import Finding
+from Modules.words.spanish import markdown, number, short
 
 MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~]")
 MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
 
-SOLO_REESCRITO = (
-    "Sin cambios que contar: el portal reescribió datos (por ejemplo los vértices de un borde), "
-    "pero dicen lo mismo."
-)
 INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
 
 # The nearest class wins: a subclass stands before its base.
-_FALLAS: tuple[tuple[type[PipelineError], str, str], ...] = (
-    (
-        CampaniaUnknown,
-        "El portal no tiene esa campaña.",
-        "Corregir la campaña (por ejemplo 25/26) y volver a correr.",
-    ),
-    (
-        ApiAuth,
-        "El portal rechaza las credenciales.",
-        "Revisar DATABALER_CLIENT_ID y DATABALER_CLIENT_SECRET con quien administra Databaler.",
-    ),
-    (
-        SettingsError,
-        "Hay un error en la configuración o en los parámetros; la corrida no empezó.",
-        "Corregir lo que dice el detalle y volver a correr.",
-    ),
-    (
-        RunLocked,
-        "Otra corrida del mismo modo está en curso.",
-        "Esperar a que termine; si quedó colgada, cerrar ese proceso libera el turno.",
-    ),
-    (
-        ApiUnavailable,
-        "No se pudo llegar al portal, o dejó de responder.",
-        "Esperar y volver a correr; si sigue, avisar a quien administra Databaler.",
-    ),
-    (
-        ApiRejected,
-        "El portal rechazó el pedido.",
-        "Ver el detalle; repetir lo mismo daría la misma respuesta.",
-    ),
-    (
-        ApiContractChanged,
-        "El portal respondió con una forma que no es la conocida.",
-        "Correr `lindero api check`: dice qué cambió y qué línea del perfil lo arregla.",
-    ),
-    (
-        ApiIncomplete,
-        "El portal entregó una lista incompleta, dos veces seguidas.",
-        "Volver a correr más tarde; si sigue, avisar a quien administra Databaler.",
-    ),
-    (
-        NightRefused,
-        "Los controles rechazaron los datos de esta noche.",
-        "Mirar los controles y los cambios. Si los datos están bien, aceptarlos con "
-        '`lindero backups accept ID --reason "…"`.',
-    ),
-    (
-        SnapshotDamaged,
-        "Un backup guardado está dañado.",
-        "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
-    ),
-    (
-        ProductError,
-        "Uno o más productos no se pudieron armar; los demás se publicaron.",
-        "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
-    ),
-    (
-        PublishError,
-        "No se pudo escribir en la carpeta de destino.",
-        "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
-        "a correr: se completa solo.",
-    ),
-)
 _RECURSO = {
     Recurso.CULTIVOS: "Cultivos",
     Recurso.ZONAS: "Zonas",
@@ -115,16 +33,6 @@ _RECURSO = {
     Recurso.AMBIENTES: "Ambientes",
     Recurso.MARCADORES: "Marcadores",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a job came to: figures for machines, a summary and a table for people."""
-
-    data: Mapping[str, Any]
-    markdown: str
-    calidad: Sequence[Mapping[str, Any]] = ()
-    error: PipelineError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,48 +80,6 @@ class Corrida:
     danados: Sequence[str] = ()  # what is wrong with older snapshots
 
 
-def numero(value: float, decimals: int = 0) -> str:
-    """A number as it is written in Argentina: 1.234,5."""
-    return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
-
-
-def texto(text: str) -> str:
-    """Text of the portal's users as Markdown that shows just that text."""
-    flat = " ".join(text.split())
-    escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def short(lines: Sequence[str], most: int) -> str:
-    """The first lines, and how many more there are."""
-    more = len(lines) - most
-    tail = f"; y {numero(more)} más" if more > 0 else ""
-    return f"{'; '.join(lines[:most])}{tail}"
-
-
-def mensaje_de_falla(error: PipelineError) -> str:
-    """What happened, what was left untouched and what to do, for whoever opens the UI."""
-    que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
-    for kind, what, todo in _FALLAS:
-        if isinstance(error, kind):
-            que_paso, que_hacer = what, todo
-            break
-    if isinstance(error, NightRefused) and error.command:
-        que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
-    intacto = _intacto(error)
-    return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
-
-
-def _intacto(error: PipelineError) -> str:
-    if isinstance(error, PublishError):
-        return "Cada archivo publicado está entero: es el de antes o el nuevo."
-    if isinstance(error, ProductError):
-        return "Los productos que fallaron quedaron como estaban."
-    if isinstance(error, NightRefused):
-        return f"{INTACTO} Lo recibido está guardado en cuarentena."
-    return INTACTO
-
-
 def recepcion(built: Built, recibidos: Mapping[Recurso, int]) -> tuple[Recepcion, ...]:
     """Counts of each list, in the portal's order; received = accepted + rejected."""
     tables = built.tables.as_dict()
@@ -234,11 +100,11 @@ def resumen_markdown(corrida: Corrida) -> str:
         _tabla(
             ("", "Recibidos", "Aceptados", "Rechazados"),
             [
-                (c.recurso, numero(c.recibidos), numero(c.aceptados), numero(c.rechazados))
+                (c.recurso, number(c.recibidos), number(c.aceptados), number(c.rechazados))
                 for c in corrida.recepcion
             ],
         ),
-        f"Superficie de los lotes: **{numero(corrida.superficie_ha, 1)} ha**.",
+        f"Superficie de los lotes: **{number(corrida.superficie_ha, 1)} ha**.",
         _cambios(corrida),
         _controles(corrida.verdict),
         _danados(corrida.danados),
@@ -252,14 +118,15 @@ def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] =
     table = _tabla(
         ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, productos)]
     )
-    lines = [f"- {texto(nota)}" for nota in notas]
+    lines = [f"- {markdown(nota)}" for nota in notas]
     lines += [
-        f"- {texto(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
+        f"- {markdown(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como "
+        "está."
         for one in productos
         for name in one.ajenos
     ]
     lines += [
-        f"- **Aviso:** {texto(aviso_pendiente(f'{one.carpeta}/{name}'))}"
+        f"- **Aviso:** {markdown(aviso_pendiente(f'{one.carpeta}/{name}'))}"
         for one in productos
         for name in one.pendientes
     ]
@@ -268,8 +135,8 @@ def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] =
 
 def _fila(one: ProductoLine) -> tuple[str, str, str, str, str]:
     if one.error is not None:
-        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {texto(one.error)}"
-    counts = (numero(one.escritos), numero(one.iguales), numero(one.quitados))
+        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {markdown(one.error)}"
+    counts = (number(one.escritos), number(one.iguales), number(one.quitados))
     return one.carpeta, *counts, f"`{one.folder}`"
 
 
@@ -277,13 +144,13 @@ def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
     """Rows of the quality table, worst first: failed checks, warnings, rejections, repairs."""
     checks = [
         {
-            "gravedad": "rechaza" if check.blocking else "aviso",
-            "qué": check.name,
+            "gravedad": "rechaza" if check.is_error else "aviso",
+            "qué": check.what,
             "dónde": "",
             "detalle": "; ".join(check.notes),
         }
-        for check in sorted(verdict.checks, key=lambda check: not check.blocking)
-        if not check.passed
+        for check in sorted(verdict.checks, key=lambda check: not check.is_error)
+        if not check.fine
     ]
     rejected = [
         {
@@ -299,8 +166,8 @@ def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
             "gravedad": "reparado",
             "qué": "geometría reparada",
             "dónde": f"{repair.recurso} {repair.id}",
-            "detalle": f"{repair.motivo}; {numero(repair.area_before_ha, 2)} ha → "
-            f"{numero(repair.area_after_ha, 2)} ha",
+            "detalle": f"{repair.motivo}; {number(repair.area_before_ha, 2)} ha → "
+            f"{number(repair.area_after_ha, 2)} ha",
         }
         for repair in built.repairs
     ]
@@ -344,57 +211,32 @@ def _cambios(corrida: Corrida) -> str:
         return ""
     if corrida.changes.empty:
         return f"Sin cambios desde la última noche aceptada (`{corrida.parent}`)."
-    rows = [tuple(map(texto, row)) for row in cambios(corrida.changes)]
+    rows = [tuple(map(markdown, row)) for row in cambios(corrida.changes)]
     if not rows:
         return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{corrida.parent}`)."
     table = _tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
     more = len(rows) - MAX_CHANGES
-    tail = f"\n\nY {numero(more)} cambios más, en `verdict.json`." if more > 0 else ""
+    tail = f"\n\nY {number(more)} cambios más, en `verdict.json`." if more > 0 else ""
     return f"## Cambios desde `{corrida.parent}`\n\n{table}{tail}"
 
 
-def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
-    """Rows of campo, lote, what changed and in detail, by campo and lote."""
-    rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]
-    rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
-    for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
-        rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
-    rows += [(c.campo, c.lote, c.que, _otro(c)) for c in changes.otros]
-    return sorted(rows)
-
-
-def _conteo(conteo: Conteo) -> str:
-    parts = (
-        (conteo.agregados, "nuevo"),
-        (conteo.quitados, "quitado"),
-        (conteo.cambiados, "cambiado"),
-    )
-    return ", ".join(
-        f"{numero(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
-    )
-
-
-def _otro(change: OtroChange) -> str:
-    return f"{change.nombre}: {change.detalle}" if change.detalle else change.nombre
-
-
 def _controles(verdict: Verdict) -> str:
-    bad = [check for check in verdict.checks if not check.passed]
+    bad = [check for check in verdict.checks if not check.fine]
     if not bad:
         return f"Controles: {len(verdict.checks)}, todos bien."
     return "## Controles\n\n" + "\n".join(_control(check) for check in bad)
 
 
-def _control(check: CheckResult) -> str:
-    mark = "RECHAZA" if check.blocking else "aviso"
-    notes = f": {texto(short(check.notes, MAX_NOTES))}" if check.notes else ""
-    return f"- **{mark}** · {check.name}{notes}"
+def _control(check: Finding) -> str:
+    mark = "RECHAZA" if check.is_error else "aviso"
+    notes = f": {markdown(short(check.notes, MAX_NOTES))}" if check.notes else ""
+    return f"- **{mark}** · {check.what}{notes}"
 
 
 def _danados(danados: Sequence[str]) -> str:
     if not danados:
         return ""
-    lines = "\n".join(f"- {texto(said)}" for said in danados)
+    lines = "\n".join(f"- {markdown(said)}" for said in danados)
     return f"## Backups dañados\n\nNo se usan ni se borran.\n\n{lines}"
 
 
@@ -402,11 +244,11 @@ def _destino(corrida: Corrida) -> str:
     if corrida.carpeta is None:
         return INTACTO
     avisos = "".join(
-        f"\n\n**Aviso:** {texto(aviso_pendiente(name))}" for name in corrida.pendientes
+        f"\n\n**Aviso:** {markdown(aviso_pendiente(name))}" for name in corrida.pendientes
     )
     if corrida.escritos == 0 and not avisos:
         return f"Ya estaba publicado, no se escribió ningún archivo: `{corrida.carpeta}`."
-    return f"Publicado en `{corrida.carpeta}` ({numero(corrida.escritos)} archivos).{avisos}"
+    return f"Publicado en `{corrida.carpeta}` ({number(corrida.escritos)} archivos).{avisos}"
 
 
 def aviso_pendiente(name: str) -> str:

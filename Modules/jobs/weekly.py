@@ -17,7 +17,7 @@ from typing import Any
 from Modules.backups.restore import drill
 from Modules.backups.verify import Alcance, Hallazgo, verify_backups
 from Modules.backups.verify import Informe as Lectura
-from Modules.jobs.report import Outcome, numero, short, texto
+from Modules.jobs.outcome import Outcome
 from Modules.settings import Settings
 from Modules.store.prune import fichas, in_use, obsolete_copies, prune
 from Modules.store.readings import Lecturas
@@ -27,6 +27,7 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, PipelineError, SnapshotDamaged
 from Modules.words.folders import BACKUP
+from Modules.words.spanish import markdown, number, short
 
 logger = logging.getLogger(__name__)
 
@@ -186,9 +187,9 @@ def after_night(settings: Settings, modo: Modo, now: datetime) -> str:
         poda = do_prune(prepare(settings, modo, now), full=False)
     except PipelineError as err:
         logger.warning("prune: %s", err)
-        return f"Retención: no se pudo completar ({texto(str(err))})."
+        return f"Retención: no se pudo completar ({markdown(str(err))})."
     if poda.plan.negado_es:
-        return f"Retención: no se quita nada, {texto(poda.plan.negado_es)}."
+        return f"Retención: no se quita nada, {markdown(poda.plan.negado_es)}."
     if not poda.plan.salen:
         return ""
     gone = ", ".join(f"`{linea.ficha.id}`" for linea in poda.plan.salen)
@@ -303,15 +304,15 @@ def poda_texto(poda: Poda) -> str:
     there = len(poda.plan.quedan) + len(poda.plan.esperan) + len(poda.plan.salen)
     verb = "Sale" if len(poda.plan.salen) == 1 else "Salen"
     lines.append(
-        f"{verb} {numero(len(poda.plan.salen))} de {numero(there)} backups "
-        f"({numero(poda.plan.size_bytes / MIB, 1)} MiB)."
+        f"{verb} {number(len(poda.plan.salen))} de {number(there)} backups "
+        f"({number(poda.plan.size_bytes / MIB, 1)} MiB)."
     )
     if poda.plan.negado_es:
         lines.append(f"No se quita nada: {poda.plan.negado_es}.")
     elif poda.plan.esperan:
         lines.append(
-            f"Otros {numero(len(poda.plan.esperan))} esperan: de {numero(there)} salen como mucho "
-            f"{numero(poda.plan.tope)} por vez."
+            f"Otros {number(len(poda.plan.esperan))} esperan: de {number(there)} salen como mucho "
+            f"{number(poda.plan.tope)} por vez."
         )
     lines += [f"Dañado, no cuenta y no se toca: {one}" for one in poda.danados]
     return "\n".join(lines)
@@ -323,8 +324,8 @@ def _markdown(encargo: Encargo, informe: Informe) -> str:
     lectura = informe.lectura
     parts = [
         f"# Verificación de backups ({modo})\n\n"
-        f"{numero(len(lectura.leidos))} backups leídos por completo de "
-        f"{numero(lectura.manifiestos)}, y {numero(len(lectura.carpetas))} carpetas publicadas: "
+        f"{number(len(lectura.leidos))} backups leídos por completo de "
+        f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
         _danos(informe),
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
@@ -336,7 +337,12 @@ def _markdown(encargo: Encargo, informe: Informe) -> str:
 
 def _danos(informe: Informe) -> str:
     rows = [
-        (texto(one.lugar), texto(one.archivo), texto(one.problema), texto(one.que_hacer))
+        (
+            markdown(one.lugar),
+            markdown(one.archivo),
+            markdown(one.problema),
+            markdown(one.que_hacer),
+        )
         for one in informe.hallazgos
     ]
     header = ("Dónde", "Archivo", "Problema", "Qué hacer")
@@ -345,16 +351,16 @@ def _danos(informe: Informe) -> str:
 
 def _simulacro(simulacro: Simulacro) -> str:
     state = "**no salió bien**" if simulacro.hallazgos else "idéntico al manifiesto"
-    size = f"{numero(simulacro.size_bytes / MIB, 1)} MiB"
-    return f"`{simulacro.id}`: {numero(simulacro.archivos)} archivos, {size}: {state}"
+    size = f"{number(simulacro.size_bytes / MIB, 1)} MiB"
+    return f"`{simulacro.id}`: {number(simulacro.archivos)} archivos, {size}: {state}"
 
 
 def _retencion(informe: Informe) -> str:
     if informe.poda is not None:
-        return _lista("Retención", map(texto, poda_texto(informe.poda).split("\n")))
+        return _lista("Retención", map(markdown, poda_texto(informe.poda).split("\n")))
     if informe.hallazgos:
         return "## Retención\n\nNo se quitó nada: primero hay que ver lo dañado."
-    return f"## Retención\n\nNo se pudo completar: {texto(str(informe.fallo_poda))}"
+    return f"## Retención\n\nNo se pudo completar: {markdown(str(informe.fallo_poda))}"
 
 
 def _lista(titulo: str, items: Iterable[str]) -> str:

@@ -40,20 +40,13 @@ from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.figures import BY_CAMPO, JUDGED, WITH_AREA, Resumen, best_of, resumen
 from Modules.night.night import Night, ids_of, rows_behind
 from Modules.night.tables import Repair, Tables
-from Modules.night.verdict import (
-    CheckResult,
-    Severity,
-    Thresholds,
-    Verdict,
-    percent,
-    rate,
-    result,
-    share_of,
-    spanish,
-)
+from Modules.night.verdict import Verdict, checked, rate, share_of
 from Modules.words.domain import Motivo
+from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import number, percent
+from Modules.words.thresholds import Thresholds
 
-__all__ = ["CheckResult", "Resumen", "Thresholds", "Verdict", "best_of", "judge", "resumen"]
+__all__ = ["Finding", "Resumen", "Thresholds", "Verdict", "best_of", "judge", "resumen"]
 
 _NEVER_EMPTY = ("campos", "lotes")
 _RIGHTLY_ABSENT = (Motivo.BORRADO.value, Motivo.OTRA_CAMPANIA.value)
@@ -103,19 +96,19 @@ def judge(
         checks.append(_first_night())
     observed = Observed(repairs, cultivos_desconocidos, valores_ilegibles or {})
     checks += _observations(night, observed)
-    accepted = not any(check.refuses for check in checks)
+    accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)
 
 
-def _first_night() -> CheckResult:
+def _first_night() -> Finding:
     note = "no hay una noche aceptada de este portal y campaña con la que comparar"
-    return result("primera noche de la campaña", Severity.WARNS, [note])
+    return checked("primera noche de la campaña", Severity.WARNING, [note])
 
 
 # --- whole tables -----------------------------------------------------------------------------
 
 
-def _check_empty(night: Night, table: str) -> CheckResult:
+def _check_empty(night: Night, table: str) -> Finding:
     rows, before = night.now.filas[table], night.rows_before(table)
     unused = _faulty(night.now, table)
     news = night.resumen_before is None or _faulty(night.resumen_before, table) == 0
@@ -124,12 +117,12 @@ def _check_empty(night: Night, table: str) -> CheckResult:
     )
     notes = []
     if bad:
-        was = f"; la última noche aceptada tenía {spanish(before)}" if before else ""
+        was = f"; la última noche aceptada tenía {number(before)}" if before else ""
         notes = [f"no quedó ninguna fila{was}"]
         if unused:
-            notes.append(f"llegaron {spanish(unused)} y ninguna se puede usar")
+            notes.append(f"llegaron {number(unused)} y ninguna se puede usar")
     figures = {"antes": before, "ahora": rows, "inservibles": unused}
-    return result(f"{table}: no está vacía", _refuses(bad), notes, figures)
+    return checked(f"{table}: no está vacía", _refuses(bad), notes, figures)
 
 
 def _faulty(night: Resumen, table: str) -> int:
@@ -139,10 +132,10 @@ def _faulty(night: Resumen, table: str) -> int:
 
 
 def _refuses(bad: bool) -> Severity:
-    return Severity.REFUSES if bad else Severity.FINE
+    return Severity.ERROR if bad else Severity.FINE
 
 
-def _check_geometry(night: Night, table: str) -> CheckResult:
+def _check_geometry(night: Night, table: str) -> Finding:
     """Records without a usable geometry, of those received."""
     limits, now = night.limits, night.now
     bad, received = now.geometria_inutil[table], now.recibidos[table]
@@ -160,20 +153,20 @@ def _check_geometry(night: Night, table: str) -> CheckResult:
         for motivo, count in now.rechazados.get(table, {}).items()
         if motivo in night.geometry_reasons
     )
-    text = f"{spanish(bad)} de {spanish(received)} sin geometría utilizable ({motivos})"
+    text = f"{number(bad)} de {number(received)} sin geometría utilizable ({motivos})"
     notes = [text] if severity else []
     figures = {"recibidos": received, "inutiles": bad, "fraccion": share, "fraccion_antes": before}
-    return result(f"{table}: geometría utilizable", severity, notes, figures)
+    return checked(f"{table}: geometría utilizable", severity, notes, figures)
 
 
-def _check_table(night: Night, table: str) -> list[CheckResult]:
+def _check_table(night: Night, table: str) -> list[Finding]:
     checks = [_check_rows(night, table)]
     if table in WITH_AREA:
         checks.append(_check_area(night, table))
     return [*checks, _check_ids(night, table), *_check_best(night, table)]
 
 
-def _check_rows(night: Night, table: str) -> CheckResult:
+def _check_rows(night: Night, table: str) -> Finding:
     limits = night.limits
     before, now = night.rows_before(table), night.now.filas[table]
     lost, gained = before - now, now - before
@@ -189,14 +182,14 @@ def _check_rows(night: Night, table: str) -> CheckResult:
         ),
     )
     if before == 0 and now > 0:
-        severity = Severity.WARNS
-    text = f"{spanish(before)} → {spanish(now)} ({percent(before, now)})"
-    return result(
+        severity = Severity.WARNING
+    text = f"{number(before)} → {number(now)} ({percent(before, now)})"
+    return checked(
         f"{table}: cantidad", severity, [text] if severity else [], {"antes": before, "ahora": now}
     )
 
 
-def _check_area(night: Night, table: str) -> CheckResult:
+def _check_area(night: Night, table: str) -> Finding:
     limits = night.limits
     before, now = night.area_before(table), night.now.superficie_ha[table]
     lost, gained = rows_behind(night.frame_before(table), night.frame(table), "superficie_ha")
@@ -215,12 +208,12 @@ def _check_area(night: Night, table: str) -> CheckResult:
             enough=large or gained >= limits.min_growth,
         ),
     )
-    text = f"{spanish(before, 1)} → {spanish(now, 1)} ha ({percent(before, now)})"
+    text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
     figures = {"antes_ha": before, "ahora_ha": now, "filas_menores": lost, "filas_mayores": gained}
-    return result(f"{table}: superficie", severity, [text] if severity else [], figures)
+    return checked(f"{table}: superficie", severity, [text] if severity else [], figures)
 
 
-def _check_ids(night: Night, table: str) -> CheckResult:
+def _check_ids(night: Night, table: str) -> Finding:
     """Ids gone whose place others took: a list made anew looks as large as before."""
     limits = night.limits
     before, now = ids_of(night.frame_before(table), table), ids_of(night.frame(table), table)
@@ -228,12 +221,12 @@ def _check_ids(night: Night, table: str) -> CheckResult:
     enough = replaced >= limits.min_rows and table not in _IDS_ONLY_WARN
     share = share_of(replaced, len(before))
     severity = rate(share, limits.ids_replaced, limits.warning, enough=enough)
-    text = f"{spanish(replaced)} de {spanish(len(before))} identificadores son otros"
+    text = f"{number(replaced)} de {number(len(before))} identificadores son otros"
     figures = {"antes": len(before), "reemplazados": replaced, "fraccion": share}
-    return result(f"{table}: identificadores", severity, [text] if severity else [], figures)
+    return checked(f"{table}: identificadores", severity, [text] if severity else [], figures)
 
 
-def _check_best(night: Night, table: str) -> list[CheckResult]:
+def _check_best(night: Night, table: str) -> list[Finding]:
     if night.best is None:
         return []
     limits = night.limits
@@ -244,7 +237,7 @@ def _check_best(night: Night, table: str) -> list[CheckResult]:
         limits.warning,
         enough=best - now >= limits.min_rows,
     )
-    notes = [f"{spanish(best)} → {spanish(now)} ({percent(best, now)})"] if rows else []
+    notes = [f"{number(best)} → {number(now)} ({percent(best, now)})"] if rows else []
     figures: dict[str, float | int | str] = {"mejor": best, "ahora": now}
     area = Severity.FINE
     if table in WITH_AREA:
@@ -254,16 +247,16 @@ def _check_best(night: Night, table: str) -> list[CheckResult]:
         area = rate(share, limits.best_loss, limits.warning, enough=large)
         if area:
             change = percent(best_ha, now_ha)
-            notes.append(f"{spanish(best_ha, 1)} → {spanish(now_ha, 1)} ha ({change})")
+            notes.append(f"{number(best_ha, 1)} → {number(now_ha, 1)} ha ({change})")
         figures |= {"mejor_ha": best_ha, "ahora_ha": now_ha}
     name = f"{table}: contra la mejor de {limits.best_of_nights} noches"
-    return [result(name, max(rows, area), notes, figures)]
+    return [checked(name, max(rows, area), notes, figures)]
 
 
 # --- observations: never a refusal ---------------------------------------------------------------
 
 
-def _observations(night: Night, observed: Observed) -> list[CheckResult]:
+def _observations(night: Night, observed: Observed) -> list[Finding]:
     return [
         _refused_rows(night),
         _repaired(night, observed.repairs),
@@ -273,13 +266,13 @@ def _observations(night: Night, observed: Observed) -> list[CheckResult]:
     ]
 
 
-def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> CheckResult:
-    return result(name, Severity.WARNS if notes else Severity.FINE, list(notes), figures)
+def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:
+    return checked(name, Severity.WARNING if notes else Severity.FINE, list(notes), figures)
 
 
-def _refused_rows(night: Night) -> CheckResult:
+def _refused_rows(night: Night) -> Finding:
     notes = [
-        f"{recurso}: {spanish(sum(motivos.values()))} ("
+        f"{recurso}: {number(sum(motivos.values()))} ("
         + ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
         + ")"
         for recurso, motivos in night.now.rechazados.items()
@@ -288,11 +281,11 @@ def _refused_rows(night: Night) -> CheckResult:
     return _warn("filas rechazadas", notes, {"total": total})
 
 
-def _repaired(night: Night, repairs: Sequence[Repair]) -> CheckResult:
+def _repaired(night: Night, repairs: Sequence[Repair]) -> Finding:
     """All repaired geometries; those whose area moved are named."""
     notes = [
-        f"{one.recurso} {one.id}: {one.motivo}; {spanish(one.area_before_ha, 2)} → "
-        f"{spanish(one.area_after_ha, 2)} ha"
+        f"{one.recurso} {one.id}: {one.motivo}; {number(one.area_before_ha, 2)} → "
+        f"{number(one.area_after_ha, 2)} ha"
         for one in repairs
     ]
     moved = sum(
@@ -309,25 +302,25 @@ def _repaired(night: Night, repairs: Sequence[Repair]) -> CheckResult:
     return _warn("geometrías reparadas", notes, figures)
 
 
-def _declared_area(night: Night) -> CheckResult:
+def _declared_area(night: Night) -> Finding:
     """Lotes whose declared area is far from the computed one."""
     lotes = night.frame("lotes")
     computed, declared = lotes["superficie_ha"], lotes["superficie_declarada_ha"]
     off = (declared - computed).abs() > night.limits.declared_area * computed
     rows = lotes[off]  # never those that declare none
     notes = [
-        f"{row.campo} / {row.lote}: declara {spanish(row.superficie_declarada_ha, 1)} ha, "
-        f"mide {spanish(row.superficie_ha, 1)} ha"
+        f"{row.campo} / {row.lote}: declara {number(row.superficie_declarada_ha, 1)} ha, "
+        f"mide {number(row.superficie_ha, 1)} ha"
         for row in rows.itertuples()
     ]
     return _warn("superficie declarada y medida", notes, {"distintas": len(notes)})
 
 
-def _unknown_crops(names: Sequence[str]) -> CheckResult:
+def _unknown_crops(names: Sequence[str]) -> Finding:
     notes = [f"«{name}» no se reconoce; se dibuja en gris" for name in names]
     return _warn("cultivos reconocidos", notes, {"desconocidos": len(names)})
 
 
-def _illegible(values: Mapping[str, int]) -> CheckResult:
-    notes = [f"{name}: {spanish(count)} quedaron vacíos" for name, count in values.items()]
+def _illegible(values: Mapping[str, int]) -> Finding:
+    notes = [f"{name}: {number(count)} quedaron vacíos" for name, count in values.items()]
     return _warn("valores legibles", notes, {"total": sum(values.values())})

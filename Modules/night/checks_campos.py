@@ -13,8 +13,10 @@ import pandas as pd
 
 from Modules.night.figures import CampoFigures, Resumen
 from Modules.night.night import Night, rows_behind
-from Modules.night.verdict import CheckResult, Severity, percent, rate, result, share_of, spanish
+from Modules.night.verdict import checked, rate, share_of
 from Modules.words.columns import TABLES
+from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import number, percent
 
 _NOBODY = CampoFigures("", {}, {})
 
@@ -32,7 +34,7 @@ class _Campo:
     refused: frozenset[str]  # ids refused tonight for their geometry
 
 
-def check_campos(night: Night) -> CheckResult:
+def check_campos(night: Night) -> Finding:
     """No campo of the last night may vanish."""
     before = night.frame_before("campos")
     gone = before[~before["campo_id"].isin(night.frame("campos")["campo_id"])]
@@ -40,8 +42,8 @@ def check_campos(night: Night) -> CheckResult:
         f"falta el campo {row.campo} ({row.campo_id}){_what_it_had(night, row.campo_id)}"
         for row in gone.itertuples()
     ]
-    severity = Severity.REFUSES if notes else Severity.FINE
-    return result("ningún campo desaparece", severity, notes, {"faltan": len(notes)})
+    severity = Severity.ERROR if notes else Severity.FINE
+    return checked("ningún campo desaparece", severity, notes, {"faltan": len(notes)})
 
 
 def _what_it_had(night: Night, campo_id: str) -> str:
@@ -49,21 +51,21 @@ def _what_it_had(night: Night, campo_id: str) -> str:
         return ""
     had = night.resumen_before.por_campo.get(campo_id, _NOBODY)
     lotes, area = had.filas.get("lotes"), had.superficie_ha.get("lotes", 0.0)
-    return f": tenía {lotes} lotes, {spanish(area, 1)} ha" if lotes else ": no tenía lotes"
+    return f": tenía {lotes} lotes, {number(area, 1)} ha" if lotes else ": no tenía lotes"
 
 
-def check_in_campos(night: Night, table: str) -> CheckResult:
+def check_in_campos(night: Night, table: str) -> Finding:
     """Each campo's rows, area, ids and geometry of one table."""
     worst, refusing, warning = Severity.FINE, [], []
     for campo in _campos(night, table):
         severity, text = _judge_campo(night, campo)
         worst = max(worst, severity)
-        if severity is Severity.REFUSES:
+        if severity is Severity.ERROR:
             refusing.append(text)
-        elif severity is Severity.WARNS:
+        elif severity is Severity.WARNING:
             warning.append(text)
     figures = {"rechazan": len(refusing), "advierten": len(warning)}
-    return result(f"{table} por campo", worst, [*refusing, *warning], figures)
+    return checked(f"{table} por campo", worst, [*refusing, *warning], figures)
 
 
 def _campos(night: Night, table: str) -> list[_Campo]:
@@ -128,7 +130,7 @@ def _judge_campo(night: Night, campo: _Campo) -> tuple[Severity, str]:
         found += [_area(night, campo), _ids(night, campo), _geometry(night, campo)]
     severity = max(each for each, _ in found)
     if campo.table == "siembras":
-        severity = min(severity, Severity.WARNS)
+        severity = min(severity, Severity.WARNING)
     text = "; ".join(text for each, text in found if each)
     return severity, f"campo {campo.name}: {text}"
 
@@ -162,10 +164,10 @@ def _rows(night: Night, campo: _Campo) -> tuple[Severity, str]:
         rate(share_of(now - before, before), limits.growth, limits.warning, enough=grows),
     )
     if now == 0 and campo.table == "lotes":
-        severity = Severity.REFUSES
-    text = f"{spanish(before)} → {spanish(now)} {campo.table} ({percent(before, now)})"
+        severity = Severity.ERROR
+    text = f"{number(before)} → {number(now)} {campo.table} ({percent(before, now)})"
     if share_of(best - now, best) > max(share_of(before - now, before), limits.warning):
-        text += f", llegó a tener {spanish(best)}"
+        text += f", llegó a tener {number(best)}"
     return severity, text
 
 
@@ -191,7 +193,7 @@ def _area(night: Night, campo: _Campo) -> tuple[Severity, str]:
             enough=gained >= limits.min_growth,
         ),
     )
-    return severity, f"{spanish(before, 1)} → {spanish(now, 1)} ha ({percent(before, now)})"
+    return severity, f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
 
 
 def _ids(night: Night, campo: _Campo) -> tuple[Severity, str]:

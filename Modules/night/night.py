@@ -9,8 +9,8 @@ import pandas as pd
 
 from Modules.night.figures import UNUSABLE_GEOMETRY, Resumen
 from Modules.night.tables import Tables
-from Modules.night.verdict import Thresholds
 from Modules.words.columns import TABLES
+from Modules.words.thresholds import Thresholds
 
 _MOVED = 0.01  # of a row's own area: less is no change worth counting
 

@@ -27,13 +27,15 @@ from prefect.utilities.annotations import quote
 from Modules.disk.run_lock import run_lock
 from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs import products as productos
+from Modules.jobs.outcome import Outcome
 from Modules.jobs.products import Encargo, Producto, Resultado
-from Modules.jobs.report import Outcome, mensaje_de_falla, texto
+from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.lateness import Corrida, Tardanza, mensaje_de_salteada, tardanza
 from Modules.products.h3.product import Runner, in_processes, in_threads, serial
 from Modules.settings import Settings, load_settings
 from Modules.words.domain import Modo, Recurso
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
+from Modules.words.spanish import markdown
 
 logger = logging.getLogger(__name__)
 pages_logger = logging.getLogger("Modules.pages")
@@ -110,7 +112,7 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
         return _result(start, outcome, None)
     falla = _falla(outcome.error)
     logger.error("%s: %s", falla.kind, falla.detail)
-    _show(f"# La corrida falló\n\n{texto(falla.mensaje)}\n\n{outcome.markdown}", outcome.calidad)
+    _show(f"# La corrida falló\n\n{markdown(falla.mensaje)}\n\n{outcome.markdown}", outcome.calidad)
     return Failed(
         message=falla.mensaje, data=FlowFailed(falla.mensaje, _result(start, outcome, falla))
     )
@@ -260,12 +262,12 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
 
 def _salteada(demora: Tardanza) -> State[Any]:
     mensaje = mensaje_de_salteada(demora)
-    _show(f"# La corrida no se hizo: llegó tarde\n\n{texto(mensaje)}", ())
+    _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
     return Cancelled(message=mensaje)
 
 
 def _avisar(demora: Tardanza, outcome: Outcome) -> Outcome:
-    aviso = f"> **Corrió tarde.** {texto(demora.mensaje)}"
+    aviso = f"> **Corrió tarde.** {markdown(demora.mensaje)}"
     return replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
 
 

@@ -22,9 +22,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from Modules.disk.json_text import from_json
+from Modules.disk.problems import Kind, Problem
 from Modules.disk.safe_files import fingerprint
-from Modules.store.chain import Kind, Problem
-from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_json, from_sums
+from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_sums
 from Modules.store.snapshot import (
     Snapshot,
     load,

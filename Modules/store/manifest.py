@@ -8,11 +8,10 @@ but itself, ``manifest.json`` included, so ``sha256sum -c manifest.sha256`` prov
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from operator import eq
-from typing import Any, Final
+from typing import Final
 
 from Modules.words.errors import DataError
 
@@ -38,34 +37,6 @@ def disagreement(listed: str | None, found: str) -> str | None:
     if 2 * alike > len(found):
         return f"{SUMS_NAME}: the SHA-256 of {JSON_NAME} is damaged in it"
     return f"{JSON_NAME}: does not match {SUMS_NAME}"
-
-
-def to_json(value: Mapping[str, Any]) -> bytes:
-    """JSON for people and machines: sorted keys, two blanks, UTF-8, no NaN.
-
-    Raises:
-        DataError: a value is not JSON-able, or is NaN or infinite.
-    """
-    try:
-        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return (text + "\n").encode("utf-8")
-    except (TypeError, ValueError) as err:
-        raise DataError(f"cannot be written as JSON: {err}") from err
-
-
-def from_json(data: bytes, *, source: str) -> dict[str, Any]:
-    """Read an object written by ``to_json``.
-
-    Raises:
-        DataError: not UTF-8, not JSON, or not an object; names ``source``.
-    """
-    try:
-        value = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as err:
-        raise DataError(f"{source}: not readable as JSON ({type(err).__name__})") from err
-    if not isinstance(value, dict):
-        raise DataError(f"{source}: a JSON object is expected")
-    return value
 
 
 def to_sums(hashes: Mapping[str, str]) -> bytes:

@@ -15,23 +15,22 @@ Callers hold ``run_lock``.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from Modules.disk import journal
+from Modules.disk.json_text import from_json
 from Modules.disk.publish import MANIFEST, check_path, publish_files
-from Modules.disk.safe_files import is_link, make_folder, move, remove_file, sync_folder, writing
-from Modules.store.manifest import from_json
+from Modules.disk.safe_files import is_link, make_folder, move, remove_file, sync_folder
 from Modules.store.retention import Ficha, Linea, Plan
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import STAGING, SnapshotStore
 from Modules.words.domain import Campania, SnapshotId
-from Modules.words.errors import DataError, PublishError, SettingsError
+from Modules.words.errors import DataError, SettingsError
 
 LOG_NAME: Final = "podados.jsonl"
 _AWAY: Final = "poda-"
@@ -98,7 +97,7 @@ def prune(store: SnapshotStore, plan: Plan, copies: Path, now: datetime) -> None
 def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
     """Published copies of backups that were taken out; sorted by the number of the id."""
     found = []
-    for entry in _taken_out(store):
+    for entry in journal.entries(store.root / LOG_NAME):
         with suppress(SettingsError, KeyError, TypeError):
             snapshot_id = SnapshotId.parse(entry["id"])
             folder = copies / Campania.parse(entry["campania"]).slug / str(snapshot_id)
@@ -114,7 +113,7 @@ def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     snapshot = store.find(str(linea.ficha.id))
     staging = store.root / STAGING
     make_folder(staging)
-    _log(
+    journal.append(
         store.root / LOG_NAME,
         {
             "id": str(snapshot.id),
@@ -128,34 +127,6 @@ def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     move(snapshot.path, staging / f"{_AWAY}{snapshot.id}")
     sync_folder(snapshot.path.parent)
     sync_folder(staging)
-
-
-def _log(log: Path, entry: dict[str, Any]) -> None:
-    """Append one line, flushed; after a torn line on a new one."""
-    line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
-    with writing(log), log.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read(1) == b"\n" else b"\n" + line
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(log.parent)
-
-
-def _taken_out(store: SnapshotStore) -> Iterator[dict[str, Any]]:
-    """Every readable line of ``podados.jsonl``; a torn one was of a prune that did not happen."""
-    try:
-        lines = (store.root / LOG_NAME).read_bytes().splitlines()
-    except FileNotFoundError:
-        return
-    except OSError as err:
-        raise PublishError(f"{LOG_NAME} cannot be read: {err.strerror or err}") from err
-    for line in lines:
-        with suppress(ValueError):
-            entry = json.loads(line)
-            if isinstance(entry, dict):
-                yield entry
 
 
 def _holds(store: SnapshotStore, snapshot_id: SnapshotId) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
+from Modules.disk.json_text import from_json
 from Modules.disk.safe_files import FileFact, fact_of, fingerprint
 from Modules.formats.geofiles import table_from_bytes
 from Modules.night.tables import Tables
@@ -25,7 +26,6 @@ from Modules.store.manifest import (
     SUMS_NAME,
     VERDICT_NAME,
     disagreement,
-    from_json,
     from_sums,
 )
 from Modules.words.columns import LOTES, TABLES, Table

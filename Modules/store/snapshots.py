@@ -15,7 +15,6 @@ whole one. Callers hold ``run_lock``: the store does not guard against two write
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -27,6 +26,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from Modules.disk import journal
+from Modules.disk.json_text import to_json
+from Modules.disk.problems import Problem
 from Modules.disk.safe_files import (
     FileFact,
     is_link,
@@ -41,9 +43,9 @@ from Modules.disk.safe_files import (
 )
 from Modules.formats.geofiles import write_table
 from Modules.night.tables import Tables
-from Modules.store.chain import Link, Problem, broken_links
+from Modules.store.chain import Link, broken_links
 from Modules.store.integrity import verify_folder, verify_manifests
-from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_json, to_sums
+from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
 from Modules.store.snapshot import (
     Snapshot,
     load,
@@ -376,9 +378,10 @@ class SnapshotStore:
     def _load(self, folder: Path) -> Snapshot:
         """A snapshot by its folder; in ``snapshots`` it must have been accepted by someone."""
         snapshot = load(folder, accepted=False, acceptance=None)
-        logged = self._acceptance(snapshot)
         in_place = folder.parent.parent.name == SNAPSHOTS
-        if in_place and not snapshot.manifest["accepted"] and logged is None:
+        by_hand = in_place and not snapshot.manifest["accepted"]
+        logged = self._acceptance(snapshot) if by_hand else None
+        if by_hand and logged is None:
             raise SnapshotDamaged(
                 f"{snapshot.id}: it lies among the accepted ones, but nobody accepted it "
                 f"({ACCEPTANCES} has no entry for its hash)"
@@ -389,7 +392,7 @@ class SnapshotStore:
             manifest=snapshot.manifest,
             manifest_sha256=snapshot.manifest_sha256,
             accepted=in_place,
-            acceptance=logged if in_place else None,
+            acceptance=logged,
         )
 
     def _list(self, place: str, campania: Campania | None, portal: Portal | None) -> list[Snapshot]:
@@ -427,32 +430,19 @@ class SnapshotStore:
             "who": who,
             "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
         }
-        log = self.root / ACCEPTANCES
-        line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
-        with writing(log):
-            before = log.read_bytes() if log.exists() else b""
-            with log.open("ab") as file:
-                file.write(line if before.endswith(b"\n") or not before else b"\n" + line)
-                file.flush()
-                os.fsync(file.fileno())
-        sync_folder(self.root)
+        journal.append(self.root / ACCEPTANCES, entry)
 
     def _acceptance(self, snapshot: Snapshot) -> dict[str, Any] | None:
         """The log's entry for exactly this snapshot; a torn line counts as none."""
-        try:
-            lines = (self.root / ACCEPTANCES).read_bytes().splitlines()
-        except OSError:
-            return None
-        for line in lines:
-            with suppress(ValueError):
-                entry = json.loads(line)
-                if (
-                    isinstance(entry, dict)
-                    and entry.get("id") == str(snapshot.id)
-                    and entry.get("manifest_sha256") == snapshot.manifest_sha256
-                ):
-                    return entry
-        return None
+        return next(
+            (
+                entry
+                for entry in journal.entries(self.root / ACCEPTANCES)
+                if entry.get("id") == str(snapshot.id)
+                and entry.get("manifest_sha256") == snapshot.manifest_sha256
+            ),
+            None,
+        )
 
 
 def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from Modules.backups.verify import Alcance, Hallazgo, Informe, verify_backups
+from Modules.disk.json_text import to_json
 from Modules.disk.safe_files import fact_of
-from Modules.store.manifest import from_sums, to_json, to_sums
+from Modules.store.manifest import from_sums, to_sums
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, SettingsError

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from Modules.disk.problems import Kind
 from Modules.disk.publish import MANIFEST, publish_files
 from Modules.disk.published import check_copy, published_sha256
 from Modules.disk.safe_files import fact_of
-from Modules.store.chain import Kind
 from tests.sample_tables import NOW
 
 FILES = {"a.gpkg": b"a" * 100, "25-26/b.kmz": b"b" * 50}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -106,18 +105,3 @@ def test_ids_are_legal_and_distinct(keys: list[str]) -> None:
     assert len(set(ids)) == len(keys)
     assert all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9._-]*", item) for item in ids)
     assert kml_text.xml_id("lote", "8841") == "lote-8841"
-
-
-def test_numbers_and_dates_are_argentine() -> None:
-    assert kml_text.number(1_234_567.891) == "1.234.567,89"
-    assert kml_text.hectares(35.3) == "35,30 ha"
-    assert kml_text.hectares(None) == kml_text.hectares(float("nan")) == ""
-    assert kml_text.day(date(2025, 11, 20)) == "20/11/2025"
-    assert kml_text.day(None) == ""
-    assert kml_text.count(1, "lote", "lotes") == "1 lote"
-    assert kml_text.count(2500, "lote", "lotes") == "2.500 lotes"
-
-
-def test_names_sort_as_people_read_them() -> None:
-    names = ["Lote 10", "lote 2", "10", "2", "Lote 2A", ""]
-    assert sorted(names, key=kml_text.natural) == ["", "2", "10", "lote 2", "Lote 2A", "Lote 10"]

@@ -68,7 +68,7 @@ def test_a_night_is_no_first_one_if_copies_of_others_are_published_and_the_store
     other = night(job.store)
     shutil.move(other.path, other.path.with_name("2026-03-01T060002Z-000009"))
     trial = backup._if_first(job, FIRST)
-    assert (trial.accepted, trial.checks[0].passed) == (True, False)
+    assert (trial.accepted, trial.checks[0].fine) == (True, False)
     refused = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
     assert not refused.accepted
     for said in (str(one.id), "LINDERO_STATE_DIR"):
@@ -113,7 +113,7 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     named = backup._with_damaged(job, compared, [str(newer.id)])
     assert named.accepted
     assert f"lindero backups verify {newer.id} --test" in named.checks[0].notes[0]
-    assert [check.passed for check in named.checks] == [False]
+    assert [check.fine for check in named.checks] == [False]
     (older.path / "tables" / "lotes.parquet").unlink()
     assert sound() == (None, [str(newer.id), str(older.id)])
     assert not backup._with_damaged(job, FIRST, [str(newer.id), str(older.id)]).accepted

@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.diff.changes import Changes, Conteo, OtroChange
-from Modules.jobs.report import (
-    ProductoLine,
-    cambios,
-    mensaje_de_falla,
-    numero,
-    productos_markdown,
-    short,
-    texto,
-)
+from Modules.diff.lines import cambios
+from Modules.jobs.report import ProductoLine, productos_markdown
+from Modules.orchestration.failure import mensaje_de_falla
 from Modules.words import errors
 from Modules.words.errors import NightRefused, PipelineError, ProductError, PublishError
+from Modules.words.spanish import markdown, number, short
 
 KINDS = [
     kind
@@ -31,7 +26,7 @@ KINDS = [
     [(0, 0, "0"), (1234567.891, 2, "1.234.567,89"), (-1500, 0, "-1.500"), (0.5, 1, "0,5")],
 )
 def test_numbers_are_written_as_in_argentina(value: float, decimals: int, said: str) -> None:
-    assert numero(value, decimals) == said
+    assert number(value, decimals) == said
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -63,7 +58,7 @@ def test_a_failed_destination_does_not_claim_that_nothing_was_published() -> Non
     "name", ["<img src=x onerror=alert(1)>", "[x](http://e.example)", "a|b", "**n**", "`c`", "# t"]
 )
 def test_a_hostile_name_is_no_markup(name: str) -> None:
-    shown = texto(name)
+    shown = markdown(name)
     assert "<" not in shown
     for mark in "[]*`|#":
         assert all(shown[i - 1] == "\\" for i, c in enumerate(shown) if c == mark)
@@ -71,7 +66,7 @@ def test_a_hostile_name_is_no_markup(name: str) -> None:
 
 @given(st.text())
 def test_text_is_always_one_line_without_markup(name: str) -> None:
-    shown = texto(name)
+    shown = markdown(name)
     assert "\n" not in shown
     assert "<" not in shown
     assert ">" not in shown

@@ -19,8 +19,10 @@ from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.figures import CampoFigures, Resumen, of_the_last_days
 from Modules.night.night import Night, rows_behind
 from Modules.night.tables import Built, Repair, build_tables
-from Modules.night.verdict import Severity, percent, rate, result, share_of, spanish
+from Modules.night.verdict import checked, rate, share_of
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.words.finding import Severity
+from Modules.words.spanish import number, percent
 
 Farm = dict[str, list[dict[str, Any]]]
 DEFAULTS = Thresholds()
@@ -90,11 +92,11 @@ def changed(night: Farm, name: str, change: Callable[[dict[str, Any]], dict[str,
 
 
 def refusing(found: Verdict) -> set[str]:
-    return {check.name for check in found.checks if check.refuses}
+    return {check.what for check in found.checks if check.is_error}
 
 
 def warning(found: Verdict) -> set[str]:
-    return {check.name for check in found.checks if check.warns}
+    return {check.what for check in found.checks if check.is_warning}
 
 
 # --- an ordinary night, the first night, emptiness -------------------------------------------
@@ -218,8 +220,8 @@ def test_unusable_geometry_refuses_from_five_per_cent_of_what_was_received(bad_l
     ids = spread(before, bad_lotes)
     now = changed(before, "lotes", lambda i: {"geometry": None} if i["id"] in ids else {})
     found = verdict(now, before)
-    check = next(check for check in found.checks if check.name == "lotes: geometría utilizable")
-    assert check.refuses is bad
+    check = next(check for check in found.checks if check.what == "lotes: geometría utilizable")
+    assert check.is_error is bad
     assert check.figures["recibidos"] == 150
     assert "sin_geometria" in check.notes[0]
 
@@ -367,7 +369,7 @@ def test_a_new_campo_and_the_first_marks_only_warn():
 
 
 def note_of(found: Verdict, name: str) -> str:
-    return "; ".join(next(check for check in found.checks if check.name == name).notes)
+    return "; ".join(next(check for check in found.checks if check.what == name).notes)
 
 
 def resized(night: Farm, size: float, *ids: str) -> Farm:
@@ -527,7 +529,7 @@ def test_a_campo_that_the_best_nights_did_not_have_is_compared_with_the_last_one
     for left in (best, None):
         (note,) = check_in_campos(replace(night, best=left), "marcadores").notes
         assert note == "campo Campo 0: 12 → 0 marcadores (−100,0 %)"
-    assert check_in_campos(night, "lotes").passed
+    assert check_in_campos(night, "lotes").fine
 
 
 @pytest.mark.parametrize(("lotes", "size", "bad"), [(2, 0.0001, False), (3, 0.005, True)])
@@ -577,7 +579,7 @@ def test_campos_are_told_in_the_order_of_their_ids_whatever_their_lotes_are_call
     before = changed(farm(9, 9), "lotes", renamed)
     now = without(before, "lotes", "zc0-l00", "ac1-l00")
     first, second = next(
-        check.notes for check in verdict(now, before).checks if check.name == "lotes por campo"
+        check.notes for check in verdict(now, before).checks if check.what == "lotes por campo"
     )
     assert first.startswith("campo Campo 0: ")
     assert second.startswith("campo Campo 1: ")
@@ -657,7 +659,7 @@ def test_a_repair_that_moves_the_area_by_more_than_one_per_cent_is_counted():
     areas = [(100, 99), (100, 98.9), (2, 2), (2, 1.9), (99, 100), (1.9, 2), (100, 99.5)]
     repairs = [Repair("lotes", str(at), *pair, "x") for at, pair in enumerate(areas)]
     found = judge(tables, resumen(tables), repairs=repairs)
-    check = next(check for check in found.checks if check.name == "geometrías reparadas")
+    check = next(check for check in found.checks if check.what == "geometrías reparadas")
     assert (check.figures["reparadas"], check.figures["con_otra_superficie"]) == (7, 3)
 
 
@@ -687,9 +689,9 @@ def test_figures_kept_by_an_earlier_version_may_lack_a_table():
     name = "lotes: geometría utilizable"
     for before in (was, replace(was, recibidos={"lotes": 12}, geometria_inutil={})):
         found = judge(now, figures, now, before, was)
-        (check,) = (one for one in found.checks if one.name == name)
+        (check,) = (one for one in found.checks if one.what == name)
         assert check.figures["fraccion_antes"] == 0
-        (best,) = (one for one in found.checks if one.name.startswith("lotes: contra la mejor"))
+        (best,) = (one for one in found.checks if one.what.startswith("lotes: contra la mejor"))
         assert (best.figures["mejor"], best.figures["mejor_ha"]) == (0, 0)
 
 
@@ -756,7 +758,7 @@ def test_observations_are_told_and_never_refuse():
 def test_long_lists_of_notes_are_counted():
     before = farm(*[1] * 30)
     found = verdict({**before, "campos": before["campos"][:1]}, before)
-    check = next(check for check in found.checks if check.name == "ningún campo desaparece")
+    check = next(check for check in found.checks if check.what == "ningún campo desaparece")
     assert check.figures == {"faltan": 29}
     assert check.notes[-1] == "… y 9 más"
 
@@ -839,7 +841,7 @@ def test_without_a_best_night_only_the_last_one_counts() -> None:
     now, before = (build(farm(size)).tables for size in (18, 20))
     judged = judge(now, resumen(now), before, resumen(before))
     assert not judged.accepted
-    assert not any("contra la mejor" in check.name for check in judged.checks)
+    assert not any("contra la mejor" in check.what for check in judged.checks)
 
 
 def test_a_first_night_has_nothing_before_it() -> None:
@@ -848,7 +850,7 @@ def test_a_first_night_has_nothing_before_it() -> None:
     assert night.frame_before("lotes").empty
     assert list(night.frame_before("lotes").columns) == list(night.frame("lotes").columns)
     assert (night.rows_before("lotes"), night.area_before("lotes")) == (0, 0.0)
-    assert check_campos(night).passed
+    assert check_campos(night).fine
 
 
 def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
@@ -867,7 +869,7 @@ def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
     assert note == "falta el campo Campo 1 (c1): tenía 3 lotes, 0,0 ha"
     without_figures = Night(now, resumen(now), before, None, None, DEFAULTS)
     check = check_campos(without_figures)
-    assert check.refuses
+    assert check.is_error
     assert check.notes == ("falta el campo Campo 1 (c1)",)
 
 
@@ -876,25 +878,25 @@ def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
 
 def test_a_check_refuses_warns_or_passes_and_a_check_without_notes_is_told_by_its_name() -> None:
     fine, warns, refuses = (
-        result(severity.name, severity)
-        for severity in (Severity.FINE, Severity.WARNS, Severity.REFUSES)
+        checked(severity.name, severity)
+        for severity in (Severity.FINE, Severity.WARNING, Severity.ERROR)
     )
-    assert [(one.refuses, one.warns) for one in (fine, warns, refuses)] == [
+    assert [(one.is_error, one.is_warning) for one in (fine, warns, refuses)] == [
         (False, False),
         (False, True),
         (True, False),
     ]
     judged = Verdict(accepted=False, checks=(fine, warns, refuses), first_night=True)
-    assert list(judged.reasons) == ["REFUSES"]
-    assert list(judged.warnings) == ["WARNS"]
+    assert list(judged.reasons) == ["ERROR"]
+    assert list(judged.warnings) == ["WARNING"]
     assert judged.to_dict()["first_night"] is True
 
 
 def test_twenty_notes_are_written_and_more_are_counted() -> None:
     lines = [str(at) for at in range(22)]
-    assert result("x", Severity.WARNS, lines[:20]).notes == tuple(lines[:20])
-    assert result("x", Severity.WARNS, lines[:21]).notes == (*lines[:20], "… y 1 más")
-    assert result("x", Severity.WARNS, lines).notes == (*lines[:20], "… y 2 más")
+    assert checked("x", Severity.WARNING, lines[:20]).notes == tuple(lines[:20])
+    assert checked("x", Severity.WARNING, lines[:21]).notes == (*lines[:20], "… y 1 más")
+    assert checked("x", Severity.WARNING, lines).notes == (*lines[:20], "… y 2 más")
 
 
 @pytest.mark.parametrize(
@@ -902,12 +904,12 @@ def test_twenty_notes_are_written_and_more_are_counted() -> None:
     [
         (0.02, True, Severity.FINE),
         (0.02 + 1e-10, True, Severity.FINE),
-        (0.021, True, Severity.WARNS),
-        (0.0999, True, Severity.WARNS),
-        (0.1 - 1e-10, True, Severity.REFUSES),
-        (0.1, True, Severity.REFUSES),
-        (0.5, True, Severity.REFUSES),
-        (0.5, False, Severity.WARNS),
+        (0.021, True, Severity.WARNING),
+        (0.0999, True, Severity.WARNING),
+        (0.1 - 1e-10, True, Severity.ERROR),
+        (0.1, True, Severity.ERROR),
+        (0.5, True, Severity.ERROR),
+        (0.5, False, Severity.WARNING),
         (0.02, False, Severity.FINE),
     ],
 )
@@ -931,7 +933,7 @@ def test_shares_and_changes_have_no_whole_to_be_of_before_the_first_row() -> Non
     ]
     assert percent(0.5, 0.25) == "−50,0 %"
     assert [percent(1000, 1005), percent(1000, 995)] == ["+0,5 %", "−0,5 %"]
-    assert [spanish(2500.26, 1), spanish(1_234_567), spanish(0.5, 2)] == [
+    assert [number(2500.26, 1), number(1_234_567), number(0.5, 2)] == [
         "2.500,3",
         "1.234.567",
         "0,50",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from Modules.jobs import code_version
+from Modules.orchestration.deploy import release
 from Modules.orchestration.deployments import (
     BACKUP,
     DEPLOYMENTS,
@@ -102,7 +102,7 @@ def test_a_deployment_is_found_by_any_of_its_names_and_once() -> None:
 
 
 def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
-    package, _, code = code_version.release().partition("+")
+    package, _, code = release().partition("+")
     assert package == "0.1.0"
     assert len(code) == 12
-    assert code_version.release() == f"{package}+{code}"
+    assert release() == f"{package}+{code}"

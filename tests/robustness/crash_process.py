@@ -107,7 +107,7 @@ def _night(order: dict[str, Any], tell: Any) -> None:
     from pydantic import SecretStr
 
     from Modules.disk.run_lock import run_lock
-    from Modules.jobs import backup
+    from Modules.jobs import backup, portal_access
     from Modules.jobs import products as productos
     from Modules.jobs import weekly as verificacion
     from Modules.portal.client import Limits
@@ -132,7 +132,7 @@ def _night(order: dict[str, Any], tell: Any) -> None:
     tell("lock")
     with (
         run_lock(settings.lindero_state_dir, Modo.PROD),
-        backup.open_portal(settings, Modo.PROD) as access,
+        portal_access.open_portal(settings, Modo.PROD) as access,
         without_collector(),
     ):
         tell("fetch")

@@ -27,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 from Modules.backups.verify import Alcance, Informe, verify_backups
+from Modules.disk.json_text import to_json
 from Modules.disk.publish import MANIFEST as RECORD
 from Modules.disk.safe_files import fact_of
 from Modules.jobs.backup import prepare, publish
 from Modules.night.figures import resumen
 from Modules.settings import Settings
-from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
+from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_sums
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo, Recurso
 from tests.sample_tables import NOW, SEASON, fetched, tables

@@ -134,7 +134,7 @@ def false_refusals(nights: int, seed: int = 1) -> list[tuple[int, str]]:
         now = churned(history.tables, rng, night)
         verdict = history.judge(now)
         if not verdict.accepted:
-            reasons = [f"{c.name} {c.notes[:1]}" for c in verdict.checks if c.refuses]
+            reasons = [f"{c.what} {c.notes[:1]}" for c in verdict.checks if c.is_error]
             refused.append((night, "; ".join(reasons)))
         history.take(now, by_hand=not verdict.accepted)
     return refused

@@ -31,7 +31,7 @@ from Modules.demo.faults import FAULTS, TOKEN, Fault, apply_nights
 from Modules.demo.plan import Size
 from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
-from Modules.jobs import backup
+from Modules.jobs import backup, portal_access
 from Modules.portal.client import Limits, PortalConfig
 from Modules.portal.profile import parse_profile
 from Modules.settings import load_settings
@@ -127,7 +127,7 @@ def _run(portal: RunningPortal, folder: Path, now: datetime) -> tuple[backup.Nig
         client_id=portal.client_id,
         client_secret=SecretStr(portal.client_secret),
     )
-    access = backup.Access(config, Portal("https://portal.example", PROFILE.identity))
+    access = portal_access.Access(config, Portal("https://portal.example", PROFILE.identity))
     fetched = backup.fetch(job, access)
     night = backup.judge_night(job, access, fetched)
     snapshot = backup.keep(job, night, now)
@@ -190,7 +190,7 @@ def _unbalanced(night: backup.Night, world: World, case: Case) -> str:
 
 
 def _reasons(night: backup.Night) -> str:
-    return " ".join(f"{c.name} {c.notes}" for c in night.verdict.checks if c.refuses)
+    return " ".join(f"{c.what} {c.notes}" for c in night.verdict.checks if c.is_error)
 
 
 def _unnamed(case: Case, end: str, message: str) -> str:

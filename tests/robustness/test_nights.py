@@ -52,4 +52,4 @@ def test_ambientes_that_leave_lotes_which_stay_are_refused(company: Tables) -> N
     gone = company.ambientes[company.ambientes["campo_id"] == campo]["ambiente_id"].iloc[:12]
     left = company.ambientes[~company.ambientes["ambiente_id"].isin(gone)]
     verdict = History(company).judge(replace(company, ambientes=left))
-    assert [check.name for check in verdict.checks if check.refuses] == ["ambientes por campo"]
+    assert [check.what for check in verdict.checks if check.is_error] == ["ambientes por campo"]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.store.chain import PARTS, Kind, Link, Problem, broken_links, chosen, part_of, sample
+from Modules.disk.problems import Kind, Problem
+from Modules.store.chain import PARTS, Link, broken_links, chosen, part_of, sample
 from Modules.words.domain import SnapshotId
 
 DAYS = st.dates(date(2020, 1, 1), date(2060, 1, 1))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.store.manifest import disagreement, from_json, from_sums, to_json, to_sums
+from Modules.disk.json_text import from_json, to_json
+from Modules.store.manifest import disagreement, from_sums, to_sums
 from Modules.words.errors import DataError
 
 HASH = "0123456789abcdef" * 4

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from Modules.disk.json_text import to_json
+from Modules.disk.problems import Kind, Problem
 from Modules.disk.safe_files import fact_of
-from Modules.store.chain import Kind, Problem
 from Modules.store.integrity import Expected, _check_file, verify_folder, verify_manifests
-from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_json, to_sums
+from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_sums
 from Modules.store.snapshot import (
     load,
     proved_files,

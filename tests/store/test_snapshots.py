@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from pandas.testing import assert_frame_equal
 
+from Modules.disk.json_text import to_json
 from Modules.disk.safe_files import fact_of
 from Modules.night.tables import Tables
-from Modules.store.manifest import to_json, to_sums
+from Modules.store.manifest import to_sums
 from Modules.store.snapshot import read_page
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
@@ -338,7 +339,7 @@ def test_every_acceptance_is_one_line_of_the_log(store: SnapshotStore) -> None:
 def test_an_acceptance_that_cannot_be_logged_is_none(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     (store.root / "acceptances.jsonl").mkdir()
-    with pytest.raises(PublishError, match=r"acceptances\.jsonl could not be written: Is a dir"):
+    with pytest.raises(PublishError, match=r"^acceptances\.jsonl cannot be read: Is a directory$"):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
     assert not store.accepted()

@@ -11,8 +11,8 @@ from typing import Final
 
 import pandas as pd
 
+from Modules.diff.lines import SOLO_REESCRITO, cambios
 from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
-from Modules.jobs import report as reporte
 from Modules.products.cultivos.sown import (
     Sembrado,
     by_campo,
@@ -22,6 +22,7 @@ from Modules.products.cultivos.sown import (
     without_crop,
 )
 from Modules.products.source import Fuente
+from Modules.words.spanish import number
 
 TIERRA: Final = "Superficie de tierra (ha)"
 SEMBRADA: Final = "Superficie sembrada (ha)"
@@ -160,13 +161,13 @@ def _bare(fuente: Fuente) -> Sheet:
 
 
 def _changes(fuente: Fuente) -> Sheet:
-    rows = reporte.cambios(fuente.changes)
+    rows = cambios(fuente.changes)
     if fuente.changes.first_night:
         notes: tuple[str, ...] = ("Primera noche de esta campaña: no hay con qué comparar.",)
     elif fuente.changes.empty:
         notes = ("Sin cambios desde la última noche aceptada.",)
     else:
-        notes = () if rows else (reporte.SOLO_REESCRITO,)
+        notes = () if rows else (SOLO_REESCRITO,)
     headers = ["Campo", "Lote", "Cambio", "Detalle"]
     frame = pd.DataFrame(rows, columns=headers, dtype="string")
     return Sheet("Cambios", frame, notes=notes, freeze_columns=2)
@@ -189,7 +190,7 @@ def _differences(fuente: Fuente, rows: pd.DataFrame, tolerancia: float) -> Sheet
         },
         formats={"diferencia": NUMBER_SHARE} | dict.fromkeys(areas, NUMBER_HA),
         notes=(
-            f"Lotes y siembras que declaran más de un {reporte.numero(tolerancia * 100, 1)} % de "
+            f"Lotes y siembras que declaran más de un {number(tolerancia * 100, 1)} % de "
             "diferencia con la superficie calculada de su contorno.",
         ),
         freeze_columns=2,

@@ -12,11 +12,12 @@ import shapely
 from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks, split_folders
 from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points
 from Modules.formats.kml_styles import Estilo, cultivo_style
-from Modules.formats.kml_text import count, hectares, moment, number, xml_texts
+from Modules.formats.kml_text import xml_texts
 from Modules.geo.h3_areas import Index
 from Modules.geo.h3_cells import hex_text, map_polygons
 from Modules.products.h3.tables import SIN_CULTIVO, Celdas
 from Modules.products.source import Fuente
+from Modules.words.spanish import count, hectares, moment, number
 
 _WORDS: Final = ("hexágono", "hexágonos")
 _NO_DATA: Final = LookAt(-63.0, -35.0, 2e6)

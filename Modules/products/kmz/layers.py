@@ -36,6 +36,7 @@ from Modules.products.kmz.kinds import (
     sin_cultivo,
     tipo,
 )
+from Modules.words import spanish
 
 Bounds: TypeAlias = NDArray[np.float64]
 
@@ -65,7 +66,7 @@ class Lotes:
     def __init__(self, tables: Tables) -> None:
         lotes = _sorted(
             tables.lotes,
-            lambda row: (text.natural(row[0]), row[1], text.natural(row[2]), row[3]),
+            lambda row: (spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3]),
             ("campo", "campo_id", "lote", "lote_id"),
         )
         self._lotes = lotes
@@ -246,7 +247,7 @@ def _siembras(
     values["cultivo"] = text.xml_texts(group.nombre for group in crops)
     values["orden"] = [str(cell) for cell in _cells(siembras, "orden")]
     for name in ("fecha_siembra", "fecha_cosecha"):
-        values[name] = [text.day(cell) for cell in _cells(siembras, name)]
+        values[name] = [spanish.day(cell) for cell in _cells(siembras, name)]
     values |= _areas(lotes["superficie_ha"], siembras["superficie_declarada_ha"])
     balloons = {
         group.key: replace(group, style=replace(group.style, balloon=SIEMBRA.balloon))
@@ -285,7 +286,7 @@ def _marcadores(marcadores: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
     columns = ("tipo", "subtipo", "estado", "muestra_codigo", "muestra_profundidades_cm")
     values = _values(marcadores, (*columns, "muestra_analisis", "marcador_id", "marcador"))
     values |= _values(lotes, ("campo", "lote"))
-    values["fecha"] = [text.day(cell) for cell in _cells(marcadores, "fecha")]
+    values["fecha"] = [spanish.day(cell) for cell in _cells(marcadores, "fecha")]
     values["observacion"] = text.xml_texts(_cells(marcadores, "observacion"), MAX_OBSERVACION)
     return _capa(
         MARCADOR,
@@ -305,8 +306,8 @@ def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
     puntos = _sorted(
         puntos,
         lambda row: (
-            text.natural(row[0]), row[1], text.natural(row[2]), row[3] is None, row[3] or 0,
-            text.natural(row[4]), row[5],
+            spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3] is None, row[3] or 0,
+            spanish.natural(row[4]), row[5],
         ),
         columns,
     )  # fmt: skip
@@ -314,7 +315,7 @@ def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
     values = _values(puntos, (*plain, "punto"))
     for name in ("orden", "submuestras"):
         values[name] = ["" if cell is None else str(cell) for cell in _cells(puntos, name)]
-    values["fecha"] = [text.day(cell) for cell in _cells(puntos, "fecha")]
+    values["fecha"] = [spanish.day(cell) for cell in _cells(puntos, "fecha")]
     codes = [code or name for code, name in zip(values["codigo"], values["punto"], strict=True)]
     capa = _capa(
         PUNTO,
@@ -334,10 +335,10 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
     ambientes = _sorted(
         ambientes,
         lambda row: (
-            text.natural(row[0]),
+            spanish.natural(row[0]),
             row[1],
-            text.natural(row[2]),
-            text.natural(row[3]),
+            spanish.natural(row[2]),
+            spanish.natural(row[3]),
             row[4],
         ),
         ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
@@ -363,11 +364,11 @@ def _values(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
 def _areas(computed: pd.Series, declared: pd.Series | None) -> dict[str, list[str]]:
     values = computed.tolist()
     areas = {
-        "superficie": [text.hectares(value) for value in values],
+        "superficie": [spanish.hectares(value) for value in values],
         "superficie_ha": [f"{value:.4f}" for value in values],
     }
     if declared is not None:
-        areas["superficie_declarada"] = [text.hectares(value) for value in declared.tolist()]
+        areas["superficie_declarada"] = [spanish.hectares(value) for value in declared.tolist()]
     return areas
 
 

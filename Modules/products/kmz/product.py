@@ -29,7 +29,6 @@ from Modules.formats.kml_document import (
 )
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import Estilo, contorno_style, etiqueta_style
-from Modules.formats.kml_text import count, hectares, moment
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.products.kmz.kinds import LOTE, Grupo, sin_cultivo
 from Modules.products.kmz.layers import (
@@ -46,6 +45,7 @@ from Modules.words.folders import KMZ_POR_CULTIVO_CAMPO as POR_CULTIVO_CAMPO
 from Modules.words.folders import KMZ_POR_CULTIVO_LOTE as POR_CULTIVO_LOTE
 from Modules.words.folders import KMZ_POR_LOTE as POR_LOTE
 from Modules.words.names import safe_name, unique_names
+from Modules.words.spanish import count, hectares, moment
 
 FAMILIAS: Final = (POR_CAMPO, POR_LOTE, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE)
 

@@ -1,0 +1,53 @@
+"""A journal: one JSON object a line, only ever appended to, each line flushed to the disk.
+
+A torn last line is of a process that was killed while it wrote: what it was about to do did not
+happen. It counts as not written, and the next line begins on a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from Modules.disk.safe_files import sync_folder, writing
+from Modules.words.errors import PublishError
+
+
+def append(journal: Path, entry: Mapping[str, Any]) -> None:
+    """Add one line, flushed; after a torn line on a new one.
+
+    Raises:
+        PublishError: the disk refused; the earlier lines are as they were.
+    """
+    line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n"
+    with writing(journal), journal.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(journal.parent)
+
+
+def entries(journal: Path) -> Iterator[dict[str, Any]]:
+    """Every readable line, oldest first; none if there is no journal.
+
+    Raises:
+        PublishError: it is there and cannot be read.
+    """
+    try:
+        lines = journal.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as err:
+        raise PublishError(f"{journal.name} cannot be read: {err.strerror or err}") from err
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            entry = json.loads(line)
+            if isinstance(entry, dict):
+                yield entry

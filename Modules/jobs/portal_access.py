@@ -1,0 +1,81 @@
+"""The portal as a job is given it: the configured one, or in a trial without one the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from Modules.demo.child import demo_process
+from Modules.portal.client import Limits, PortalConfig
+from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
+from Modules.settings import Settings, check_portal
+from Modules.words.domain import Modo, Portal
+from Modules.words.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A portal that is ready to answer, and how snapshots name it."""
+
+    config: PortalConfig
+    portal: Portal
+
+
+@contextmanager
+def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
+    """The configured portal, or in a trial without one the demo portal in a child process.
+
+    Raises:
+        SettingsError: the profile is wrong, or a production run without a portal.
+    """
+    profile = read_profile(settings)
+    if settings.databaler_base_url is not None:
+        config = _config(
+            settings,
+            profile,
+            base_url=settings.databaler_base_url,
+            client_id=settings.databaler_client_id,
+            client_secret=settings.databaler_client_secret,
+        )
+        yield Access(config, Portal(config.base_url, profile.identity))
+        return
+    check_portal(settings, modo)
+    with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:
+        config = _config(
+            settings,
+            DEFAULT_PROFILE,
+            base_url=demo.base_url,
+            client_id=demo.client_id,
+            client_secret=SecretStr(demo.client_secret),
+        )
+        origin = f"demo:{settings.lindero_demo_size}"
+        yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
+
+
+def read_profile(settings: Settings) -> Profile:
+    """The profile of the settings, or the contract as assumed.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line of it is wrong.
+    """
+    path = settings.databaler_profile
+    if path is None:
+        return DEFAULT_PROFILE
+    try:
+        return parse_profile(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(
+            f"DATABALER_PROFILE: {path.name} cannot be read: {type(err).__name__}"
+        ) from err
+
+
+def _config(settings: Settings, profile: Profile, **access: Any) -> PortalConfig:
+    limits = Limits(
+        concurrency=settings.lindero_portal_concurrency,
+        requests_per_second=settings.lindero_portal_requests_per_second,
+    )
+    return PortalConfig(profile=profile, limits=limits, **access)

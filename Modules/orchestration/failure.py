@@ -1,0 +1,111 @@
+"""What a failed run says: what happened, what is intact, what to do. Spanish.
+
+A class of the error tree has one line here; the nearest one wins.
+"""
+
+from __future__ import annotations
+
+from Modules.jobs.report import INTACTO
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiIncomplete,
+    ApiRejected,
+    ApiUnavailable,
+    CampaniaUnknown,
+    NightRefused,
+    PipelineError,
+    ProductError,
+    PublishError,
+    RunLocked,
+    SettingsError,
+    SnapshotDamaged,
+)
+
+_FALLAS: tuple[tuple[type[PipelineError], str, str], ...] = (
+    (
+        CampaniaUnknown,
+        "El portal no tiene esa campaña.",
+        "Corregir la campaña (por ejemplo 25/26) y volver a correr.",
+    ),
+    (
+        ApiAuth,
+        "El portal rechaza las credenciales.",
+        "Revisar DATABALER_CLIENT_ID y DATABALER_CLIENT_SECRET con quien administra Databaler.",
+    ),
+    (
+        SettingsError,
+        "Hay un error en la configuración o en los parámetros; la corrida no empezó.",
+        "Corregir lo que dice el detalle y volver a correr.",
+    ),
+    (
+        RunLocked,
+        "Otra corrida del mismo modo está en curso.",
+        "Esperar a que termine; si quedó colgada, cerrar ese proceso libera el turno.",
+    ),
+    (
+        ApiUnavailable,
+        "No se pudo llegar al portal, o dejó de responder.",
+        "Esperar y volver a correr; si sigue, avisar a quien administra Databaler.",
+    ),
+    (
+        ApiRejected,
+        "El portal rechazó el pedido.",
+        "Ver el detalle; repetir lo mismo daría la misma respuesta.",
+    ),
+    (
+        ApiContractChanged,
+        "El portal respondió con una forma que no es la conocida.",
+        "Correr `lindero api check`: dice qué cambió y qué línea del perfil lo arregla.",
+    ),
+    (
+        ApiIncomplete,
+        "El portal entregó una lista incompleta, dos veces seguidas.",
+        "Volver a correr más tarde; si sigue, avisar a quien administra Databaler.",
+    ),
+    (
+        NightRefused,
+        "Los controles rechazaron los datos de esta noche.",
+        "Mirar los controles y los cambios. Si los datos están bien, aceptarlos con "
+        '`lindero backups accept ID --reason "…"`.',
+    ),
+    (
+        SnapshotDamaged,
+        "Un backup guardado está dañado.",
+        "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
+    ),
+    (
+        ProductError,
+        "Uno o más productos no se pudieron armar; los demás se publicaron.",
+        "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
+    ),
+    (
+        PublishError,
+        "No se pudo escribir en la carpeta de destino.",
+        "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
+        "a correr: se completa solo.",
+    ),
+)
+
+
+def mensaje_de_falla(error: PipelineError) -> str:
+    """What happened, what was left untouched and what to do, for whoever opens the UI."""
+    que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
+    for kind, what, todo in _FALLAS:
+        if isinstance(error, kind):
+            que_paso, que_hacer = what, todo
+            break
+    if isinstance(error, NightRefused) and error.command:
+        que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
+    intacto = _intacto(error)
+    return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
+
+
+def _intacto(error: PipelineError) -> str:
+    if isinstance(error, PublishError):
+        return "Cada archivo publicado está entero: es el de antes o el nuevo."
+    if isinstance(error, ProductError):
+        return "Los productos que fallaron quedaron como estaban."
+    if isinstance(error, NightRefused):
+        return f"{INTACTO} Lo recibido está guardado en cuarentena."
+    return INTACTO

@@ -1,0 +1,72 @@
+"""How people read it: numbers, hectares, dates and lists in the Spanish of Argentina. Pure.
+
+Numbers are 1.234,56, dates 20/11/2025, moments 20/11/2025 03:00; a missing value is empty text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_SWAPPED: Final = str.maketrans(",.", ".,")
+_MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]#|~]")
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """1234.5 → "1.235", or "1.234,50" with two decimals."""
+    return f"{value:,.{decimals}f}".translate(_SWAPPED)
+
+
+def hectares(value: float | None) -> str:
+    """1234.5 → "1.234,50 ha"; nothing for an area nobody declared."""
+    return "" if value is None or value != value else f"{number(value, 2)} ha"
+
+
+def percent(before: float, now: float) -> str:
+    """A change as "−12,5 %" or "+3,0 %"."""
+    if before <= 0:
+        return "antes no había"
+    change = round((now - before) / before * 100, 1)
+    if change == 0:
+        return "sin cambio"
+    return f"{'−' if change < 0 else '+'}{number(abs(change), 1)} %"
+
+
+def count(number_of: int, singular: str, plural: str) -> str:
+    """ "1 lote", "2.500 lotes"."""
+    return f"{number(number_of)} {singular if number_of == 1 else plural}"
+
+
+def day(value: date | None) -> str:
+    """20/11/2025; nothing for no date."""
+    return "" if value is None or value != value else f"{value:%d/%m/%Y}"
+
+
+def moment(value: datetime, zone: ZoneInfo | None = None) -> str:
+    """20/11/2025 03:00; with ``zone`` an aware moment as the clocks there say it."""
+    return f"{value if zone is None else value.astimezone(zone):%d/%m/%Y %H:%M}"
+
+
+def short(lines: Sequence[str], most: int) -> str:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    tail = f"; y {number(more)} más" if more > 0 else ""
+    return f"{'; '.join(lines[:most])}{tail}"
+
+
+def markdown(text: str) -> str:
+    """Text of the portal's users as Markdown that shows just that text."""
+    flat = " ".join(text.split())
+    escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@lru_cache(maxsize=65_536)
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts "Lote 2" before "Lote 10", whatever the case; equal names tie."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return tuple((0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts))

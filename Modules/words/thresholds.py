@@ -1,0 +1,29 @@
+"""When a night is refused: the thresholds of the checks, as settings give them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a night is refused; shares as fractions. Design section 6 gives the defaults."""
+
+    rows_loss: float = 0.10
+    area_loss: float = 0.10
+    ids_replaced: float = 0.20
+    unusable_geometry: float = 0.05
+    growth: float = 0.50
+    best_loss: float = 0.15
+    warning: float = 0.02
+    best_of_nights: int = 30
+    first_night_unusable: float = 0.50  # more than half: the profile is wrong, not the data
+    declared_area: float = 0.05  # declared and computed area differ by more: counted
+    repaired_area: float = 0.01  # a repair that moves the area by more is named
+    min_rows: int = 2  # of a table: fewer rows never refuse by percentage
+    min_growth: int = 5  # rows of a table or campo
+    small_table: int = 10  # rows; growth in area of a larger one refuses if one row is behind it
+    campo_min_lotes: int = 3
+    campo_min_lotes_best: int = 5  # in 30 nights a campo at work loses three or four now and then
+    campo_min_rows: int = 10  # ambientes or marcadores of a campo
+    campo_most: float = 0.50  # more than this of a campo's lotes: two are enough to refuse

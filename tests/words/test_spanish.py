@@ -1,0 +1,22 @@
+"""How numbers, dates and lists are written for people."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from Modules.words import spanish
+
+
+def test_numbers_and_dates_are_argentine() -> None:
+    assert spanish.number(1_234_567.891, 2) == "1.234.567,89"
+    assert spanish.hectares(35.3) == "35,30 ha"
+    assert spanish.hectares(None) == spanish.hectares(float("nan")) == ""
+    assert spanish.day(date(2025, 11, 20)) == "20/11/2025"
+    assert spanish.day(None) == ""
+    assert spanish.count(1, "lote", "lotes") == "1 lote"
+    assert spanish.count(2500, "lote", "lotes") == "2.500 lotes"
+
+
+def test_names_sort_as_people_read_them() -> None:
+    names = ["Lote 10", "lote 2", "10", "2", "Lote 2A", ""]
+    assert sorted(names, key=spanish.natural) == ["", "2", "10", "lote 2", "Lote 2A", "Lote 10"]
