@@ -35,7 +35,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo test test-slow test-unit test-integration check lint format bench robustness \
+  deploy-here demo quick test test-slow test-unit test-integration check lint format bench robustness \
   mutations lock image-check clean
 
 help: ## this list
@@ -103,6 +103,9 @@ demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_ou
 
 test: $(VENV)/.ready ## the test suite, all but its slow tests
 	@$(RUN) pytest -n $(TESTERS) --dist loadscope --no-loadscope-reorder -m "not slow" $(ARGS)
+
+quick: $(VENV)/.ready ## the unit tests that a change can have touched, nearest first, in a minute (ARGS="--base REV")
+	@$(RUN) python -m tests.quick $(ARGS)
 
 test-slow: $(VENV)/.ready ## the slow ones: the guide step by step, 10,000 names, a Dask cluster, a killed KMZ run, a password
 	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m slow $(ARGS)

@@ -18,9 +18,14 @@ from Modules.diff.changes import diff_tables
 from Modules.night.tables import build_tables
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from tests.quick import BUDGET
 
-hypothesis.settings.register_profile("lindero", deadline=None)  # no test is about time
-hypothesis.settings.load_profile("lindero")
+# no test is about time; what a figure of docs/confiabilidad.md proves by the thousand is shown here
+hypothesis.settings.register_profile("lindero", deadline=None, max_examples=60)
+hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lindero"))
+BUDGET_S = float(os.environ.get(BUDGET, "inf"))
+_STARTED = time.monotonic()
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -28,9 +33,18 @@ SHARED = ROOT.parent / "shared"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the folders that take longest, so that no process waits for the last one."""
+    if BUDGET in os.environ:  # then they come nearest first
+        return
     longest = ("stack", "scripts", "robustness")
     order = {name: at for at, name in enumerate(longest)}
     items.sort(key=lambda item: order.get(item.path.parent.name, len(longest)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test when the time of ``make quick`` is over."""
+    if time.monotonic() - _STARTED > BUDGET_S:
+        pytest.skip(f"the {BUDGET_S:.0f} s of make quick were over: make test runs it")
 
 
 @pytest.fixture(autouse=True)

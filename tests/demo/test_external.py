@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.demo.contract import World
@@ -179,7 +179,6 @@ def test_what_cannot_be_served_is_a_settings_error(tmp_path: Path) -> None:
             world_from_file(path)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(-63, -57), st.floats(-36, -33)), min_size=1, max_size=20))
 def test_a_mark_belongs_to_the_lote_round_it_or_the_nearest(
     places: list[tuple[float, float]],

@@ -318,9 +318,7 @@ CONTENT = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=st.lists(CONTENT, min_size=1, max_size=5))
 def test_any_row_of_nights_ends_with_exactly_the_last(
     tmp_path_factory: pytest.TempPathFactory, nights: list[dict[str, str]]
@@ -349,9 +347,7 @@ def _publish_season(bench: Bench, season: str, content: Mapping[str, str]) -> Pu
     )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs=st.lists(st.tuples(st.sampled_from(SEASONS), SEASON_FILES), min_size=1, max_size=6))
 def test_two_campanias_in_one_folder_never_touch_each_other(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[str, dict[str, str]]]

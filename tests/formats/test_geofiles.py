@@ -20,7 +20,7 @@ import pyogrio
 import pytest
 import shapely
 from geopandas.testing import assert_geodataframe_equal
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -196,7 +196,6 @@ def test_a_cut_file_is_refused(length: int) -> None:
         table_from_bytes(SAMPLE[:length], LOTES, source="cut")
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(SAMPLE) * 8 - 1))
 def test_a_flipped_bit_is_read_or_refused_and_nothing_else(bit: int) -> None:
     data = bytearray(SAMPLE)
@@ -430,7 +429,6 @@ def test_shells_that_go_the_wrong_way_are_turned() -> None:
         assert all(polygon.exterior.is_ccw for polygon in getattr(back, "geoms", [back]))
 
 
-@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_coordinates_read_back_to_the_same_double(lon: float, lat: float) -> None:
     gdf = gpd.GeoDataFrame(geometry=[shapely.Point(lon, lat)], crs="EPSG:4326")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from defusedxml import ElementTree
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.formats.qgis import REST, Category, Label, Style, fill_style, marker_style, quoted
@@ -81,7 +81,6 @@ def test_one_symbol_for_all_rows() -> None:
 
 
 @given(st.lists(st.text(st.characters(), max_size=30), max_size=8))
-@settings(max_examples=80)
 def test_any_value_gives_a_well_formed_style(values: list[str]) -> None:
     categories = [Category(value, value, "#112233") for value in values]
     for style in (fill_style("cultivo", categories, label=LABEL), marker_style("c", categories)):

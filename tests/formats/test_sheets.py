@@ -14,7 +14,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from defusedxml import ElementTree
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from Modules.formats.sheets import (
@@ -77,7 +77,6 @@ def test_what_a_spreadsheet_would_compute_stays_text(text: str) -> None:
 
 @given(st.lists(ANY_TEXT, min_size=1, max_size=5))
 @example(["'quoted'", '"', "a,b", "a;b", "_x0041_", "\ufffe", "<b>&amp;", "]]>"])
-@settings(max_examples=60)
 def test_any_text_comes_back_as_it_was(texts: list[str]) -> None:
     expected = [clean_text(text, 4_000) for text in texts]
     frame = pd.DataFrame({"texto": pd.array(texts, dtype="object"), "fin": "."})
@@ -98,7 +97,6 @@ def test_a_csv_is_what_excel_and_power_bi_read(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=8))
-@settings(max_examples=50)
 def test_numbers_lose_nothing(numbers: list[float]) -> None:
     frame = pd.DataFrame({"ha": numbers, "fin": 1})
     assert [float(row[0]) for row in rows_of(csv_bytes(frame))[1:]] == numbers

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.geo.borders import TOLERANCIA_M, bordes, distances_m, moved
@@ -84,13 +84,11 @@ REWRITTEN: dict[str, Callable[[shapely.Polygon], shapely.Geometry]] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
 @given(shape=fields(), name=st.sampled_from(sorted(REWRITTEN)))
 def test_a_border_written_anew_did_not_move(shape: shapely.Polygon, name: str) -> None:
     assert not has_moved(shape, REWRITTEN[name](shape))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     shape=fields(),
     by=st.floats(0, 0.99),
@@ -107,7 +105,6 @@ def test_vertices_that_are_off_by_less_than_the_tolerance_are_no_news(
         assert not has_moved(shape, other, tolerancia_m)
 
 
-@settings(max_examples=60, deadline=None)
 @given(shape=fields(), by=st.floats(1.1, 50), tolerancia_m=st.sampled_from([0.2, 1.0, 10.0]))
 def test_a_border_pushed_out_by_more_than_the_tolerance_is_news(
     shape: shapely.Polygon, by: float, tolerancia_m: float
@@ -115,7 +112,6 @@ def test_a_border_pushed_out_by_more_than_the_tolerance_is_news(
     assert has_moved(shape, shape.buffer(by * tolerancia_m), tolerancia_m)
 
 
-@settings(max_examples=60, deadline=None)
 @given(one=fields(), other=fields(), east=st.floats(-1_500, 1_500))
 def test_what_is_gained_less_what_is_lost_is_the_change_of_area(
     one: shapely.Polygon, other: shapely.Polygon, east: float

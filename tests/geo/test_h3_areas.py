@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shapely.affinity import rotate
 
@@ -27,7 +27,6 @@ def field(lon: float, lat: float, size: float, turn: float) -> shapely.Polygon:
     return rotate(shape, turn, origin=(lon, lat))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.floats(-170, 170), st.floats(-80, 80), st.floats(0.003, 0.5), st.floats(0, 360))
 def test_areas_are_those_of_pyproj_along_straight_edges(
     lon: float, lat: float, size: float, turn: float

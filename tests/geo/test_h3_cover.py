@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shapely.affinity import scale, translate
 from shapely.geometry.base import BaseGeometry
@@ -116,7 +116,6 @@ def polygons(draw: st.DrawFn) -> tuple[BaseGeometry, int]:
     return shape, resolution
 
 
-@settings(max_examples=80, deadline=None)
 @given(polygons())
 def test_any_polygon_is_covered_exactly_and_nothing_is_missed(
     case: tuple[BaseGeometry, int],

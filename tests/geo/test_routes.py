@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.geo.routes import short_route, visiting_order
@@ -20,7 +20,6 @@ def length(lonlat: np.ndarray, order: list[int]) -> float:
     return float(np.linalg.norm(np.diff(lonlat[order], axis=0), axis=1).sum())
 
 
-@settings(deadline=None)
 @given(lonlat=places, seed=st.integers(0, 1000))
 def test_every_point_once_and_the_order_of_rows_does_not_matter(
     lonlat: np.ndarray, seed: int
@@ -58,7 +57,6 @@ def test_lote_after_lote_and_in_each_the_ranked_ones_first() -> None:
     assert visiting_order(lonlat, groups, ranks).tolist() == [3, 2, 1, 6, 5, 4]
 
 
-@settings(deadline=None)
 @given(lonlat=places, data=st.data())
 def test_places_count_from_one_and_keep_lotes_and_ranks_together(
     lonlat: np.ndarray, data: st.DataObject

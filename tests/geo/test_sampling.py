@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
@@ -67,7 +67,6 @@ def distance_to_edge_m(shape: BaseGeometry, point: PuntoPropuesto) -> float:
     return float(np.min(metres))
 
 
-@settings(max_examples=80, deadline=None)
 @given(shape=stars(), cantidad=st.integers(1, 8), margen_m=st.sampled_from([0.0, 5.0, 20.0, 60.0]))
 def test_points_lie_inside_and_off_the_edge_and_are_as_many_as_asked(
     shape: BaseGeometry, cantidad: int, margen_m: float
@@ -102,7 +101,6 @@ def redrawn(shape: BaseGeometry, rng: np.random.Generator) -> BaseGeometry:
     return parts[0] if shape.geom_type == "Polygon" else shapely.MultiPolygon(parts)
 
 
-@settings(max_examples=60, deadline=None)
 @given(shape=stars(), seed=st.integers(0, 2**32))
 def test_the_first_vertex_and_the_order_of_parts_do_not_matter(
     shape: BaseGeometry, seed: int

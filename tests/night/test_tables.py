@@ -413,7 +413,7 @@ LISTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, st.randoms(use_true_random=False))
 def test_books_balance_and_order_never_matters_whatever_comes(lists, rng: random.Random):
     records = fetched(**lists)

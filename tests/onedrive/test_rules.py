@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.disk.safe_files import is_link
@@ -121,7 +121,6 @@ def test_an_option_more_never_does_other_things_to_what_was_done_without_it(
 
 
 @given(st.sampled_from(Estado), st.booleans(), switches)
-@settings(max_examples=60)
 def test_on_a_real_disk_no_content_is_lost_and_a_second_plan_does_nothing(
     estado: Estado, target_there: bool, opciones: Opciones
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Node
 
@@ -116,7 +116,6 @@ names = st.text(
 
 
 @given(names)
-@settings(max_examples=60, deadline=None)
 def test_any_path_is_one_literal_that_reads_back(name: str) -> None:
     tree = ps.parsed(f"$x = {literal(name)}; $y = 'after'\n")
     assert ps.faults(tree) == []

@@ -12,7 +12,7 @@ import json
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.onedrive.config import Enlace, sentinel_text
@@ -344,7 +344,6 @@ moves = st.lists(
 
 
 @given(st.sampled_from(Estado), st.sampled_from([Destino.EXISTE, Destino.FALTA]), moves, st.data())
-@settings(max_examples=60, deadline=None)
 def test_no_order_of_runs_and_failures_loses_a_file(
     estado: Estado, destino: Destino, runs: list[tuple[str, ...]], data: st.DataObject
 ) -> None:

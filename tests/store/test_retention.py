@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.store.retention import (
@@ -351,7 +351,6 @@ def soon_after(fichas: Sequence[Ficha]) -> datetime:
     return fichas[-1].id.utc + timedelta(hours=2) if fichas else FIRST
 
 
-@settings(max_examples=150, deadline=None)
 @given(histories(), REGLAS_)
 def test_pruning_twice_is_pruning_once(fichas: list[Ficha], reglas: Reglas) -> None:
     now = soon_after(fichas)
@@ -361,7 +360,6 @@ def test_pruning_twice_is_pruning_once(fichas: list[Ficha], reglas: Reglas) -> N
     assert {one.id.number for one in settled(fichas, now, reglas)} >= keep
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories(), REGLAS_, st.randoms(use_true_random=False))
 def test_order_of_input_does_not_matter(fichas: list[Ficha], reglas: Reglas, rng) -> None:  # type: ignore[no-untyped-def]
     now = soon_after(fichas)
@@ -370,7 +368,6 @@ def test_order_of_input_does_not_matter(fichas: list[Ficha], reglas: Reglas, rng
     assert plan(shuffled, reglas, now) == plan(fichas, reglas, now)
 
 
-@settings(max_examples=150, deadline=None)
 @given(histories(), REGLAS_, st.data())
 def test_an_older_backup_more_never_removes_a_newer_one(
     fichas: list[Ficha], reglas: Reglas, data: st.DataObject
@@ -384,7 +381,6 @@ def test_an_older_backup_more_never_removes_a_newer_one(
     assert wanted(without, now, reglas) & newer <= wanted(fichas, now, reglas)
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories(), REGLAS_, st.sampled_from(("daily", "weekly", "monthly", "quarantine_days")))
 def test_keeping_more_never_removes_more(fichas: list[Ficha], reglas: Reglas, which: str) -> None:
     now = soon_after(fichas)
@@ -392,7 +388,6 @@ def test_keeping_more_never_removes_more(fichas: list[Ficha], reglas: Reglas, wh
     assert wanted(fichas, now, reglas) <= wanted(fichas, now, more)
 
 
-@settings(max_examples=150, deadline=None)
 @given(histories(), REGLAS_)
 def test_the_newest_good_one_of_each_campania_and_portal_never_goes(
     fichas: list[Ficha], reglas: Reglas
@@ -401,7 +396,6 @@ def test_the_newest_good_one_of_each_campania_and_portal_never_goes(
     assert set(newest.values()) <= wanted(fichas, soon_after(fichas), reglas)
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories(), REGLAS_)
 def test_the_limit_holds_and_what_goes_is_the_oldest_of_what_may(
     fichas: list[Ficha], reglas: Reglas
@@ -414,7 +408,6 @@ def test_the_limit_holds_and_what_goes_is_the_oldest_of_what_may(
     assert sorted(every) == [one.id.number for one in fichas]
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories(steady=True), REGLAS_)
 def test_campanias_do_not_touch_each_other(fichas: list[Ficha], reglas: Reglas) -> None:
     """Of accepted ones: whether a refused one goes depends on the clock, which is everybody's."""

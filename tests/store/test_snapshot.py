@@ -127,7 +127,6 @@ def test_a_file_replaced_by_a_link_or_a_folder_is_named(copy: Path, name: str) -
 
 
 @settings(
-    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

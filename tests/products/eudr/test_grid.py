@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from Modules.products.eudr.grid import cut_holes, inner_point, to_degrees, to_grid
@@ -62,7 +62,6 @@ def test_awkward_holes_are_cut_exactly(wkt: str) -> None:
     _assert_cut(polygon, cut_holes(polygon))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.sampled_from([15, 60, 2000]))
 def test_any_polygon_with_holes_is_cut_exactly(seed: int, holes: int, size: int) -> None:
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.products.muestreos.modus import CONTENT_TYPE, Muestra, depths, modus_documents
@@ -121,7 +121,6 @@ muestras = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(muestras, max_size=8, unique_by=lambda m: m.punto_id))
 def test_every_plan_keeps_the_schema_and_loses_no_sample(plan: list[Muestra]) -> None:
     read = documents(*plan)
