@@ -1,7 +1,7 @@
 """A file that another program holds open: the new one beside it, and in its place the next time.
 
 There is no Windows here: a hook of the interpreter refuses a rename or a removal with the code
-that Windows gives (a fake); everything else is real, the pauses of 2.5 s too.
+that Windows gives (a fake); its tries follow without the pauses that ``test_safe_files`` proves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from Modules.disk.publish import MANIFEST, Published, intact, pending_name, publish_files, published
 from Modules.disk.published import check_copy
+from Modules.disk.safe_files import SHARING_PAUSES_S, retry_sharing
 from Modules.words.errors import PublishError
 
 NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
@@ -36,6 +37,11 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _hook() -> None:
     sys.addaudithook(_refuse)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(retry_sharing.__kwdefaults__, "pauses_s", (0.0,) * len(SHARING_PAUSES_S))
 
 
 @pytest.fixture
