@@ -1,12 +1,13 @@
-"""fiboa's own validator on one file, every row, with no network: run by ``.venv-fiboa``'s Python.
+"""fiboa's own validator, every row of a file, with no network: run by ``.venv-fiboa``'s Python.
 
-    python tests/fiboa_offline.py FILE SCHEMAS_FOLDER
+    python tests/fiboa_offline.py SCHEMAS_FOLDER
+
+Standard input names a file a line; for each it prints {"rows", "errors", "warnings"} as JSON.
 
 fiboa's and the crop extension's schemas come from the folder. Three more would be downloaded: the
 Vecorel core schema and the one of GeoParquet's metadata, stated below after their specifications
 (Vecorel 0.1.0, GeoParquet 1.1.0), and PROJJSON's, which pyproj brings. Whatever touches
 the network is an error.
-Prints {"rows", "errors", "warnings"} as JSON.
 """
 
 from __future__ import annotations
@@ -101,13 +102,10 @@ def _projjson(uri: str) -> referencing.Resource[Any]:
 
 
 def main(file: Path, schemas: Path) -> dict[str, Any]:
-    util.file_cache.update({VECOREL: CORE, GEOPARQUET: GEO})
-    ValidateSchema.retrieve_remote_schema = staticmethod(_projjson)  # type: ignore[method-assign]
     local = {
         FIBOA: schemas / "fiboa_core_schema.yaml",
         CROP: schemas / "crop_extension_schema.yaml",
     }
-    assert Registry.required_extensions, "fiboa's registry is not in force"
     result = ValidateData().validate(file, num=None, schema_map=local)
     return {
         "rows": pq.read_metadata(file).num_rows,
@@ -117,4 +115,8 @@ def main(file: Path, schemas: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]))))
+    util.file_cache.update({VECOREL: CORE, GEOPARQUET: GEO})
+    ValidateSchema.retrieve_remote_schema = staticmethod(_projjson)  # type: ignore[method-assign]
+    assert Registry.required_extensions, "fiboa's registry is not in force"
+    for line in sys.stdin:
+        print(json.dumps(main(Path(line.rstrip("\n")), Path(sys.argv[1]))), flush=True)

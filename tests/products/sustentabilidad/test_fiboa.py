@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +57,27 @@ def fiboa_python(project_root: Path) -> Path:
     return python
 
 
-@pytest.fixture
-def validate(fiboa_python: Path, project_root: Path, shared_data: Path) -> Validate:
-    def run(path: Path) -> dict[str, Any]:
-        script = project_root / "tests/fiboa_offline.py"
-        command = [fiboa_python, script, path, shared_data / "fiboa"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr[-2000:]
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+@pytest.fixture(scope="session")
+def validate(fiboa_python: Path, project_root: Path, shared_data: Path) -> Iterator[Validate]:
+    """The validator in a process of its own, one for all files: its start takes longest."""
+    command = [fiboa_python, project_root / "tests/fiboa_offline.py", shared_data / "fiboa"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as validator:
+        assert validator.stdin is not None
+        assert validator.stdout is not None
+        asked, said = validator.stdin, validator.stdout
 
-    return run
+        def run(path: Path) -> dict[str, Any]:
+            asked.write(f"{path}\n")
+            asked.flush()
+            for line in said:
+                if line.startswith('{"rows"'):  # the validator prints lines of its own
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+            pytest.fail(f"the validator ended with {validator.wait()}")
+
+        yield run
+        asked.close()
 
 
 def _write(some: Tables, folder: Path, campania: Campania = SEASON) -> Path:
