@@ -14,13 +14,13 @@ PAGE = (ROOT / "docs" / "onedrive.md").read_text(encoding="utf-8")
 SOURCES = " ".join(
     re.sub(r'"\s*f?"', "", (ROOT / "Modules" / f"{name}.py").read_text(encoding="utf-8"))
     for name in (
-        "cli_enlaces",
-        "destinations",
-        "link_config",
-        "link_plan",
-        "link_script_body",
-        "link_setup",
-        "sentinels",
+        "onedrive/conversation",
+        "disk/destinations",
+        "onedrive/config",
+        "onedrive/rules",
+        "onedrive/script_body",
+        "onedrive/setup",
+        "disk/sentinels",
     )
 )
 OF_WINDOWS = {"la ejecución de scripts está deshabilitada"}

@@ -11,10 +11,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_beside, writing
-from Modules.onedrive.config import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.words.errors import PublishError
+
+SENTINEL_NAME: Final = ".lindero-destino.json"
+RECORDS_NAME: Final = ".lindero-destinos"  # beside the links; one "<carpeta>.json" each
+SENTINEL_FORMAT: Final = "lindero-destino/1"
+
+
+def sentinel_text(carpeta: str) -> str:
+    """What the sentinel of a folder's target says; the copy beside the links says the same."""
+    value = {"formato": SENTINEL_FORMAT, "carpeta": carpeta}
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def record_of(folder: Path) -> Path:

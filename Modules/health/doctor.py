@@ -14,10 +14,10 @@ from typing import Final
 
 from Modules.disk.conflicts import conflict_copies
 from Modules.disk.destinations import check_destination, check_path, expected_links
+from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health import prefect_http
 from Modules.health.doctor_server import examine_server
 from Modules.health.rows import Fila
-from Modules.onedrive.config import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.orchestration.deployments import TIMEZONE
 from Modules.settings import Settings
 from Modules.stack import plan as stack_plan

@@ -3,9 +3,6 @@
 The users' form, paths relative to ``scripts/``: ``{"../outputs/cultivos": "C:/…/cultivos"}``.
 Targets are Windows paths whatever the machine (``PureWindowsPath``), compared as Windows does.
 Problems and warnings are Spanish, name the folder and say what to do; all are found, not the first.
-
-A target that was set up holds a sentinel, ``.lindero-destino.json``; beside the links, in
-``outputs/.lindero-destinos/``, a copy for each folder says that it must be there.
 """
 
 from __future__ import annotations
@@ -22,9 +19,6 @@ from typing import Any, Final
 from Modules.words.publish_names import name_problem
 
 CONFIG_NAME: Final = "symlink_config.json"
-SENTINEL_NAME: Final = ".lindero-destino.json"
-RECORDS_NAME: Final = ".lindero-destinos"  # beside the links; one "<carpeta>.json" each
-SENTINEL_FORMAT: Final = "lindero-destino/1"
 MAX_TARGET: Final = 200  # of Windows' 259 characters; the longest file of a backup needs 57
 COMFORTABLE: Final = {
     "KMZ": 98,
@@ -104,12 +98,6 @@ def write_config(enlaces: Sequence[Enlace]) -> str:
     """``symlink_config.json`` in the users' form, targets with forward slashes."""
     value = {f"../{one.enlace}": one.destino.as_posix() for one in enlaces}
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-
-
-def sentinel_text(carpeta: str) -> str:
-    """What the sentinel of a folder's target says; the copy beside the links says the same."""
-    value = {"formato": SENTINEL_FORMAT, "carpeta": carpeta}
-    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def target_problem(text: str) -> str | None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PureWindowsPath
 from typing import Final
 
-from Modules.onedrive.config import RECORDS_NAME, SENTINEL_NAME, Enlace, sentinel_text
+from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
+from Modules.onedrive.config import Enlace
 from Modules.onedrive.rules import (
     DICHO,
     FINALES,

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from Modules.disk.destinations import check_destination
-from Modules.disk.sentinels import check_sentinel, record_of, set_sentinel
-from Modules.onedrive.config import SENTINEL_NAME, sentinel_text
+from Modules.disk.sentinels import (
+    SENTINEL_NAME,
+    check_sentinel,
+    record_of,
+    sentinel_text,
+    set_sentinel,
+)
 from Modules.words.errors import PublishError
 
 UNREACHABLE = "cultivos: its OneDrive folder is not reachable"

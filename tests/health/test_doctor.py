@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from Modules.disk.conflicts import conflict_copies
 from Modules.disk.publish import publish_files
+from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health.doctor import examine
 from Modules.health.rows import Fila, exit_code
-from Modules.onedrive.config import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo

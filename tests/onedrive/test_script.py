@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Node
 
-from Modules.onedrive.config import Enlace, sentinel_text
+from Modules.disk.sentinels import sentinel_text
+from Modules.onedrive.config import Enlace
 from Modules.onedrive.rules import (
     DICHO,
     FINALES,

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.onedrive.config import Enlace, sentinel_text
+from Modules.disk.sentinels import sentinel_text
+from Modules.onedrive.config import Enlace
 from Modules.onedrive.rules import DICHO, Destino, Estado, Lugar, Opciones, Situacion, plan
 from Modules.onedrive.script import script
 from tests.powershell_running import Machine

@@ -6,8 +6,8 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from Modules.disk.sentinels import record_of
-from Modules.onedrive.config import SENTINEL_NAME, Enlace, parse_config
+from Modules.disk.sentinels import SENTINEL_NAME, record_of
+from Modules.onedrive.config import Enlace, parse_config
 from Modules.onedrive.setup import (
     BACKUP_NAME,
     Local,
