@@ -88,13 +88,12 @@ class Hash(dict[str, Any]):
     def find(self, key: str) -> Any:
         return {name.casefold(): value for name, value in self.items()}.get(str(key).casefold())
 
+    def has(self, key: str) -> bool:
+        return str(key).casefold() in {name.casefold() for name in self}
+
     def put(self, key: str, value: Any) -> None:
         same = [name for name in self if name.casefold() == str(key).casefold()]
         self[same[0] if same else str(key)] = value
-
-
-class Caught(Hash):
-    """``$_`` in a ``catch``."""
 
 
 class Scope:
@@ -169,8 +168,11 @@ class Machine:
         if truth(self.value(condition, scope)):
             return self.block(block, scope, out)
         for other in rest:
-            assert other.type == "else_clause", other.type
-            self.block(other.named_children[0], scope, out)
+            if other.type == "else_clause":
+                return self.block(other.named_children[0], scope, out)
+            for clause in other.named_children:  # elseif
+                if truth(self.value(clause.named_children[0], scope)):
+                    return self.block(clause.named_children[1], scope, out)
         return None
 
     def do_foreach_statement(self, node: Node, scope: Scope, out: Out) -> None:
@@ -281,20 +283,9 @@ class Machine:
         if name == "Format-Table":
             assert arguments[0] == "-Property"
             columns = arguments[1]
-            return seen.append, lambda: out("\n".join(self.row(r, columns, scope) for r in seen))
+            return seen.append, lambda: out("\n".join(row(one, columns) for one in seen))
         assert name == "Out-String", name
         return out, lambda: None
-
-    def row(self, item: Hash, columns: list[Any], scope: Scope) -> str:
-        cells = []
-        for column in columns:
-            if isinstance(column, str):
-                cells.append(str(item.find(column)))
-                continue
-            scope.names["_"] = item
-            block = column.find("Expression")
-            cells.append(str(self.collected(lambda o, b=block: self.block(b, scope, o))))
-        return " | ".join(cells)
 
     def command_line(self, node: Node, scope: Scope) -> tuple[str, list[Any]]:
         name, *elements = node.named_children
@@ -323,6 +314,8 @@ class Machine:
             self.said.append(f"WARNING {arguments[0]}")
         elif name == "New-Object":
             kind, *rest = arguments
+            if rest[:1] == ["-Property"]:
+                return out(self.windows.new(kind, rest[1]))
             out(self.windows.new(kind, *(rest[0] if rest else ())))
         elif name == "ConvertTo-Json":
             assert arguments[0] == "-InputObject"
@@ -406,11 +399,7 @@ class Machine:
             key, content = [c for c in entry.named_children if c.type != "comment"]
             name = _inner(key.named_children[0])
             text = ps.text_of(name)
-            if _block_of(content) is not None:
-                table[text] = _block_of(content)
-            else:
-                key_text = ps.unquoted(text) if text.startswith("'") else text
-                table[key_text] = self.value(content, scope)
+            table[ps.unquoted(text) if text.startswith("'") else text] = self.value(content, scope)
         return table
 
     def of_cast_expression(self, node: Node, scope: Scope) -> Any:
@@ -445,6 +434,9 @@ class Machine:
             "-ne": lambda: not same(first, second),
             "-cne": lambda: first != second,
             "-gt": lambda: first > second,
+            "-in": lambda: any(same(first, one) for one in second),
+            "-notin": lambda: not any(same(first, one) for one in second),
+            "-contains": lambda: any(same(one, second) for one in first),
             "-replace": lambda: re.sub(second[0], lambda _: second[1], first, flags=re.IGNORECASE),
             "-join": lambda: second.join(str(item) for item in listed(first)),
         }[ps.text_of(word)]()
@@ -469,7 +461,9 @@ class Machine:
 
     def member(self, owner: Any, name: str) -> Any:
         if isinstance(owner, Hash):
-            if name.casefold() not in {key.casefold() for key in owner}:
+            if name == "Values":
+                return list(owner.values())
+            if not owner.has(name):
                 raise Thrown(f"there is no property {name}")
             return owner.find(name)
         if name in ("Length", "Count"):
@@ -499,7 +493,10 @@ class Machine:
             return self.should_process(*arguments)
         if isinstance(thing, Hash):
             if member == "ContainsKey":
-                return arguments[0] in thing
+                return thing.has(arguments[0])
+            if member == "Remove":
+                thing.pop(arguments[0], None)
+                return VOID
             return thing.find(member)
         if isinstance(thing, str):
             return _TEXT[member](thing, *arguments)
@@ -525,6 +522,11 @@ _TEXT: dict[str, Callable[..., Any]] = {
     "Substring": lambda text, start, length: text[start : start + length],
     "ToString": lambda text, *_: text,
 }
+
+
+def row(item: Hash, columns: list[str]) -> str:
+    assert all(item.has(column) for column in columns), columns
+    return " | ".join(str(item.find(column)) for column in columns)
 
 
 def truth(value: Any) -> bool:
@@ -556,8 +558,6 @@ def cast(kind: str, value: Any) -> Any:
         return VOID
     if kind == "string":
         return "" if value is None else str(value)
-    if kind in ("bool", "switch"):
-        return truth(value)
     if kind == "int":
         return int(value)
     assert kind in ("", "pscustomobject", "ordered"), kind
@@ -597,11 +597,6 @@ def _inner(node: Node) -> Node:
     ):
         node = node.children[0]
     return node
-
-
-def _block_of(node: Node) -> Node | None:
-    found = _nearest(node, "script_block_expression")
-    return found[0] if found and ps.text_of(found[0]) == ps.text_of(node).strip() else None
 
 
 def _clauses(rest: list[Node]) -> Iterator[Node]:

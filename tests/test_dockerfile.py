@@ -89,6 +89,7 @@ def test_stays_out_of_the_image(path: str) -> None:
     [
         *("pyproject.toml", "uv.lock", "README.md", "LICENSE", "prefect.yaml"),
         *("Modules/settings.py", "Modules/demo/world.py", "scripts/backup_lotes.py"),
+        "Modules/onedrive/create_symlinks.ps1",
     ],
 )
 def test_goes_into_the_image(path: str) -> None:

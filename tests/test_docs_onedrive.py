@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from Modules.onedrive.rules import Opcion
-
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "onedrive.md").read_text(encoding="utf-8")
 SOURCES = " ".join(
-    re.sub(r'"\s*f?"', "", (ROOT / "Modules" / f"{name}.py").read_text(encoding="utf-8"))
+    re.sub(r'"\s*f?"', "", (ROOT / "Modules" / name).read_text(encoding="utf-8"))
     for name in (
-        "onedrive/conversation",
-        "disk/destinations",
-        "onedrive/config",
-        "onedrive/rules",
-        "onedrive/script_body",
-        "onedrive/setup",
-        "disk/sentinels",
+        "disk/destinations.py",
+        "disk/sentinels.py",
+        "onedrive/config.py",
+        "onedrive/conversation.py",
+        "onedrive/create_symlinks.ps1",
+        "onedrive/setup.py",
     )
 )
 OF_WINDOWS = {"la ejecución de scripts está deshabilitada"}
@@ -40,8 +37,9 @@ def test_a_message_of_the_page_is_one_of_the_program(message: str) -> None:
 
 
 def test_the_page_names_every_switch_of_the_script_and_every_option_of_the_program() -> None:
-    switches = set(Opcion) - {Opcion.NINGUNA, Opcion.NUNCA}
-    for switch in (*switches, "Symbolic", "Undo", "WhatIf"):
+    switches = re.findall(r"^    \[switch\] \$(\w+)", SOURCES, re.MULTILINE)
+    assert len(switches) == 5
+    for switch in (*switches, "WhatIf"):
         assert f"`-{switch}`" in PAGE
     options = re.findall(r'add\(\s*"(--[a-z-]+)"', SOURCES)
     assert len(options) >= 6

@@ -27,12 +27,13 @@ class NetError(Exception):
 
 @dataclass
 class Thing:
-    """A folder (``content`` None), a file, or a link (``target``)."""
+    """A folder (no ``content``; ``cloud`` as OneDrive keeps it), a file, or a link (``target``)."""
 
     path: str
     content: str | None = None
     target: str | None = None
     kind: str = "Junction"
+    cloud: bool = False
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Windows:
         thing = self.at(path, last=False)
         if thing is None:
             raise NetError("FileNotFoundException", path)
-        if thing.target:
+        if thing.target or thing.cloud:
             return FOLDER | LINK
         return FOLDER if thing.content is None else 32
 
@@ -207,10 +208,10 @@ class Windows:
     def new_IO_DriveInfo(self, root: str) -> Any:  # noqa: N802
         return SimpleNamespace(DriveType="Network" if root.startswith("Z") else "Fixed")
 
-    def new_Diagnostics_ProcessStartInfo(self) -> Any:  # noqa: N802
-        return StartInfo()
+    def new_Diagnostics_ProcessStartInfo(self, properties: dict[str, Any]) -> Any:  # noqa: N802
+        return SimpleNamespace(values=properties, EnvironmentVariables=Variables())
 
-    def Diagnostics_Process_Start(self, info: StartInfo) -> Any:  # noqa: N802
+    def Diagnostics_Process_Start(self, info: Any) -> Any:  # noqa: N802
         """What cmd makes of the line: one reading of variables, then the outer quotes go."""
         code, said = self._mklink(info)
         text = SimpleNamespace(ReadToEnd=lambda: said)
@@ -219,7 +220,7 @@ class Windows:
             StandardOutput=none, StandardError=text, WaitForExit=lambda: None, ExitCode=code
         )
 
-    def _mklink(self, info: StartInfo) -> tuple[int, str]:
+    def _mklink(self, info: Any) -> tuple[int, str]:
         assert info.values["FileName"] == "C:\\Windows\\System32\\cmd.exe"
         assert info.values["UseShellExecute"] is False
         named = {"%" + name + "%": value for name, value in info.EnvironmentVariables.items()}
@@ -236,17 +237,6 @@ class Windows:
             "Junction" if kind == "J" else "SymbolicLink"
         )
         return 0, "vínculo creado"
-
-
-class StartInfo:
-    """``ProcessStartInfo``: properties that are set, and variables."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.EnvironmentVariables = Variables()
-
-    def put(self, name: str, value: Any) -> None:
-        self.values[name] = value
 
 
 class ArrayList(list[Any]):

@@ -10,8 +10,8 @@ set a sentinel and none is asked for.
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import Final, TypeVar
 
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.words.errors import PublishError
@@ -19,6 +19,7 @@ from Modules.words.errors import PublishError
 SENTINEL_NAME: Final = ".lindero-destino.json"
 RECORDS_NAME: Final = ".lindero-destinos"  # beside the links; one "<carpeta>.json" each
 SENTINEL_FORMAT: Final = "lindero-destino/1"
+_P = TypeVar("_P", bound=PurePath)
 
 
 def sentinel_text(carpeta: str) -> str:
@@ -27,7 +28,7 @@ def sentinel_text(carpeta: str) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
 
 
-def record_of(folder: Path) -> Path:
+def record_of(folder: _P) -> _P:
     """The copy that says that a product folder's target has a sentinel."""
     return folder.parent / RECORDS_NAME / f"{folder.name}.json"
 

@@ -1,4 +1,4 @@
-"""``create_symlinks.ps1`` parses, carries the very rules and paths, and loses nothing."""
+"""``create_symlinks.ps1`` parses, carries the very paths, knows every state, and loses nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,7 @@ from tree_sitter import Node
 
 from Modules.disk.sentinels import sentinel_text
 from Modules.onedrive.config import Enlace
-from Modules.onedrive.rules import (
-    DICHO,
-    FINALES,
-    REGLAS_DESTINO,
-    REGLAS_ENLACE,
-    REGLAS_LUGAR,
-    Accion,
-    Destino,
-    Estado,
-    Lugar,
-    Opcion,
-)
-from Modules.onedrive.script import literal, script
+from Modules.onedrive.script import PLACE, TEMPLATE, literal, script
 from tests import powershell_reading as ps
 
 ROOT = "C:\\Users\\x\\OneDrive - E"
@@ -104,7 +92,9 @@ def test_the_paths_come_back_as_they_were(root: Node) -> None:
             "Carpeta": one.carpeta,
             "Enlace": str(one.enlace).replace("/", "\\"),
             "Destino": str(one.destino),
-            "Centinela": sentinel_text(one.carpeta).rstrip("\n"),
+            "Centinela": f"{one.destino}\\.lindero-destino.json",
+            "Nota": f"outputs\\.lindero-destinos\\{one.carpeta}.json",
+            "Texto": sentinel_text(one.carpeta).rstrip("\n"),
         }
         for one in _links()
     ]
@@ -130,56 +120,42 @@ def test_what_no_path_has_is_refused(name: str) -> None:
         literal(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "rules"),
-    [
-        ("$ReglasLugar", REGLAS_LUGAR),
-        ("$ReglasDestino", REGLAS_DESTINO),
-        ("$ReglasEnlace", REGLAS_ENLACE),
-    ],
-)
-def test_it_carries_the_very_rules_of_the_plan(root: Node, name: str, rules: object) -> None:
-    assert isinstance(rules, object)
-    carried = {
-        state: {"Necesita": rule.necesita, "Acciones": list(rule.acciones), "Aviso": rule.aviso}
-        for state, rule in rules.items()  # type: ignore[attr-defined]
-    }
-    assert ps.assigned(root, name) == carried
+def test_the_template_is_a_script_of_its_own_with_one_place_for_the_links() -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    assert text.count(PLACE) == 1
+    assert ps.faults(ps.parsed(text)) == []
+    before, after = text.replace("\n", "\r\n").split(PLACE.replace("\n", "\r\n"))
+    assert _text().startswith(before)
+    assert _text().endswith(after)
 
 
-def test_it_says_and_ends_as_the_plan_does(root: Node) -> None:
-    assert ps.assigned(root, "$Finales") == list(FINALES)
-    assert ps.assigned(root, "$Dicho") == dict(DICHO)
+def test_every_state_of_a_link_has_its_steps_or_stops(root: Node) -> None:
+    states = ps.returned(ps.functions(root)["Get-Estado"])
+    assert set(ps.assigned(root, "$Cambios")) == states - {"archivo en el lugar"}
 
 
-def test_what_it_finds_on_the_disk_is_a_state_of_the_plan(root: Node) -> None:
+def test_whatever_stops_a_link_has_its_words(root: Node) -> None:
+    said = ps.assigned(root, "$Avisos")
+    stops = ps.returned(ps.functions(root)["Get-Impedimento"])
+    of_the_link = {"enlace a otro destino", "carpeta con datos", "archivo en el lugar"}
+    assert set(said) == stops | of_the_link
+    assert [name for name, text in said.items() if not text] == ["nada"]
+
+
+def test_it_can_say_and_do_every_step_and_take_back_every_one_that_changes_something(
+    root: Node,
+) -> None:
     functions = ps.functions(root)
-    assert ps.returned(functions["Get-Estado"]) == set(Estado)
-    assert ps.returned(functions["Get-Lugar"]) == set(Lugar)
-    assert ps.returned(functions["Get-Destino"]) == set(Destino)
+    steps = set(ps.assigned(root, "$Dicho"))
+    assert {step for found in ps.assigned(root, "$Cambios").values() for step in found} < steps
+    assert ps.cases(functions["Invoke-Accion"]) == steps
+    assert ps.cases(functions["Restore-Paso"]) == steps - {"probar-destino", "comprobar"}
 
 
-def test_it_can_do_every_step_and_take_back_every_one_that_changes_something(root: Node) -> None:
-    functions = ps.functions(root)
-    assert ps.cases(functions["Invoke-Accion"]) == set(Accion)
-    proofs = {Accion.PROBAR_DESTINO, Accion.COMPROBAR}
-    assert ps.cases(functions["Restore-Paso"]) == set(Accion) - proofs
-
-
-def test_its_switches_are_the_options_of_the_plan(root: Node) -> None:
+def test_it_takes_the_switches_that_the_page_names_and_no_other(root: Node) -> None:
     (param,) = ps.of_type(root, "param_block")
-    switches = {ps.text_of(found) for found in ps.of_type(param, "variable")} - {"$true"}
-    needed = {f"${option}" for option in Opcion} - {"$", "$nunca"}
-    assert needed <= switches
-    assert switches - needed == {"$Symbolic", "$Undo"}
-    keys = set(re.findall(r"^    '(\w*)' = ", _opciones(), re.MULTILINE))
-    assert keys == set(Opcion)
-
-
-def _opciones() -> str:
-    found = re.search(r"\$Opciones = @\{\r\n(.*?)\r\n\}", _text(), re.DOTALL)
-    assert found
-    return found[1].replace("\r\n", "\n")
+    switches = {ps.text_of(found)[1:] for found in ps.of_type(param, "variable")} - {"true"}
+    assert switches == {"Symbolic", "Migrate", "Relink", "CreateTarget", "Undo"}
 
 
 def test_every_variable_is_set_before_somebody_may_read_it(root: Node) -> None:
@@ -232,9 +208,7 @@ def test_nothing_is_deleted_but_links_empty_folders_and_its_own_files(root: Node
     assert all(arguments.endswith(", $false") for arguments in deletions)
     assert set(re.findall(r"File\]::Delete\(([^)]*)\)", text)) == {"$escrito", "$enlace"}
     notes = ps.text_of(ps.functions(root)["Restore-Paso"])
-    before = notes.split("[System.IO.File]::Delete($enlace)")[0]
-    assert before.rstrip().splitlines()[-1].strip().startswith("if ([System.IO.File]::Exists")
-    assert "'marcar'" in before.splitlines()[-2]
+    assert "'marcar' { if ([IO.File]::Exists($enlace)) { [IO.File]::Delete($enlace) } }" in notes
 
 
 def test_it_asks_nothing_and_runs_on_5_1(root: Node) -> None:
@@ -260,7 +234,7 @@ def test_before_the_first_change_the_plan_is_shown_and_asked_about(root: Node) -
     """So -WhatIf changes nothing: every step lies behind ShouldProcess."""
     for name, step in (("Start-Enlaces", "Invoke-Caso"), ("Start-Deshacer", "Undo-Pasos")):
         text = ps.text_of(ps.functions(root)[name])
-        assert text.index("Show-Tabla") < text.index("ShouldProcess") < text.index(step)
+        assert text.index("Format-Table") < text.index("ShouldProcess") < text.index(step)
     callers = [
         name
         for name, function in ps.functions(root).items()

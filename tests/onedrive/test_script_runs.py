@@ -1,4 +1,6 @@
-"""``create_symlinks.ps1`` run on a made-up Windows: what it does is the plan, and nothing is lost.
+"""``create_symlinks.ps1`` run on a made-up Windows: what it does is promised, and nothing is lost.
+
+``Estado``, ``Destino`` and ``Lugar`` say what may be found, ``promised`` what is to be done then.
 
 No PowerShell is here; ``tests.powershell_running`` walks the text itself. What Windows really does
 is on the list in ``docs/onedrive.md``.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from enum import StrEnum
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
@@ -17,7 +20,6 @@ from hypothesis import strategies as st
 
 from Modules.disk.sentinels import sentinel_text
 from Modules.onedrive.config import Enlace
-from Modules.onedrive.rules import DICHO, Destino, Estado, Lugar, Opciones, Situacion, plan
 from Modules.onedrive.script import script
 from tests.powershell_running import Machine
 from tests.win_disk import Windows
@@ -30,16 +32,74 @@ OTHER = "C:\\other"
 LINKS = [Enlace(PurePosixPath("outputs/cultivos"), PureWindowsPath(TARGET))]
 SCRIPT = script(LINKS, [PureWindowsPath(ROOT)]).decode("utf-8-sig")
 SENTINEL = sentinel_text("cultivos")
-NAMES = {
-    "relink": "Relink",
-    "migrate": "Migrate",
-    "create_target": "CreateTarget",
-    "symbolic": "Symbolic",
-}
 SWITCHES = [
-    tuple(name for name, given in zip(NAMES, chosen, strict=True) if given)
+    tuple(itertools.compress(("Relink", "Migrate", "CreateTarget", "Symbolic"), chosen))
     for chosen in itertools.product((False, True), repeat=4)
 ]
+ALL = SWITCHES[-1]
+
+
+class Lugar(StrEnum):
+    """Where a link is to be made; with what is said of it."""
+
+    BIEN = ""
+    SINCRONIZADO = "el proyecto está dentro de OneDrive"
+    BAJO_ENLACE = "una carpeta de más arriba es un enlace o un archivo"
+
+
+class Destino(StrEnum):
+    """What a link is to lead to; with what is said of it."""
+
+    EXISTE = ""
+    NUBE = "kept by OneDrive as a point of its own, which is no link"
+    FALTA = "el destino no existe: revise la ruta, o agregue -CreateTarget"
+    ENLACE = "el destino, o una carpeta de más arriba, es un enlace"
+    ARCHIVO = "el destino, o una parte de su ruta, es un archivo"
+    FUERA = "el destino no está dentro de OneDrive"
+    SIN_ONEDRIVE = "la carpeta de OneDrive no está en esta computadora"
+    RED = "el destino está en una unidad de red"
+    AJENO = "el destino ya es el de otra carpeta"
+
+
+class Estado(StrEnum):
+    """What lies under a link's name, as it is shown."""
+
+    FALTA = "falta"
+    CORRECTO = "enlace correcto"
+    OTRO_DESTINO = "enlace a otro destino"
+    VACIA = "carpeta vacía"
+    CON_DATOS = "carpeta con datos"
+    ARCHIVO = "archivo en el lugar"
+
+
+TRY = "probar que el destino se puede escribir"
+MAKE = "crear el enlace"
+PROVE = ("comprobar escribiendo por el enlace", "dejar el centinela en el destino")
+STEPS = {
+    Estado.FALTA: (MAKE,),
+    Estado.CORRECTO: (),
+    Estado.OTRO_DESTINO: ("quitar el enlace anterior (no toca su contenido)", MAKE),
+    Estado.VACIA: ("quitar la carpeta vacía", MAKE),
+    Estado.CON_DATOS: ("apartar los datos con el nombre .bak-<hora>", MAKE),
+}
+NEEDS = {
+    Estado.OTRO_DESTINO: ("Relink", "el enlace lleva a otra carpeta: agregue -Relink"),
+    Estado.CON_DATOS: ("Migrate", "hay una carpeta con datos: agregue -Migrate"),
+    Estado.ARCHIVO: ("no switch does", "hay un archivo con ese nombre: muévalo a otro lado"),
+}
+
+
+def promised(estado: Estado, destino: Destino, chosen: tuple[str, ...]) -> tuple[str, str]:
+    """What stops a link and the steps, one of them empty: the target is made and tried before
+    anything at the link is touched, and in the end the link is proved by writing through it."""
+    made = destino is Destino.FALTA and "CreateTarget" in chosen
+    if destino not in (Destino.EXISTE, Destino.NUBE) and not made:
+        return destino, ""
+    switch, said = NEEDS.get(estado, ("", ""))
+    if switch and switch not in chosen:
+        return said, ""
+    first = ("crear la carpeta de destino",) if made else ()
+    return "", "; ".join((*first, TRY, *STEPS[estado], *PROVE))
 
 
 def _windows(
@@ -68,8 +128,9 @@ def _put_target(windows: Windows, destino: Destino) -> None:
         windows.put(TARGET, target=OTHER)
     elif destino is Destino.ARCHIVO:
         windows.put(TARGET, "a file")
-    elif destino in (Destino.EXISTE, Destino.AJENO):
+    elif destino in (Destino.EXISTE, Destino.NUBE, Destino.AJENO):
         windows.put(TARGET)
+        windows.things[TARGET.casefold()].cloud = destino is Destino.NUBE
         windows.put(f"{TARGET}\\old.kmz", "in OneDrive")
     if destino is Destino.AJENO:
         windows.put(f"{TARGET}\\.lindero-destino.json", sentinel_text("H3"))
@@ -102,28 +163,29 @@ def _disk(windows: Windows) -> dict[str, tuple[str | None, str | None]]:
 
 
 @pytest.mark.parametrize("chosen", SWITCHES, ids=" ".join)
-@pytest.mark.parametrize("destino", [Destino.EXISTE, Destino.FALTA])
+@pytest.mark.parametrize("destino", [Destino.EXISTE, Destino.NUBE, Destino.FALTA])
 @pytest.mark.parametrize("estado", list(Estado))
-def test_it_does_what_the_plan_says_and_undo_takes_it_back(
+def test_it_does_what_is_promised_and_undo_takes_it_back(
     estado: Estado, destino: Destino, chosen: tuple[str, ...]
 ) -> None:
     windows = _windows(estado, destino)
     before, files = _disk(windows), set(windows.files().values())
-    wanted = plan(Situacion(estado, destino), Opciones(**dict.fromkeys(chosen, True)))
-    code, machine = _run(windows, *(NAMES[name] for name in chosen))
+    stopped, steps = promised(estado, destino, chosen)
+    code, machine = _run(windows, *chosen)
+    assert f"{LINK} | {TARGET} | {estado} | {steps or f'DETENIDO: {stopped}'}" in machine.said[0]
     assert files <= set(windows.files().values())
-    if wanted.detenido is not None:
+    if stopped:
         assert code == 1
-        assert wanted.detenido in "\n".join(machine.said)
+        assert machine.said[-1].startswith(f"cultivos: sin hacer. {stopped}")
         assert _disk(windows) == before
         return
     assert code == 0, machine.said
-    assert machine.proposed == [(LINK, "; ".join(DICHO[step] for step in wanted.acciones))]
+    assert machine.proposed == [(LINK, steps)]
     assert _proved(windows)
     made = windows.at(LINK, last=False)
     assert made is not None
     if estado is not Estado.CORRECTO:
-        assert made.kind == ("SymbolicLink" if "symbolic" in chosen else "Junction")
+        assert made.kind == ("SymbolicLink" if "Symbolic" in chosen else "Junction")
     _second_run_changes_nothing(windows)
     _undo_restores(windows, before)
 
@@ -158,22 +220,34 @@ def _undo_restores(windows: Windows, before: dict[str, tuple[str | None, str | N
 
 
 @pytest.mark.parametrize("destino", [Destino.ENLACE, Destino.ARCHIVO, Destino.AJENO])
-def test_a_target_that_will_not_do_is_left_alone(destino: Destino) -> None:
+def test_a_target_that_will_not_do_is_left_alone_with_every_option(destino: Destino) -> None:
     windows = _windows(Estado.CON_DATOS, destino)
     before = _disk(windows)
-    code, machine = _run(windows, *NAMES.values())
-    assert code == 1
-    assert plan(Situacion(Estado.FALTA, destino), Opciones()).detenido in machine.said[-1]
-    assert _disk(windows) == before
+    for chosen in SWITCHES:
+        code, machine = _run(windows, *chosen)
+        assert code == 1
+        assert machine.said[-1].startswith(f"cultivos: sin hacer. {destino}")
+        assert _disk(windows) == before
 
 
 @pytest.mark.parametrize("lugar", [Lugar.SINCRONIZADO, Lugar.BAJO_ENLACE])
-def test_a_link_in_a_wrong_place_is_not_made(lugar: Lugar) -> None:
+def test_no_option_makes_a_link_in_a_wrong_place(lugar: Lugar) -> None:
     windows = _windows(lugar=lugar)
     before = _disk(windows)
-    code, machine = _run(windows, *NAMES.values())
+    for chosen in SWITCHES:
+        code, machine = _run(windows, *chosen)
+        assert code == 1
+        assert machine.said[-1].startswith(f"cultivos: sin hacer. {lugar}")
+        assert _disk(windows) == before
+
+
+def test_a_folder_that_onedrive_keeps_in_the_place_of_a_link_is_not_touched() -> None:
+    windows = _windows(Estado.VACIA)
+    windows.things[LINK.casefold()].cloud = True
+    before = _disk(windows)
+    code, machine = _run(windows, *ALL)
     assert code == 1
-    assert plan(Situacion(Estado.FALTA, lugar=lugar), Opciones()).detenido in machine.said[-1]
+    assert NEEDS[Estado.ARCHIVO][1] in machine.said[-1]
     assert _disk(windows) == before
 
 
@@ -181,6 +255,7 @@ def test_a_link_in_a_wrong_place_is_not_made(lugar: Lugar) -> None:
     ("target", "roots", "destino"),
     [
         ("D:\\x", [ROOT], Destino.FUERA),
+        (f"{ROOT} 2\\x", [ROOT], Destino.FUERA),
         ("Z:\\OneDrive\\x", ["Z:\\OneDrive"], Destino.RED),
         ("C:\\gone\\OneDrive\\x", ["C:\\gone\\OneDrive"], Destino.SIN_ONEDRIVE),
     ],
@@ -192,9 +267,9 @@ def test_a_target_outside_of_onedrive_or_without_it(
     text = script(links, [PureWindowsPath(root) for root in roots]).decode("utf-8-sig")
     windows = _windows()
     before = _disk(windows)
-    code, machine = _run(windows, "CreateTarget", text=text)
+    code, machine = _run(windows, *ALL, text=text)
     assert code == 1
-    assert plan(Situacion(Estado.FALTA, destino), Opciones()).detenido in machine.said[-1]
+    assert machine.said[-1].startswith(f"cultivos: sin hacer. {destino}")
     assert _disk(windows) == before
 
 
