@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
+from Modules.words.finding import Finding, Severity
 from Modules.words.publish_names import name_problem
 
 CONFIG_NAME: Final = "symlink_config.json"
@@ -45,22 +46,16 @@ class Enlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Problema:
-    """What is wrong about one folder and what to do, in Spanish."""
-
-    carpeta: str
-    texto: str
-
-    def __str__(self) -> str:
-        return f"{self.carpeta}: {self.texto}" if self.carpeta else self.texto
-
-
-@dataclass(frozen=True, slots=True)
 class Lectura:
     """What a file or an answer said: the links that can be read, what is wrong with the rest."""
 
     enlaces: tuple[Enlace, ...]
-    problemas: tuple[Problema, ...] = ()
+    problemas: tuple[Finding, ...] = ()
+
+
+def told(finding: Finding) -> str:
+    """A finding as the person at the machine reads it: the folder, what is wrong and what to do."""
+    return f"{finding.where}: {finding.what}" if finding.where else finding.what
 
 
 def parse_config(text: str) -> Lectura:
@@ -68,27 +63,27 @@ def parse_config(text: str) -> Lectura:
     try:
         pairs = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as err:
-        return Lectura((), (Problema("", _unreadable(err)),))
+        return Lectura((), (Finding(_unreadable(err)),))
     if not isinstance(pairs, _Pairs):
         said = f"{CONFIG_NAME}: se espera un objeto con la carpeta y su destino entre llaves"
-        return Lectura((), (Problema("", said),))
+        return Lectura((), (Finding(said),))
     return links_of(pairs)
 
 
 def links_of(pairs: Sequence[tuple[str, Any]]) -> Lectura:
     """Links out of the keys and values of the users' form."""
     found: list[Enlace] = []
-    problems: list[Problema] = []
+    problems: list[Finding] = []
     for key, target in pairs:
         link = _link_path(key)
         if link is None:
             said = f"escriba la carpeta como '../outputs/<carpeta>', no {key!r}"
-            problems.append(Problema(key, said))
+            problems.append(Finding(said, where=key))
         elif not isinstance(target, str) or not target.strip():
             said = "no tiene destino: escriba la ruta de su carpeta de OneDrive entre comillas"
-            problems.append(Problema(link.name, said))
+            problems.append(Finding(said, where=link.name))
         elif problem := target_problem(target):
-            problems.append(Problema(link.name, problem))
+            problems.append(Finding(problem, where=link.name))
         else:
             found.append(Enlace(link, PureWindowsPath(target)))
     return Lectura(tuple(found), tuple(problems))
@@ -121,7 +116,7 @@ def judge_links(
     roots: Sequence[PureWindowsPath],
     *,
     project: PureWindowsPath | None = None,
-) -> tuple[Problema, ...]:
+) -> tuple[Finding, ...]:
     """What is wrong with links taken together, given where OneDrive and the project are.
 
     Args:
@@ -136,7 +131,7 @@ def judge_links(
     )
 
 
-def warnings_of(enlaces: Sequence[Enlace], known: Sequence[str]) -> tuple[Problema, ...]:
+def warnings_of(enlaces: Sequence[Enlace], known: Sequence[str]) -> tuple[Finding, ...]:
     """What may be meant, but should be looked at: an unknown folder, a long target."""
     return tuple(problem for one in enlaces for problem in _doubts(one, known))
 
@@ -217,40 +212,42 @@ def _in_spanish(problem: str) -> str:
     return problem
 
 
-def _same_links(enlaces: Sequence[Enlace]) -> Iterator[Problema]:
+def _same_links(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
     seen: set[str] = set()
     for one in enlaces:
         key = _fold(str(one.enlace))
         if key in seen:
-            yield Problema(one.carpeta, "está dos veces: deje una sola línea para esta carpeta")
+            yield Finding(
+                "está dos veces: deje una sola línea para esta carpeta", where=one.carpeta
+            )
         seen.add(key)
     for one, other in _pairs_of(enlaces):
         if is_below(PureWindowsPath(one.enlace), PureWindowsPath(other.enlace)):
             said = f"está dentro de {other.enlace}, que también es un enlace: deje uno de los dos"
-            yield Problema(one.carpeta, said)
+            yield Finding(said, where=one.carpeta)
 
 
-def _overlaps(enlaces: Sequence[Enlace]) -> Iterator[Problema]:
+def _overlaps(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
     for number, one in enumerate(enlaces):
         for other in enlaces[:number]:
             if _folded(one.destino) == _folded(other.destino):
                 said = f"tiene el mismo destino que {other.carpeta}: cada carpeta necesita el suyo"
-                yield Problema(one.carpeta, said)
+                yield Finding(said, where=one.carpeta)
     for one, other in _pairs_of(enlaces):
         if is_below(one.destino, other.destino):
             said = f"su destino está dentro del de {other.carpeta}: elija una carpeta aparte"
-            yield Problema(one.carpeta, said)
+            yield Finding(said, where=one.carpeta)
 
 
 def _place_problems(
     one: Enlace, roots: Sequence[PureWindowsPath], project: PureWindowsPath | None
-) -> Iterator[Problema]:
+) -> Iterator[Finding]:
     root = next((root for root in roots if is_below(one.destino, root)), None)
     if root is None:
-        yield Problema(one.carpeta, _outside(one, roots))
+        yield Finding(_outside(one, roots), where=one.carpeta)
     elif _fold(one.destino.parts[len(root.parts)]) == "forms":
         said = "OneDrive no acepta una carpeta 'forms' en su raíz: elija otro nombre"
-        yield Problema(one.carpeta, said)
+        yield Finding(said, where=one.carpeta)
     if project is None:
         return
     link = project / one.enlace
@@ -259,9 +256,11 @@ def _place_problems(
             f"el proyecto ({project}) está dentro de OneDrive, y un enlace ahí detiene la "
             "sincronización: mueva el proyecto a otra carpeta, por ejemplo C:\\Lindero"
         )
-        yield Problema(one.carpeta, said)
+        yield Finding(said, where=one.carpeta)
     if _folded(one.destino) == _folded(project) or is_below(one.destino, project):
-        yield Problema(one.carpeta, "su destino está dentro del proyecto: elija uno en OneDrive")
+        yield Finding(
+            "su destino está dentro del proyecto: elija uno en OneDrive", where=one.carpeta
+        )
 
 
 def _outside(one: Enlace, roots: Sequence[PureWindowsPath]) -> str:
@@ -276,18 +275,20 @@ def _outside(one: Enlace, roots: Sequence[PureWindowsPath]) -> str:
     )
 
 
-def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[Problema]:
+def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[Finding]:
     if one.carpeta not in known:
         near = get_close_matches(one.carpeta, known, n=1)
         hint = f"¿es {near[0]!r}?" if near else "revise el nombre"
-        yield Problema(one.carpeta, f"no es una carpeta de productos de Lindero: {hint}")
+        yield Finding(
+            f"no es una carpeta de productos de Lindero: {hint}", Severity.WARNING, one.carpeta
+        )
     limit = COMFORTABLE["KMZ" if one.carpeta.startswith("KMZ") else ""]
     if (length := len(str(one.destino))) > limit:
         said = (
             f"el destino tiene {length} caracteres; con más de {limit} los archivos de nombre "
             "largo podrían pasar el límite de Windows"
         )
-        yield Problema(one.carpeta, said)
+        yield Finding(said, Severity.WARNING, one.carpeta)
 
 
 def _pairs_of(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, Enlace]]:

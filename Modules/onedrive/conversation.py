@@ -19,10 +19,10 @@ from Modules.onedrive.config import (
     CONFIG_NAME,
     Enlace,
     Lectura,
-    Problema,
     judge_links,
     links_of,
     target_problem,
+    told,
     warnings_of,
 )
 from Modules.onedrive.script import SCRIPT_NAME
@@ -58,8 +58,8 @@ Más en docs/onedrive.md.
 class _WrongError(Exception):
     """What stops the conversation: what to correct, one line each."""
 
-    def __init__(self, *said: object) -> None:
-        super().__init__("\n".join(str(one) for one in said))
+    def __init__(self, *said: str) -> None:
+        super().__init__("\n".join(said))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -167,7 +167,7 @@ def _bare(text: str) -> str:
 
 def _checked(found: Lectura) -> tuple[Enlace, ...]:
     if found.problemas:
-        raise _WrongError(*found.problemas)
+        raise _WrongError(*map(told, found.problemas))
     return found.enlaces
 
 
@@ -184,7 +184,7 @@ def _merged(
 ) -> tuple[Enlace, ...]:
     """What was, each folder with its new target where one is given, less those taken out."""
     if repeated := _repeated(given):
-        raise _WrongError(Problema(repeated, "--destino está dos veces para esta carpeta"))
+        raise _WrongError(f"{repeated}: --destino está dos veces para esta carpeta")
     if unknown := set(without) - {one.carpeta for one in before} - set(product_folders()):
         raise _WrongError(*(f"--sin {name}: no hay una carpeta así" for name in sorted(unknown)))
     new = {one.enlace: one for one in given}
@@ -250,7 +250,7 @@ def _ask_target(
             judged = judge_links((*links, link), roots, project=project_on_windows(project))
             if not judged:
                 return link.destino
-            problem = judged[0].texto
+            problem = judged[0].what
         _say(f"  {carpeta}: {problem}")
 
 
@@ -281,11 +281,11 @@ def _judge(pedido: _Pedido, project: Path) -> None:
     doubts = list(warnings_of(pedido.enlaces, product_folders()))
     if ON_WINDOWS and not problems:
         found = look(pedido.enlaces, pedido.roots)
-        problems, doubts = found.problemas, [*doubts, *found.avisos]
+        problems, doubts = found.errors, [*doubts, *found.warnings]
     if problems:
-        raise _WrongError(*dict.fromkeys(problems))
+        raise _WrongError(*dict.fromkeys(map(told, problems)))
     for doubt in doubts:
-        _say(f"Atención, {doubt}")
+        _say(f"Atención, {told(doubt)}")
     if not ON_WINDOWS:
         _say(f"Esto no es Windows: si los destinos existen lo mira {SCRIPT_NAME}.")
 

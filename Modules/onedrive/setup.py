@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
@@ -20,7 +19,6 @@ from Modules.onedrive.config import (
     CONFIG_NAME,
     Enlace,
     Lectura,
-    Problema,
     as_mapping,
     is_below,
     onedrive_root,
@@ -30,19 +28,12 @@ from Modules.onedrive.config import (
 )
 from Modules.onedrive.script import SCRIPT_NAME, script
 from Modules.words.errors import PublishError
+from Modules.words.finding import Finding, Report, Severity
 
 BACKUP_NAME: Final = f"{CONFIG_NAME}.bak"
 ROOT_VARIABLES: Final = ("OneDriveCommercial", "OneDrive", "OneDriveConsumer")
 
 Local = Callable[[PureWindowsPath], Path]
-
-
-@dataclass(frozen=True, slots=True)
-class Hallazgos:
-    """What the disk says of the targets: what has to be put right, and what is good to know."""
-
-    problemas: tuple[Problema, ...] = ()
-    avisos: tuple[Problema, ...] = ()
 
 
 def read_config(project: Path) -> Lectura | None:
@@ -54,10 +45,10 @@ def read_config(project: Path) -> Lectura | None:
         return None
     except UnicodeDecodeError:
         said = f"{CONFIG_NAME} no está en UTF-8: ábralo en el Bloc de notas y guárdelo como UTF-8"
-        return Lectura((), (Problema("", said),))
+        return Lectura((), (Finding(said),))
     except OSError as err:
         said = f"{CONFIG_NAME} no se puede leer ({err.strerror or err}): revise sus permisos"
-        return Lectura((), (Problema("", said),))
+        return Lectura((), (Finding(said),))
 
 
 def roots_of(environment: Mapping[str, str]) -> tuple[PureWindowsPath, ...]:
@@ -80,8 +71,8 @@ def project_on_windows(project: Path) -> PureWindowsPath | None:
 
 def look(
     enlaces: Sequence[Enlace], roots: Sequence[PureWindowsPath], *, local: Local = Path
-) -> Hallazgos:
-    """What lies at the targets: for the machine they are on.
+) -> Report:
+    """What lies at the targets: for the machine they are on. One that is missing is a warning.
 
     Args:
         enlaces: the links, judged already.
@@ -89,13 +80,14 @@ def look(
         local: where this machine has a Windows path.
     """
     problems = [problem for one in enlaces for problem in _target_problems(one, roots, local)]
-    wrong = {problem.carpeta for problem in problems}
+    wrong = {problem.where for problem in problems}
+    said = "el destino no existe todavía: créelo, o use -CreateTarget"
     missing = (
-        Problema(one.carpeta, "el destino no existe todavía: créelo, o use -CreateTarget")
+        Finding(said, Severity.WARNING, one.carpeta)
         for one in enlaces
         if one.carpeta not in wrong and not local(one.destino).exists()
     )
-    return Hallazgos(tuple(problems), tuple(missing))
+    return Report((*problems, *missing))
 
 
 def write_files(
@@ -128,20 +120,20 @@ def set_sentinels(
 
 def _target_problems(
     one: Enlace, roots: Sequence[PureWindowsPath], local: Local
-) -> Iterator[Problema]:
+) -> Iterator[Finding]:
     root = next(root for root in roots if is_below(one.destino, root))
     if not local(root).is_dir():
         said = f"OneDrive no está en {root}: inicie sesión en OneDrive y espere a que aparezca"
-        yield Problema(one.carpeta, said)
+        yield Finding(said, where=one.carpeta)
         return
     for part in (one.destino, *one.destino.parents):
         if not is_below(part, root):
             return
         if is_link(local(part)):
             said = f"{part} es un enlace: elija como destino una carpeta común"
-            yield Problema(one.carpeta, said)
+            yield Finding(said, where=one.carpeta)
         elif local(part).exists() and not local(part).is_dir():
-            yield Problema(one.carpeta, f"{part} es un archivo: elija una carpeta")
+            yield Finding(f"{part} es un archivo: elija una carpeta", where=one.carpeta)
 
 
 def _write_mapping(project: Path, enlaces: Sequence[Enlace]) -> bool:

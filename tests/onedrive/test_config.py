@@ -18,6 +18,7 @@ from Modules.onedrive.config import (
     onedrive_root,
     parse_config,
     target_problem,
+    told,
     warnings_of,
     write_config,
 )
@@ -31,7 +32,7 @@ def _link(carpeta: str, target: str) -> Enlace:
 
 def _said(links: list[Enlace], *, project: str | None = "C:/Lindero") -> list[str]:
     where = None if project is None else PureWindowsPath(project)
-    return [str(problem) for problem in judge_links(links, [ROOT], project=where)]
+    return [told(problem) for problem in judge_links(links, [ROOT], project=where)]
 
 
 def test_the_users_form_is_read() -> None:
@@ -79,7 +80,7 @@ def test_what_is_written_is_in_the_users_form_and_reads_back() -> None:
 def test_a_wrong_file_says_which_folder_and_what_to_do(text: str, said: str) -> None:
     found = parse_config(text)
     assert found.enlaces == ()
-    assert said in str(found.problemas[0])
+    assert said in told(found.problemas[0])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_target_that_windows_or_onedrive_would_refuse(target: str, said: str) 
     assert problem is not None
     assert said in problem
     found = parse_config(json.dumps({"../outputs/cultivos": target}))
-    assert [(one.carpeta, one.texto) for one in found.problemas] == [("cultivos", problem)]
+    assert [(one.where, one.what) for one in found.problemas] == [("cultivos", problem)]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_project_inside_onedrive_cannot_have_links() -> None:
 
 def test_a_target_inside_the_project() -> None:
     links = [_link("a", "C:/Lindero/outputs/b")]
-    said = [str(p) for p in judge_links(links, [], project=PureWindowsPath("c:/lindero"))]
+    said = [told(p) for p in judge_links(links, [], project=PureWindowsPath("c:/lindero"))]
     assert "a: su destino está dentro del proyecto: elija uno en OneDrive" in said
     assert any("--onedrive" in one for one in said)
 
@@ -193,14 +194,14 @@ def test_a_folder_twice_and_a_link_in_a_link() -> None:
         '{"../outputs/H3": "C:/OneDrive/a", "../outputs/H3": "C:/OneDrive/b",'
         '"../outputs/h3/x": "C:/OneDrive/c"}'
     ).enlaces
-    said = [str(p) for p in judge_links(twice, [PureWindowsPath("C:/OneDrive")])]
+    said = [told(p) for p in judge_links(twice, [PureWindowsPath("C:/OneDrive")])]
     assert "H3: está dos veces: deje una sola línea para esta carpeta" in said
     assert any(one.startswith("x: está dentro de outputs/H3") for one in said)
 
 
 def test_an_unknown_folder_is_told_and_the_nearest_named() -> None:
     doubts = warnings_of([_link("cultivo", f"{ROOT}/x"), _link("zzz", f"{ROOT}/y")], ["cultivos"])
-    assert [str(doubt) for doubt in doubts] == [
+    assert [told(doubt) for doubt in doubts] == [
         "cultivo: no es una carpeta de productos de Lindero: ¿es 'cultivos'?",
         "zzz: no es una carpeta de productos de Lindero: revise el nombre",
     ]
@@ -210,7 +211,7 @@ def test_a_long_target_is_told_where_the_files_have_long_names() -> None:
     target = f"{ROOT}/{'m' * 80}"
     links = [_link("KMZ POR LOTE", target), _link("cultivos", target)]
     known = ["KMZ POR LOTE", "cultivos"]
-    assert [doubt.carpeta for doubt in warnings_of(links, known)] == ["KMZ POR LOTE"]
+    assert [doubt.where for doubt in warnings_of(links, known)] == ["KMZ POR LOTE"]
 
 
 @pytest.mark.parametrize(

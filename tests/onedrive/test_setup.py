@@ -7,7 +7,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from Modules.disk.sentinels import SENTINEL_NAME, record_of
-from Modules.onedrive.config import Enlace, parse_config
+from Modules.onedrive.config import Enlace, parse_config, told
 from Modules.onedrive.setup import (
     BACKUP_NAME,
     Local,
@@ -43,14 +43,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def _said(links: tuple[Enlace, ...], local: Local) -> list[str]:
-    return [str(problem) for problem in look(links, [ROOT], local=local).problemas]
+    return [told(problem) for problem in look(links, [ROOT], local=local).errors]
 
 
 def test_targets_that_are_there_are_fine_and_missing_ones_may_be_made(local: Local) -> None:
     local(ROOT / "cultivos").mkdir()
     found = look(LINKS, [ROOT], local=local)
-    assert found.problemas == ()
-    assert [str(one) for one in found.avisos] == [
+    assert found.errors == ()
+    assert [told(one) for one in found.warnings] == [
         "H3: el destino no existe todavía: créelo, o use -CreateTarget"
     ]
 
@@ -111,7 +111,7 @@ def test_a_file_in_another_encoding_is_named(project: Path, data: bytes, said: s
     (project / "symlink_config.json").write_bytes(data)
     found = read_config(project)
     assert found is not None
-    assert said in str(found.problemas[0])
+    assert said in told(found.problemas[0])
 
 
 def test_no_file_is_no_links(project: Path) -> None:
