@@ -33,7 +33,7 @@ def compose(enlaces: Sequence[Enlace]) -> str:
 def quoted(text: str) -> str:
     """Text in double quotes as YAML reads it, with ``$`` doubled for compose."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return '"' + "".join(c if c.isprintable() else _escape(c) for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
 
 
 def _lines(enlaces: Sequence[Enlace]) -> Iterator[str]:
@@ -53,7 +53,3 @@ def _mount(source: str, target: str, *, read_only: bool = False) -> Iterator[str
         yield "        read_only: true"
     yield "        bind:"
     yield "          create_host_path: false"
-
-
-def _escape(letter: str) -> str:
-    return f"\\U{ord(letter):08X}"

@@ -21,10 +21,7 @@ from Modules.words.publish_names import name_problem
 
 CONFIG_NAME: Final = "symlink_config.json"
 MAX_TARGET: Final = 200  # of Windows' 259 characters; the longest file of a backup needs 57
-COMFORTABLE: Final = {
-    "KMZ": 98,
-    "": 180,
-}  # longest files: 160 characters below a KMZ folder, else 78
+COMFORTABLE: Final = {"KMZ": 98, "": 180}  # longest files: 160 characters below KMZ, else 78
 _ROOT_NAME: Final = re.compile(r"OneDrive( - .+)?", re.IGNORECASE)
 _DEVICE: Final = re.compile(r"^[\\/]{2}[.?][\\/]|^[\\/]\?\?[\\/]")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -63,7 +60,12 @@ def parse_config(text: str) -> Lectura:
     try:
         pairs = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as err:
-        return Lectura((), (Finding(_unreadable(err)),))
+        where = f", línea {err.lineno}" if isinstance(err, json.JSONDecodeError) else ""
+        said = (
+            f"{CONFIG_NAME} no se puede leer{where}: revise comillas, comas y llaves, "
+            "y escriba las rutas con / o con \\\\"
+        )
+        return Lectura((), (Finding(said),))
     if not isinstance(pairs, _Pairs):
         said = f"{CONFIG_NAME}: se espera un objeto con la carpeta y su destino entre llaves"
         return Lectura((), (Finding(said),))
@@ -152,14 +154,6 @@ def is_below(path: PureWindowsPath, root: PureWindowsPath) -> bool:
 
 class _Pairs(list[tuple[str, Any]]):
     """A JSON object with its keys in their order, equal ones too."""
-
-
-def _unreadable(err: Exception) -> str:
-    where = f", línea {err.lineno}" if isinstance(err, json.JSONDecodeError) else ""
-    return (
-        f"{CONFIG_NAME} no se puede leer{where}: revise comillas, comas y llaves, "
-        "y escriba las rutas con / o con \\\\"
-    )
 
 
 def _link_path(key: str) -> PurePosixPath | None:

@@ -139,7 +139,8 @@ def _pedido(options: argparse.Namespace, project: Path, environment: Mapping[str
     links = _merged(before, given, options.sin)
     if options.preguntar or not links:
         if not options.preguntar and options.si and roots:
-            links = _proposed(roots[0], options.sin)
+            folders = (name for name in product_folders() if name not in options.sin)
+            links = tuple(_link(name, roots[0] / name) for name in folders)
         elif options.no_preguntar or options.si:
             raise _WrongError(
                 f"No hay destinos: agregue --destino CARPETA=RUTA, o escriba {CONFIG_NAME}"
@@ -153,11 +154,9 @@ def _pair(text: str) -> tuple[str, str]:
     name, sign, target = text.partition("=")
     if not sign or not name.strip():
         raise _WrongError(f"--destino {text}: escriba CARPETA=RUTA, por ejemplo cultivos=C:/…")
-    return _key(name.strip()), _bare(target)
-
-
-def _key(name: str) -> str:
-    return name if "/" in name or "\\" in name else f"../outputs/{name}"
+    name = name.strip()
+    key = name if "/" in name or "\\" in name else f"../outputs/{name}"
+    return key, _bare(target)
 
 
 def _bare(text: str) -> str:
@@ -183,23 +182,14 @@ def _merged(
     before: Sequence[Enlace], given: Sequence[Enlace], without: Sequence[str]
 ) -> tuple[Enlace, ...]:
     """What was, each folder with its new target where one is given, less those taken out."""
-    if repeated := _repeated(given):
+    names = [one.carpeta for one in given]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
         raise _WrongError(f"{repeated}: --destino está dos veces para esta carpeta")
     if unknown := set(without) - {one.carpeta for one in before} - set(product_folders()):
         raise _WrongError(*(f"--sin {name}: no hay una carpeta así" for name in sorted(unknown)))
     new = {one.enlace: one for one in given}
     kept = (new.pop(one.enlace, one) for one in before)
     return tuple(one for one in (*kept, *new.values()) if one.carpeta not in without)
-
-
-def _repeated(links: Sequence[Enlace]) -> str | None:
-    names = [one.carpeta for one in links]
-    return next((name for name in names if names.count(name) > 1), None)
-
-
-def _proposed(root: PureWindowsPath, without: Sequence[str]) -> tuple[Enlace, ...]:
-    folders = (name for name in product_folders() if name not in without)
-    return tuple(_link(name, root / name) for name in folders)
 
 
 def _link(carpeta: str, target: PureWindowsPath) -> Enlace:

@@ -87,8 +87,7 @@ function Get-DestinoActual([string] $Ruta) {
     $cosa = New-Object IO.DirectoryInfo($Ruta)
     $actual = [string] (@($cosa.Target) | Select-Object -First 1)
     if ($actual -eq '') { return '' }
-    $actual = $actual -replace '^\\[\\?]\?\\UNC\\', '\\'
-    $actual = $actual -replace '^\\[\\?]\?\\', ''
+    $actual = $actual -replace '^\\[\\?]\?\\UNC\\', '\\' -replace '^\\[\\?]\?\\', ''
     $actual = [IO.Path]::Combine([IO.Path]::GetDirectoryName($Ruta), $actual)
     return [IO.Path]::GetFullPath($actual).TrimEnd('\')
 }
@@ -251,7 +250,7 @@ function New-Enlace([string] $Enlace, [string] $Destino, [string] $Tipo) {
         throw ('Windows no creó el enlace: {0}{1}' -f $salida.Trim(), $ayuda)
     }
     if (-not (Test-MismaRuta (Get-DestinoActual $Enlace) $Destino)) {
-        Remove-Enlace $Enlace
+        if ((Get-Tipo $Enlace) -eq 'enlace') { Remove-Enlace $Enlace }
         throw ('el enlace creado no lleva a {0}' -f $Destino)
     }
 }
