@@ -44,6 +44,7 @@ class Windows:
     things: dict[str, Thing] = field(default_factory=dict)
     fails: Callable[[str, str], bool] = lambda _what, _path: False
     refuses_symbolic: bool = False
+    leads_to: str | None = None  # where mklink leads, whatever it is told
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     # --- the disk, for tests too -----------------------------------------------------------------
@@ -232,7 +233,9 @@ class Windows:
             return 1, "no tiene privilegios suficientes"
         if self.at(link, last=False) is not None:
             return 1, "el archivo ya existe"
-        self.put(link, target=target)
+        if self.at(ntpath.dirname(link)) is None:
+            return 1, "el sistema no puede encontrar la ruta"
+        self.put(link, target=self.leads_to or target)
         self.things[self.real(link, last=False).casefold()].kind = (
             "Junction" if kind == "J" else "SymbolicLink"
         )

@@ -338,6 +338,16 @@ def test_a_symbolic_link_that_is_refused_says_what_to_do() -> None:
     assert _disk(windows) == before
 
 
+def test_a_link_that_does_not_lead_where_it_should_is_taken_away_again() -> None:
+    windows = _windows(Estado.CON_DATOS)
+    windows.leads_to = OTHER
+    before = _disk(windows)
+    code, machine = _run(windows, "Migrate")
+    assert code == 5
+    assert machine.said[-1] == f"cultivos: FALLÓ. el enlace creado no lleva a {TARGET}"
+    assert _disk(windows) == before
+
+
 def test_undo_goes_back_one_run_at_a_time() -> None:
     windows = _windows(Estado.CON_DATOS)
     first = _disk(windows)
