@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUDGET = "LINDERO_TEST_SECONDS"
+KINDS = (".py", ".ps1", ".json")
 
 
 def changed_files(base: str) -> list[str]:
@@ -30,7 +31,7 @@ def changed_files(base: str) -> list[str]:
         subprocess.run(["git", *one], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for one in asked
     ]
-    return sorted({path for text in said for path in text.splitlines() if path.endswith(".py")})
+    return sorted({path for text in said for path in text.splitlines() if path.endswith(KINDS)})
 
 
 def module_name(path: str) -> str:

@@ -24,3 +24,5 @@ def test_a_change_of_a_test_or_of_what_tests_share_touches_those_tests() -> None
     shared = nearest_tests(["tests/sample_tables.py"])
     assert "tests/diff/test_differences.py" in shared
     assert nearest_tests(["bench/kmz.py"]) == []
+    script = nearest_tests(["Modules/onedrive/create_symlinks.ps1"])
+    assert "tests/onedrive/test_script.py" in script
