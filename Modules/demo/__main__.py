@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from Modules.demo.contract import World
-from Modules.demo.faults import FAULTS, parse_fault
 from Modules.demo.plan import SIZES
 from Modules.demo.running import LOOPBACK, end_with_parent, serve_forever
 from Modules.demo.world import DEFAULT_SEED, build_world
 from Modules.words.errors import PipelineError, SettingsError
+from tests.faults.named import FAULTS, parse_fault
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,10 +22,10 @@ import uvicorn
 
 from Modules.demo.child import GRACE_S
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
-from Modules.demo.faults import Fault
 from Modules.demo.server import Seen, create_app
-from Modules.demo.wire import FaultyServer
 from Modules.words.errors import SettingsError
+from tests.faults.named import Fault
+from tests.faults.wire import FaultyServer
 
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_S = 75

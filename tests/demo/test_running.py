@@ -16,8 +16,8 @@ import requests
 
 from Modules.demo.__main__ import main
 from Modules.demo.child import demo_process
-from Modules.demo.faults import FAULTS
 from Modules.words.errors import SettingsError
+from tests.faults.named import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """

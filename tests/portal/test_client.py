@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from Modules.demo.faults import parse_fault
 from Modules.demo.plan import Size
 from Modules.demo.running import running_portal
 from Modules.demo.world import world_of
@@ -33,6 +32,7 @@ from Modules.words.errors import (
     PipelineError,
     SettingsError,
 )
+from tests.faults.named import parse_fault
 from tests.portal.dialect_server import (
     CLIENT_SECRET,
     SEASON,

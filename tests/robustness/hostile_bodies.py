@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from Modules.demo.faults import Fault
 from Modules.words.domain import Recurso
+from tests.faults.named import Fault
 from tests.robustness.crash_bench import Bench, bench, torn
 
 BOMB_MIB = 2048

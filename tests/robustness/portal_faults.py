@@ -27,7 +27,6 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from Modules.demo.contract import World
-from Modules.demo.faults import FAULTS, TOKEN, Fault, apply_nights
 from Modules.demo.plan import Size
 from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
@@ -37,6 +36,7 @@ from Modules.portal.profile import parse_profile
 from Modules.settings import load_settings
 from Modules.words.domain import Modo, Portal, Recurso
 from Modules.words.errors import PipelineError
+from tests.faults.named import FAULTS, TOKEN, Fault, apply_nights
 
 LISTS = (
     Recurso.CULTIVOS,

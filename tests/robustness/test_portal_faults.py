@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from Modules.demo.faults import FAULTS
+from tests.faults.named import FAULTS
 from tests.robustness.portal_faults import cases, run_cases
 
 PART = 3  # of the short form, to keep the suite quick; make robustness runs all of it

@@ -14,10 +14,10 @@ import pytest
 import requests
 from filelock import FileLock
 
-from Modules.demo.faults import Fault
 from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
+from tests.faults.named import Fault
 from tests.scripts.conftest import (
     Command,
     command_in,

@@ -16,11 +16,11 @@ import pyogrio
 import pytest
 from geopandas.testing import assert_geodataframe_equal
 
-from Modules.demo.faults import Fault
 from Modules.demo.running import running_portal
 from Modules.demo.world import build_world
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
+from tests.faults.named import Fault
 from tests.scripts.conftest import Answer, Command, command_in, migrated
 
 pytestmark = pytest.mark.integration

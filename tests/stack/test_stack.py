@@ -17,7 +17,6 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from Modules.demo.faults import parse_fault
 from Modules.demo.running import running_portal
 from Modules.demo.world import build_world
 from Modules.orchestration.alerts import BLOQUE_WEBHOOK
@@ -26,6 +25,7 @@ from Modules.orchestration.server import WORKER_REINICIADO
 from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
 from Modules.stack.local import FULL
+from tests.faults.named import parse_fault
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, greet, knock, websockets

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from Modules.demo.contract import Item, Row, World, make_rows
-from Modules.demo.fault_base import Exchange, Kind, Registry, Script, edited
 from Modules.words.domain import Recurso
+from tests.faults.base import Exchange, Kind, Registry, Script, edited
 
 ROWS = Registry()
 BOW_TIE = [[[-62.0, -35.0], [-61.99, -35.01], [-61.99, -35.0], [-62.0, -35.01], [-62.0, -35.0]]]

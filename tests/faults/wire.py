@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from Modules.demo.contract import BASE_PATH, Item, World
-from Modules.demo.fault_base import REASONS, Drip, Exchange, Hang, Reset, Script, Send
-from Modules.demo.faults import Fault, apply_nights
 from Modules.demo.server import AsgiApp, Message, Portal, Seen
 from Modules.words.domain import Recurso
+from tests.faults.base import REASONS, Drip, Exchange, Hang, Reset, Script, Send
+from tests.faults.named import Fault, apply_nights
 
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20

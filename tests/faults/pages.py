@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from Modules.demo.contract import Item, dump, problem
-from Modules.demo.fault_base import (
+from tests.faults.base import (
     HTML,
     Exchange,
     Kind,
@@ -17,7 +17,7 @@ from Modules.demo.fault_base import (
     edited,
     reply,
 )
-from Modules.demo.fault_wire import FOREIGN
+from tests.faults.bytes import FOREIGN
 
 PAGES = Registry()
 DEEP = 2_000

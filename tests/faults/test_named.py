@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from Modules.demo.contract import BASE_PATH, World
-from Modules.demo.fault_wire import BOMB_MIB
-from Modules.demo.faults import FAULTS, TOKEN, Fault, parse_fault
 from Modules.demo.plan import Size
 from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
+from tests.faults.bytes import BOMB_MIB
+from tests.faults.named import FAULTS, TOKEN, Fault, parse_fault
 
 LISTS = f"{BASE_PATH}/lotes?campania=25%2F26&size=10"
 PAGE = 2

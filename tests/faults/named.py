@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from Modules.demo.contract import World
-from Modules.demo.fault_base import Kind
-from Modules.demo.fault_pages import PAGES
-from Modules.demo.fault_rows import ROWS
-from Modules.demo.fault_wire import WIRE
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
+from tests.faults.base import Kind
+from tests.faults.bytes import WIRE
+from tests.faults.pages import PAGES
+from tests.faults.rows import ROWS
 
 TOKEN = "token"  # noqa: S105 - the endpoint as an aim, beside the lists
 FAULTS: Mapping[str, Kind] = {**WIRE, **PAGES, **ROWS}
@@ -43,7 +43,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
-            raise SettingsError(f"no fault called {self.name!r}; see Modules.demo.faults.FAULTS")
+            raise SettingsError(f"no fault called {self.name!r}; see tests.faults.named.FAULTS")
         if self.recurso is not None and str(self.recurso) not in (TOKEN, *Recurso):
             raise SettingsError(f"no list called {self.recurso!r} to aim {self.name} at")
 

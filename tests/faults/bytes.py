@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 from Modules.demo.contract import dump, problem
-from Modules.demo.fault_base import (
+from tests.faults.base import (
     HTML,
     JSON,
     PROBLEM,
