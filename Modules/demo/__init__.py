@@ -1,12 +1,13 @@
-"""The demo portal: serves the contract with made-up (or given) fields, and fails on request.
+"""The demo portal: serves the contract with made-up (or given) fields.
 
 ```text
-server, wire, running, __main__   HTTP over loopback            (floor 3)
-external                          fields out of a file          (floor 2)
-contract, words, shapes, plan, days, items, world, faults       (floor 1: pure, seeded)
+server, running, __main__   HTTP over loopback; child is all that a run imports
+external                    fields out of a file
+contract, words, shapes, plan, days, items, world    pure, seeded
 ```
 
 It is the built-in portal of a clone without credentials, the server of the tests, and the
-example of the docs. Nothing here is real: names, CUIT, RENSPA and fields are invented.
-Modules import each other by full name; this file imports nothing, so the pure part stays pure.
+example of the docs; for the tests it fails on request behind the proxy of ``tests/faults``.
+Nothing here is real: names, CUIT, RENSPA and fields are invented. Modules import each other by
+full name; this file imports nothing, so the pure part stays pure.
 """

@@ -12,7 +12,6 @@ from Modules.demo.plan import SIZES
 from Modules.demo.running import LOOPBACK, end_with_parent, serve_forever
 from Modules.demo.world import DEFAULT_SEED, build_world
 from Modules.words.errors import PipelineError, SettingsError
-from tests.faults.named import FAULTS, parse_fault
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,16 +28,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cultivo", help="column(s) of --data with the crop, by commas")
     parser.add_argument("--markers", type=Path, help="points to serve as muestreo marks")
     parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME[@RECURSO[/PAGE]][*TIMES]",
-        help="fail on request, for instance status_503@lotes/2*1; may be repeated",
-    )
-    parser.add_argument(
-        "--list-faults", action="store_true", help="print the faults, one a line, and end"
-    )
-    parser.add_argument(
         "--with-parent", action="store_true", help="end when standard input is closed"
     )
     return parser
@@ -47,20 +36,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; exit code 2 with one line on a wrong argument."""
     options = _parser().parse_args(argv)
-    if options.list_faults:
-        sys.stdout.writelines(
-            f"{kind.level:6}  {name:26}  {kind.description}\n" for name, kind in FAULTS.items()
-        )
-        return 0
     try:
         if options.with_parent:
             end_with_parent()
-        serve_forever(
-            _world(options),
-            host=options.host,
-            port=options.port,
-            faults=[parse_fault(text) for text in options.fault],
-        )
+        serve_forever(_world(options), host=options.host, port=options.port)
     except PipelineError as err:
         sys.stderr.write(f"{err}\n")
         return err.exit_code

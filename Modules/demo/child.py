@@ -33,43 +33,17 @@ class DemoProcess:
 
 
 @contextmanager
-def demo_process(
-    size: str = "small",
-    day: int = 0,
-    *,
-    campania: str = "25/26",
-    seed: int | None = None,
-    data: Path | None = None,
-    lote: str | None = None,
-    campo: str | None = None,
-    cultivo: str | None = None,
-    markers: Path | None = None,
-    faults: Sequence[str] = (),
-) -> Iterator[DemoProcess]:
+def demo_process(size: str = "small", day: int = 0, **more: object) -> Iterator[DemoProcess]:
     """The demo portal as a child process on a free port of loopback, until the block ends.
 
-    It also ends when this process dies. Arguments are those of the command line.
+    It also ends when this process dies. ``more``: further options of its command line, by name.
 
     Raises:
         SettingsError: the child refused its arguments, for instance a data file it cannot read.
         ApiUnavailable: the child died before it listened.
     """
-    options = {
-        "--size": size,
-        "--day": day,
-        "--campania": campania,
-        "--seed": seed,
-        "--data": data,
-        "--lote": lote,
-        "--campo": campo,
-        "--cultivo": cultivo,
-        "--markers": markers,
-    }
-    arguments = [
-        text for name, value in options.items() if value is not None for text in (name, str(value))
-    ]
-    for fault in faults:
-        arguments += ["--fault", fault]
+    options = {"size": size, "day": day, **more}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         child = _start(arguments, errors)
         try:

@@ -7,29 +7,62 @@ when the parent is killed: it watches its standard input, which the kernel close
 from __future__ import annotations
 
 import _thread
-import asyncio
 import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import Protocol
 
 import uvicorn
 
 from Modules.demo.child import GRACE_S
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
-from Modules.demo.server import Seen, create_app
+from Modules.demo.server import Portal, create_app
 from Modules.words.errors import SettingsError
-from tests.faults.named import Fault
-from tests.faults.wire import FaultyServer
 
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_S = 75
-WAKE_S = 0.1  # an interrupt is noticed between two naps
+
+
+class Server(Protocol):
+    """What answers for a portal: uvicorn, or a proxy that spoils the answers."""
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve on a socket that listens, until ``stop`` or an interrupt."""
+
+    def stop(self) -> None:
+        """End ``run``, from any thread."""
+
+
+class Uvicorn:
+    """Serves a portal as it is."""
+
+    def __init__(self, portal: Portal) -> None:
+        config = uvicorn.Config(
+            create_app(portal),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve on a socket that listens."""
+        self._server.run(sockets=[listener])
+
+    def stop(self) -> None:
+        """End ``run``."""
+        self._server.should_exit = True
+
+
+ServerOf = Callable[[Portal], Server]
 
 
 @dataclass
@@ -39,57 +72,41 @@ class RunningPortal:
     base_url: str
     client_id: str
     client_secret: str = field(repr=False)
-    requests: list[Seen] = field(repr=False)
-    _server: FaultyServer = field(repr=False)
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port."""
-        return self.base_url.removesuffix(BASE_PATH)
+    portal: Portal = field(repr=False)
 
     def serve(self, world: World) -> None:
-        """Hold another world (another night) at the same address; faults stay."""
-        self._server.serve(world)
-
-    def inject(self, *faults: Fault) -> None:
-        """These faults from now on, in place of those before; none ends all."""
-        self._server.inject(faults)
+        """Hold another world (another night) at the same address."""
+        self.portal.serve(world)
 
 
 @contextmanager
 def running_portal(
     world: World,
     *,
-    faults: Sequence[Fault] = (),
     client_id: str = DEMO_CLIENT_ID,
     client_secret: str = DEMO_CLIENT_SECRET,
     token_life_s: int = 3600,
+    server: ServerOf = Uvicorn,
 ) -> Iterator[RunningPortal]:
     """Serve a world on a free port of loopback, in a thread, until the block ends."""
-    seen: list[Seen] = []
-    app = create_app(
-        world,
-        client_id=client_id,
-        client_secret=client_secret,
-        token_life_s=token_life_s,
-        seen=seen,
+    portal = Portal(
+        world, client_id=client_id, client_secret=client_secret, token_life_s=token_life_s
     )
-    server = FaultyServer(app, app.state.portal, seen)
-    server.inject(faults)
-    listener = _listen(LOOPBACK, 0)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="demo-portal", daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(listener), loop).result()
-    base_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}{BASE_PATH}"
-    try:
-        yield RunningPortal(base_url, client_id, client_secret, seen, server)
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-        listener.close()
+    serving = server(portal)
+    with _listen(LOOPBACK, 0) as listener:
+        thread = threading.Thread(target=serving.run, args=[listener], name="demo-portal")
+        thread.daemon = True
+        thread.start()
+        try:
+            base_url = _base_url(LOOPBACK, listener)
+            yield RunningPortal(base_url, client_id, client_secret, portal)
+        finally:
+            serving.stop()
+            thread.join()
+
+
+def _base_url(host: str, listener: socket.socket) -> str:
+    return f"http://{host}:{listener.getsockname()[1]}{BASE_PATH}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -109,12 +126,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def serve_forever(
-    world: World,
-    *,
-    host: str = LOOPBACK,
-    port: int = 0,
-    faults: Sequence[Fault] = (),
-    out: IO[str] | None = None,
+    world: World, *, host: str = LOOPBACK, port: int = 0, server: ServerOf = Uvicorn
 ) -> None:
     """Serve in the foreground until interrupted; first prints one JSON line with the address.
 
@@ -122,40 +134,17 @@ def serve_forever(
         SettingsError: the port cannot be had.
     """
     listener = _listen(host, port)
-    app = create_app(world)
+    serving = server(Portal(world))
     facts = {
-        "base_url": f"http://{host}:{listener.getsockname()[1]}{BASE_PATH}",
+        "base_url": _base_url(host, listener),
         "client_id": DEMO_CLIENT_ID,
         "client_secret": DEMO_CLIENT_SECRET,  # public: the demo has no other
         "name": world.name,
         "pid": os.getpid(),
     }
-    line = json.dumps(facts, ensure_ascii=False) + "\n"
-    stream = sys.stdout if out is None else out
-    stream.write(line)
-    stream.flush()
-    if faults:
-        asyncio.run(_serve_faults(FaultyServer(app, app.state.portal, []), faults, listener))
-        return
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=1,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-async def _serve_faults(
-    server: FaultyServer, faults: Sequence[Fault], listener: socket.socket
-) -> None:
-    server.inject(faults)
-    await server.start(listener)
-    while True:
-        await asyncio.sleep(WAKE_S)
+    sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+    serving.run(listener)
 
 
 def end_with_parent() -> None:

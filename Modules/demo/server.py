@@ -1,7 +1,7 @@
 """The demo portal on FastAPI: token, lists, pages, filters, tags and problems of the contract.
 
-``Portal`` answers in plain bytes and is what the faults look into; ``create_app`` puts HTTP round
-it. Nothing here is secret: the client id and secret of the demo are public constants.
+``Portal`` answers in plain bytes; ``create_app`` puts HTTP round it. Nothing here is secret: the
+client id and secret of the demo are public constants.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import itertools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from Modules.demo.contract import (
@@ -56,24 +57,32 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One request that came in, and the status that went out."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str] = field(repr=False)  # names in lower case; holds the token
-    status: int
-
-
 class ProblemError(Exception):
-    """An answer that is a problem."""
+    """An answer that is a problem; see ``contract.problem`` for what it says."""
 
-    def __init__(self, item: Item, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(item["title"])
-        self.item = item
-        self.headers = dict(headers or {})
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        *,
+        code: str,
+        detail: str = "",
+        field_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.item = problem(status, title, code=code, detail=detail, field_name=field_name)
+        self.headers = headers
+
+
+class Common(BaseModel):
+    """The parameters that every list takes."""
+
+    page: int = Field(1, ge=1)
+    size: int = Field(DEFAULT_SIZE, ge=1, le=MAX_SIZE)
+    updated_since: datetime | None = None
+    include_deleted: bool = False
+    campania: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ class Portal:
         """Hold another world from now on; tokens stay good."""
         self.world = world
         self._campanias = world.campanias
-        self._selected: dict[tuple[object, ...], list[Row]] = {}
+        self._selected: dict[PageQuery, list[Row]] = {}  # whole, whatever the page
         self._pages: dict[PageQuery, Page] = {}
 
     def new_token(self, client_id: str, client_secret: str) -> Item | None:
@@ -132,42 +141,39 @@ class Portal:
         """Check what a request asks of a list.
 
         Raises:
-            ProblemError: 422, campaña missing or unknown.
+            ProblemError: 422, campaña missing or unknown, or a time without an offset.
         """
+        if common.updated_since is not None and common.updated_since.tzinfo is None:
+            raise ProblemError(
+                422,
+                "Parámetros inválidos",
+                code="parametros_invalidos",
+                detail="updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00",
+                field_name="updated_since",
+            )
         campania = common.campania if recurso in TAKES_CAMPANIA else None
         if campania is None and recurso is Recurso.LOTES:
             raise ProblemError(
-                problem(
-                    422,
-                    "Falta la campaña",
-                    code="campania_requerida",
-                    detail="lotes necesita el parámetro campania, por ejemplo 25/26",
-                    field_name="campania",
-                )
+                422,
+                "Falta la campaña",
+                code="campania_requerida",
+                detail="lotes necesita el parámetro campania, por ejemplo 25/26",
+                field_name="campania",
             )
         if campania is not None and campania not in self._campanias:
             raise ProblemError(
-                problem(
-                    422,
-                    "Campaña desconocida",
-                    code="campania_desconocida",
-                    detail=f"No existe la campaña {campania}",
-                    field_name="campania",
-                )
+                422,
+                "Campaña desconocida",
+                code="campania_desconocida",
+                detail=f"No existe la campaña {campania}",
+                field_name="campania",
             )
         own = dict(asked)
+        filters = [self._filter(recurso, x, own[x]) for x in FILTERS.get(recurso, ()) if x in own]
         return PageQuery(
-            recurso=recurso,
-            page=common.page,
-            size=common.size,
-            campania=campania,
-            updated_since=common.updated_since,
-            include_deleted=common.include_deleted,
-            filters=tuple(
-                self._filter(recurso, name, own[name])
-                for name in FILTERS.get(recurso, ())
-                if name in own
-            ),
+            recurso,
+            **{**common.model_dump(), "campania": campania},
+            filters=tuple(filters),
             asked=asked,
         )
 
@@ -187,65 +193,14 @@ class Portal:
         return ready
 
     def _rows(self, query: PageQuery) -> list[Row]:
-        key = (
-            query.recurso,
-            query.campania,
-            query.updated_since,
-            query.include_deleted,
-            query.filters,
-        )
-        rows = self._selected.get(key)
-        if rows is None:
-            rows = self._selected[key] = select(self.world.rows[query.recurso], query)
-        return rows
+        key = replace(query, page=1, size=1, asked=())
+        if key not in self._selected:
+            self._selected[key] = select(self.world.rows[query.recurso], query)
+        return self._selected[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The parameters that every list takes."""
-
-    page: int = 1
-    size: int = DEFAULT_SIZE
-    updated_since: datetime | None = None
-    include_deleted: bool = False
-    campania: str | None = None
-
-
-def _common(
-    page: Annotated[int, Query(ge=1)] = 1,
-    size: Annotated[int, Query(ge=1, le=MAX_SIZE)] = DEFAULT_SIZE,
-    updated_since: datetime | None = None,
-    include_deleted: bool = False,
-    campania: str | None = None,
-) -> Common:
-    if updated_since is not None and updated_since.tzinfo is None:
-        raise ProblemError(
-            problem(
-                422,
-                "Parámetros inválidos",
-                code="parametros_invalidos",
-                detail="updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00",
-                field_name="updated_since",
-            )
-        )
-    return Common(page, size, updated_since, include_deleted, campania)
-
-
-def create_app(
-    world: World,
-    *,
-    client_id: str = DEMO_CLIENT_ID,
-    client_secret: str = DEMO_CLIENT_SECRET,
-    token_life_s: int = 3600,
-    seen: list[Seen] | None = None,
-) -> FastAPI:
-    """The portal as an ASGI application.
-
-    Its ``Portal`` is ``app.state.portal``. ``seen``, if given, gets one entry a request.
-    """
-    portal = Portal(
-        world, client_id=client_id, client_secret=client_secret, token_life_s=token_life_s
-    )
+def create_app(portal: Portal) -> FastAPI:
+    """The portal as an ASGI application."""
     app = FastAPI(
         title="Databaler base portal API (demo)",
         docs_url=None,
@@ -258,10 +213,9 @@ def create_app(
         app.add_api_route(
             f"{BASE_PATH}/{recurso}", _lister(recurso), methods=["GET"], name=f"list_{recurso}"
         )
-    app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_middleware(_RequestIds, seen=seen)
+    for kind in (ProblemError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _on_error)
+    app.add_middleware(_RequestIds)
     return app
 
 
@@ -270,20 +224,22 @@ async def _token(request: Request) -> Response:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_TOKEN_REQUEST_BYTES:
-            raise ProblemError(problem(413, "Pedido demasiado grande", code="muy_grande"))
+            raise ProblemError(413, "Pedido demasiado grande", code="muy_grande")
     if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
-        raise ProblemError(problem(415, "Se espera un formulario", code="formato"))
+        raise ProblemError(415, "Se espera un formulario", code="formato")
     form = {name: texts[0] for name, texts in parse_qs(body.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
         raise ProblemError(
-            problem(400, "grant_type no soportado", code="grant_type", field_name="grant_type")
+            400, "grant_type no soportado", code="grant_type", field_name="grant_type"
         )
     portal: Portal = request.app.state.portal
     token = portal.new_token(form.get("client_id", ""), form.get("client_secret", ""))
     if token is None:
         raise ProblemError(
-            problem(401, "Credenciales inválidas", code="credenciales_invalidas"),
-            {"WWW-Authenticate": "Bearer"},
+            401,
+            "Credenciales inválidas",
+            code="credenciales_invalidas",
+            headers={"WWW-Authenticate": "Bearer"},
         )
     return Response(
         dump(token), media_type="application/json", headers={"Cache-Control": "no-store"}
@@ -294,10 +250,11 @@ def _signed_in(request: Request) -> None:
     portal: Portal = request.app.state.portal
     if not portal.knows_token(request.headers.get("authorization", "")):
         raise ProblemError(
-            problem(
-                401, "Sin autorización", code="token_invalido", detail="token ausente o vencido"
-            ),
-            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            401,
+            "Sin autorización",
+            code="token_invalido",
+            detail="token ausente o vencido",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
 
 
@@ -305,7 +262,7 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
     async def answer(
         request: Request,
         _: Annotated[None, Depends(_signed_in)],
-        common: Annotated[Common, Depends(_common)],
+        common: Annotated[Common, Query()],
     ) -> Response:
         portal: Portal = request.app.state.portal
         asked = tuple(request.query_params.multi_items())
@@ -332,49 +289,33 @@ def _matches(if_none_match: str, tag: str) -> bool:
     return "*" in given or tag.removeprefix("W/") in given
 
 
-def _problem_response(
-    request: Request, item: Item, headers: Mapping[str, str] | None = None
-) -> Response:
+async def _on_error(request: Request, error: Exception) -> Response:
+    headers: Mapping[str, str] | None = None
+    match error:
+        case ProblemError():
+            item, headers = error.item, error.headers
+        case HTTPException():
+            titles = {404: "No existe", 405: "Método no permitido"}
+            title = titles.get(error.status_code, "Pedido rechazado")
+            item = problem(error.status_code, title, code=f"http_{error.status_code}")
+            headers = error.headers
+        case RequestValidationError():
+            item = problem(422, "Parámetros inválidos", code="parametros_invalidos")
+            item["errors"] = [
+                {"field": str(found["loc"][-1]), "message": str(found["msg"])}
+                for found in error.errors()
+            ]
+        case _:
+            raise error
     whole = {**item, "request_id": request.scope.get("lindero_request_id", "")}
-    return Response(
-        dump(whole),
-        status_code=item["status"],
-        media_type="application/problem+json",
-        headers=dict(headers or {}),
-    )
-
-
-async def _on_problem(request: Request, error: Exception) -> Response:
-    if not isinstance(error, ProblemError):
-        raise error
-    return _problem_response(request, error.item, error.headers)
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    titles = {404: "No existe", 405: "Método no permitido"}
-    title = titles.get(error.status_code, "Pedido rechazado")
-    item = problem(error.status_code, title, code=f"http_{error.status_code}")
-    return _problem_response(request, item, error.headers)
-
-
-async def _on_validation(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    item = problem(422, "Parámetros inválidos", code="parametros_invalidos")
-    item["errors"] = [
-        {"field": str(found["loc"][-1]), "message": str(found["msg"])} for found in error.errors()
-    ]
-    return _problem_response(request, item)
+    return Response(dump(whole), item["status"], headers, "application/problem+json")
 
 
 class _RequestIds:
-    """Numbers every answer (X-Request-Id) and notes every request."""
+    """Numbers every answer (X-Request-Id)."""
 
-    def __init__(self, app: AsgiApp, seen: list[Seen] | None) -> None:
+    def __init__(self, app: AsgiApp) -> None:
         self._app = app
-        self._seen = seen
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -386,21 +327,8 @@ class _RequestIds:
 
         async def numbered(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", []),
-                    (b"x-request-id", request_id.encode()),
-                ]
-                self._note(scope, message["status"])
+                named = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message.get("headers", []), named]
             await send(message)
 
         await self._app(scope, receive, numbered)
-
-    def _note(self, scope: Message, status: int) -> None:
-        if self._seen is None:
-            return
-        headers = {
-            name.decode("latin-1").lower(): text.decode("latin-1")
-            for name, text in scope["headers"]
-        }
-        query = scope["query_string"].decode("latin-1")
-        self._seen.append(Seen(scope["method"], scope["path"], query, headers, status))

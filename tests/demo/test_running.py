@@ -17,7 +17,6 @@ import requests
 from Modules.demo.__main__ import main
 from Modules.demo.child import demo_process
 from Modules.words.errors import SettingsError
-from tests.faults.named import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """
@@ -94,8 +93,6 @@ def test_wrong_arguments_are_one_line_and_a_settings_error(tmp_path: Path) -> No
     ("arguments", "said"),
     [
         (["--day", "-1"], "before the first night"),
-        (["--fault", "nada"], "no fault called"),
-        (["--fault", "status_503@nada"], "no list called"),
         (["--campania", "2025"], "is not a campaña"),
     ],
 )
@@ -114,21 +111,3 @@ def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
-
-
-def test_faults_can_be_asked_for_on_the_command_line() -> None:
-    with demo_process(faults=["status_503@token*1"]) as portal:
-        url = f"{portal.base_url}/auth/token"
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": portal.client_id,
-            "client_secret": portal.client_secret,
-        }
-        statuses = [requests.post(url, data=form, timeout=10).status_code for _ in range(2)]
-    assert statuses == [503, 200]
-
-
-def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--list-faults"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == list(FAULTS)

@@ -19,7 +19,7 @@ from tests.faults.bytes import WIRE
 from tests.faults.pages import PAGES
 from tests.faults.rows import ROWS
 
-TOKEN = "token"  # noqa: S105 - the endpoint as an aim, beside the lists
+TOKEN = "token"
 FAULTS: Mapping[str, Kind] = {**WIRE, **PAGES, **ROWS}
 
 _TEXT = re.compile(r"(?P<name>\w+)(@(?P<recurso>\w+)(/(?P<page>\d+))?)?(\*(?P<times>\d+))?")

@@ -15,12 +15,12 @@ import pytest
 
 from Modules.demo.contract import BASE_PATH, World
 from Modules.demo.plan import Size
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
 from tests.faults.bytes import BOMB_MIB
 from tests.faults.named import FAULTS, TOKEN, Fault, parse_fault
+from tests.faults.running import FaultyPortal, faulty_portal
 
 LISTS = f"{BASE_PATH}/lotes?campania=25%2F26&size=10"
 PAGE = 2
@@ -39,23 +39,23 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module")
-def open_portal(world: World) -> Iterator[RunningPortal]:
-    with running_portal(world) as portal:
+def open_portal(world: World) -> Iterator[FaultyPortal]:
+    with faulty_portal(world) as portal:
         yield portal
 
 
 @pytest.fixture
-def portal(open_portal: RunningPortal) -> RunningPortal:
+def portal(open_portal: FaultyPortal) -> FaultyPortal:
     open_portal.inject()
     return open_portal
 
 
-def connect(portal: RunningPortal, timeout_s: float = 20) -> http.client.HTTPConnection:
+def connect(portal: FaultyPortal, timeout_s: float = 20) -> http.client.HTTPConnection:
     where = urlsplit(portal.base_url)
     return http.client.HTTPConnection(where.hostname or "", where.port, timeout=timeout_s)
 
 
-def sign_in(portal: RunningPortal) -> tuple[int, bytes]:
+def sign_in(portal: FaultyPortal) -> tuple[int, bytes]:
     body = (
         f"grant_type=client_credentials&client_id={portal.client_id}"
         f"&client_secret={portal.client_secret}"
@@ -67,11 +67,11 @@ def sign_in(portal: RunningPortal) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def token(portal: RunningPortal) -> dict[str, str]:
+def token(portal: FaultyPortal) -> dict[str, str]:
     return {"Authorization": f"Bearer {json.loads(sign_in(portal)[1])['access_token']}"}
 
 
-def look(portal: RunningPortal, target: str, headers: dict[str, str]) -> Any:
+def look(portal: FaultyPortal, target: str, headers: dict[str, str]) -> Any:
     """What a plain client sees: status, telling headers and body; or the error it gets."""
     try:
         with contextlib.closing(connect(portal)) as connection:
@@ -87,7 +87,7 @@ def look(portal: RunningPortal, target: str, headers: dict[str, str]) -> Any:
         return type(err).__name__
 
 
-def page(portal: RunningPortal, headers: dict[str, str], number: int = PAGE) -> Any:
+def page(portal: FaultyPortal, headers: dict[str, str], number: int = PAGE) -> Any:
     return look(portal, f"{LISTS}&page={number}", headers)
 
 
@@ -104,7 +104,7 @@ def test_there_are_many_and_each_has_its_line() -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_fault_spoils_the_page_it_is_aimed_at_and_no_other(
-    portal: RunningPortal, name: str
+    portal: FaultyPortal, name: str
 ) -> None:
     headers = token(portal)
     number = HARMLESS_ON_A_MIDDLE_PAGE.get(name, PAGE)
@@ -122,7 +122,7 @@ def test_a_fault_spoils_the_page_it_is_aimed_at_and_no_other(
 
 
 @pytest.mark.parametrize("name", TOKENS)
-def test_a_token_fault_spoils_the_token(portal: RunningPortal, name: str) -> None:
+def test_a_token_fault_spoils_the_token(portal: FaultyPortal, name: str) -> None:
     status, body = sign_in(portal)
     good = json.loads(body)
     portal.inject(Fault(name, TOKEN, times=1))
@@ -141,7 +141,7 @@ def test_a_token_fault_spoils_the_token(portal: RunningPortal, name: str) -> Non
 
 @pytest.mark.parametrize("name", NIGHTS)
 def test_a_night_fault_changes_the_data_and_its_pages_agree(
-    portal: RunningPortal, world: World, name: str
+    portal: FaultyPortal, world: World, name: str
 ) -> None:
     headers = token(portal)
     portal.inject(Fault(name))
@@ -161,7 +161,7 @@ def test_a_night_fault_changes_the_data_and_its_pages_agree(
     assert changed
 
 
-def raw(portal: RunningPortal, target: str, headers: dict[str, str]) -> socket.socket:
+def raw(portal: FaultyPortal, target: str, headers: dict[str, str]) -> socket.socket:
     """A connection on which the request is out and the answer is awaited."""
     where = urlsplit(portal.base_url)
     connection = socket.create_connection((where.hostname or "", where.port or 0), timeout=0.4)
@@ -200,7 +200,7 @@ def read_until_silent(connection: socket.socket, most: int) -> tuple[bytes, str]
         ("not_http", 1 << 20, "end"),
     ],
 )
-def test_how_the_wire_ends(portal: RunningPortal, name: str, most: int, end: str) -> None:
+def test_how_the_wire_ends(portal: FaultyPortal, name: str, most: int, end: str) -> None:
     headers = token(portal)
     portal.inject(Fault(name, Recurso.LOTES))
     with raw(portal, f"{LISTS}&page=2", headers) as connection:
@@ -216,7 +216,7 @@ def test_how_the_wire_ends(portal: RunningPortal, name: str, most: int, end: str
         assert 0 < len(body) < length
 
 
-def test_a_drip_comes_in_single_bytes(portal: RunningPortal) -> None:
+def test_a_drip_comes_in_single_bytes(portal: FaultyPortal) -> None:
     headers = token(portal)
     portal.inject(Fault("drip", Recurso.LOTES))
     with raw(portal, f"{LISTS}&page=2", headers) as connection:
@@ -224,7 +224,7 @@ def test_a_drip_comes_in_single_bytes(portal: RunningPortal) -> None:
     assert all(len(part) < 50 for part in parts[1:])
 
 
-def test_the_bomb_is_small_outside_and_large_inside(portal: RunningPortal) -> None:
+def test_the_bomb_is_small_outside_and_large_inside(portal: FaultyPortal) -> None:
     headers = token(portal)
     portal.inject(Fault("gzip_bomb", Recurso.LOTES))
     status, telling, body = page(portal, headers)
@@ -238,11 +238,11 @@ def test_the_bomb_is_small_outside_and_large_inside(portal: RunningPortal) -> No
     assert size == BOMB_MIB << 20
 
 
-def items_of(portal: RunningPortal, headers: dict[str, str], number: int) -> list[Any]:
+def items_of(portal: FaultyPortal, headers: dict[str, str], number: int) -> list[Any]:
     return list(json.loads(page(portal, headers, number)[2])["items"])
 
 
-def test_what_the_page_faults_do_to_the_rows(portal: RunningPortal) -> None:
+def test_what_the_page_faults_do_to_the_rows(portal: FaultyPortal) -> None:
     headers = token(portal)
     first, second, third = (items_of(portal, headers, number) for number in (1, 2, 3))
 
@@ -259,21 +259,21 @@ def test_what_the_page_faults_do_to_the_rows(portal: RunningPortal) -> None:
     assert spoiled("half_page") == second[: len(second) // 2]
 
 
-def test_a_row_fault_touches_as_many_rows_as_told(portal: RunningPortal) -> None:
+def test_a_row_fault_touches_as_many_rows_as_told(portal: FaultyPortal) -> None:
     headers = token(portal)
     portal.inject(Fault("geometry_null", Recurso.LOTES, rows=3))
     geometries = [item["geometry"] for item in items_of(portal, headers, 1)]
     assert [geometry is None for geometry in geometries] == [True] * 3 + [False] * 7
 
 
-def test_numbers_that_json_does_not_have_go_out_as_written(portal: RunningPortal) -> None:
+def test_numbers_that_json_does_not_have_go_out_as_written(portal: FaultyPortal) -> None:
     headers = token(portal)
     for name, text in (("nan", b":NaN"), ("infinity", b":-Infinity"), ("huge_number", b":1e400")):
         portal.inject(Fault(name, Recurso.LOTES))
         assert text in page(portal, headers)[2].replace(b": ", b":")
 
 
-def test_times_none_is_every_time_and_none_ends_all(portal: RunningPortal) -> None:
+def test_times_none_is_every_time_and_none_ends_all(portal: FaultyPortal) -> None:
     headers = token(portal)
     portal.inject(Fault("status_500"))
     assert [page(portal, headers)[0] for _ in range(4)] == [500] * 4
@@ -285,13 +285,13 @@ def test_times_none_is_every_time_and_none_ends_all(portal: RunningPortal) -> No
     assert page(portal, headers)[0] == 200
 
 
-def test_faults_strike_in_the_order_given(portal: RunningPortal) -> None:
+def test_faults_strike_in_the_order_given(portal: FaultyPortal) -> None:
     headers = token(portal)
     portal.inject(Fault("status_503", times=1), Fault("empty_body", times=1))
     assert [page(portal, headers)[0] for _ in range(3)] == [503, 200, 200]
 
 
-def test_a_night_goes_when_its_fault_goes(portal: RunningPortal, world: World) -> None:
+def test_a_night_goes_when_its_fault_goes(portal: FaultyPortal, world: World) -> None:
     headers = token(portal)
     portal.inject(Fault("night_empty", Recurso.CAMPOS))
     assert json.loads(look(portal, f"{BASE_PATH}/campos", headers)[2])["total_items"] == 0
@@ -299,7 +299,7 @@ def test_a_night_goes_when_its_fault_goes(portal: RunningPortal, world: World) -
     assert json.loads(look(portal, f"{BASE_PATH}/campos", headers)[2])["total_items"] == 4
 
 
-def test_a_fault_on_an_answer_that_is_no_page_leaves_it_alone(portal: RunningPortal) -> None:
+def test_a_fault_on_an_answer_that_is_no_page_leaves_it_alone(portal: FaultyPortal) -> None:
     portal.inject(Fault("twin_ids", Recurso.LOTES))
     assert page(portal, {})[0] == 401
 

@@ -7,6 +7,7 @@ a plain server with keep-alive. One request at a time on a connection, as HTTP/1
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -16,13 +17,14 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from Modules.demo.contract import BASE_PATH, Item, World
-from Modules.demo.server import AsgiApp, Message, Portal, Seen
+from Modules.demo.server import Message, Portal, create_app
 from Modules.words.domain import Recurso
 from tests.faults.base import REASONS, Drip, Exchange, Hang, Reset, Script, Send
 from tests.faults.named import Fault, apply_nights
 
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 1 << 20
+WAKE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,31 @@ class _Aimed:
     left: int | None
 
 
-class FaultyServer:
-    """Serves an app; ``inject`` and ``serve`` may be called from another thread."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that came in, and the status of the good answer to it."""
 
-    def __init__(self, app: AsgiApp, portal: Portal, seen: list[Seen]) -> None:
-        self._app = app
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str] = field(repr=False)  # names in lower case; holds the token
+    status: int
+
+
+class FaultyServer:
+    """Serves a portal; ``inject`` and ``serve`` may be called from another thread."""
+
+    def __init__(self, portal: Portal, faults: Iterable[Fault] = ()) -> None:
+        self._app = create_app(portal)
         self._portal = portal
-        self._seen = seen
+        self.asked: list[Asked] = []
         self._world = portal.world
         self._nights: tuple[Fault, ...] = ()
         self._aimed: list[_Aimed] = []
-        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+        self.inject(faults)
 
     def serve(self, world: World) -> None:
         """Hold another world; the faults of the night apply to it too."""
@@ -93,16 +108,21 @@ class FaultyServer:
             self._nights = nights
             self.serve(self._world)
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept connections on a socket that is bound."""
-        self._server = await asyncio.start_server(
-            self._connected, sock=listener, limit=MAX_HEAD_BYTES
-        )
+    def run(self, listener: socket.socket) -> None:
+        """Serve on a socket that listens, until ``stop`` or an interrupt."""
+        with contextlib.closing(self._loop) as loop:
+            loop.run_until_complete(self._run(listener))
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Close the door, and every connection."""
-        if self._server is not None:
-            self._server.close()
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def _run(self, listener: socket.socket) -> None:
+        door = await asyncio.start_server(self._connected, sock=listener, limit=MAX_HEAD_BYTES)
+        while not self._ended.is_set():  # by naps, so that an interrupt is noticed on Windows too
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), WAKE_S)
+        door.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -189,7 +209,6 @@ class FaultyServer:
     async def _good(self, request: _Request, *, note: bool = True) -> _Answer:
         """What the app answers."""
         answer = _Answer()
-        before = len(self._seen)
 
         async def receive() -> Message:
             return {"type": "http.request", "body": request.body, "more_body": False}
@@ -205,8 +224,10 @@ class FaultyServer:
                 answer.body += message.get("body", b"")
 
         await self._app(_scope(request), receive, send)
-        if not note:
-            del self._seen[before:]
+        if note:
+            self.asked.append(
+                Asked(request.method, request.path, request.query, request.headers, answer.status)
+            )
         return answer
 
 

@@ -18,7 +18,6 @@ import pytest
 from pydantic import SecretStr
 
 from Modules.demo.plan import Size
-from Modules.demo.running import running_portal
 from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
 from Modules.words.domain import Campania, Portal, Recurso
@@ -33,6 +32,7 @@ from Modules.words.errors import (
     SettingsError,
 )
 from tests.faults.named import parse_fault
+from tests.faults.running import faulty_portal
 from tests.portal.dialect_server import (
     CLIENT_SECRET,
     SEASON,
@@ -92,7 +92,7 @@ def test_what_threads_log_belongs_to_the_run_that_asked(whole: bool) -> None:
     before = RUN.set("run 7")
     logging.getLogger("Modules.portal").addHandler(handler)
     try:
-        with running_portal(world, faults=[parse_fault("status_503@lotes*1")]) as portal:
+        with faulty_portal(world, faults=[parse_fault("status_503@lotes*1")]) as portal:
             quick = config_of(portal.base_url, retry_after_cap_s=0.001)
             secret = SecretStr(portal.client_secret)
             config = replace(quick, client_id=portal.client_id, client_secret=secret)

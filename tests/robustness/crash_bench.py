@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from Modules.demo.plan import Size
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
 from Modules.disk.publish import MANIFEST, PUBLISHED
 from Modules.disk.safe_files import fingerprint
 from Modules.store.integrity import verify_folder
 from Modules.store.snapshots import STAGING, SnapshotStore
 from Modules.words.domain import Campania
+from tests.faults.running import FaultyPortal, faulty_portal
 from tests.robustness.crash_process import End, Nights, nights
 
 SEASON = Campania.parse("25/26")
@@ -41,7 +41,7 @@ class Bench:
     base: Path  # a good first night
     good: Path  # the same with a good second night: what there should be in the end
     nights: Nights
-    portal: RunningPortal
+    portal: FaultyPortal
 
     def copy(self, to: Path) -> Path:
         """The good first night once more, times and all."""
@@ -71,7 +71,7 @@ def bench() -> Iterator[Bench]:
         tempfile.TemporaryDirectory(
             prefix="lindero-crash-", dir=memory if memory.is_dir() else None
         ) as name,
-        running_portal(first) as portal,
+        faulty_portal(first) as portal,
         nights(portal) as process,
     ):
         root = Path(name).resolve()

@@ -28,7 +28,6 @@ from pydantic import SecretStr
 
 from Modules.demo.contract import World
 from Modules.demo.plan import Size
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import world_of
 from Modules.jobs import backup, portal_access
 from Modules.portal.client import Limits, PortalConfig
@@ -37,6 +36,7 @@ from Modules.settings import load_settings
 from Modules.words.domain import Modo, Portal, Recurso
 from Modules.words.errors import PipelineError
 from tests.faults.named import FAULTS, TOKEN, Fault, apply_nights
+from tests.faults.running import FaultyPortal, faulty_portal
 
 LISTS = (
     Recurso.CULTIVOS,
@@ -105,17 +105,17 @@ def _of_token(name: str) -> bool:
 
 
 @contextmanager
-def night_before() -> Iterator[tuple[RunningPortal, World, Path]]:
+def night_before() -> Iterator[tuple[FaultyPortal, World, Path]]:
     """A portal, its world, and a folder in which one good night is kept and published."""
     size = Size(campos=4, lotes=50, ambientes=100, marcadores=120)
     world = world_of("faulty", size, seed=3, day=0, campania="25/26")
-    with tempfile.TemporaryDirectory() as folder, running_portal(world) as portal:
+    with tempfile.TemporaryDirectory() as folder, faulty_portal(world) as portal:
         base = Path(folder) / "base"
         _run(portal, base, FIRST)
         yield portal, world, base
 
 
-def _run(portal: RunningPortal, folder: Path, now: datetime) -> tuple[backup.Night, bool]:
+def _run(portal: FaultyPortal, folder: Path, now: datetime) -> tuple[backup.Night, bool]:
     settings = load_settings(Path("none")).model_copy(
         update={"lindero_state_dir": folder / "state", "lindero_outputs_dir": folder / "outputs"}
     )
@@ -136,7 +136,7 @@ def _run(portal: RunningPortal, folder: Path, now: datetime) -> tuple[backup.Nig
     return night, snapshot.accepted
 
 
-def try_case(portal: RunningPortal, world: World, base: Path, case: Case) -> Found:
+def try_case(portal: FaultyPortal, world: World, base: Path, case: Case) -> Found:
     """Run the night after, with the fault, on a copy of the good night."""
     folder = base.parent / f"case-{os.getpid()}"
     shutil.copytree(base, folder)

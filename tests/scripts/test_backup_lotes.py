@@ -14,10 +14,10 @@ import pytest
 import requests
 from filelock import FileLock
 
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
 from tests.faults.named import Fault
+from tests.faults.running import FaultyPortal, faulty_portal
 from tests.scripts.conftest import (
     Command,
     command_in,
@@ -42,12 +42,12 @@ def contents(folder: Path) -> dict[str, tuple[str, int, int]]:
 
 
 @pytest.fixture(scope="module")
-def portal() -> Iterator[RunningPortal]:
-    with running_portal(build_world("small")) as running:
+def portal() -> Iterator[FaultyPortal]:
+    with faulty_portal(build_world("small")) as running:
         yield running
 
 
-def _production_in(folder: Path, portal: RunningPortal, prefect_api: str) -> Command:
+def _production_in(folder: Path, portal: FaultyPortal, prefect_api: str) -> Command:
     return command_in(
         folder,
         DATABALER_BASE_URL=portal.base_url,
@@ -58,7 +58,7 @@ def _production_in(folder: Path, portal: RunningPortal, prefect_api: str) -> Com
 
 
 @pytest.fixture
-def production(portal: RunningPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
+def production(portal: FaultyPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
     """``lindero`` with that portal configured, as in production."""
     yield _production_in(tmp_path, portal, prefect_api)
     portal.inject()
@@ -66,7 +66,7 @@ def production(portal: RunningPortal, prefect_api: str, tmp_path: Path) -> Itera
 
 @pytest.fixture(scope="module")
 def after_a_good_night(
-    portal: RunningPortal, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+    portal: FaultyPortal, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Command, Path]:
     """The command line where one night was published, and its outputs."""
     folder = tmp_path_factory.mktemp("good")
@@ -154,7 +154,7 @@ REFUSALS: Mapping[str, tuple[dict[str, Any], int, str]] = {
 
 @pytest.mark.parametrize("name", list(REFUSALS))
 def test_a_refused_night_says_why_and_touches_nothing(
-    name: str, after_a_good_night: tuple[Command, Path], portal: RunningPortal
+    name: str, after_a_good_night: tuple[Command, Path], portal: FaultyPortal
 ) -> None:
     command, outputs = after_a_good_night
     how, code, said = REFUSALS[name]
@@ -171,7 +171,7 @@ def test_a_refused_night_says_why_and_touches_nothing(
 
 
 def test_a_quarantined_night_can_be_accepted_once(
-    production: Command, portal: RunningPortal, tmp_path: Path
+    production: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
     assert production("run", "backup").code == 0
     portal.inject(Fault("night_campo_gone"))
@@ -207,7 +207,7 @@ def test_a_second_run_at_the_same_time_is_turned_away(production: Command, tmp_p
 
 
 def test_a_dangling_link_is_refused_before_anything_is_fetched(
-    production: Command, portal: RunningPortal, tmp_path: Path
+    production: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "Backup_Databaler").symlink_to(tmp_path / "nowhere")
@@ -219,7 +219,7 @@ def test_a_dangling_link_is_refused_before_anything_is_fetched(
 
 
 def test_a_plain_folder_where_a_link_is_configured_is_refused(
-    production: Command, portal: RunningPortal, tmp_path: Path
+    production: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
     target = tmp_path / "OneDrive"
     target.mkdir()
@@ -238,7 +238,7 @@ def test_a_plain_folder_where_a_link_is_configured_is_refused(
 
 
 def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
-    production: Command, portal: RunningPortal, prefect_api: str
+    production: Command, portal: FaultyPortal, prefect_api: str
 ) -> None:
     portal.inject(Fault("status_503", "lotes", times=1))
     answer = production("run", "backup")
@@ -248,7 +248,7 @@ def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
 
 
 def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
-    production: Command, portal: RunningPortal, prefect_api: str
+    production: Command, portal: FaultyPortal, prefect_api: str
 ) -> None:
     assert production("run", "backup").code == 0
     portal.inject(Fault("night_half"))
@@ -314,7 +314,7 @@ def _deploy(project_root: Path, environment: dict[str, str]) -> subprocess.Compl
 
 
 def test_an_accepted_night_whose_publication_was_cut_short_is_finished_by_accepting_again(
-    production: Command, portal: RunningPortal, tmp_path: Path
+    production: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
     assert production("run", "backup").code == 0
     portal.inject(Fault("night_campo_gone"))

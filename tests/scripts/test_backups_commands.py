@@ -16,11 +16,11 @@ import pyogrio
 import pytest
 from geopandas.testing import assert_geodataframe_equal
 
-from Modules.demo.running import running_portal
 from Modules.demo.world import build_world
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from tests.faults.named import Fault
+from tests.faults.running import faulty_portal
 from tests.scripts.conftest import Answer, Command, command_in, migrated
 
 pytestmark = pytest.mark.integration
@@ -365,7 +365,7 @@ def test_a_table_that_a_format_cannot_hold_is_refused(place: Place) -> None:
 def test_an_emptied_night_is_accepted_only_by_whoever_says_so(
     prefect_api: str, tmp_path: Path
 ) -> None:
-    with running_portal(build_world("small")) as portal:
+    with faulty_portal(build_world("small")) as portal:
         command = command_in(
             tmp_path,
             DATABALER_BASE_URL=portal.base_url,

@@ -17,7 +17,6 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from Modules.demo.running import running_portal
 from Modules.demo.world import build_world
 from Modules.orchestration.alerts import BLOQUE_WEBHOOK
 from Modules.orchestration.deployments import DEPLOYMENTS
@@ -26,6 +25,7 @@ from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
 from Modules.stack.local import FULL
 from tests.faults.named import parse_fault
+from tests.faults.running import faulty_portal
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, greet, knock, websockets
@@ -293,7 +293,7 @@ def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Pl
         "FAILED, the portal refuses us": (parse_fault("wrong_secret@token"),),
         "FAILED, half of the lotes": (parse_fault("night_half"),),
     }
-    served = running_portal(build_world(), client_id="campo", client_secret=PORTAL_SECRET)
+    served = faulty_portal(build_world(), client_id="campo", client_secret=PORTAL_SECRET)
     with command_lines() as lines, served as portal:
         for expected, faults in nights.items():
             portal.inject(*faults)
