@@ -22,7 +22,6 @@ from typing import Any, Final
 
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import Answers, BodyRule
-from Modules.portal.strict_json import JsonRefused, parse_json
 from Modules.words.errors import (
     ApiAuth,
     ApiContractChanged,
@@ -30,6 +29,7 @@ from Modules.words.errors import (
     ApiUnavailable,
     PipelineError,
 )
+from Modules.words.strict_json import JsonRefused, parse_json
 
 NOTHING: Final = object()  # the document of an answer that the profile counts as empty
 

@@ -18,9 +18,9 @@ from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
 from Modules.portal.pace import Deadline, Pace
 from Modules.portal.sections import Answers
-from Modules.portal.strict_json import JsonCut
 from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import ApiAuth, ApiUnavailable
+from Modules.words.strict_json import JsonCut
 
 log = logging.getLogger(__name__)
 

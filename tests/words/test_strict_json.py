@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.portal.strict_json import JsonCut, JsonRefused, parse_json
+from Modules.words.strict_json import JsonCut, JsonRefused, parse_json
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 _JSON = st.recursive(
