@@ -29,7 +29,7 @@ from Modules.words.errors import (
     ApiUnavailable,
     PipelineError,
 )
-from Modules.words.strict_json import JsonRefused, parse_json
+from Modules.words.strict_json import JsonRefused, Reason, parse_json
 
 NOTHING: Final = object()  # the document of an answer that the profile counts as empty
 
@@ -47,6 +47,10 @@ class TryAgain(ApiUnavailable):
 
 class NoConnection(TryAgain):
     """The connection itself failed; no list of this portal can be had."""
+
+
+class CutJson(ApiContractChanged):
+    """The JSON ends before its value does, though the length of the body looked right."""
 
 
 class TokenExpired(ApiAuth):
@@ -90,7 +94,8 @@ def document_of(
     try:
         document = parse_json(answer.body, max_depth)
     except JsonRefused as err:
-        raise type(err)(f"{_who(answer, rules)}: {err}") from err
+        kind = CutJson if err.reason is Reason.CUT else ApiContractChanged
+        raise kind(f"{_who(answer, rules)}: {err}") from err
     return _judge_body(answer, rules, document, redact)
 
 

@@ -13,14 +13,13 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from Modules.portal.answers import Answer, TokenExpired, TryAgain, document_of
+from Modules.portal.answers import Answer, CutJson, TokenExpired, TryAgain, document_of
 from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
 from Modules.portal.pace import Deadline, Pace
 from Modules.portal.sections import Answers
 from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import ApiAuth, ApiUnavailable
-from Modules.words.strict_json import JsonCut
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ class Attempts:
         answer = self._without_secrets(self._transport.send(ask, headers, self._deadline))
         try:
             document = document_of(answer, rules, self._limits.max_depth, self._auth.redact)
-        except JsonCut as err:
+        except CutJson as err:
             if answer.framed:
                 raise
             raise TryAgain(f"{ask.what}: a cut body") from err
@@ -115,7 +114,7 @@ class Attempts:
             stop=self._is_last,
             wait=self._wait_s,
             sleep=lambda seconds: self._pace.sleep(seconds, what, self._deadline),
-            retry=retry_if_exception(lambda err: isinstance(err, TryAgain | JsonCut)),
+            retry=retry_if_exception(lambda err: isinstance(err, TryAgain | CutJson)),
             before_sleep=self._tell,
             reraise=True,
         )
@@ -126,7 +125,7 @@ class Attempts:
             raise ApiUnavailable(f"{err}; gave up after {tries} tries") from err
 
     def _is_last(self, state: RetryCallState) -> bool:
-        cut = isinstance(_error(state), JsonCut)
+        cut = isinstance(_error(state), CutJson)
         return state.attempt_number >= (_TRIES_FOR_CUT_JSON if cut else self._limits.tries)
 
     def _wait_s(self, state: RetryCallState) -> float:

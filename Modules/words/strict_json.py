@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it and no more: UTF-8, no NaN, no twin keys, bounded nesting.
+"""JSON as RFC 8259 has it and no more: UTF-8, no NaN, no twin keys, bounded nesting. Pure.
 
 Python's ``json`` takes NaN, reads 1e400 as infinity and keeps the last of two equal keys; here
-each of these refuses the body by name. Limits are checked before the parser sees the text.
+each of these refuses the text by name. Limits are checked before the parser sees the text.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any
 
-from Modules.words.errors import ApiContractChanged
+from Modules.words.errors import DataError
 
 MAX_DEPTH = 64
 _MAX_INT_DIGITS = 300  # beyond it a float would overflow
@@ -23,30 +25,53 @@ _HUGE = (b"e000", b"e+000", b"0" * 200)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class JsonRefused(ApiContractChanged):
-    """The body is not the strict JSON we accept; asking again would bring the same."""
+class Reason(Enum):
+    """Why a text is refused, and what ``JsonRefused.where`` holds then."""
+
+    UTF8 = auto()  # the byte, from 0
+    DEPTH = auto()  # nothing
+    CUT = auto()  # line and column, from 1: the text ends before the value does
+    SYNTAX = auto()  # line and column
+    CONSTANT = auto()  # NaN, Infinity or -Infinity
+    NUMBER = auto()  # nothing: beyond a float
+    TWIN = auto()  # the key
+    SURROGATE = auto()  # nothing
 
 
-class JsonCut(JsonRefused):
-    """The text ends before the value does: a cut body whose length looked right."""
+class JsonRefused(DataError):
+    """The text is not the strict JSON we accept; the message is for logs, in English."""
+
+    def __init__(self, message: str, reason: Reason, *where: int | str) -> None:
+        super().__init__(message)
+        self.reason, self.where = reason, where
 
 
-def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+def parse_json(
+    body: bytes, max_depth: int = MAX_DEPTH, *, number: Callable[[str], Any] | None = None
+) -> Any:
     """The value that ``body`` holds (a UTF-8 byte order mark is allowed, as RFC 8259 §8.1 lets us).
 
+    Args:
+        number: makes a value of each number as it is written, of any size; without it they are
+            int and float.
+
     Raises:
-        JsonCut: the text ends too early.
-        JsonRefused: bad UTF-8, NaN or Infinity, a number beyond a float, two equal keys,
+        JsonRefused: cut, bad UTF-8, NaN or Infinity, a number beyond a float, two equal keys,
             deeper than ``max_depth``, a lone surrogate, or no JSON at all.
     """
     try:
         text = body.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as err:
-        raise JsonRefused(f"bad UTF-8 at byte {err.start}") from err
+        raise JsonRefused(f"bad UTF-8 at byte {err.start}", Reason.UTF8, err.start) from err
     bare = _without_strings(body)
     if _deeper_than(bare, max_depth):
-        raise JsonRefused(f"nested deeper than {max_depth}")
-    value, members = _loads(text, check_numbers=_may_hold_a_huge_number(bare))
+        raise JsonRefused(f"nested deeper than {max_depth}", Reason.DEPTH)
+    hooks: dict[str, Any] = {}
+    if number is not None:
+        hooks = {"parse_float": number, "parse_int": number}
+    elif _may_hold_a_huge_number(bare):
+        hooks = {"parse_float": _finite, "parse_int": _bounded}
+    value, members = _loads(text, hooks)
     if members != bare.count(b":"):
         _name_the_twin(text)
     if _SURROGATE.search(body) is not None:
@@ -84,7 +109,7 @@ def _may_hold_a_huge_number(bare: bytes) -> bool:
     return any(mark in digits for mark in _HUGE)
 
 
-def _loads(text: str, *, check_numbers: bool) -> tuple[Any, int]:
+def _loads(text: str, hooks: dict[str, Any]) -> tuple[Any, int]:
     """The value, and how many members its objects have, twins counted once."""
     members = 0
 
@@ -93,17 +118,16 @@ def _loads(text: str, *, check_numbers: bool) -> tuple[Any, int]:
         members += len(found)
         return found
 
-    hooks: dict[str, Any] = {"object_hook": count, "parse_constant": _refuse_constant}
-    if check_numbers:
-        hooks |= {"parse_float": _finite, "parse_int": _bounded}
     try:
-        value = json.loads(text, **hooks)
+        value = json.loads(text, object_hook=count, parse_constant=_refuse_constant, **hooks)
     except json.JSONDecodeError as err:
+        where = err.lineno, err.colno
         if _ends_early(text, err):
-            raise JsonCut("the JSON ends before its value does") from err
-        raise JsonRefused(f"not JSON: {err.msg} at character {err.pos}") from err
+            raise JsonRefused("the JSON ends before its value does", Reason.CUT, *where) from err
+        message = f"not JSON: {err.msg} at character {err.pos}"
+        raise JsonRefused(message, Reason.SYNTAX, *where) from err
     except RecursionError as err:
-        raise JsonRefused("nested too deep to read") from err
+        raise JsonRefused("nested too deep to read", Reason.DEPTH) from err
     return value, members
 
 
@@ -129,26 +153,27 @@ def _name_the_twin(text: str) -> None:
         names = [name for name, _ in pairs]
         for name in names:
             if names.count(name) > 1:
-                raise JsonRefused(f"the key {name[:60]!r} comes twice in one object")
+                message = f"the key {name[:60]!r} comes twice in one object"
+                raise JsonRefused(message, Reason.TWIN, name)
         return dict(pairs)
 
     json.loads(text, object_pairs_hook=unique)
 
 
 def _refuse_constant(name: str) -> Any:
-    raise JsonRefused(f"{name} is not a JSON number")
+    raise JsonRefused(f"{name} is not a JSON number", Reason.CONSTANT, name)
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise JsonRefused("a number is too large for a float")
+        raise JsonRefused("a number is too large for a float", Reason.NUMBER)
     return value
 
 
 def _bounded(text: str) -> int:
     if len(text) > _MAX_INT_DIGITS:
-        raise JsonRefused("a number is too large for a float")
+        raise JsonRefused("a number is too large for a float", Reason.NUMBER)
     return int(text)
 
 
@@ -156,4 +181,4 @@ def _refuse_lone_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as err:
-        raise JsonRefused("a lone surrogate in a string") from err
+        raise JsonRefused("a lone surrogate in a string", Reason.SURROGATE) from err

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.words.strict_json import JsonCut, JsonRefused, parse_json
+from Modules.words.strict_json import JsonRefused, Reason, parse_json
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 _JSON = st.recursive(
@@ -66,8 +66,9 @@ def test_a_text_cut_anywhere_is_refused(value: object, data: st.DataObject) -> N
 @given(st.dictionaries(st.text(string.ascii_letters), st.integers(), min_size=1), st.data())
 def test_a_cut_object_is_known_as_cut(value: object, data: st.DataObject) -> None:
     body = json.dumps({"items": [value]}).encode()
-    with pytest.raises(JsonCut):
+    with pytest.raises(JsonRefused) as caught:
         parse_json(body[: data.draw(st.integers(1, len(body) - 1))])
+    assert caught.value.reason is Reason.CUT
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_cut_object_is_known_as_cut(value: object, data: st.DataObject) -> Non
 def test_refused_by_name(body: bytes, reason: str) -> None:
     with pytest.raises(JsonRefused, match=reason) as caught:
         parse_json(body)
-    assert not isinstance(caught.value, JsonCut)
+    assert caught.value.reason is not Reason.CUT
 
 
 def test_taken_though_it_looks_odd() -> None:
@@ -118,3 +119,31 @@ def test_hostile_strings_cost_no_more_than_their_length() -> None:
     for body in (b'"' + b'\\"' * 200_000, b'[""' * 100_000, b'"\\' * 100_000):
         with pytest.raises(JsonRefused):
             parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "where"),
+    [
+        (b'["\xff"]', Reason.UTF8, (2,)),
+        (b"[" * 65 + b"]" * 65, Reason.DEPTH, ()),
+        (b'{"a":\n [1', Reason.CUT, (2, 4)),
+        (b"[1,\n x]", Reason.SYNTAX, (2, 2)),
+        (b"[-Infinity]", Reason.CONSTANT, ("-Infinity",)),
+        (b"[1e400]", Reason.NUMBER, ()),
+        ('{"ñ": 1, "ñ": 2}'.encode(), Reason.TWIN, ("ñ",)),
+        (b'["\\ud800"]', Reason.SURROGATE, ()),
+    ],
+)
+def test_a_refusal_says_why_and_where(
+    body: bytes, reason: Reason, where: tuple[object, ...]
+) -> None:
+    with pytest.raises(JsonRefused) as caught:
+        parse_json(body)
+    assert (caught.value.reason, caught.value.where) == (reason, where)
+
+
+def test_numbers_can_stay_as_they_are_written() -> None:
+    body = b'{"a": [1.50, -0, 1e400, ' + b"9" * 400 + b"]}"
+    assert parse_json(body, number=str) == {"a": ["1.50", "-0", "1e400", "9" * 400]}
+    with pytest.raises(JsonRefused, match="NaN"):
+        parse_json(b"[NaN]", number=str)
