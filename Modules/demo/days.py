@@ -7,6 +7,7 @@ another name, on each fifth day (the first included) a campo gets a new lote.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -98,27 +99,23 @@ def _border_moved(plan: Plan, rng: Random, day: int) -> Plan:
         return plan
     gaining = _neighbour(plan, lote, given)
     grown = None if gaining is None else _joined(gaining.area, given, area)
-    larger = None
-    if gaining is not None and grown is not None:
-        larger = _reshaped(plan, gaining, grown, day)
+    if gaining is None or grown is None:
+        return plan.with_lotes([smaller])
+    larger = _reshaped(plan, gaining, grown, day)
     return plan.with_lotes([smaller] if larger is None else [smaller, larger])
 
 
 def _neighbour(plan: Plan, lote: LotePlan, strip: Area) -> LotePlan | None:
     """The lote of the same campo that lies along most of the strip."""
     reach = strip.buffer(NEAR_M, cap_style="square", join_style="mitre")
-    best, most = None, 0.25 * NEAR_M * max(_sides(strip))
+    min_x, min_y, max_x, max_y = strip.bounds
+    best, most = None, 0.25 * NEAR_M * max(max_x - min_x, max_y - min_y)
     for other in plan.lotes:
         if other.campo is lote.campo and other is not lote and other.area.is_valid:
             shared = shapely.area(shapely.intersection(reach, other.area))
             if shared > most:
                 best, most = other, shared
     return best
-
-
-def _sides(area: Area) -> tuple[float, float]:
-    min_x, min_y, max_x, max_y = area.bounds
-    return max_x - min_x, max_y - min_y
 
 
 def _joined(area: Area, strip: Area, leave: Area) -> Area | None:
@@ -141,9 +138,7 @@ def _lagoon_dried(plan: Plan, rng: Random, day: int) -> Plan:
 
 
 def _marks_set(plan: Plan, rng: Random, day: int) -> Plan:
-    lote = _pick(rng, plan.lotes)
-    if lote is None:
-        return plan
+    lote = rng.choice(plan.lotes)
     marks = (*lote.new_marks, (day, rng.randint(1, 2)))
     return plan.with_lotes([replace(lote, new_marks=marks)])
 
@@ -159,19 +154,14 @@ def _mark_dropped(plan: Plan, rng: Random) -> Plan:
 
 
 def _renamed(plan: Plan, rng: Random, day: int) -> Plan:
-    lote = _pick(rng, plan.lotes)
-    if lote is None:
-        return plan
-    return plan.with_lotes(
-        [replace(lote, nombre=f"Potrero {day} (ex {lote.first_nombre})", changed_day=day)]
-    )
+    lote = rng.choice(plan.lotes)
+    nombre = f"Potrero {day} (ex {lote.first_nombre})"
+    return plan.with_lotes([replace(lote, nombre=nombre, changed_day=day)])
 
 
 def _new_lote(plan: Plan, rng: Random, day: int) -> Plan:
     """A lote rented beside the largest campo: it changes that campo by little."""
-    counts = {campo.campo_id: 0 for campo in plan.campos}
-    for lote in plan.lotes:
-        counts[lote.campo.campo_id] += 1
+    counts = Counter(lote.campo.campo_id for lote in plan.lotes)
     campo = max(plan.campos, key=lambda one: (counts[one.campo_id], one.campo_id))
     index = day // 5
     side = 420.0

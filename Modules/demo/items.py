@@ -7,10 +7,9 @@ drawn clockwise, a vertex twice. All of it can be used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
@@ -21,18 +20,17 @@ from Modules.demo import shapes, words
 from Modules.demo.contract import Item, Row, day_time, make_row
 from Modules.demo.plan import FIRST_NEW_LOTE, CampoPlan, LotePlan, Plan
 from Modules.demo.shapes import M2_PER_HA, Area
+from Modules.words.domain import Recurso
 
-
-@dataclass
-class _Draft:
-    """Items of one campo and their geometry, still in metres, side by side."""
-
-    items: list[Item] = field(default_factory=list)
-    shapes: list[BaseGeometry] = field(default_factory=list)
-
-    def add(self, item: Item, shape: BaseGeometry) -> None:
-        self.items.append(item)
-        self.shapes.append(shape)
+_Draft: TypeAlias = list[tuple[Item, BaseGeometry]]  # of one campo, geometry still in metres
+_DRAWN = (Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS)
+_KINDS: dict[int, tuple[int, ...]] = {
+    0: (),
+    1: (1,),
+    2: (0, 3),
+    3: (0, 1, 3),
+    4: (0, 1, 2, 3),
+}  # by how many ambientes
 
 
 class Writer:
@@ -45,11 +43,8 @@ class Writer:
         self._by_campo: dict[str, list[LotePlan]] = {campo.campo_id: [] for campo in plan.campos}
         for lote in plan.lotes:
             self._by_campo[lote.campo.campo_id].append(lote)
-        self.campos: list[Row] = []
-        self.lotes: list[Row] = []
-        self.ambientes: list[Row] = []
-        self.marcadores: list[Row] = []
-        self.zonas: list[Row] = list(self._regions())
+        self.rows: dict[Recurso, list[Row]] = {recurso: [] for recurso in Recurso}
+        self.rows[Recurso.ZONAS] += self._regions()
         for index, campo in enumerate(plan.campos):
             self._write_campo(index, campo)
 
@@ -67,12 +62,14 @@ class Writer:
 
     def _write_campo(self, index: int, campo: CampoPlan) -> None:
         lotes = self._by_campo[campo.campo_id]
-        self.campos.append(make_row(self._campo(index, campo, lotes)))
-        drafts = {name: _Draft() for name in ("lotes", "ambientes", "marcadores", "zonas")}
+        self.rows[Recurso.CAMPOS].append(make_row(self._campo(index, campo, lotes)))
+        drafts: dict[Recurso, _Draft] = {recurso: [] for recurso in _DRAWN}
         for lote in lotes:
             self._write_lote(drafts, lote)
-        for name, draft in drafts.items():
-            getattr(self, name).extend(_rows(draft, campo))
+        for recurso, draft in drafts.items():
+            degrees = campo.frame.to_degrees([shape for _, shape in draft])
+            texts = shapely.to_geojson(np.asarray(degrees, dtype=object))
+            self.rows[recurso] += [make_row(i, t) for (i, _), t in zip(draft, texts, strict=True)]
 
     def _campo(self, index: int, campo: CampoPlan, lotes: Sequence[LotePlan]) -> Item:
         rng = self._plan.rng("campo item", campo.campo_id)
@@ -119,13 +116,16 @@ class Writer:
 
     # -- lotes ----------------------------------------------------------------------------------
 
-    def _write_lote(self, drafts: dict[str, _Draft], lote: LotePlan) -> None:
+    def _write_lote(self, drafts: dict[Recurso, _Draft], lote: LotePlan) -> None:
         rng = self._plan.rng("lote item", lote.lote_id)
-        drafts["lotes"].add(self._lote(rng, lote), _as_drawn(rng, lote.area))
-        self._write_ambientes(drafts["ambientes"], lote)
-        self._write_marks(drafts["marcadores"], lote)
+        item = self._lote(rng, lote)
+        # shells counter-clockwise, as RFC 7946 wants; one in twenty the other way round
+        drawn = shapely.orient_polygons(lote.area, exterior_cw=rng.random() < 0.05)
+        drafts[Recurso.LOTES].append((item, drawn))
+        self._write_ambientes(drafts[Recurso.AMBIENTES], lote)
+        self._write_marks(drafts[Recurso.MARCADORES], lote)
         if int(lote.lote_id) % 25 == 11:
-            self._write_zona(drafts["zonas"], lote)
+            self._write_zona(drafts[Recurso.ZONAS], lote)
 
     def _lote(self, rng: Random, lote: LotePlan) -> Item:
         ha = _declared(rng, lote.area)
@@ -176,28 +176,26 @@ class Writer:
         return found[0], found[1]
 
     def _write_ambientes(self, draft: _Draft, lote: LotePlan) -> None:
-        kinds = _kinds(len(lote.ambientes))
+        kinds = _KINDS.get(len(lote.ambientes), (0, 1, 2, 3, 4))
         for index, area in enumerate(lote.ambientes):
             rng = self._plan.rng("ambiente", lote.lote_id, index)
-            nombre, potencial, color = kinds[index]
+            nombre, potencial, color = words.AMBIENTES[kinds[index]]
             ha = _declared(rng, area)
-            draft.add(
-                {
-                    "id": f"a-{lote.lote_id}-{index + 1}",
-                    "lote_id": lote.lote_id,
-                    "campania": self._plan.campania,
-                    "codigo": "ABCDE"[index],
-                    "nombre": nombre,
-                    "potencial": potencial,
-                    "orden": index + 1,
-                    "color": color,
-                    "superficie_ha": f"{ha:.2f}" if rng.random() < 0.05 else ha,
-                    "fuente": rng.choice(words.FUENTES),
-                    "version": lote.shape_version,
-                    "updated_at": self._changed_at(rng, lote.changed_day),
-                },
-                area,
-            )
+            item: Item = {
+                "id": f"a-{lote.lote_id}-{index + 1}",
+                "lote_id": lote.lote_id,
+                "campania": self._plan.campania,
+                "codigo": "ABCDE"[index],
+                "nombre": nombre,
+                "potencial": potencial,
+                "orden": index + 1,
+                "color": color,
+                "superficie_ha": f"{ha:.2f}" if rng.random() < 0.05 else ha,
+                "fuente": rng.choice(words.FUENTES),
+                "version": lote.shape_version,
+                "updated_at": self._changed_at(rng, lote.changed_day),
+            }
+            draft.append((item, area))
 
     # -- marks ----------------------------------------------------------------------------------
 
@@ -206,9 +204,8 @@ class Writer:
         self._write_batch(draft, lote, rng, 0, lote.marcas, 0)
         start = lote.marcas
         for day, count in lote.new_marks:
-            self._write_batch(
-                draft, lote, self._plan.rng("m", lote.lote_id, day), start, count, day
-            )
+            rng = self._plan.rng("m", lote.lote_id, day)
+            self._write_batch(draft, lote, rng, start, count, day)
             start += count
 
     def _write_batch(
@@ -232,7 +229,7 @@ class Writer:
             item = {**head, **body, "adjuntos": [], "updated_at": self._changed_at(rng, day)}
             if number in lote.dropped_marks:
                 item["deleted_at"] = self._first.isoformat()
-            draft.add(item, shape)
+            draft.append((item, shape))
 
     @staticmethod
     def _sample_areas(rng: Random, lote: LotePlan) -> list[tuple[int | None, Area]]:
@@ -307,29 +304,14 @@ class Writer:
         rng = self._plan.rng("zona", lote.lote_id)
         point = lote.first.representative_point()
         exclusion = rng.random() < 0.6
-        draft.add(
-            {
-                "id": f"zd-{lote.lote_id}",
-                "nombre": "Tapera (no aplicar)" if exclusion else "Franja de prueba N°1",
-                "tipo": "exclusion" if exclusion else "otro",
-                "lote_id": lote.lote_id,
-                "updated_at": self._changed_at(rng, 0),
-            },
-            shapes.blob(rng, point.x, point.y, rng.uniform(25, 60), 16),
-        )
-
-
-def _rows(draft: _Draft, campo: CampoPlan) -> Iterator[Row]:
-    degrees = campo.frame.to_degrees(draft.shapes)
-    texts = shapely.to_geojson(np.asarray(degrees, dtype=object))
-    for item, text in zip(draft.items, texts, strict=True):
-        yield make_row(item, text)
-
-
-def _as_drawn(rng: Random, area: Area) -> BaseGeometry:
-    """Shells counter-clockwise, as RFC 7946 wants; one in twenty the other way round."""
-    turned: BaseGeometry = shapely.orient_polygons(area, exterior_cw=rng.random() < 0.05)
-    return turned
+        item: Item = {
+            "id": f"zd-{lote.lote_id}",
+            "nombre": "Tapera (no aplicar)" if exclusion else "Franja de prueba N°1",
+            "tipo": "exclusion" if exclusion else "otro",
+            "lote_id": lote.lote_id,
+            "updated_at": self._changed_at(rng, 0),
+        }
+        draft.append((item, shapes.blob(rng, point.x, point.y, rng.uniform(25, 60), 16)))
 
 
 def _declared(rng: Random, area: Area) -> float:
@@ -351,17 +333,6 @@ def _state(sown: date | None, harvested: date | None) -> str:
     if harvested is not None:
         return "cosechado"
     return "planificado" if sown is None else "sembrado"
-
-
-def _kinds(count: int) -> list[tuple[str, str, str]]:
-    chosen = {
-        0: (),
-        1: (1,),
-        2: (0, 3),
-        3: (0, 1, 3),
-        4: (0, 1, 2, 3),
-    }.get(count, (0, 1, 2, 3, 4))
-    return [words.AMBIENTES[index] for index in chosen]
 
 
 def _spread(

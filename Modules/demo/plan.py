@@ -217,9 +217,7 @@ def _pivot(cell: Block, number: int) -> list[tuple[str, Area]]:
     x, y = (cell.x0 + cell.x1) / 2, (cell.y0 + cell.y1) / 2
     radius = cell.short_side / 2 - 2
     watered = shapes.circle(x, y, radius)
-    whole = Polygon(
-        [(cell.x0, cell.y0), (cell.x1, cell.y0), (cell.x1, cell.y1), (cell.x0, cell.y1)]
-    )
+    whole = Polygon(cell.corners)
     corners = shapes.take_off(whole, shapes.circle(x, y, radius + 6)) or whole
     return [(f"Pívot {number}", watered), (f"Esquinas pívot {number}", corners)]
 

@@ -77,6 +77,11 @@ class Block:
         return self.y1 - self.y0
 
     @property
+    def corners(self) -> list[tuple[float, float]]:
+        """Counter-clockwise from the south-west."""
+        return [(self.x0, self.y0), (self.x1, self.y0), (self.x1, self.y1), (self.x0, self.y1)]
+
+    @property
     def short_side(self) -> float:
         """The shorter extent."""
         return min(self.width, self.height)
@@ -110,24 +115,15 @@ def digitised(rng: Random, block: Block) -> Polygon:
 
     Neighbours are drawn one by one, so thin slivers lie between them or twice under them.
     """
-    corners = [
-        (block.x0, block.y0),
-        (block.x1, block.y0),
-        (block.x1, block.y1),
-        (block.x0, block.y1),
-    ]
+    corners = block.corners
     drawn: list[tuple[float, float]] = []
     for index, (x, y) in enumerate(corners):
         drawn.append((x + rng.uniform(-2.5, 2.5), y + rng.uniform(-2.5, 2.5)))
         if rng.random() < 0.3:
             next_x, next_y = corners[(index + 1) % 4]
             part = 0.25 + rng.random() * 0.5
-            drawn.append(
-                (
-                    x + (next_x - x) * part + rng.uniform(-4, 4),
-                    y + (next_y - y) * part + rng.uniform(-4, 4),
-                )
-            )
+            bent_x = x + (next_x - x) * part + rng.uniform(-4, 4)
+            drawn.append((bent_x, y + (next_y - y) * part + rng.uniform(-4, 4)))
     return Polygon(drawn)
 
 
@@ -143,11 +139,8 @@ def blob(rng: Random, x: float, y: float, radius: float, points: int = 22) -> Po
     waves = np.ones(points)
     for order in (1, 2, 3):
         waves += 0.16 * rng.random() * np.cos(order * angles + rng.uniform(0, 2 * math.pi))
-    return Polygon(
-        np.column_stack(
-            [x + radius * waves * np.cos(angles), y + radius * waves * np.sin(angles) * 0.8]
-        )
-    )
+    xs, ys = x + radius * waves * np.cos(angles), y + radius * waves * np.sin(angles) * 0.8
+    return Polygon(np.column_stack([xs, ys]))
 
 
 def meander(rng: Random, start: float, end: float, level: float, swing: float) -> list[list[float]]:

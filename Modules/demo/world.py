@@ -6,10 +6,8 @@ changes the year in which it all happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from Modules.demo import words
-from Modules.demo.contract import Row, World, campania_items, day_time, make_rows
+from Modules.demo.contract import World, campania_items, day_time, make_rows
 from Modules.demo.days import on_day
 from Modules.demo.items import Writer, deleted_rows
 from Modules.demo.plan import SIZES, Size, first_plan
@@ -44,16 +42,18 @@ def build_world(
 def world_of(name: str, size: Size, *, seed: int, day: int, campania: str) -> World:
     """A world of any size; see ``build_world``."""
     now = day_time(campania, day)
-    writer = Writer(on_day(first_plan(size, seed, campania), day), day)
+    written = Writer(on_day(first_plan(size, seed, campania), day), day).rows
+    for recurso, every, most in (
+        (Recurso.CAMPOS, 9, 1),
+        (Recurso.LOTES, 70, 2),
+        (Recurso.MARCADORES, 500, 5),
+    ):
+        written[recurso] += deleted_rows(written[recurso], now, every)[:most]
     rows = {
-        Recurso.CAMPANIAS: make_rows(campania_items(campania)),
-        Recurso.CULTIVOS: make_rows(catalogue()),
-        Recurso.ZONAS: _sorted(writer.zonas),
-        Recurso.CAMPOS: _sorted(writer.campos + deleted_rows(writer.campos, now, 9)[:1]),
-        Recurso.LOTES: _sorted(writer.lotes + deleted_rows(writer.lotes, now, 70)[:2]),
-        Recurso.AMBIENTES: _sorted(writer.ambientes),
-        Recurso.MARCADORES: _sorted(writer.marcadores + deleted_rows(writer.marcadores, now, 500)),
+        recurso: tuple(sorted(found, key=lambda row: row.id)) for recurso, found in written.items()
     }
+    rows[Recurso.CAMPANIAS] = make_rows(campania_items(campania))
+    rows[Recurso.CULTIVOS] = make_rows(catalogue())
     return World(name, campania, now.isoformat(), rows)
 
 
@@ -70,7 +70,3 @@ def catalogue() -> list[dict[str, object]]:
         }
         for number, cultivo in enumerate(words.CULTIVOS, start=1)
     ]
-
-
-def _sorted(rows: Iterable[Row]) -> tuple[Row, ...]:
-    return tuple(sorted(rows, key=lambda row: row.id))

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from Modules.portal.answers import Answer, CutJson, TokenExpired, TryAgain, document_of
 from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
-from Modules.portal.pace import Deadline, Pace
+from Modules.portal.pace import Pace
 from Modules.portal.sections import Answers
 from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import ApiAuth, ApiUnavailable
@@ -31,17 +31,11 @@ class Attempts:
     """Asks until there is a good page, or a reason to stop; shared by all threads of a fetch."""
 
     def __init__(
-        self,
-        limits: Limits,
-        transport: Transport,
-        authenticator: Authenticator,
-        pace: Pace,
-        deadline: Deadline,
-        rules: Answers,
+        self, limits: Limits, transport: Transport, auth: Authenticator, pace: Pace, rules: Answers
     ) -> None:
-        """``deadline`` is that of the whole fetch."""
-        self._limits, self._transport, self._auth = limits, transport, authenticator
-        self._pace, self._deadline, self._rules = pace, deadline, rules
+        """``rules`` are those of the profile."""
+        self._limits, self._transport, self._auth = limits, transport, auth
+        self._pace, self._rules = pace, rules
         self._jitter = wait_random_exponential(
             multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
         )
@@ -90,9 +84,12 @@ class Attempts:
         rules: Answers,
         read: Callable[[Answer, object], T],
     ) -> T:
-        self._deadline.check(ask.what)
-        self._pace.wait_turn(ask.what, self._deadline)
-        answer = self._without_secrets(self._transport.send(ask, headers, self._deadline))
+        self._pace.wait_turn(ask.what)
+        answer = self._transport.send(ask, headers)
+        name = self._rules.request_id_header.lower()
+        if name in answer.headers:  # some portals echo a token there
+            shown = self._auth.redact(answer.headers[name])
+            answer = replace(answer, headers={**answer.headers, name: shown})
         try:
             document = document_of(answer, rules, self._limits.max_depth, self._auth.redact)
         except CutJson as err:
@@ -101,19 +98,11 @@ class Attempts:
             raise TryAgain(f"{ask.what}: a cut body") from err
         return read(answer, document)
 
-    def _without_secrets(self, answer: Answer) -> Answer:
-        """The answer with a request id that is fit to be shown: some portals echo a token."""
-        name = self._rules.request_id_header.lower()
-        if name not in answer.headers:
-            return answer
-        shown = self._auth.redact(answer.headers[name])
-        return replace(answer, headers={**answer.headers, name: shown})
-
     def _persist(self, what: str, once: Callable[[], T]) -> T:
         retrying = Retrying(
             stop=self._is_last,
             wait=self._wait_s,
-            sleep=lambda seconds: self._pace.sleep(seconds, what, self._deadline),
+            sleep=lambda seconds: self._pace.sleep(seconds, what),
             retry=retry_if_exception(lambda err: isinstance(err, TryAgain | CutJson)),
             before_sleep=self._tell,
             reraise=True,

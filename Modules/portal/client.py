@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from Modules.portal.attempts import Attempts
 from Modules.portal.auth import Authenticator, Credentials
 from Modules.portal.collector import without_collector
 from Modules.portal.mapping import Mapper
-from Modules.portal.pace import Deadline, Pace, Stopped
+from Modules.portal.pace import Pace, Stopped
 from Modules.portal.profile import DEFAULT_PROFILE, Profile
 from Modules.portal.transport import Limits, Transport
 from Modules.portal.walk import Job, Look, Walked, Walker
@@ -77,8 +78,11 @@ class PortalClient:
         secret = config.client_secret.get_secret_value() if config.client_secret else None
         credentials = Credentials(config.client_id, secret)
         self._auth = Authenticator(config.profile.auth, credentials, self._base_url)
-        self._transport = Transport(config.limits)
-        self._pace = Pace(config.limits.requests_per_second)
+        self._pace = Pace(config.limits.requests_per_second, config.limits.fetch_timeout_s)
+        self._transport = Transport(config.limits, self._pace)
+        self._attempts = Attempts(
+            config.limits, self._transport, self._auth, self._pace, config.profile.answers
+        )
 
     @property
     def portal(self) -> Portal:
@@ -123,18 +127,20 @@ class PortalClient:
             ApiAuth, ApiUnavailable, ApiRejected, ApiContractChanged, ApiIncomplete: by what the
                 caller does next; nothing of the fetch is kept.
         """
-        with self._fetching(on_page) as fetch:
-            campanias = fetch.whole(Recurso.CAMPANIAS, campania, campania_id=None)
-            found = self._known(campania, campanias)
-            return fetch.others(campania, found, {Recurso.CAMPANIAS: campanias})
+        with self._fetching(campania, on_page) as fetch:
+            done = {Recurso.CAMPANIAS: fetch.whole(Recurso.CAMPANIAS)}
+            if self._profile.resource(Recurso.CAMPANIAS).enabled:
+                fetch.find_campania(done[Recurso.CAMPANIAS])
+            return fetch.others(done)
 
     def fetch(
         self, recurso: Recurso, campania: Campania, parents: Sequence[Record] = ()
     ) -> Fetched:
         """One list. ``parents``: the records it is asked for by, where the profile says so."""
-        with self._fetching(None) as fetch:
-            found = fetch.season_id(campania) if recurso != Recurso.CAMPANIAS else None
-            return fetch.whole(recurso, campania, found, parents)
+        with self._fetching(campania) as fetch:
+            if recurso != Recurso.CAMPANIAS and self._profile.season.send == "id":
+                fetch.find_campania(fetch.whole(Recurso.CAMPANIAS))
+            return fetch.whole(recurso, parents)
 
     def look(
         self,
@@ -149,37 +155,24 @@ class PortalClient:
             campania_id: the portal's id of the campaña, where the profile asks by it.
             parent: id of the parent, where the profile asks by each of them.
         """
-        with self._fetching(None) as fetch:
-            return fetch.look(recurso, campania, campania_id, parent)
-
-    def _known(self, campania: Campania, campanias: Fetched) -> str | None:
-        """The portal's id of the campaña; None where the profile turns the list off."""
-        if not self._profile.resource(Recurso.CAMPANIAS).enabled:
-            return None
-        return campania_id(campania, campanias.records, self._profile.season.codigo)
+        with self._fetching(campania) as fetch:
+            fetch.campania_id = campania_id
+            return fetch.walker.look(fetch.job(recurso, parent))
 
     @contextmanager
-    def _fetching(self, on_page: OnPage | None) -> Iterator[_Fetch]:
+    def _fetching(self, campania: Campania, on_page: OnPage | None = None) -> Iterator[_Fetch]:
         self._pace.restart()
-        self._transport.restart()
-        deadline = Deadline.after(self._limits.fetch_timeout_s)
-        attempts = Attempts(
-            self._limits, self._transport, self._auth, self._pace, deadline, self._profile.answers
-        )
         pool = ThreadPoolExecutor(self._limits.concurrency, "portal-page")
-        walker = Walker(attempts, pool)
+        walker = Walker(self._attempts, pool)
+        halt = self._transport.abort
         try:
             with without_collector():
-                yield _Fetch(self._profile, self._base_url, walker, on_page, self._halt)
+                yield _Fetch(self._profile, self._base_url, campania, walker, on_page, halt)
         except BaseException:
-            self._halt()
+            halt()
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-    def _halt(self) -> None:
-        self._pace.stop()
-        self._transport.abort()
 
 
 def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> str | None:
@@ -205,92 +198,63 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
 
 
 class _Fetch:
-    """One fetch: its walker, who is told, and how to stop it."""
+    """One fetch of one campaña: its walker, who is told, and how to stop it."""
 
     def __init__(
         self,
         profile: Profile,
         base_url: str,
+        campania: Campania,
         walker: Walker,
         on_page: OnPage | None,
         halt: Callable[[], None],
     ) -> None:
-        self._profile, self._base_url, self._walker = profile, base_url, walker
-        self._on_page, self._halt, self._lock = on_page, halt, threading.Lock()
+        self._profile, self._base_url, self._campania = profile, base_url, campania
+        self.campania_id: str | None = None  # the portal's; needed where the profile asks by it
+        self.walker, self._on_page, self._halt = walker, on_page, halt
+        self._lock = threading.RLock()
 
-    def whole(
-        self,
-        recurso: Recurso,
-        campania: Campania,
-        campania_id: str | None,
-        parents: Sequence[Record] = (),
-    ) -> Fetched:
-        """One list, whole."""
+    def find_campania(self, campanias: Fetched) -> None:
+        """Take the portal's id of the campaña from its list; CampaniaUnknown if it has none."""
+        codigo = self._profile.season.codigo
+        self.campania_id = campania_id(self._campania, campanias.records, codigo)
+
+    def whole(self, recurso: Recurso, parents: Sequence[Record] = ()) -> Fetched:
+        """One list, whole; empty where the profile turns it off."""
         if not self._profile.resource(recurso).enabled:
             return Fetched(recurso, (), (), None)
         if self._profile.resource(recurso).parent is None:
-            job = self._job(recurso, campania, campania_id, None)
-            return _fetched(recurso, [self._walker.walk(job, self._teller(recurso))])
-        return self._fan_out(recurso, campania, campania_id, parents)
+            told = partial(self._tell, recurso)
+            return _fetched(recurso, [self.walker.walk(self.job(recurso), told)])
+        ids = sorted({_parent_id(recurso, record) for record in parents})
+        done = dict.fromkeys(ids, 0)  # pages of each parent
 
-    def others(
-        self, campania: Campania, campania_id: str | None, done: Mapping[Recurso, Fetched]
-    ) -> dict[Recurso, Fetched]:
+        def one(parent: str) -> Walked:
+            def tell(pages: int, _: int | None) -> None:
+                with self._lock:
+                    done[parent] = pages
+                    self._tell(recurso, sum(done.values()), None)
+
+            return self.walker.walk(self.job(recurso, parent), tell)
+
+        return _fetched(recurso, self._run(one, ids, _WALKS_AT_ONCE))
+
+    def others(self, done: Mapping[Recurso, Fetched]) -> dict[Recurso, Fetched]:
         """All lists that are not ``done``, side by side; a list waits for its parents only."""
         fetched = dict(done)
-        waiting = [recurso for recurso in Recurso if recurso not in fetched]
-        while waiting:
+
+        def one(recurso: Recurso) -> Fetched:
+            parent = self._parent_of(recurso)
+            return self.whole(recurso, fetched[parent].records if parent is not None else ())
+
+        while waiting := [recurso for recurso in Recurso if recurso not in fetched]:
             ready = [recurso for recurso in waiting if self._parent_of(recurso) in (None, *fetched)]
-            fetched |= self._side_by_side(ready, campania, campania_id, fetched)
-            waiting = [recurso for recurso in waiting if recurso not in fetched]
+            fetched |= zip(ready, self._run(one, ready, len(ready)), strict=True)
         return {recurso: fetched[recurso] for recurso in Recurso}
-
-    def season_id(self, campania: Campania) -> str | None:
-        """The portal's id of the campaña, where the profile asks by it."""
-        if self._profile.season.send != "id":
-            return None
-        campanias = self.whole(Recurso.CAMPANIAS, campania, None)
-        return campania_id(campania, campanias.records, self._profile.season.codigo)
-
-    def look(
-        self, recurso: Recurso, campania: Campania, campania_id: str | None, parent: str | None
-    ) -> Look:
-        """The first answer of a list, unread."""
-        return self._walker.look(self._job(recurso, campania, campania_id, parent))
 
     def _parent_of(self, recurso: Recurso) -> Recurso | None:
         parent = self._profile.resource(recurso).parent
         return Recurso(parent) if parent else None
-
-    def _side_by_side(
-        self,
-        recursos: Sequence[Recurso],
-        campania: Campania,
-        campania_id: str | None,
-        fetched: Mapping[Recurso, Fetched],
-    ) -> dict[Recurso, Fetched]:
-        def one(recurso: Recurso) -> Fetched:
-            parent = self._parent_of(recurso)
-            parents = fetched[parent].records if parent is not None else ()
-            return self.whole(recurso, campania, campania_id, parents)
-
-        return dict(zip(recursos, self._run(one, recursos, len(recursos)), strict=True))
-
-    def _fan_out(
-        self,
-        recurso: Recurso,
-        campania: Campania,
-        campania_id: str | None,
-        parents: Sequence[Record],
-    ) -> Fetched:
-        told = _Sum(self._teller(recurso), len(parents))
-        ids = sorted({_parent_id(recurso, record) for record in parents})
-
-        def one(parent: str) -> Walked:
-            job = self._job(recurso, campania, campania_id, parent)
-            return self._walker.walk(job, lambda done, _: told.add(parent, done))
-
-        return _fetched(recurso, self._run(one, ids, _WALKS_AT_ONCE))
 
     def _run(self, one: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
         """Results in the order of items; at the first failure the rest is stopped.
@@ -319,45 +283,27 @@ class _Fetch:
             raise next((err for err in failures if not isinstance(err, Stopped)), failures[0])
         return [future.result() for future in futures]
 
-    def _job(
-        self, recurso: Recurso, campania: Campania, campania_id: str | None, parent: str | None
-    ) -> Job:
+    def job(self, recurso: Recurso, parent: str | None = None) -> Job:
+        """What to walk, for one parent or as a whole."""
         profile = self._profile
-        sent = write_campania(profile.season.send, campania)
+        sent = write_campania(profile.season.send, self._campania)
         if profile.season.send == "id":
-            sent = campania_id or ""
+            sent = self.campania_id or ""
             if profile.resource(recurso).season and not sent:
                 raise SettingsError('season.send = "id" needs the campanias list and its ids')
         return Job(
             freeze(profile, self._base_url, recurso, sent, parent),
             profile.paging_of(recurso),
             profile.envelope_of(recurso),
-            Mapper(profile, recurso, campania, sent),
+            Mapper(profile, recurso, self._campania, sent),
             parent,
             profile.answers.request_id_header,
         )
 
-    def _teller(self, recurso: Recurso) -> Callable[[int, int | None], None]:
-        def tell(done: int, pages: int | None) -> None:
-            if self._on_page is not None:
-                with self._lock:
-                    self._on_page(recurso, done, pages)
-
-        return tell
-
-
-class _Sum:
-    """Pages done over all parents of a list."""
-
-    def __init__(self, tell: Callable[[int, int | None], None], parents: int) -> None:
-        self._tell, self._done, self._parents = tell, dict[str, int](), parents
-        self._lock = threading.Lock()
-
-    def add(self, parent: str, done: int) -> None:
-        """``done`` pages of this parent are there."""
-        with self._lock:
-            self._done[parent] = done
-            self._tell(sum(self._done.values()), None)
+    def _tell(self, recurso: Recurso, done: int, pages: int | None) -> None:
+        if self._on_page is not None:
+            with self._lock:
+                self._on_page(recurso, done, pages)
 
 
 def _parent_id(recurso: Recurso, record: Record) -> str:

@@ -4,10 +4,17 @@ The adapter is driven without a ``requests.Session``: nothing of netrc, no redir
 no cookie is kept. Proxies and the CA bundle of the environment are honoured as requests does,
 except that loopback is never sent to a proxy. Compression is decoded here, so that its bound,
 its end and its check sum are ours to judge.
+
+The time is that of the whole exchange. Timeouts of a socket are per read and start anew with each
+byte: neither headers nor a body that drip ever meet them. Here a timer shuts the socket down from
+outside, and the read that is under way ends at once. The handle it holds is a duplicate taken
+right after connecting, so that it works through the TLS handshake, and after http.client has let
+go of the socket.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -16,17 +23,20 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 from urllib3.response import BaseHTTPResponse
 
 from Modules.portal.answers import Answer, NoConnection, TryAgain
 from Modules.portal.asking import Ask, is_loopback
-from Modules.portal.pace import Deadline, Stopped
-from Modules.portal.watchdog import Watch, WatchedAdapter, watched
+from Modules.portal.pace import Pace, Stopped
 from Modules.words.errors import ApiContractChanged, ApiUnavailable, SettingsError
 
 USER_AGENT = "lindero"
@@ -34,6 +44,7 @@ _CHUNK = 1 << 16
 _CONNECT_S = 15.0
 _REPR = re.compile(r"(<[^>]*>|\w+\(host=[^)]*\)): ")  # of a connection or pool: urllib3's texts
 _GZIP_OR_ZLIB = 47  # zlib's wbits: a gzip or a zlib header, whichever is there
+_current = threading.local()  # its ``watch``: of the exchange that this thread is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +66,15 @@ class Limits:
 class Transport:
     """Sends one request and reads its answer whole; any number of threads may use it."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Opens nothing until the first request."""
-        self._limits = limits
-        self._adapter = WatchedAdapter(limits.concurrency)
+    def __init__(self, limits: Limits, pace: Pace) -> None:
+        """Opens nothing until the first request; ``pace`` says how long, and when to give up."""
+        self._limits, self._pace = limits, pace
+        self._adapter = _WatchedAdapter(limits.concurrency)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self._watches: set[Watch] = set()
+        self._watches: set[_Watch] = set()
         self._lock = threading.Lock()
-        self._aborted = False
 
-    def send(self, ask: Ask, secret_headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def send(self, ask: Ask, secret_headers: Mapping[str, str]) -> Answer:
         """The answer to one request, of any status.
 
         Args:
@@ -77,52 +87,57 @@ class Transport:
             ApiUnavailable: the certificate is not good; no try would mend that.
             Stopped: ``abort`` was called.
         """
-        limit_s = self._limits.request_timeout_s
-        seconds = max(0.001, min(limit_s, deadline.left()))
-        watch = Watch()
-        with self._registered(watch, ask.what):
+        seconds = max(0.001, min(self._limits.request_timeout_s, self._pace.left()))
+        with self._watched(ask.what, seconds) as watch:
             try:
-                with watched(watch, seconds):
-                    answer = self._exchange(ask, secret_headers, seconds)
-                    ended = watch.ended
+                answer = self._exchange(ask, secret_headers, seconds)
             except (requests.exceptions.RequestException, HTTPError, OSError) as err:
                 self._explain_end(watch, ask.what, seconds)
-                if _bad_certificate(err):
+                if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(err)):
                     raise ApiUnavailable(f"{ask.what}: TLS failed: {_brief(err)}") from err
                 if unconnected := _unconnected(err, ask.url):
                     raise NoConnection(f"{ask.what}: {unconnected}") from err
                 raise TryAgain(f"{ask.what}: {_brief(err)}") from err
-            if ended:
-                self._explain_end(watch, ask.what, seconds)
+            self._explain_end(watch, ask.what, seconds)
         return answer
 
     def abort(self) -> None:
-        """End every exchange under way, from any thread."""
+        """Give the fetch up, from any thread: end what is under way and let nothing start."""
         with self._lock:
-            self._aborted = True
-            watches = list(self._watches)
-        for watch in watches:
-            watch.end()
-
-    def restart(self) -> None:
-        """Take requests again after an ``abort``: a new fetch begins."""
-        self._aborted = False
+            self._pace.stop()
+            for watch in self._watches:
+                watch.end()
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close the connections that are kept open."""
         self._adapter.close()
 
-    def _registered(self, watch: Watch, what: str) -> _Registered:
+    @contextlib.contextmanager
+    def _watched(self, what: str, seconds: float) -> Iterator[_Watch]:
+        """An exchange of this thread; after ``seconds``, or at ``abort``, its sockets are shut."""
+        watch = _Watch()
         with self._lock:
-            if self._aborted:
+            if self._pace.stopped:
                 raise Stopped(f"{what}: given up")
             self._watches.add(watch)
-        return _Registered(self._watches, self._lock, watch)
+        timer = threading.Timer(seconds, watch.end)
+        timer.daemon = True
+        _current.watch = watch
+        timer.start()
+        try:
+            yield watch
+        finally:
+            timer.cancel()
+            timer.join()
+            _current.watch = None
+            with self._lock:
+                self._watches.discard(watch)
+            watch.close()
 
-    def _explain_end(self, watch: Watch, what: str, seconds: float) -> None:
-        if self._aborted:
-            raise Stopped(f"{what}: given up")
+    def _explain_end(self, watch: _Watch, what: str, seconds: float) -> None:
         if watch.ended:
+            if self._pace.stopped:
+                raise Stopped(f"{what}: given up")
             raise TryAgain(f"{what}: the whole request took longer than {seconds:.3g} s")
 
     def _exchange(self, ask: Ask, secret_headers: Mapping[str, str], seconds: float) -> Answer:
@@ -163,18 +178,100 @@ class Transport:
         return bytes(body)
 
 
-class _Registered:
-    """Keeps a watch where ``abort`` finds it."""
+class _Watch:
+    """Holds the sockets of one exchange, and can end it from any thread."""
 
-    def __init__(self, watches: set[Watch], lock: threading.Lock, watch: Watch) -> None:
-        self._watches, self._lock, self._watch = watches, lock, watch
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handles: list[socket.socket] = []
+        self.ended = False
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
+    def add(self, handle: socket.socket) -> None:
+        """Watch a socket; ends it at once if the watch has ended already."""
         with self._lock:
-            self._watches.discard(self._watch)
+            self._handles.append(handle)
+        if self.ended:
+            self.end()
+
+    def end(self) -> None:
+        """Shut every socket of this exchange down."""
+        with self._lock:
+            self.ended = True
+            for handle in self._handles:
+                with contextlib.suppress(OSError):  # not connected any more: what we wanted
+                    handle.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the handles; the exchange is over."""
+        with self._lock:
+            for handle in self._handles:
+                handle.close()
+            self._handles.clear()
+
+
+class _Connection(HTTPConnection):
+    """Keeps a plain duplicate of its socket for the watch of whoever uses it."""
+
+    handle: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        self._drop_handle()
+        self.handle = made.dup()
+        self._show()
+        return made
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._show()
+        super().request(*args, **kwargs)
+
+    def close(self) -> None:
+        self._drop_handle()
+        super().close()
+
+    def _show(self) -> None:
+        watch: _Watch | None = getattr(_current, "watch", None)
+        if watch is not None and self.handle is not None:
+            watch.add(self.handle.dup())
+
+    def _drop_handle(self) -> None:
+        if self.handle is not None:
+            self.handle.close()
+            self.handle = None
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
+
+
+class _WatchedAdapter(HTTPAdapter):
+    """requests' adapter with no retries of its own, over connections that can be watched."""
+
+    def __init__(self, connections: int) -> None:
+        """``connections`` stay open at most, each for one request at a time."""
+        super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pool manager, with our connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """The manager for a proxy, with our connections."""
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
 
 def _prepare(ask: Ask, secret_headers: Mapping[str, str]) -> requests.PreparedRequest:
@@ -222,10 +319,6 @@ def _inflate(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
         yield stream.flush()  # at most one pending match: the input is used up
     if begun and not stream.eof:
         raise TryAgain(f"{what}: the gzip ends too early")
-
-
-def _bad_certificate(err: BaseException) -> bool:
-    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(err))
 
 
 def _causes(err: BaseException) -> Iterator[BaseException]:
