@@ -49,22 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _world(options: argparse.Namespace) -> World:
+    of_data = {name: getattr(options, name) for name in ("lote", "campo", "cultivo", "markers")}
     if options.data is None:
-        given = [name for name in ("lote", "campo", "cultivo", "markers") if getattr(options, name)]
-        if given:
-            raise SettingsError(f"--{given[0]} goes with --data FILE")
+        for name, given in of_data.items():
+            if given:
+                raise SettingsError(f"--{name} goes with --data FILE")
         return build_world(options.size, options.seed, options.day, options.campania)
     from Modules.demo.external import world_from_file  # GeoPandas: only where it is needed
 
-    return world_from_file(
-        options.data,
-        lote=options.lote,
-        campo=options.campo,
-        cultivo=options.cultivo,
-        markers=options.markers,
-        campania=options.campania,
-        day=options.day,
-    )
+    return world_from_file(options.data, **of_data, campania=options.campania, day=options.day)
 
 
 if __name__ == "__main__":

@@ -165,15 +165,8 @@ def _filter_values(item: Item, name: str) -> set[str]:
     return {str(value).lower() if isinstance(value, bool) else str(value)}
 
 
-def page_count(total: int, size: int) -> int:
-    """Pages that hold so many rows; an empty list has none."""
-    return -(-total // size)
-
-
-def next_link(query: PageQuery, total: int) -> str | None:
-    """Relative URL of the page after this one, with the same parameters; None on the last."""
-    if query.page >= page_count(total, query.size):
-        return None
+def next_link(query: PageQuery) -> str:
+    """Relative URL of the page after this one, with the same parameters."""
     kept = [(name, text) for name, text in query.asked if name not in ("page", "size")]
     parameters = [*kept, ("page", str(query.page + 1)), ("size", str(query.size))]
     return f"{BASE_PATH}/{query.recurso}?{urlencode(parameters)}"
@@ -183,13 +176,14 @@ def page_bytes(rows: Sequence[Row], query: PageQuery, snapshot_at: str) -> bytes
     """One page of the contract: the rows already selected, cut, and the envelope round them."""
     start = (query.page - 1) * query.size
     items = b",".join(row.body for row in rows[start : start + query.size])
+    pages = -(-len(rows) // query.size)  # an empty list has none
     envelope = dump(
         {
             "page": query.page,
             "size": query.size,
             "total_items": len(rows),
-            "total_pages": page_count(len(rows), query.size),
-            "next": next_link(query, len(rows)),
+            "total_pages": pages,
+            "next": next_link(query) if query.page < pages else None,
             "snapshot_at": snapshot_at,
         }
     )

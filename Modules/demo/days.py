@@ -16,7 +16,7 @@ import shapely
 from shapely.geometry import Polygon
 
 from Modules.demo import shapes
-from Modules.demo.plan import FIRST_NEW_LOTE, LotePlan, Plan, rotation, seeded
+from Modules.demo.plan import FIRST_NEW_LOTE, CompanyPlan, LotePlan, rotation, seeded
 from Modules.demo.shapes import Area, Block
 
 BORDER_M = 22.0  # how far a border moves
@@ -24,14 +24,14 @@ THIN_M = 0.6  # half of the width below which a spur of a joined lote is nobody'
 NEAR_M = 25.0  # a lote nearer than this is the neighbour that gains
 
 
-def on_day(plan: Plan, day: int) -> Plan:
+def on_day(plan: CompanyPlan, day: int) -> CompanyPlan:
     """The plan after ``day`` days, each one applied to the one before."""
     for number in range(1, day + 1):
         plan = _next_day(plan, number)
     return plan
 
 
-def _next_day(plan: Plan, day: int) -> Plan:
+def _next_day(plan: CompanyPlan, day: int) -> CompanyPlan:
     rng = plan.rng("day", day)
     some = max(1, len(plan.lotes) // 400)
     for _ in range(some):
@@ -51,7 +51,7 @@ def _pick(rng: Random, lotes: Sequence[LotePlan]) -> LotePlan | None:
     return rng.choice(lotes) if lotes else None
 
 
-def _resown(plan: Plan, rng: Random, day: int) -> Plan:
+def _resown(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     lote = _pick(rng, [lote for lote in plan.lotes if lote.cultivos])
     if lote is None:
         return plan
@@ -61,7 +61,7 @@ def _resown(plan: Plan, rng: Random, day: int) -> Plan:
     return plan.with_lotes([replace(lote, cultivos=crops, sown_day=day, changed_day=day)])
 
 
-def _reshaped(plan: Plan, lote: LotePlan, area: Area, day: int) -> LotePlan | None:
+def _reshaped(plan: CompanyPlan, lote: LotePlan, area: Area, day: int) -> LotePlan | None:
     """The lote with another outline, its ambientes cut anew along the same lines.
 
     None where the new outline has something so thin that it would not outlive the rounding.
@@ -79,7 +79,7 @@ def _reshaped(plan: Plan, lote: LotePlan, area: Area, day: int) -> LotePlan | No
     )
 
 
-def _border_moved(plan: Plan, rng: Random, day: int) -> Plan:
+def _border_moved(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     """A strip goes from one lote to its neighbour; where there is none, to the road."""
     simple = [
         lote
@@ -105,7 +105,7 @@ def _border_moved(plan: Plan, rng: Random, day: int) -> Plan:
     return plan.with_lotes([smaller] if larger is None else [smaller, larger])
 
 
-def _neighbour(plan: Plan, lote: LotePlan, strip: Area) -> LotePlan | None:
+def _neighbour(plan: CompanyPlan, lote: LotePlan, strip: Area) -> LotePlan | None:
     """The lote of the same campo that lies along most of the strip."""
     reach = strip.buffer(NEAR_M, cap_style="square", join_style="mitre")
     min_x, min_y, max_x, max_y = strip.bounds
@@ -130,20 +130,20 @@ def _joined(area: Area, strip: Area, leave: Area) -> Area | None:
     return shapes.take_off(opened, leave)
 
 
-def _lagoon_dried(plan: Plan, rng: Random, day: int) -> Plan:
+def _lagoon_dried(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     lote = _pick(rng, [lote for lote in plan.lotes if shapes.dry_lagoon(lote.area) is not None])
     area = None if lote is None else shapes.dry_lagoon(lote.area)
     drier = None if lote is None or area is None else _reshaped(plan, lote, area, day)
     return plan if drier is None else plan.with_lotes([drier])
 
 
-def _marks_set(plan: Plan, rng: Random, day: int) -> Plan:
+def _marks_set(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     lote = rng.choice(plan.lotes)
     marks = (*lote.new_marks, (day, rng.randint(1, 2)))
     return plan.with_lotes([replace(lote, new_marks=marks)])
 
 
-def _mark_dropped(plan: Plan, rng: Random) -> Plan:
+def _mark_dropped(plan: CompanyPlan, rng: Random) -> CompanyPlan:
     marked = [lote for lote in plan.lotes if lote.marcas > len(lote.dropped_marks) + 1]
     lote = _pick(rng, marked)
     if lote is None:
@@ -153,13 +153,13 @@ def _mark_dropped(plan: Plan, rng: Random) -> Plan:
     return plan.with_lotes([replace(lote, dropped_marks=dropped)])
 
 
-def _renamed(plan: Plan, rng: Random, day: int) -> Plan:
+def _renamed(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     lote = rng.choice(plan.lotes)
     nombre = f"Potrero {day} (ex {lote.first_nombre})"
     return plan.with_lotes([replace(lote, nombre=nombre, changed_day=day)])
 
 
-def _new_lote(plan: Plan, rng: Random, day: int) -> Plan:
+def _new_lote(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     """A lote rented beside the largest campo: it changes that campo by little."""
     counts = Counter(lote.campo.campo_id for lote in plan.lotes)
     campo = max(plan.campos, key=lambda one: (counts[one.campo_id], one.campo_id))

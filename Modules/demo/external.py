@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ from Modules.demo.contract import (
     make_row,
     make_rows,
 )
+from Modules.demo.shapes import M2_PER_HA
 from Modules.demo.world import catalogue
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
 
-M2_PER_HA = 10_000.0
 FIRST_CAMPO, FIRST_LOTE, FIRST_MARK = 1_000, 100_000, 1_000_000
 GEOD = pyproj.Geod(ellps="WGS84")
 NO_CROP = {"", "nan", "none", "null", "<na>"}
@@ -79,15 +80,26 @@ def world_from_file(
     }
     shapes = _degrees(frame)
     lote_ids = [str(FIRST_LOTE + index) for index in range(len(frame))]
-    lotes = _lote_rows(
-        ids=lote_ids,
-        shapes=shapes,
-        names=_lote_names(frame, path, lote),
-        campos=[(campo_ids[name], name) for name in campos],
-        crops=_crops(frame, path, cultivo),
-        campania=campania,
-        updated=updated,
-    )
+    names, all_crops = _lote_names(frame, path, lote), _crops(frame, path, cultivo)
+    lotes = []
+    for lote_id, shape, nombre, of_campo, crops in zip(
+        lote_ids, shapes, names, campos, all_crops, strict=True
+    ):
+        item: Item = {
+            "id": lote_id,
+            "campo_id": campo_ids[of_campo],
+            "campo_nombre": of_campo,
+            "nombre": nombre,
+            "campania": campania,
+            "siembras": [
+                {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
+                for orden, crop in enumerate(crops, start=1)
+            ],
+            "updated_at": updated,
+        }
+        if (ha := _hectares(shape)) is not None:
+            item["superficie_ha"] = ha
+        lotes.append(make_row(item, geojson(shape)))
     marks = [] if markers is None else _mark_rows(markers, shapes, lote_ids, campania, updated)
     rows: dict[Recurso, tuple[Row, ...]] = {
         Recurso.CAMPANIAS: make_rows(campania_items(campania)),
@@ -113,24 +125,18 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     try:
         with warnings.catch_warnings():  # GDAL grumbles about M values and odd field names
             warnings.simplefilter("ignore")
-            frame = _frame(path)
+            if path.suffix.lower() in (".parquet", ".geoparquet"):
+                frame = gpd.read_parquet(path)
+            else:
+                frame = gpd.read_file(path, layer=_layer(path))
     except (ValueError, OSError, *PYOGRIO_ERRORS) as err:
-        raise SettingsError(f"{path}: GeoPandas cannot read it: {_first_line(err)}") from err
+        said = (str(err).splitlines() or ["?"])[0]
+        raise SettingsError(f"{path}: GeoPandas cannot read it: {said}") from err
     if frame.crs is None:
         raise SettingsError(f"{path}: no CRS in the file; refusing to guess one")
     if frame.empty:
         raise SettingsError(f"{path}: no features in the file")
     return frame
-
-
-def _frame(path: Path) -> gpd.GeoDataFrame:
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
-        return gpd.read_parquet(path)
-    return gpd.read_file(path, layer=_layer(path))
-
-
-def _first_line(err: Exception) -> str:
-    return (str(err).splitlines() or ["?"])[0]
 
 
 def _layer(path: Path) -> str:
@@ -180,45 +186,11 @@ def _crops(frame: gpd.GeoDataFrame, path: Path, columns: str | None) -> list[lis
     if columns is None:
         return [[] for _ in range(len(frame))]
     read = [_column(frame, path, name.strip()) for name in columns.split(",")]
-    return [_runs([crop for crop in row if crop is not None]) for row in zip(*read, strict=True)]
-
-
-def _runs(crops: Sequence[str]) -> list[str]:
-    return [crop for index, crop in enumerate(crops) if index == 0 or crop != crops[index - 1]]
+    rows = zip(*read, strict=True)
+    return [[crop for crop, _ in groupby(filter(None, row))] for row in rows]
 
 
 # -- writing ----------------------------------------------------------------------------------
-
-
-def _lote_rows(
-    *,
-    ids: Sequence[str],
-    shapes: NDArray[Any],
-    names: Sequence[str],
-    campos: Sequence[tuple[str, str]],
-    crops: Sequence[Sequence[str]],
-    campania: str,
-    updated: str,
-) -> list[Row]:
-    rows = []
-    for index, lote_id in enumerate(ids):
-        ha = _hectares(shapes[index])
-        item: Item = {
-            "id": lote_id,
-            "campo_id": campos[index][0],
-            "campo_nombre": campos[index][1],
-            "nombre": names[index],
-            "campania": campania,
-            "siembras": [
-                {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
-                for orden, crop in enumerate(crops[index], start=1)
-            ],
-            "updated_at": updated,
-        }
-        if ha is not None:
-            item["superficie_ha"] = ha
-        rows.append(make_row(item, geojson(shapes[index])))
-    return rows
 
 
 def geojson(shape: BaseGeometry | None) -> str:

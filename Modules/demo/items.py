@@ -18,25 +18,20 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.demo import shapes, words
 from Modules.demo.contract import Item, Row, day_time, make_row
-from Modules.demo.plan import FIRST_NEW_LOTE, CampoPlan, LotePlan, Plan
+from Modules.demo.plan import FIRST_NEW_LOTE, CampoPlan, CompanyPlan, LotePlan
 from Modules.demo.shapes import M2_PER_HA, Area
 from Modules.words.domain import Recurso
 
 _Draft: TypeAlias = list[tuple[Item, BaseGeometry]]  # of one campo, geometry still in metres
 _DRAWN = (Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS)
-_KINDS: dict[int, tuple[int, ...]] = {
-    0: (),
-    1: (1,),
-    2: (0, 3),
-    3: (0, 1, 3),
-    4: (0, 1, 2, 3),
-}  # by how many ambientes
+# Which of words.AMBIENTES a lote has, by how many it has; five: all.
+_KINDS: dict[int, tuple[int, ...]] = {1: (1,), 2: (0, 3), 3: (0, 1, 3), 4: (0, 1, 2, 3)}
 
 
 class Writer:
     """Writes one plan of one day; rows come back unsorted."""
 
-    def __init__(self, plan: Plan, day: int) -> None:
+    def __init__(self, plan: CompanyPlan, day: int) -> None:
         self._plan = plan
         self._now = day_time(plan.campania, day)
         self._first = day_time(plan.campania, 0)
@@ -138,31 +133,26 @@ class Writer:
             "campania": self._plan.campania,
             "superficie_ha": f"{ha:.2f}" if rng.random() < 0.12 else ha,
             "superficie_util_ha": None if rng.random() < 0.1 else useful,
-            "siembras": self._siembras(lote, useful),
+            "siembras": list(self._siembras(lote, useful)),
             "updated_at": self._changed_at(rng, lote.changed_day),
             "deleted_at": None,
         }
 
-    def _siembras(self, lote: LotePlan, ha: float) -> list[Item]:
+    def _siembras(self, lote: LotePlan, ha: float) -> Iterator[Item]:
         rng = self._plan.rng("siembras", lote.lote_id, lote.sown_day)
-        return [
-            self._siembra(rng, lote, orden, codigo, ha)
-            for orden, codigo in enumerate(lote.cultivos, start=1)
-        ]
-
-    def _siembra(self, rng: Random, lote: LotePlan, orden: int, codigo: str, ha: float) -> Item:
         suffix = f"-{lote.sown_day}" if lote.sown_day else ""
-        sown, harvested = self._dates(rng, codigo)
-        return {
-            "id": f"s-{lote.lote_id}-{orden}{suffix}",
-            "orden": orden,
-            "cultivo": _crop(rng, codigo),
-            "superficie_ha": f"{ha:.2f}" if rng.random() < 0.1 else ha,
-            "material": rng.choice(words.MATERIALES),
-            "fecha_siembra": None if sown is None else sown.isoformat(),
-            "fecha_cosecha": None if harvested is None else harvested.isoformat(),
-            "estado": _state(sown, harvested),
-        }
+        for orden, codigo in enumerate(lote.cultivos, start=1):
+            sown, harvested = self._dates(rng, codigo)
+            yield {
+                "id": f"s-{lote.lote_id}-{orden}{suffix}",
+                "orden": orden,
+                "cultivo": _crop(rng, codigo),
+                "superficie_ha": f"{ha:.2f}" if rng.random() < 0.1 else ha,
+                "material": rng.choice(words.MATERIALES),
+                "fecha_siembra": None if sown is None else sown.isoformat(),
+                "fecha_cosecha": None if harvested is None else harvested.isoformat(),
+                "estado": "cosechado" if harvested else "sembrado" if sown else "planificado",
+            }
 
     def _dates(self, rng: Random, codigo: str) -> tuple[date | None, date | None]:
         """Sowing and harvest as known on day 0: what lies ahead has no date yet."""
@@ -327,12 +317,6 @@ def _crop(rng: Random, codigo: str) -> Item:
     if codigo in words.ALIAS and rng.random() < 0.12:
         return {"nombre": rng.choice(words.ALIAS[codigo])}
     return {"codigo": known.codigo, "nombre": known.nombre}
-
-
-def _state(sown: date | None, harvested: date | None) -> str:
-    if harvested is not None:
-        return "cosechado"
-    return "planificado" if sown is None else "sembrado"
 
 
 def _spread(

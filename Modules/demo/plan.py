@@ -74,7 +74,7 @@ class LotePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CompanyPlan:
     """A company on a day."""
 
     seed: int
@@ -87,7 +87,7 @@ class Plan:
         """Chance for one thing of this plan: the same thing has the same luck every time."""
         return seeded(self.seed, *what)
 
-    def with_lotes(self, changed: Sequence[LotePlan]) -> Plan:
+    def with_lotes(self, changed: Sequence[LotePlan]) -> CompanyPlan:
         """The plan with these lotes in place of those of the same id; new ones at the end."""
         by_id = {lote.lote_id: lote for lote in changed}
         kept = [by_id.pop(lote.lote_id, lote) for lote in self.lotes]
@@ -99,7 +99,7 @@ def seeded(seed: int, *what: object) -> Random:
     return Random(":".join([str(seed), *(str(part) for part in what)]))  # noqa: S311 - no secret
 
 
-def first_plan(size: Size, seed: int, campania: str) -> Plan:
+def first_plan(size: Size, seed: int, campania: str) -> CompanyPlan:
     """The company on day 0."""
     campos = tuple(_campos(size, seed))
     drawn = [
@@ -108,7 +108,7 @@ def first_plan(size: Size, seed: int, campania: str) -> Plan:
         for nombre, area in _layout(seeded(seed, "layout", campo.campo_id), campo.block, count)
     ]
     lotes = tuple(_lotes(size, seed, drawn))
-    return Plan(seed, campania, size, _with_bow_ties(lotes), campos)
+    return CompanyPlan(seed, campania, size, _with_bow_ties(lotes), campos)
 
 
 def _campos(size: Size, seed: int) -> Iterator[CampoPlan]:
@@ -123,7 +123,8 @@ def _campos(size: Size, seed: int) -> Iterator[CampoPlan]:
             round((lugar.lat + rng.uniform(-0.25, 0.25)) / SLOT_DEG),
         )
         nombre = campo_name(index)
-        width, height = _extent(rng, count)
+        area, aspect = count * rng.uniform(38, 68) * M2_PER_HA, rng.uniform(1.0, 1.7)
+        width, height = (area * aspect) ** 0.5, (area / aspect) ** 0.5
         yield CampoPlan(
             campo_id=str(FIRST_CAMPO + index),
             nombre=nombre,
@@ -142,12 +143,6 @@ def campo_name(index: int) -> str:
     again, rumbo = divmod(turn - 1, len(words.RUMBOS))
     number = f" {again + 1}" if again else ""
     return f"{words.CAMPOS[place]} {words.RUMBOS[rumbo]}{number}"
-
-
-def _extent(rng: Random, lotes: int) -> tuple[float, float]:
-    area = lotes * rng.uniform(38, 68) * M2_PER_HA
-    aspect = rng.uniform(1.0, 1.7)
-    return (area * aspect) ** 0.5, (area / aspect) ** 0.5
 
 
 def _code(nombre: str, taken: set[str]) -> str:
@@ -264,7 +259,8 @@ def _lotes(
         lote_id = str(FIRST_LOTE + index)
         rng = seeded(seed, "lote", lote_id)
         lotes_left = len(drawn) - index
-        wanted = _wanted_ambientes(rng, ambientes_left / lotes_left)
+        wanted: int = rng.choices((0, 1, 2, 3, 4, 5), (8, 5, 20, 32, 25, 10))[0]
+        wanted += rng.random() < ambientes_left / lotes_left - 2.9
         count = _steered(wanted, ambientes_left, lotes_left, most=5)
         whole, pieces = shapes.ambientes(seeded(seed, "ambientes", lote_id), area, count)
         ambientes_left -= len(pieces)
@@ -279,26 +275,15 @@ def _lotes(
             area=whole,
             first_ambientes=tuple(pieces),
             ambientes=tuple(pieces),
-            cultivos=_crops(rng, index),
+            cultivos=(words.DESCONOCIDO,) if index % 400 == 37 else rotation(rng),
             marcas=marks,
             first_nombre=nombre,
         )
 
 
-def _wanted_ambientes(rng: Random, mean: float) -> int:
-    wanted: int = rng.choices((0, 1, 2, 3, 4, 5), (8, 5, 20, 32, 25, 10))[0]
-    return wanted + (rng.random() < mean - 2.9)
-
-
 def _steered(wanted: int, left: int, lotes_left: int, *, most: int) -> int:
     """As wanted, but such that the rest still adds up over the lotes that follow."""
     return min(max(wanted, left - (most - 1) * (lotes_left - 1), 0), most, left)
-
-
-def _crops(rng: Random, index: int) -> tuple[str, ...]:
-    if index % 400 == 37:
-        return (words.DESCONOCIDO,)
-    return rotation(rng)
 
 
 def rotation(rng: Random) -> tuple[str, ...]:

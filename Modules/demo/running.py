@@ -21,7 +21,7 @@ import uvicorn
 
 from Modules.demo.child import GRACE_S
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
-from Modules.demo.server import Portal, create_app
+from Modules.demo.server import DemoPortal, create_app
 from Modules.words.errors import SettingsError
 
 LOOPBACK = "127.0.0.1"
@@ -41,7 +41,7 @@ class Server(Protocol):
 class Uvicorn:
     """Serves a portal as it is."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: DemoPortal) -> None:
         config = uvicorn.Config(
             create_app(portal),
             log_level="warning",
@@ -62,7 +62,7 @@ class Uvicorn:
         self._server.should_exit = True
 
 
-ServerOf = Callable[[Portal], Server]
+ServerOf = Callable[[DemoPortal], Server]
 
 
 @dataclass
@@ -72,7 +72,7 @@ class RunningPortal:
     base_url: str
     client_id: str
     client_secret: str = field(repr=False)
-    portal: Portal = field(repr=False)
+    portal: DemoPortal = field(repr=False)
 
     def serve(self, world: World) -> None:
         """Hold another world (another night) at the same address."""
@@ -89,7 +89,7 @@ def running_portal(
     server: ServerOf = Uvicorn,
 ) -> Iterator[RunningPortal]:
     """Serve a world on a free port of loopback, in a thread, until the block ends."""
-    portal = Portal(
+    portal = DemoPortal(
         world, client_id=client_id, client_secret=client_secret, token_life_s=token_life_s
     )
     serving = server(portal)
@@ -134,7 +134,7 @@ def serve_forever(
         SettingsError: the port cannot be had.
     """
     listener = _listen(host, port)
-    serving = server(Portal(world))
+    serving = server(DemoPortal(world))
     facts = {
         "base_url": _base_url(host, listener),
         "client_id": DEMO_CLIENT_ID,

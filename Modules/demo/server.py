@@ -1,7 +1,7 @@
 """The demo portal on FastAPI: token, lists, pages, filters, tags and problems of the contract.
 
-``Portal`` answers in plain bytes; ``create_app`` puts HTTP round it. Nothing here is secret: the
-client id and secret of the demo are public constants.
+``DemoPortal`` answers in plain bytes; ``create_app`` puts HTTP round it. Nothing here is secret:
+the client id and secret of the demo are public constants.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Common(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReadyPage:
     """A page ready to send, plain and compressed."""
 
     body: bytes = field(repr=False)
@@ -94,7 +94,7 @@ class Page:
     etag: str
 
 
-class Portal:
+class DemoPortal:
     """One world, its tokens and its ready pages."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Portal:
         self.world = world
         self._campanias = world.campanias
         self._selected: dict[PageQuery, list[Row]] = {}  # whole, whatever the page
-        self._pages: dict[PageQuery, Page] = {}
+        self._pages: dict[PageQuery, ReadyPage] = {}
 
     def new_token(self, client_id: str, client_secret: str) -> Item | None:
         """A token, or None where the credentials are wrong."""
@@ -183,13 +183,13 @@ class Portal:
             return "lote_id", frozenset(lote["id"] for lote in lotes if lote["campo_id"] == text)
         return name, frozenset([text])
 
-    def page(self, query: PageQuery) -> Page:
+    def page(self, query: PageQuery) -> ReadyPage:
         """One page; made once, kept for the next time."""
         ready = self._pages.get(query)
         if ready is None:
             body = page_bytes(self._rows(query), query, self.world.snapshot_at)
             packed = gzip.compress(body, compresslevel=4, mtime=0)
-            ready = self._pages[query] = Page(body, packed, etag(body))
+            ready = self._pages[query] = ReadyPage(body, packed, etag(body))
         return ready
 
     def _rows(self, query: PageQuery) -> list[Row]:
@@ -199,7 +199,7 @@ class Portal:
         return self._selected[key]
 
 
-def create_app(portal: Portal) -> FastAPI:
+def create_app(portal: DemoPortal) -> FastAPI:
     """The portal as an ASGI application."""
     app = FastAPI(
         title="Databaler base portal API (demo)",
@@ -232,7 +232,7 @@ async def _token(request: Request) -> Response:
         raise ProblemError(
             400, "grant_type no soportado", code="grant_type", field_name="grant_type"
         )
-    portal: Portal = request.app.state.portal
+    portal: DemoPortal = request.app.state.portal
     token = portal.new_token(form.get("client_id", ""), form.get("client_secret", ""))
     if token is None:
         raise ProblemError(
@@ -247,7 +247,7 @@ async def _token(request: Request) -> Response:
 
 
 def _signed_in(request: Request) -> None:
-    portal: Portal = request.app.state.portal
+    portal: DemoPortal = request.app.state.portal
     if not portal.knows_token(request.headers.get("authorization", "")):
         raise ProblemError(
             401,
@@ -264,7 +264,7 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
         _: Annotated[None, Depends(_signed_in)],
         common: Annotated[Common, Query()],
     ) -> Response:
-        portal: Portal = request.app.state.portal
+        portal: DemoPortal = request.app.state.portal
         asked = tuple(request.query_params.multi_items())
         page = portal.page(portal.query(recurso, common, asked))
         return _page_response(request, page)
@@ -272,7 +272,7 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
     return answer
 
 
-def _page_response(request: Request, page: Page) -> Response:
+def _page_response(request: Request, page: ReadyPage) -> Response:
     headers = {"ETag": page.etag, "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
     if _matches(request.headers.get("if-none-match", ""), page.etag):
         return Response(status_code=304, headers=headers)

@@ -9,7 +9,7 @@ from typing import Any
 
 from Modules.demo.contract import World
 from Modules.demo.running import RunningPortal, running_portal
-from Modules.demo.server import Portal
+from Modules.demo.server import DemoPortal
 from tests.faults.named import Fault
 from tests.faults.wire import Asked, FaultyServer
 
@@ -41,7 +41,7 @@ def faulty_portal(
     """Serve a world as ``running_portal`` does (``more`` is for it), through the proxy."""
     made: list[FaultyServer] = []
 
-    def server(portal: Portal) -> FaultyServer:
+    def server(portal: DemoPortal) -> FaultyServer:
         made.append(FaultyServer(portal, faults))
         return made[0]
 

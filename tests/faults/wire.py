@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from Modules.demo.contract import BASE_PATH, Item, World
-from Modules.demo.server import Message, Portal, create_app
+from Modules.demo.server import DemoPortal, Message, create_app
 from Modules.words.domain import Recurso
 from tests.faults.base import REASONS, Drip, Exchange, Hang, Reset, Script, Send
 from tests.faults.named import Fault, apply_nights
@@ -82,7 +82,7 @@ class Asked:
 class FaultyServer:
     """Serves a portal; ``inject`` and ``serve`` may be called from another thread."""
 
-    def __init__(self, portal: Portal, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, portal: DemoPortal, faults: Iterable[Fault] = ()) -> None:
         self._app = create_app(portal)
         self._portal = portal
         self.asked: list[Asked] = []
