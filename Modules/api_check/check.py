@@ -140,11 +140,11 @@ class _Checker:
         if remedy is None:
             return
         path = json.loads(remedy.lines[0].partition(" = ")[2])
-        envelope = look.job.envelope.model_copy(
+        envelope = look.walk.envelope.model_copy(
             update={"rows": path, "total": "", "total_header": "", "pages": "", "page": ""}
         )
         try:
-            paging = look.job.paging
+            paging = look.walk.paging
             view = read_page(look.document, look.headers, envelope, paging, look.ask.what)
             records = look.records(view)
         except ApiContractChanged:
@@ -158,7 +158,7 @@ class _Checker:
 
     def _other_paging(self, recurso: Recurso, look: Look, view: PageView) -> None:
         numbered = view.total is not None or view.pages is not None
-        if numbered or look.job.paging.kind not in ("page", "none"):
+        if numbered or look.walk.paging.kind not in ("page", "none"):
             return
         if paging := propose_paging(look.document, look.headers):
             detail = "hay más páginas que las que el perfil sabría pedir"

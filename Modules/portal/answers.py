@@ -27,7 +27,6 @@ from Modules.words.errors import (
     ApiContractChanged,
     ApiRejected,
     ApiUnavailable,
-    PipelineError,
 )
 from Modules.words.strict_json import JsonRefused, Reason, parse_json
 
@@ -77,77 +76,87 @@ class Answer:
         return found if re.fullmatch(r"[\x21-\x7e]{1,128}", found) else None
 
 
-def document_of(
-    answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]
-) -> Any:
-    """The JSON document of a good answer, or ``NOTHING``.
-
-    Raises:
-        TryAgain, TokenExpired, Conflict, ApiRejected, ApiContractChanged: by the table above.
-    """
-    if answer.status in rules.empty_statuses:
-        return NOTHING
-    judge_status(answer, rules, max_depth, redact)
-    refuse_html(answer, rules)
-    if not answer.body.strip():
-        raise TryAgain(f"{_who(answer, rules)}: an empty body under {answer.status}")
-    try:
-        document = parse_json(answer.body, max_depth)
-    except JsonRefused as err:
-        kind = CutJson if err.reason is Reason.CUT else ApiContractChanged
-        raise kind(f"{_who(answer, rules)}: {err}") from err
-    return _judge_body(answer, rules, document, redact)
-
-
-def judge_status(
-    answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]
-) -> None:
-    """Return if the status is a good one; raise what it means otherwise."""
-    status, who = answer.status, _who(answer, rules)
-    if status in rules.ok_statuses:
-        return
-    if status == 401:
-        raise TokenExpired(f"{who}: HTTP 401, the portal refuses the credentials")
-    if status in (429, 503):
-        raise TryAgain(f"{who}: HTTP {status}", wait_asked(answer.headers))
-    if status == 408 or status >= 500:
-        raise TryAgain(f"{who}: HTTP {status}")
-    if 300 <= status < 400:
-        raise ApiRejected(f"{who}: HTTP {status}, a redirect; not followed, check the address")
-    if status >= 400:
-        said = _said(answer, rules, max_depth, redact)
-        kind = Conflict if status == 409 else ApiRejected
-        raise kind(f"{who}: HTTP {status}, {_HINTS.get(status, 'refused')}{said}")
-    raise ApiContractChanged(f"{who}: HTTP {status} where a page was expected")
-
-
 _HINTS = {
     403: "no permission for these credentials",
     404: "there is no such path; check the base URL and the profile",
 }
 
 
-def refuse_html(answer: Answer, rules: Answers) -> None:
-    """Raise ApiContractChanged for a page meant for people."""
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    start = answer.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if kind in ("text/html", "application/xhtml+xml") or start == b"<":
-        raise ApiContractChanged(
-            f"{_who(answer, rules)}: HTML under {answer.status}; a login page or a proxy answers"
-        )
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What answers mean under the rules of a profile; ``redact`` blots secrets out of a text."""
 
+    rules: Answers
+    max_depth: int
+    redact: Callable[[str], str]
 
-def _judge_body(answer: Answer, rules: Answers, document: Any, redact: Callable[[str], str]) -> Any:
-    who = _who(answer, rules)
-    if rules.expired is not None and holds(rules.expired, document):
-        raise TokenExpired(f"{who}: the portal says that the token is not valid")
-    if rules.empty is not None and holds(rules.empty, document):
-        return NOTHING
-    failed = rules.success is not None and not holds(rules.success, document)
-    if failed or (rules.error is not None and holds(rules.error, document)):
-        said = message_in(document, rules, redact)
-        raise ApiRejected(f"{who}: an error object under {answer.status}{said}")
-    return document
+    def document(self, answer: Answer) -> Any:
+        """The JSON document of a good answer, or ``NOTHING``.
+
+        Raises:
+            TryAgain, TokenExpired, Conflict, ApiRejected, ApiContractChanged: by the table above.
+        """
+        if answer.status in self.rules.empty_statuses:
+            return NOTHING
+        request_id = answer.request_id(self.rules.request_id_header)
+        who = f"{answer.what} (request {request_id})" if request_id else answer.what
+        self._judge_status(answer, who)
+        self._refuse_html(answer, who)
+        if not answer.body.strip():
+            raise TryAgain(f"{who}: an empty body under {answer.status}")
+        try:
+            document = parse_json(answer.body, self.max_depth)
+        except JsonRefused as err:
+            kind = CutJson if err.reason is Reason.CUT else ApiContractChanged
+            raise kind(f"{who}: {err}") from err
+        return self._judge_body(answer, document, who)
+
+    def _judge_status(self, answer: Answer, who: str) -> None:
+        """Return if the status is a good one; raise what it means otherwise."""
+        status = answer.status
+        if status in self.rules.ok_statuses:
+            return
+        if status == 401:
+            raise TokenExpired(f"{who}: HTTP 401, the portal refuses the credentials")
+        if status in (429, 503):
+            raise TryAgain(f"{who}: HTTP {status}", wait_asked(answer.headers))
+        if status == 408 or status >= 500:
+            raise TryAgain(f"{who}: HTTP {status}")
+        if 300 <= status < 400:
+            raise ApiRejected(f"{who}: HTTP {status}, a redirect; not followed, check the address")
+        if status >= 400:
+            kind = Conflict if status == 409 else ApiRejected
+            hint = _HINTS.get(status, "refused")
+            raise kind(f"{who}: HTTP {status}, {hint}{self._said(answer)}")
+        raise ApiContractChanged(f"{who}: HTTP {status} where a page was expected")
+
+    @staticmethod
+    def _refuse_html(answer: Answer, who: str) -> None:
+        """Raise ApiContractChanged for a page meant for people."""
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        start = answer.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if kind in ("text/html", "application/xhtml+xml") or start == b"<":
+            raise ApiContractChanged(
+                f"{who}: HTML under {answer.status}; a login page or a proxy answers"
+            )
+
+    def _judge_body(self, answer: Answer, document: Any, who: str) -> Any:
+        rules = self.rules
+        if rules.expired is not None and holds(rules.expired, document):
+            raise TokenExpired(f"{who}: the portal says that the token is not valid")
+        if rules.empty is not None and holds(rules.empty, document):
+            return NOTHING
+        failed = rules.success is not None and not holds(rules.success, document)
+        if failed or (rules.error is not None and holds(rules.error, document)):
+            said = message_in(document, rules, self.redact)
+            raise ApiRejected(f"{who}: an error object under {answer.status}{said}")
+        return document
+
+    def _said(self, answer: Answer) -> str:
+        try:
+            return message_in(parse_json(answer.body, self.max_depth), self.rules, self.redact)
+        except JsonRefused:
+            return ""
 
 
 def looks_like_error(document: Any) -> bool:
@@ -197,15 +206,3 @@ def message_in(document: Any, rules: Answers, redact: Callable[[str], str]) -> s
             text = "".join(char for char in text if char.isprintable())
             return f": {text[:_LONGEST_MESSAGE]}"
     return ""
-
-
-def _said(answer: Answer, rules: Answers, max_depth: int, redact: Callable[[str], str]) -> str:
-    try:
-        return message_in(parse_json(answer.body, max_depth), rules, redact)
-    except PipelineError:
-        return ""
-
-
-def _who(answer: Answer, rules: Answers) -> str:
-    request_id = answer.request_id(rules.request_id_header)
-    return f"{answer.what} (request {request_id})" if request_id else answer.what

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
 
@@ -71,10 +70,13 @@ class Frozen:
         """
         what = f"{self.label} page {number}"
         headers = self.headers + step.headers
+        url, params = self.url, self.params + step.params
         if step.link is not None:
-            url = self.follow(what, previous_url or self.url, step.link)
-            return self._request(what, url, (), headers)
-        return self._request(what, self.url, self.params + step.params, headers)
+            url, params = self.follow(what, previous_url or self.url, step.link), ()
+        if self.method == "POST":
+            body = json.dumps(dict(params), ensure_ascii=False).encode()
+            return Ask(what, "POST", url, headers, body, "application/json")
+        return Ask(what, "GET", f"{url}?{urlencode(params)}" if params else url, headers)
 
     def follow(self, what: str, from_url: str, link: str) -> str:
         """The address that ``link`` on the page at ``from_url`` leads to."""
@@ -91,20 +93,6 @@ class Frozen:
             if asked.get(name, value) != value:
                 raise WalkBroken(f"{what}: the next link changes {name!r}, which is frozen")
         return url.partition("#")[0]
-
-    def _request(
-        self,
-        what: str,
-        url: str,
-        params: tuple[tuple[str, str], ...],
-        headers: tuple[tuple[str, str], ...],
-    ) -> Ask:
-        if self.method == "POST":
-            body = json.dumps(dict(params), ensure_ascii=False).encode()
-            return Ask(what, "POST", url, headers, body, "application/json")
-        if params:
-            url = f"{url}?{urlencode(params)}"
-        return Ask(what, "GET", url, headers)
 
 
 def freeze(
@@ -183,7 +171,10 @@ def is_loopback(host: str) -> bool:
 
 def write_campania(template: str, campania: Campania) -> str:
     """The campaña as the template writes it: {aa} {aaaa} first year, {bb} {bbbb} second."""
-    return template.format_map(_years(campania))
+    desde, hasta = campania.desde, campania.hasta
+    return template.format(
+        aa=f"{desde:02d}", aaaa=f"{2000 + desde}", bb=f"{hasta:02d}", bbbb=f"{2000 + hasta}"
+    )
 
 
 def read_campania(template: str, text: str) -> Campania | None:
@@ -197,13 +188,3 @@ def read_campania(template: str, text: str) -> Campania | None:
         if write_campania(template, found) == text.strip():
             return found
     return None
-
-
-def _years(campania: Campania) -> Mapping[str, str]:
-    desde, hasta = campania.desde, campania.hasta
-    return {
-        "aa": f"{desde:02d}",
-        "aaaa": f"{2000 + desde}",
-        "bb": f"{hasta:02d}",
-        "bbbb": f"{2000 + hasta}",
-    }

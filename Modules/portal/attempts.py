@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from Modules.portal.answers import Answer, CutJson, TokenExpired, TryAgain, document_of
+from Modules.portal.answers import Answer, CutJson, Judge, TokenExpired, TryAgain
 from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
 from Modules.portal.pace import Pace
@@ -36,6 +37,7 @@ class Attempts:
         """``rules`` are those of the profile."""
         self._limits, self._transport, self._auth = limits, transport, auth
         self._pace, self._rules = pace, rules
+        self._judge = Judge(rules, limits.max_depth, auth.redact)
         self._jitter = wait_random_exponential(
             multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
         )
@@ -54,14 +56,14 @@ class Attempts:
             nonlocal renewed
             entry = self._auth.enter(self._log_in)
             try:
-                return self._try(ask, entry.headers, self._rules, read)
+                return self._try(ask, entry.headers, self._judge, read)
             except TokenExpired:
                 if renewed or not self._auth.renewable:
                     raise
             renewed = True
             log.info("%s: the token was refused; renewing it once", ask.what)
             entry = self._auth.renew(entry, self._log_in)
-            return self._try(ask, entry.headers, self._rules, read)
+            return self._try(ask, entry.headers, self._judge, read)
 
         try:
             return self._persist(ask.what, once)
@@ -71,17 +73,15 @@ class Attempts:
 
     def _log_in(self, ask: Ask, headers: Mapping[str, str]) -> object:
         rules = Answers(ok_statuses=(200, 201), message=self._rules.message)
-
-        def once() -> object:
-            return self._try(ask, headers, rules, lambda _, document: document)
-
+        judge = replace(self._judge, rules=rules)
+        once = partial(self._try, ask, headers, judge, lambda _, document: document)
         return self._persist(ask.what, once)
 
     def _try(
         self,
         ask: Ask,
         headers: Mapping[str, str],
-        rules: Answers,
+        judge: Judge,
         read: Callable[[Answer, object], T],
     ) -> T:
         self._pace.wait_turn(ask.what)
@@ -91,7 +91,7 @@ class Attempts:
             shown = self._auth.redact(answer.headers[name])
             answer = replace(answer, headers={**answer.headers, name: shown})
         try:
-            document = document_of(answer, rules, self._limits.max_depth, self._auth.redact)
+            document = judge.document(answer)
         except CutJson as err:
             if answer.framed:
                 raise

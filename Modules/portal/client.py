@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,7 +28,7 @@ from Modules.portal.mapping import Mapper
 from Modules.portal.pace import Pace, Stopped
 from Modules.portal.profile import DEFAULT_PROFILE, Profile
 from Modules.portal.transport import Limits, Transport
-from Modules.portal.walk import Job, Look, Walked, Walker
+from Modules.portal.walk import Look, Walk, Walked, Walker
 from Modules.words.domain import Campania, Fetched, Portal, RawPage, Record, Recurso
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
 
@@ -102,12 +101,7 @@ class PortalClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        err: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -157,7 +151,7 @@ class PortalClient:
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
-            return fetch.walker.look(fetch.job(recurso, parent))
+            return fetch.walker.look(fetch.what(recurso, parent))
 
     @contextmanager
     def _fetching(self, campania: Campania, on_page: OnPage | None = None) -> Iterator[_Fetch]:
@@ -225,7 +219,7 @@ class _Fetch:
             return Fetched(recurso, (), (), None)
         if self._profile.resource(recurso).parent is None:
             told = partial(self._tell, recurso)
-            return _fetched(recurso, [self.walker.walk(self.job(recurso), told)])
+            return _fetched(recurso, [self.walker.walk(self.what(recurso), told)])
         ids = sorted({_parent_id(recurso, record) for record in parents})
         done = dict.fromkeys(ids, 0)  # pages of each parent
 
@@ -235,7 +229,7 @@ class _Fetch:
                     done[parent] = pages
                     self._tell(recurso, sum(done.values()), None)
 
-            return self.walker.walk(self.job(recurso, parent), tell)
+            return self.walker.walk(self.what(recurso, parent), tell)
 
         return _fetched(recurso, self._run(one, ids, _WALKS_AT_ONCE))
 
@@ -283,7 +277,7 @@ class _Fetch:
             raise next((err for err in failures if not isinstance(err, Stopped)), failures[0])
         return [future.result() for future in futures]
 
-    def job(self, recurso: Recurso, parent: str | None = None) -> Job:
+    def what(self, recurso: Recurso, parent: str | None = None) -> Walk:
         """What to walk, for one parent or as a whole."""
         profile = self._profile
         sent = write_campania(profile.season.send, self._campania)
@@ -291,7 +285,7 @@ class _Fetch:
             sent = self.campania_id or ""
             if profile.resource(recurso).season and not sent:
                 raise SettingsError('season.send = "id" needs the campanias list and its ids')
-        return Job(
+        return Walk(
             freeze(profile, self._base_url, recurso, sent, parent),
             profile.paging_of(recurso),
             profile.envelope_of(recurso),
@@ -336,11 +330,7 @@ def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
 
 
 def _checked(limits: Limits) -> Limits:
-    low = [
-        name
-        for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries")
-        if getattr(limits, name) <= 0
-    ]
-    if low:
-        raise SettingsError(f"the limit {low[0]} must be above 0")
+    for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
+        if getattr(limits, name) <= 0:
+            raise SettingsError(f"the limit {name} must be above 0")
     return limits

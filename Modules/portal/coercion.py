@@ -21,16 +21,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", re.ASCII)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
-_NATURAL: dict[Kind, FieldType] = {
-    "id": "id",
-    "text": "raw",
-    "number": "number",
-    "integer": "raw",
-    "boolean": "raw",
-    "date": "raw",
-    "datetime": "datetime",
-    "list": "raw",
-}
+_NATURAL: dict[Kind, FieldType] = {"id": "id", "number": "number", "datetime": "datetime"}
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:
@@ -54,7 +45,7 @@ def split_path(path: str) -> tuple[str, ...]:
 
 def natural_type(kind: Kind) -> FieldType:
     """How a member is read where the profile says nothing: only what the contract allows."""
-    return _NATURAL[kind]
+    return _NATURAL.get(kind, "raw")
 
 
 def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> Any:

@@ -81,7 +81,7 @@ class Mapper:
         getters = _getters([*members, *lists], resource.fields, resource.root, zone)
         shaped = CONTRACT[recurso].geometry != "none"
         self._geometry = _geometry(resource.geometry) if shaped else None
-        self._plan = _Plan.of(getters, *_whole(resource, recurso))
+        self._reading = _Reading.of(getters, *_whole(resource, recurso))
         self._siembras = (
             _siembras(resource.siembras, resource.root, zone) if recurso == Recurso.LOTES else None
         )
@@ -104,7 +104,7 @@ class Mapper:
         return found
 
     def _values(self, row: dict[str, Any], parent: str | None) -> dict[str, Any]:
-        values = _gather(self._plan, row, parent, self._asked)
+        values = _gather(self._reading, row, parent, self._asked)
         if "campania" in values:
             values["campania"] = self._canonical(values["campania"])
         if self._geometry is not None:
@@ -152,7 +152,7 @@ def _direct(getter: _Getter) -> _Direct:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _Reading:
     """How a row is read: most members lie under their own names and need little or nothing."""
 
     kept: frozenset[str]  # of the row's own members
@@ -161,7 +161,7 @@ class _Plan:
     others: tuple[_Getter, ...]
 
     @classmethod
-    def of(cls, getters: Sequence[_Getter], *whole: str) -> _Plan:
+    def of(cls, getters: Sequence[_Getter], *whole: str) -> _Reading:
         """``whole``: members that stay as they are though no getter reads them."""
         untouched = [g for g in getters if g.rule is None and g.path == g.target]
         copied = [g for g in untouched if g.kind == "raw" and len(g.path) == 1]
@@ -177,22 +177,22 @@ class _Plan:
         )
 
 
-def _gather(plan: _Plan, row: Any, parent: str | None, campania: str) -> dict[str, Any]:
-    if row.keys() <= plan.kept:  # copying all is several times faster than choosing
+def _gather(reading: _Reading, row: Any, parent: str | None, campania: str) -> dict[str, Any]:
+    if row.keys() <= reading.kept:  # copying all is several times faster than choosing
         values: dict[str, Any] = row.copy()
     else:
-        values = {name: value for name, value in row.items() if name in plan.kept}
-    for name, members in plan.inside:
+        values = {name: value for name, value in row.items() if name in reading.kept}
+    for name, members in reading.inside:
         inner = values.pop(name, None)
         if isinstance(inner, dict):
             found = {member: value for member, value in inner.items() if member in members}
             if found:
                 values[name] = found
-    for name, plain, fits, getter in plan.direct:
+    for name, plain, fits, getter in reading.direct:
         value = values.get(name)
         if value is not None and (type(value) is not plain or (fits and not fits(value))):
             values[name] = coerce(value, getter.kind, None, getter.zone)
-    for getter in plan.others:
+    for getter in reading.others:
         value = getter.value(row, parent, campania)
         if value is MISSING:
             continue
@@ -229,7 +229,7 @@ def _siembras(
 ) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
     getters = _getters(SIEMBRA, rule.fields, root if rule.flat else "", zone)
     # Flat: only what the profile maps, for the row's own id, area and dates are the lote's.
-    plan = _Plan.of([g for g in getters if g.rule is not None] if rule.flat else getters)
+    reading = _Reading.of([g for g in getters if g.rule is not None] if rule.flat else getters)
     own_path = rule.path != "siembras"
     path = split_path(rule.path) if own_path else split_path(root) + split_path(rule.path)
 
@@ -237,10 +237,12 @@ def _siembras(
         items = dig(row, path)
         if not isinstance(items, list):
             return items
-        return [_gather(plan, item, None, "") if isinstance(item, dict) else item for item in items]
+        return [
+            _gather(reading, item, None, "") if isinstance(item, dict) else item for item in items
+        ]
 
     def flat(row: dict[str, Any], lote: dict[str, Any]) -> Any:
-        siembra = _gather(plan, row, None, "")
+        siembra = _gather(reading, row, None, "")
         cultivo = siembra.get("cultivo", {})
         if all(value in (None, "") for value in cultivo.values()):
             return []

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from Modules.portal.answers import NOTHING, looks_like_error
-from Modules.portal.asking import Step, WalkBroken, origin_of
+from Modules.portal.asking import Ask, Step, WalkBroken, origin_of
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import (
     CursorPaging,
@@ -27,6 +27,7 @@ from Modules.portal.sections import (
     Paging,
     TokenPaging,
 )
+from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged
 
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
@@ -225,17 +226,28 @@ def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One page of a walk, as the check needs it."""
+class Page:
+    """One page of a walk: as received, and what it holds."""
 
-    what: str
-    url: str
+    ask: Ask
     body: bytes = field(repr=False)
+    request_id: str | None
     view: PageView
-    ids: tuple[str | None, ...]  # of its rows, in order
+    records: tuple[Record, ...] = field(repr=False)
+
+    @property
+    def what(self) -> str:
+        """What errors call it."""
+        return self.ask.what
+
+    @property
+    def ids(self) -> list[str | None]:
+        """Of its rows, in order; None where a row has none."""
+        found = [record.values.get("id") for record in self.records]
+        return [one if isinstance(one, str) and one else None for one in found]
 
 
-def check_walk(label: str, seen: Sequence[Seen], paging: Paging, envelope: Envelope) -> int | None:
+def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envelope) -> int | None:
     """The declared total, if the pages are all there, once, and add up to it.
 
     Rows without an id count as rows of their own: the tables reject them by name.
@@ -258,7 +270,7 @@ def check_walk(label: str, seen: Sequence[Seen], paging: Paging, envelope: Envel
     return total
 
 
-def _no_page_twice(seen: Sequence[Seen]) -> None:
+def _no_page_twice(seen: Sequence[Page]) -> None:
     first: dict[bytes, str] = {}
     for page in seen:
         if not page.view.rows:
@@ -269,7 +281,7 @@ def _no_page_twice(seen: Sequence[Seen]) -> None:
         first[digest] = page.what
 
 
-def _stands_where_asked(page: Seen, index: int, paging: Paging) -> None:
+def _stands_where_asked(page: Page, index: int, paging: Paging) -> None:
     said = page.view.number
     if isinstance(paging, PagePaging) and said is not None and said != paging.first + index:
         asked = paging.first + index
@@ -277,7 +289,7 @@ def _stands_where_asked(page: Seen, index: int, paging: Paging) -> None:
 
 
 def _next_leads_on(
-    page: Seen, index: int, seen: Sequence[Seen], paging: Paging, envelope: Envelope
+    page: Page, index: int, seen: Sequence[Page], paging: Paging, envelope: Envelope
 ) -> None:
     """In numbered paging ``next`` is a witness: null on the last page, the next one before."""
     if not isinstance(paging, PagePaging | OffsetPaging) or not envelope.next:
@@ -288,7 +300,7 @@ def _next_leads_on(
             raise WalkBroken(f"{page.what}: it says it is the last page, and is not")
         return
     try:
-        target, here = urlsplit(urljoin(page.url, link)), urlsplit(page.url)
+        target, here = urlsplit(urljoin(page.ask.url, link)), urlsplit(page.ask.url)
         foreign = origin_of(target) != origin_of(here) or "@" in target.netloc
     except ValueError as err:
         raise WalkBroken(f"{page.what}: its next link is malformed") from err
@@ -297,10 +309,10 @@ def _next_leads_on(
     if is_last and page.view.rows:
         raise WalkBroken(f"{page.what}: its next link leads on, but the list ends here")
     if not is_last:
-        _same_but_for_the_place(page, target.query, seen[index + 1].url)
+        _same_but_for_the_place(page, target.query, seen[index + 1].ask.url)
 
 
-def _same_but_for_the_place(page: Seen, query: str, following_url: str) -> None:
+def _same_but_for_the_place(page: Page, query: str, following_url: str) -> None:
     said = dict(parse_qsl(query, keep_blank_values=True))
     asked = dict(parse_qsl(urlsplit(following_url).query, keep_blank_values=True))
     if any(asked.get(name, value) != value for name, value in said.items()):
@@ -319,7 +331,7 @@ def _one_total(label: str, views: Sequence[PageView]) -> int | None:
     return next(iter(totals), None)
 
 
-def _no_twin_across_pages(seen: Sequence[Seen]) -> None:
+def _no_twin_across_pages(seen: Sequence[Page]) -> None:
     first: dict[str, str] = {}
     for page in seen:
         for name in page.ids:

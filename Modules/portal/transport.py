@@ -142,12 +142,13 @@ class Transport:
 
     def _exchange(self, ask: Ask, secret_headers: Mapping[str, str], seconds: float) -> Answer:
         prepared = _prepare(ask, secret_headers)
+        here = is_loopback(urlsplit(ask.url).hostname or "")
         response = self._adapter.send(
             prepared,
             stream=True,
             timeout=(min(_CONNECT_S, seconds), seconds),
             verify=self._verify or True,
-            proxies=_proxies(ask.url),
+            proxies={} if here else get_environ_proxies(ask.url),
         )
         raw: BaseHTTPResponse = response.raw
         try:
@@ -293,12 +294,6 @@ def _prepare(ask: Ask, secret_headers: Mapping[str, str]) -> requests.PreparedRe
             f"{ask.what}: the request cannot be written; check the profile"
         ) from None
     return prepared
-
-
-def _proxies(url: str) -> dict[str, str]:
-    if is_loopback(urlsplit(url).hostname or ""):
-        return {}
-    return dict(get_environ_proxies(url))
 
 
 def _inflate(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:

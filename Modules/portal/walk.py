@@ -18,8 +18,8 @@ from Modules.portal.attempts import Attempts
 from Modules.portal.mapping import Mapper
 from Modules.portal.paging import (
     MAX_PAGES,
+    Page,
     PageView,
-    Seen,
     check_walk,
     first_step,
     next_step,
@@ -32,16 +32,7 @@ from Modules.words.errors import ApiIncomplete
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a walk: as received, and what it holds."""
-
-    ask: Ask
-    body: bytes = field(repr=False)
-    request_id: str | None
-    view: PageView
-    records: tuple[Record, ...] = field(repr=False)
+Told = Callable[[int, int | None], None]  # pages done, and pages in all if known
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Walk:
     """What to walk, and how its pages are read."""
 
     frozen: Frozen
@@ -69,19 +60,19 @@ class Job:
 class Look:
     """A good first answer, not yet read: its shape may be another than the profile says."""
 
-    job: Job
+    walk: Walk
     ask: Ask
     headers: Mapping[str, str] = field(repr=False)
     document: object = field(repr=False)
 
     def view(self) -> PageView:
         """The page, read as the profile says; ApiContractChanged if it is of another shape."""
-        job = self.job
-        return read_page(self.document, self.headers, job.envelope, job.paging, self.ask.what)
+        walk = self.walk
+        return read_page(self.document, self.headers, walk.envelope, walk.paging, self.ask.what)
 
     def records(self, view: PageView) -> list[Record]:
         """The rows of the page as records."""
-        return self.job.mapper.records(view.rows, 1, self.ask.what, self.job.parent)
+        return self.walk.mapper.records(view.rows, 1, self.ask.what, self.walk.parent)
 
 
 class Walker:
@@ -91,43 +82,41 @@ class Walker:
         """Both are shared by all walks of a fetch."""
         self._attempts, self._pool = attempts, pool
 
-    def walk(self, job: Job, told: Callable[[int, int | None], None]) -> Walked:
+    def walk(self, walk: Walk, told: Told) -> Walked:
         """The whole list.
 
         Args:
-            told: called with pages done and pages in all (None: not known) after each page.
+            told: called after each page.
 
         Raises:
             ApiIncomplete: two walks in a row did not add up.
         """
         for number in (1, 2):
             try:
-                pages = self._once(job, told)
-                total = check_walk(job.frozen.label, _seen(pages), job.paging, job.envelope)
+                pages = self._once(walk, told)
+                total = check_walk(walk.frozen.label, pages, walk.paging, walk.envelope)
                 return Walked(tuple(pages), total, number)
             except WalkBroken as err:
                 if number == 2:
                     raise ApiIncomplete(f"{err}; twice in a row, so nothing is taken") from err
-                log.warning("%s; walking %s once more", err, job.frozen.label)
+                log.warning("%s; walking %s once more", err, walk.frozen.label)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def look(self, job: Job) -> Look:
+    def look(self, walk: Walk) -> Look:
         """The first answer alone, unread: for ``api check``."""
-        ask = job.frozen.ask(1, first_step(job.paging))
-        return self._attempts.page(ask, lambda answer, doc: Look(job, ask, answer.headers, doc))
+        ask = walk.frozen.ask(1, first_step(walk.paging))
+        return self._attempts.page(ask, lambda answer, doc: Look(walk, ask, answer.headers, doc))
 
-    def _once(self, job: Job, told: Callable[[int, int | None], None]) -> list[Page]:
-        first = self._submit(job, 1, first_step(job.paging), None).result()
-        rest = steps_after_first(job.paging, first.view)
+    def _once(self, walk: Walk, told: Told) -> list[Page]:
+        first = self._submit(walk, 1, first_step(walk.paging), None).result()
+        rest = steps_after_first(walk.paging, first.view)
         told(1, None if rest is None else 1 + len(rest))
         if rest is None:
-            return self._one_by_one(job, first, told)
-        return [first, *self._all_at_once(job, rest, told)]
+            return self._one_by_one(walk, first, told)
+        return [first, *self._all_at_once(walk, rest, told)]
 
-    def _all_at_once(
-        self, job: Job, steps: Sequence[Step], told: Callable[[int, int | None], None]
-    ) -> list[Page]:
-        futures = [self._submit(job, number, step, None) for number, step in enumerate(steps, 2)]
+    def _all_at_once(self, walk: Walk, steps: Sequence[Step], told: Told) -> list[Page]:
+        futures = [self._submit(walk, number, step, None) for number, step in enumerate(steps, 2)]
         pages = []
         try:
             for future in futures:
@@ -137,14 +126,12 @@ class Walker:
             _cancel(futures)
         return pages
 
-    def _one_by_one(
-        self, job: Job, first: Page, told: Callable[[int, int | None], None]
-    ) -> list[Page]:
-        pages, seen_steps = [first], {first_step(job.paging)}
+    def _one_by_one(self, walk: Walk, first: Page, told: Told) -> list[Page]:
+        pages, seen_steps = [first], {first_step(walk.paging)}
         while True:
             last = pages[-1]
             views = [page.view for page in pages]
-            step = next_step(job.paging, job.envelope, views, last.ask.what)
+            step = next_step(walk.paging, walk.envelope, views, last.ask.what)
             if step is None:
                 return pages
             number = len(pages) + 1
@@ -152,40 +139,28 @@ class Walker:
                 raise WalkBroken(f"{last.ask.what}: it leads back to a page already read")
             seen_steps.add(step)
             try:
-                page = self._submit(job, number, step, last.ask.url).result()
+                page = self._submit(walk, number, step, last.ask.url).result()
             except Conflict as err:
-                if isinstance(job.paging, TokenPaging | CursorPaging | NextLinkPaging):
+                if isinstance(walk.paging, TokenPaging | CursorPaging | NextLinkPaging):
                     raise WalkBroken(f"{err}; the cursor has died") from err
                 raise
             pages.append(page)
             told(number, None)
 
-    def _submit(self, job: Job, number: int, step: Step, previous: str | None) -> Future[Page]:
+    def _submit(self, walk: Walk, number: int, step: Step, previous: str | None) -> Future[Page]:
         here = copy_context()  # a log line in a thread belongs to the run that asked for it
-        return self._pool.submit(here.run, self._fetch, job, number, step, previous)
+        return self._pool.submit(here.run, self._fetch, walk, number, step, previous)
 
-    def _fetch(self, job: Job, number: int, step: Step, previous: str | None) -> Page:
-        ask = job.frozen.ask(number, step, previous)
+    def _fetch(self, walk: Walk, number: int, step: Step, previous: str | None) -> Page:
+        ask = walk.frozen.ask(number, step, previous)
 
         def read(answer: Answer, document: object) -> Page:
-            view = read_page(document, answer.headers, job.envelope, job.paging, ask.what)
-            records = job.mapper.records(view.rows, number, ask.what, job.parent)
-            request_id = answer.request_id(job.request_id_header)
+            view = read_page(document, answer.headers, walk.envelope, walk.paging, ask.what)
+            records = walk.mapper.records(view.rows, number, ask.what, walk.parent)
+            request_id = answer.request_id(walk.request_id_header)
             return Page(ask, answer.body, request_id, view, tuple(records))
 
         return self._attempts.page(ask, read)
-
-
-def _seen(pages: Sequence[Page]) -> list[Seen]:
-    return [
-        Seen(page.ask.what, page.ask.url, page.body, page.view, tuple(map(_id, page.records)))
-        for page in pages
-    ]
-
-
-def _id(record: Record) -> str | None:
-    found = record.values.get("id")
-    return found if isinstance(found, str) and found else None
 
 
 def _cancel(futures: Sequence[Future[Page]]) -> None:

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.portal.asking import WalkBroken
-from Modules.portal.paging import Seen, check_walk, next_of_link_header, read_page
+from Modules.portal.asking import Ask, WalkBroken
+from Modules.portal.paging import Page, check_walk, next_of_link_header, read_page
 from Modules.portal.profile import DEFAULT_PROFILE
+from Modules.words.domain import Record
 
 PAGING, ENVELOPE = DEFAULT_PROFILE.paging, DEFAULT_PROFILE.envelope
 URL = "https://portal.example/lotes"
 
 
-def _walk(rows: int, size: int) -> list[Seen]:
+def _walk(rows: int, size: int) -> list[Page]:
     count = -(-rows // size)
     pages = []
     for number in range(1, max(count, 1) + 1):
@@ -30,8 +31,9 @@ def _walk(rows: int, size: int) -> list[Seen]:
         }
         what, url = f"lotes page {number}", f"{URL}?page={number}&size={size}"
         view = read_page(document, {}, ENVELOPE, PAGING, what)
-        found = tuple(item["id"] for item in items)
-        pages.append(Seen(what, url, json.dumps(document).encode(), view, found))
+        found = tuple(Record(item, number, index) for index, item in enumerate(items))
+        body = json.dumps(document).encode()
+        pages.append(Page(Ask(what, "GET", url), body, None, view, found))
     return pages
 
 
