@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
 
 from Modules.portal.profile import Profile
-from Modules.portal.sections import Scalar
 from Modules.words.domain import Campania, Recurso
 from Modules.words.errors import ApiIncomplete, SettingsError
 
@@ -107,7 +106,10 @@ def freeze(
     resource, season = profile.resource(recurso), profile.season
     path = resource.path.replace("{campania}", quote(campania, safe=""))
     path = path.replace("{parent}", quote(parent or "", safe=""))
-    params = tuple((name, text_of(value)) for name, value in resource.params.items())
+    params = tuple(
+        (name, str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in resource.params.items()
+    )
     headers = tuple((profile.headers | resource.headers).items())
     if resource.season and season.place in ("query", "body"):
         params = ((season.name, campania), *params)
@@ -120,11 +122,6 @@ def freeze(
 def join(base_url: str, path: str) -> str:
     """The base URL with a path below it."""
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
-
-
-def text_of(value: Scalar) -> str:
-    """A parameter as an address writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def origin_of(parts: SplitResult) -> tuple[str, str, int | None]:

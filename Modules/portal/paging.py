@@ -168,12 +168,9 @@ def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:
         count = 0 if height == 0 else -(-first.total // height)
     if count is None or (isinstance(paging, OffsetPaging) and height == 0 and count > 1):
         return None if count is None else []
-    return [_numbered(paging, number, height) for number in range(1, min(count, MAX_PAGES))]
-
-
-def _numbered(paging: PagePaging | OffsetPaging, index: int, height: int) -> Step:
-    where = paging.first + index if isinstance(paging, PagePaging) else index * height
-    return Step(((paging.param, str(where)), *_size(paging)))
+    first_at, stride = (paging.first, 1) if isinstance(paging, PagePaging) else (0, height)
+    places = [first_at + index * stride for index in range(1, min(count, MAX_PAGES))]
+    return [Step(((paging.param, str(place)), *_size(paging))) for place in places]
 
 
 def next_step(
@@ -189,7 +186,11 @@ def next_step(
         link = last.next if paging.source == "body" else last.link_header
         return Step(link=link) if link else None
     if isinstance(paging, TokenPaging):
-        return _with_token(paging, last.token) if last.token else None
+        if not last.token:
+            return None
+        token = ((paging.param, last.token),)
+        in_header = paging.place == "header"
+        return Step(_size(paging), token) if in_header else Step((*token, *_size(paging)))
     if isinstance(paging, NoPaging) or not last.rows:
         return None
     if last.total is not None and sum(len(view.rows) for view in views) >= last.total:
@@ -203,12 +204,6 @@ def next_step(
     rows_before = sum(len(view.rows) for view in views)
     where = paging.first + len(views) if isinstance(paging, PagePaging) else rows_before
     return Step(((paging.param, str(where)), *_size(paging)))
-
-
-def _with_token(paging: TokenPaging, token: str) -> Step:
-    if paging.place == "header":
-        return Step(_size(paging), headers=((paging.param, token),))
-    return Step(((paging.param, token), *_size(paging)))
 
 
 def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:

@@ -13,7 +13,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -42,10 +42,6 @@ _SIEMBRA = {member.name for member in SIEMBRA}
 _SEASONAL = frozenset({Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES})
 
 
-def _contract_resource(recurso: Recurso) -> dict[str, Any]:
-    return {"path": f"/{recurso.value}", "season": recurso in _SEASONAL}
-
-
 class Profile(Section):
     """The whole of a portal's ways. ``DEFAULT_PROFILE`` is the contract."""
 
@@ -70,7 +66,10 @@ class Profile(Section):
         if not isinstance(given, dict):
             return given
         known = {recurso.value for recurso in Recurso}
-        laid = {r: _contract_resource(r) | dict(given.get(r.value) or {}) for r in Recurso}
+        laid = {
+            r: {"path": f"/{r}", "season": r in _SEASONAL} | dict(given.get(r.value) or {})
+            for r in Recurso
+        }
         return laid | {name: table for name, table in given.items() if name not in known}
 
     @model_validator(mode="after")

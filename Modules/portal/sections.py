@@ -306,10 +306,6 @@ class FieldRule(Section):
         return self
 
 
-def _rule(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
-
-
 Fields = dict[str, FieldRule]
 
 
@@ -320,7 +316,9 @@ class _WithFields(Section):
     @classmethod
     def _paths_alone(cls, value: object) -> object:
         if isinstance(value, dict):
-            return {name: _rule(rule) for name, rule in value.items()}
+            return {
+                n: {"path": rule} if isinstance(rule, str) else rule for n, rule in value.items()
+            }
         return value
 
 

@@ -123,7 +123,11 @@ class Walker:
                 pages.append(future.result())
                 told(1 + len(pages), 1 + len(steps))
         finally:
-            _cancel(futures)
+            for future in futures:
+                future.cancel()
+            for future in futures:
+                if not future.cancelled():
+                    future.exception()  # wait: a walk begins only when the one before it is over
         return pages
 
     def _one_by_one(self, walk: Walk, first: Page, told: Told) -> list[Page]:
@@ -161,11 +165,3 @@ class Walker:
             return Page(ask, answer.body, request_id, view, tuple(records))
 
         return self._attempts.page(ask, read)
-
-
-def _cancel(futures: Sequence[Future[Page]]) -> None:
-    for future in futures:
-        future.cancel()
-    for future in futures:
-        if not future.cancelled():
-            future.exception()  # wait: a walk begins only when the one before it is over
