@@ -27,6 +27,7 @@ from Modules.words.thresholds import Thresholds
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
+TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 
@@ -79,7 +80,7 @@ def _http_url(value: str) -> str:
 
 
 def _task_runner(value: str) -> str:
-    if value in ("serial", "threads", "processes", "dask") or _DASK_ADDRESS.fullmatch(value):
+    if value in (*TASK_RUNNERS_HERE, "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
     raise ValueError("is not serial, threads, processes, dask or the tcp:// address of Dask")
 
@@ -327,6 +328,11 @@ class Settings(BaseSettings):
             best_loss=self.lindero_guard_best_drop,
             warning=self.lindero_guard_warning,
         )
+
+    @property
+    def on_a_cluster(self) -> bool:
+        """Whether the hexagons are made by Dask, through Prefect."""
+        return self.lindero_task_runner not in TASK_RUNNERS_HERE
 
     @property
     def zone(self) -> ZoneInfo:

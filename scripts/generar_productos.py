@@ -10,27 +10,22 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from Modules.jobs import products as productos
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import flow_run as flow_cli
 from Modules.orchestration.deployments import PRODUCTOS
+from Modules.orchestration.run_result import RunResult
+from Modules.orchestration.stories import hacer_productos
 
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_cli.run_name, persist_result=False)
-def generar_productos_flow(
-    campania: str = "25/26", test: bool = False
-) -> flow_cli.RunResult | State[Any]:
+def generar_productos_flow(campania: str = "25/26", test: bool = False) -> RunResult | State[Any]:
     """Arma cultivos, muestreos y sustentabilidad con el último backup aceptado.
 
     Args:
         campania: Campaña, con el formato 25/26.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_cli.conclude(lambda: flow_cli.rebuild("Productos", campania, _productos, test=test))
-
-
-def _productos(encargo: productos.Encargo) -> tuple[productos.Resultado, ...]:
-    return flow_cli.make_productos(encargo, productos.PRODUCTOS)
+    return flow_cli.conclude(lambda: hacer_productos(campania, test=test, stage=flow_cli.as_task))
 
 
 if __name__ == "__main__":

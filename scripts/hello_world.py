@@ -11,12 +11,13 @@ from Modules.jobs.outcome import Outcome
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import flow_run as flow_cli
 from Modules.orchestration.deployments import HELLO_WORLD
+from Modules.orchestration.run_result import RunResult
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 
 
 @flow(name=HELLO_WORLD.flow, persist_result=False)
-def hello_world_flow(nombre: str = "mundo") -> flow_cli.RunResult | State[Any]:
+def hello_world_flow(nombre: str = "mundo") -> RunResult | State[Any]:
     """Dice hola y dónde escribiría una corrida de prueba.
 
     Args:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from io import TextIOWrapper
@@ -39,6 +40,7 @@ from Modules.cli.prune import backups_prune as _prune  # noqa: F401  registers t
 from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
+from Modules.orchestration.configured import server_configured
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo
@@ -47,7 +49,7 @@ from Modules.words.errors import PipelineError, RunLocked, SettingsError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from Modules.orchestration.flow_run import RunResult
+    from Modules.orchestration.run_result import RunResult
 
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 
@@ -106,12 +108,12 @@ def run_backup(
     campania = campania or str(settings.lindero_campania)
     modo = Modo.TEST if test else Modo.PROD
     check_portal(settings, modo)  # refuse before anything is started or written
-    with early_lock(settings.lindero_state_dir, modo):
+    with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
         from Modules.jobs import backup
 
         backup.prepare(settings, campania, modo=modo)
         parameters = {"campania": campania, "test": test}
-        return _run_flow(settings, BACKUP.entrypoint, parameters, as_json=json_, verbose=verbose)
+        return _run_flow(settings, BACKUP, parameters, as_json=json_, verbose=verbose)
 
 
 @run.command(name="productos")
@@ -142,9 +144,9 @@ def run_h3(
 def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbose = False) -> int:
     """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
     settings = load_settings()
-    with early_lock(settings.lindero_state_dir, Modo.TEST if test else Modo.PROD):
+    with _orderly_end(), early_lock(settings.lindero_state_dir, Modo.TEST if test else Modo.PROD):
         parameters = {"test": test}
-        return _run_flow(settings, VERIFICAR.entrypoint, parameters, as_json=json_, verbose=verbose)
+        return _run_flow(settings, VERIFICAR, parameters, as_json=json_, verbose=verbose)
 
 
 @validar.command(name="eudr")
@@ -245,39 +247,85 @@ def _rebuild(
 ) -> int:
     settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
     season = campania or str(settings.lindero_campania)
-    with early_lock(settings.lindero_state_dir, modo):
+    with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
         from Modules.jobs import products as productos
 
         productos.last_accepted(settings, season, modo)
         parameters = {"campania": season, "test": test}
-        return _run_flow(
-            settings, deployment.entrypoint, parameters, as_json=as_json, verbose=verbose
-        )
+        return _run_flow(settings, deployment, parameters, as_json=as_json, verbose=verbose)
 
 
 def _run_flow(
     settings: Settings,
-    entrypoint: str,
+    deployment: Deployment,
     parameters: dict[str, Any],
     *,
     as_json: bool,
     verbose: bool,
 ) -> int:
-    _prefect_environment(settings, verbose=verbose)
-    from Modules.orchestration import deploy as prefect_deploy
-    from Modules.orchestration import flow_run as flow_cli
+    """Under Prefect where a server is configured, or a cluster asked for; else without it."""
+    if server_configured(settings) or (deployment is H3 and settings.on_a_cluster):
+        run_here = _under_prefect(settings, verbose=verbose)
+    else:
+        from Modules.orchestration.stories import run_here
 
-    prefect_deploy.check_server(settings)
-    module, _, name = entrypoint.removesuffix("()").partition(".py:")
-    flow = getattr(importlib.import_module(module.replace("/", ".")), name)
+        _log_to_stderr(verbose=verbose)
     with _progress(quiet=as_json):
-        result = flow_cli.run_here(flow, parameters)
+        result = run_here(deployment, parameters)
     if as_json:
         say_json(result)
     else:
         _show_result(result)
     error = result["error"]
     return int(error["exit_code"]) if error else 0
+
+
+def _under_prefect(
+    settings: Settings, *, verbose: bool
+) -> Callable[[Deployment, dict[str, Any]], RunResult]:
+    _prefect_environment(settings, verbose=verbose)
+    from Modules.orchestration import deploy as prefect_deploy
+    from Modules.orchestration import flow_run as flow_cli
+
+    prefect_deploy.check_server(settings)
+
+    def run_here(deployment: Deployment, parameters: dict[str, Any]) -> RunResult:
+        module, _, name = deployment.entrypoint.partition(".py:")
+        flow = getattr(importlib.import_module(module.replace("/", ".")), name)
+        return flow_cli.run_here(flow, parameters)
+
+    return run_here
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    """As Prefect's console does: all of it when asked for, else nothing short of a disaster."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.NOTSET if verbose else logging.CRITICAL)
+    form = "%(asctime)s.%(msecs)03d | %(levelname)-7s | %(name)s - %(message)s"
+    handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
+    logging.getLogger().addHandler(handler)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """SIGTERM undoes what a run has begun, as Ctrl-C does; then it ends this process as ever."""
+
+    def end(_signal: int, _frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, before)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
@@ -287,7 +335,6 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     defaults = {
         "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
     }
     if not verbose:

@@ -1,46 +1,42 @@
-"""What every flow shares with Prefect: the result, the Failed state, the artifacts, lateness.
+"""What every flow shares with Prefect: its tasks, the Failed state, the artifacts, lateness.
 
-The flows in ``scripts/`` say what happens in which order; this module says how a run begins and
-ends. A run that did not do its job ends Failed, with a Spanish message for whoever opens the UI.
+``stories`` say what happens in which order; this module says how a run begins and ends. A run that
+did not do its job ends Failed, with a Spanish message for whoever opens the UI.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, islice
-from typing import Any, TypedDict
+from itertools import islice
+from typing import Any
 
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Failed
 from prefect.utilities.annotations import quote
 
-from Modules.disk.run_lock import run_lock
 from Modules.geo.h3_cover import Chunk, Cover
-from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
-from Modules.jobs.products import Encargo, Producto, Resultado
-from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.lateness import Corrida, Tardanza, mensaje_de_salteada, tardanza
-from Modules.products.h3.product import Runner, in_processes, in_threads, serial
-from Modules.settings import Settings, load_settings
-from Modules.words.domain import Modo, Recurso
+from Modules.orchestration.run_result import RunResult, begin, failed, result_of
+from Modules.orchestration.stories import P, R, Step, on_this_machine
+from Modules.products.h3.product import Runner
+from Modules.settings import Settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.words.spanish import markdown
 
 logger = logging.getLogger(__name__)
-pages_logger = logging.getLogger("Modules.pages")
-pages_logger.setLevel(logging.DEBUG)
-pages_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
 
 IN_MEMORY: Mapping[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RESUMEN_KEY = "resumen-corrida"
@@ -49,25 +45,18 @@ AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in o
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
 
 
-class RunResult(TypedDict):
-    """What every flow returns: small and JSON-able; times are RFC 3339 in UTC."""
-
-    start_time: str
-    end_time: str
-    status: str  # "ok" or "error"
-    data: dict[str, Any]
-    summary: str
-    error: dict[str, Any] | None
+EPHEMERAL_START_S = 120  # a flow called as a function brings a server: seconds that it may take
 
 
-@dataclass(frozen=True, slots=True)
-class Falla:
-    """An error as the result carries it."""
+def _give_time_to_start() -> None:
+    """Prefect's own 20 s are too few on a busy machine; who set a limit keeps it."""
+    if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.model_fields_set:
+        name = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+        os.environ.setdefault(name, str(EPHEMERAL_START_S))
+        refresh_global_settings_context()  # Prefect read its settings as it was imported
 
-    kind: str
-    exit_code: int
-    detail: str  # English, one line
-    mensaje: str = field(repr=False)  # Spanish: what happened, what is intact, what to do
+
+_give_time_to_start()
 
 
 class FlowFailed(Exception):
@@ -99,66 +88,33 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
     """
     start = datetime.now(UTC)
     try:
-        settings = load_settings()
-        logging.getLogger("Modules").setLevel(settings.lindero_log_level)
+        settings = begin()
         demora = _demora(settings, start)
         if demora is not None and settings.lindero_late_runs == "skip":
             return _salteada(demora)
         outcome = job() if demora is None else _avisar(demora, job())
     except PipelineError as err:
-        outcome = Outcome(data={}, markdown="", error=err)
-    if outcome.error is None:
+        outcome = failed(err)
+    result = result_of(start, outcome)
+    if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)
-        return _result(start, outcome, None)
-    falla = _falla(outcome.error)
-    logger.error("%s: %s", falla.kind, falla.detail)
-    _show(f"# La corrida falló\n\n{markdown(falla.mensaje)}\n\n{outcome.markdown}", outcome.calidad)
-    return Failed(
-        message=falla.mensaje, data=FlowFailed(falla.mensaje, _result(start, outcome, falla))
+        return result
+    mensaje = str(result["error"]["mensaje"])
+    _show(f"# La corrida falló\n\n{markdown(mensaje)}\n\n{outcome.markdown}", outcome.calidad)
+    return Failed(message=mensaje, data=FlowFailed(mensaje, result))
+
+
+def as_task(step: Step, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a stage as a Prefect task; what it is given is not looked through."""
+    task: Callable[..., R] = Task(
+        work,
+        name=step.name,
+        retries=step.retries,
+        retry_delay_seconds=step.delay_s,
+        retry_condition_fn=worth_another_try,
+        **IN_MEMORY,
     )
-
-
-def make_productos(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, ...]:
-    """Build and publish each product as a task of its own; a failure is part of its result."""
-
-    def producir(producto: Producto) -> tuple[Resultado, ...]:
-        make: Callable[..., tuple[Resultado, ...]] = Task(
-            productos.make, name=f"Producto {producto.nombre}", **IN_MEMORY
-        )
-        return make(quote(producto), quote(encargo))
-
-    return tuple(chain.from_iterable(producir(producto) for producto in lista))
-
-
-def make_here(encargo: Encargo, lista: Sequence[Producto]) -> tuple[Resultado, ...]:
-    """Build and publish each product outside a task, so that its chunks may be tasks."""
-    return tuple(chain.from_iterable(productos.make(producto, encargo) for producto in lista))
-
-
-def rebuild(
-    titulo: str,
-    campania: str,
-    make: Callable[[Encargo], tuple[Resultado, ...]],
-    *,
-    test: bool,
-) -> Outcome:
-    """Make some products out of the last accepted backup, and say what became of them.
-
-    ``make`` is called under the run lock, once there is a backup to make them of.
-
-    Raises:
-        SettingsError, DataError: no such campaña, or no accepted backup of it yet.
-        RunLocked: a run of the same mode is on.
-    """
-    settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
-    with run_lock(settings.lindero_state_dir, modo):
-        store, snapshot = productos.last_accepted(settings, campania, modo)
-        encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
-        outcome = Outcome(
-            data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
-            markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
-        )
-        return productos.with_productos(outcome, encargo, make(encargo))
+    return task(*map(quote, args), **kwargs)
 
 
 @contextmanager
@@ -168,16 +124,11 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
     Raises:
         SettingsError: Dask is asked for and not installed, or its scheduler does not answer.
     """
-    kind, workers = settings.lindero_task_runner, settings.lindero_task_workers
-    if kind == "serial":
-        yield serial
-    elif kind == "threads":
-        yield in_threads(workers)
-    elif kind == "processes":
-        yield in_processes(workers)
-    else:
-        with _dask(kind, workers) as runner:
-            yield runner
+    if not settings.on_a_cluster:
+        yield on_this_machine(settings)
+        return
+    with _dask(settings.lindero_task_runner, settings.lindero_task_workers) as runner:
+        yield runner
 
 
 @contextmanager
@@ -234,13 +185,6 @@ def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
     return result  # type: ignore[no-any-return]
 
 
-def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
-    """Tell the log, and whoever draws progress from it, that a page has come."""
-    pages_logger.debug(
-        "%s: page %d of %s", recurso, page, pages or "?", extra={"page": (recurso, page, pages)}
-    )
-
-
 def _demora(settings: Settings, start: datetime) -> Tardanza | None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -269,26 +213,6 @@ def _salteada(demora: Tardanza) -> State[Any]:
 def _avisar(demora: Tardanza, outcome: Outcome) -> Outcome:
     aviso = f"> **Corrió tarde.** {markdown(demora.mensaje)}"
     return replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
-
-
-def _falla(error: PipelineError) -> Falla:
-    return Falla(
-        kind=type(error).__name__,
-        exit_code=error.exit_code,
-        detail=str(error),
-        mensaje=mensaje_de_falla(error),
-    )
-
-
-def _result(start: datetime, outcome: Outcome, falla: Falla | None) -> RunResult:
-    return RunResult(
-        start_time=start.isoformat(timespec="seconds"),
-        end_time=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="ok" if falla is None else "error",
-        data=dict(outcome.data),
-        summary=outcome.markdown,
-        error=None if falla is None else asdict(falla),
-    )
 
 
 def _show(markdown: str, calidad: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,201 @@
+"""What each flow does, stage by stage. Whoever calls a story says how a stage is run.
+
+The flows in ``scripts/`` run each stage as a Prefect task; ``lindero run`` without a server calls
+it. So a night with a server and a night without one are the same night, told once, here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from Modules.disk.run_lock import run_lock
+from Modules.jobs import backup, portal_access
+from Modules.jobs import products as productos
+from Modules.jobs import weekly as verificacion
+from Modules.jobs.outcome import Outcome
+from Modules.jobs.products import Encargo, Producto, Resultado
+from Modules.jobs.weekly import Informe
+from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
+from Modules.orchestration.run_result import RunResult, run_plain
+from Modules.portal.collector import without_collector
+from Modules.products.h3.product import Runner, in_processes, in_threads, serial
+from Modules.settings import Settings, check_portal, load_settings
+from Modules.words.domain import Modo, Recurso
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+pages_logger = logging.getLogger("Modules.pages")
+pages_logger.setLevel(logging.DEBUG)
+pages_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage as people see it; a nightly run repeats it when it was ours to wait."""
+
+    name: str
+    retries: int = 0
+    delay_s: int = 0
+
+
+class Stage(Protocol):
+    """Who runs a stage: ``work`` with its arguments, under the name of the step."""
+
+    def __call__(self, step: Step, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What ``work`` returns or raises."""
+        ...
+
+
+Chunks = Callable[[Settings], AbstractContextManager[Runner]]  # who runs pieces of hexagons
+
+TRAER: Final = Step("Traer del portal", retries=2, delay_s=300)
+REVISAR: Final = Step("Revisar la noche")
+GUARDAR: Final = Step("Guardar el snapshot")
+PUBLICAR: Final = Step("Publicar", retries=2, delay_s=60)
+LEER: Final = Step("Leer los backups")
+ENSAYAR: Final = Step("Simulacro de restauración")
+PODAR: Final = Step("Quitar lo viejo")
+
+
+def call(step: Step, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG001 - nobody sees the name
+    """Run a stage as a plain call, once: a run by hand answers at once, it never waited."""
+    return work(*args, **kwargs)
+
+
+@contextmanager
+def _here(settings: Settings) -> Iterator[Runner]:
+    yield on_this_machine(settings)
+
+
+def respaldar(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
+    """Fetch, judge, keep and publish one campaña; its products; and prune what is old."""
+    modo = _modo(test=test)
+    settings = load_settings()
+    check_portal(settings, modo)
+    job = backup.prepare(settings, campania, modo=modo)
+    with (
+        run_lock(settings.lindero_state_dir, modo),
+        portal_access.open_portal(settings, modo) as access,
+        without_collector(),
+    ):
+        fetched = stage(TRAER, backup.fetch, job, access, log_page)
+        night = stage(REVISAR, backup.judge_night, job, access, fetched)
+        snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
+        if not snapshot.accepted:
+            return backup.outcome(job, night, snapshot, None)
+        origin = job.store.first_equal(snapshot)
+        published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
+        outcome = backup.outcome(job, night, snapshot, published)
+        encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
+        made = make_all(encargo, productos.PRODUCTOS, stage)
+        outcome = productos.with_productos(outcome, encargo, made)
+        retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
+        return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+
+
+def hacer_productos(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
+    """Make cultivos, muestreos and sustentabilidad once more."""
+    make = partial(make_all, lista=productos.PRODUCTOS, stage=stage)
+    return rebuild("Productos", campania, make, test=test)
+
+
+def hacer_kmz(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
+    """Make the maps for phones and Google Earth."""
+    make = partial(make_all, lista=productos.MAPAS, stage=stage)
+    return rebuild("KMZ", campania, make, test=test)
+
+
+def hacer_h3(campania: str, *, test: bool, chunks: Chunks = _here) -> Outcome:
+    """Make the hexagons: as no stage, for ``chunks`` may make tasks of its pieces."""
+
+    def make(encargo: Encargo) -> tuple[Resultado, ...]:
+        with chunks(encargo.settings) as run:
+            return make_all(encargo, productos.hexagonos(run), call)
+
+    return rebuild("Hexágonos H3", campania, make, test=test)
+
+
+def verificar(*, test: bool, stage: Stage = call) -> Outcome:
+    """Read the backups and their copies, rehearse a restore, then prune if all is sound."""
+    modo, settings = _modo(test=test), load_settings()
+    encargo = verificacion.prepare(settings, modo, datetime.now(UTC))
+    with run_lock(settings.lindero_state_dir, modo):
+        lectura = stage(LEER, verificacion.read, encargo)
+        simulacros = stage(ENSAYAR, verificacion.rehearse, encargo)
+        informe = Informe(lectura=lectura, simulacros=simulacros)
+        informe = verificacion.with_poda(
+            informe, lambda: stage(PODAR, verificacion.do_prune, encargo)
+        )
+    return verificacion.outcome(encargo, informe)
+
+
+_STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
+    BACKUP.name: respaldar,
+    PRODUCTOS.name: hacer_productos,
+    KMZ.name: hacer_kmz,
+    H3.name: hacer_h3,
+    VERIFICAR.name: verificar,
+}
+
+
+def run_here(deployment: Deployment, parameters: Mapping[str, Any]) -> RunResult:
+    """Run a flow's story in this process, with no Prefect and no server."""
+    return run_plain(lambda: _STORIES[deployment.name](**parameters))
+
+
+def rebuild(
+    titulo: str,
+    campania: str,
+    make: Callable[[Encargo], tuple[Resultado, ...]],
+    *,
+    test: bool,
+) -> Outcome:
+    """Make some products out of the last accepted backup, and say what became of them.
+
+    ``make`` is called under the run lock, once there is a backup to make them of.
+
+    Raises:
+        SettingsError, DataError: no such campaña, or no accepted backup of it yet.
+        RunLocked: a run of the same mode is on.
+    """
+    settings, modo = load_settings(), _modo(test=test)
+    with run_lock(settings.lindero_state_dir, modo):
+        store, snapshot = productos.last_accepted(settings, campania, modo)
+        encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
+        outcome = Outcome(
+            data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
+            markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
+        )
+        return productos.with_productos(outcome, encargo, make(encargo))
+
+
+def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple[Resultado, ...]:
+    """Build and publish each product as a stage of its own; a failure is part of its result."""
+    made = (stage(Step(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista)
+    return tuple(chain.from_iterable(made))
+
+
+def on_this_machine(settings: Settings) -> Runner:
+    """Who runs the chunks of hexagons where ``LINDERO_TASK_RUNNER`` names no cluster."""
+    workers = settings.lindero_task_workers
+    known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
+    return known[settings.lindero_task_runner]
+
+
+def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
+    """Tell the log, and whoever draws progress from it, that a page has come."""
+    pages_logger.debug(
+        "%s: page %d of %s", recurso, page, pages or "?", extra={"page": (recurso, page, pages)}
+    )
+
+
+def _modo(*, test: bool) -> Modo:
+    return Modo.TEST if test else Modo.PROD
