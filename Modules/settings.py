@@ -1,46 +1,109 @@
 """Settings: one frozen object; environment over ``.env`` over defaults.
 
 Each field is one variable, spelled as in ``.env.example`` (a test holds the two together). Secrets
-are ``SecretStr``: they print as stars. Paths that are not absolute are below the project's root,
-never below the current folder.
+print as stars. Paths that are not absolute are below the project's root, never below the current
+folder. Read by hand rather than by pydantic-settings, whose import costs more processor than all of
+``lindero status``: docs/decisions/0010-start.md.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from Modules.words.domain import BoundingBox, Campania, Modo
 from Modules.words.errors import SettingsError
+from Modules.words.secret import Secret
 from Modules.words.thresholds import Thresholds
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
+_NO_FRACTION = re.compile(r"(?<=\d)\.0+$")
 TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 
-def _read_campania(value: object) -> object:
-    try:
-        return Campania.parse(value) if isinstance(value, str) else value
-    except SettingsError as err:
-        raise ValueError(str(err)) from err
+def text(value: str) -> str:
+    """As it stands."""
+    return value
 
 
-def _read_bbox(value: object) -> object:
-    if not isinstance(value, str):
+def whole(*, ge: int, le: int | None = None) -> Callable[[str], int]:
+    """A whole number from ``ge`` to ``le``."""
+
+    def read(value: str) -> int:
+        try:
+            number = int(_NO_FRACTION.sub("", value.strip()))
+        except ValueError as err:
+            raise ValueError(
+                "Input should be a valid integer, unable to parse string as an integer"
+            ) from err
+        if number < ge:
+            raise ValueError(f"Input should be greater than or equal to {ge}")
+        if le is not None and number > le:
+            raise ValueError(f"Input should be less than or equal to {le}")
+        return number
+
+    return read
+
+
+def number(
+    *, ge: float | None = None, gt: float | None = None, le: float
+) -> Callable[[str], float]:
+    """A number up to ``le``."""
+
+    def read(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError as err:
+            raise ValueError(
+                "Input should be a valid number, unable to parse string as a number"
+            ) from err
+        if not number <= le:  # so that what is no number is refused too
+            raise ValueError(f"Input should be less than or equal to {le}")
+        if gt is not None and number <= gt:
+            raise ValueError(f"Input should be greater than {gt}")
+        if ge is not None and number < ge:
+            raise ValueError(f"Input should be greater than or equal to {ge}")
+        return number
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def read(value: str) -> str:
+        if value not in words:
+            *most, last = map(repr, words)
+            raise ValueError(f"Input should be {', '.join(most)} or {last}")
         return value
+
+    return read
+
+
+def flag(value: str) -> bool:
+    """Yes or no, in any of the usual words."""
+    known = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True)
+    known |= dict.fromkeys(("0", "false", "f", "no", "n", "off"), False)
+    try:
+        return known[value.lower()]
+    except KeyError as err:
+        raise ValueError("Input should be a valid boolean, unable to interpret input") from err
+
+
+def read_bbox(value: str) -> BoundingBox:
+    """Four numbers in degrees."""
     try:
         min_lon, min_lat, max_lon, max_lat = (float(part) for part in value.split(","))
     except ValueError as err:
@@ -50,9 +113,8 @@ def _read_bbox(value: object) -> object:
     return BoundingBox(min_lon, min_lat, max_lon, max_lat)
 
 
-def _read_resolutions(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def read_resolutions(value: str) -> tuple[int, ...]:
+    """Numbers of resolutions, with commas between them."""
     try:
         resolutions = tuple(sorted({int(part) for part in value.split(",")}))
     except ValueError as err:
@@ -62,15 +124,17 @@ def _read_resolutions(value: object) -> object:
     return resolutions
 
 
-def _below_root(path: Path) -> Path:
+def below_root(value: str) -> Path:
+    """A path; one that is not absolute hangs below the project."""
     try:
-        path = path.expanduser()
+        path = Path(value).expanduser()
     except RuntimeError as err:
         raise ValueError("begins with ~ and names a home that is not known") from err
     return path if path.is_absolute() else PROJECT_ROOT / path
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """An address without user, password, query or fragment."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http(s) address")
@@ -79,22 +143,23 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _task_runner(value: str) -> str:
+def task_runner(value: str) -> str:
+    """Who makes the hexagons."""
     if value in (*TASK_RUNNERS_HERE, "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
     raise ValueError("is not serial, threads, processes, dask or the tcp:// address of Dask")
 
 
-def _read_time(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def read_time(value: str) -> time:
+    """A time of day."""
     try:
         return time.fromisoformat(value)
     except ValueError as err:
         raise ValueError("is not a time of day like 07:00") from err
 
 
-def _zone(value: str) -> str:
+def time_zone(value: str) -> str:
+    """A time zone by its name."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError) as err:
@@ -102,209 +167,203 @@ def _zone(value: str) -> str:
     return value
 
 
-CampaniaValue = Annotated[Campania, NoDecode, BeforeValidator(_read_campania)]
-BoundingBoxValue = Annotated[BoundingBox, NoDecode, BeforeValidator(_read_bbox)]
-ResolutionsValue = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_read_resolutions)]
-RootedPath = Annotated[Path, AfterValidator(_below_root)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Share = Annotated[float, Field(gt=0, le=10)]
+share = number(gt=0, le=10)
 
 
-class Settings(BaseSettings):
+def setting(default: object, read: Callable[[str], object], description: str, example: str) -> Any:
+    """A field of ``Settings``: how its text is read, what it is for, and what one looks like."""
+    facts = {"read": read, "description": description, "example": example}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """All settings of a run. See ``.env.example`` for the variables, one line each."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    databaler_base_url: HttpUrl | None = Field(
+    databaler_base_url: str | None = setting(
         None,
-        description="Address of the Databaler portal; without it the demo portal answers",
-        examples=["https://databaler.example/base-portal/api/v1"],
+        http_url,
+        "Address of the Databaler portal; without it the demo portal answers",
+        "https://databaler.example/base-portal/api/v1",
     )
-    databaler_client_id: str | None = Field(
-        None, description="User, client id or name of the API key", examples=["lindero"]
+    databaler_client_id: str | None = setting(
+        None, text, "User, client id or name of the API key", "lindero"
     )
-    databaler_client_secret: SecretStr | None = Field(
-        None, description="Its password, client secret or API key", examples=["…"]
+    databaler_client_secret: Secret | None = setting(
+        None, Secret, "Its password, client secret or API key", "…"
     )
-    databaler_profile: RootedPath | None = Field(
+    databaler_profile: Path | None = setting(
         None,
-        description="TOML file that says how the portal differs from the assumed contract",
-        examples=["perfil.toml"],
+        below_root,
+        "TOML file that says how the portal differs from the assumed contract",
+        "perfil.toml",
     )
 
-    lindero_campania: CampaniaValue = Field(
-        Campania(25, 26), description="Campaña of a run that names none", examples=["25/26"]
+    lindero_campania: Campania = setting(
+        Campania(25, 26), Campania.parse, "Campaña of a run that names none", "25/26"
     )
-    lindero_outputs_dir: RootedPath = Field(
-        Path("outputs"), description="Where products go", examples=["outputs"]
+    lindero_outputs_dir: Path = setting(
+        PROJECT_ROOT / "outputs", below_root, "Where products go", "outputs"
     )
-    lindero_test_outputs_dir: RootedPath = Field(
-        Path("test_outputs"), description="Where products of a trial go", examples=["test_outputs"]
+    lindero_test_outputs_dir: Path = setting(
+        PROJECT_ROOT / "test_outputs", below_root, "Where products of a trial go", "test_outputs"
     )
-    lindero_state_dir: RootedPath = Field(
-        Path("data/lindero"), description="Where snapshots are kept", examples=["data/lindero"]
+    lindero_state_dir: Path = setting(
+        PROJECT_ROOT / "data/lindero", below_root, "Where snapshots are kept", "data/lindero"
     )
-    lindero_symlink_config: RootedPath = Field(
-        Path("symlink_config.json"),
-        description="Which product folders must be links, and to where",
-        examples=["symlink_config.json"],
+    lindero_symlink_config: Path = setting(
+        PROJECT_ROOT / "symlink_config.json",
+        below_root,
+        "Which product folders must be links, and to where",
+        "symlink_config.json",
     )
-    lindero_environment: Literal["local", "production"] = Field(
-        "local", description="Named in summaries and manifests", examples=["production"]
+    lindero_environment: Literal["local", "production"] = setting(
+        "local", one_of("local", "production"), "Named in summaries and manifests", "production"
     )
-    lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Detail of the logs", examples=["INFO"]
+    lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
+        "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Detail of the logs", "INFO"
     )
 
-    lindero_portal_concurrency: int = Field(
-        4, ge=1, le=32, description="Requests to the portal at a time", examples=["4"]
+    lindero_portal_concurrency: int = setting(
+        4, whole(ge=1, le=32), "Requests to the portal at a time", "4"
     )
-    lindero_portal_requests_per_second: float = Field(
-        5.0, gt=0, le=10_000, description="Requests to the portal in a second", examples=["5"]
+    lindero_portal_requests_per_second: float = setting(
+        5.0, number(le=10_000, gt=0), "Requests to the portal in a second", "5"
     )
-    lindero_bbox: BoundingBoxValue = Field(
+    lindero_bbox: BoundingBox = setting(
         BoundingBox(),
-        description="min_lon,min_lat,max_lon,max_lat; a row outside is rejected",
-        examples=["-76,-56,-34,6"],
+        read_bbox,
+        "min_lon,min_lat,max_lon,max_lat; a row outside is rejected",
+        "-76,-56,-34,6",
     )
 
-    lindero_guard_rows_drop: Share = Field(
-        0.10, description="Share of rows lost that refuses a night", examples=["0.10"]
+    lindero_guard_rows_drop: float = setting(
+        0.10, share, "Share of rows lost that refuses a night", "0.10"
     )
-    lindero_guard_area_drop: Share = Field(
-        0.10, description="Share of area lost that refuses a night", examples=["0.10"]
+    lindero_guard_area_drop: float = setting(
+        0.10, share, "Share of area lost that refuses a night", "0.10"
     )
-    lindero_guard_ids_replaced: Share = Field(
-        0.20, description="Share of ids replaced that refuses a night", examples=["0.20"]
+    lindero_guard_ids_replaced: float = setting(
+        0.20, share, "Share of ids replaced that refuses a night", "0.20"
     )
-    lindero_guard_unusable_geometry: Share = Field(
-        0.05, description="Share of unusable geometry that refuses a night", examples=["0.05"]
+    lindero_guard_unusable_geometry: float = setting(
+        0.05, share, "Share of unusable geometry that refuses a night", "0.05"
     )
-    lindero_guard_growth: Share = Field(
-        0.50, description="Share of growth that refuses a night", examples=["0.50"]
+    lindero_guard_growth: float = setting(
+        0.50, share, "Share of growth that refuses a night", "0.50"
     )
-    lindero_guard_best_drop: Share = Field(
-        0.15, description="Drop against the best of the last 30 that refuses", examples=["0.15"]
+    lindero_guard_best_drop: float = setting(
+        0.15, share, "Drop against the best of the last 30 that refuses", "0.15"
     )
-    lindero_guard_warning: Share = Field(
-        0.02, description="Share of any of these that gives a warning", examples=["0.02"]
-    )
-
-    lindero_demo_size: Literal["small", "company", "stress"] = Field(
-        "small", description="Size of the demo portal's made-up world", examples=["small"]
-    )
-    lindero_demo_day: int = Field(
-        0, ge=0, le=3650, description="Day of the made-up world; it moves on", examples=["0"]
+    lindero_guard_warning: float = setting(
+        0.02, share, "Share of any of these that gives a warning", "0.02"
     )
 
-    lindero_retention_daily: int = Field(
-        14, ge=1, description="Daily snapshots kept", examples=["14"]
+    lindero_demo_size: Literal["small", "company", "stress"] = setting(
+        "small",
+        one_of("small", "company", "stress"),
+        "Size of the demo portal's made-up world",
+        "small",
     )
-    lindero_retention_weekly: int = Field(
-        8, ge=0, description="Weekly snapshots kept", examples=["8"]
-    )
-    lindero_retention_monthly: int = Field(
-        24, ge=0, description="Monthly snapshots kept", examples=["24"]
-    )
-    lindero_retention_quarantine_days: int = Field(
-        90, ge=1, description="Days that refused nights are kept", examples=["90"]
-    )
-    lindero_h3_resolutions: ResolutionsValue = Field(
-        (9, 10, 11), description="H3 resolutions of the hexagons", examples=["9,10,11"]
+    lindero_demo_day: int = setting(
+        0, whole(ge=0, le=3650), "Day of the made-up world; it moves on", "0"
     )
 
-    lindero_task_runner: Annotated[str, AfterValidator(_task_runner)] = Field(
+    lindero_retention_daily: int = setting(14, whole(ge=1), "Daily snapshots kept", "14")
+    lindero_retention_weekly: int = setting(8, whole(ge=0), "Weekly snapshots kept", "8")
+    lindero_retention_monthly: int = setting(24, whole(ge=0), "Monthly snapshots kept", "24")
+    lindero_retention_quarantine_days: int = setting(
+        90, whole(ge=1), "Days that refused nights are kept", "90"
+    )
+    lindero_h3_resolutions: tuple[int, ...] = setting(
+        (9, 10, 11), read_resolutions, "H3 resolutions of the hexagons", "9,10,11"
+    )
+
+    lindero_task_runner: str = setting(
         "processes",
-        description="Who makes the hexagons: serial, threads, processes, dask or a Dask address",
-        examples=["tcp://dask-scheduler:8786"],
+        task_runner,
+        "Who makes the hexagons: serial, threads, processes, dask or a Dask address",
+        "tcp://dask-scheduler:8786",
     )
-    lindero_task_workers: int = Field(
-        2, ge=1, le=64, description="How many of them at a time, on this machine", examples=["2"]
+    lindero_task_workers: int = setting(
+        2, whole(ge=1, le=64), "How many of them at a time, on this machine", "2"
     )
-    lindero_muestreo_puntos: int = Field(
-        3, ge=1, le=100, description="Sampling points proposed per ambiente", examples=["3"]
+    lindero_muestreo_puntos: int = setting(
+        3, whole(ge=1, le=100), "Sampling points proposed per ambiente", "3"
     )
-    lindero_muestreo_margen_m: float = Field(
-        20.0, ge=0, le=1000, description="Metres that they keep from its edge", examples=["20"]
+    lindero_muestreo_margen_m: float = setting(
+        20.0, number(ge=0, le=1000), "Metres that they keep from its edge", "20"
     )
-    lindero_eudr_puntos: bool = Field(
-        default=False, description="Declare plots under 4 ha as points (EUDR)", examples=["false"]
+    lindero_eudr_puntos: bool = setting(
+        default=False,
+        read=flag,
+        description="Declare plots under 4 ha as points (EUDR)",
+        example="false",
     )
 
-    lindero_late_after: Annotated[time, BeforeValidator(_read_time)] = Field(
+    lindero_late_after: time = setting(
         time(7),
-        description="Local time after which a nightly run that was due before is late",
-        examples=["07:00"],
+        read_time,
+        "Local time after which a nightly run that was due before is late",
+        "07:00",
     )
-    lindero_late_runs: Literal["run", "skip"] = Field(
+    lindero_late_runs: Literal["run", "skip"] = setting(
         "run",
-        description="What a late nightly run does: run all the same, or skip",
-        examples=["skip"],
+        one_of("run", "skip"),
+        "What a late nightly run does: run all the same, or skip",
+        "skip",
     )
-    lindero_alert_webhook_url: SecretStr | None = Field(
+    lindero_alert_webhook_url: Secret | None = setting(
         None,
-        description="Webhook that is told of a failed, crashed or cancelled night",
-        examples=["https://hooks.example/…"],
+        Secret,
+        "Webhook that is told of a failed, crashed or cancelled night",
+        "https://hooks.example/…",
     )
-    lindero_alert_email: str | None = Field(
-        None, description="Address that is told instead, or too", examples=["campo@empresa.example"]
+    lindero_alert_email: str | None = setting(
+        None, text, "Address that is told instead, or too", "campo@empresa.example"
     )
-    lindero_alert_smtp_url: SecretStr | None = Field(
+    lindero_alert_smtp_url: Secret | None = setting(
         None,
-        description="Mail server for it: smtps://user:password@host:port",
-        examples=["smtps://lindero:…@mail.empresa.example:465"],
+        Secret,
+        "Mail server for it: smtps://user:password@host:port",
+        "smtps://lindero:…@mail.empresa.example:465",
     )
-    lindero_uid: int = Field(
-        1000,
-        ge=1,
-        description="User of the containers; it owns data, logs and outputs",
-        examples=["1000"],
+    lindero_uid: int = setting(
+        1000, whole(ge=1), "User of the containers; it owns data, logs and outputs", "1000"
     )
-    lindero_gid: int = Field(1000, ge=1, description="Its group", examples=["1000"])
-    lindero_port: int = Field(
-        4200,
-        ge=1,
-        le=65535,
-        description="Port of loopback that the Prefect UI answers on",
-        examples=["4200"],
+    lindero_gid: int = setting(1000, whole(ge=1), "Its group", "1000")
+    lindero_port: int = setting(
+        4200, whole(ge=1, le=65535), "Port of loopback that the Prefect UI answers on", "4200"
     )
 
-    prefect_postgres_user: str = Field(
-        "prefect", description="User of Prefect's database", examples=["prefect"]
+    prefect_postgres_user: str = setting("prefect", text, "User of Prefect's database", "prefect")
+    prefect_postgres_password: Secret | None = setting(
+        None, Secret, "Password of Prefect's database", "…"
     )
-    prefect_postgres_password: SecretStr | None = Field(
-        None, description="Password of Prefect's database", examples=["…"]
+    prefect_postgres_db: str = setting("prefect", text, "Name of Prefect's database", "prefect")
+    prefect_postgres_host: str = setting(
+        "127.0.0.1", text, "Host of Prefect's database", "postgres"
     )
-    prefect_postgres_db: str = Field(
-        "prefect", description="Name of Prefect's database", examples=["prefect"]
+    prefect_postgres_port: int = setting(5432, whole(ge=1, le=65535), "Its port", "5432")
+    prefect_redis_messaging_host: str = setting("127.0.0.1", text, "Host of Redis", "redis")
+    prefect_redis_messaging_port: int = setting(6379, whole(ge=1, le=65535), "Its port", "6379")
+    prefect_redis_messaging_password: Secret | None = setting(
+        None, Secret, "Password of Redis", "…"
     )
-    prefect_postgres_host: str = Field(
-        "127.0.0.1", description="Host of Prefect's database", examples=["postgres"]
-    )
-    prefect_postgres_port: int = Field(
-        5432, ge=1, le=65535, description="Its port", examples=["5432"]
-    )
-    prefect_redis_messaging_host: str = Field(
-        "127.0.0.1", description="Host of Redis", examples=["redis"]
-    )
-    prefect_redis_messaging_port: int = Field(
-        6379, ge=1, le=65535, description="Its port", examples=["6379"]
-    )
-    prefect_redis_messaging_password: SecretStr | None = Field(
-        None, description="Password of Redis", examples=["…"]
-    )
-    prefect_api_url: HttpUrl | None = Field(
+    prefect_api_url: str | None = setting(
         None,
-        description="Prefect server; without it each run brings its own",
-        examples=["http://127.0.0.1:4200/api"],
+        http_url,
+        "Prefect server; without it each run brings its own",
+        "http://127.0.0.1:4200/api",
     )
-    prefect_server_api_auth_string: SecretStr | None = Field(
-        None, description="user:password of the Prefect server", examples=["admin:…"]
+    prefect_server_api_auth_string: Secret | None = setting(
+        None, Secret, "user:password of the Prefect server", "admin:…"
     )
-    tz: Annotated[str, AfterValidator(_zone)] = Field(
+    tz: str = setting(
         "America/Argentina/Buenos_Aires",
-        description="Time zone of schedules and of what people read",
-        examples=["America/Argentina/Buenos_Aires"],
+        time_zone,
+        "Time zone of schedules and of what people read",
+        "America/Argentina/Buenos_Aires",
     )
 
     def outputs_dir(self, modo: Modo) -> Path:
@@ -349,10 +408,33 @@ def load_settings(env_file: Path | None = None) -> Settings:
     """
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
-    try:
-        return Settings(_env_file=dotenv, _env_file_encoding="utf-8-sig")  # type: ignore[call-arg]
-    except ValidationError as err:
-        raise SettingsError("; ".join(_line(item) for item in err.errors())) from None
+    written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
+    return read_settings(
+        {
+            name.lower(): text
+            for source in (written, os.environ)
+            for name, text in source.items()
+            if text
+        }
+    )
+
+
+def read_settings(texts: Mapping[str, str]) -> Settings:
+    """Settings out of texts by the name of the field; other names are passed over.
+
+    Raises:
+        SettingsError: as ``load_settings``.
+    """
+    values, wrong = {}, []
+    for one in fields(Settings):
+        if one.name in texts:
+            try:
+                values[one.name] = one.metadata["read"](texts[one.name])
+            except (ValueError, SettingsError) as err:
+                wrong.append(_line(one, err))
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return Settings(**values)
 
 
 def check_portal(settings: Settings, modo: Modo) -> None:
@@ -370,7 +452,7 @@ def check_portal(settings: Settings, modo: Modo) -> None:
 
 def variable_names() -> tuple[str, ...]:
     """The variables in the order of ``.env.example``."""
-    return tuple(name.upper() for name in Settings.model_fields)
+    return tuple(one.name.upper() for one in fields(Settings))
 
 
 def _names_in(dotenv: Path) -> list[str]:
@@ -406,16 +488,14 @@ def _refuse_misspelled(names: Sequence[str]) -> None:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     """A hint for a misspelled name; what all names begin with makes none of them near."""
+    import difflib
+
     prefix = next(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
     rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
     near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f"did you mean {prefix}{near[0]}?" if near else "see docs/settings.md"
 
 
-def _line(error: Any) -> str:
-    field = str(error["loc"][0]).lower()
-    message = str(error["msg"]).removeprefix("Value error, ")
-    example = Settings.model_fields[field].examples
-    return (
-        f"{field.upper()}: {message}; for example {field.upper()}={example[0] if example else ''}"
-    )
+def _line(one: Field[Any], error: Exception) -> str:
+    name = one.name.upper()
+    return f"{name}: {error}; for example {name}={one.metadata['example']}"

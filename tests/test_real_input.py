@@ -11,14 +11,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
-from pydantic import SecretStr
 
 from Modules.demo.external import world_from_file
 from Modules.demo.running import running_portal
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.jobs import backup, portal_access
 from Modules.settings import Settings
-from Modules.words.domain import Modo, Recurso
+from Modules.words.domain import BoundingBox, Modo, Recurso
+from Modules.words.secret import Secret
 
 pytestmark = [pytest.mark.shared, pytest.mark.integration]
 
@@ -36,10 +36,10 @@ def _settings(base_url: str, client_id: str, secret: str, folder: Path) -> Setti
     return Settings(
         databaler_base_url=base_url,
         databaler_client_id=client_id,
-        databaler_client_secret=SecretStr(secret),
+        databaler_client_secret=Secret(secret),
         lindero_test_outputs_dir=folder / "outputs",
         lindero_state_dir=folder / "state",
-        lindero_bbox="-180,-90,180,90",
+        lindero_bbox=BoundingBox(-180, -90, 180, 90),
         lindero_portal_requests_per_second=10_000,
     )
 

@@ -43,11 +43,11 @@ Sample = Annotated[
 @backups.command(name="list")
 def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
-    from Modules.jobs import backup
+    from Modules.backups.listing import list_snapshots
     from Modules.words.spanish import number
 
     settings = load_settings()
-    rows = backup.list_snapshots(
+    rows = list_snapshots(
         settings, campania or str(settings.lindero_campania), modo=_modo(test=test)
     )
     if json_:

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
-
-from filelock import BaseFileLock, FileLock, Timeout
+from typing import TYPE_CHECKING, Final
 
 from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
 from Modules.words.domain import Modo
 from Modules.words.errors import PublishError, RunLocked
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
@@ -37,6 +38,8 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
         RunLocked: another run holds it; the message says which process, whose, and since when.
         PublishError: the state folder cannot be written, or its file system has no locks.
     """
+    from filelock import FileLock  # late: it brings asyncio, and most commands lock nothing
+
     folder = state_dir / modo.value
     if _take_over(folder):
         try:
@@ -87,6 +90,8 @@ def _take_over(folder: Path) -> bool:
 
 
 def _take(lock: BaseFileLock, folder: Path, modo: Modo) -> None:
+    from filelock import Timeout
+
     try:
         lock.acquire()
     except Timeout as err:

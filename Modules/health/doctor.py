@@ -19,6 +19,7 @@ from Modules.health import prefect_http
 from Modules.health.doctor_server import examine_server
 from Modules.health.rows import Fila
 from Modules.orchestration.deployments import TIMEZONE
+from Modules.portal import DEFAULT_IDENTITY
 from Modules.settings import Settings
 from Modules.stack import plan as stack_plan
 from Modules.store.snapshots import SnapshotStore
@@ -58,8 +59,6 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
 
 
 def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Fila]:
-    from Modules.jobs import portal_access
-
     if settings.databaler_base_url is None:
         yield Fila(
             "Portal",
@@ -81,13 +80,21 @@ def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Fila]:
         else:
             yield Fila("Portal", "bien", "configurado")
     try:
-        profile = portal_access.read_profile(settings)
+        identity = _profile_identity(settings)
     except PipelineError as err:
         yield Fila("Perfil del portal", "mal", str(err), "Corregir el archivo DATABALER_PROFILE")
         return
-    yield Fila("Perfil del portal", "bien", profile.identity)
+    yield Fila("Perfil del portal", "bien", identity)
     if ask and settings.databaler_base_url is not None:
         yield _ask_portal(settings, modo)
+
+
+def _profile_identity(settings: Settings) -> str:
+    if settings.databaler_profile is None:  # known beforehand: nothing of the client is loaded
+        return DEFAULT_IDENTITY
+    from Modules.jobs import portal_access
+
+    return portal_access.read_profile(settings).identity
 
 
 def _ask_portal(settings: Settings, modo: Modo) -> Fila:

@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-import requests
-
 from Modules.health.rules import BAD, Corrida, Programa, Servidor
 from Modules.orchestration.deployments import DEPLOYMENTS, Deployment
 from Modules.settings import Settings
@@ -56,6 +54,8 @@ class PrefectServer:
         return self._ask("POST", path, body)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any | None:
+        import requests  # late: most machines that ask for a status have no server
+
         with _spanish(), requests.Session() as session:
             session.trust_env = False  # neither a proxy nor the passwords of a .netrc
             answer = session.request(
@@ -85,6 +85,8 @@ def _headers(auth: str | None) -> dict[str, str]:
 
 @contextmanager
 def _spanish() -> Iterator[None]:
+    import requests
+
     try:
         yield
     except requests.exceptions.Timeout:

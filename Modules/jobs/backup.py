@@ -16,32 +16,29 @@ from datetime import datetime
 from importlib.metadata import version
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from Modules.diff.changes import Changes, diff_tables
-from Modules.diff.lines import cambios
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import MANIFEST, Published, intact, publish_files
 from Modules.disk.run_lock import run_lock
-from Modules.formats.geofiles import write_geojson, write_gpkg
 from Modules.jobs.outcome import Outcome
-from Modules.jobs.portal_access import Access
-from Modules.jobs.report import Corrida, Recepcion, calidad_datos, recepcion, resumen_markdown
-from Modules.night.checks import judge
-from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
-from Modules.night.repair import BoundedRepair
-from Modules.night.tables import Built, Tables, build_tables
 from Modules.night.verdict import Verdict, checked
-from Modules.portal.client import PortalClient
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, proved_files, read_table
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.columns import LOTES
-from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso, SnapshotId
+from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import moment, short
+
+if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a table is there
+    from Modules.diff.changes import Changes
+    from Modules.jobs.portal_access import Access
+    from Modules.jobs.report import Corrida, Recepcion
+    from Modules.night.figures import Resumen
+    from Modules.night.tables import Built, Tables
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +118,8 @@ def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Re
         SettingsError: the portal refuses the credentials or has no such campaña.
         ApiUnavailable, ApiRejected, ApiContractChanged, ApiIncomplete: see ``words.errors``.
     """
+    from Modules.portal.client import PortalClient
+
     with PortalClient(access.config) as client:
         return client.fetch_all(job.campania, on_page)
 
@@ -131,6 +130,12 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     An accepted night that is damaged is passed over and named; with none that is sound, this one
     is refused, and kept all the same.
     """
+    from Modules.diff.changes import diff_tables
+    from Modules.night.checks import judge
+    from Modules.night.figures import best_of, of_the_last_days, resumen
+    from Modules.night.repair import BoundedRepair
+    from Modules.night.tables import build_tables
+
     built = build_tables(
         {recurso: answer.records for recurso, answer in fetched.items()},
         campania=job.campania,
@@ -255,6 +260,8 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         SnapshotDamaged: a file of it is not what its manifest says; its copy is left alone.
         PublishError: a file could not be written; what was there before is intact.
     """
+    from Modules.formats.geofiles import write_geojson, write_gpkg
+
     if not snapshot.accepted:
         raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
     folder = _folder(job, snapshot)
@@ -319,21 +326,10 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
         return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
 
 
-def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
-    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to.
-
-    Of one whose manifest is damaged only the id and the state are known.
-    """
-    store = SnapshotStore(settings.store_dir(modo))
-    season = Campania.parse(campania)
-    rows = [_row(one) for one in (*store.accepted(season, None), *store.quarantined(season, None))]
-    unknown = dict.fromkeys(("lotes", "ha", "igual a"))
-    rows += [{"id": p.name, "estado": "dañado", **unknown} for p, _ in store.damaged(season)]
-    return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
-
-
 def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:
     """What the run came to, for machines and for people."""
+    from Modules.jobs.report import calidad_datos, recepcion, resumen_markdown
+
     received = {recurso: len(answer.records) for recurso, answer in night.fetched.items()}
     corrida = _corrida(job, night, snapshot, published, recepcion(night.built, received))
     return Outcome(
@@ -351,6 +347,8 @@ def _corrida(
     published: Published | None,
     counts: Sequence[Recepcion],
 ) -> Corrida:
+    from Modules.jobs.report import Corrida
+
     origin = job.store.first_equal(snapshot)
     return Corrida(
         campania=str(job.campania),
@@ -372,6 +370,8 @@ def _corrida(
 
 
 def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
+    from Modules.diff.lines import cambios
+
     return {
         "campania": corrida.campania,
         "modo": corrida.modo,
@@ -407,17 +407,6 @@ def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
     )
 
 
-def _row(snapshot: Snapshot) -> dict[str, Any]:
-    figures = snapshot.manifest["tables"]["lotes"]
-    return {
-        "id": str(snapshot.id),
-        "estado": "aceptado" if snapshot.accepted else "cuarentena",
-        "lotes": figures["rows"],
-        "ha": round(figures["superficie_ha"], 1),
-        "igual a": None if snapshot.equal_to is None else str(snapshot.equal_to),
-    }
-
-
 def _folder(job: Job, snapshot: Snapshot) -> Path:
     return job.destination / job.campania.slug / str(snapshot.id)
 
@@ -428,6 +417,8 @@ def _last_size(job: Job) -> int:
 
 
 def _resumen(snapshot: Snapshot) -> Resumen:
+    from Modules.night.figures import Resumen
+
     return Resumen.from_dict(snapshot.manifest["resumen"])
 
 

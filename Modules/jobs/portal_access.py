@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -15,6 +14,7 @@ from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
 from Modules.settings import Settings, check_portal
 from Modules.words.domain import Modo, Portal
 from Modules.words.errors import SettingsError
+from Modules.words.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
             DEFAULT_PROFILE,
             base_url=demo.base_url,
             client_id=demo.client_id,
-            client_secret=SecretStr(demo.client_secret),
+            client_secret=Secret(demo.client_secret),
         )
         origin = f"demo:{settings.lindero_demo_size}"
         yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
@@ -73,9 +73,17 @@ def read_profile(settings: Settings) -> Profile:
         ) from err
 
 
-def _config(settings: Settings, profile: Profile, **access: Any) -> PortalConfig:
+def _config(
+    settings: Settings,
+    profile: Profile,
+    *,
+    base_url: str,
+    client_id: str | None,
+    client_secret: Secret | None,
+) -> PortalConfig:
+    word = None if client_secret is None else SecretStr(client_secret.get_secret_value())
     limits = Limits(
         concurrency=settings.lindero_portal_concurrency,
         requests_per_second=settings.lindero_portal_requests_per_second,
     )
-    return PortalConfig(profile=profile, limits=limits, **access)
+    return PortalConfig(base_url, profile, client_id, word, limits)

@@ -104,7 +104,7 @@ class Encargo:
 
     def made_from(self) -> str:
         """What a product depends on: the data, the settings and the code, as one hash."""
-        parts = (self.origin, self.settings.model_dump_json(), code_sha256())
+        parts = (self.origin, repr(self.settings), code_sha256())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

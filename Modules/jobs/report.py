@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from Modules.diff.changes import Changes
-from Modules.diff.lines import SOLO_REESCRITO, cambios
-from Modules.night.tables import Built
 from Modules.night.verdict import Verdict
 from Modules.words.columns import RECHAZADOS
 from Modules.words.domain import Recurso
 from Modules.words.finding import Finding
 from Modules.words.spanish import markdown, number, short
+
+if TYPE_CHECKING:
+    from Modules.diff.changes import Changes
+    from Modules.night.tables import Built
 
 MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
 MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
@@ -207,6 +208,8 @@ def _tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cambios(corrida: Corrida) -> str:
+    from Modules.diff.lines import SOLO_REESCRITO, cambios
+
     if corrida.parent is None:
         return ""
     if corrida.changes.empty:

@@ -52,6 +52,7 @@ from Modules.orchestration.alerts import (
 from Modules.orchestration.deploy import ensure_pool, server
 from Modules.orchestration.deployments import WORK_POOL
 from Modules.settings import Settings
+from Modules.words.secret import Secret
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def reconcile(
 
 
 def _avisos(settings: Settings) -> Avisos:
-    def revealed(secret: SecretStr | None) -> str | None:
+    def revealed(secret: Secret | None) -> str | None:
         return None if secret is None else secret.get_secret_value()
 
     return read_avisos(

@@ -13,21 +13,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access
-from Modules.jobs import products as productos
-from Modules.jobs import weekly as verificacion
 from Modules.jobs.outcome import Outcome
-from Modules.jobs.products import Encargo, Producto, Resultado
-from Modules.jobs.weekly import Informe
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
 from Modules.orchestration.run_result import RunResult, run_plain
 from Modules.portal.collector import without_collector
-from Modules.products.h3.product import Runner, in_processes, in_threads, serial
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo, Recurso
+
+if TYPE_CHECKING:  # a story loads the products once it needs them
+    from Modules.jobs.products import Encargo, Producto, Resultado
+    from Modules.products.h3.product import Runner
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +53,7 @@ class Stage(Protocol):
         ...
 
 
-Chunks = Callable[[Settings], AbstractContextManager[Runner]]  # who runs pieces of hexagons
+Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs pieces of hexagons
 
 TRAER: Final = Step("Traer del portal", retries=2, delay_s=300)
 REVISAR: Final = Step("Revisar la noche")
@@ -91,6 +90,9 @@ def respaldar(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
         snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
         if not snapshot.accepted:
             return backup.outcome(job, night, snapshot, None)
+        from Modules.jobs import products as productos
+        from Modules.jobs import weekly as verificacion
+
         origin = job.store.first_equal(snapshot)
         published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
         outcome = backup.outcome(job, night, snapshot, published)
@@ -103,18 +105,23 @@ def respaldar(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
 
 def hacer_productos(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
     """Make cultivos, muestreos and sustentabilidad once more."""
+    from Modules.jobs import products as productos
+
     make = partial(make_all, lista=productos.PRODUCTOS, stage=stage)
     return rebuild("Productos", campania, make, test=test)
 
 
 def hacer_kmz(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
     """Make the maps for phones and Google Earth."""
+    from Modules.jobs import products as productos
+
     make = partial(make_all, lista=productos.MAPAS, stage=stage)
     return rebuild("KMZ", campania, make, test=test)
 
 
 def hacer_h3(campania: str, *, test: bool, chunks: Chunks = _here) -> Outcome:
     """Make the hexagons: as no stage, for ``chunks`` may make tasks of its pieces."""
+    from Modules.jobs import products as productos
 
     def make(encargo: Encargo) -> tuple[Resultado, ...]:
         with chunks(encargo.settings) as run:
@@ -125,12 +132,14 @@ def hacer_h3(campania: str, *, test: bool, chunks: Chunks = _here) -> Outcome:
 
 def verificar(*, test: bool, stage: Stage = call) -> Outcome:
     """Read the backups and their copies, rehearse a restore, then prune if all is sound."""
+    from Modules.jobs import weekly as verificacion
+
     modo, settings = _modo(test=test), load_settings()
     encargo = verificacion.prepare(settings, modo, datetime.now(UTC))
     with run_lock(settings.lindero_state_dir, modo):
         lectura = stage(LEER, verificacion.read, encargo)
         simulacros = stage(ENSAYAR, verificacion.rehearse, encargo)
-        informe = Informe(lectura=lectura, simulacros=simulacros)
+        informe = verificacion.Informe(lectura=lectura, simulacros=simulacros)
         informe = verificacion.with_poda(
             informe, lambda: stage(PODAR, verificacion.do_prune, encargo)
         )
@@ -166,6 +175,8 @@ def rebuild(
         SettingsError, DataError: no such campaña, or no accepted backup of it yet.
         RunLocked: a run of the same mode is on.
     """
+    from Modules.jobs import products as productos
+
     settings, modo = load_settings(), _modo(test=test)
     with run_lock(settings.lindero_state_dir, modo):
         store, snapshot = productos.last_accepted(settings, campania, modo)
@@ -179,12 +190,16 @@ def rebuild(
 
 def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple[Resultado, ...]:
     """Build and publish each product as a stage of its own; a failure is part of its result."""
+    from Modules.jobs import products as productos
+
     made = (stage(Step(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista)
     return tuple(chain.from_iterable(made))
 
 
 def on_this_machine(settings: Settings) -> Runner:
     """Who runs the chunks of hexagons where ``LINDERO_TASK_RUNNER`` names no cluster."""
+    from Modules.products.h3.product import in_processes, in_threads, serial
+
     workers = settings.lindero_task_workers
     known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
     return known[settings.lindero_task_runner]

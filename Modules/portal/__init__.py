@@ -13,3 +13,5 @@
 1  profile     the TOML that changes all of this                         (contract, sections)
 ```
 """
+
+DEFAULT_IDENTITY = "contract@4450de9aa07c"  # of the contract as assumed: a test holds it to that

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -164,7 +165,7 @@ def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:
 
     url = api_of(settings).url
     _await_api(url)
-    for line in prefect_ops.prepare(settings.model_copy(update={"prefect_api_url": url})):
+    for line in prefect_ops.prepare(replace(settings, prefect_api_url=url)):
         _say(line)
     for cambio in prefect_deploy.deploy_all().cambios:
         _say(f"deployment {cambio.deployment.full_name}: {cambio.estado}")

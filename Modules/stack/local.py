@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -388,15 +388,16 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
 
 def _stack(settings: Settings, folder: Path, ports: Mapping[str, int], *, single: bool) -> Stack:
     port = ports.get("server", settings.lindero_port)
-    here = {
-        "lindero_port": port,
-        "prefect_postgres_host": LOOPBACK,
-        "prefect_postgres_port": ports.get("postgres", 0),
-        "prefect_redis_messaging_host": LOOPBACK,
-        "prefect_redis_messaging_port": ports.get("redis", 0),
-        "prefect_api_url": f"http://{LOOPBACK}:{port}/api",
-    }
-    return Stack(settings.model_copy(update=here), folder, dict(ports), single)
+    here = replace(
+        settings,
+        lindero_port=port,
+        prefect_postgres_host=LOOPBACK,
+        prefect_postgres_port=ports.get("postgres", 0),
+        prefect_redis_messaging_host=LOOPBACK,
+        prefect_redis_messaging_port=ports.get("redis", 0),
+        prefect_api_url=f"http://{LOOPBACK}:{port}/api",
+    )
+    return Stack(here, folder, dict(ports), single)
 
 
 def _ports(folder: Path) -> dict[str, int]:

@@ -11,15 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.disk.json_text import from_json
 from Modules.disk.safe_files import FileFact, fact_of, fingerprint
-from Modules.formats.geofiles import table_from_bytes
-from Modules.night.tables import Tables
 from Modules.store.manifest import (
     FORMAT,
     JSON_NAME,
@@ -31,6 +26,11 @@ from Modules.store.manifest import (
 from Modules.words.columns import LOTES, TABLES, Table
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.words.errors import DataError, SettingsError, SnapshotDamaged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from Modules.night.tables import Tables
 
 _AREA: Final = "superficie_ha"
 
@@ -131,6 +131,8 @@ def read_tables(snapshot: Snapshot) -> Tables:
     Raises:
         SnapshotDamaged: a table is missing or not what the manifest says; names the file.
     """
+    from Modules.night.tables import Tables
+
     return Tables(**{name: read_table(snapshot, table) for name, table in TABLES.items()})
 
 
@@ -140,6 +142,8 @@ def read_table(snapshot: Snapshot, table: Table) -> pd.DataFrame:
     Raises:
         SnapshotDamaged: it is missing or not what the manifest says; names the file.
     """
+    from Modules.formats.geofiles import table_from_bytes
+
     path = table_path(table.name)
     try:
         return table_from_bytes(_read_proved(snapshot, path), table, source=path)
@@ -164,6 +168,8 @@ def read_raw(snapshot: Snapshot, path: str) -> bytes:
     Raises:
         SnapshotDamaged: it is missing, not what the manifest says, or no zstd; names the file.
     """
+    import pyarrow as pa
+
     data = _read_proved(snapshot, path)
     try:
         with pa.input_stream(pa.BufferReader(data), compression="zstd") as stream:
@@ -216,6 +222,8 @@ def table_path(name: str) -> str:
 
 def table_facts(df: pd.DataFrame, table: Table) -> dict[str, Any]:
     """What the manifest says of a table: rows, a hash of its sorted ids, its area in ha."""
+    import pandas as pd
+
     column = "id" if table.name == "rechazados" else table.key
     ids = sorted("" if pd.isna(value) else str(value) for value in df[column].tolist())
     facts: dict[str, Any] = {

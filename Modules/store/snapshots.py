@@ -22,9 +22,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.disk import journal
 from Modules.disk.json_text import to_json
@@ -41,8 +39,6 @@ from Modules.disk.safe_files import (
     write_new,
     writing,
 )
-from Modules.formats.geofiles import write_table
-from Modules.night.tables import Tables
 from Modules.store.chain import Link, broken_links
 from Modules.store.integrity import verify_folder, verify_manifests
 from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
@@ -57,6 +53,9 @@ from Modules.store.snapshot import (
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+
+if TYPE_CHECKING:
+    from Modules.night.tables import Tables
 
 __all__ = ["Draft", "Problem", "Snapshot", "SnapshotStore"]
 
@@ -87,6 +86,8 @@ class Draft:
         Raises:
             PublishError: the disk refused, or a page number comes twice.
         """
+        import pyarrow as pa
+
         make_folder(self.path / "raw")
         codec = pa.Codec("zstd", compression_level=ZSTD_LEVEL)
         for page in fetched.pages:
@@ -111,6 +112,8 @@ class Draft:
             DataError: a table is not as ``columns.TABLES`` says.
             PublishError: the disk refused.
         """
+        from Modules.formats.geofiles import write_table
+
         make_folder(self.path / "tables")
         for name, df in tables.as_dict().items():
             path = table_path(name)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from Modules.disk.conflicts import conflict_copies
 from Modules.disk.publish import publish_files
@@ -18,6 +18,7 @@ from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.folders import CULTIVOS, product_folders
+from Modules.words.secret import Secret
 from tests.store.test_snapshots import night
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -27,7 +28,6 @@ CANARY = "canario7f3a9c"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        _env_file=None,
         lindero_outputs_dir=tmp_path / "outputs",
         lindero_state_dir=tmp_path / "state",
         lindero_symlink_config=tmp_path / "symlink_config.json",
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def rows(settings: Settings, **changes: object) -> dict[str, Fila]:
-    found = examine(settings.model_copy(update=changes), Modo.PROD, NOW)
+    found = examine(replace(settings, **changes), Modo.PROD, NOW)
     return {one.que: one for one in found}
 
 
@@ -61,7 +61,7 @@ def test_a_fresh_machine_has_warnings_and_nothing_bad(settings: Settings) -> Non
     [("prefect", "mal"), (f"corta{CANARY}"[:8], "mal"), (f"{CANARY}-x8Kd2", "bien")],
 )
 def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, estado: str) -> None:
-    found = rows(settings, prefect_redis_messaging_password=SecretStr(value))
+    found = rows(settings, prefect_redis_messaging_password=Secret(value))
     assert found["Secreto de Redis"].estado == estado
     assert "PREFECT_REDIS_MESSAGING_PASSWORD" in found["Secreto de Redis"].detalle
     assert "canario" not in str(found)
@@ -69,7 +69,7 @@ def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, esta
 
 def test_alerts_that_are_set_and_wrong_are_bad(settings: Settings) -> None:
     assert bad(rows(settings, lindero_alert_email="a@b.example")) == ["Avisos de una noche mala"]
-    hook = SecretStr(f"https://hooks.example/{CANARY}")
+    hook = Secret(f"https://hooks.example/{CANARY}")
     found = rows(settings, lindero_alert_webhook_url=hook)
     assert found["Avisos de una noche mala"].estado == "aviso"
     assert CANARY not in str(found)

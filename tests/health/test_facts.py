@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,6 @@ NOW = NIGHT + timedelta(hours=6)
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        _env_file=None,
         lindero_outputs_dir=tmp_path / "outputs",
         lindero_test_outputs_dir=tmp_path / "test_outputs",
         lindero_state_dir=tmp_path / "state",
@@ -145,7 +145,7 @@ def test_a_server_that_does_not_answer_is_a_fact(settings: Settings) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/api"
-    hechos = seen(settings.model_copy(update={"prefect_api_url": url}))
+    hechos = seen(replace(settings, prefect_api_url=url))
     assert hechos.servidor is not None
     assert hechos.servidor.error == "no responde: ¿está levantado?"
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from pydantic import SecretStr
 
 from Modules.health import prefect_http
 from Modules.health.prefect_http import PrefectServer, ServerSilent, open_server, read_server
 from Modules.settings import Settings
+from Modules.words.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CANARY = "canario-7f3a9c"
@@ -86,10 +86,8 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 def test_the_auth_string_of_the_settings_is_sent_as_prefect_wants_it() -> None:
     with answering(401) as url:
-        secret = SecretStr(f"admin:{CANARY}:ñ")
-        settings = Settings(
-            _env_file=None, prefect_api_url=url, prefect_server_api_auth_string=secret
-        )
+        secret = Secret(f"admin:{CANARY}:ñ")
+        settings = Settings(prefect_api_url=url, prefect_server_api_auth_string=secret)
         server = open_server(settings)
         assert server is not None
         with pytest.raises(ServerSilent):
@@ -100,4 +98,4 @@ def test_the_auth_string_of_the_settings_is_sent_as_prefect_wants_it() -> None:
 
 
 def test_no_server_is_no_server() -> None:
-    assert open_server(Settings(_env_file=None)) is None
+    assert open_server(Settings()) is None

@@ -22,7 +22,6 @@ FIRST = Verdict(accepted=True, checks=(), first_night=True)
 @pytest.fixture
 def job(tmp_path: Path) -> backup.Job:
     settings = Settings(
-        _env_file=None,
         lindero_state_dir=tmp_path / "state",
         lindero_test_outputs_dir=tmp_path / "outputs",
         lindero_symlink_config=tmp_path / "none.json",
@@ -35,16 +34,6 @@ def night(store: SnapshotStore, *, accepted: bool = True) -> Snapshot:
     draft.write_tables(tables(3))
     facts = {"portal": {"origin": "demo:small", "profile": "contract@0"}}
     return store.keep(draft, verdict={}, accepted=accepted, facts=facts)
-
-
-def test_a_damaged_backup_is_listed_as_damaged(job: backup.Job) -> None:
-    nights = [night(job.store, accepted=accepted) for accepted in (True, True, False)]
-    (nights[1].path / "manifest.json").write_text("{")
-    rows = backup.list_snapshots(job.settings, str(SEASON), modo=Modo.TEST)
-    assert [row["id"] for row in rows] == [str(one.id) for one in nights]
-    assert [row["estado"] for row in rows] == ["aceptado", "dañado", "cuarentena"]
-    assert len({tuple(row) for row in rows}) == 1
-    assert rows[1]["lotes"] is None
 
 
 def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from Modules.portal import DEFAULT_IDENTITY
 from Modules.portal.profile import DEFAULT_PROFILE, parse_profile
 from Modules.words.domain import GeometryEncoding, Recurso
 from Modules.words.errors import SettingsError
@@ -89,3 +90,7 @@ def test_identity_follows_the_meaning_not_the_pace() -> None:
     assert identity('[resources.lotes.fields]\nnombre = "name"') != plain
     assert identity('[resources.lotes.geometry]\naxis_order = "lat_lon"') != plain
     assert identity('name = "otro"').startswith("otro@")
+
+
+def test_the_identity_of_the_contract_is_known_without_loading_it() -> None:
+    assert DEFAULT_PROFILE.identity == DEFAULT_IDENTITY

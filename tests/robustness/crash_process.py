@@ -104,8 +104,6 @@ def nights(portal: Any) -> Iterator[Nights]:
 
 def _night(order: dict[str, Any], tell: Any) -> None:
     """What ``scripts/backup_lotes.py`` does, without Prefect around it."""
-    from pydantic import SecretStr
-
     from Modules.disk.run_lock import run_lock
     from Modules.jobs import backup, portal_access
     from Modules.jobs import products as productos
@@ -114,18 +112,18 @@ def _night(order: dict[str, Any], tell: Any) -> None:
     from Modules.portal.collector import without_collector
     from Modules.settings import load_settings
     from Modules.words.domain import Modo
+    from Modules.words.secret import Secret
 
     folder, portal = Path(order["folder"]), order["portal"]
-    settings = load_settings(Path("none")).model_copy(
-        update={
-            "lindero_state_dir": folder / "state",
-            "lindero_outputs_dir": folder / "outputs",
-            "lindero_symlink_config": folder / "none.json",
-            "lindero_portal_requests_per_second": 1000.0,
-            "databaler_base_url": portal["base_url"],
-            "databaler_client_id": portal["client_id"],
-            "databaler_client_secret": SecretStr(portal["client_secret"]),
-        }
+    settings = replace(
+        load_settings(Path("none")),
+        lindero_state_dir=folder / "state",
+        lindero_outputs_dir=folder / "outputs",
+        lindero_symlink_config=folder / "none.json",
+        lindero_portal_requests_per_second=1000.0,
+        databaler_base_url=portal["base_url"],
+        databaler_client_id=portal["client_id"],
+        databaler_client_secret=Secret(portal["client_secret"]),
     )
     now = datetime(2026, 3, 1, 6, tzinfo=UTC) + timedelta(days=order["day"])
     job = backup.prepare(settings, "25/26", modo=Modo.PROD)

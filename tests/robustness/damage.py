@@ -121,7 +121,6 @@ def moved(made: World, base: Path) -> World:
 
 def _settings(base: Path) -> Settings:
     return Settings(
-        _env_file=None,
         lindero_state_dir=base / "state",
         lindero_test_outputs_dir=base / "test_outputs",
         lindero_symlink_config=base / "none.json",

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -116,8 +116,10 @@ def night_before() -> Iterator[tuple[FaultyPortal, World, Path]]:
 
 
 def _run(portal: FaultyPortal, folder: Path, now: datetime) -> tuple[backup.Night, bool]:
-    settings = load_settings(Path("none")).model_copy(
-        update={"lindero_state_dir": folder / "state", "lindero_outputs_dir": folder / "outputs"}
+    settings = replace(
+        load_settings(Path("none")),
+        lindero_state_dir=folder / "state",
+        lindero_outputs_dir=folder / "outputs",
     )
     job = backup.prepare(settings, "25/26", modo=Modo.PROD)
     config = PortalConfig(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import psutil
 import pytest
 import requests
 from filelock import FileLock
@@ -19,6 +25,7 @@ from Modules.jobs.backup import FOLDER
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
 from tests.scripts.conftest import (
+    ROOT,
     Command,
     command_in,
     environment_below,
@@ -350,3 +357,105 @@ def test_the_flow_deploys_itself_at_three_in_buenos_aires(
     assert schedule["timezone"] == "America/Argentina/Buenos_Aires"
     assert backup[0]["parameters"] == {"campania": "25/26", "test": False}
     assert backup[0]["entrypoint"] == "scripts/backup_lotes.py:backup_databaler_flow"
+
+
+def _alone(tmp_path: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends with an error of its own if it has loaded Prefect."""
+    code = (
+        "import sys\nfrom Modules.cli.main import app\n"
+        f"code = app({list(command)!r}, exit_on_error=False)\n"
+        "sys.exit(99 if 'prefect' in sys.modules else code)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment_below(tmp_path), "PYTHONPATH": str(ROOT), **more},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_without_a_server_a_night_is_the_same_and_prefect_is_not_loaded(
+    lindero: Command, prefect_api: str, tmp_path: Path
+) -> None:
+    first = _alone(tmp_path, "run", "backup", "--test", "--json")
+    assert (first.returncode, first.stderr) == (0, "")
+    alone = json.loads(first.stdout)
+    before = contents(tmp_path / "test_outputs")
+    for command in (("backup",), ("productos",), ("verificar",)):
+        done = _alone(tmp_path, "run", *command, "--test", "--json")
+        assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "test_outputs") == before
+    shutil.rmtree(tmp_path / "test_outputs")
+    shutil.rmtree(tmp_path / "state")
+
+    served = lindero("run", "backup", "--test", "--json", PREFECT_API_URL=prefect_api).json
+    assert served.keys() == alone.keys()
+    assert (served["status"], served["error"]) == ("ok", None)
+    assert served["data"].keys() == alone["data"].keys()
+    same = ("first_night", "superficie_ha", "recursos", "files_written", "changes")
+    assert [served["data"][name] for name in same] == [alone["data"][name] for name in same]
+    as_it_was = served["summary"].replace(served["data"]["snapshot"], alone["data"]["snapshot"])
+    assert as_it_was.splitlines()[5:] == alone["summary"].splitlines()[5:]
+    now = contents(tmp_path / "test_outputs")
+    products = [name for name in before if not name.startswith(FOLDER)]
+    assert products == [name for name in now if not name.startswith(FOLDER)]
+    dateless = [name for name in products if name.endswith((".geojson", ".csv", ".parquet"))]
+    assert len(dateless) > 5
+    assert [now[name][0] for name in dateless] == [before[name][0] for name in dateless]
+
+
+def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: RunningPortal) -> None:
+    told = {
+        "DATABALER_BASE_URL": portal.base_url,
+        "DATABALER_CLIENT_ID": portal.client_id,
+        "DATABALER_CLIENT_SECRET": portal.client_secret,
+    }
+    for environment, code, said in (
+        ({"DATABALER_CLIENT_SECRET": "canary-51"}, 2, "credenciales"),
+        ({"DATABALER_BASE_URL": "http://127.0.0.1:9/x"}, 4, "llegar"),
+    ):
+        bad = _alone(tmp_path, "run", "backup", **{**told, **environment})
+        assert bad.returncode == code
+        assert said in bad.stderr
+        assert bad.stderr.count("\n") == 1
+    portal.inject(Fault("status_503", "lotes", times=1))
+    try:
+        good = _alone(tmp_path, "run", "backup", "--verbose", **told)
+    finally:
+        portal.inject()
+    assert good.returncode == 0, good.stderr
+    assert any("WARNING" in line and "lotes" in line for line in good.stderr.splitlines())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM elsewhere")
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
+    lindero: Command, tmp_path: Path, signum: signal.Signals
+) -> None:
+    slow = {"LINDERO_PORTAL_REQUESTS_PER_SECOND": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "Modules.cli.main", "run", "backup", "--test"],
+        env={**environment_below(tmp_path), "PYTHONPATH": str(ROOT), **slow},
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    me = psutil.Process(process.pid)
+    deadline = time.monotonic() + 60
+    while not (children := me.children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # polling a process, bounded by the deadline above
+    time.sleep(3)  # into the fetch: its child is up
+    process.send_signal(signum)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == (130 if signum is signal.SIGINT else -signum)
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    assert not (tmp_path / "test_outputs").exists()
+    assert not list((tmp_path / "state").glob("test/staging/*"))
+    assert lindero("run", "backup", "--test").code == 0

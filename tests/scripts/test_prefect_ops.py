@@ -16,11 +16,10 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, FlowRun
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, State
-from pydantic import SecretStr
 
 from Modules.orchestration import alerts as alertas
 from Modules.orchestration import server as prefect_ops
-from Modules.settings import Settings
+from Modules.settings import Settings, read_settings
 from Modules.words.errors import SettingsError
 from tests.scripts.conftest import prefect_server
 from tests.scripts.mailbox import mailbox, webhook
@@ -58,11 +57,9 @@ def client(api: str) -> Iterator[SyncPrefectClient]:
         yield open_client
 
 
-def settings(api: str, **more: object) -> Settings:
-    secret = SecretStr(AUTH)
-    return Settings(
-        _env_file=None, **{"prefect_server_api_auth_string": secret, **more}, prefect_api_url=api
-    )
+def settings(api: str, **more: str | None) -> Settings:
+    texts = {"prefect_api_url": api, "prefect_server_api_auth_string": AUTH, **more}
+    return read_settings({name: text for name, text in texts.items() if text is not None})
 
 
 def a_run(client: SyncPrefectClient, pool: str, state: State, limit: int | None = None) -> FlowRun:
@@ -285,6 +282,6 @@ def _beating(api: str, pool: str, name: str) -> Iterator[None]:
 
 
 def test_a_server_that_wants_another_password_is_said(api: str) -> None:
-    for wrong in (None, SecretStr("admin:otra-cosa-larga")):
+    for wrong in (None, "admin:otra-cosa-larga"):
         with pytest.raises(SettingsError, match="PREFECT_SERVER_API_AUTH_STRING"):
             prefect_ops.prepare(settings(api, prefect_server_api_auth_string=wrong))

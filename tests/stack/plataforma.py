@@ -20,7 +20,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from Modules.settings import PROJECT_ROOT, Settings
+from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.stack import local as stack
 from Modules.stack.local import Stack
 from Modules.stack.processes import FOLDER_VARIABLE, Running
@@ -230,7 +230,7 @@ def _plataforma(
         "PREFECT_WORKER_QUERY_SECONDS": "2",
     }
     values = {name.lower(): value for name, value in told.items()}
-    settings = Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
+    settings = read_settings(values)
     session.trust_env = False
     user, _, password = told["PREFECT_SERVER_API_AUTH_STRING"].partition(":")
     session.auth = (user, password)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from Modules.settings import PROJECT_ROOT, Settings
+from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.stack.entry import check, command_of, environment_of
 from Modules.stack.plan import SECRETS
 from Modules.words.errors import SettingsError
@@ -23,8 +24,8 @@ GOOD = {
 
 
 def _settings(**more: object) -> Settings:
-    values = {name.lower(): value for name, value in GOOD.items()}
-    return Settings(_env_file=None, **{**values, **more})  # type: ignore[call-arg, arg-type]
+    good = {name.lower(): value for name, value in GOOD.items()}
+    return replace(read_settings(good), **more)
 
 
 def _entry(*arguments: str, **told: str) -> subprocess.CompletedProcess[str]:
