@@ -31,7 +31,7 @@ def carpeta(producto: str, *, test: bool) -> Path:
     """
     check_names([producto])
     settings = load_settings()
-    outputs = settings.outputs_dir(Modo.TEST if test else Modo.PROD)
+    outputs = settings.outputs_dir(Modo.of(test=test))
     folder = outputs / producto
     links = expected_links(settings.lindero_symlink_config, outputs)
     for name, target in links.items():

@@ -144,7 +144,7 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
     folder = store.folder(snapshot_id)
     if problems := store.verify(folder):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        trial = " --test" if store.root.name == Modo.TEST else ""
+        trial = Modo.TEST.flag if store.root.name == Modo.TEST else ""
         raise SnapshotDamaged(
             f"{folder.name}: {problems[0]}{more}; see lindero backups verify {folder.name}{trial}"
         )

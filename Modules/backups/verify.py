@@ -90,7 +90,7 @@ class _Bench:
 
     store: SnapshotStore
     outputs: Path
-    suffix: str  # of a command to be typed: " --test" or nothing
+    suffix: str  # of a command to be typed, as ``Modo.flag``
 
     def copy_of(self, folder: Path) -> Path:
         """Where the published copy of a snapshot is."""
@@ -117,7 +117,7 @@ def verify_backups(
         DataError: there is none at all, so nothing could be verified.
     """
     store = SnapshotStore(settings.store_dir(modo))
-    bench = _Bench(store, settings.outputs_dir(modo), " --test" if modo is Modo.TEST else "")
+    bench = _Bench(store, settings.outputs_dir(modo), modo.flag)
     if not store.folders():
         raise DataError(f"there is no backup below {store.root}; run lindero run backup first")
     every, today = store.folders(), now.astimezone(settings.zone).date()

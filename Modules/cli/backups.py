@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from Modules.cli.options import (
     Campania,
     Json,
     OfTrials,
+    complain,
     console,
     say,
     say_json,
     say_table,
 )
-from Modules.disk.run_lock import user_name
+from Modules.disk.run_lock import run_lock, user_name
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError
@@ -25,8 +28,11 @@ from Modules.words.errors import SettingsError
 if TYPE_CHECKING:
     from Modules.backups.restore import Plan
     from Modules.backups.verify import Hallazgo, Informe
+    from Modules.diff.compare import Comparacion
 
 MAX_CELL = 40  # characters of what to do that a table has room for
+MAX_ROWS = 500  # of a diff for people; --json, --gpkg and --kmz have them all
+HEADER = ("Campo", "Lote", "Cambio", "Detalle")
 MAX_FOREIGN = 10  # files that are not ours, named one by one
 
 backups = App(name="backups", help="Los backups guardados.")
@@ -48,7 +54,7 @@ def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Js
 
     settings = load_settings()
     rows = list_snapshots(
-        settings, campania or str(settings.lindero_campania), modo=_modo(test=test)
+        settings, campania or str(settings.lindero_campania), modo=Modo.of(test=test)
     )
     if json_:
         say_json(rows)
@@ -75,7 +81,7 @@ def backups_show(snapshot: str, *, test: OfTrials = False, json_: Json = False) 
     from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
-    store = SnapshotStore(settings.store_dir(_modo(test=test)))
+    store = SnapshotStore(settings.store_dir(Modo.of(test=test)))
     facts = describe(store.find(snapshot), settings.zone)
     if json_:
         say_json(facts)
@@ -108,7 +114,7 @@ def backups_verify(
     alcance = Alcance.ALL if all_ else Alcance.SAMPLE if sample else Alcance.NEWEST
     informe = verify_backups(
         load_settings(),
-        _modo(test=test),
+        Modo.of(test=test),
         ids=snapshots,
         alcance=alcance,
         now=datetime.now(UTC),
@@ -148,7 +154,7 @@ def backups_accept(
         reason=reason,
         who=user_name(),
         now=datetime.now(UTC),
-        modo=_modo(test=test),
+        modo=Modo.of(test=test),
         although_empty=although_empty,
     )
     if json_:
@@ -172,7 +178,7 @@ def backups_publish(snapshot: str, *, test: OfTrials = False, json_: Json = Fals
     from Modules.jobs.report import aviso_pendiente
 
     done = backup.publish_again(
-        load_settings(), snapshot, modo=_modo(test=test), now=datetime.now(UTC)
+        load_settings(), snapshot, modo=Modo.of(test=test), now=datetime.now(UTC)
     )
     if json_:
         names = {"escritos": done.written, "ya_estaban": done.unchanged, "pendientes": done.pending}
@@ -217,7 +223,7 @@ def backups_restore(
 
     settings = load_settings()
     plan = plan_restore(
-        SnapshotStore(settings.store_dir(_modo(test=test))),
+        SnapshotStore(settings.store_dir(Modo.of(test=test))),
         snapshot,
         to,
         formato=None if format_ is None else Formato(format_),
@@ -269,7 +275,7 @@ def backups_export(
 
     settings = load_settings()
     plan = plan_export(
-        SnapshotStore(settings.store_dir(_modo(test=test))),
+        SnapshotStore(settings.store_dir(Modo.of(test=test))),
         snapshot,
         to,
         Formato(format_),
@@ -287,11 +293,91 @@ def backups_export(
     return 0
 
 
+@backups.command(name="diff")
+def backups_diff(
+    a: str = "anterior",
+    b: str = "ultimo",
+    *,
+    campania: Campania = None,
+    test: OfTrials = False,
+    json_: Json = False,
+    gpkg: Path | None = None,
+    kmz: Path | None = None,
+    tolerancia_m: Annotated[float, Parameter(validator=Number(gte=0.01, lte=1000))] = 1.0,
+) -> int:
+    """Qué cambió de un backup a otro; sin argumentos, qué cambió en la última noche.
+
+    Parameters
+    ----------
+    a
+        El de antes: un id de `lindero backups list`, `ultimo` o `anterior`.
+    b
+        El de después.
+    gpkg
+        Escribe además un GeoPackage nuevo con lo que cambió, con estilos.
+    kmz
+        Escribe además un KMZ nuevo con lo que cambió.
+    tolerancia_m
+        Metros que un borde puede correrse sin que sea un cambio.
+    """
+    from Modules.diff import compare as comparar
+    from Modules.store.snapshots import SnapshotStore
+    from Modules.words.domain import Campania as Season
+
+    settings = load_settings()
+    for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz")):
+        if path is not None:
+            comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
+    found = comparar.comparar(
+        SnapshotStore(settings.store_dir(Modo.of(test=test))),
+        a,
+        b,
+        campania=Season.parse(campania) if campania else settings.lindero_campania,
+        zone=settings.zone,
+        tolerancia_m=tolerancia_m,
+    )
+    if json_:
+        say_json(found.to_dict())
+    else:
+        _say_diff(found)
+    _write_diff(found, gpkg, kmz, quiet=json_)
+    return 0
+
+
+@backups.command(name="prune")
+def backups_prune(
+    *,
+    dry_run: Annotated[
+        bool, Parameter("--dry-run", negative="", help="Dice qué quitaría y no quita nada.")
+    ] = False,
+    test: OfTrials = False,
+    json_: Json = False,
+) -> int:
+    """Quita los backups viejos que ya no ocupan ningún lugar diario, semanal, mensual o anual.
+
+    Como mucho 3 por vez, y nunca más de 1 de cada 10. El último sano de cada campaña no se quita
+    nunca. Termina en 1 si el reloj, o un backup dañado, pide que lo mire una persona.
+    """
+    settings = load_settings()
+    modo = Modo.of(test=test)
+    with nullcontext() if dry_run else run_lock(settings.lindero_state_dir, modo):
+        from Modules.jobs import weekly as verificacion
+
+        encargo = verificacion.prepare(settings, modo, datetime.now(UTC))
+        if dry_run:
+            poda, _ = verificacion.plan_prune(encargo)
+        else:
+            poda = verificacion.do_prune(encargo)
+    if json_:
+        say_json({"dry_run": dry_run, **verificacion.poda_data(poda)})
+    else:
+        say(verificacion.poda_texto(poda))
+        if dry_run:
+            say("Fue un ensayo: no se quitó nada.")
+    return 1 if poda.plan.negado or poda.danados else 0
+
+
 # --- how it is said ------------------------------------------------------------------------------
-
-
-def _modo(*, test: bool) -> Modo:
-    return Modo.TEST if test else Modo.PROD
 
 
 def _say_informe(informe: Informe) -> None:
@@ -340,3 +426,37 @@ def _say_plan(plan: Plan) -> None:
         say(f"  se dejan   {len(facts['se_dejan'])} que ya están: {', '.join(facts['se_dejan'])}")
     rows = ", ".join(f"{name} {count}" for name, count in facts["filas"].items() if count)
     say(f"  filas: {rows or 'ninguna'}")
+
+
+def _say_diff(found: Comparacion) -> None:
+    from rich.markup import escape
+
+    from Modules.diff.changes import changes_of
+    from Modules.diff.lines import cambios
+    from Modules.words.spanish import number
+
+    say(f"{found.titulo}.")
+    for aviso in found.avisos:
+        say(f"Aviso: {aviso}")
+    say(f"{found.resumen}\n" if found.diferencias.cambios else found.resumen)
+    rows = cambios(changes_of(found.diferencias))
+    shown = [dict(zip(HEADER, map(escape, row), strict=True)) for row in rows[:MAX_ROWS]]
+    if shown:
+        say_table(HEADER, shown)
+    if len(rows) > MAX_ROWS:
+        say(f"Y {number(len(rows) - MAX_ROWS)} renglones más: --json, --gpkg o --kmz los tienen.")
+
+
+def _write_diff(found: Comparacion, gpkg: Path | None, kmz: Path | None, *, quiet: bool) -> None:
+    from Modules.diff import compare as comparar
+
+    files, avisos = [], []
+    if gpkg is not None:
+        files += comparar.write_gpkg_of(found, gpkg)
+    if kmz is not None:
+        made, notes = comparar.write_kmz_of(found, kmz)
+        files, avisos = files + made, list(notes)
+    for aviso in avisos:
+        complain(aviso)
+    for file in files if not quiet else ():
+        say(f"Escrito: {file}")

@@ -24,7 +24,6 @@ from cyclopts.validators import Number
 
 from Modules.cli.backups import backups
 from Modules.cli.deploy import deploy
-from Modules.cli.diff import backups_diff as _diff  # noqa: F401  registers the command
 from Modules.cli.options import (
     Campania,
     Json,
@@ -36,7 +35,6 @@ from Modules.cli.options import (
     say,
     say_json,
 )
-from Modules.cli.prune import backups_prune as _prune  # noqa: F401  registers the command
 from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
@@ -106,7 +104,7 @@ def run_backup(
     """Trae una campaña, la revisa, guarda el backup y lo publica."""
     settings = load_settings()
     campania = campania or str(settings.lindero_campania)
-    modo = Modo.TEST if test else Modo.PROD
+    modo = Modo.of(test=test)
     check_portal(settings, modo)  # refuse before anything is started or written
     with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
         from Modules.jobs import backup
@@ -144,7 +142,7 @@ def run_h3(
 def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbose = False) -> int:
     """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
     settings = load_settings()
-    with _orderly_end(), early_lock(settings.lindero_state_dir, Modo.TEST if test else Modo.PROD):
+    with _orderly_end(), early_lock(settings.lindero_state_dir, Modo.of(test=test)):
         parameters = {"test": test}
         return _run_flow(settings, VERIFICAR, parameters, as_json=json_, verbose=verbose)
 
@@ -245,7 +243,7 @@ def _version() -> str:
 def _rebuild(
     deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
 ) -> int:
-    settings, modo = load_settings(), Modo.TEST if test else Modo.PROD
+    settings, modo = load_settings(), Modo.of(test=test)
     season = campania or str(settings.lindero_campania)
     with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
         from Modules.jobs import products as productos

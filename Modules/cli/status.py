@@ -32,7 +32,7 @@ def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
     from Modules.health.facts import gather
     from Modules.health.rules import exit_code, revisar
 
-    hechos = gather(load_settings(), Modo.TEST if test else Modo.PROD, datetime.now(UTC))
+    hechos = gather(load_settings(), Modo.of(test=test), datetime.now(UTC))
     hallazgos = revisar(hechos)
     if json_:
         say_json(_as_json(hechos, hallazgos))
@@ -58,7 +58,7 @@ def show_doctor(
     from Modules.health.doctor import examine
     from Modules.health.rows import exit_code
 
-    modo = Modo.TEST if test else Modo.PROD
+    modo = Modo.of(test=test)
     rows = examine(load_settings(), modo, datetime.now(UTC), portal=portal)
     plain = [
         {"qué": one.que, "estado": one.estado, "detalle": one.detalle, "qué hacer": one.que_hacer}

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from Modules.health import prefect_http
 from Modules.health.prefect_http import PrefectServer, ServerSilent
 from Modules.health.rows import Fila
 from Modules.orchestration.alerts import AVISO, ZOMBIE_AFTER_S, ZOMBIES, read_avisos
-from Modules.orchestration.deployments import BACKUP, WORK_POOL
+from Modules.orchestration.deployments import (
+    BACKUP,
+    DEPLOYMENTS,
+    WORK_POOL,
+    Deployment,
+    held_facts,
+    wanted_facts,
+)
 from Modules.settings import Settings
-from Modules.words.errors import PipelineError, SettingsError
+from Modules.words.errors import SettingsError
 
 _LEVANTAR: Final = "lindero stack up, o docker compose up -d"
 _REINICIAR: Final = "Reiniciar el worker: lo arma al arrancar"
@@ -30,15 +37,13 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
         yield Fila("Servidor de Prefect", "bien", f"{server.url}, versión {version}")
         yield from _pool(server)
         yield from _automations(settings, server)
+        yield from _deployments(server)
     except ServerSilent as err:
         yield Fila("Servidor de Prefect", "mal", f"{server.url} {err}", _LEVANTAR)
-        return
     except (KeyError, TypeError, ValueError, AttributeError):
         yield Fila(
             "Servidor de Prefect", "mal", f"{server.url} {prefect_http.OTRA_COSA}", _LEVANTAR
         )
-        return
-    yield from _deployments()
 
 
 def _pool(server: PrefectServer) -> Iterator[Fila]:
@@ -114,36 +119,38 @@ def _no_alerts(settings: Settings, what: str) -> Fila:
     )
 
 
-def _deployments() -> Iterator[Fila]:
-    from Modules.orchestration import deploy as prefect_deploy
-
-    try:
-        informe = prefect_deploy.dry_run()
-    except PipelineError as err:
-        yield Fila("Despliegues", "mal", str(err), "lindero deploy --all")
-        return
-    for cambio in informe.cambios:
-        yield _deployment(cambio)
-    if informe.ajenos:
-        yield Fila("Otros despliegues", "bien", f"no son de Lindero: {', '.join(informe.ajenos)}")
+def _deployments(server: PrefectServer) -> Iterator[Fila]:
+    for deployment in DEPLOYMENTS.values():
+        yield _deployment(deployment, prefect_http.read_deployment(server, deployment))
+    if ajenos := _not_ours(server):
+        yield Fila("Otros despliegues", "bien", f"no son de Lindero: {', '.join(ajenos)}")
 
 
-def _deployment(cambio: Any) -> Fila:
-    what, todo = f"Despliegue {cambio.deployment.full_name}", "lindero deploy --all"
-    is_backup = cambio.deployment == BACKUP
-    different = [one.campo for one in cambio.diferencias]
-    if cambio.estado == "nuevo":
-        return Fila(what, "mal" if is_backup else "aviso", "no está", todo)
-    if cambio.en_pausa:
-        return Fila(
-            what,
-            "mal" if is_backup else "aviso",
-            "está en pausa",
-            "Sacarle la pausa en la interfaz de Prefect",
-        )
+def _not_ours(server: PrefectServer) -> list[str]:
+    """Deployments on our pool that are not in the registry, as ``flow/deployment``."""
+    body = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
+    names, at = set(), 0
+    while page := server.post("/deployments/filter", {**body, "offset": at}):
+        flows = ((server.get(f"/flows/{one['flow_id']}"), one["name"]) for one in page)
+        names |= {f"{flow['name']}/{name}" for flow, name in flows if flow is not None}
+        at += len(page)
+    return sorted(names - {one.full_name for one in DEPLOYMENTS.values()})
+
+
+def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Fila:
+    what, todo = f"Despliegue {deployment.full_name}", "lindero deploy --all"
+    estado: Literal["mal", "aviso"] = "mal" if deployment == BACKUP else "aviso"
+    if held is None:
+        return Fila(what, estado, "no está", todo)
+    if held["paused"] or (
+        held["schedules"] and not any(one["active"] for one in held["schedules"])
+    ):
+        return Fila(what, estado, "está en pausa", "Sacarle la pausa en la interfaz de Prefect")
+    facts = held_facts(held)
+    different = [name for name, value in wanted_facts(deployment).items() if facts[name] != value]
     if _matter(different):
         return Fila(what, "aviso", f"no es el del registro: {', '.join(different)}", todo)
-    detail = f"corre {cambio.deployment.cuando}"
+    detail = f"corre {deployment.cuando}"
     if different:
         detail += "; se desplegó desde otra carpeta, la de un contenedor"
     return Fila(what, "bien", detail)

@@ -204,7 +204,6 @@ def _ultima(hechos: Hechos, publicada: Publicacion, again: str) -> Iterator[Hall
 
 
 def _rechazos(hechos: Hechos) -> Iterator[Hallazgo]:
-    trial = " --test" if hechos.modo is Modo.TEST else ""
     for rechazo in hechos.rechazos:
         yield Hallazgo(
             "noche_rechazada",
@@ -213,7 +212,7 @@ def _rechazos(hechos: Hechos) -> Iterator[Hallazgo]:
             f"rechazada y está en cuarentena: {rechazo.snapshot}. Lo publicado antes sigue como "
             "estaba.",
             f"Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero backups "
-            f'accept {rechazo.snapshot}{trial} --reason "…"',
+            f'accept {rechazo.snapshot}{hechos.modo.flag} --reason "…"',
         )
 
 

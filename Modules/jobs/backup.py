@@ -230,8 +230,8 @@ def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict
     """The verdict with a check that names damaged nights; refused if it had none to go by."""
     if not damaged:
         return verdict
-    trial = " --test" if job.modo is Modo.TEST else ""
-    notes = [f"{name} está dañado: lindero backups verify {name}{trial}" for name in damaged]
+    verify = "lindero backups verify"
+    notes = [f"{name} está dañado: {verify} {name}{job.modo.flag}" for name in damaged]
     severity = Severity.ERROR if verdict.first_night else Severity.WARNING
     check = checked("backups sanos con los que comparar", severity, notes)
     accepted = verdict.accepted and not check.is_error
@@ -400,10 +400,9 @@ def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
 def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
     refusing = [check for check in night.verdict.checks if check.is_error]
     said = [f"{check.what}: {short(check.notes, MAX_NOTES)}" for check in refusing]
-    trial = " --test" if job.modo is Modo.TEST else ""
     return NightRefused(
         f"snapshot {snapshot.id} en cuarentena. {short(said, MAX_REASONS)}",
-        command=f'lindero backups accept {snapshot.id}{trial} --reason "…"',
+        command=f'lindero backups accept {snapshot.id}{job.modo.flag} --reason "…"',
     )
 
 

@@ -244,7 +244,6 @@ def _denied(poda: Poda) -> PipelineError | None:
 
 def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
     name = str(snapshot.id)
-    trial = " --test" if encargo.modo is Modo.TEST else ""
     try:
         return Simulacro(name, drill(encargo.store, name), snapshot.size_bytes)
     except PipelineError as err:
@@ -252,7 +251,7 @@ def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
             lugar=f"simulacro de {name}",
             archivo=snapshot.path.name,
             problema="la restauración no salió bien",
-            que_hacer=f"mire lindero backups verify {name}{trial}",
+            que_hacer=f"mire lindero backups verify {name}{encargo.modo.flag}",
             codigo="simulacro",
             detalle=str(err),
         )

@@ -8,7 +8,6 @@ A pause is the operator's, not the registry's: deploying again neither sets nor 
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,14 +31,18 @@ from prefect.schedules import Cron, Schedule
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
-from Modules.jobs.code_version import code_sha256, version_of
-from Modules.orchestration.deployments import DEPLOYMENTS, SCHEDULE_SLUG, WORK_POOL, Deployment
+from Modules.orchestration.deployments import (
+    DEPLOYMENTS,
+    SCHEDULE_SLUG,
+    WORK_POOL,
+    Deployment,
+    release,
+)
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.words.errors import PipelineError, SettingsError
 
 POOL_TYPE = "process"
 CONTAINER_ROOT = "/app"  # WORKDIR of the image
-_SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart
 
 Estado = Literal["nuevo", "cambia", "igual"]
 
@@ -69,17 +72,6 @@ class Informe:
 
     cambios: tuple[Cambio, ...]
     ajenos: tuple[str, ...] = field(default=())  # on our pool, not in the registry: left alone
-
-
-def release() -> str:
-    """Version of a deployment: that of the package and a hash of modules, libraries and flows.
-
-    For example ``0.1.0+3f2a9c01b7de``. Flows of the users are not part of it.
-    """
-    digest = hashlib.sha256(code_sha256().encode())
-    for deployment in DEPLOYMENTS.values():
-        digest.update((PROJECT_ROOT / deployment.entrypoint.partition(":")[0]).read_bytes())
-    return f"{version_of('lindero')}+{digest.hexdigest()[:_SHORT]}"
 
 
 def main(deployment: Deployment) -> None:

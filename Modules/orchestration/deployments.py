@@ -6,16 +6,20 @@ UTC, which is midnight in Buenos Aires.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from Modules.jobs.code_version import code_sha256, version_of
+from Modules.settings import PROJECT_ROOT
 from Modules.words.errors import SettingsError
 
 WORK_POOL = "local-pool"
 TIMEZONE = "America/Argentina/Buenos_Aires"
 SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
+_SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart
 _DAYS = ("domingos", "lunes", "martes", "miércoles", "jueves", "viernes", "sábados")
 _AT_A_TIME = re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* (?P<day>\*|[0-6])")
 
@@ -148,3 +152,57 @@ def named(names: Sequence[str]) -> tuple[Deployment, ...]:
             raise SettingsError(f"no deployment {name!r}; there are: {', '.join(DEPLOYMENTS)}")
         found[matches[0]] = DEPLOYMENTS[matches[0]]
     return tuple(found.values())
+
+
+def wanted_facts(one: Deployment) -> dict[str, Any]:
+    """What a server holds of a deployment that is as the registry has it, as its API spells it.
+
+    All but the help of the parameters: only Prefect can read that off the flow.
+    """
+    schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": {}, "cron": one.cron}
+    folder = {"directory": str(PROJECT_ROOT)}
+    return {
+        "version": release(),
+        "description": one.description,
+        "entrypoint": one.entrypoint,
+        "work_pool_name": one.work_pool,
+        "schedules": [schedule | {"timezone": one.timezone, "day_or": True}] if one.cron else [],
+        "parameters": dict(one.parameters),
+        "tags": sorted(one.tags),
+        "job_variables": {"env": dict(one.env)},
+        "collision_strategy": one.collision,
+        "enforce_parameter_schema": True,
+        "concurrency_limit": one.limit,
+        "pull_steps": [{"prefect.deployments.steps.set_working_directory": folder}],
+    }
+
+
+def held_facts(held: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts of a deployment as the server's API answers it."""
+    options, limit = held["concurrency_options"], held["global_concurrency_limit"]
+    same = ("version", "description", "entrypoint", "work_pool_name", "parameters")
+    return {
+        **{name: held[name] for name in same},
+        "schedules": [
+            {"slug": row["slug"], "parameters": row["parameters"] or {}}
+            | {name: value for name, value in row["schedule"].items() if value is not None}
+            for row in held["schedules"]
+        ],
+        "tags": sorted(held["tags"]),
+        "job_variables": held["job_variables"],
+        "collision_strategy": options and options["collision_strategy"],
+        "enforce_parameter_schema": held["enforce_parameter_schema"],
+        "concurrency_limit": limit and limit["limit"],
+        "pull_steps": held["pull_steps"],
+    }
+
+
+def release() -> str:
+    """Version of a deployment: that of the package and a hash of modules, libraries and flows.
+
+    For example ``0.1.0+3f2a9c01b7de``. Flows of the users are not part of it.
+    """
+    digest = hashlib.sha256(code_sha256().encode())
+    for deployment in DEPLOYMENTS.values():
+        digest.update((PROJECT_ROOT / deployment.entrypoint.partition(":")[0]).read_bytes())
+    return f"{version_of('lindero')}+{digest.hexdigest()[:_SHORT]}"

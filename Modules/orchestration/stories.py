@@ -76,7 +76,7 @@ def _here(settings: Settings) -> Iterator[Runner]:
 
 def respaldar(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
     """Fetch, judge, keep and publish one campaña; its products; and prune what is old."""
-    modo = _modo(test=test)
+    modo = Modo.of(test=test)
     settings = load_settings()
     check_portal(settings, modo)
     job = backup.prepare(settings, campania, modo=modo)
@@ -134,7 +134,7 @@ def verificar(*, test: bool, stage: Stage = call) -> Outcome:
     """Read the backups and their copies, rehearse a restore, then prune if all is sound."""
     from Modules.jobs import weekly as verificacion
 
-    modo, settings = _modo(test=test), load_settings()
+    modo, settings = Modo.of(test=test), load_settings()
     encargo = verificacion.prepare(settings, modo, datetime.now(UTC))
     with run_lock(settings.lindero_state_dir, modo):
         lectura = stage(LEER, verificacion.read, encargo)
@@ -177,7 +177,7 @@ def rebuild(
     """
     from Modules.jobs import products as productos
 
-    settings, modo = load_settings(), _modo(test=test)
+    settings, modo = load_settings(), Modo.of(test=test)
     with run_lock(settings.lindero_state_dir, modo):
         store, snapshot = productos.last_accepted(settings, campania, modo)
         encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
@@ -210,7 +210,3 @@ def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
     pages_logger.debug(
         "%s: page %d of %s", recurso, page, pages or "?", extra={"page": (recurso, page, pages)}
     )
-
-
-def _modo(*, test: bool) -> Modo:
-    return Modo.TEST if test else Modo.PROD

@@ -24,6 +24,16 @@ class Modo(StrEnum):
     TEST = "test"
     PROD = "prod"
 
+    @classmethod
+    def of(cls, *, test: bool) -> Modo:
+        """The mode that the switch ``test`` of flows and commands stands for."""
+        return cls.TEST if test else cls.PROD
+
+    @property
+    def flag(self) -> str:
+        """What a command of this mode ends with, as a person types it."""
+        return " --test" if self is Modo.TEST else ""
+
 
 class Recurso(StrEnum):
     """A list of the portal, in the order in which it is fetched."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from Modules.orchestration.deploy import release
+from Modules.orchestration import deploy
 from Modules.orchestration.deployments import (
     BACKUP,
     DEPLOYMENTS,
@@ -19,6 +19,8 @@ from Modules.orchestration.deployments import (
     SCHEDULE_SLUG,
     Deployment,
     named,
+    release,
+    wanted_facts,
 )
 from Modules.words.errors import SettingsError
 
@@ -106,3 +108,11 @@ def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
     assert package == "0.1.0"
     assert len(code) == 12
     assert release() == f"{package}+{code}"
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+def test_the_doctor_wants_what_prefect_would_deploy(one: Deployment) -> None:
+    flow = deploy._load(one)
+    prefects = deploy._as_wanted(deploy._wanted(one, flow, None), flow)
+    del prefects["parameter_openapi_schema"]
+    assert wanted_facts(one) == prefects

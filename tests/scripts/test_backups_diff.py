@@ -18,7 +18,7 @@ DAYS = (0, 1, 30)
 def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
     import inspect
 
-    from Modules.cli.diff import backups_diff
+    from Modules.cli.backups import backups_diff
 
     assert inspect.signature(backups_diff).parameters["tolerancia_m"].default == TOLERANCIA_M
 

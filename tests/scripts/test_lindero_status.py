@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import requests
 
 from Modules.orchestration.alerts import AVISO, ZOMBIES
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
-from tests.scripts.conftest import Command, command_in, prefect_server
+from tests.scripts.conftest import ROOT, Command, command_in, environment_below, prefect_server
 
 pytestmark = pytest.mark.integration
 
@@ -198,6 +200,9 @@ def test_the_doctor_sees_what_the_worker_has_to_make(
     assert before["Avisos de una noche mala"]["estado"] == "aviso"
     assert before[f"Despliegue {BACKUP.full_name}"]["estado"] == "bien"
     assert before["Secreto de la API"]["estado"] == "bien"
+    deployed = [row for what, row in before.items() if what.startswith("Despliegue ")]
+    assert len(deployed) == len(DEPLOYMENTS)
+    assert {row["estado"] for row in deployed} == {"bien"}, deployed
 
     for name in (ZOMBIES, AVISO):
         server.post("/automations/", _automation(name))
@@ -206,6 +211,26 @@ def test_the_doctor_sees_what_the_worker_has_to_make(
     assert after["Worker"]["estado"] == "bien"
     assert after["Corridas muertas"]["estado"] == "bien"
     assert after["Avisos de una noche mala"]["estado"] == "bien"
+
+
+def test_the_doctor_asks_the_server_over_http_and_loads_no_prefect(
+    server: Server, lindero_there: Command, folder: Path
+) -> None:
+    code = (
+        "import sys\nfrom Modules.cli.main import app\napp(['doctor', '--json'], exit_on_error=False)\n"
+        "assert 'prefect' not in sys.modules"
+    )
+    told = {"PREFECT_API_URL": server.api, "PREFECT_SERVER_API_AUTH_STRING": AUTH}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment_below(folder), "PYTHONPATH": str(ROOT), **told},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert BACKUP.full_name in done.stdout
 
 
 def _automation(name: str) -> dict[str, Any]:

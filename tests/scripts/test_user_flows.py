@@ -45,6 +45,51 @@ if __name__ == "__main__":
 '''
 
 
+DECORATED = """
+from prefect import flow
+from Modules.carpetas import carpeta as as_ever
+from Modules.decorators import carpeta, logged_task, retry_transient, timed
+from Modules.words.errors import ApiRejected, ApiUnavailable, PublishError
+
+tries = {"bajar": 0, "escribir": 0, "pedir": 0}
+
+
+@logged_task("Bajar lluvias", retries=2, delay_s=0)
+def bajar():
+    tries["bajar"] += 1
+    if tries["bajar"] < 3:
+        raise ApiUnavailable("no answer")
+    return 12
+
+
+@retry_transient(1, delay_s=0)
+@timed
+def escribir(archivo, mm):
+    tries["escribir"] += 1
+    if tries["escribir"] < 2:
+        raise PublishError("held open")
+    archivo.write_text(f"campo;mm\\nLa Ñandú;{mm}\\n", encoding="utf-8")
+
+
+@logged_task("Pedir permiso", retries=2, delay_s=0)
+def pedir():
+    tries["pedir"] += 1
+    raise ApiRejected("no")
+
+
+@flow(name="Decorada")
+def decorada(test: bool = True):
+    assert carpeta is as_ever
+    archivo = carpeta("lluvias", test=test) / "lluvias.csv"
+    escribir(archivo, bajar())
+    assert isinstance(pedir(return_state=True).result(raise_on_failure=False), ApiRejected)
+    return tries
+
+
+print(decorada())
+"""
+
+
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
     """A copy of the project's flows, beside nothing of the project, with one of a user."""
@@ -125,3 +170,34 @@ def _run(api: str, name: str, parameters: dict[str, Any], log: Path) -> dict[str
     deployment = ask("GET", f"{api}/deployments/name/{name}")["id"]
     run = ask("POST", f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})
     return _ended(api, run["id"], log)
+
+
+def test_the_decorators_of_users_measure_and_repeat_what_time_can_mend(
+    prefect_api: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "decorada.py"
+    page.write_text(DECORATED, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(page)],
+        env={
+            **environment_below(tmp_path),
+            "PYTHONPATH": str(ROOT),
+            "PREFECT_API_URL": prefect_api,
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str({"bajar": 3, "escribir": 2, "pedir": 1})
+    written = tmp_path / "test_outputs" / "lluvias" / "lluvias.csv"
+    assert "La Ñandú;12" in written.read_text(encoding="utf-8")
+    assert not (tmp_path / "outputs").exists()
+    logs = ask("POST", f"{prefect_api}/logs/filter", {"limit": 200, "sort": "TIMESTAMP_DESC"})
+    said = [line["message"] for line in logs]
+    for start in ("bajar failed after", "bajar took", "escribir took", "pedir failed after"):
+        assert any(line.startswith(start) for line in said), (start, said)
+    runs = ask("POST", f"{prefect_api}/task_runs/filter", {"limit": 200})
+    assert any(run["name"].startswith("Bajar lluvias") for run in runs)
