@@ -129,7 +129,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in backup productos kmz unchanged hexagonos diferencias; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
+	@for bench in start backup productos kmz unchanged hexagonos diferencias; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \

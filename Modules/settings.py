@@ -353,7 +353,7 @@ class Settings:
     prefect_api_url: str | None = setting(
         None,
         http_url,
-        "Prefect server; without it each run brings its own",
+        "Prefect server; without it runs by hand do without one",
         "http://127.0.0.1:4200/api",
     )
     prefect_server_api_auth_string: Secret | None = setting(

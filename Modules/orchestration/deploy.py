@@ -213,7 +213,7 @@ def check_server(settings: Settings) -> None:
         if client.api_healthcheck() is not None:
             raise SettingsError(
                 f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start "
-                "it, or leave the variable out and each run brings its own"
+                "it, or leave the variable out: a run by hand does without"
             )
         try:
             client.api_version()
