@@ -407,7 +407,7 @@ def test_without_a_server_a_night_is_the_same_and_prefect_is_not_loaded(
     assert [now[name][0] for name in dateless] == [before[name][0] for name in dateless]
 
 
-def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: RunningPortal) -> None:
+def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: FaultyPortal) -> None:
     told = {
         "DATABALER_BASE_URL": portal.base_url,
         "DATABALER_CLIENT_ID": portal.client_id,

@@ -217,7 +217,8 @@ def test_the_doctor_asks_the_server_over_http_and_loads_no_prefect(
     server: Server, lindero_there: Command, folder: Path
 ) -> None:
     code = (
-        "import sys\nfrom Modules.cli.main import app\napp(['doctor', '--json'], exit_on_error=False)\n"
+        "import sys\nfrom Modules.cli.main import app\n"
+        "app(['doctor', '--json'], exit_on_error=False)\n"
         "assert 'prefect' not in sys.modules"
     )
     told = {"PREFECT_API_URL": server.api, "PREFECT_SERVER_API_AUTH_STRING": AUTH}
