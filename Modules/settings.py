@@ -33,11 +33,6 @@ TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 
-def text(value: str) -> str:
-    """As it stands."""
-    return value
-
-
 def whole(*, ge: int, le: int | None = None) -> Callable[[str], int]:
     """A whole number from ``ge`` to ``le``."""
 
@@ -187,7 +182,7 @@ class Settings:
         "https://databaler.example/base-portal/api/v1",
     )
     databaler_client_id: str | None = setting(
-        None, text, "User, client id or name of the API key", "lindero"
+        None, str, "User, client id or name of the API key", "lindero"
     )
     databaler_client_secret: Secret | None = setting(
         None, Secret, "Its password, client secret or API key", "…"
@@ -320,7 +315,7 @@ class Settings:
         "https://hooks.example/…",
     )
     lindero_alert_email: str | None = setting(
-        None, text, "Address that is told instead, or too", "campo@empresa.example"
+        None, str, "Address that is told instead, or too", "campo@empresa.example"
     )
     lindero_alert_smtp_url: Secret | None = setting(
         None,
@@ -336,16 +331,14 @@ class Settings:
         4200, whole(ge=1, le=65535), "Port of loopback that the Prefect UI answers on", "4200"
     )
 
-    prefect_postgres_user: str = setting("prefect", text, "User of Prefect's database", "prefect")
+    prefect_postgres_user: str = setting("prefect", str, "User of Prefect's database", "prefect")
     prefect_postgres_password: Secret | None = setting(
         None, Secret, "Password of Prefect's database", "…"
     )
-    prefect_postgres_db: str = setting("prefect", text, "Name of Prefect's database", "prefect")
-    prefect_postgres_host: str = setting(
-        "127.0.0.1", text, "Host of Prefect's database", "postgres"
-    )
+    prefect_postgres_db: str = setting("prefect", str, "Name of Prefect's database", "prefect")
+    prefect_postgres_host: str = setting("127.0.0.1", str, "Host of Prefect's database", "postgres")
     prefect_postgres_port: int = setting(5432, whole(ge=1, le=65535), "Its port", "5432")
-    prefect_redis_messaging_host: str = setting("127.0.0.1", text, "Host of Redis", "redis")
+    prefect_redis_messaging_host: str = setting("127.0.0.1", str, "Host of Redis", "redis")
     prefect_redis_messaging_port: int = setting(6379, whole(ge=1, le=65535), "Its port", "6379")
     prefect_redis_messaging_password: Secret | None = setting(
         None, Secret, "Password of Redis", "…"
