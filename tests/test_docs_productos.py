@@ -31,7 +31,7 @@ from Modules.products.cultivos.sown import (
     TOLERANCIA,
 )
 from Modules.products.eudr.control import PREPARACION
-from Modules.products.eudr.rules import REGLAS, Alcance, Regla
+from Modules.products.eudr.rules import REGLAS, Requisito
 from Modules.products.muestreos.plan import AMBIENTES_PLAN, MARGEN_M, PUNTOS, PUNTOS_POR_AMBIENTE
 from Modules.products.muestreos.product import CSV_HEADERS, build_muestreos
 from Modules.products.source import Fuente
@@ -341,17 +341,17 @@ def test_units_are_those_that_the_names_say() -> None:
     assert looked_at > 25
 
 
-def _ruled(rows: list[Row], rules: Sequence[Regla]) -> None:
-    assert rows == [[f"`{rule.codigo}`", str(rule.nivel), rule.texto] for rule in rules]
+def _ruled(rows: list[Row], rules: Sequence[Requisito]) -> None:
+    assert rows == [[f"`{rule.codigo}`", rule.nivel, rule.texto] for rule in rules]
 
 
 def test_every_eudr_rule_with_its_level_and_text() -> None:
     _ruled(table("Reglas de preparación", "regla"), PREPARACION)
     for title, scope in (
-        ("Reglas del archivo", Alcance.ARCHIVO),
-        ("Reglas de cada elemento", Alcance.ELEMENTO),
+        ("Reglas del archivo", "archivo"),
+        ("Reglas de cada elemento", "elemento"),
     ):
-        _ruled(table(title, "regla"), [rule for rule in REGLAS if rule.alcance is scope])
+        _ruled(table(title, "regla"), [rule for rule in REGLAS if rule.alcance == scope])
 
 
 def test_the_catalogue_of_crops() -> None:

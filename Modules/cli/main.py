@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -156,13 +155,11 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
     file
         El archivo a controlar.
     """
-    from Modules.products.eudr.check import report_text
-    from Modules.products.eudr.files import check_eudr_file
+    from Modules.products.eudr.check import check_eudr_file, report_text
 
     report = check_eudr_file(file)
     if json_:
-        rows = [asdict(row) for row in report.rows()]
-        say_json(rows)
+        say_json(report.to_list())
     else:
         say(report_text(report))
     return 0 if report.passed else 1

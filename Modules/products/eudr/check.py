@@ -1,7 +1,7 @@
-"""``validar eudr``: a geolocation file, rule by rule and feature by feature. Pure.
+"""``validar eudr``: a geolocation file, rule by rule and feature by feature.
 
 Takes the bytes of any file, of whatever origin, and never raises on what they hold: what is broken
-is a finding under the name of its rule (``eudr_rules.REGLAS``). A rule that could not be looked at,
+is a finding under the name of its rule (``rules.REGLAS``). A rule that could not be looked at,
 because an earlier one is broken, is "sin evaluar", never "cumple".
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 from Modules.products.eudr.declare import MAX_FILE_BYTES
@@ -22,7 +22,7 @@ from Modules.products.eudr.document import (
     read_json,
 )
 from Modules.products.eudr.properties import check_properties
-from Modules.products.eudr.rules import REGLA, REGLAS, Alcance, Nivel, Regla
+from Modules.products.eudr.rules import REGLA, REGLAS, Requisito
 from Modules.products.eudr.shapes import (
     GEOMETRY_RULES,
     Faults,
@@ -30,87 +30,103 @@ from Modules.products.eudr.shapes import (
     check_shape,
     measure,
 )
+from Modules.words.errors import SettingsError
+from Modules.words.finding import Finding, Severity
 
+CUMPLE: Final = "cumple"
+NO_CUMPLE: Final = "no cumple"
+SIN_EVALUAR: Final = "sin evaluar"
 MAX_READ_BYTES: Final = 2 * MAX_FILE_BYTES  # beyond it only the size is judged
 MAX_FEATURES: Final = 200_000  # in 25 MB there is no room for more
 _WGS84: Final = ("crs84", "epsg::4326", "epsg:4326")
-_FEATURE_RULES: Final = tuple(r.codigo for r in REGLAS if r.alcance is Alcance.ELEMENTO)
-_NOT_A_FEATURE: Final = frozenset(_FEATURE_RULES) - {"elemento"}
-_FILE_RULES: Final = tuple(r.codigo for r in REGLAS if r.alcance is Alcance.ARCHIVO)
-
-
-class Resultado(StrEnum):
-    """What came of looking at a rule."""
-
-    CUMPLE = "cumple"
-    NO_CUMPLE = "no cumple"
-    SIN_EVALUAR = "sin evaluar"
-
-
-@dataclass(frozen=True, slots=True)
-class Hallazgo:
-    """A rule, and what came of it for a feature (``elemento``, from 1) or for the file (0)."""
-
-    elemento: int
-    regla: Regla
-    resultado: Resultado
-    detalle: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Of the file or one feature: broken rules with the detail, and rules not looked at."""
-
-    broken: Mapping[str, str]
-    skipped: frozenset[str]
+_FILE_RULES: Final = tuple(r for r in REGLAS if r.alcance == "archivo")
+_FEATURE_RULES: Final = tuple(r for r in REGLAS if r.alcance == "elemento")
+_NOT_A_FEATURE: Final = frozenset(r.codigo for r in _FEATURE_RULES) - {"elemento"}
 
 
 @dataclass(frozen=True, slots=True)
 class EudrReport:
     """What ``check_eudr`` found: first of the file, then of each feature in order.
 
+    Findings are made when they are asked for, since a file of nonsense has millions. ``what`` of
+    one is ``CUMPLE``, ``NO_CUMPLE`` or ``SIN_EVALUAR``, ``code`` the rule, ``item`` the number of
+    the feature from 1 ("" is the file as a whole), and the note says in detail what is broken.
     ``lugares`` is the ProductionPlace of each feature, quoted; "" where there is none.
     """
 
     archivo: str
     lugares: tuple[str, ...] = field(repr=False)
-    vistos: tuple[Seen, ...] = field(repr=False)
+    vistos: tuple[Faults, ...] = field(repr=False)
 
     @property
     def passed(self) -> bool:
         """No rule of level error is broken, or could not be looked at."""
-        return not any(found.regla.nivel is Nivel.ERROR for found in self.hallazgos())
+        return not any(found.is_error for found in self.findings())
 
-    def broken(self, nivel: Nivel | None = None) -> list[Hallazgo]:
-        """The findings "no cumple", of one level or of both."""
+    def broken(self, *severities: Severity) -> list[Finding]:
+        """The findings "no cumple", of some severities or of all."""
         return [
             found
-            for found in self.hallazgos()
-            if found.resultado is Resultado.NO_CUMPLE and nivel in (None, found.regla.nivel)
+            for found in self.findings()
+            if found.what == NO_CUMPLE and (not severities or found.severity in severities)
         ]
 
-    def hallazgos(self) -> Iterator[Hallazgo]:
+    def findings(self) -> Iterator[Finding]:
         """Every rule that is not kept or could not be looked at."""
         for elemento, seen in enumerate(self.vistos):
             if seen.broken or seen.skipped:
-                rows = _rows(elemento, seen)
-                yield from (row for row in rows if row.resultado is not Resultado.CUMPLE)
+                yield from (row for row in _rows(elemento, seen) if not row.fine)
 
-    def rows(self) -> Iterator[Hallazgo]:
+    def rows(self) -> Iterator[Finding]:
         """Every rule of the file, then every rule of every feature, kept ones too."""
         for elemento, seen in enumerate(self.vistos):
             yield from _rows(elemento, seen)
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """``rows`` as plain JSON."""
+        return [
+            {
+                "elemento": int(row.item or 0),
+                "regla": REGLA[row.code].to_dict(),
+                "resultado": row.what,
+                "detalle": "".join(row.notes),
+            }
+            for row in self.rows()
+        ]
 
-def _rows(elemento: int, seen: Seen) -> Iterator[Hallazgo]:
-    for codigo in _FEATURE_RULES if elemento else _FILE_RULES:
-        if codigo in seen.broken:
-            detail = seen.broken[codigo]
-            yield Hallazgo(elemento, REGLA[codigo], Resultado.NO_CUMPLE, detail)
+
+def _rows(elemento: int, seen: Faults) -> Iterator[Finding]:
+    item = str(elemento or "")
+    for regla in _FEATURE_RULES if elemento else _FILE_RULES:
+        code = regla.codigo
+        if code in seen.broken:
+            notes = (seen.broken[code],)
+            yield Finding(NO_CUMPLE, regla.gravedad, item=item, code=code, notes=notes)
+        elif code in seen.skipped:
+            yield Finding(SIN_EVALUAR, regla.gravedad, item=item, code=code)
         else:
-            skipped = codigo in seen.skipped
-            result = Resultado.SIN_EVALUAR if skipped else Resultado.CUMPLE
-            yield Hallazgo(elemento, REGLA[codigo], result, "")
+            yield Finding(CUMPLE, Severity.FINE, item=item, code=code)
+
+
+def check_eudr_file(path: Path) -> EudrReport:
+    """Check a GeoJSON file for a due-diligence statement, rule by rule and feature by feature.
+
+    What is wrong inside the file is in the report; a file beyond ``MAX_READ_BYTES`` is judged by
+    its size alone.
+
+    Raises:
+        SettingsError: there is no such file, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_READ_BYTES + 1)
+        size = path.stat().st_size
+    except (OSError, ValueError) as err:
+        cause = getattr(err, "strerror", None) or "no file has such a name"
+        raise SettingsError(f"{str(path)!r} cannot be read: {cause}") from err
+    if len(data) > MAX_READ_BYTES:
+        return check_eudr(b"", path.name, size=max(size, len(data)))
+    return check_eudr(data, path.name)
 
 
 def check_eudr(
@@ -127,8 +143,7 @@ def check_eudr(
     faults, document = _check_file(data, len(data) if size is None else size)
     features = document if document is not None and with_features else []
     places = tuple(_place(feature) for feature in features)
-    seen = (faults, *_check_features(features))
-    return EudrReport(archivo, places, tuple(Seen(one.broken, one.skipped) for one in seen))
+    return EudrReport(archivo, places, (faults, *_check_features(features)))
 
 
 # --- the file ------------------------------------------------------------------------------------
@@ -260,39 +275,36 @@ def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
         per_rule: how many features are named under a rule; the rest are counted.
     """
     lines = [f"{quoted(report.archivo)[1:-1]}: {_count(len(report.lugares), 'elemento')}", ""]
-    by_rule: dict[str, list[Hallazgo]] = {regla.codigo: [] for regla in REGLAS}
-    for found in report.hallazgos():
-        by_rule[found.regla.codigo].append(found)
+    by_rule: dict[str, list[Finding]] = {regla.codigo: [] for regla in REGLAS}
+    for found in report.findings():
+        by_rule[found.code].append(found)
     for regla in REGLAS:
         lines.extend(_rule_lines(report, regla, by_rule[regla.codigo], per_rule))
-    errors, notices = (len(report.broken(nivel)) for nivel in Nivel)
+    errors, notices = (len(report.broken(one)) for one in (Severity.ERROR, Severity.WARNING))
     verdict = "CUMPLE" if report.passed else "NO CUMPLE"
     lines += ["", f"{verdict}: {_count(errors, 'error', 'errores')}, {_count(notices, 'aviso')}"]
     return "\n".join(lines)
 
 
 def _rule_lines(
-    report: EudrReport, regla: Regla, found: Sequence[Hallazgo], per_rule: int
+    report: EudrReport, regla: Requisito, found: Sequence[Finding], per_rule: int
 ) -> Iterator[str]:
-    broken = [one for one in found if one.resultado is Resultado.NO_CUMPLE]
+    broken = [one for one in found if one.what == NO_CUMPLE]
     skipped = len(found) - len(broken)
-    mark = {True: "✔", False: "✘" if regla.nivel is Nivel.ERROR else "!"}[not broken]
-    total = 1 if regla.alcance is Alcance.ARCHIVO else len(report.lugares)
-    mark = "?" if not broken and (skipped or not total) else mark
+    total = 1 if regla.alcance == "archivo" else len(report.lugares)
+    if broken:
+        mark = "✘" if regla.gravedad is Severity.ERROR else "!"
+    else:
+        mark = "?" if skipped or not total else "✔"
     counts = f"{total - len(found)} de {total}"
     unseen = f"; {skipped} sin evaluar" if skipped else "" if total else "; nada que evaluar"
     yield f"{mark} {regla.codigo} ({regla.nivel}): {regla.texto} [{counts}{unseen}]"
     for one in broken[:per_rule]:
-        yield f"    {_who(report.lugares, one)}{one.detalle}"
+        place = report.lugares[int(one.item) - 1] if one.item else ""
+        who = f"elemento {one.item}{' ' if place else ''}{place}: " if one.item else ""
+        yield f"    {who}{one.notes[0]}"
     if len(broken) > per_rule:
         yield f"    … y {_count(len(broken) - per_rule, 'elemento')} más"
-
-
-def _who(places: Sequence[str], one: Hallazgo) -> str:
-    if one.elemento == 0:
-        return ""
-    place = places[one.elemento - 1]
-    return f"elemento {one.elemento}{' ' if place else ''}{place}: "
 
 
 def _count(number: int, singular: str, plural: str | None = None) -> str:

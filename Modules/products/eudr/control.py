@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 import pandas as pd
 
-from Modules.products.eudr.check import EudrReport, Hallazgo, Resultado
+from Modules.products.eudr.check import CUMPLE, NO_CUMPLE, EudrReport
 from Modules.products.eudr.declare import Declared
-from Modules.products.eudr.rules import Alcance, Nivel, Regla
+from Modules.products.eudr.rules import REGLA, Requisito
+from Modules.words.finding import Finding, Severity
 
 NO_CORRESPONDE: Final = "no corresponde"
 HEADERS: Final[Mapping[str, str]] = {  # column to Spanish header, in order
@@ -31,16 +33,16 @@ HEADERS: Final[Mapping[str, str]] = {  # column to Spanish header, in order
     "resultado": "Resultado",
     "detalle": "Detalle",
 }
-ALCANZADO: Final = Regla(
-    "alcanzado", Nivel.AVISO, Alcance.ELEMENTO, "El lote tiene un cultivo alcanzado por la norma"
+_ALCANZADO: Final = Requisito(
+    "alcanzado", Severity.WARNING, "elemento", "El lote tiene un cultivo alcanzado por la norma"
 )
-COMPLETO: Final = Regla(
-    "completo", Nivel.ERROR, Alcance.ELEMENTO, "Con seis decimales no se pierde ninguna parte"
+_COMPLETO: Final = Requisito(
+    "completo", Severity.ERROR, "elemento", "Con seis decimales no se pierde ninguna parte"
 )
-SUPERFICIE: Final = Regla(
-    "superficie", Nivel.AVISO, Alcance.ELEMENTO, "Lo declarado mide lo mismo que el lote"
+_SUPERFICIE: Final = Requisito(
+    "superficie", Severity.WARNING, "elemento", "Lo declarado mide lo mismo que el lote"
 )
-PREPARACION: Final = (ALCANZADO, COMPLETO, SUPERFICIE)
+PREPARACION: Final = (_ALCANZADO, _COMPLETO, _SUPERFICIE)
 _TOLERANCE: Final = 0.001  # of the area: six decimals move an outline by 5 cm at most
 _TOLERANCE_HA: Final = 0.001
 _Row = tuple[object, ...]
@@ -74,76 +76,61 @@ def control_table(
     rows: list[_Row] = []
     for lote_id, row in about.items():
         rows.extend(_preparation(row, by_lote.get(lote_id)))
-    for checked in whole:
-        rows.extend(_features(checked, about))
-    for checked in (*whole, *others):
-        rows.extend(_file(checked))
+    for file in whole:
+        rows.extend(
+            _found(about[file.lote_ids[int(one.item) - 1]], one, file.name)
+            for one in file.report.rows()
+            if one.item
+        )
+    for file in (*whole, *others):
+        own = takewhile(lambda one: not one.item, file.report.rows())
+        rows.extend(_found([None] * 5, one, file.name) for one in own)
     frame = pd.DataFrame(rows, columns=list(HEADERS), dtype=object)
     return frame.astype({name: "string" for name in HEADERS if name != "elemento"}).astype(
         {"elemento": "Int64"}
     )
 
 
-def _row(about: Sequence[object], one: Hallazgo, archivo: str | None = None) -> _Row:
-    return _cells(about, one.regla, str(one.resultado), one.detalle, archivo, one.elemento)
-
-
-def _cells(
-    about: Sequence[object],
-    regla: Regla,
-    resultado: str,
-    detalle: str,
-    archivo: str | None = None,
-    elemento: int = 0,
-) -> _Row:
+def _cells(about: Sequence[object], regla: Requisito, resultado: str, detalle: str) -> _Row:
+    """A row of the preparation: of no file."""
     lote_id, empresa, campo, lote, cultivos = about
-    return (
-        *(archivo, elemento or None, empresa, campo, lote, lote_id, cultivos),
-        *(regla.codigo, str(regla.nivel), resultado, detalle),
-    )
+    place = (None, None, empresa, campo, lote, lote_id, cultivos)
+    return (*place, regla.codigo, regla.nivel, resultado, detalle)
+
+
+def _found(about: Sequence[object], one: Finding, archivo: str) -> _Row:
+    """A row of a file that was checked."""
+    _, _, *place = _cells(about, REGLA[one.code], one.what, "".join(one.notes))
+    return (archivo, int(one.item) if one.item else None, *place)
 
 
 def _preparation(about: Sequence[object], declared: Declared | None) -> Iterator[_Row]:
     if declared is None:
-        yield _cells(about, ALCANZADO, NO_CORRESPONDE, "no se declara")
+        yield _cells(about, _ALCANZADO, NO_CORRESPONDE, "no se declara")
         return
     count = len(declared.features)
     form = "un punto" if declared.as_point else f"{count} polígono{'' if count == 1 else 's'}"
-    yield _cells(about, ALCANZADO, str(Resultado.CUMPLE), f"se declara con {form}")
-    for regla, (result, detail) in ((COMPLETO, _complete(declared)), (SUPERFICIE, _area(declared))):
-        yield _cells(about, regla, str(result), detail)
+    yield _cells(about, _ALCANZADO, CUMPLE, f"se declara con {form}")
+    yield _cells(about, _COMPLETO, *_complete(declared))
+    yield _cells(about, _SUPERFICIE, *_area(declared))
 
 
-def _complete(declared: Declared) -> tuple[Resultado, str]:
+def _complete(declared: Declared) -> tuple[str, str]:
     grid = declared.grid
     if not declared.features:
-        return Resultado.NO_CUMPLE, "no queda superficie: el lote no está en el archivo"
+        return NO_CUMPLE, "no queda superficie: el lote no está en el archivo"
     if grid.parts_lost:
-        return Resultado.NO_CUMPLE, f"se pierden {grid.parts_lost} partes sin superficie"
+        return NO_CUMPLE, f"se pierden {grid.parts_lost} partes sin superficie"
     notes = (
         (grid.vertices_joined, f"vértices repetidos quitados: {grid.vertices_joined}"),
         (grid.holes_cut, f"agujeros cortados: {grid.holes_cut}"),
         (grid.repaired, "redondeado se cruzaba: se corrigió"),
     )
-    return Resultado.CUMPLE, "; ".join(text for happened, text in notes if happened)
+    return CUMPLE, "; ".join(text for happened, text in notes if happened)
 
 
-def _area(declared: Declared) -> tuple[Resultado, str]:
+def _area(declared: Declared) -> tuple[str, str]:
     before, after = declared.before_ha, declared.declared_ha
     same = abs(before - after) <= max(_TOLERANCE * before, _TOLERANCE_HA)
     text = f"lote {before:.4f} ha, declarado {after:.4f} ha"
-    return (Resultado.CUMPLE if same else Resultado.NO_CUMPLE), text
-
-
-def _features(checked: Checked, about: Mapping[str, Sequence[object]]) -> Iterator[_Row]:
-    for one in checked.report.rows():
-        if one.elemento:
-            yield _row(about[checked.lote_ids[one.elemento - 1]], one, checked.name)
-
-
-def _file(checked: Checked) -> Iterator[_Row]:
-    nobody = [None] * 5
-    for one in checked.report.rows():
-        if one.elemento:
-            return
-        yield _row(nobody, one, checked.name)
+    return (CUMPLE if same else NO_CUMPLE), text

@@ -11,39 +11,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from Modules.products.eudr.declare import DECIMALS, MAX_FILE_BYTES, MAX_POINT_HA, PROPERTIES
-
-
-class Nivel(StrEnum):
-    """How bad it is to break a rule."""
-
-    ERROR = "error"
-    AVISO = "aviso"
-
-
-class Alcance(StrEnum):
-    """What a rule is about."""
-
-    ARCHIVO = "archivo"
-    ELEMENTO = "elemento"
+from Modules.words.finding import Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Regla:
+class Requisito:
     """One rule; ``texto`` says in Spanish what holds when it is kept."""
 
     codigo: str
-    nivel: Nivel
-    alcance: Alcance
+    gravedad: Severity  # of breaking it
+    alcance: str  # "archivo": the file as a whole, "elemento": each of its features
     texto: str
 
+    @property
+    def nivel(self) -> str:
+        """How bad it is to break it, as people read it."""
+        return "error" if self.gravedad is Severity.ERROR else "aviso"
 
-def _rules(nivel: Nivel, alcance: Alcance, texts: Mapping[str, str]) -> list[Regla]:
-    return [Regla(codigo, nivel, alcance, texto) for codigo, texto in texts.items()]
+    def to_dict(self) -> dict[str, str]:
+        """Plain JSON."""
+        names = ("codigo", "nivel", "alcance", "texto")
+        return {name: getattr(self, name) for name in names}
 
 
 _ARCHIVO_ERRORES = {
@@ -89,13 +81,17 @@ _ELEMENTO_AVISOS = {
     "sin_superposicion": "No se superpone con otro elemento",
 }
 
-REGLAS: Final[tuple[Regla, ...]] = (
-    *_rules(Nivel.ERROR, Alcance.ARCHIVO, _ARCHIVO_ERRORES),
-    *_rules(Nivel.AVISO, Alcance.ARCHIVO, _ARCHIVO_AVISOS),
-    *_rules(Nivel.ERROR, Alcance.ELEMENTO, _ELEMENTO_ERRORES),
-    *_rules(Nivel.AVISO, Alcance.ELEMENTO, _ELEMENTO_AVISOS),
+REGLAS: Final[tuple[Requisito, ...]] = tuple(
+    Requisito(codigo, gravedad, alcance, texto)
+    for gravedad, alcance, texts in (
+        (Severity.ERROR, "archivo", _ARCHIVO_ERRORES),
+        (Severity.WARNING, "archivo", _ARCHIVO_AVISOS),
+        (Severity.ERROR, "elemento", _ELEMENTO_ERRORES),
+        (Severity.WARNING, "elemento", _ELEMENTO_AVISOS),
+    )
+    for codigo, texto in texts.items()
 )
-REGLA: Final[Mapping[str, Regla]] = MappingProxyType({regla.codigo: regla for regla in REGLAS})
+REGLA: Final[Mapping[str, Requisito]] = MappingProxyType({one.codigo: one for one in REGLAS})
 
 AREA_TOLERANCE: Final = 0.01  # the Commission's examples lie 0.6 % off: areas on a sphere
 AREA_TOLERANCE_HA: Final = 0.01  # two decimals of a small plot

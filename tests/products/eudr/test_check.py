@@ -11,9 +11,17 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from Modules.products.eudr.check import MAX_READ_BYTES, Resultado, check_eudr, report_text
+from Modules.products.eudr.check import (
+    MAX_READ_BYTES,
+    SIN_EVALUAR,
+    check_eudr,
+    check_eudr_file,
+    report_text,
+)
 from Modules.products.eudr.declare import MAX_FILE_BYTES, Plot, collections, declare
-from Modules.products.eudr.rules import ISO2, REGLAS, Alcance, Nivel
+from Modules.products.eudr.rules import ISO2, REGLAS
+from Modules.words.errors import SettingsError
+from Modules.words.finding import Severity
 
 SQUARE = shapely.box(-61.123456, -34.123456, -61.113454, -34.113454)
 BESIDE = shapely.box(-61.113454, -34.123456, -61.103452, -34.113454)
@@ -110,7 +118,7 @@ BREAKS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("text", [BASE, POINTS], ids=["polygons", "points"])
 def test_what_we_write_keeps_every_rule(text: str) -> None:
     report = check_eudr(text.encode(), "eudr.geojson")
-    assert list(report.hallazgos()) == []
+    assert list(report.findings()) == []
     assert report.passed
     assert len(report.lugares) == 3
 
@@ -122,32 +130,28 @@ def test_each_rule_has_a_case_that_breaks_it() -> None:
 @pytest.mark.parametrize("codigo", BREAKS)
 def test_a_broken_rule_is_named(codigo: str) -> None:
     report = check_eudr(BREAKS[codigo](), "eudr.geojson")
-    broken = {one.regla.codigo for one in report.broken()}
+    broken = {one.code for one in report.broken()}
     assert codigo in broken
-    level = next(regla.nivel for regla in REGLAS if regla.codigo == codigo)
-    assert report.passed is (level is Nivel.AVISO and not report.broken(Nivel.ERROR))
+    level = next(regla.gravedad for regla in REGLAS if regla.codigo == codigo)
+    assert report.passed is (level is Severity.WARNING and not report.broken(Severity.ERROR))
     text = report_text(report)
-    assert f"{'✘' if level is Nivel.ERROR else '!'} {codigo} (" in text
+    assert f"{'✘' if level is Severity.ERROR else '!'} {codigo} (" in text
     assert ("NO CUMPLE" in text) is not report.passed
 
 
-@pytest.mark.parametrize("codigo", [r.codigo for r in REGLAS if r.alcance is Alcance.ELEMENTO])
+@pytest.mark.parametrize("codigo", [r.codigo for r in REGLAS if r.alcance == "elemento"])
 def test_the_broken_feature_is_named_and_the_others_are_not(codigo: str) -> None:
     report = check_eudr(BREAKS[codigo](), "eudr.geojson")
-    guilty = {one.elemento for one in report.broken() if one.regla.codigo == codigo}
-    assert guilty == ({1, 2} if codigo == "sin_superposicion" else {1})
+    guilty = {one.item for one in report.broken() if one.code == codigo}
+    assert guilty == ({"1", "2"} if codigo == "sin_superposicion" else {"1"})
 
 
 def test_rows_say_every_rule_of_every_feature_and_never_vouch_for_the_unseen() -> None:
     report = check_eudr(BREAKS["anillo_cerrado"](), "eudr.geojson")
     rows = list(report.rows())
-    per_feature = sum(regla.alcance is Alcance.ELEMENTO for regla in REGLAS)
+    per_feature = sum(regla.alcance == "elemento" for regla in REGLAS)
     assert len(rows) == (len(REGLAS) - per_feature) + 3 * per_feature
-    unseen = {
-        one.regla.codigo
-        for one in rows
-        if one.elemento == 1 and one.resultado is Resultado.SIN_EVALUAR
-    }
+    unseen = {one.code for one in rows if one.item == "1" and one.what == SIN_EVALUAR}
     assert {"autocruce", "area_no_nula", "area_coherente", "sin_superposicion"} <= unseen
 
 
@@ -156,7 +160,7 @@ def test_what_crosses_itself_only_at_six_decimals_is_found() -> None:
     data = _shape("Polygon", near)
     ring = json.loads(near)[0]
     assert shapely.Polygon(ring).is_valid
-    found = {one.regla.codigo: one.detalle for one in check_eudr(data, "x").broken()}
+    found = {one.code: one.notes[0] for one in check_eudr(data, "x").broken()}
     assert "al redondear" in found["autocruce"]
 
 
@@ -196,7 +200,7 @@ def test_hostile_files_are_found_out_and_never_raise(data: bytes) -> None:
 
 def test_a_file_too_large_to_read_is_judged_by_its_size() -> None:
     report = check_eudr(b"", "grande.geojson", size=MAX_READ_BYTES + 1)
-    assert {one.regla.codigo for one in report.broken()} == {"tamano"}
+    assert {one.code for one in report.broken()} == {"tamano"}
     assert not report.passed
 
 
@@ -204,7 +208,7 @@ def test_thousands_of_equal_features_do_not_make_it_slow_or_large() -> None:
     """Pairs of features that meet are counted, and looking stops: this would be 25 million."""
     data = ('{"type":"FeatureCollection","features":[' + ",".join([FIRST] * 5000) + "]}").encode()
     report = check_eudr(data, "x")
-    overlaps = [one for one in report.hallazgos() if one.regla.codigo == "sin_superposicion"]
+    overlaps = [one for one in report.findings() if one.code == "sin_superposicion"]
     assert len(overlaps) == 5000
 
 
@@ -235,7 +239,7 @@ def test_the_commissions_own_examples_pass(shared_data: Path, name: str, feature
     report = check_eudr((shared_data / "eudr" / name).read_bytes(), name)
     assert report.passed
     assert len(report.lugares) == features
-    notices = {one.regla.codigo for one in report.broken()}
+    notices = {one.code for one in report.broken()}
     assert notices <= {"seis_decimales", "propiedades_completas", "orientacion"}
 
 
@@ -244,9 +248,9 @@ def test_real_plots_that_were_not_prepared_are_found_out(shared_data: Path) -> N
     """Whisp's public example: one plot of fifty has a hole, none has the EU's properties."""
     report = check_eudr((shared_data / "eudr/whisp_geojson_example.geojson").read_bytes(), "whisp")
     assert not report.passed
-    errors = [(one.regla.codigo, one.elemento) for one in report.broken(Nivel.ERROR)]
-    assert errors == [("sin_agujeros", 14)]
-    notices = {one.regla.codigo for one in report.broken(Nivel.AVISO)}
+    errors = [(one.code, one.item) for one in report.broken(Severity.ERROR)]
+    assert errors == [("sin_agujeros", "14")]
+    notices = {one.code for one in report.broken(Severity.WARNING)}
     assert {"sin_crs", "seis_decimales", "propiedades_completas", "propiedades_de_mas"} <= notices
 
 
@@ -272,4 +276,30 @@ def test_the_commissions_example_broken_once(
 ) -> None:
     path = shared_data / "eudr/eu_example_type1_single_producer.geojson"
     data = _swap(old, new, path.read_text(encoding="utf-8"))
-    assert (codigo, 1) in {(o.regla.codigo, o.elemento) for o in check_eudr(data, "x").broken()}
+    assert (codigo, "1") in {(o.code, o.item) for o in check_eudr(data, "x").broken()}
+
+
+# --- files on disk: unreadable is a settings error, huge is not read -----------------------------
+
+
+def test_a_file_is_checked_under_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "Ñandú.geojson"
+    path.write_bytes(b'{"type":"FeatureCollection","features":[]}')
+    report = check_eudr_file(path)
+    assert report.archivo == "Ñandú.geojson"
+    assert report.passed
+
+
+@pytest.mark.parametrize("name", ["no such file.geojson", ".", "a\x00b"])
+def test_what_is_no_readable_file_is_a_settings_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        check_eudr_file(tmp_path / name)
+
+
+def test_a_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "grande.geojson"
+    with path.open("wb") as file:
+        file.truncate(MAX_READ_BYTES * 40)  # sparse: 2 GB that take no room
+    report = check_eudr_file(path)
+    assert [one.code for one in report.broken()] == ["tamano"]
+    assert not report.passed

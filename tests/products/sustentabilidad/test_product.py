@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.products.eudr import control as eudr_control
-from Modules.products.eudr.check import check_eudr
-from Modules.products.eudr.files import check_eudr_file
-from Modules.products.eudr.rules import REGLAS, Alcance
+from Modules.products.eudr.check import check_eudr, check_eudr_file
+from Modules.products.eudr.rules import REGLAS
 from Modules.products.source import Fuente
 from Modules.products.sustentabilidad import establecimientos
 from Modules.products.sustentabilidad.product import (
@@ -83,7 +82,7 @@ def test_our_eudr_files_break_no_rule_but_overlaps_of_the_data(built: dict[str, 
         if name.endswith(".geojson"):
             report = check_eudr_file(built[name])
             assert report.passed
-            assert {one.regla.codigo for one in report.broken()} <= {"sin_superposicion"}
+            assert {one.code for one in report.broken()} <= {"sin_superposicion"}
 
 
 def test_every_soja_lote_is_declared_whole_and_no_other(
@@ -125,7 +124,7 @@ def test_the_control_lists_every_rule_for_every_lote(
         if row["Id del lote"]:
             by_lote.setdefault(row["Id del lote"], set()).add(row["Regla"])
     assert set(by_lote) == set(demo_fuente.tables.lotes["lote_id"])
-    every = {regla.codigo for regla in REGLAS if regla.alcance is Alcance.ELEMENTO}
+    every = {regla.codigo for regla in REGLAS if regla.alcance == "elemento"}
     every |= {regla.codigo for regla in eudr_control.PREPARACION}
     declared = {row["Id del lote"] for row in rows if row["Elemento"]}
     assert all(by_lote[lote_id] == every for lote_id in declared)
@@ -138,9 +137,9 @@ def test_the_control_lists_every_rule_for_every_lote(
 def test_the_control_says_what_validar_eudr_says(built: dict[str, Path]) -> None:
     report = check_eudr_file(built[ALL])
     said = [
-        (one.elemento, one.regla.codigo, str(one.resultado), one.detalle)
+        (int(one.item), one.code, one.what, "".join(one.notes))
         for one in report.rows()
-        if one.elemento
+        if one.item
     ]
     listed = [
         (int(row["Elemento"]), row["Regla"], row["Resultado"], row["Detalle"])
@@ -406,7 +405,7 @@ def test_real_fields_of_soya(shared_data: Path, tmp_path: Path) -> None:
     soya = frame[frame["Jan_2020"] == "Soybean"]
     report = check_eudr_file(files[ALL])
     assert report.passed
-    notices = {one.regla.codigo for one in report.broken()}
+    notices = {one.code for one in report.broken()}
     assert notices <= {"sin_superposicion", "textos_no_vacios"}  # no producer is known
     areas = [float(str(f["properties"]["Area"])) for f in _features(files[ALL])]
     assert len(areas) >= len(soya) > 500
