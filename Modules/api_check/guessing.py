@@ -1,7 +1,7 @@
 """Guesses about a portal's answers, for ``api check``: which member is meant, how it is written.
 
 Pure, and only ever a proposal that a person reads: nothing here is used when data are fetched.
-Names are compared without accents, case and separators, through the words that farm platforms use.
+Names are compared without accents, case and separators; what is called otherwise is not guessed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from difflib import SequenceMatcher
 from typing import Any
 
 from Modules.portal.asking import read_campania
@@ -20,77 +19,33 @@ from Modules.portal.contract import Kind
 from Modules.portal.sections import FieldRule, FieldType, Geometry
 from Modules.words.domain import BoundingBox
 
-LOOKS_ALIKE = 0.75
-_ALIKE = 0.95
 _TEMPLATES = (
     *("{aa}/{bb}", "{aaaa}/{bb}", "{aaaa}/{bbbb}", "{aaaa}-{bbbb}", "{aaaa}-{bb}", "{aa}-{bb}"),
     *("{aaaa}{bbbb}", "{aaaa}", "{bbbb}"),
 )
 _DATES = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y")
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y %H:%M:%S")
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "id": ("uuid", "guid", "_id", "identificador", "pk", "key"),
-    "nombre": ("name", "title", "label", "denominacion", "descripcion", "alias"),
-    "codigo": ("code", "cod", "sigla", "abreviatura"),
-    "campania": ("season", "campana", "campaign", "ciclo", "year", "yeargroup"),
-    "campo_id": ("farm_id", "establecimiento_id", "id_campo", "farm", "campo.id", "farm.id"),
-    "campo_nombre": ("farm_name", "establecimiento", "campo.nombre", "farm.name"),
-    "lote_id": ("field_id", "plot_id", "lot_id", "id_lote", "parcela_id", "lote.id", "field.id"),
-    "ambiente_id": ("zone_id", "management_zone_id", "id_ambiente", "ambiente.id", "zone.id"),
-    "zona_id": ("region_id", "zone_id", "id_zona", "zona.id", "region.id"),
-    "superficie_ha": ("superficie", "area", "area_ha", "hectareas", "has", "surface", "hectares"),
-    "superficie_util_ha": ("superficie_util", "usable_area", "arable_area"),
-    "updated_at": ("modified_at", "updated", "modified", "actualizado", "fecha_modificacion"),
-    "created_at": ("created", "creado", "fecha_alta", "fecha_creacion"),
-    "deleted_at": ("deleted", "borrado", "fecha_baja"),
-    "desde": ("start", "start_date", "inicio", "fecha_inicio", "valid_from"),
-    "hasta": ("end", "end_date", "fin", "fecha_fin", "valid_to"),
-    "activa": ("active", "is_active", "activo", "vigente"),
-    "activo": ("active", "is_active", "enabled", "habilitado"),
-    "especie": ("species", "crop"),
-    "orden": ("order", "position", "index", "numero"),
-    "color": ("colour", "hex", "color_hex"),
-    "tipo": ("type", "kind", "category", "categoria", "clase"),
-    "subtipo": ("subtype", "subcategory"),
-    "estado": ("status", "state", "situacion"),
-    "fecha": ("date", "fecha_hora", "day"),
-    "fecha_siembra": ("sowing_date", "planting_date", "sowed_at", "planted_at"),
-    "fecha_cosecha": ("harvest_date", "harvested_at"),
-    "material": ("variety", "variedad", "hibrido", "hybrid", "seed"),
-    "observacion": ("notes", "observation", "comentario", "descripcion", "comment"),
-    "potencial": ("potential", "productividad", "class"),
-    "fuente": ("source", "origen"),
-    "version": ("revision", "rev"),
-    "provincia": ("province", "state"),
-    "partido": ("county", "departamento", "district", "municipio"),
-    "tenencia": ("tenure", "ownership"),
-    "renspa": ("nro_renspa",),
-    "empresa.nombre": ("company", "company.name", "empresa", "razon_social", "cliente"),
-    "empresa.cuit": ("cuit", "tax_id", "company.tax_id", "company.cuit"),
-    "cultivo.codigo": ("crop.code", "crop_code", "cultivo_codigo", "codigo_cultivo"),
-    "cultivo.nombre": ("crop.name", "crop_name", "cultivo", "crop", "nombre_cultivo"),
-    "muestra.codigo": ("sample.code", "sample_code", "codigo_muestra"),
-    "siembras": ("sowings", "crops", "plantings", "cultivos", "seedings"),
-}
 
 
 def plain(name: str) -> str:
-    """The name without accents, case and separators."""
-    flat = unicodedata.normalize("NFKD", name)
-    return re.sub(r"[^a-z0-9.]", "", flat.lower().replace("ñ", "n"))
+    """The name without accents, case and separators; dots are such."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", name).lower())
 
 
-def likeness(member: str, path: str) -> float:
-    """How likely the path is what the contract calls ``member``, 0 to 1."""
-    wanted, found = plain(member), plain(path)
-    if wanted == found:
-        return 1.0
-    if found in {plain(word) for word in _WORDS.get(member, ())}:
-        return _ALIKE
-    last = plain(path.rsplit(".", 1)[-1])
-    if "." in path and (last == wanted or last in {plain(w) for w in _WORDS.get(member, ())}):
-        return _ALIKE - 0.1
-    return SequenceMatcher(None, wanted, found).ratio() * 0.95
+def same_name(member: str, path: str, *, whole: bool) -> bool:
+    """Whether the path is what the contract calls ``member``, or its last segment is.
+
+    A nested ``id`` is that of its parent: it stands for no member that is called ``id``.
+    """
+    wanted = plain(member)
+    if whole:
+        return plain(path) == wanted
+    return wanted != "id" and "." in path and last_name(path) == wanted
+
+
+def last_name(path: str) -> str:
+    """The last segment of a path, plain."""
+    return plain(path.rpartition(".")[2])
 
 
 def leaves(row: Any, prefix: str = "", depth: int = 3) -> Iterator[tuple[str, Any]]:
@@ -116,20 +71,22 @@ def lists_in(document: Any, prefix: str = "", depth: int = 3) -> Iterator[tuple[
 def fits(value: Any, kind: Kind) -> bool:
     """Whether a value is of the contract's kind."""
     match kind:
+        case "date":
+            return isinstance(value, str) and _is_moment(value, with_time=False)
+        case "datetime":
+            return isinstance(value, str) and _is_moment(value, with_time=True)
         case "id":
             return isinstance(value, str) and value != ""
-        case "text":
-            return isinstance(value, str)
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "list":
-            return isinstance(value, list)
-        case "date" | "datetime":
-            return isinstance(value, str) and _is_moment(value, with_time=kind == "datetime")
+    return isinstance(value, _PYTHON[kind]) and (kind == "boolean" or type(value) is not bool)
+
+
+_PYTHON: dict[Kind, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "list": (list,),
+}
 
 
 def _is_moment(text: str, *, with_time: bool) -> bool:
@@ -145,29 +102,22 @@ def _is_moment(text: str, *, with_time: bool) -> bool:
 def reading(values: Sequence[Any], kind: Kind, zone: str) -> FieldRule | None:
     """A type (and format) under which all values are of the kind, or None."""
     present = [value for value in values if value is not None and value is not MISSING]
-    for type_, layout in _readings(kind):
+    for type_, layout in _READINGS.get(kind, ()):
         rule = FieldRule(path="x", type=type_, format=layout)
         if present and all(fits(coerce(value, type_, rule, zone), kind) for value in present):
             return rule
     return None
 
 
-def _readings(kind: Kind) -> list[tuple[FieldType, str]]:
-    match kind:
-        case "id" | "text":
-            return [("text", "")]
-        case "number":
-            return [("number", ""), ("decimal_comma", "")]
-        case "integer":
-            return [("integer", "")]
-        case "boolean":
-            return [("boolean", "")]
-        case "date":
-            return [("date", ""), *(("date", f) for f in (*_DATES, *_TIMES, "epoch_ms"))]
-        case "datetime":
-            layouts = (*_TIMES, *_DATES, "epoch_ms")
-            return [("datetime", ""), *(("datetime", layout) for layout in layouts)]
-    return []
+_READINGS: dict[Kind, list[tuple[FieldType, str]]] = {
+    "id": [("text", "")],
+    "text": [("text", "")],
+    "number": [("number", ""), ("decimal_comma", "")],
+    "integer": [("integer", "")],
+    "boolean": [("boolean", "")],
+    "date": [("date", layout) for layout in ("", *_DATES, *_TIMES, "epoch_ms")],
+    "datetime": [("datetime", layout) for layout in ("", *_TIMES, *_DATES, "epoch_ms")],
+}
 
 
 def season_template(texts: Sequence[str]) -> str | None:
@@ -182,6 +132,8 @@ def season_template(texts: Sequence[str]) -> str | None:
 
 _WKT = re.compile(r"\s*(SRID=\d+;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\s*Z?M?\s*\(", re.I)
 _HEX = re.compile(r"0[01]0[0-9A-Fa-f]{16,}")
+_LAT = ("lat", "latitud", "latitude", "y")
+_LON = ("lon", "lng", "long", "longitud", "longitude", "x")
 _GEOJSON_TYPES = ("Point", "LineString", "Polygon")
 
 
@@ -225,12 +177,8 @@ def _names_lat_lon(item: Any) -> bool:
 
 def lat_lon_columns(paths: Sequence[str]) -> tuple[str, str] | None:
     """The paths of a latitude and a longitude, if the row has both."""
-    lat = [p for p in paths if plain(p.rsplit(".", 1)[-1]) in ("lat", "latitud", "latitude", "y")]
-    lon = [
-        p
-        for p in paths
-        if plain(p.rsplit(".", 1)[-1]) in ("lon", "lng", "long", "longitud", "longitude", "x")
-    ]
+    lat = [path for path in paths if last_name(path) in _LAT]
+    lon = [path for path in paths if last_name(path) in _LON]
     return (lat[0], lon[0]) if lat and lon else None
 
 

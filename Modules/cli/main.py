@@ -168,7 +168,7 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
 @api.command(name="check")
 def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
-    from Modules.api_check.check import check_api, exit_code, render
+    from Modules.api_check.check import check_api, render
     from Modules.jobs import portal_access
     from Modules.words.domain import Campania as Season
 
@@ -178,7 +178,7 @@ def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json 
     with portal_access.open_portal(settings, modo) as access:
         report = check_api(access.config, season)
     say(render(report, as_json=json_))
-    return exit_code(report)
+    return report.exit_code
 
 
 @app.command(name="demo-portal")

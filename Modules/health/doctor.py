@@ -107,7 +107,7 @@ def _ask_portal(settings: Settings, modo: Modo) -> Fila:
             report = api_check.check_api(access.config, settings.lindero_campania)
     except PipelineError as err:
         return Fila(what, "mal", str(err), "lindero api check dice más")
-    if api_check.exit_code(report):
+    if report.exit_code:
         return Fila(what, "mal", "contesta, pero no como se espera", "lindero api check dice qué")
     return Fila(what, "bien", "una página de cada lista")
 

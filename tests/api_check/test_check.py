@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from Modules.api_check.check import Report, check_api, exit_code, proposed_profile, render
-from Modules.api_check.findings import Finding, Que
+from Modules.api_check.check import ApiReport, check_api, proposed_profile, render
+from Modules.api_check.findings import Que
 from Modules.demo.plan import Size
 from Modules.demo.running import running_portal
 from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
 from Modules.words.domain import Recurso
+from Modules.words.finding import Finding
 from tests.portal.dialect_server import (
     CLIENT_SECRET,
     POLYGON,
@@ -39,18 +40,17 @@ from tests.portal.dialect_server import (
 WKT = "POLYGON((-63.1 -35.5,-63.1 -35.51,-63.09 -35.51,-63.1 -35.5))"
 
 
-def _check(url: str, profile: str = "") -> Report:
+def _check(url: str, profile: str = "") -> ApiReport:
     return check_api(config_of(url, profile), SEASON)
 
 
-def _of(report: Report, recurso: Recurso, campo: str) -> Finding:
-    (found,) = [f for f in report.findings if f.recurso == recurso and f.campo == campo]
+def _of(report: ApiReport, recurso: Recurso, campo: str) -> Finding:
+    (found,) = [f for f in report.findings if f.where == recurso and f.item == campo]
     return found
 
 
 def _lines(finding: Finding) -> list[str]:
-    assert finding.remedio is not None
-    return [finding.remedio.section, *finding.remedio.lines]
+    return finding.todo.splitlines()
 
 
 def test_the_contract_needs_no_line() -> None:
@@ -58,7 +58,7 @@ def test_the_contract_needs_no_line() -> None:
         report = _check(portal.url)
         lists = [path for path in portal.paths() if path != "/api/auth/token"]
     assert lists == [f"/api/{recurso}" for recurso in Recurso]
-    assert exit_code(report) == 0
+    assert report.exit_code == 0
     assert proposed_profile(report) == ""
     text = render(report)
     assert "lotes: 11 filas en la primera página" in text
@@ -77,12 +77,18 @@ def _without(*names: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("row", "campo", "que", "lines"),
     [
-        (_without("nombre", name="7"), "nombre", Que.FALTA, ["fields", 'nombre = "name"']),
+        (_without("nombre", Nombre="7"), "nombre", Que.FALTA, ["fields", 'nombre = "Nombre"']),
         (
-            _without("superficie_ha", area="61,25"),
+            _without("nombre", name="7"),
+            "nombre",
+            Que.FALTA,
+            ["fields", 'nombre = "…"  # la ruta verdadera'],
+        ),
+        (
+            _without("superficie_ha", superficieHa="61,25"),
             "superficie_ha",
             Que.FALTA,
-            ["fields", 'superficie_ha = { path = "area", type = "decimal_comma" }'],
+            ["fields", 'superficie_ha = { path = "superficieHa", type = "decimal_comma" }'],
         ),
         (
             lote(1, superficie_ha="1.061,25"),
@@ -106,10 +112,28 @@ def _without(*names: str, **more: Any) -> dict[str, Any]:
             ["fields", 'nombre = { path = "nombre", type = "text" }'],
         ),
         (
-            _without("campo_id", farm={"id": 3}),
+            _without("campo_id", campo={"id": 3}),
             "campo_id",
             Que.FALTA,
-            ["fields", 'campo_id = "farm.id"'],
+            ["fields", 'campo_id = "campo.id"'],
+        ),
+        (
+            _without("nombre", datos={"nombre": "7"}),
+            "nombre",
+            Que.FALTA,
+            ["fields", 'nombre = "datos.nombre"'],
+        ),
+        (
+            _without("nombre", campo={"nombre": "Sur"}, datos={"Nombre": 7}, nombre_="9"),
+            "nombre",
+            Que.FALTA,
+            ["fields", 'nombre = "nombre_"'],
+        ),
+        (
+            _without("id", campo={"id": 3}),
+            "id",
+            Que.FALTA,
+            ["fields", 'id = "…"  # la ruta verdadera'],
         ),
         (
             _without("geometry", geom=WKT),
@@ -161,16 +185,16 @@ def _without(*names: str, **more: Any) -> dict[str, Any]:
             ],
         ),
         (
-            _without("siembras", crops=[]),
+            _without("siembras", datos={"Siembras": []}),
             "siembras",
             Que.FALTA,
-            ["siembras", 'path = "crops"'],
+            ["siembras", 'path = "datos.Siembras"'],
         ),
         (
-            _without("siembras", crop="Trigo"),
+            _without("siembras", cultivoNombre="Trigo"),
             "siembras",
             Que.FALTA,
-            ["siembras", "flat = true", 'fields = { "cultivo.nombre" = "crop" }'],
+            ["siembras", "flat = true", 'fields = { "cultivo.nombre" = "cultivoNombre" }'],
         ),
         (
             lote(1, siembras=[{"id": "s", "orden": "1"}]),
@@ -191,7 +215,7 @@ def test_a_lote_of_another_shape_gets_its_line(
 ) -> None:
     with answering(_lotes(row)) as portal:
         found = _of(_check(portal.url), Recurso.LOTES, campo)
-    assert found.que == que
+    assert found.what == que
     assert _lines(found) == [f"[resources.lotes.{lines[0]}]", *lines[1:]]
 
 
@@ -205,16 +229,16 @@ def test_the_season_as_the_portal_writes_it() -> None:
 def test_what_is_unexpected_is_told_and_does_no_harm() -> None:
     with answering(_lotes(lote(1, extra={"a": 1, "b": "x"}))) as portal:
         report = _check(portal.url)
-    assert _of(report, Recurso.LOTES, "extra.a").que == Que.SOBRA
-    assert _of(report, Recurso.LOTES, "extra.b").detalle.startswith("texto;")
-    assert exit_code(report) == 0
+    assert _of(report, Recurso.LOTES, "extra.a").what == Que.SOBRA
+    assert _of(report, Recurso.LOTES, "extra.b").notes[0].startswith("texto;")
+    assert report.exit_code == 0
 
 
 def test_nulls_where_the_contract_wants_a_value() -> None:
     with answering(_lotes(lote(1), lote(2, nombre=None))) as portal:
         found = _of(_check(portal.url), Recurso.LOTES, "nombre")
-    assert found.detalle == "nulo en 1 de 2 filas, y el contrato lo exige"
-    assert found.grave
+    assert found.notes[0] == "nulo en 1 de 2 filas, y el contrato lo exige"
+    assert found.is_error
 
 
 def test_an_error_of_one_list_does_not_hide_the_others() -> None:
@@ -224,18 +248,18 @@ def test_an_error_of_one_list_does_not_hide_the_others() -> None:
     with answering(contract_route(change=change)) as portal:
         report = _check(portal.url)
     found = _of(report, Recurso.ZONAS, "")
-    assert found.que == Que.ERROR
+    assert found.what == Que.ERROR
     assert _lines(found)[0] == "[resources.zonas]"
     assert report.rows[Recurso.ZONAS] is None
     assert report.rows[Recurso.MARCADORES] == 0
-    assert exit_code(report) == 1
+    assert report.exit_code == 1
 
 
 def test_wrong_credentials_and_no_portal_keep_their_exit_codes() -> None:
     with answering(lambda _: json_reply({"title": "no"}, 401)) as portal:
         url, report = portal.url, _check(portal.url)
-    assert exit_code(report) == 2
-    assert exit_code(_check(url)) == 4
+    assert report.exit_code == 2
+    assert _check(url).exit_code == 4
     assert CLIENT_SECRET not in render(report) + render(report, as_json=True)
 
 
@@ -253,8 +277,8 @@ def test_nothing_of_our_own_demo_portal_is_unexpected() -> None:
             client_secret=SecretStr(portal.client_secret),
         )
         report = check_api(config, SEASON)
-    assert [(f.recurso, f.campo) for f in report.findings if f.que == Que.SOBRA] == []
-    assert exit_code(report) == 0
+    assert [(f.where, f.item) for f in report.findings if f.what == Que.SOBRA] == []
+    assert report.exit_code == 0
 
 
 MARCADOR = {
@@ -270,11 +294,11 @@ def test_an_absent_parent_is_known_but_another_value_in_its_place_is_told() -> N
     world = {**WORLD, "marcadores": [MARCADOR | {"muestra": None}, MARCADOR | {"muestra": {}}]}
     with answering(contract_route(world)) as portal:
         report = _check(portal.url)
-    assert [f.campo for f in report.findings if f.que == Que.SOBRA] == []
+    assert [f.item for f in report.findings if f.what == Que.SOBRA] == []
     world = {**WORLD, "marcadores": [MARCADOR | {"muestra": "M-7", "muestr": None}]}
     with answering(contract_route(world)) as portal:
         report = _check(portal.url)
-    assert [f.campo for f in report.findings if f.que == Que.SOBRA] == ["muestra", "muestr"]
+    assert [f.item for f in report.findings if f.what == Que.SOBRA] == ["muestra", "muestr"]
 
 
 NO_LOGIN = '[auth]\nkind = "none"\n'
@@ -289,10 +313,10 @@ def test_a_dead_portal_is_told_once(profile: str, caplog: pytest.LogCaptureFixtu
         with caplog.at_level(logging.WARNING, "Modules.portal"):
             report = _check(f"http://{where}/api", profile)
     (found,) = report.findings
-    assert found.recurso is None
-    assert f": connection refused by {where}; gave up after 4 tries" in found.detalle
+    assert found.where == ""
+    assert f": connection refused by {where}; gave up after 4 tries" in found.notes[0]
     assert len(caplog.records) == 3
-    assert exit_code(report) == 4
+    assert report.exit_code == 4
     text = render(report)
     assert text.count("connection refused") == 1
     assert "Connection" not in text + caplog.text
@@ -317,8 +341,8 @@ def test_a_token_that_is_not_had_ends_the_pass(reply: Reply, code: int, line: st
         asked = portal.paths()
     assert set(asked) == {"/api/auth/token"}
     assert len(asked) == (4 if code == 4 else 1)
-    assert [f.recurso for f in report.findings] == [None]
-    assert exit_code(report) == code
+    assert [f.where for f in report.findings] == [""]
+    assert report.exit_code == code
     text = render(report)
     assert text.count("! error") == 1
     assert "[resources." not in text
@@ -330,14 +354,14 @@ def test_a_key_that_is_refused_ends_the_pass_unless_a_list_was_had() -> None:
     with answering(lambda _: Reply(401)) as portal:
         report = _check(portal.url, BEARER)
         assert portal.paths() == ["/api/campanias"]
-    assert [f.recurso for f in report.findings] == [None]
+    assert [f.where for f in report.findings] == [""]
 
     def change(request: Request) -> Reply | None:
         return Reply(401) if request.path == "/api/zonas" else None
 
     with answering(contract_route(change=change)) as portal:
         report = _check(portal.url)
-    assert [f.recurso for f in report.findings if f.grave] == [Recurso.ZONAS]
+    assert [f.where for f in report.findings if f.is_error] == [Recurso.ZONAS]
     assert report.rows[Recurso.MARCADORES] == 0
 
 
@@ -357,8 +381,8 @@ def test_an_unknown_campania_is_told() -> None:
     world = {**WORLD, "campanias": WORLD["campanias"][:1]}
     with answering(contract_route(world)) as portal:
         found = _of(_check(portal.url), Recurso.CAMPANIAS, "25/26")
-    assert found.grave
-    assert "24/25" in found.detalle
+    assert found.is_error
+    assert "24/25" in found.notes[0]
 
 
 def test_the_hint_of_a_next_page_that_the_profile_would_never_ask_for() -> None:
@@ -366,25 +390,24 @@ def test_the_hint_of_a_next_page_that_the_profile_would_never_ask_for() -> None:
     profile = '[auth]\nkind="none"\n[envelope]\n[paging]\nkind = "none"\n'
     with answering(lambda _: json_reply([lote(1)], Link=link)) as portal:
         found = _of(_check(portal.url, profile), Recurso.LOTES, "paging")
-    assert found.grave
+    assert found.is_error
     assert _lines(found) == ["[paging]", 'kind = "next_link"', 'source = "header"']
 
 
 ODD: dict[str, list[dict[str, Any]]] = {
-    "campanias": [{"id": 26, "name": "2025/2026", "start": "01/06/2025", "end": "31/05/2026"}],
-    "cultivos": [{"id": 1, "code": "TRI", "name": "Trigo"}],
-    "zonas": [{"id": 1, "name": "Oeste", "type": "region"}],
-    "campos": [{"uuid": "a", "name": "Ñandú", "owner": {"cuit": "30-12345678-9"}}],
+    "campanias": [{"ID": 26, "name": "2025/2026", "Desde": "01/06/2025", "Hasta": "31/05/2026"}],
+    "cultivos": [{"id": 1, "Código": "TRI", "Nombre": "Trigo"}],
+    "zonas": [{"id": 1, "NOMBRE": "Oeste", "Tipo": "region"}],
+    "campos": [{"Id": "a", "Nombre": "Ñandú", "EmpresaCuit": "30-12345678-9"}],
     "lotes": [
         {
-            "uuid": f"l{number}",
-            "farm": {"id": "a"},
-            "name": "7",
+            "Id": f"l{number}",
+            "campo": {"id": "a"},
+            "datos": {"nombre": "7", "superficieHa": "61,25"},
             "season": "2025/2026",
-            "area": "61,25",
-            "crop": "Trigo",
+            "cultivoNombre": "Trigo",
             "shape": WKT,
-            "modified": "19/11/2025 17:20:05",
+            "updatedAt": "19/11/2025 17:20:05",
         }
         for number in range(3)
     ],
@@ -392,10 +415,10 @@ ODD: dict[str, list[dict[str, Any]]] = {
     "marcadores": [
         {
             "id": 7,
-            "field_id": "l1",
+            "loteId": "l1",
             "season": "2025/2026",
-            "type": "muestreo",
-            "name": "p",
+            "Tipo": "muestreo",
+            "Nombre": "p",
             "latitude": "-35,5",
             "longitude": "-63,1",
         }
@@ -414,12 +437,12 @@ def _odd(request: Request) -> Reply:
 def test_from_credentials_to_a_working_profile_by_pasting_what_it_says() -> None:
     with answering(_odd) as portal:
         first = _check(portal.url)
-        assert exit_code(first) == 1
+        assert first.exit_code == 1
         profile = proposed_profile(first)
         assert "…" not in profile
         second = _check(portal.url, profile)
-        assert [f for f in second.findings if f.grave] == []
-        assert exit_code(second) == 0
+        assert [f for f in second.findings if f.is_error] == []
+        assert second.exit_code == 0
         with PortalClient(config_of(portal.url, profile)) as client:
             fetched = client.fetch_all(SEASON)
     assert ids(fetched[Recurso.LOTES]) == ["l0", "l1", "l2"]
