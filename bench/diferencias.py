@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 import geopandas as gpd  # noqa: E402
 
 from Modules.demo.world import build_world  # noqa: E402
-from Modules.diff.differences import Clase, diferencias  # noqa: E402
+from Modules.diff.change import Clase  # noqa: E402
+from Modules.diff.differences import diferencias  # noqa: E402
 from Modules.night.tables import Tables, build_tables  # noqa: E402
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso  # noqa: E402
 

@@ -7,62 +7,49 @@ their id where another campo (or another lote of the campo) has the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from Modules.diff.differences import Cambio, Clase, Diferencias, diferencias
+from Modules.diff.change import Cambio, Clase, Diferencias
+from Modules.diff.differences import diferencias
 from Modules.diff.pairs import COMPARED, RowCounts
 from Modules.geo.borders import TOLERANCIA_M
 from Modules.night.tables import Tables
 
-__all__ = [
-    "CampoChange",
-    "Changes",
-    "Conteo",
-    "LoteChange",
-    "OtroChange",
-    "RowCounts",
-    "changes_of",
-    "diff_tables",
-]
-
-_OF_SIEMBRAS: Final = (Clase.CAMBIO_DE_CULTIVO, Clase.SIEMBRA_CAMBIADA)
-_OF_LOTES: Final = (
-    Clase.LOTE_NUEVO,
-    Clase.LOTE_ELIMINADO,
-    Clase.LOTE_OTRO_ID,
-    Clase.LOTE_RENOMBRADO,
-    Clase.LOTE_OTRO_CAMPO,
-    Clase.BORDE_MOVIDO,
-    Clase.LOTE_CAMBIADO,
-)
+_COUNTED: Final = ("campo", "lote", "lote_id", "agregados", "quitados", "cambiados")
+_OF_LOTE: Final = ("campo", "lote", "lote_id", "que", "detalle", "gana_ha", "pierde_ha")
+_KEYS: Final = {  # of a row of each list of ``Changes``, in their order in JSON and for sorting
+    "campos": ("campo", "campo_id", "que", "detalle"),
+    "lotes": _OF_LOTE,
+    "siembras": _OF_LOTE,
+    "ambientes": _COUNTED,
+    "marcadores": _COUNTED,
+    "otros": ("nombre", "id", "que", "detalle", "campo", "lote"),
+}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LoteChange:
-    """One thing that happened to one lote; ``que`` and ``detalle`` are Spanish."""
+@dataclass(frozen=True, slots=True)
+class Novedad:
+    """One thing that happened to a campo, a lote, a zona or a cultivo of the catalogue.
 
-    campo: str
-    lote: str
-    lote_id: str
+    ``que`` and ``detalle`` are Spanish. Of the rest a list has what its ``_KEYS`` say: where it
+    was, and the name and id of a zona or cultivo.
+    """
+
     que: str
     detalle: str
+    campo: str = ""
+    campo_id: str = ""
+    lote: str = ""
+    lote_id: str = ""
+    nombre: str = ""
+    id: str = ""
     gana_ha: float = 0.0  # only where a border moved
     pierde_ha: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CampoChange:
-    """One thing that happened to a campo itself."""
-
-    campo: str
-    campo_id: str
-    que: str
-    detalle: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Conteo:
     """How many ambientes or marcadores of a lote were added, removed or changed."""
 
@@ -74,30 +61,18 @@ class Conteo:
     cambiados: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class OtroChange:
-    """One thing that happened to a zona or to a cultivo of the catalogue."""
-
-    nombre: str
-    id: str
-    que: str
-    detalle: str
-    campo: str = ""  # of a zona that is drawn in a lote
-    lote: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Changes:
     """All differences; the lists by lote are empty on the first night."""
 
     first_night: bool
     tablas: Mapping[str, RowCounts]
-    campos: tuple[CampoChange, ...] = ()
-    lotes: tuple[LoteChange, ...] = ()
-    siembras: tuple[LoteChange, ...] = ()
+    campos: tuple[Novedad, ...] = ()
+    lotes: tuple[Novedad, ...] = ()
+    siembras: tuple[Novedad, ...] = ()
     ambientes: tuple[Conteo, ...] = ()
     marcadores: tuple[Conteo, ...] = ()
-    otros: tuple[OtroChange, ...] = ()
+    otros: tuple[Novedad, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -113,7 +88,10 @@ class Changes:
             "first_night": self.first_night,
             "empty": self.empty,
             "tablas": {name: asdict(counts) for name, counts in self.tablas.items()},
-            **{name: [asdict(one) for one in getattr(self, name)] for name in _KINDS},
+            **{
+                name: [{key: getattr(row, key) for key in keys} for row in getattr(self, name)]
+                for name, keys in _KEYS.items()
+            },
         }
 
     @classmethod
@@ -124,19 +102,12 @@ class Changes:
             KeyError, TypeError: it is something else.
         """
         rows = {"otros": (), **data}
-        lists = {name: tuple(kind(**row) for row in rows[name]) for name, kind in _KINDS.items()}
+        kinds: dict[str, Any] = {
+            name: Conteo if keys is _COUNTED else Novedad for name, keys in _KEYS.items()
+        }
+        lists = {name: tuple(kind(**row) for row in rows[name]) for name, kind in kinds.items()}
         tablas = {name: RowCounts(**counts) for name, counts in data["tablas"].items()}
         return cls(first_night=data["first_night"], tablas=tablas, **lists)
-
-
-_KINDS: Final[Mapping[str, type]] = {
-    "campos": CampoChange,
-    "lotes": LoteChange,
-    "siembras": LoteChange,
-    "ambientes": Conteo,
-    "marcadores": Conteo,
-    "otros": OtroChange,
-}
 
 
 def diff_tables(
@@ -152,28 +123,19 @@ def diff_tables(
 
 def changes_of(found: Diferencias) -> Changes:
     """Differences as the lists of a morning."""
-    return Changes(
-        first_night=False,
-        tablas=found.tablas,
-        campos=tuple(sorted(_campos(found))),
-        lotes=tuple(sorted(_lotes(found.of(*_OF_LOTES)))),
-        siembras=tuple(sorted(_lotes(found.of(*_OF_SIEMBRAS)))),
-        ambientes=tuple(sorted(_by_lote(found, "ambientes"))),
-        marcadores=tuple(sorted(_by_lote(found, "marcadores"))),
-        otros=tuple(sorted(_otros(found))),
-    )
-
-
-def _campos(found: Diferencias) -> Iterator[CampoChange]:
+    told: dict[str, list[Any]] = {name: [] for name in _KEYS}
     for one in found.cambios:
-        if one.tabla == "campos":
-            yield CampoChange(one.campo, one.id, one.clase.texto, one.detalle)
-
-
-def _lotes(cambios: Iterable[Cambio]) -> Iterator[LoteChange]:
-    for one in cambios:
-        place = (one.campo, one.lote, one.lote_id)
-        yield LoteChange(*place, one.clase.texto, one.detalle, one.gana_ha, one.pierde_ha)
+        name = "otros" if one.tabla in ("zonas", "cultivos") else one.tabla
+        if _KEYS[name] is not _COUNTED:
+            place = {key: getattr(one, key) for key in _KEYS[name] if key != "que"}
+            told[name].append(Novedad(one.clase.texto, **place))
+    for name in ("ambientes", "marcadores"):
+        told[name].extend(_by_lote(found, name))
+    lists = {
+        name: tuple(sorted(rows, key=lambda row: [getattr(row, key) for key in _KEYS[name]]))
+        for name, rows in told.items()
+    }
+    return Changes(first_night=False, tablas=found.tablas, **lists)
 
 
 def _by_lote(found: Diferencias, table: str) -> Iterator[Conteo]:
@@ -202,10 +164,3 @@ def _counted(one: Cambio) -> Iterator[tuple[str, int]]:
         yield moves[0].antes, 1
     else:
         yield one.lote_id, 2
-
-
-def _otros(found: Diferencias) -> Iterator[OtroChange]:
-    for one in found.cambios:
-        if one.tabla in ("zonas", "cultivos"):
-            rest = (one.clase.texto, one.detalle, one.campo, one.lote)
-            yield OtroChange(one.nombre, one.id, *rest)

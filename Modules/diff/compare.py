@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from Modules.diff.differences import Diferencias, diferencias
+from Modules.diff.change import Diferencias
+from Modules.diff.differences import diferencias
 from Modules.diff.kml import document
 from Modules.diff.layers import frames, styles, titulos
 from Modules.disk.delivery import refuse_ours

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from Modules.diff.differences import Cambio, Clase, Diferencias
+from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.diff.layers import CAPAS, CapaDe
 from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks
 from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points, simplified

@@ -17,7 +17,7 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from Modules.diff.differences import Cambio, Clase, Diferencias
+from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style, quoted
 
 CAMBIOS: Final = "cambios"  # all changes, as a table without geometry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Modules.diff.changes import Changes, Conteo, OtroChange
+from Modules.diff.changes import Changes, Conteo
 from Modules.words.spanish import number
 
 SOLO_REESCRITO = (
@@ -17,7 +17,10 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
     for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
         rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
-    rows += [(c.campo, c.lote, c.que, _otro(c)) for c in changes.otros]
+    rows += [
+        (c.campo, c.lote, c.que, f"{c.nombre}: {c.detalle}" if c.detalle else c.nombre)
+        for c in changes.otros
+    ]
     return sorted(rows)
 
 
@@ -30,7 +33,3 @@ def _conteo(conteo: Conteo) -> str:
     return ", ".join(
         f"{number(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
     )
-
-
-def _otro(change: OtroChange) -> str:
-    return f"{change.nombre}: {change.detalle}" if change.detalle else change.nombre

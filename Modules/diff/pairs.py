@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from Modules.formats.cells import cells
 from Modules.geo.borders import canonical, moved
 from Modules.night.tables import Tables
 from Modules.words.columns import TABLES
@@ -88,7 +89,7 @@ def _plain(column: pd.Series) -> Cells:
         return np.asarray(column.array, dtype=object)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return np.asarray(column.astype("int64").to_numpy(), dtype=object)
-    return np.asarray(column.to_numpy(dtype=object, na_value=None), dtype=object)
+    return cells(column)
 
 
 class Pair:

@@ -32,6 +32,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
 from Modules.disk.safe_files import FileFact, fact_of, sync_file, write_new
+from Modules.formats.cells import cells
 from Modules.words.columns import TABLES, Table
 from Modules.words.errors import DataError, PublishError
 
@@ -186,7 +187,7 @@ def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
     _check_crs(gdf, "GeoJSON")
     shapes = shapely.to_geojson(shapely.orient_polygons(_geometries(gdf)))
     values = gdf.drop(columns=gdf.geometry.name)
-    columns = [[_json_value(value) for value in values[name].tolist()] for name in values.columns]
+    columns = [[_json_value(value) for value in cells(values[name])] for name in values.columns]
     names = [str(name) for name in values.columns]
     lines = [
         _feature(dict(zip(names, row, strict=True)), shape)
@@ -401,8 +402,6 @@ def _rows(columns: list[list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
 
 def _json_value(value: Any) -> Any:
     """A cell as JSON has it: missing is null, dates are ISO 8601 text, UTC ends in Z."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
     if isinstance(value, float) and not np.isfinite(value):
         return None
     if hasattr(value, "isoformat"):

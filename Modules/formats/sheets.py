@@ -29,6 +29,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from Modules.disk.safe_files import FileFact, write_new
+from Modules.formats.cells import cells
 from Modules.words.errors import DataError, PublishError
 from Modules.words.names import unique_names
 from Modules.words.text import MAX_TEXT, clean_text
@@ -145,12 +146,10 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
 
 def _cells(column: pd.Series) -> list[Any]:
     """Values as plain Python: str, int, float, bool, date, datetime (UTC), or None."""
-    return _each(column.tolist(), _cell)
+    return _each(cells(column).tolist(), _cell)
 
 
 def _cell(value: Any) -> Any:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
     if isinstance(value, str):
         return clean_text(value, MAX_TEXT) or None
     if isinstance(value, bool | int):
@@ -159,7 +158,7 @@ def _cell(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value
-    return value if isinstance(value, date) else clean_text(str(value), MAX_TEXT)
+    return value if value is None or isinstance(value, date) else clean_text(str(value), MAX_TEXT)
 
 
 def _each(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
@@ -169,7 +168,7 @@ def _each(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
 
 
 def _csv_column(column: pd.Series) -> list[Any]:
-    return _each(column.tolist(), lambda value: _csv_cell(_cell(value)))
+    return _each(cells(column).tolist(), lambda value: _csv_cell(_cell(value)))
 
 
 def _csv_cell(value: Any) -> str:

@@ -15,7 +15,8 @@ import pytest
 import shapely
 
 from Modules.diff import compare as cmp
-from Modules.diff.differences import Clase, diferencias
+from Modules.diff.change import Clase
+from Modules.diff.differences import diferencias
 from Modules.diff.layers import CAMBIOS, CAPAS, COLUMNAS, frames
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables

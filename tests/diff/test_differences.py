@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Modules.demo.world import build_world
-from Modules.diff.differences import Cambio, Clase, Diferencias, diferencias
+from Modules.diff.change import Cambio, Clase, Diferencias
+from Modules.diff.differences import diferencias
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables, build_tables, check_table
 from Modules.products.source import Fuente

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.diff.changes import Changes, Conteo, OtroChange
+from Modules.diff.changes import Changes, Conteo, Novedad
 from Modules.diff.lines import cambios
 from Modules.jobs.report import ProductoLine, productos_markdown
 from Modules.orchestration.failure import mensaje_de_falla
@@ -85,8 +85,8 @@ def test_one_is_singular() -> None:
 
 def test_zonas_and_the_catalogue_are_told_by_name() -> None:
     otros = (
-        OtroChange("Oeste", "z1", "zona nueva", ""),
-        OtroChange("Soja", "SOJ1", "cultivo cambiado", "color #1 → #2", "San José", "3"),
+        Novedad("zona nueva", "", nombre="Oeste"),
+        Novedad("cultivo cambiado", "color #1 → #2", "San José", lote="3", nombre="Soja"),
     )
     assert cambios(Changes(first_night=False, tablas={}, otros=otros)) == [
         ("", "", "zona nueva", "Oeste"),

@@ -19,6 +19,7 @@ import shapely
 from numpy.typing import NDArray
 
 from Modules.formats import kml_text as text
+from Modules.formats.cells import cells
 from Modules.formats.kml_document import Entry, Kind, labels, placemarks
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
 from Modules.night.tables import Tables
@@ -350,11 +351,7 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[Any]:
-    """A column as plain Python; missing is None."""
-    column = frame[name]
-    return [
-        None if gone else cell for cell, gone in zip(column.tolist(), column.isna(), strict=True)
-    ]
+    return list(cells(frame[name]))
 
 
 def _values(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import geopandas as gpd
 import pandas as pd
 
 from Modules.disk.safe_files import write_new, writing
+from Modules.formats.cells import cells
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.gpkg_styles import add_styles
 from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style
@@ -170,19 +171,12 @@ def _styles() -> dict[str, Style]:
 def _muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     """What is to be sampled or was; annulled marks are no part of a plan."""
     campos = fuente.tables.campos
-    empresas = dict(zip(campos["campo_id"], _plain(campos["empresa"]), strict=True))
+    empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
     kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
-    columns = {name: _plain(kept[name]) for name in _MODUS_COLUMNS}
+    columns = {name: cells(kept[name]).tolist() for name in _MODUS_COLUMNS}
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         yield Muestra(**row, empresa=empresas.get(row["campo_id"]))
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    """Cells as plain Python; a missing one is None."""
-    there = column.notna().tolist()
-    cells = column.tolist()
-    return [cell if known else None for cell, known in zip(cells, there, strict=True)]
 
 
 def _plan_date(fuente: Fuente) -> date:

@@ -137,9 +137,7 @@ def test_the_control_lists_every_rule_for_every_lote(
 def test_the_control_says_what_validar_eudr_says(built: dict[str, Path]) -> None:
     report = check_eudr_file(built[ALL])
     said = [
-        (int(one.item), one.code, one.what, "".join(one.notes))
-        for one in report.rows()
-        if one.item
+        (int(one.item), one.code, one.what, "".join(one.notes)) for one in report.rows() if one.item
     ]
     listed = [
         (int(row["Elemento"]), row["Regla"], row["Resultado"], row["Detalle"])
