@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.diff.layers import CAPAS, CapaDe
 from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks
-from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points, simplified
+from Modules.formats.kml_geometry import LookAt, geometry_texts, label_text, simplified
 from Modules.formats.kml_styles import Estilo
 from Modules.formats.kml_text import xml_id, xml_texts
 from Modules.words.spanish import hectares, number
 
 _WORDS: Final = ("cambio", "cambios")
-_NOTHING: Final = LookAt(-63.0, -35.0, 2e6)
 CAMBIO: Final = Kind(
     "cambio",
     {
@@ -44,13 +41,6 @@ class _Dibujo:
     cambios: list[Cambio]
     shapes: np.ndarray
 
-    @classmethod
-    def of(cls, capa: CapaDe, found: Diferencias) -> _Dibujo:
-        rows = list(capa.rows(found))
-        shapes = np.empty(len(rows), dtype=object)
-        shapes[:] = [shape for _, shape in rows]
-        return cls(capa, [cambio for cambio, _ in rows], shapes)
-
     @property
     def areas_ha(self) -> list[float]:
         names = {"es": "superficie_ha", "gana": "gana_ha", "pierde": "pierde_ha"}
@@ -65,12 +55,12 @@ def document(found: Diferencias, *, nombre: str, lineas: tuple[str, ...]) -> Doc
         nombre: title of the map.
         lineas: what it says of itself, plain text; at least one.
     """
-    drawn = [drawing for capa in CAPAS if (drawing := _Dibujo.of(capa, found)).cambios]
-    shown = [shapely.bounds(drawing.shapes) for drawing in drawn]
+    drawings = (_Dibujo(capa, *capa.drawn(found)) for capa in CAPAS)
+    drawn = [drawing for drawing in drawings if drawing.cambios]
     return Document(
         name=nombre,
         lines=lineas,
-        look_at=LookAt.framing(np.concatenate(shown)) if shown else _NOTHING,
+        look_at=LookAt.framing(*(shapely.bounds(drawing.shapes) for drawing in drawn)),
         styles=tuple(_style(d.capa, c) for d in drawn for c in _kinds(d)),
         legend=tuple(_entry(d, c) for d in drawn for c in _kinds(d)),
         folders=tuple(_folder(drawing) for drawing in drawn),
@@ -82,16 +72,10 @@ def _kinds(drawing: _Dibujo) -> list[Clase]:
     return [clase for clase in drawing.capa.colores if clase in there]
 
 
-@lru_cache(maxsize=64)
-def _style_of(capa: str, clase: Clase, colour: str, *, points: bool) -> Estilo:
-    style = Estilo(xml_id("capa", f"{capa}-{clase.value}"), colour, balloon=CAMBIO.balloon)
-    if points:
-        return replace(style, icon="punto", icon_scale=0.8, label_scale=0.7)
-    return style
-
-
 def _style(capa: CapaDe, clase: Clase) -> Estilo:
-    return _style_of(capa.nombre, clase, capa.colores[clase], points=capa.puntos)
+    name = xml_id("capa", f"{capa.nombre}-{clase.value}")
+    style = Estilo(name, capa.colores[clase], balloon=CAMBIO.balloon)
+    return replace(style, icon="punto", icon_scale=0.8, label_scale=0.7) if capa.puntos else style
 
 
 def _entry(drawing: _Dibujo, clase: Clase) -> Entry:
@@ -104,30 +88,24 @@ def _entry(drawing: _Dibujo, clase: Clase) -> Entry:
         len(rows),
         _WORDS,
         area or None,
-        _point(drawing.shapes[rows[0]]),
+        label_text(drawing.shapes[rows[0]]),
     )
-
-
-def _point(shape: BaseGeometry) -> str:
-    inside = np.empty(1, dtype=object)
-    inside[:] = [shape]
-    return geometry_texts(label_points(inside))[0]
 
 
 def _folder(drawing: _Dibujo) -> Folder:
     cambios = drawing.cambios
     names = [c.nombre or c.lote or c.id for c in cambios]
-    texts = [c.clase.texto for c in cambios]
     values = {name: xml_texts([getattr(c, name) for c in cambios]) for name in _PLAIN}
-    values["cambio"] = xml_texts(texts)
+    values["cambio"] = xml_texts([c.clase.texto for c in cambios])
     values["superficie"] = [hectares(area or None) for area in drawing.areas_ha]
-    snippets = [" · ".join(filter(None, pair)) for pair in zip(texts, _short(cambios), strict=True)]
+    snippets = [" · ".join(filter(None, (c.clase.texto, _short(c)))) for c in cambios]
+    ids = {clase: _style(drawing.capa, clase).id for clase in drawing.capa.colores}
     made = placemarks(
         CAMBIO,
         keys=[f"{drawing.capa.nombre}-{c.clase.value}-{c.tabla}-{c.id}" for c in cambios],
         names=xml_texts(names),
         snippets=xml_texts(snippets),
-        styles=[_style(drawing.capa, c.clase).id for c in cambios],
+        styles=[ids[c.clase] for c in cambios],
         values=values,
         geometries=geometry_texts(simplified(drawing.shapes)),
     )
@@ -137,8 +115,6 @@ def _folder(drawing: _Dibujo) -> Folder:
 _PLAIN: Final = ("campo", "lote", "nombre", "detalle", "tabla", "id")
 
 
-def _short(cambios: list[Cambio]) -> list[str]:
-    return [
-        f"{number(c.distancia_m, 1)} m" if c.distancia_m else c.detalle.split(", ")[0]
-        for c in cambios
-    ]
+def _short(cambio: Cambio) -> str:
+    metres = cambio.distancia_m
+    return f"{number(metres, 1)} m" if metres else cambio.detalle.split(", ")[0]

@@ -7,7 +7,7 @@ points (the middle of a line or an area). All layers are there, also the empty o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from Modules.diff.change import Cambio, Clase, Diferencias
@@ -48,13 +49,12 @@ class CapaDe:
             return shapely.point_on_surface(shape)
         return shape if shapely.get_dimensions(shape) == 2 else None
 
-    def rows(self, found: Diferencias) -> Iterator[tuple[Cambio, BaseGeometry]]:
-        """The changes that are drawn, in order, each with its geometry."""
-        for cambio in found.cambios:
-            if cambio.clase in self.colores:
-                shape = self.shape(cambio)
-                if shape is not None:
-                    yield cambio, shape
+    def drawn(self, found: Diferencias) -> tuple[list[Cambio], NDArray[np.object_]]:
+        """The changes that are drawn, in order, and the geometry of each."""
+        mine = [cambio for cambio in found.cambios if cambio.clase in self.colores]
+        shapes = np.array([self.shape(cambio) for cambio in mine], dtype=object)
+        there = ~shapely.is_missing(shapes)
+        return [cambio for cambio, yes in zip(mine, there, strict=True) if yes], shapes[there]
 
 
 def _layer(name: str, title: str, colours: Mapping[Clase, str], parte: Parte = "es") -> CapaDe:
@@ -131,11 +131,8 @@ def frames(found: Diferencias) -> dict[str, pd.DataFrame]:
     """The layers by name, then the table of all changes."""
     layers: dict[str, pd.DataFrame] = {}
     for capa in CAPAS:
-        rows = list(capa.rows(found))
-        shapes = np.empty(len(rows), dtype=object)
-        shapes[:] = [shape for _, shape in rows]
-        frame = _frame([cambio for cambio, _ in rows])
-        layers[capa.nombre] = gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")
+        cambios, shapes = capa.drawn(found)
+        layers[capa.nombre] = gpd.GeoDataFrame(_frame(cambios), geometry=shapes, crs="EPSG:4326")
     return layers | {CAMBIOS: _frame(list(found.cambios))}
 
 

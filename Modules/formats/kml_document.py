@@ -170,21 +170,32 @@ class Document:
         return f"<p>{lines}</p>{table}"
 
 
+def in_parts(document: Document, *, max_placemarks: int, max_bytes: int) -> list[Document]:
+    """The document as several, by group of its folders; each says which part it is."""
+    bare = replace(document, folders=())
+    parts = split_folders(
+        document.folders,
+        max_placemarks=max_placemarks - len(document.legend),
+        max_bytes=max_bytes - len(bare.render()) - 1_000,
+    )
+    titles = (f"{document.name} (parte {i} de {len(parts)})" for i in range(1, len(parts) + 1))
+    return [
+        replace(bare, name=title, folders=part) for title, part in zip(titles, parts, strict=True)
+    ]
+
+
 def split_folders(
     folders: Sequence[Folder],
     *,
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
-    head_bytes: int = 0,
-    head_placemarks: int = 0,
 ) -> list[tuple[Folder, ...]]:
     """Folders as parts that stay below both limits; what belongs together stays together.
 
-    ``head_…`` is what every part carries besides (styles, legend). One thing that is larger than
-    a limit makes a part of its own. Below the limits, and for nothing, it is one part.
+    One thing that is larger than a limit makes a part of its own. Below the limits, and for
+    nothing, it is one part.
     """
-    room, space = max_placemarks - head_placemarks, max_bytes - head_bytes
-    if sum(len(f.placemarks) for f in folders) <= room and _size(folders) <= space:
+    if sum(len(f.placemarks) for f in folders) <= max_placemarks and _size(folders) <= max_bytes:
         return [tuple(folders)]
     amounts: dict[str, list[int]] = {}  # key → placemarks, bytes
     for folder in folders:
@@ -195,7 +206,7 @@ def split_folders(
     part_of: dict[str, int] = {}
     part = used = size = 0
     for key, (amount_, bytes_) in amounts.items():
-        if used and (used + amount_ > room or size + bytes_ > space):
+        if used and (used + amount_ > max_placemarks or size + bytes_ > max_bytes):
             part, used, size = part + 1, 0, 0
         part_of[key], used, size = part, used + amount_, size + bytes_
     return [_only(folders, part_of, number) for number in range(part + 1)]

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from Modules.words.errors import DataError
 
@@ -72,6 +73,11 @@ def label_points(polygons: Shapes) -> Shapes:
     return np.asarray(shapely.point_on_surface(np.asarray(polygons, dtype=object)))
 
 
+def label_text(shape: BaseGeometry) -> str:
+    """A point inside one geometry, as KML."""
+    return geometry_texts(label_points(np.array([shape], dtype=object)))[0]
+
+
 def simplified(geometries: Shapes) -> Shapes:
     """The geometries, those of more than ``MAX_VERTICES`` moved by at most ``MAX_SHIFT_M``.
 
@@ -96,9 +102,14 @@ class LookAt:
     range_m: float
 
     @classmethod
-    def framing(cls, bounds: NDArray[np.float64]) -> LookAt:
-        """Look straight down on west, south, east, north (one row, or one row for each part)."""
-        rows = np.asarray(bounds, dtype=np.float64).reshape(-1, 4)
+    def framing(cls, *bounds: NDArray[np.float64]) -> LookAt:
+        """Look straight down on west, south, east, north (one row, or one row for each part).
+
+        Without any: on the Pampas, from afar.
+        """
+        rows = np.concatenate([np.empty((0, 4)), *(np.reshape(b, (-1, 4)) for b in bounds)])
+        if not len(rows):
+            return cls(-63.0, -35.0, 2e6)
         west, south = rows[:, :2].min(axis=0).tolist()
         east, north = rows[:, 2:].max(axis=0).tolist()
         lat = (south + north) / 2

@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from Modules.disk.safe_files import writing
-from Modules.formats.kml_document import Document, split_folders
+from Modules.formats.kml_document import Document, in_parts
 from Modules.words.errors import DataError
 from Modules.words.names import unique_names
 from Modules.words.spanish import count
@@ -111,11 +111,8 @@ class KmzWriter:
                 yield from self._parts(mapa, [other.path for other in maps])
 
     def _parts(self, mapa: Mapa, taken: Sequence[str]) -> Iterator[tuple[str, Document, bytes]]:
-        empty = replace(mapa.document, folders=())
-        parts = split_folders(
-            mapa.document.folders,
-            max_placemarks=self.max_placemarks - len(empty.legend),
-            max_bytes=self.max_bytes - len(empty.render()) - 1_000,
+        parts = in_parts(
+            mapa.document, max_placemarks=self.max_placemarks, max_bytes=self.max_bytes
         )
         self.avisos.append(
             f"{mapa.path}.kmz es demasiado grande para un teléfono "
@@ -130,9 +127,7 @@ class KmzWriter:
                 other for other_folder, _, other in map(_split, taken) if other_folder == folder
             ],
         )
-        for i, part in enumerate(parts, 1):
-            title = f"{mapa.document.name} (parte {i} de {len(parts)})"
-            document = replace(empty, name=title, folders=part)
+        for i, document in enumerate(parts, 1):
             path = "/".join(filter(None, (folder, names[f"{name}/{i}"])))
             yield path, document, document.render()
 

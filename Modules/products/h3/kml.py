@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import shapely
 
-from Modules.formats.kml_document import Document, Entry, Folder, Kind, placemarks, split_folders
-from Modules.formats.kml_geometry import LookAt, geometry_texts, label_points
+from Modules.formats.kml_document import Document, Entry, Folder, Kind, in_parts, placemarks
+from Modules.formats.kml_geometry import LookAt, geometry_texts, label_text
 from Modules.formats.kml_styles import Estilo, cultivo_style
 from Modules.formats.kml_text import xml_texts
 from Modules.geo.h3_areas import Index
@@ -20,7 +20,6 @@ from Modules.products.source import Fuente
 from Modules.words.spanish import count, hectares, moment, number
 
 _WORDS: Final = ("hexágono", "hexágonos")
-_NO_DATA: Final = LookAt(-63.0, -35.0, 2e6)
 HEXAGONO: Final = Kind(
     "h3",
     {
@@ -51,7 +50,7 @@ def documents(
         [str(celdas.campo[i]) for i in order],
     )
     shown = sorted(set(celdas.dominante.tolist()))
-    document = Document(
+    whole = Document(
         name=f"Hexágonos {fuente.campania} · resolución {celdas.resolution}",
         lines=(
             f"Campaña {fuente.campania} · {count(len(celdas), *_WORDS)} · "
@@ -59,24 +58,13 @@ def documents(
             "El color es el del cultivo con más superficie en el hexágono.",
             f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
         ),
-        look_at=LookAt.framing(shapely.bounds(shapes)) if len(shapes) else _NO_DATA,
+        look_at=LookAt.framing(shapely.bounds(shapes)),
         styles=tuple(styles[i] for i in shown),
         legend=tuple(_entry(celdas, shapes, styles, i) for i in shown),
         folders=(folder,),
     )
-    return list(_split(document, max_placemarks, max_bytes))
-
-
-def _split(document: Document, max_placemarks: int, max_bytes: int) -> Iterator[Document]:
-    bare = replace(document, folders=())
-    parts = split_folders(
-        document.folders,
-        max_placemarks=max_placemarks - len(document.legend),
-        max_bytes=max_bytes - len(bare.render()) - 1_000,
-    )
-    for i, part in enumerate(parts, 1):
-        name = document.name if len(parts) == 1 else f"{document.name} (parte {i} de {len(parts)})"
-        yield replace(bare, name=name, folders=part)
+    parts = in_parts(whole, max_placemarks=max_placemarks, max_bytes=max_bytes)
+    return parts if len(parts) > 1 else [whole]
 
 
 def _style(celdas: Celdas, i: int) -> Estilo:
@@ -132,6 +120,5 @@ def _entry(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo], i: int)
     cells: Index = np.flatnonzero(celdas.dominante == i)
     sown = celdas.por_cultivo(i)
     best = cells[sown[cells].argmax()]
-    point = geometry_texts(label_points(shapes[best : best + 1]))[0]
-    area = float(sown.sum())
-    return Entry(styles[i], celdas.cultivos[i].nombre, len(cells), _WORDS, area, point)
+    name, area = celdas.cultivos[i].nombre, float(sown.sum())
+    return Entry(styles[i], name, len(cells), _WORDS, area, label_text(shapes[best]))

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 import geopandas as gpd
-import numpy as np
 
 from Modules.formats.kml_document import (
     MAX_BYTES,
@@ -357,7 +356,7 @@ def _document(
     return Document(
         name=title,
         lines=lines,
-        look_at=LookAt.framing(np.concatenate(shown)) if shown else LookAt(-63.0, -35.0, 2e6),
+        look_at=LookAt.framing(*shown),
         styles=(etiqueta_style(), *(styles[key] for key in sorted(styles))),
         legend=entries,
         folders=tuple(folders),
