@@ -8,7 +8,7 @@ Legend of nesting: a position is ``[x, y, …]``, a ring is a list of positions,
 of rings (shell first, then holes), a multipolygon is a list of polygons.
 
 GEOS reads nested WKT and WKB by recursion and a long nest kills the process, so WKT is checked
-for a single level before GEOS sees it, and WKB is read here.
+for a single level before GEOS sees it, and WKB for two.
 
 Formats: GeoJSON RFC 7946; WKT and WKB as in OGC 06-103r4, with the Z, M and SRID variants of
 ISO 13249-3 and of PostGIS (EWKT, EWKB).
@@ -22,6 +22,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ from Modules.words.domain import Motivo
 
 Array: TypeAlias = NDArray[np.float64]
 
+_CHUNK = 1_000  # one strange geometry sends no more than these down the slow road
 _MIN_RING = 4  # positions of the smallest ring, the closing one included
 _WKT_START = re.compile(
     r"\s*(?:SRID\s*=\s*(\d+)\s*;\s*)?"
@@ -172,6 +174,71 @@ _JSON_SHAPES: Mapping[str, Callable[[object], BaseGeometry]] = {
 }
 
 
+# --- many plain ones at once --------------------------------------------------------------
+
+
+def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
+    """GeoJSON points and polygons by the thousand: each geometry that is plain, else None.
+
+    What is plain (numbers, closed rings of four positions or more) is built in one go, one array
+    for many geometries; the others are for ``read_geojson``, which says what is wrong.
+    """
+    found: list[BaseGeometry | None] = [None] * len(values)
+    kinds: dict[str, list[int]] = {"Point": [], "Polygon": []}
+    for at, value in enumerate(values):
+        kind = value.get("type") if isinstance(value, Mapping) else None
+        if isinstance(kind, str) and kind in kinds:
+            kinds[kind].append(at)
+    for kind, read in (("Point", _plain_points), ("Polygon", _plain_polygons)):
+        places = kinds[kind]
+        for start in range(0, len(places), _CHUNK):
+            part = places[start : start + _CHUNK]
+            coordinates = [values[at].get("coordinates") for at in part]  # type: ignore[attr-defined]
+            for at, geometry in zip(part, read(coordinates), strict=True):
+                found[at] = geometry
+    return found
+
+
+def _plain_points(coordinates: list[Any]) -> Sequence[BaseGeometry | None]:
+    array = _plain_positions(coordinates)
+    if array is None:
+        return [None] * len(coordinates)
+    made: list[BaseGeometry] = shapely.points(array).tolist()
+    return made
+
+
+def _plain_polygons(coordinates: list[Any]) -> Sequence[BaseGeometry | None]:
+    nothing = [None] * len(coordinates)
+    if not all(type(rings) is list and rings for rings in coordinates):
+        return nothing
+    rings = list(chain.from_iterable(coordinates))
+    if not all(type(ring) is list and len(ring) >= _MIN_RING for ring in rings):
+        return nothing
+    array = _plain_positions(list(chain.from_iterable(rings)))
+    if array is None:
+        return nothing
+    ends = np.cumsum([len(ring) for ring in rings])
+    if (array[np.r_[0, ends[:-1]]] != array[ends - 1]).any():
+        return nothing  # an open ring
+    of_ring = np.repeat(np.arange(len(rings)), np.diff(ends, prepend=0))
+    of_polygon = np.repeat(np.arange(len(coordinates)), [len(part) for part in coordinates])
+    made: list[BaseGeometry] = shapely.polygons(
+        shapely.linearrings(array, indices=of_ring), indices=of_polygon
+    ).tolist()
+    return made
+
+
+def _plain_positions(values: list[Any]) -> Array | None:
+    """All positions as (n, 2), or None if one of them is not two or three finite numbers."""
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if array.ndim != 2 or not 2 <= array.shape[1] <= 3 or not np.isfinite(array).all():
+        return None
+    return array[:, :2]
+
+
 # --- the encodings ------------------------------------------------------------------------
 
 
@@ -248,83 +315,64 @@ def read_wkb_hex(value: object, epsg: int | None) -> BaseGeometry:
         raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
     try:
         raw = bytes.fromhex(value.strip().removeprefix("\\x").removeprefix("0x"))
-        return _Wkb(raw, epsg).geometry()
+        _check_headers(raw, epsg)
     except (struct.error, ValueError) as err:
         raise _illegible("el texto no es WKB en hexadecimal") from err
+    geometry = shapely.from_wkb(raw, on_invalid="fix")  # closes open rings
+    if geometry is None:
+        raise _illegible("el WKB no forma una geometría")
+    if not len(parts := shapely.get_parts(geometry)) or shapely.is_empty(parts).any():
+        raise _empty()
+    flat = shapely.set_srid(shapely.force_2d(geometry), 0)
+    _finite(shapely.get_coordinates(flat))
+    sizes = shapely.get_num_coordinates(shapely.get_rings(parts))
+    if (sizes == 0).any():
+        raise _empty()
+    if (sizes < _MIN_RING).any():
+        raise _illegible(f"un anillo tiene sólo {sizes.min()} posiciones")
+    return flat
 
 
-@dataclass(slots=True)
-class _Wkb:
-    """A reader of WKB that walks forward only: two levels, no recursion by the data."""
+def _check_headers(raw: bytes, epsg: int | None) -> None:
+    """Walk over every type code of a WKB: two levels and no more, before GEOS goes down them.
 
-    raw: bytes
-    epsg: int | None
-    at: int = 0
-    order: str = "<"
-    dimensions: int = 2
-
-    def geometry(self) -> BaseGeometry:
-        code = self._header()
-        if code == 7 or code > 7:
-            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es de tipo WKB {code}")
-        if code in (1, 2, 3):
-            return self._simple(code)
-        parts = []
-        for _ in range(self._count()):
-            if self._header() != code - 3:
-                raise _illegible("una parte del WKB no es del tipo que corresponde")
-            parts.append(self._simple(code - 3))
-        if not parts:
-            raise _empty()
-        make = {4: shapely.multipoints, 5: shapely.multilinestrings, 6: shapely.multipolygons}
-        return make[code](parts)
-
-    def _header(self) -> int:
-        (mark,) = struct.unpack_from("B", self.raw, self.at)
+    Codes are taken apart as GEOS does it, or a nest could hide from one of the two.
+    """
+    at, outer, left = 0, 0, 1
+    while left:
+        left -= 1
+        (mark,) = struct.unpack_from("B", raw, at)
         if mark > 1:
             raise _illegible("el orden de bytes del WKB no es 0 ni 1")
-        self.order = "<" if mark else ">"
-        (code,) = struct.unpack_from(f"{self.order}I", self.raw, self.at + 1)
-        self.at += 5
+        number = struct.Struct("<I" if mark else ">I")
+        (code,) = number.unpack_from(raw, at + 1)
+        at += 5
         if code & 0x20000000:
-            (srid,) = struct.unpack_from(f"{self.order}I", self.raw, self.at)
-            self.at += 4
-            _same_srid(srid, self.epsg)
-        iso, base = divmod(code & 0x0FFFFFFF, 1000)
-        flags = bool(code & 0x80000000) + bool(code & 0x40000000)
-        self.dimensions = 2 + max(flags, {0: 0, 1: 1, 2: 1, 3: 2}.get(iso, 0))
-        return int(base)
-
-    def _simple(self, code: int) -> BaseGeometry:
-        if code == 1:
-            numbers = self._numbers(1)
-            if np.isnan(numbers).all():  # how WKB writes POINT EMPTY
-                raise _empty()
-            return shapely.points(_finite(numbers)[0])
-        if code == 2:
-            return _line(self._positions())
-        rings = [self._positions() for _ in range(self._count())]
-        if not rings:
-            raise _empty()
-        return _polygon(rings)
-
-    def _count(self) -> int:
-        (count,) = struct.unpack_from(f"{self.order}I", self.raw, self.at)
-        self.at += 4
-        if count > len(self.raw):  # a count that the bytes cannot hold
-            raise _illegible("el WKB está cortado")
-        return int(count)
-
-    def _positions(self) -> Array:
-        count = self._count()
-        if not count:
-            raise _empty()
-        return _finite(self._numbers(count))
-
-    def _numbers(self, count: int) -> Array:
-        flat = np.frombuffer(self.raw, f"{self.order}f8", count * self.dimensions, self.at)
-        self.at += flat.nbytes
-        return flat.reshape(count, self.dimensions)[:, :2].astype(np.float64)
+            _same_srid(number.unpack_from(raw, at)[0], epsg)
+            at += 4
+        iso, kind = divmod(code & 0x1FFFFFFF, 1000)
+        z, m = iso in (1, 3) or code & 0x80000000, iso in (2, 3) or code & 0x40000000
+        width = 8 * (2 + bool(z) + bool(m))
+        if outer and kind != outer - 3:
+            raise _illegible("una parte del WKB no es del tipo que corresponde")
+        if kind > 6:
+            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es de tipo WKB {kind}")
+        if iso > 3 or kind == 0:
+            raise _illegible("el tipo del WKB no se conoce")
+        if kind == 1:
+            at += width
+            continue
+        (count,) = number.unpack_from(raw, at)
+        at += 4
+        if kind > 3:
+            outer, left = kind, count
+        elif kind == 2:
+            at += count * width
+        else:
+            for _ in range(count):
+                at += 4 + number.unpack_from(raw, at)[0] * width
+    if at > len(raw):
+        raise _illegible("el WKB está cortado")
 
 
 def read_latlon_rings(value: object, *, lat_first: bool) -> BaseGeometry:

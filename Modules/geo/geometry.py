@@ -23,8 +23,7 @@ from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from Modules.geo import encodings as enc
-from Modules.geo.encodings import Array, Unreadable, Unusable
-from Modules.geo.geojson_bulk import read_plain
+from Modules.geo.encodings import Array, Unreadable, Unusable, read_plain
 from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.words.errors import SettingsError
 

@@ -4,7 +4,8 @@ An edge is cut into the pieces that lie in each cell. The pieces of an edge must
 means a cell not yet looked at, and it is looked for there, so no touched cell is missing. The area
 of polygon and cell together follows from the pieces by Green's theorem: along the pieces, and along
 the stretches of the cell's own boundary between one that leaves and the next that enters. Only
-convex hexagons are cut here; a polygon that meets another cell is left to ``h3_slow``.
+convex hexagons are cut so; the slow and general ``cut`` is for polygons that meet a pentagon, a
+cell bent over an edge of the icosahedron or one at a pole, and for borders that run along sides.
 
 Rings run with the inside on their left. Degrees; longitudes of a cell follow those of its polygon.
 """
@@ -17,12 +18,32 @@ from typing import Final
 import numpy as np
 import shapely
 
-from Modules.geo.h3_areas import Array, Index, Shapes, bulges_m2, lengths_m, strips, sums, taylor
-from Modules.geo.h3_cells import Cells, Flags, Hexagons, cells_at, disks, hexagons
+from Modules.geo.h3_areas import (
+    Array,
+    Index,
+    Shapes,
+    bulges_m2,
+    lengths_m,
+    straight_areas_m2,
+    strips,
+    sums,
+    taylor,
+)
+from Modules.geo.h3_cells import (
+    Cells,
+    Flags,
+    Hexagons,
+    cell_polygons,
+    cells_at,
+    disks,
+    filled,
+    hexagons,
+)
 
 SAMPLE_STEP: Final = 0.8  # of the side of a cell: how far apart an edge is first looked at
 GAP_DEG: Final = 1e-11  # a micrometre: what rounding leaves between pieces of an edge
 MAX_ROUNDS: Final = 40
+_M_PER_DEGREE: Final = 111_320.0
 _FLAT_BULGE: Final = 0.02  # of the side of a cell: how far a geodesic may stray from its edge
 
 
@@ -353,3 +374,55 @@ def _corner_in_part(parts: Shapes, edges: Edges, frame: _Frame, which: Flags) ->
     shapely.prepare(parts)
     inside = shapely.contains_xy(parts[part], origin[:, 0] + turned, origin[:, 1])
     return np.asarray(inside, dtype=np.float64)
+
+
+# --- the slow and general way: GEOS, cell by cell -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Cells of one polygon: area of the polygon in each, of the cell, length of the outline."""
+
+    cell: Cells
+    area_m2: Array
+    cell_m2: Array
+    length_m: Array
+
+
+def cut(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[Cut, Cells]:
+    """The cells that the border may touch, cut; and those wholly inside.
+
+    From the cells along the border the search spreads from neighbour to neighbour for as long as
+    cells are met, so none is missed; cells whose centre is inside and that lie farther than two
+    steps from the border are inside.
+    """
+    parts = np.array([part], dtype=object)
+    edges = edges_of(parts)
+    edge, t = sample_points(edges, SAMPLE_STEP * side_m)
+    seen = np.unique(disks(np.unique(cells_along(edges, edge, t, resolution)), 2)[0])
+    inside = np.setdiff1d(filled(parts, resolution)[0], seen)
+    middle = float(edges.middle_lon[0])
+    shapely.prepare(part)
+    cut_cells, fresh = [], seen
+    while len(fresh):
+        one = _met(part, fresh, middle)
+        cut_cells.append(one)
+        around = np.unique(disks(one.cell)[0])
+        fresh = np.setdiff1d(np.setdiff1d(around, seen), inside)
+        seen = np.union1d(seen, fresh)
+    columns = [[getattr(one, name) for one in cut_cells] for name in Cut.__slots__]
+    return Cut(*(np.concatenate(column) for column in columns)), inside
+
+
+def _met(part: shapely.Polygon, cells: Cells, middle_lon: float) -> Cut:
+    """Those of the cells that meet the polygon."""
+    shapes = cell_polygons(cells, middle_lon)
+    met = shapely.intersects(part, shapes)
+    cells, shapes = cells[met], shapes[met]
+    common = shapes.copy()
+    crossed = ~shapely.contains_properly(part, shapes)
+    common[crossed] = shapely.intersection(part, shapes[crossed])
+    whole = straight_areas_m2(shapes)
+    area = np.minimum(straight_areas_m2(common), whole)
+    area[~crossed] = whole[~crossed]
+    return Cut(cells, area, whole, shapely.length(common) * _M_PER_DEGREE)

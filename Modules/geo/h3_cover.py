@@ -30,7 +30,7 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.geo.h3_areas import M2_PER_HA, Array, Index, Shapes, lengths_m, straight_areas_m2, sums
-from Modules.geo.h3_border import border, edges_of
+from Modules.geo.h3_border import border, cut, edges_of
 from Modules.geo.h3_cells import (
     Cells,
     Flags,
@@ -40,7 +40,6 @@ from Modules.geo.h3_cells import (
     filled,
     parents,
 )
-from Modules.geo.h3_slow import cut
 from Modules.words.errors import DataError
 
 MAX_CELLS_POLYGON: Final = 2_000_000

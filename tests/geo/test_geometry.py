@@ -91,6 +91,11 @@ def wkb_3d(shape: BaseGeometry, flavor: str) -> str:
     return shapely.to_wkb(shapely.force_3d(shape, 7.0), hex=True, flavor=flavor)
 
 
+SECOND_PART_A_NEST = (  # a multipolygon: a sound part, then multipolygons in one another
+    "010600000002000000" + shapely.to_wkb(SQUARE, hex=True) + "010600000001000000" * 100_000
+)
+
+
 # --- encodings ----------------------------------------------------------------------------
 
 
@@ -217,6 +222,8 @@ def test_an_encoding_that_does_not_exist_is_a_setting_to_mend(encoding, named):
         ("0101000000", "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("010600000001000000" * 100_000, "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("010700000001000000" * 100_000, "wkb_hex", Motivo.TIPO_DE_GEOMETRIA),
+        (SECOND_PART_A_NEST, "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
+        ("01EB80000001000000" + "05000000" + "00" * 120, "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("0103000000FFFFFFFF", "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("010300000001000000FFFFFF7F", "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("0101000000000000000000F87F000000000000F87F", "wkb_hex", Motivo.GEOMETRIA_VACIA),

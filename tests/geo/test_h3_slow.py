@@ -8,9 +8,9 @@ import pytest
 import shapely
 
 from Modules.geo.h3_areas import straight_areas_m2
+from Modules.geo.h3_border import cut
 from Modules.geo.h3_cells import cell_areas_m2
 from Modules.geo.h3_cover import cover_polygon
-from Modules.geo.h3_slow import cut
 
 LOTE = shapely.Polygon(
     [(-61.5, -33.2), (-61.48, -33.202), (-61.488, -33.18), (-61.501, -33.181)],
