@@ -73,7 +73,7 @@ def parse_json(
         hooks = {"parse_float": _finite, "parse_int": _bounded}
     value, members = _loads(text, hooks)
     if members != bare.count(b":"):
-        _name_the_twin(text)
+        _name_the_twin(text, hooks)
     if _SURROGATE.search(body) is not None:
         _refuse_lone_surrogates(value)
     return value
@@ -142,7 +142,7 @@ def _ends_early(text: str, err: json.JSONDecodeError) -> bool:
     )
 
 
-def _name_the_twin(text: str) -> None:
+def _name_the_twin(text: str, hooks: dict[str, Any]) -> None:
     """Raise for the first key that an object has twice.
 
     A text without its strings has one colon for each member; fewer members in the value mean
@@ -157,7 +157,7 @@ def _name_the_twin(text: str) -> None:
                 raise JsonRefused(message, Reason.TWIN, name)
         return dict(pairs)
 
-    json.loads(text, object_pairs_hook=unique)
+    json.loads(text, object_pairs_hook=unique, **hooks)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -7,8 +7,6 @@ assumed of them. Every refusal is a ``Refused`` with a Spanish reason, never ano
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,13 +14,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from Modules.words.strict_json import JsonRefused, Reason, parse_json
 from Modules.words.text import clean_text
 
 _MAX_QUOTED: Final = 60
 _MAX_NUMBER: Final = 400  # characters of one number
 _DEPTH_OF: Final = {"Point": 0, "MultiPoint": 1, "Polygon": 2, "MultiPolygon": 3}
 KINDS: Final = tuple(_DEPTH_OF)
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Refused(Exception):
@@ -67,44 +65,24 @@ def read_json(data: bytes) -> Any:
         Refused: bad UTF-8, no JSON, NaN or Infinity, two equal keys, nested too deep.
     """
     try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as err:
-        raise Refused(f"no es UTF-8: byte {err.start}") from err
-    try:
-        value = json.loads(
-            text,
-            parse_float=Numero,
-            parse_int=Numero,
-            parse_constant=_no_constant,
-            object_pairs_hook=_no_twins,
-        )
-    except json.JSONDecodeError as err:
-        raise Refused(f"no es JSON: línea {err.lineno}, columna {err.colno}") from err
-    except RecursionError as err:
-        raise Refused("demasiados niveles de anidamiento") from err
-    if _SURROGATE.search(data) is not None:
-        _no_half_characters(value)
-    return value
+        return parse_json(data, number=Numero)
+    except JsonRefused as err:
+        raise Refused(_why(err)) from err
 
 
-def _no_half_characters(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (UnicodeEncodeError, RecursionError) as err:
-        raise Refused("hay medio carácter (un sustituto suelto) en un texto") from err
-
-
-def _no_constant(name: str) -> Any:
-    raise Refused(f"{name} no es un número de JSON")
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for i, name in enumerate(names) if name in names[:i])
-        raise Refused(f"la clave {quoted(twin)} está dos veces en un objeto")
-    return found
+def _why(err: JsonRefused) -> str:
+    match err.reason, *err.where:
+        case Reason.UTF8, at:
+            return f"no es UTF-8: byte {at}"
+        case Reason.CONSTANT, name:
+            return f"{name} no es un número de JSON"
+        case Reason.TWIN, key:
+            return f"la clave {quoted(key)} está dos veces en un objeto"
+        case ((Reason.CUT | Reason.SYNTAX), line, column):
+            return f"no es JSON: línea {line}, columna {column}"
+        case Reason.SURROGATE, *_:
+            return "hay medio carácter (un sustituto suelto) en un texto"
+    return "demasiados niveles de anidamiento"
 
 
 def quoted(value: object) -> str:

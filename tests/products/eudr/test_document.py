@@ -29,6 +29,7 @@ def test_trailing_zeros_survive_reading() -> None:
         b"",
         b"{",
         b'{"a":1,"a":2}',
+        b'{"a":1,"a":' + b"2" * 5000 + b"}",
         b"[NaN]",
         b"[-Infinity]",
         b'"\xff"',
@@ -36,7 +37,7 @@ def test_trailing_zeros_survive_reading() -> None:
         b'{"a":' * 100_000,
         b"[1] [2]",
     ],
-    ids=["empty", "cut", "twins", "nan", "infinity", "utf-8", "deep", "deep objects", "two"],
+    ids=["empty", "cut", "twins", "huge twins", "nan", "infinity", "utf-8", "deep", "deep objects", "two"],
 )
 def test_what_is_no_strict_json_is_refused(data: bytes) -> None:
     with pytest.raises(Refused):
