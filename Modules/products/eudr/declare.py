@@ -33,6 +33,7 @@ MAX_POINT_HA: Final = 4.0  # above it the outline is mandatory (Article 2 (28))
 
 _HEAD: Final = '{"type":"FeatureCollection","features":[\n'
 _TAIL: Final = "\n]}\n"
+_FRAME_BYTES: Final = len(_HEAD) + len(_TAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def declare(plots: Sequence[Plot], *, points: bool = False) -> list[Declared]:
 
 def _polygons(plot: Plot, grid: OnGrid, areas_ha: Sequence[float]) -> tuple[str, ...]:
     return tuple(
-        _feature(plot, area, f'"Polygon","coordinates":[{_ring(piece)}]')
+        _feature(plot, area, f'"Polygon","coordinates":[[{",".join(_positions(piece.exterior))}]]')
         for piece, area in zip(grid.pieces, areas_ha, strict=True)
         if _area_text(area) != _area_text(0.0)
     )
@@ -115,10 +116,6 @@ def _area_text(area_ha: float) -> str:
     return f"{area_ha:.{AREA_DECIMALS}f}"
 
 
-def _ring(piece: shapely.Polygon) -> str:
-    return f"[{','.join(_positions(piece.exterior))}]"
-
-
 def _positions(shape: BaseGeometry) -> list[str]:
     """Grid coordinates as GeoJSON positions, six decimals each."""
     degrees = shapely.get_coordinates(shape) / GRID
@@ -135,31 +132,25 @@ def collections(
     file, if only an empty one.
     """
     files: list[tuple[list[str], list[str]]] = [([], [])]
-    size = _frame_bytes()
+    size = _FRAME_BYTES
     for features, owner in _groups(declared, max_bytes):
         more = sum(len(feature.encode("utf-8")) + 2 for feature in features)
         if files[-1][0] and size + more > max_bytes:
             files.append(([], []))
-            size = _frame_bytes()
+            size = _FRAME_BYTES
         files[-1][0].extend(features)
         files[-1][1].extend([owner] * len(features))
         size += more
-    return [(collection_bytes(features), owners) for features, owners in files]
+    separator = ",\n"
+    return [
+        (f"{_HEAD}{separator.join(features)}{_TAIL}".encode(), owners) for features, owners in files
+    ]
 
 
 def _groups(declared: Iterable[Declared], max_bytes: int) -> Iterable[tuple[Sequence[str], str]]:
     """Features that stay together, and their lote."""
     for one in declared:
         size = sum(len(feature.encode("utf-8")) + 2 for feature in one.features)
-        together = size + _frame_bytes() <= max_bytes
+        together = size + _FRAME_BYTES <= max_bytes
         groups = [one.features] if together else [(feature,) for feature in one.features]
         yield from ((group, one.plot.lote_id) for group in groups)
-
-
-def collection_bytes(features: Sequence[str]) -> bytes:
-    """A FeatureCollection, one feature a line, UTF-8."""
-    return (_HEAD + ",\n".join(features) + _TAIL).encode("utf-8")
-
-
-def _frame_bytes() -> int:
-    return len(_HEAD) + len(_TAIL)

@@ -138,7 +138,8 @@ def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:
     """The rules of rings; whether all are sound enough to make polygons of."""
     short = [len(xy) for xy in rings if len(xy) < 4]
     opened = [xy for xy in rings if (xy[0] != xy[-1]).any()]
-    repeated = sum(_repeats(xy) for xy in rings)
+    slims = [_slim(xy) for xy in rings]
+    repeated = sum(map(len, rings)) - sum(map(len, slims))
     if short:
         faults.broken["cuatro_posiciones"] = f"un anillo tiene {short[0]}"
     if opened:
@@ -150,10 +151,10 @@ def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:
     if short or opened:
         faults.skipped |= _SHAPE
         return False
-    crossings = [reason for reason in map(_why_not_simple, rings) if reason]
+    crossings = [reason for reason in map(_why_not_simple, rings, slims) if reason]
     if crossings:
         faults.broken["autocruce"] = crossings[0]
-    if any(_collapses(xy) for xy in rings):
+    if any(len(slim) < 4 or shapely.Polygon(slim).area == 0 for slim in slims):
         faults.broken["area_no_nula"] = f"con {DECIMALS} decimales un anillo no encierra nada"
     return not crossings and "area_no_nula" not in faults.broken
 
@@ -171,34 +172,17 @@ def _text(position: NDArray[np.float64]) -> str:
     return f"{position[0]:.6f}, {position[1]:.6f}"
 
 
-def _on_grid(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.rint(xy * GRID))
-
-
-def _repeats(xy: NDArray[np.float64]) -> int:
-    grid = _on_grid(xy)
-    return int((grid[1:] == grid[:-1]).all(axis=1).sum())
-
-
 def _slim(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     """The ring at six decimals without repeated vertices."""
-    grid = _on_grid(xy)
-    keep = np.ones(len(grid), dtype=bool)
-    keep[1:] = (grid[1:] != grid[:-1]).any(axis=1)
-    return grid[keep]
+    grid = np.asarray(np.rint(xy * GRID))
+    return grid[np.r_[True, (grid[1:] != grid[:-1]).any(axis=1)]]
 
 
-def _collapses(xy: NDArray[np.float64]) -> bool:
-    slim = _slim(xy)
-    return len(slim) < 4 or shapely.Polygon(slim).area == 0
-
-
-def _why_not_simple(xy: NDArray[np.float64]) -> str:
+def _why_not_simple(xy: NDArray[np.float64], slim: NDArray[np.float64]) -> str:
     """How a closed ring meets itself, as written or at six decimals; "" if it does not."""
     written = _reason(shapely.Polygon(xy), 1.0)
     if written:
         return written
-    slim = _slim(xy)
     rounded = _reason(shapely.Polygon(slim), GRID) if len(slim) >= 4 else ""
     return f"{rounded}, al redondear a {DECIMALS} decimales" if rounded else ""
 

@@ -37,7 +37,18 @@ def test_trailing_zeros_survive_reading() -> None:
         b'{"a":' * 100_000,
         b"[1] [2]",
     ],
-    ids=["empty", "cut", "twins", "huge twins", "nan", "infinity", "utf-8", "deep", "deep objects", "two"],
+    ids=[
+        "empty",
+        "cut",
+        "twins",
+        "huge twins",
+        "nan",
+        "infinity",
+        "utf-8",
+        "deep",
+        "deep objects",
+        "two",
+    ],
 )
 def test_what_is_no_strict_json_is_refused(data: bytes) -> None:
     with pytest.raises(Refused):
