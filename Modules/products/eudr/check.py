@@ -15,8 +15,8 @@ from typing import Any, Final
 from Modules.products.eudr.declare import MAX_FILE_BYTES
 from Modules.products.eudr.document import (
     KINDS,
-    Geometry,
     Refused,
+    WrittenGeometry,
     quoted,
     read_geometry,
     read_json,
@@ -223,7 +223,7 @@ def _check_features(features: Sequence[Any]) -> list[Faults]:
     return everyone
 
 
-def _check_geometry(feature: object) -> tuple[Geometry | None, Faults]:
+def _check_geometry(feature: object) -> tuple[WrittenGeometry | None, Faults]:
     faults = Faults()
     problem = _not_a_feature(feature)
     if problem or not isinstance(feature, dict):
@@ -250,7 +250,7 @@ def _not_a_feature(feature: object) -> str:
     return ""
 
 
-def _read_geometry(geometry: Mapping[str, Any], faults: Faults) -> Geometry | None:
+def _read_geometry(geometry: Mapping[str, Any], faults: Faults) -> WrittenGeometry | None:
     kind = geometry.get("type")
     if kind not in KINDS:
         faults.broken["tipo_geometria"] = f"es {quoted(kind if kind is not None else 'sin type')}"

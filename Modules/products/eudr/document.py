@@ -44,7 +44,7 @@ class Positions:
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
+class WrittenGeometry:
     """The geometry of a feature: the positions of its points, or its polygons' rings."""
 
     kind: str
@@ -97,7 +97,7 @@ def quoted(value: object) -> str:
     return f"«{text[:_MAX_QUOTED]}…»" if len(text) > _MAX_QUOTED else f"«{text}»"
 
 
-def read_geometry(geometry: Mapping[str, Any]) -> Geometry:
+def read_geometry(geometry: Mapping[str, Any]) -> WrittenGeometry:
     """The coordinates of a geometry of one of ``KINDS``.
 
     Raises:
@@ -107,11 +107,11 @@ def read_geometry(geometry: Mapping[str, Any]) -> Geometry:
     coordinates = geometry.get("coordinates")
     depth = _DEPTH_OF[kind]
     if depth == 0:
-        return Geometry(kind, points=_positions([coordinates], "el punto"))
+        return WrittenGeometry(kind, _positions([coordinates], "el punto"))
     if depth == 1:
-        return Geometry(kind, points=_positions(_list(coordinates, "coordinates"), "los puntos"))
+        return WrittenGeometry(kind, _positions(_list(coordinates, "coordinates"), "los puntos"))
     polygons = [coordinates] if depth == 2 else _list(coordinates, "coordinates")
-    return Geometry(kind, polygons=tuple(_polygon(rings) for rings in polygons))
+    return WrittenGeometry(kind, polygons=tuple(_polygon(rings) for rings in polygons))
 
 
 def _polygon(rings: object) -> tuple[Positions, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from Modules.products.eudr.declare import MAX_POINT_HA, PROPERTIES
-from Modules.products.eudr.document import Geometry, Numero, as_float, quoted
+from Modules.products.eudr.document import Numero, WrittenGeometry, as_float, quoted
 from Modules.products.eudr.rules import AREA_TOLERANCE, AREA_TOLERANCE_HA, ISO2
 from Modules.products.eudr.shapes import Faults
 
@@ -17,7 +17,7 @@ _FOLDED: Final = {name.lower(): name for name in PROPERTIES}
 
 
 def check_properties(
-    properties: Mapping[str, Any], geometry: Geometry | None, faults: Faults
+    properties: Mapping[str, Any], geometry: WrittenGeometry | None, faults: Faults
 ) -> None:
     """Names, texts, country and area."""
     _check_names(properties, faults)
@@ -72,7 +72,7 @@ def _check_area(properties: Mapping[str, Any], faults: Faults) -> float | None:
     return None
 
 
-def _check_point(geometry: Geometry, area_ha: float | None, faults: Faults) -> None:
+def _check_point(geometry: WrittenGeometry, area_ha: float | None, faults: Faults) -> None:
     if area_ha is None or geometry.points is None:
         return
     if area_ha > MAX_POINT_HA * len(geometry.points.xy):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.products.eudr.declare import DECIMALS
-from Modules.products.eudr.document import Geometry, Positions
+from Modules.products.eudr.document import Positions, WrittenGeometry
 from Modules.products.eudr.grid import GRID
 from Modules.products.eudr.rules import COUNTRY_BOXES, OVERLAP_TOLERANCE, OVERLAP_TOLERANCE_HA
 
@@ -64,7 +64,7 @@ class Faults:
     area_ha: float | None = None
 
 
-def check_shape(geometry: Geometry, country: object, faults: Faults) -> None:
+def check_shape(geometry: WrittenGeometry, country: object, faults: Faults) -> None:
     """Every rule of one geometry; overlaps with others come later (``check_overlaps``)."""
     runs = geometry.all_positions
     _check_writing(runs, faults)
@@ -159,7 +159,7 @@ def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:
     return not crossings and "area_no_nula" not in faults.broken
 
 
-def _check_direction(geometry: Geometry, faults: Faults) -> None:
+def _check_direction(geometry: WrittenGeometry, faults: Faults) -> None:
     if _SHAPE & (faults.broken.keys() | faults.skipped):
         faults.skipped |= {"orientacion"}
         return
