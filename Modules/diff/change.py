@@ -50,6 +50,11 @@ class Clase(StrEnum):
     CULTIVO_ELIMINADO = "cultivo_eliminado"
     CULTIVO_CAMBIADO = "cultivo_cambiado"
 
+    @classmethod
+    def of(cls, noun: str, word: str) -> Clase:
+        """What happened to a noun, by its word without the ending: "zona", "movid"."""
+        return cls(f"{noun}_{word}{'a' if noun == 'zona' else 'o'}")
+
     @property
     def texto(self) -> str:
         """As people read it."""

@@ -128,8 +128,8 @@ class _Finder:
         for table, noun in (("ambientes", "ambiente"), ("marcadores", "marcador"),
                             ("zonas", "zona")):  # fmt: skip
             yield from self._new_and_gone(table, noun)
-            yield from self._moved(table, _clase(noun, "movid"))
-            yield from self._values(table, _clase(noun, "cambiad"))
+            yield from self._moved(table, Clase.of(noun, "movid"))
+            yield from self._values(table, Clase.of(noun, "cambiad"))
         yield from self._new_and_gone("cultivos", "cultivo")
         yield from self._values("cultivos", Clase.CULTIVO_CAMBIADO)
 
@@ -190,7 +190,7 @@ class _Finder:
                     more |= {"superficie_ha": area, "detalle": f"{number(area, 2)} ha"}
                 if "geometry" in columns:
                     more[side] = pair.cell(key, "geometry")
-                yield self._change(_clase(noun, word), table, key, **more)
+                yield self._change(Clase.of(noun, word), table, key, **more)
 
     def _other_ids(self, table: str, clase: Clase) -> Iterator[Cambio]:
         for new, old in sorted(self.old_ids.get(table, {}).items()):
@@ -278,10 +278,6 @@ class _Finder:
             valores=valores,
             **more,
         )
-
-
-def _clase(noun: str, word: str) -> Clase:
-    return Clase(f"{noun}_{word}{'a' if noun == 'zona' else 'o'}")
 
 
 class _Places:

@@ -57,56 +57,28 @@ class CapaDe:
         return [cambio for cambio, yes in zip(mine, there, strict=True) if yes], shapes[there]
 
 
-def _layer(name: str, title: str, colours: Mapping[Clase, str], parte: Parte = "es") -> CapaDe:
-    return CapaDe(name, title, colours, parte, puntos=name == "marcadores")
+def _states(noun: str) -> dict[Clase, str]:
+    """The colours of what can happen to an ambiente, a marcador or a zona."""
+    colours = {"nuev": NUEVO, "eliminad": ELIMINADO, "movid": MOVIDO, "cambiad": CAMBIADO}
+    return {Clase.of(noun, word): colour for word, colour in colours.items()}
 
 
+_SIEMBRAS: Final = {Clase.CAMBIO_DE_CULTIVO: _SIEMBRA, Clase.SIEMBRA_CAMBIADA: CAMBIADO}
 CAPAS: Final = (
-    _layer("bordes_ganados", "Bordes: lo que se gana", {Clase.BORDE_MOVIDO: NUEVO}, "gana"),
-    _layer(
+    CapaDe("bordes_ganados", "Bordes: lo que se gana", {Clase.BORDE_MOVIDO: NUEVO}, "gana"),
+    CapaDe(
         "bordes_perdidos", "Bordes: lo que se pierde", {Clase.BORDE_MOVIDO: ELIMINADO}, "pierde"
     ),
-    _layer("lotes_agregados", "Lotes agregados", {Clase.LOTE_NUEVO: NUEVO}),
-    _layer("lotes_quitados", "Lotes quitados", {Clase.LOTE_ELIMINADO: ELIMINADO}),
-    _layer("lotes_renombrados", "Lotes renombrados", {Clase.LOTE_RENOMBRADO: CAMBIADO}),
-    _layer("lotes_movidos", "Lotes que cambiaron de campo", {Clase.LOTE_OTRO_CAMPO: _MUDADO}),
-    _layer("lotes_otro_id", "Lotes con otro id", {Clase.LOTE_OTRO_ID: _OTRO_ID}),
-    _layer("lotes_cambiados", "Lotes con otros datos", {Clase.LOTE_CAMBIADO: CAMBIADO}),
-    _layer(
-        "siembras",
-        "Siembras",
-        {Clase.CAMBIO_DE_CULTIVO: _SIEMBRA, Clase.SIEMBRA_CAMBIADA: CAMBIADO},
-    ),
-    _layer(
-        "ambientes",
-        "Ambientes",
-        {
-            Clase.AMBIENTE_NUEVO: NUEVO,
-            Clase.AMBIENTE_ELIMINADO: ELIMINADO,
-            Clase.AMBIENTE_MOVIDO: MOVIDO,
-            Clase.AMBIENTE_CAMBIADO: CAMBIADO,
-        },
-    ),
-    _layer(
-        "marcadores",
-        "Marcadores",
-        {
-            Clase.MARCADOR_NUEVO: NUEVO,
-            Clase.MARCADOR_ELIMINADO: ELIMINADO,
-            Clase.MARCADOR_MOVIDO: MOVIDO,
-            Clase.MARCADOR_CAMBIADO: CAMBIADO,
-        },
-    ),
-    _layer(
-        "zonas",
-        "Zonas",
-        {
-            Clase.ZONA_NUEVA: NUEVO,
-            Clase.ZONA_ELIMINADA: ELIMINADO,
-            Clase.ZONA_MOVIDA: MOVIDO,
-            Clase.ZONA_CAMBIADA: CAMBIADO,
-        },
-    ),
+    CapaDe("lotes_agregados", "Lotes agregados", {Clase.LOTE_NUEVO: NUEVO}),
+    CapaDe("lotes_quitados", "Lotes quitados", {Clase.LOTE_ELIMINADO: ELIMINADO}),
+    CapaDe("lotes_renombrados", "Lotes renombrados", {Clase.LOTE_RENOMBRADO: CAMBIADO}),
+    CapaDe("lotes_movidos", "Lotes que cambiaron de campo", {Clase.LOTE_OTRO_CAMPO: _MUDADO}),
+    CapaDe("lotes_otro_id", "Lotes con otro id", {Clase.LOTE_OTRO_ID: _OTRO_ID}),
+    CapaDe("lotes_cambiados", "Lotes con otros datos", {Clase.LOTE_CAMBIADO: CAMBIADO}),
+    CapaDe("siembras", "Siembras", _SIEMBRAS),
+    CapaDe("ambientes", "Ambientes", _states("ambiente")),
+    CapaDe("marcadores", "Marcadores", _states("marcador"), puntos=True),
+    CapaDe("zonas", "Zonas", _states("zona")),
 )
 
 COLUMNAS: Final = {  # of every layer and of the table, with their dtypes
