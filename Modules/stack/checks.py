@@ -18,7 +18,7 @@ import redis as redis_client
 import requests
 
 from Modules.stack.plan import DOCKET_DB, Api, Database, Redis
-from Modules.stack.servers import check_database
+from Modules.stack.servers import ask
 from Modules.words.errors import SettingsError, StackError
 
 ROUNDS: Final = ("schedule_deployments", "schedule_recent_deployments")  # every 60 s and every 5 s
@@ -38,13 +38,11 @@ class Health:
     text: str
 
 
-def well(text: str = "responde") -> Health:
-    """It does its work."""
-    return Health(ok=True, text=text)
+WELL: Final = Health(ok=True, text="responde")
 
 
 def ill(text: str) -> Health:
-    """It does not, and why."""
+    """It does not do its work, and why."""
     return Health(ok=False, text=text)
 
 
@@ -61,12 +59,12 @@ def worker(port: int) -> Health:
 def postgres(database: Database) -> Health:
     """PostgreSQL lets us in and answers."""
     try:
-        check_database(database)
+        ask(database)
     except SettingsError:
         return ill("no acepta PREFECT_POSTGRES_PASSWORD")
     except StackError:
         return ill("no responde")
-    return well()
+    return WELL
 
 
 def redis(address: Redis) -> Health:
@@ -78,16 +76,17 @@ def redis(address: Redis) -> Health:
         return ill("no acepta PREFECT_REDIS_MESSAGING_PASSWORD")
     except redis_client.RedisError as err:
         return _silent(err)
-    return well()
+    return WELL
 
 
 def services(address: Redis, api: Api, now: datetime) -> Health:
     """The scheduler's rounds come, and every schedule has runs ahead of it."""
     try:
         with _redis(address, DOCKET_DB) as client:
-            due = {name: _due(client, name) for name in ROUNDS}
+            said = {name: client.hget(f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS}
     except redis_client.RedisError as err:
         return ill(f"Redis no responde ({type(err).__name__})")
+    due = {name: None if when is None else float(when) for name, when in said.items()}
     fault = fault_of_rounds(due, now)
     return ill(fault) if fault else schedules(api, now)
 
@@ -102,10 +101,10 @@ def schedules(api: Api, now: datetime) -> Health:
                 if not _runs_ahead(session, api, deployment_id, now)
             ]
     except (requests.RequestException, ValueError) as err:
-        return well(f"planifica (la API no responde: {type(err).__name__})")
+        return Health(ok=True, text=f"planifica (la API no responde: {type(err).__name__})")
     if bare:
         return ill(f"el planificador no agenda corridas de {', '.join(sorted(bare))}")
-    return well("planifica")
+    return Health(ok=True, text="planifica")
 
 
 def fault_of_rounds(due: Mapping[str, float | None], now: datetime) -> str | None:
@@ -127,17 +126,15 @@ def scheduled(deployments: list[dict[str, Any]], now: datetime) -> Iterator[tupl
 
 
 def _must_run(schedule: Mapping[str, Any], now: datetime) -> bool:
-    since = max(_moment(schedule.get("created")), _moment(schedule.get("updated")))
-    old = (now - since).total_seconds() > NEW_SCHEDULE_S
-    return bool(schedule.get("active")) and old and _comes_soon(schedule.get("schedule") or {})
+    """Whether it is on, not new, and has a run within 100 days, as far ahead as any is made.
 
-
-def _comes_soon(schedule: Mapping[str, Any]) -> bool:
-    """Whether it always has a run within 100 days, as far ahead as the scheduler makes any.
-
-    One that names a month has not, and an rrule may be over.
+    One that names a month has not always, and an rrule may be over.
     """
-    cron, interval = schedule.get("cron"), schedule.get("interval")
+    since = max(_moment(schedule.get("created")), _moment(schedule.get("updated")))
+    if not schedule.get("active") or (now - since).total_seconds() <= NEW_SCHEDULE_S:
+        return False
+    times = schedule.get("schedule") or {}
+    cron, interval = times.get("cron"), times.get("interval")
     if isinstance(cron, str):
         return cron.split()[3:4] == ["*"]
     return interval is not None and float(interval) <= _SOON_S
@@ -145,11 +142,6 @@ def _comes_soon(schedule: Mapping[str, Any]) -> bool:
 
 def _moment(text: object) -> datetime:
     return datetime.fromisoformat(text) if isinstance(text, str) else datetime.fromtimestamp(0, UTC)
-
-
-def _due(client: redis_client.Redis, name: str) -> float | None:
-    when: Any = client.hget(f"{_DOCKET}:runs:{name}", "when")
-    return None if when is None else float(when)
 
 
 def _deployments(session: requests.Session, api: Api) -> list[dict[str, Any]]:
@@ -184,7 +176,7 @@ def _get(url: str) -> Health:
             answer = session.get(url, timeout=_TIMEOUT_S)
     except requests.RequestException as err:
         return _silent(err)
-    return well() if answer.ok else ill(f"responde {answer.status_code}")
+    return WELL if answer.ok else ill(f"responde {answer.status_code}")
 
 
 @contextmanager

@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         settings = load_settings()
         if options.what == "healthy":
-            health = check(options.process, settings)
+            port = os.environ.get("PREFECT_WORKER_WEBSERVER_PORT") or stack_plan.WORKER_HEALTH_PORT
+            health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
         become(options.what, settings, host=options.host, port=options.port)
@@ -101,17 +102,19 @@ def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     return (*prefect, "worker", "start", *pool, "--with-healthcheck")
 
 
-def check(process: str, settings: Settings) -> stack_health.Health:
-    """Whether one of Prefect's processes does its work."""
-    url = api_of(settings).url
-    if process == "server":
-        return stack_health.server(url)
+def check(process: str, settings: Settings, *, worker_port: int) -> stack_health.Health:
+    """Whether one of the processes does its work."""
+    api, now = api_of(settings), datetime.now(UTC)
+    if process == "postgres":
+        return stack_health.postgres(database_of(settings))
+    if process == "redis":
+        return stack_health.redis(redis_of(settings))
     if process == "worker":
-        return stack_health.worker(worker_port(os.environ))
-    if process == "single":
-        health = stack_health.server(url)
-        return stack_health.schedules(api_of(settings), datetime.now(UTC)) if health.ok else health
-    return stack_health.services(redis_of(settings), api_of(settings), datetime.now(UTC))
+        return stack_health.worker(worker_port)
+    if process == "services":
+        return stack_health.services(redis_of(settings), api, now)
+    health = stack_health.server(api.url)
+    return stack_health.schedules(api, now) if process == "single" and health.ok else health
 
 
 def secrets_of(process: str, settings: Settings) -> dict[str, str | None]:
@@ -149,11 +152,6 @@ def api_of(settings: Settings) -> Api:
 def ui_api_url(settings: Settings) -> str:
     """The API as the browser on this machine sees it."""
     return f"http://127.0.0.1:{settings.lindero_port}/api"
-
-
-def worker_port(environment: Mapping[str, str]) -> int:
-    """Where the worker's health answers."""
-    return int(environment.get("PREFECT_WORKER_WEBSERVER_PORT") or stack_plan.WORKER_HEALTH_PORT)
 
 
 def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:

@@ -10,7 +10,6 @@ The settings are read once, by whoever calls; the processes are told what they n
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -23,9 +22,8 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from Modules.disk.safe_files import make_folder, write_beside, writing
+from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
-from Modules.stack import checks as stack_health
 from Modules.stack import entry as stack_entry
 from Modules.stack import plan as stack_plan
 from Modules.stack import servers as embedded_servers
@@ -35,7 +33,6 @@ from Modules.stack.processes import (
     FOLDER_VARIABLE,
     Running,
     Spec,
-    forget,
     recall,
     remember,
     start,
@@ -53,8 +50,12 @@ PATIENCE_S: Final = {"postgres": 60, "redis": 30, "server": 180, "services": 180
 STOP_PATIENCE_S: Final = 20
 MEND_PATIENCE_S: Final = 60  # for what runs already; a worker looks again after a minute at most
 RUN_NAME: Final = "run.json"
-PORTS_NAME: Final = "ports.json"
 _MINIMAL: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+_TOLD: Final = (  # the settings that a process of Prefect's needs to find the others
+    *("lindero_port", "lindero_state_dir", "prefect_api_url", "tz"),
+    *("prefect_postgres_db", "prefect_postgres_host", "prefect_postgres_port"),
+    *("prefect_postgres_user", "prefect_redis_messaging_host", "prefect_redis_messaging_port"),
+)
 # what is started together, and what must do its work before the next: services needs the tables
 # that the server makes; the worker waits for the server by itself, and may load meanwhile
 _STEPS: Final = (
@@ -65,7 +66,7 @@ _STEPS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Estado:
+class ProcessState:
     """What became of one process."""
 
     name: str
@@ -109,7 +110,7 @@ class Stack:
         """
         running = start(self._spec(name))
         others = [one for one in self._known() if one.name != name]
-        self._remember([*others, running])
+        self.note([*others, running])
         return running
 
     def stop(self, name: str) -> bool:
@@ -130,8 +131,6 @@ class Stack:
         running = self.process(name)
         if running is None:
             raise StackError(f"{name} was not started")
-        if name == "postgres":
-            wait_until(self._database_fault, running, self.log(name), PATIENCE_S[name])
         patience_s = PATIENCE_S[name] if patience_s is None else patience_s
         wait_until(lambda: self._fault(name), running, self.log(name), patience_s)
 
@@ -140,29 +139,23 @@ class Stack:
         running = self.process(name)
         if running is None or not running.alive():
             return ill("no corre")
-        if name == "postgres":
-            return stack_health.postgres(stack_entry.database_of(self.settings))
-        if name == "redis":
-            return stack_health.redis(stack_entry.redis_of(self.settings))
-        if name == "worker":
-            return stack_health.worker(self.ports["worker"])
-        return stack_entry.check("single" if self.single else name, self.settings)
+        process = "single" if self.single and name == "server" else name
+        return stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
 
     def _fault(self, name: str) -> str | None:
+        if name == "postgres":
+            try:
+                embedded_servers.make_database(stack_entry.database_of(self.settings))
+            except StackError as err:
+                return str(err)
         health = self.health(name)
         return None if health.ok else health.text
-
-    def _database_fault(self) -> str | None:
-        try:
-            embedded_servers.make_database(stack_entry.database_of(self.settings))
-        except StackError as err:
-            return str(err)
-        return None
 
     def _known(self) -> tuple[Running, ...]:
         return recall(self.folder / RUN_NAME)[1]
 
-    def _remember(self, processes: Sequence[Running]) -> None:
+    def note(self, processes: Sequence[Running]) -> None:
+        """Write down what runs, and on which ports: the next start asks for the same ones."""
         facts = {"single": self.single, "ports": dict(self.ports)}
         remember(self.folder / RUN_NAME, processes, facts)
 
@@ -186,9 +179,7 @@ class Stack:
         postgres = embedded_servers.find_postgres(data)
         account = embedded_servers.account_for(postgres, data)
         database = stack_entry.database_of(self.settings)
-        embedded_servers.make_database_folder(
-            postgres, data, database.user, database.password, account
-        )
+        embedded_servers.make_database_folder(postgres, data, database, account)
         return Spec(
             name="postgres",
             command=postgres.command(data, self.ports["postgres"]),
@@ -196,19 +187,20 @@ class Stack:
             folder=self.folder,
             log=self.log("postgres"),
             stop_signal=signal.SIGINT,  # its "fast" stop: does not wait for clients
-            account={} if account is None else account.arguments(),
+            account=account,
         )
 
     def _redis(self) -> Spec:
-        data = self.folder / "redis"
-        redis = stack_entry.redis_of(self.settings)
+        configuration = embedded_servers.redis_configuration(
+            stack_entry.redis_of(self.settings), self.folder / "redis"
+        )
         return Spec(
             name="redis",
-            command=embedded_servers.redis_command(embedded_servers.find_redis()),
+            command=(str(embedded_servers.find_redis()), "-"),  # it reads what is typed
             environment=self._minimal(),
             folder=self.folder,
             log=self.log("redis"),
-            typed=embedded_servers.redis_configuration(redis, data),
+            typed=configuration,
         )
 
     def _minimal(self) -> dict[str, str]:
@@ -219,23 +211,14 @@ class Stack:
         """What the entry of one of Prefect's processes is told over what we inherited."""
         secrets = stack_entry.secrets_of("single" if self.single else name, self.settings)
         inherited = {key: value for key, value in os.environ.items() if key not in SECRETS}
-        settings = self.settings
+        addresses = {name.upper(): str(getattr(self.settings, name) or "") for name in _TOLD}
         return {
             **inherited,
             **{variable: value for variable, value in secrets.items() if value},
+            **addresses,
             FOLDER_VARIABLE: str(self.folder),
-            "LINDERO_PORT": str(settings.lindero_port),
-            "LINDERO_STATE_DIR": str(settings.lindero_state_dir),
-            "PREFECT_API_URL": settings.prefect_api_url or "",
             "PREFECT_HOME": str(self.folder / "prefect"),
-            "PREFECT_POSTGRES_DB": settings.prefect_postgres_db,
-            "PREFECT_POSTGRES_HOST": settings.prefect_postgres_host,
-            "PREFECT_POSTGRES_PORT": str(settings.prefect_postgres_port),
-            "PREFECT_POSTGRES_USER": settings.prefect_postgres_user,
-            "PREFECT_REDIS_MESSAGING_HOST": settings.prefect_redis_messaging_host,
-            "PREFECT_REDIS_MESSAGING_PORT": str(settings.prefect_redis_messaging_port),
             "PREFECT_WORKER_WEBSERVER_PORT": str(self.ports["worker"]),
-            "TZ": settings.tz,
         }
 
 
@@ -274,13 +257,13 @@ def find(settings: Settings) -> Stack | None:
     return _stack(settings, folder, note.get("ports", {}), single=bool(note.get("single")))
 
 
-def status(settings: Settings) -> tuple[Estado, ...]:
+def status(settings: Settings) -> tuple[ProcessState, ...]:
     """Every process of the stack and whether it does its work."""
     stack = find(settings)
     if stack is None:
-        return tuple(Estado(name, None, ill("no corre")) for name in FULL)
+        return tuple(ProcessState(name, None, ill("no corre")) for name in FULL)
     pids = {one.name: one.pid for one in stack.alive()}
-    return tuple(Estado(name, pids.get(name), stack.health(name)) for name in stack.names)
+    return tuple(ProcessState(name, pids.get(name), stack.health(name)) for name in stack.names)
 
 
 def down(settings: Settings) -> tuple[str, ...]:
@@ -296,7 +279,8 @@ def down(settings: Settings) -> tuple[str, ...]:
         stack = find(settings)
         stopped = () if stack is None else _stop(stack, stack.names)
         stop_strays(folder)
-        forget(folder / RUN_NAME)
+        if stack is not None:
+            stack.note(())
         return stopped
 
 
@@ -342,24 +326,19 @@ def _start_missing(stack: Stack) -> tuple[str, ...]:
             for name in awaited:
                 if name not in stack.names:
                     continue
-                if name in alive and not _gets_well(stack, name):
-                    stack.stop(name)
-                    begin(name)
+                if name in alive:  # it may get well by itself, or it is started anew
+                    try:
+                        stack.await_healthy(name, patience_s=MEND_PATIENCE_S)
+                        continue
+                    except StackError:
+                        stack.stop(name)
+                        begin(name)
                 stack.await_healthy(name)
     except BaseException:
         _stop(stack, [name for name in stack.names if name in begun])
         stop_strays(stack.folder, spare=stack.alive())
         raise
     return tuple(name for name in stack.names if name in begun)
-
-
-def _gets_well(stack: Stack, name: str) -> bool:
-    """Whether a process that runs already does its work, or soon will."""
-    try:
-        stack.await_healthy(name, patience_s=MEND_PATIENCE_S)
-    except StackError:
-        return False
-    return True
 
 
 def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
@@ -369,8 +348,9 @@ def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
 def _chosen(settings: Settings, *, single: bool) -> Stack:
     """The stack with the ports of last time where they are free, else with others."""
     folder = stack_folder(settings)
-    alive = {one.name for one in recall(folder / RUN_NAME)[1] if one.alive()}
-    before = _ports(folder)
+    note, processes = recall(folder / RUN_NAME)
+    alive = {one.name for one in processes if one.alive()}
+    before = note.get("ports", {})
     port = settings.lindero_port
     if "server" not in alive and _free_port(port) != port:
         raise SettingsError(
@@ -381,8 +361,6 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
         name: before[name] if name in alive and name in before else _free_port(before.get(name))
         for name in ("postgres", "redis", "worker")
     }
-    with writing(folder / PORTS_NAME):
-        write_beside(folder / PORTS_NAME, json.dumps(ports).encode())
     return _stack(settings, folder, ports, single=single)
 
 
@@ -398,14 +376,6 @@ def _stack(settings: Settings, folder: Path, ports: Mapping[str, int], *, single
         prefect_api_url=f"http://{LOOPBACK}:{port}/api",
     )
     return Stack(here, folder, dict(ports), single)
-
-
-def _ports(folder: Path) -> dict[str, int]:
-    try:
-        ports = json.loads((folder / PORTS_NAME).read_text(encoding="utf-8"))
-        return {str(name): int(port) for name, port in ports.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
 
 
 def _free_port(wanted: int | None) -> int:

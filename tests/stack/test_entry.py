@@ -130,7 +130,7 @@ def test_the_browser_is_sent_to_the_port_of_this_machine() -> None:
 def test_a_single_server_that_is_not_there_is_ill() -> None:
     settings = _settings(prefect_api_url="http://127.0.0.1:9/api")
 
-    assert not check("single", settings).ok
+    assert not check("single", settings, worker_port=9).ok
 
 
 def test_the_entry_runs_from_a_folder_that_is_not_the_project(tmp_path: Path) -> None:

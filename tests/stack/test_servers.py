@@ -17,7 +17,6 @@ from Modules.stack.servers import (
     account_for,
     find_postgres,
     find_redis,
-    redis_command,
     redis_configuration,
 )
 from Modules.words.errors import SettingsError
@@ -52,7 +51,7 @@ def test_redis_lets_in_who_knows_the_password_only(tmp_path: Path) -> None:
     known = Redis("127.0.0.1", free_port, PASSWORD)
     spec = Spec(
         name="redis",
-        command=redis_command(find_redis()),
+        command=(str(find_redis()), "-"),
         environment={"PATH": os.environ["PATH"]},
         folder=folder,
         log=tmp_path / "redis.log",
