@@ -34,13 +34,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from Modules.night.checks_campos import check_campos, check_in_campos
-from Modules.night.figures import BY_CAMPO, JUDGED, WITH_AREA, Resumen, best_of, resumen
-from Modules.night.night import Night, ids_of, rows_behind
+from Modules.night.figures import (
+    BY_CAMPO,
+    JUDGED,
+    UNUSABLE_GEOMETRY,
+    WITH_AREA,
+    Nights,
+    Resumen,
+    best_of,
+    ids_of,
+    resumen,
+    rows_behind,
+)
 from Modules.night.tables import Repair, Tables
-from Modules.night.verdict import Verdict, checked, rate, share_of
+from Modules.night.verdict import Verdict, checked, share_of
 from Modules.words.domain import Motivo
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import number, percent
@@ -53,15 +62,6 @@ _RIGHTLY_ABSENT = (Motivo.BORRADO.value, Motivo.OTRA_CAMPANIA.value)
 _IDS_ONLY_WARN = ("siembras",)
 _WITH_GEOMETRY = ("lotes", "ambientes", "marcadores", "zonas")
 _DEFAULTS = Thresholds()
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What the build of the tables noticed; it never refuses a night by itself."""
-
-    repairs: Sequence[Repair]
-    cultivos_desconocidos: Sequence[str]
-    valores_ilegibles: Mapping[str, int]
 
 
 def judge(
@@ -84,167 +84,138 @@ def judge(
         repairs, cultivos_desconocidos, valores_ilegibles: as ``Built`` has them; for warnings.
     """
     compared = previous is not None and resumen_previous is not None
-    night = Night(now, resumen_now, previous, resumen_previous, best, thresholds)
-    checks = [_check_empty(night, table) for table in JUDGED]
-    checks += [_check_geometry(night, table) for table in _WITH_GEOMETRY]
+    nights = Nights(now, resumen_now, previous, resumen_previous, best, thresholds)
+    checks = [_check_empty(nights, table) for table in JUDGED]
+    checks += [_check_geometry(nights, table) for table in _WITH_GEOMETRY]
     if compared:
         for table in JUDGED:
-            checks += _check_table(night, table)
-        checks.append(check_campos(night))
-        checks += [check_in_campos(night, table) for table in BY_CAMPO]
+            checks += _check_table(nights, table)
+        checks.append(check_campos(nights))
+        checks += [check_in_campos(nights, table) for table in BY_CAMPO]
     else:
-        checks.append(_first_night())
-    observed = Observed(repairs, cultivos_desconocidos, valores_ilegibles or {})
-    checks += _observations(night, observed)
+        note = "no hay una noche aceptada de este portal y campaña con la que comparar"
+        checks.append(_warn("primera noche de la campaña", [note], {}))
+    checks += [
+        _refused_rows(nights),
+        _repaired(nights, repairs),
+        _declared_area(nights),
+        _unknown_crops(cultivos_desconocidos),
+        _illegible(valores_ilegibles or {}),
+    ]
     accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)
-
-
-def _first_night() -> Finding:
-    note = "no hay una noche aceptada de este portal y campaña con la que comparar"
-    return checked("primera noche de la campaña", Severity.WARNING, [note])
 
 
 # --- whole tables -----------------------------------------------------------------------------
 
 
-def _check_empty(night: Night, table: str) -> Finding:
-    rows, before = night.now.filas[table], night.rows_before(table)
-    unused = _faulty(night.now, table)
-    news = night.resumen_before is None or _faulty(night.resumen_before, table) == 0
+def _check_empty(nights: Nights, table: str) -> Finding:
+    rows, before = nights.now.filas[table], nights.rows_before(table)
+    unused = _faulty(nights.now, table)
+    news = nights.resumen_before is None or _faulty(nights.resumen_before, table) == 0
     bad = rows == 0 and (
-        before > 0 or table in _NEVER_EMPTY or (news and unused >= night.limits.min_rows)
+        before > 0 or table in _NEVER_EMPTY or (news and unused >= nights.limits.min_rows)
     )
-    notes = []
-    if bad:
-        was = f"; la última noche aceptada tenía {number(before)}" if before else ""
-        notes = [f"no quedó ninguna fila{was}"]
-        if unused:
-            notes.append(f"llegaron {number(unused)} y ninguna se puede usar")
+    was = f"; la última noche aceptada tenía {number(before)}" if before else ""
+    notes = [f"no quedó ninguna fila{was}"]
+    if unused:
+        notes.append(f"llegaron {number(unused)} y ninguna se puede usar")
+    severity = Severity.ERROR if bad else Severity.FINE
     figures = {"antes": before, "ahora": rows, "inservibles": unused}
-    return checked(f"{table}: no está vacía", _refuses(bad), notes, figures)
+    return checked(f"{table}: no está vacía", severity, notes, figures)
 
 
-def _faulty(night: Resumen, table: str) -> int:
+def _faulty(nights: Resumen, table: str) -> int:
     """Refused rows of a table, but for those that are rightly not there."""
-    motivos = night.rechazados.get(table, {})
+    motivos = nights.rechazados.get(table, {})
     return sum(count for motivo, count in motivos.items() if motivo not in _RIGHTLY_ABSENT)
 
 
-def _refuses(bad: bool) -> Severity:
-    return Severity.ERROR if bad else Severity.FINE
-
-
-def _check_geometry(night: Night, table: str) -> Finding:
+def _check_geometry(nights: Nights, table: str) -> Finding:
     """Records without a usable geometry, of those received."""
-    limits, now = night.limits, night.now
+    limits, now = nights.limits, nights.now
     bad, received = now.geometria_inutil[table], now.recibidos[table]
     share = share_of(bad, received)
     limit, before = limits.first_night_unusable, 0.0
-    if night.resumen_before is not None:
-        was = night.resumen_before
+    if nights.resumen_before is not None:
+        was = nights.resumen_before
         before = share_of(was.geometria_inutil.get(table, 0), was.recibidos.get(table, 0))
         limit = limits.unusable_geometry
     accepted_as_bad = before >= limit and share <= before + limits.warning
     enough = bad >= limits.min_rows and not accepted_as_bad
-    severity = rate(share, limit, limits.warning, enough=enough)
+    severity = nights.rate(bad, received, limit, enough=enough)
     motivos = ", ".join(
         f"{motivo}: {count}"
         for motivo, count in now.rechazados.get(table, {}).items()
-        if motivo in night.geometry_reasons
+        if motivo in UNUSABLE_GEOMETRY
     )
     text = f"{number(bad)} de {number(received)} sin geometría utilizable ({motivos})"
-    notes = [text] if severity else []
     figures = {"recibidos": received, "inutiles": bad, "fraccion": share, "fraccion_antes": before}
-    return checked(f"{table}: geometría utilizable", severity, notes, figures)
+    return checked(f"{table}: geometría utilizable", severity, [text], figures)
 
 
-def _check_table(night: Night, table: str) -> list[Finding]:
-    checks = [_check_rows(night, table)]
+def _check_table(nights: Nights, table: str) -> list[Finding]:
+    checks = [_check_rows(nights, table)]
     if table in WITH_AREA:
-        checks.append(_check_area(night, table))
-    return [*checks, _check_ids(night, table), *_check_best(night, table)]
+        checks.append(_check_area(nights, table))
+    return [*checks, _check_ids(nights, table), *_check_best(nights, table)]
 
 
-def _check_rows(night: Night, table: str) -> Finding:
-    limits = night.limits
-    before, now = night.rows_before(table), night.now.filas[table]
+def _check_rows(nights: Nights, table: str) -> Finding:
+    limits = nights.limits
+    before, now = nights.rows_before(table), nights.now.filas[table]
     lost, gained = before - now, now - before
     severity = max(
-        rate(
-            share_of(lost, before), limits.rows_loss, limits.warning, enough=lost >= limits.min_rows
-        ),
-        rate(
-            share_of(gained, before),
-            limits.growth,
-            limits.warning,
-            enough=gained >= limits.min_growth,
-        ),
+        nights.rate(lost, before, limits.rows_loss, enough=lost >= limits.min_rows),
+        nights.rate(gained, before, limits.growth, enough=gained >= limits.min_growth),
     )
     if before == 0 and now > 0:
         severity = Severity.WARNING
     text = f"{number(before)} → {number(now)} ({percent(before, now)})"
-    return checked(
-        f"{table}: cantidad", severity, [text] if severity else [], {"antes": before, "ahora": now}
-    )
+    return checked(f"{table}: cantidad", severity, [text], {"antes": before, "ahora": now})
 
 
-def _check_area(night: Night, table: str) -> Finding:
-    limits = night.limits
-    before, now = night.area_before(table), night.now.superficie_ha[table]
-    lost, gained = rows_behind(night.frame_before(table), night.frame(table), "superficie_ha")
-    large = night.rows_before(table) >= limits.small_table
+def _check_area(nights: Nights, table: str) -> Finding:
+    limits = nights.limits
+    before, now = nights.area_before(table), nights.now.superficie_ha[table]
+    lost, gained = rows_behind(nights.frame_before(table), nights.frame(table), "superficie_ha")
+    many = nights.rows_before(table) >= limits.small_table or gained >= limits.min_growth
     severity = max(
-        rate(
-            share_of(before - now, before),
-            limits.area_loss,
-            limits.warning,
-            enough=lost >= limits.min_rows,
-        ),
-        rate(
-            share_of(now - before, before),
-            limits.growth,
-            limits.warning,
-            enough=large or gained >= limits.min_growth,
-        ),
+        nights.rate(before - now, before, limits.area_loss, enough=lost >= limits.min_rows),
+        nights.rate(now - before, before, limits.growth, enough=many),
     )
     text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
     figures = {"antes_ha": before, "ahora_ha": now, "filas_menores": lost, "filas_mayores": gained}
-    return checked(f"{table}: superficie", severity, [text] if severity else [], figures)
+    return checked(f"{table}: superficie", severity, [text], figures)
 
 
-def _check_ids(night: Night, table: str) -> Finding:
+def _check_ids(nights: Nights, table: str) -> Finding:
     """Ids gone whose place others took: a list made anew looks as large as before."""
-    limits = night.limits
-    before, now = ids_of(night.frame_before(table), table), ids_of(night.frame(table), table)
+    limits = nights.limits
+    before, now = ids_of(nights.frame_before(table), table), ids_of(nights.frame(table), table)
     replaced = min(len(before - now), len(now - before))
     enough = replaced >= limits.min_rows and table not in _IDS_ONLY_WARN
-    share = share_of(replaced, len(before))
-    severity = rate(share, limits.ids_replaced, limits.warning, enough=enough)
+    severity = nights.rate(replaced, len(before), limits.ids_replaced, enough=enough)
     text = f"{number(replaced)} de {number(len(before))} identificadores son otros"
+    share = share_of(replaced, len(before))
     figures = {"antes": len(before), "reemplazados": replaced, "fraccion": share}
-    return checked(f"{table}: identificadores", severity, [text] if severity else [], figures)
+    return checked(f"{table}: identificadores", severity, [text], figures)
 
 
-def _check_best(night: Night, table: str) -> list[Finding]:
-    if night.best is None:
+def _check_best(nights: Nights, table: str) -> list[Finding]:
+    if nights.best is None:
         return []
-    limits = night.limits
-    best, now = night.best.filas.get(table, 0), night.now.filas[table]
-    rows = rate(
-        share_of(best - now, best),
-        limits.best_loss,
-        limits.warning,
-        enough=best - now >= limits.min_rows,
-    )
+    limits = nights.limits
+    best, now = nights.best.filas.get(table, 0), nights.now.filas[table]
+    lost = best - now >= limits.min_rows
+    rows = nights.rate(best - now, best, limits.best_loss, enough=lost)
     notes = [f"{number(best)} → {number(now)} ({percent(best, now)})"] if rows else []
     figures: dict[str, float | int | str] = {"mejor": best, "ahora": now}
     area = Severity.FINE
     if table in WITH_AREA:
-        best_ha, now_ha = night.best.superficie_ha.get(table, 0.0), night.now.superficie_ha[table]
-        share = share_of(best_ha - now_ha, best_ha)
-        large = best >= limits.small_table or best - now >= limits.min_rows
-        area = rate(share, limits.best_loss, limits.warning, enough=large)
+        best_ha, now_ha = nights.best.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
+        many = best >= limits.small_table or lost
+        area = nights.rate(best_ha - now_ha, best_ha, limits.best_loss, enough=many)
         if area:
             change = percent(best_ha, now_ha)
             notes.append(f"{number(best_ha, 1)} → {number(now_ha, 1)} ha ({change})")
@@ -256,32 +227,22 @@ def _check_best(night: Night, table: str) -> list[Finding]:
 # --- observations: never a refusal ---------------------------------------------------------------
 
 
-def _observations(night: Night, observed: Observed) -> list[Finding]:
-    return [
-        _refused_rows(night),
-        _repaired(night, observed.repairs),
-        _declared_area(night),
-        _unknown_crops(observed.cultivos_desconocidos),
-        _illegible(observed.valores_ilegibles),
-    ]
-
-
 def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:
     return checked(name, Severity.WARNING if notes else Severity.FINE, list(notes), figures)
 
 
-def _refused_rows(night: Night) -> Finding:
+def _refused_rows(nights: Nights) -> Finding:
     notes = [
         f"{recurso}: {number(sum(motivos.values()))} ("
         + ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
         + ")"
-        for recurso, motivos in night.now.rechazados.items()
+        for recurso, motivos in nights.now.rechazados.items()
     ]
-    total = sum(sum(motivos.values()) for motivos in night.now.rechazados.values())
+    total = sum(sum(motivos.values()) for motivos in nights.now.rechazados.values())
     return _warn("filas rechazadas", notes, {"total": total})
 
 
-def _repaired(night: Night, repairs: Sequence[Repair]) -> Finding:
+def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
     """All repaired geometries; those whose area moved are named."""
     notes = [
         f"{one.recurso} {one.id}: {one.motivo}; {number(one.area_before_ha, 2)} → "
@@ -290,7 +251,7 @@ def _repaired(night: Night, repairs: Sequence[Repair]) -> Finding:
     ]
     moved = sum(
         abs(one.area_after_ha - one.area_before_ha)
-        > night.limits.repaired_area * max(one.area_before_ha, one.area_after_ha)
+        > nights.limits.repaired_area * max(one.area_before_ha, one.area_after_ha)
         for one in repairs
     )
     figures = {
@@ -302,11 +263,11 @@ def _repaired(night: Night, repairs: Sequence[Repair]) -> Finding:
     return _warn("geometrías reparadas", notes, figures)
 
 
-def _declared_area(night: Night) -> Finding:
+def _declared_area(nights: Nights) -> Finding:
     """Lotes whose declared area is far from the computed one."""
-    lotes = night.frame("lotes")
+    lotes = nights.frame("lotes")
     computed, declared = lotes["superficie_ha"], lotes["superficie_declarada_ha"]
-    off = (declared - computed).abs() > night.limits.declared_area * computed
+    off = (declared - computed).abs() > nights.limits.declared_area * computed
     rows = lotes[off]  # never those that declare none
     notes = [
         f"{row.campo} / {row.lote}: declara {number(row.superficie_declarada_ha, 1)} ha, "

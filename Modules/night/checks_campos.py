@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from Modules.night.figures import CampoFigures, Resumen
-from Modules.night.night import Night, rows_behind
-from Modules.night.verdict import checked, rate, share_of
+from Modules.night.figures import UNUSABLE_GEOMETRY, CampoFigures, Nights, rows_behind
+from Modules.night.verdict import checked, share_of
 from Modules.words.columns import TABLES
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import number, percent
@@ -34,31 +33,31 @@ class _Campo:
     refused: frozenset[str]  # ids refused tonight for their geometry
 
 
-def check_campos(night: Night) -> Finding:
+def check_campos(nights: Nights) -> Finding:
     """No campo of the last night may vanish."""
-    before = night.frame_before("campos")
-    gone = before[~before["campo_id"].isin(night.frame("campos")["campo_id"])]
+    before = nights.frame_before("campos")
+    gone = before[~before["campo_id"].isin(nights.frame("campos")["campo_id"])]
     notes = [
-        f"falta el campo {row.campo} ({row.campo_id}){_what_it_had(night, row.campo_id)}"
+        f"falta el campo {row.campo} ({row.campo_id}){_what_it_had(nights, row.campo_id)}"
         for row in gone.itertuples()
     ]
     severity = Severity.ERROR if notes else Severity.FINE
     return checked("ningún campo desaparece", severity, notes, {"faltan": len(notes)})
 
 
-def _what_it_had(night: Night, campo_id: str) -> str:
-    if night.resumen_before is None:
+def _what_it_had(nights: Nights, campo_id: str) -> str:
+    if nights.resumen_before is None:
         return ""
-    had = night.resumen_before.por_campo.get(campo_id, _NOBODY)
+    had = nights.resumen_before.por_campo.get(campo_id, _NOBODY)
     lotes, area = had.filas.get("lotes"), had.superficie_ha.get("lotes", 0.0)
     return f": tenía {lotes} lotes, {number(area, 1)} ha" if lotes else ": no tenía lotes"
 
 
-def check_in_campos(night: Night, table: str) -> Finding:
+def check_in_campos(nights: Nights, table: str) -> Finding:
     """Each campo's rows, area, ids and geometry of one table."""
     worst, refusing, warning = Severity.FINE, [], []
-    for campo in _campos(night, table):
-        severity, text = _judge_campo(night, campo)
+    for campo in _campos(nights, table):
+        severity, text = _judge_campo(nights, campo)
         worst = max(worst, severity)
         if severity is Severity.ERROR:
             refusing.append(text)
@@ -68,45 +67,39 @@ def check_in_campos(night: Night, table: str) -> Finding:
     return checked(f"{table} por campo", worst, [*refusing, *warning], figures)
 
 
-def _campos(night: Night, table: str) -> list[_Campo]:
+def _campos(nights: Nights, table: str) -> list[_Campo]:
     """Campos that had rows of the table last night and are still there."""
-    before, now = _groups(_of_lotes_still_there(night, table)), _groups(night.frame(table))
-    names = _names(night.resumen_before)
-    refused = _refused_for_geometry(night, table)
-    best = night.best.por_campo if night.best is not None else {}
-    nothing = night.frame(table).iloc[:0]
-    still = set(night.frame("campos")["campo_id"])
+    last, refused = nights.frame_before(table), nights.frame("rechazados")
+    if table != "lotes":  # what left together with its lote is told by the lotes, once
+        lote_id = last["lote_id"]
+        last = last[lote_id.isna() | lote_id.isin(nights.frame("lotes")["lote_id"])]
+    ours = (refused["recurso"] == table) & refused["motivo"].isin(UNUSABLE_GEOMETRY)
+    refused_ids = frozenset(refused.loc[ours, "id"].dropna())
+    now, nothing = _groups(nights.frame(table)), nights.frame(table).iloc[:0]
+    had = {} if nights.resumen_before is None else nights.resumen_before.por_campo
+    best = {} if nights.best is None else nights.best.por_campo
+    still = set(nights.frame("campos")["campo_id"])
     return [
         _Campo(
-            name=names.get(key, key),
+            name=had[key].campo if key in had else key,
             table=table,
             before=rows,
             now=now.get(key, nothing),
             best=best.get(key, _NOBODY),
-            best_rows=_best_rows(night, table, key),
-            refused=refused,
+            best_rows=_best_rows(nights, table, key, best.get(key, _NOBODY)),
+            refused=refused_ids,
         )
-        for key, rows in before.items()
+        for key, rows in _groups(last).items()
         if key in still
     ]
 
 
-def _of_lotes_still_there(night: Night, table: str) -> pd.DataFrame:
-    """Last night's rows; what left together with its lote is told by the lotes, once."""
-    frame = night.frame_before(table)
-    if table == "lotes":
-        return frame
-    lote_id = frame["lote_id"]
-    return frame[lote_id.isna() | lote_id.isin(night.frame("lotes")["lote_id"])]
-
-
-def _best_rows(night: Night, table: str, key: str) -> int:
+def _best_rows(nights: Nights, table: str, key: str, best: CampoFigures) -> int:
     """The most rows of 30 nights; of what belongs to lotes, for as many lotes as there are now."""
-    best = night.best.por_campo.get(key, _NOBODY) if night.best is not None else _NOBODY
     most, lotes = best.filas.get(table, 0), best.filas.get("lotes")
     if table == "lotes" or not lotes:
         return most
-    left = night.now.por_campo[key].filas["lotes"]
+    left = nights.now.por_campo[key].filas["lotes"]
     return round(most * min(1.0, left / lotes))
 
 
@@ -114,20 +107,10 @@ def _groups(frame: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
     return {str(key): rows for key, rows in frame.groupby("campo_id", sort=True)}
 
 
-def _names(figures: Resumen | None) -> Mapping[str, str]:
-    return {} if figures is None else {key: one.campo for key, one in figures.por_campo.items()}
-
-
-def _refused_for_geometry(night: Night, table: str) -> frozenset[str]:
-    refused = night.frame("rechazados")
-    rows = (refused["recurso"] == table) & refused["motivo"].isin(night.geometry_reasons)
-    return frozenset(refused.loc[rows, "id"].dropna())
-
-
-def _judge_campo(night: Night, campo: _Campo) -> tuple[Severity, str]:
-    found = [_rows(night, campo)]
+def _judge_campo(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
+    found = [_rows(nights, campo)]
     if campo.table == "lotes":
-        found += [_area(night, campo), _ids(night, campo), _geometry(night, campo)]
+        found += [_area(nights, campo), _ids(nights, campo), _geometry(nights, campo)]
     severity = max(each for each, _ in found)
     if campo.table == "siembras":
         severity = min(severity, Severity.WARNING)
@@ -135,33 +118,33 @@ def _judge_campo(night: Night, campo: _Campo) -> tuple[Severity, str]:
     return severity, f"campo {campo.name}: {text}"
 
 
-def _enough(night: Night, campo: _Campo, rows: int) -> bool:
+def _enough(nights: Nights, campo: _Campo, rows: int) -> bool:
     """Whether that many rows are a fault rather than a decision."""
-    limits = night.limits
+    limits = nights.limits
     if campo.table != "lotes":
         return rows >= limits.campo_min_rows
     most = rows >= limits.min_rows and rows > limits.campo_most * len(campo.before)
     return rows >= limits.campo_min_lotes or most
 
 
-def _enough_since_best(night: Night, campo: _Campo) -> bool:
+def _enough_since_best(nights: Nights, campo: _Campo) -> bool:
     """The same against the best of 30 nights, in which daily work adds up."""
-    limits, lost = night.limits, campo.best_rows - len(campo.now)
+    limits, lost = nights.limits, campo.best_rows - len(campo.now)
     if campo.table != "lotes":
         return lost >= limits.campo_min_rows
     most = lost >= limits.min_rows and lost > limits.campo_most * campo.best_rows
     return lost >= limits.campo_min_lotes_best or most
 
 
-def _rows(night: Night, campo: _Campo) -> tuple[Severity, str]:
-    limits, before, now = night.limits, len(campo.before), len(campo.now)
-    best = campo.best_rows
+def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
+    limits, before, now = nights.limits, len(campo.before), len(campo.now)
+    best, lost = campo.best_rows, before - now
     grows = campo.table == "lotes" and now - before >= limits.min_growth
-    since_best = _enough_since_best(night, campo)
+    since_best = _enough_since_best(nights, campo)
     severity = max(
-        _loss(night, campo, before - now, before, limits.rows_loss),
-        rate(share_of(best - now, best), limits.best_loss, limits.warning, enough=since_best),
-        rate(share_of(now - before, before), limits.growth, limits.warning, enough=grows),
+        nights.rate(lost, before, limits.rows_loss, enough=_enough(nights, campo, lost)),
+        nights.rate(best - now, best, limits.best_loss, enough=since_best),
+        nights.rate(now - before, before, limits.growth, enough=grows),
     )
     if now == 0 and campo.table == "lotes":
         severity = Severity.ERROR
@@ -171,51 +154,33 @@ def _rows(night: Night, campo: _Campo) -> tuple[Severity, str]:
     return severity, text
 
 
-def _loss(night: Night, campo: _Campo, lost: int, of: int, limit: float) -> Severity:
-    enough = _enough(night, campo, lost)
-    return rate(share_of(lost, of), limit, night.limits.warning, enough=enough)
-
-
-def _area(night: Night, campo: _Campo) -> tuple[Severity, str]:
-    limits = night.limits
+def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
+    limits = nights.limits
     before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
     best = campo.best.superficie_ha.get(campo.table, 0.0)
     lost, gained = rows_behind(campo.before, campo.now, "superficie_ha")
-    shrunk = _enough(night, campo, lost)
-    since_best = shrunk or _enough_since_best(night, campo)
+    shrunk = _enough(nights, campo, lost)
+    since_best = shrunk or _enough_since_best(nights, campo)
     severity = max(
-        rate(share_of(before - now, before), limits.area_loss, limits.warning, enough=shrunk),
-        rate(share_of(best - now, best), limits.best_loss, limits.warning, enough=since_best),
-        rate(
-            share_of(now - before, before),
-            limits.growth,
-            limits.warning,
-            enough=gained >= limits.min_growth,
-        ),
+        nights.rate(before - now, before, limits.area_loss, enough=shrunk),
+        nights.rate(best - now, best, limits.best_loss, enough=since_best),
+        nights.rate(now - before, before, limits.growth, enough=gained >= limits.min_growth),
     )
     return severity, f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
 
 
-def _ids(night: Night, campo: _Campo) -> tuple[Severity, str]:
+def _ids(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     key = TABLES[campo.table].key
     before, now = set(campo.before[key]), set(campo.now[key])
     replaced = min(len(before - now), len(now - before))
-    severity = rate(
-        share_of(replaced, len(before)),
-        night.limits.ids_replaced,
-        night.limits.warning,
-        enough=_enough(night, campo, replaced),
-    )
+    enough = _enough(nights, campo, replaced)
+    severity = nights.rate(replaced, len(before), nights.limits.ids_replaced, enough=enough)
     return severity, f"{replaced} de {len(before)} identificadores son otros"
 
 
-def _geometry(night: Night, campo: _Campo) -> tuple[Severity, str]:
+def _geometry(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     """Lotes that had a usable geometry last night and have none tonight."""
     bad = len(set(campo.before[TABLES[campo.table].key]) & campo.refused)
-    severity = rate(
-        share_of(bad, len(campo.before)),
-        night.limits.unusable_geometry,
-        night.limits.warning,
-        enough=_enough(night, campo, bad),
-    )
-    return severity, f"{bad} de {len(campo.before)} quedaron sin geometría utilizable"
+    of, enough = len(campo.before), _enough(nights, campo, bad)
+    severity = nights.rate(bad, of, nights.limits.unusable_geometry, enough=enough)
+    return severity, f"{bad} de {of} quedaron sin geometría utilizable"

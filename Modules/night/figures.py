@@ -9,20 +9,24 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from Modules.night.tables import Repair, Tables
+from Modules.night.verdict import rate, share_of
 from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo, SnapshotId
+from Modules.words.finding import Severity
+from Modules.words.thresholds import Thresholds
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
 BEST_OF_DAYS = 30
 BY_CAMPO = ("lotes", "siembras", "ambientes", "marcadores")
+_MOVED = 0.01  # of a row's own area: less is no change worth counting
 UNUSABLE_GEOMETRY = frozenset(
     motivo.value
     for motivo in (
@@ -95,9 +99,9 @@ def resumen(tables: Tables, *, repairs: Sequence[Repair] = ()) -> Resumen:
         recibidos={n: rows[n] + sum(refused.get(n, {}).values()) for n in JUDGED},
         rechazados=refused,
         geometria_inutil=unusable,
-        ids_sha256={name: _ids_hash(frames[name][TABLES[name].key]) for name in JUDGED},
+        ids_sha256={name: _ids_sha256(frames[name][TABLES[name].key]) for name in JUDGED},
         por_campo=_by_campo(frames),
-        reparadas=_count(repair.recurso for repair in repairs),
+        reparadas=dict(sorted(Counter(repair.recurso for repair in repairs).items())),
     )
 
 
@@ -116,16 +120,12 @@ def best_of(
     counted = list(history[max(by_hand, default=0) :])[-nights:]
     if not counted:
         return None
-    last = counted[-1]
-    return Resumen(
+    return replace(
+        counted[-1],
         filas=_largest([night.filas for night in counted]),
         superficie_ha=_largest([night.superficie_ha for night in counted]),
         recibidos=_largest([night.recibidos for night in counted]),
-        rechazados=last.rechazados,
-        geometria_inutil=last.geometria_inutil,
-        ids_sha256=last.ids_sha256,
         por_campo=_best_campos(counted),
-        reparadas=last.reparadas,
     )
 
 
@@ -157,22 +157,15 @@ def _largest(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _refused(rechazados: pd.DataFrame) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    pairs = zip(rechazados["recurso"], rechazados["motivo"], strict=True)
-    for recurso, motivo in sorted(pairs):
-        counts.setdefault(recurso, {}).setdefault(motivo, 0)
-        counts[recurso][motivo] += 1
+    pairs = Counter(zip(rechazados["recurso"], rechazados["motivo"], strict=True))
+    for (recurso, motivo), count in sorted(pairs.items()):
+        counts.setdefault(recurso, {})[motivo] = count
     return counts
 
 
-def _count(names: Any) -> dict[str, int]:
-    found = sorted(names)
-    return {name: found.count(name) for name in sorted(set(found))}
-
-
-def _ids_hash(ids: pd.Series) -> str:
-    """SHA-256 over the sorted ids, one per line."""
-    text = "\n".join(sorted(ids)).encode("utf-8")
-    return hashlib.sha256(text).hexdigest()
+def _ids_sha256(ids: pd.Series) -> str:
+    """Over the sorted ids, one per line."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8")).hexdigest()
 
 
 def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
@@ -198,3 +191,59 @@ def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, floa
     for campo_id, value in zip(campos, frame[column].tolist(), strict=True):
         found.setdefault(campo_id, []).append(value)
     return {campo_id: math.fsum(values) for campo_id, values in found.items()}
+
+
+# --- nights side by side -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    """The tables and figures of tonight, of the last accepted night and of the best."""
+
+    tables: Tables
+    now: Resumen
+    tables_before: Tables | None
+    resumen_before: Resumen | None
+    best: Resumen | None
+    limits: Thresholds
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """A table of tonight."""
+        return self.tables.as_dict()[table]
+
+    def frame_before(self, table: str) -> pd.DataFrame:
+        """A table of the last accepted night; empty if there was none."""
+        if self.tables_before is None:
+            return self.frame(table).iloc[:0]
+        return self.tables_before.as_dict()[table]
+
+    def rows_before(self, table: str) -> int:
+        """Rows of the last accepted night."""
+        return 0 if self.resumen_before is None else self.resumen_before.filas.get(table, 0)
+
+    def rate(self, part: float, whole: float, limit: float, *, enough: bool) -> Severity:
+        """How bad it is that ``part`` of ``whole`` is lost, new or unusable; see ``rate``."""
+        return rate(share_of(part, whole), limit, self.limits.warning, enough=enough)
+
+    def area_before(self, table: str) -> float:
+        """Hectares of the last accepted night."""
+        if self.resumen_before is None:
+            return 0.0
+        return self.resumen_before.superficie_ha.get(table, 0.0)
+
+
+def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
+    """The keys of a table."""
+    return set(frame[TABLES[table].key])
+
+
+def rows_behind(before: pd.DataFrame, now: pd.DataFrame, column: str) -> tuple[int, int]:
+    """How many rows lost and how many gained: gone or new, or changed by over 1 % of their own.
+
+    Rows are matched by the first column; ``column`` is an area.
+    """
+    key = before.columns[0]
+    was, is_now = (rows.set_index(key)[column].to_dict() for rows in (before, now))
+    lost = sum(is_now.get(one, 0.0) < area * (1 - _MOVED) for one, area in was.items())
+    gained = sum(was.get(one, 0.0) < area * (1 - _MOVED) for one, area in is_now.items())
+    return lost, gained

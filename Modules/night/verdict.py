@@ -58,8 +58,8 @@ def checked(
     notes: Sequence[str] = (),
     figures: Mapping[str, float | int | str] | None = None,
 ) -> Finding:
-    """A check out of its severity; notes beyond ``MAX_NOTES`` are counted, not written."""
-    lines = tuple(notes)
+    """A check out of its severity; one that is fine has no notes, and ``MAX_NOTES`` are enough."""
+    lines = tuple(notes) if severity else ()
     if len(lines) > MAX_NOTES:
         lines = (*lines[:MAX_NOTES], f"… y {len(lines) - MAX_NOTES} más")
     return Finding(name, severity, notes=lines, figures=dict(figures or {}))

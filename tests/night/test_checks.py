@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from Modules.night.checks import Thresholds, Verdict, best_of, judge, resumen
 from Modules.night.checks_campos import check_campos, check_in_campos
-from Modules.night.figures import CampoFigures, Resumen, of_the_last_days
-from Modules.night.night import Night, rows_behind
+from Modules.night.figures import CampoFigures, Nights, Resumen, of_the_last_days, rows_behind
 from Modules.night.tables import Built, Repair, build_tables
 from Modules.night.verdict import checked, rate, share_of
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
@@ -525,7 +524,7 @@ def test_all_siembras_of_a_campo_may_go_with_a_warning():
 def test_a_campo_that_the_best_nights_did_not_have_is_compared_with_the_last_one_only():
     now, before = build(farm(12)).tables, build(farm(12, marks=1)).tables
     best = replace(resumen(before), por_campo={})
-    night = Night(now, resumen(now), before, resumen(before), best, DEFAULTS)
+    night = Nights(now, resumen(now), before, resumen(before), best, DEFAULTS)
     for left in (best, None):
         (note,) = check_in_campos(replace(night, best=left), "marcadores").notes
         assert note == "campo Campo 0: 12 → 0 marcadores (−100,0 %)"
@@ -588,7 +587,7 @@ def test_campos_are_told_in_the_order_of_their_ids_whatever_their_lotes_are_call
 def test_a_campo_is_told_by_its_id_where_its_figures_were_lost():
     now, before = build(farm(9)).tables, build(farm(10)).tables
     for was in (None, replace(resumen(before), por_campo={})):
-        night = Night(now, resumen(now), before, was, None, DEFAULTS)
+        night = Nights(now, resumen(now), before, was, None, DEFAULTS)
         (note,) = check_in_campos(night, "lotes").notes
         assert note.startswith("campo c0: 10 → 9 lotes (−10,0 %); ")
 
@@ -684,7 +683,7 @@ def test_figures_kept_by_an_earlier_version_may_lack_a_table():
     now = build(farm(12)).tables
     figures = resumen(now)
     was = replace(figures, recibidos={}, geometria_inutil={"lotes": 12}, filas={}, superficie_ha={})
-    night = Night(now, figures, now, was, was, DEFAULTS)
+    night = Nights(now, figures, now, was, was, DEFAULTS)
     assert (night.rows_before("lotes"), night.area_before("lotes")) == (0, 0)
     name = "lotes: geometría utilizable"
     for before in (was, replace(was, recibidos={"lotes": 12}, geometria_inutil={})):
@@ -846,7 +845,7 @@ def test_without_a_best_night_only_the_last_one_counts() -> None:
 
 def test_a_first_night_has_nothing_before_it() -> None:
     now = build(farm(2)).tables
-    night = Night(now, resumen(now), None, None, None, DEFAULTS)
+    night = Nights(now, resumen(now), None, None, None, DEFAULTS)
     assert night.frame_before("lotes").empty
     assert list(night.frame_before("lotes").columns) == list(night.frame("lotes").columns)
     assert (night.rows_before("lotes"), night.area_before("lotes")) == (0, 0.0)
@@ -855,19 +854,19 @@ def test_a_first_night_has_nothing_before_it() -> None:
 
 def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
     now, before = build(farm(2)).tables, build(farm(2, 3)).tables
-    with_figures = Night(now, resumen(now), before, resumen(before), None, DEFAULTS)
+    with_figures = Nights(now, resumen(now), before, resumen(before), None, DEFAULTS)
     assert check_campos(with_figures).notes == (
         "falta el campo Campo 1 (c1): tenía 3 lotes, "
         f"{resumen(before).por_campo['c1'].superficie_ha['lotes']:.1f} ha".replace(".", ","),
     )
     for left in ({}, {"c1": CampoFigures("Campo 1", {}, {})}):
         was = replace(resumen(before), por_campo=left)
-        (note,) = check_campos(Night(now, resumen(now), before, was, None, DEFAULTS)).notes
+        (note,) = check_campos(Nights(now, resumen(now), before, was, None, DEFAULTS)).notes
         assert note == "falta el campo Campo 1 (c1): no tenía lotes"
     was = replace(resumen(before), por_campo={"c1": CampoFigures("Campo 1", {"lotes": 3}, {})})
-    (note,) = check_campos(Night(now, resumen(now), before, was, None, DEFAULTS)).notes
+    (note,) = check_campos(Nights(now, resumen(now), before, was, None, DEFAULTS)).notes
     assert note == "falta el campo Campo 1 (c1): tenía 3 lotes, 0,0 ha"
-    without_figures = Night(now, resumen(now), before, None, None, DEFAULTS)
+    without_figures = Nights(now, resumen(now), before, None, None, DEFAULTS)
     check = check_campos(without_figures)
     assert check.is_error
     assert check.notes == ("falta el campo Campo 1 (c1)",)

@@ -24,7 +24,6 @@ MODULES = {
         "night/checks",
         "night/checks_campos",
         "night/verdict",
-        "night/night",
         "night/figures",
     ),
     "manifest": ("store/manifest",),

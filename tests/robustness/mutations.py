@@ -30,7 +30,6 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "night/checks": ("night/test_checks",),
     "night/checks_campos": ("night/test_checks",),
     "night/verdict": ("night/test_checks",),
-    "night/night": ("night/test_checks",),
     "night/figures": ("night/test_checks",),
     "store/manifest": ("store/test_manifest",),
     "store/snapshots": ("store/test_snapshots",),
