@@ -26,12 +26,8 @@ _NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
 # --- tables without geometry ------------------------------------------------------------------
 
 
-def campo_rows(items: Iterable[Item]) -> list[Row]:
-    """Rows of ``campos``."""
-    return [_campo_row(item) for item in items]
-
-
-def _campo_row(item: Item) -> Row:
+def campo_row(item: Item) -> Row:
+    """A row of ``campos``."""
     empresa = item.values.get("empresa")
     owner = item.nested("empresa") if not isinstance(empresa, str) else None
     return (
@@ -88,7 +84,7 @@ def _portal_crop(item: Item, own: str, name: str) -> Cultivo:
 
 
 @dataclass(frozen=True, slots=True)
-class Siembras:
+class SiembraRows:
     """Rows of ``siembras``, and the names of crops that nobody knows, as written."""
 
     rows: list[Row]
@@ -101,7 +97,7 @@ def siembra_rows(
     campania: Campania,
     catalogue: Catalogue,
     ledger: Ledger,
-) -> Siembras:
+) -> SiembraRows:
     """Rows of ``siembras``.
 
     Args:
@@ -113,23 +109,20 @@ def siembra_rows(
     found: list[tuple[Row, Record, Any]] = []
     for at, record in enumerate(records):
         nested = record.values.get("siembras") if isinstance(record.values, Mapping) else None
-        for place, value in enumerate(_list_of(nested), start=1):
+        if nested is not None and not isinstance(nested, list | tuple):
+            nested = ("no es una lista",)  # counts as one bad siembra
+        for place, value in enumerate(nested or (), start=1):
             lote = lotes.get(at)
             problem = _siembra_problem(value, lote, record, ledger)
             if lote is None or problem is not None:
                 ledger.refuse(SIEMBRAS, record, *(problem or _NO_LOTE), siembra=value)
                 continue
-            row = _siembra_row(_siembra(value, record, ledger), place, lote, campania, catalogue)
+            own_id = str(clean.identifier(value["id"]))
+            item = Item(own_id, record, value, SIEMBRAS, ledger.illegible)
+            row = _siembra_row(item, place, lote, campania, catalogue)
             found.append((row, record, value))
     unknown = {row[6] for row, _, _ in found if row[5] == OTRO}
-    return Siembras(_distinct_siembras(found, ledger), tuple(sorted(unknown)))
-
-
-def _list_of(nested: object) -> Sequence[object]:
-    """What is nested: nothing, a list, or something else that counts as one bad siembra."""
-    if nested is None:
-        return ()
-    return nested if isinstance(nested, list | tuple) else ("no es una lista",)
+    return SiembraRows(_distinct_siembras(found, ledger), tuple(sorted(unknown)))
 
 
 def _siembra_problem(
@@ -149,11 +142,6 @@ def _siembra_problem(
     if _named_crop(value) == (None, None):
         return Motivo.TIPO_INVALIDO, "no dice el cultivo"
     return None
-
-
-def _siembra(value: Any, record: Record, ledger: Ledger) -> Item:
-    found = clean.identifier(value["id"])
-    return Item(str(found), record, value, SIEMBRAS, ledger.illegible)
 
 
 def _siembra_row(
@@ -257,7 +245,11 @@ class Placed:
 def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> list[Columna]:
     """The columns of ``ambientes`` but the geometry."""
     values = placed.values
-    names = zip(values.text("nombre"), _codes_of_unnamed(values), placed.ids, strict=True)
+    unnamed = [{} if clean.text(row.get("nombre")) else row for row in values.rows]
+    codes = Bunch(unnamed, values.recurso, values.illegible).text(
+        "codigo"
+    )  # nobody asks for others
+    names = zip(values.text("nombre"), codes, placed.ids, strict=True)
     return [
         placed.ids,
         placed.lote_ids,
@@ -292,7 +284,7 @@ def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
         values.text("estado"),
         values.get("fecha", clean.day),
         values.get("orden", clean.integer),
-        values.get("observacion", _observation),
+        values.get("observacion", lambda value: clean.text(value, clean.MAX_TEXT)),
         muestras.text("codigo"),
         muestras.get("compuesta", clean.boolean),
         muestras.get("submuestras", clean.integer),
@@ -300,16 +292,6 @@ def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
         muestras.get("analisis", _once(_analyses)),
         values.get("updated_at", clean.timestamp),
     ]
-
-
-def _codes_of_unnamed(values: Bunch) -> list[str | None]:
-    """The code of each that has no name; nobody asks for the others'."""
-    unnamed = [{} if clean.text(row.get("nombre")) else row for row in values.rows]
-    return Bunch(unnamed, values.recurso, values.illegible).text("codigo")
-
-
-def _observation(value: object) -> str | None:
-    return clean.text(value, clean.MAX_TEXT)
 
 
 def _once(read: Callable[[object], str | None]) -> Callable[[object], str | None]:

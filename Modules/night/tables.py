@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -19,15 +18,13 @@ import pandas as pd
 import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
-from Modules.geo.geometry import Mend, Repaired, Unreadable, decode, geodesic_area_ha, usable
+from Modules.geo.geometry import Mend, Unreadable, decode, geodesic_area_ha, usable
 from Modules.night import rows as rw
 from Modules.night.screen import Bunch, Item, Ledger, Row, screen
 from Modules.words import columns as col
 from Modules.words import text as clean
 from Modules.words.columns import Column, Table
-from Modules.words.cultivos import Catalogue
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
-from Modules.words.errors import DataError
 
 CRS = "EPSG:4326"
 MAX_AREA_HA = 100_000.0  # of a lote, ambiente or mark: more than any; a zona may be a province
@@ -94,30 +91,29 @@ def build_tables(
     return _Builder(fetched, campania, encodings, bbox, mend).build()
 
 
+@dataclass(slots=True)
 class _Builder:
     """Builds table after table; what is refused gathers in the ledger."""
 
-    def __init__(
-        self,
-        fetched: Mapping[Recurso, Sequence[Record]],
-        campania: Campania,
-        encodings: Mapping[Recurso, GeometryEncoding],
-        bbox: BoundingBox,
-        mend: Mend | None,
-    ) -> None:
-        self.fetched = fetched
-        self.campania = campania
-        self.encodings = encodings
-        self.bbox = bbox
-        self.mend = mend
-        self.ledger = Ledger()
-        self.repairs: list[Repair] = []
+    fetched: Mapping[Recurso, Sequence[Record]]
+    campania: Campania
+    encodings: Mapping[Recurso, GeometryEncoding]
+    bbox: BoundingBox
+    mend: Mend | None
+    ledger: Ledger = field(default_factory=Ledger)
+    repairs: list[Repair] = field(default_factory=list)
 
     def build(self) -> Built:
         cultivos, catalogue = rw.cultivo_rows(self._items(Recurso.CULTIVOS), self.ledger)
-        campos = rw.campo_rows(self._items(Recurso.CAMPOS))
+        campos = [rw.campo_row(item) for item in self._items(Recurso.CAMPOS)]
         lotes = self._lotes({row[0] for row in campos})
-        siembras = self._siembras(lotes, catalogue)
+        siembras = rw.siembra_rows(
+            {item.at: (item.id, campo_id) for item, campo_id, _ in lotes},
+            self.fetched.get(Recurso.LOTES, ()),
+            self.campania,
+            catalogue,
+            self.ledger,
+        )
         lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras.rows)
         home = {item.id: (item.id, campo_id) for item, campo_id, _ in lotes}
         tables = Tables(
@@ -126,7 +122,7 @@ class _Builder:
             siembras=_frame(col.SIEMBRAS, siembras.rows),
             ambientes=self._ambientes(home),
             marcadores=self._marcadores(home),
-            zonas=_geo_frame(col.ZONAS, self._zonas()),
+            zonas=_geo_frame(col.ZONAS, self._zona_rows()),
             cultivos=_frame(col.CULTIVOS, cultivos),
             rechazados=_frame(col.RECHAZADOS, self.ledger.refused, by=_refusal_order),
         )
@@ -165,12 +161,9 @@ class _Builder:
                 continue
             kept.append((item, result.geometry))
             if result.changed:
-                self._note(recurso, item.id, result)
+                areas = result.area_before_ha, result.area_after_ha
+                self.repairs.append(Repair(recurso.value, item.id, *areas, result.motivo))
         return kept
-
-    def _note(self, recurso: Recurso, found: str, fixed: Repaired) -> None:
-        before, after = fixed.area_before_ha, fixed.area_after_ha
-        self.repairs.append(Repair(recurso.value, found, before, after, fixed.motivo))
 
     def _with_parent(
         self, recurso: Recurso, items: Sequence[Item], key: str, parent: Recurso, known: Set[str]
@@ -192,13 +185,6 @@ class _Builder:
         items = self._with_parent(Recurso.LOTES, items, "campo_id", Recurso.CAMPOS, campos)
         shaped = self._shaped(Recurso.LOTES, items, col.LOTES)
         return [(item, str(clean.identifier(item.values["campo_id"])), g) for item, g in shaped]
-
-    def _siembras(
-        self, lotes: list[tuple[Item, str, BaseGeometry]], catalogue: Catalogue
-    ) -> rw.Siembras:
-        places = {item.at: (item.id, campo_id) for item, campo_id, _ in lotes}
-        records = self.fetched.get(Recurso.LOTES, ())
-        return rw.siembra_rows(places, records, self.campania, catalogue, self.ledger)
 
     def _lote_rows(
         self,
@@ -238,7 +224,7 @@ class _Builder:
         placed, shapes = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
         return _geo_frame_of(col.MARCADORES, rw.marcador_columns(placed, self.campania), shapes)
 
-    def _zonas(self) -> list[Row]:
+    def _zona_rows(self) -> list[Row]:
         shaped = self._shaped(Recurso.ZONAS, self._items(Recurso.ZONAS), col.ZONAS, bare=True)
         return [(*rw.zona_row(item), geometry) for item, geometry in shaped]
 
@@ -300,60 +286,3 @@ def _typed(values: Sequence[Any], dtype: str) -> Any:
     if dtype == "float64":
         return pd.Series(np.array(values, dtype=np.float64))
     return pd.Series(pd.array(list(values), dtype=dtype))
-
-
-# --- the contract, both ways ----------------------------------------------------------------
-
-
-def check_table(frame: pd.DataFrame, table: Table) -> None:
-    """Check columns, dtypes, keys and empty values of a table, for use after reading it back.
-
-    Raises:
-        DataError: a column is missing, unexpected, out of order or of another dtype, a value is
-            empty that may not be, a key is repeated, or the CRS is not EPSG:4326.
-    """
-    missing = [name for name in table.names if name not in frame.columns]
-    unexpected = [str(name) for name in frame.columns if name not in table.names]
-    if missing or unexpected:
-        raise DataError(
-            f"table {table.name}: missing columns {missing}, unexpected columns {unexpected}"
-        )
-    if list(frame.columns) != list(table.names):
-        raise DataError(f"table {table.name}: columns are out of order")
-    for column in table.columns:
-        _check_column(frame[column.name], column, table)
-    if table is not col.RECHAZADOS and frame[table.key].duplicated().any():
-        twin = frame.loc[frame[table.key].duplicated(), table.key].iloc[0]
-        raise DataError(f"table {table.name}: key {twin!r} is repeated")
-    if table.spatial:
-        _check_geometry(frame, table)
-
-
-def _check_column(values: pd.Series, column: Column, table: Table) -> None:
-    if not _is_dtype(values, column.dtype):
-        raise DataError(
-            f"table {table.name}: column {column.name} is {values.dtype}, not {column.dtype}"
-        )
-    if not column.nullable and values.isna().any():
-        raise DataError(f"table {table.name}: column {column.name} has empty values")
-
-
-def _is_dtype(values: pd.Series, dtype: str) -> bool:
-    if dtype == "timestamp":
-        return str(values.dtype) == "datetime64[us, UTC]"
-    if dtype == "date":
-        return values.dtype == object and all(
-            value is None or (isinstance(value, date) and not isinstance(value, datetime))
-            for value in values
-        )
-    return str(values.dtype) == dtype
-
-
-def _check_geometry(frame: pd.DataFrame, table: Table) -> None:
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise DataError(f"table {table.name}: geometry without a CRS; refusing to guess {CRS}")
-    if not frame.crs.equals(CRS, ignore_axis_order=True):
-        raise DataError(f"table {table.name}: CRS is {frame.crs.to_string()}, not {CRS}")
-    types = set(frame.geometry.dropna().geom_type)
-    if types - set(table.geometry_types):
-        raise DataError(f"table {table.name}: geometry of type {sorted(types)}")

@@ -20,12 +20,13 @@ from Modules.demo.world import build_world
 from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.diff.differences import diferencias
 from Modules.geo.geometry import geodesic_area_ha
-from Modules.night.tables import Tables, build_tables, check_table
+from Modules.night.tables import Tables, build_tables
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from tests.fuentes import fuente_of_file
 from tests.sample_tables import tables as sample_tables
+from tests.table_contract import check_table
 
 MIRROR = {
     "nuevo": "eliminado",

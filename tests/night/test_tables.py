@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from Modules.geo.geometry import geodesic_area_ha
-from Modules.night.tables import Built, Tables, build_tables, check_table
+from Modules.night.tables import Built, Tables, build_tables
 from Modules.words.columns import LOTES, MARCADORES, TABLES
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 from Modules.words.errors import DataError
+from tests.table_contract import check_table
 
 SEASON = Campania(25, 26)
 WORLD = BoundingBox(-180, -90, 180, 90)

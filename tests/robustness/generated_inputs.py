@@ -26,7 +26,7 @@ from lxml import etree
 
 from Modules.diff.changes import diff_tables
 from Modules.night.repair import BoundedRepair
-from Modules.night.tables import Tables, build_tables, check_table
+from Modules.night.tables import Tables, build_tables
 from Modules.products.kmz.product import build_mapas_kmz
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
@@ -35,6 +35,7 @@ from Modules.words.errors import PipelineError
 from Modules.words.names import safe_name
 from Modules.words.publish_names import check_names
 from Modules.words.strict_json import parse_json
+from tests.table_contract import check_table
 
 LOTES, PER_LOTE = 60, 3  # of one batch: lotes, and ambientes and marcadores of each at most
 INPUTS, SHORT_INPUTS = 1_000_000, 2_000

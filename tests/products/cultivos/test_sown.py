@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from Modules.night.tables import Tables, check_table
+from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import (
     CAMPOS_DBF,
     LOTES_SIN_CULTIVO,
@@ -26,6 +26,7 @@ from Modules.products.cultivos.sown import (
 from Modules.products.source import Fuente
 from Modules.words.columns import Table
 from Modules.words.errors import DataError
+from tests.table_contract import check_table
 
 EXACT = {"rel": 1e-12}
 
