@@ -20,28 +20,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 
+from Modules.geo.arrays import MULTIPOLYGON, POLYGON, WGS84, Array, Flags, Index, Shapes, shapes_of
 from Modules.geo.geometry import geodesic_area_ha
 
 TOLERANCIA_M: Final = 1.0
 
-_GEOD: Final = Geod(ellps="WGS84")
 _MIN_COS: Final = 1e-6  # at the poles a degree of longitude is nothing
 _POINT: Final = 0
-_POLYGONS: Final = (3, 6)
 _GRID_M: Final = 1e-4  # where rounding at near-equal edges defeats an overlay
 _SHARES: Final = (0.0, 0.01, 0.25)  # of the tolerance, to simplify by before corners are compared
 _MOST: Final = 0.5  # of the smaller shape: if this much changed hands, it may be elsewhere
-
-Shapes: TypeAlias = NDArray[np.object_]
-Flags: TypeAlias = NDArray[np.bool_]
-Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ def bordes(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> B
         now: as many.
         tolerancia_m: metres, greater than 0.
     """
-    before, now = _array(before), _array(now)
+    before, now = shapes_of(before), shapes_of(now)
     plane = _Plane.of(before, now)
     was, is_now = plane.to_metres(before), plane.to_metres(now)
     gained, lost = _empty(len(was)), _empty(len(was))
@@ -72,7 +66,9 @@ def bordes(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> B
     lost[unlike] = _minus(was[unlike], is_now[unlike])
     moved = np.zeros(len(was), dtype=bool)
     moved[unlike] = _wide(gained[unlike], tolerancia_m) | _wide(lost[unlike], tolerancia_m)
-    narrow = _mostly_changed(was, is_now, gained, lost) & ~moved
+    least = np.fmin(shapely.area(was), shapely.area(is_now))
+    changed = np.nan_to_num(shapely.area(gained)) + np.nan_to_num(shapely.area(lost))
+    narrow = (changed > _MOST * least) & ~moved
     moved[narrow] = _apart(was[narrow], is_now[narrow], tolerancia_m)
     gained, lost = (_kept(pieces, moved) for pieces in (gained, lost))
     gained, lost = plane.to_degrees(gained), plane.to_degrees(lost)
@@ -85,13 +81,13 @@ def moved(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> Fl
     Polygons as ``bordes``, points by their distance, lines and groups of points where one leaves
     the other widened by the tolerance.
     """
-    before, now = _array(before), _array(now)
+    before, now = shapes_of(before), shapes_of(now)
     was, is_now = (_kind(shapes) for shapes in (before, now))
     found: Flags = was != is_now
     alike = (was == is_now) & (was >= 0)
-    areas = np.flatnonzero(alike & (was == _POLYGONS[0]))
+    areas = np.flatnonzero(alike & (was == POLYGON))
     points = np.flatnonzero(alike & (was == _POINT))
-    others = np.flatnonzero(alike & (was != _POLYGONS[0]) & (was != _POINT))
+    others = np.flatnonzero(alike & (was != POLYGON) & (was != _POINT))
     found[areas] = bordes(before[areas], now[areas], tolerancia_m).movido
     found[points] = distances_m(before[points], now[points]) > tolerancia_m
     plane = _Plane.of(before[others], now[others])
@@ -102,16 +98,21 @@ def moved(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> Fl
 
 def distances_m(before: Shapes, now: Shapes) -> Array:
     """Metres on the ellipsoid between the middles of each pair; NaN where one has no geometry."""
-    ends = [shapely.get_coordinates(_middle(_array(shapes))) for shapes in (before, now)]
+    ends = []
+    for shapes in (shapes_of(before), shapes_of(now)):
+        middles = np.asarray(shapely.centroid(shapes), dtype=object)
+        there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+        middles[~there] = shapely.Point(math.nan, math.nan)
+        ends.append(shapely.get_coordinates(middles))
     if not len(ends[0]):
         return np.zeros(0)
-    *_, metres = _GEOD.inv(ends[0][:, 0], ends[0][:, 1], ends[1][:, 0], ends[1][:, 1])
+    *_, metres = WGS84.inv(ends[0][:, 0], ends[0][:, 1], ends[1][:, 0], ends[1][:, 1])
     return np.asarray(metres, dtype=np.float64)
 
 
 def canonical(shapes: Shapes) -> NDArray[np.object_]:
     """Bytes that are equal for the same vertices, whichever is first and whatever the direction."""
-    return np.asarray(shapely.to_wkb(shapely.normalize(_array(shapes))), dtype=object)
+    return np.asarray(shapely.to_wkb(shapely.normalize(shapes_of(shapes))), dtype=object)
 
 
 # --- the plane ------------------------------------------------------------------------------------
@@ -130,9 +131,9 @@ class _Plane:
         low, high = np.fmin(*bounds[:, :, :2]), np.fmax(*bounds[:, :, 2:])
         origin = (low + high) / 2
         lat = np.radians(origin[:, 1])
-        curve = 1 - _GEOD.es * np.sin(lat) ** 2
-        along = _GEOD.a / np.sqrt(curve) * np.maximum(np.cos(lat), _MIN_COS)
-        up = _GEOD.a * (1 - _GEOD.es) / curve**1.5
+        curve = 1 - WGS84.es * np.sin(lat) ** 2
+        along = WGS84.a / np.sqrt(curve) * np.maximum(np.cos(lat), _MIN_COS)
+        up = WGS84.a * (1 - WGS84.es) / curve**1.5
         return cls(origin, np.column_stack((along, up)) * (math.pi / 180))
 
     def to_metres(self, shapes: Shapes) -> Shapes:
@@ -142,7 +143,7 @@ class _Plane:
         return _recoordinated(shapes, lambda xy, at: xy / self.scale[at] + self.origin[at])
 
 
-def _recoordinated(shapes: Shapes, change: Callable[[Array, NDArray[np.intp]], Array]) -> Shapes:
+def _recoordinated(shapes: Shapes, change: Callable[[Array, Index], Array]) -> Shapes:
     xy, at = shapely.get_coordinates(shapes, return_index=True)
     return np.asarray(shapely.set_coordinates(shapes.copy(), change(xy, at)), dtype=object)
 
@@ -158,27 +159,22 @@ def _same_corners(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
     found = np.zeros(len(was), dtype=bool)
     for share in _SHARES:
         left = np.flatnonzero(~found)
-        pair = [_corners(shapes[left], share * tolerancia_m) for shapes in (was, is_now)]
+        pair = [shapely.normalize(shapes[left]) for shapes in (was, is_now)]
+        if share:  # from an outermost vertex on, those on straight edges left out; parts in order
+            by_m = share * tolerancia_m
+            fewer = [shapely.simplify(side, by_m, preserve_topology=False) for side in pair]
+            pair = [shapely.normalize(side) for side in fewer]
         tolerance = (1 - 2 * share) * tolerancia_m
         same = shapely.equals_exact(*pair, tolerance=tolerance) & ~shapely.is_empty(pair[0])
         found[left] = same
     return found
 
 
-def _corners(shapes: Shapes, by_m: float) -> Shapes:
-    """The shapes from an outermost vertex on, those on straight edges left out; parts in order."""
-    whole = shapely.normalize(shapes)
-    if not by_m:
-        return np.asarray(whole, dtype=object)
-    fewer = shapely.simplify(whole, by_m, preserve_topology=False)
-    return np.asarray(shapely.normalize(fewer), dtype=object)
-
-
 def _minus(shapes: Shapes, others: Shapes) -> Shapes:
     try:
         return np.asarray(shapely.difference(shapes, others), dtype=object)
     except shapely.errors.GEOSException:
-        return _array([_minus_one(a, b) for a, b in zip(shapes, others, strict=True)])
+        return shapes_of([_minus_one(a, b) for a, b in zip(shapes, others, strict=True)])
 
 
 def _minus_one(shape: shapely.Geometry, other: shapely.Geometry) -> shapely.Geometry:
@@ -200,12 +196,6 @@ def _wide(pieces: Shapes, tolerancia_m: float) -> Flags:
     return found
 
 
-def _mostly_changed(was: Shapes, is_now: Shapes, gained: Shapes, lost: Shapes) -> Flags:
-    least = np.fmin(shapely.area(was), shapely.area(is_now))
-    changed = np.nan_to_num(shapely.area(gained)) + np.nan_to_num(shapely.area(lost))
-    return np.asarray(changed > _MOST * least, dtype=bool)
-
-
 def _apart(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
     """Whether a part of one is farther than the tolerance from the other."""
     reach = tolerancia_m * 1.01  # a buffer's arcs are cut short by up to 0.5 %
@@ -217,13 +207,6 @@ def _apart(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
 # --- arrays ---------------------------------------------------------------------------------------
 
 
-def _array(shapes: object) -> Shapes:
-    items = list(shapes)  # type: ignore[call-overload]
-    found = _empty(len(items))
-    found[:] = items
-    return found
-
-
 def _empty(size: int) -> Shapes:
     return np.full(size, None, dtype=object)
 
@@ -231,7 +214,7 @@ def _empty(size: int) -> Shapes:
 def _kind(shapes: Shapes) -> NDArray[np.int64]:
     """GEOS type ids, those of polygons as one; -1: nothing there."""
     kinds: NDArray[np.int64] = shapely.get_type_id(shapes).astype(np.int64)
-    kinds[np.isin(kinds, _POLYGONS)] = _POLYGONS[0]
+    kinds[np.isin(kinds, (POLYGON, MULTIPOLYGON))] = POLYGON
     kinds[shapely.is_empty(shapes)] = -1
     return kinds
 
@@ -241,15 +224,6 @@ def _kept(pieces: Shapes, moved: Flags) -> Shapes:
     kept[moved] = pieces[moved]
     kept[shapely.is_empty(kept)] = None
     return kept
-
-
-def _middle(shapes: Shapes) -> Shapes:
-    """The centroid of each; one of NaN where there is nothing."""
-    middles = np.asarray(shapely.centroid(shapes), dtype=object)
-    middles[shapely.is_missing(shapes) | shapely.is_empty(shapes)] = shapely.Point(
-        math.nan, math.nan
-    )
-    return middles
 
 
 def _area_ha(pieces: Shapes) -> Array:

@@ -17,35 +17,20 @@ from typing import TypeAlias
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from Modules.geo import encodings as enc
-from Modules.geo.encodings import Array, Unreadable, Unusable, read_plain
+from Modules.geo.arrays import M2_PER_HA, WGS84, Array, Flags, Shapes, areas_by_rings, shapes_of
+from Modules.geo.encodings import Unreadable, Unusable, read_plain
 from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.words.errors import SettingsError
 
-__all__ = [
-    "MAX_VERTICES",
-    "Mend",
-    "Repaired",
-    "Unreadable",
-    "decode",
-    "geodesic_area_ha",
-    "make_valid",
-    "repair",
-    "usable",
-]
-
 MAX_VERTICES = 1_000_000  # one lote has hundreds; a million is a fault of the portal
-M2_PER_HA = 10_000.0
 HA_PER_SQUARE_DEGREE = 1_240_000.0  # at the equator; less everywhere else
 TARGET_CRS = "EPSG:4326"
 
-_GEOD = Geod(ellps="WGS84")
-_POLYGON, _MULTI = 3, 4  # GEOS type ids: a polygon; the first of the multi types
 _REASONS = {  # what GEOS says of an invalid polygon, for users
     "Self-intersection": "el borde se cruza a sí mismo",
     "Ring Self-intersection": "el borde se toca a sí mismo",
@@ -162,17 +147,11 @@ def _to_lon_lat(decoded: list[Decoded], encoding: GeometryEncoding) -> list[Deco
         return np.column_stack((x, y))
 
     where = [i for i, item in enumerate(decoded) if not isinstance(item, Unreadable)]
-    moved = shapely.transform(_array([decoded[i] for i in where]), move)
+    moved = shapely.transform(shapes_of([decoded[i] for i in where]), move)
     result = list(decoded)
     for i, geometry in zip(where, moved, strict=True):
         result[i] = geometry
     return result
-
-
-def _array(items: Sequence[object]) -> NDArray[np.object_]:
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
 
 
 # --- what may enter a table -------------------------------------------------------------------
@@ -198,7 +177,7 @@ def usable(
         item if isinstance(item, Unreadable) else None for item in decoded
     ]
     where = np.array([i for i, item in enumerate(result) if item is None], dtype=np.intp)
-    array = _array([decoded[i] for i in where])
+    array = shapes_of([decoded[i] for i in where])
     faults = _faults(array, types, bbox, max_vertices)
     for i in _too_large(array, faults, max_area_ha):
         text = f"supera las {max_area_ha:.0f} ha"
@@ -212,7 +191,7 @@ def usable(
 
 
 def _faults(
-    array: NDArray[np.object_], types: Sequence[str], bbox: BoundingBox, max_vertices: int
+    array: Shapes, types: Sequence[str], bbox: BoundingBox, max_vertices: int
 ) -> list[Unreadable | None]:
     """The first fault of each geometry, or None."""
     bounds, finite = _extents(array)
@@ -241,7 +220,7 @@ def _faults(
     return faults
 
 
-def _extents(array: NDArray[np.object_]) -> tuple[Array, NDArray[np.bool_]]:
+def _extents(array: Shapes) -> tuple[Array, Flags]:
     """Bounds of all coordinates of each geometry, and whether all of them are finite.
 
     GEOS looks at shells only, but a hole that lies outside becomes a part when it is repaired.
@@ -257,9 +236,7 @@ def _extents(array: NDArray[np.object_]) -> tuple[Array, NDArray[np.bool_]]:
     return bounds, finite
 
 
-def _too_large(
-    array: NDArray[np.object_], faults: Sequence[Unreadable | None], max_area_ha: float
-) -> list[int]:
+def _too_large(array: Shapes, faults: Sequence[Unreadable | None], max_area_ha: float) -> list[int]:
     """Which of the faultless ones are larger; only where the bounds would allow it, they look."""
     bounds = np.nan_to_num(_extents(array)[0])
     sides = np.abs(bounds[:, 2:] - bounds[:, :2])
@@ -279,7 +256,7 @@ def _misplaced(bounds: Array, bbox: BoundingBox, *, in_world: bool) -> Unreadabl
 
 
 def _repair_all(
-    array: NDArray[np.object_], types: Sequence[str], mend: Mend | None
+    array: Shapes, types: Sequence[str], mend: Mend | None
 ) -> list[Repaired | Unreadable]:
     oriented = array.copy()
     flat = shapely.get_dimensions(array) == 2
@@ -346,35 +323,22 @@ def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
 # --- areas ----------------------------------------------------------------------------------
 
 
-def geodesic_area_ha(geometries: Sequence[BaseGeometry] | NDArray[np.object_]) -> Array:
+def geodesic_area_ha(geometries: Sequence[BaseGeometry] | Shapes) -> Array:
     """Area of each geometry in hectares, on the WGS 84 ellipsoid, edges as geodesics.
 
     Holes are subtracted, parts added; the direction of rings does not matter. Points and lines
     have 0. Coordinates are EPSG:4326 lon-lat. After Karney, Algorithms for geodesics (2013),
     through pyproj; parts are added exactly as they come, never rounded.
     """
-    array = _array(list(geometries))
-    parts, owner = shapely.get_parts(array, return_index=True)
-    while len(parts) and (shapely.get_type_id(parts) >= _MULTI).any():
-        parts, again = shapely.get_parts(parts, return_index=True)
-        owner = owner[again]
-    flat = shapely.get_type_id(parts) == _POLYGON
-    rings, ring_owner = shapely.get_rings(parts[flat], return_index=True)
-    if not len(rings):
-        return np.zeros(len(array))
-    first = np.ones(len(rings), dtype=bool)  # the first ring of a polygon is its shell
-    first[1:] = ring_owner[1:] != ring_owner[:-1]
-    signed = np.where(first, 1.0, -1.0) * _ring_areas_m2(rings)
-    totals = np.bincount(owner[flat][ring_owner], weights=signed, minlength=len(array))
-    return np.asarray(totals / M2_PER_HA, dtype=np.float64)
+    return areas_by_rings(shapes_of(geometries), _ring_areas_m2) / M2_PER_HA
 
 
-def _ring_areas_m2(rings: NDArray[np.object_]) -> Array:
+def _ring_areas_m2(rings: Shapes) -> Array:
     xy, owner = shapely.get_coordinates(rings, return_index=True)
     ends = np.searchsorted(owner, np.arange(len(rings) + 1))
     lon, lat = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
     areas = np.empty(len(rings))
     for i, (start, end) in enumerate(pairwise(ends)):
-        area, _ = _GEOD.polygon_area_perimeter(lon[start:end], lat[start:end])
-        areas[i] = abs(area)
+        area, _ = WGS84.polygon_area_perimeter(lon[start:end], lat[start:end])
+        areas[i] = area
     return areas

@@ -14,17 +14,13 @@ reference latitude is at hand to any order, and along a straight edge it integra
 from __future__ import annotations
 
 import math
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
-Index: TypeAlias = NDArray[np.intp]
-Shapes: TypeAlias = NDArray[np.object_]
+from Modules.geo.arrays import Array, Shapes, areas_by_rings, sums
 
-M2_PER_HA: Final = 10_000.0
 A_M: Final = 6_378_137.0  # WGS 84
 E2: Final = (2 - 1 / 298.257223563) / 298.257223563
 _MULTIPLES: Final = (1, 3, 5, 7, 9)
@@ -86,23 +82,9 @@ def strips(coefficients: Array, dx: Array, y1: Array, y2: Array) -> Array:
     return signed
 
 
-def sums(group: Index, weights: Array, groups: int) -> Array:
-    """The weights of each group added up, in their order."""
-    return np.asarray(np.bincount(group, weights=weights, minlength=groups), dtype=np.float64)
-
-
 def straight_areas_m2(geometries: Shapes) -> Array:
     """Area of each polygon or multipolygon; 0 for anything else. Direction does not matter."""
-    parts, owner = shapely.get_parts(geometries, return_index=True)
-    flat = shapely.get_type_id(parts) == 3
-    if not flat.any():
-        return np.zeros(len(geometries))
-    owner = owner[flat]
-    rings, ring_owner = shapely.get_rings(parts[flat], return_index=True)
-    first = np.ones(len(rings), dtype=bool)  # the first ring of a polygon is its shell
-    first[1:] = ring_owner[1:] != ring_owner[:-1]
-    signed = np.where(first, 1.0, -1.0) * np.abs(_ring_areas_m2(rings))
-    return sums(owner[ring_owner], signed, len(geometries))
+    return areas_by_rings(geometries, _ring_areas_m2)
 
 
 def _ring_areas_m2(rings: Shapes) -> Array:

@@ -4,34 +4,24 @@ An edge is cut into the pieces that lie in each cell. The pieces of an edge must
 means a cell not yet looked at, and it is looked for there, so no touched cell is missing. The area
 of polygon and cell together follows from the pieces by Green's theorem: along the pieces, and along
 the stretches of the cell's own boundary between one that leaves and the next that enters. Only
-convex hexagons are cut so; the slow and general ``cut`` is for polygons that meet a pentagon, a
-cell bent over an edge of the icosahedron or one at a pole, and for borders that run along sides.
+convex hexagons are cut so. ``cut_slowly`` is for the rest: polygons that meet a pentagon, a cell
+bent over an edge of the icosahedron or one at a pole, and borders along the sides of cells.
 
 Rings run with the inside on their left. Degrees; longitudes of a cell follow those of its polygon.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import shapely
 
-from Modules.geo.h3_areas import (
-    Array,
-    Index,
-    Shapes,
-    bulges_m2,
-    lengths_m,
-    straight_areas_m2,
-    strips,
-    sums,
-    taylor,
-)
+from Modules.geo.arrays import Array, Flags, Index, Shapes, joined, runs, sums, taken
+from Modules.geo.h3_areas import bulges_m2, lengths_m, straight_areas_m2, strips, taylor
 from Modules.geo.h3_cells import (
     Cells,
-    Flags,
     Hexagons,
     cell_polygons,
     cells_at,
@@ -72,10 +62,6 @@ class Pieces:
     t1: Array
     side_in: Index
     side_out: Index
-
-    def take(self, where: Index | Flags) -> Pieces:
-        """Some of the pieces, in the order given."""
-        return Pieces(*(getattr(self, field.name)[where] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,45 +129,31 @@ def _walk(edges: Edges, parts: int, resolution: int, side_m: float) -> tuple[Pie
     doubtful = np.zeros(parts, dtype=bool)
     edge, t = sample_points(edges, SAMPLE_STEP * side_m)
     cell = cells_along(edges, edge, t, resolution)
-    found, finished = _none(), []
+    none, number = np.zeros(0, dtype=np.intp), np.zeros(0)
+    found, finished = Pieces(none, none.astype(np.uint64), number, number, none, none), []
     for turn in range(MAX_ROUNDS):
         fresh, odd = _cut(edges, edge, cell)
         doubtful[edges.part[edge[odd]]] = True
-        found = _merge(found, fresh)
-        found = found.take(~doubtful[edges.part[found.edge]])
+        found = joined([found, fresh])
+        found = taken(found, np.lexsort((found.cell, found.t0, found.edge)))
+        again = (found.edge[1:] == found.edge[:-1]) & (found.cell[1:] == found.cell[:-1])
+        found = taken(found, np.r_[True, ~again][: len(found.edge)])  # each cell once
+        found = taken(found, ~doubtful[edges.part[found.edge]])
         gap_edge, gap_t = _gaps(edges, found, edge, doubtful)
         if not len(gap_edge):
             break
         is_open = np.zeros(len(edges), dtype=bool)
         is_open[gap_edge] = True
-        finished.append(found.take(~is_open[found.edge]))
-        found = found.take(is_open[found.edge])
+        finished.append(taken(found, ~is_open[found.edge]))
+        found = taken(found, is_open[found.edge])
         edge, cell = gap_edge, cells_along(edges, gap_edge, gap_t, resolution)
         if turn:  # the cell under the middle of the gap was not enough: its neighbours
             cell, owner = disks(cell)
             edge = edge[owner]
     else:
         doubtful[edges.part[gap_edge]] = True
-    pieces = _concatenate([*finished, found])
-    return pieces.take(~doubtful[edges.part[pieces.edge]]), doubtful
-
-
-def _none() -> Pieces:
-    none, number = np.zeros(0, dtype=np.intp), np.zeros(0)
-    return Pieces(none, np.zeros(0, dtype=np.uint64), number, number, none, none)
-
-
-def _concatenate(several: list[Pieces]) -> Pieces:
-    columns = [[getattr(one, field.name) for one in several] for field in fields(Pieces)]
-    return Pieces(*(np.concatenate(column) for column in columns))
-
-
-def _merge(found: Pieces, fresh: Pieces) -> Pieces:
-    """All pieces along each edge, each cell once."""
-    both = _concatenate([found, fresh]) if len(found.edge) else fresh
-    both = both.take(np.lexsort((both.cell, both.t0, both.edge)))
-    again = (both.edge[1:] == both.edge[:-1]) & (both.cell[1:] == both.cell[:-1])
-    return both.take(np.r_[True, ~again]) if again.any() else both
+    pieces = joined([*finished, found])
+    return taken(pieces, ~doubtful[edges.part[pieces.edge]]), doubtful
 
 
 def _gaps(edges: Edges, found: Pieces, asked: Index, doubtful: Flags) -> tuple[Index, Array]:
@@ -210,7 +182,7 @@ def _cut(edges: Edges, edge: Index, cell: Cells) -> tuple[Pieces, Flags]:
     edge, cell = edge[keep], cell[keep]
     t0, t1, side_in, side_out = _clip(edges, edge, shape, at)
     held = (t0 < t1) & shape.plain[at]
-    return Pieces(edge, cell, t0, t1, side_in, side_out).take(held), odd
+    return taken(Pieces(edge, cell, t0, t1, side_in, side_out), held), odd
 
 
 def _clip(
@@ -248,7 +220,7 @@ def _local(edges: Edges, edge: Index, shape: Hexagons, at: Index) -> tuple[Array
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class _Groups:
     """Pieces in order of part and cell: group of each, and the hexagons of the groups."""
 
     pieces: Pieces
@@ -286,18 +258,16 @@ def _areas(parts: Shapes, edges: Edges, pieces: Pieces, doubtful: Flags, side_m:
     )
 
 
-def _frame(edges: Edges, pieces: Pieces) -> _Frame:
+def _frame(edges: Edges, pieces: Pieces) -> _Groups:
     part = edges.part[pieces.edge]
-    order = np.lexsort((pieces.cell, part))
-    pieces, part = pieces.take(order), part[order]
-    begins = np.r_[True, (part[1:] != part[:-1]) | (pieces.cell[1:] != pieces.cell[:-1])]
-    begins = begins[: len(part)]
+    order, begins = runs(part, pieces.cell)
+    pieces, part = taken(pieces, order), part[order]
     group = np.cumsum(begins) - 1
     unique, at = np.unique(pieces.cell[begins], return_inverse=True)
     shape = hexagons(unique)
     reach = float(np.abs(shape.corners[:, :, 1]).max(initial=0.0))
     coefficients = taylor(shape.origin[:, 1], reach)
-    return _Frame(pieces, group, part[begins], pieces.cell[begins], shape, at, coefficients)
+    return _Groups(pieces, group, part[begins], pieces.cell[begins], shape, at, coefficients)
 
 
 def _perimeter(shape: Hexagons, coefficients: Array) -> Array:
@@ -310,7 +280,7 @@ def _perimeter(shape: Hexagons, coefficients: Array) -> Array:
     return sums
 
 
-def _along_pieces(edges: Edges, frame: _Frame, side_m: float) -> tuple[Array, Array, Array]:
+def _along_pieces(edges: Edges, frame: _Groups, side_m: float) -> tuple[Array, Array, Array]:
     """Of each group, along its pieces: the strips, the bulges of geodesics, the length."""
     p, at = frame.pieces, frame.at[frame.group]
     y = _local(edges, p.edge, frame.shape, at)[1]
@@ -329,7 +299,7 @@ def _along_pieces(edges: Edges, frame: _Frame, side_m: float) -> tuple[Array, Ar
     )
 
 
-def _along_sides(edges: Edges, frame: _Frame, around: Array) -> tuple[Array, Array, Flags]:
+def _along_sides(edges: Edges, frame: _Groups, around: Array) -> tuple[Array, Array, Flags]:
     """The stretches of each cell's own boundary that are inside the part.
 
     Of each group: the strips along them, less a whole round if corner 0 is inside; whether it is
@@ -353,7 +323,7 @@ def _along_sides(edges: Edges, frame: _Frame, around: Array) -> tuple[Array, Arr
 
 
 def _on_side(
-    edges: Edges, frame: _Frame, around: Array, piece: Index, side: Index, t: Array
+    edges: Edges, frame: _Groups, around: Array, piece: Index, side: Index, t: Array
 ) -> tuple[Array, Array]:
     """Strips from corner 0 to the point where a piece crosses a side, and how far along it is."""
     edge, at = frame.pieces.edge[piece], frame.at[frame.group[piece]]
@@ -367,7 +337,7 @@ def _on_side(
     return around[at, side] + strip, along / (run * run).sum(axis=1)
 
 
-def _corner_in_part(parts: Shapes, edges: Edges, frame: _Frame, which: Flags) -> Array:
+def _corner_in_part(parts: Shapes, edges: Edges, frame: _Groups, which: Flags) -> Array:
     """Whether corner 0 of the cell is inside the part, where the border does not cross the cell."""
     part, origin = frame.part[which], frame.shape.origin[frame.at[which]]
     turned = 360 * np.round((edges.middle_lon[part] - origin[:, 0]) / 360)
@@ -376,7 +346,7 @@ def _corner_in_part(parts: Shapes, edges: Edges, frame: _Frame, which: Flags) ->
     return np.asarray(inside, dtype=np.float64)
 
 
-# --- the slow and general way: GEOS, cell by cell -------------------------------------------------
+# --- the slow way: GEOS, cell by cell ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,7 +359,7 @@ class Cut:
     length_m: Array
 
 
-def cut(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[Cut, Cells]:
+def cut_slowly(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[Cut, Cells]:
     """The cells that the border may touch, cut; and those wholly inside.
 
     From the cells along the border the search spreads from neighbour to neighbour for as long as
@@ -405,16 +375,15 @@ def cut(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[Cut, Cel
     shapely.prepare(part)
     cut_cells, fresh = [], seen
     while len(fresh):
-        one = _met(part, fresh, middle)
+        one = _cut_by_geos(part, fresh, middle)
         cut_cells.append(one)
         around = np.unique(disks(one.cell)[0])
         fresh = np.setdiff1d(np.setdiff1d(around, seen), inside)
         seen = np.union1d(seen, fresh)
-    columns = [[getattr(one, name) for one in cut_cells] for name in Cut.__slots__]
-    return Cut(*(np.concatenate(column) for column in columns)), inside
+    return joined(cut_cells), inside
 
 
-def _met(part: shapely.Polygon, cells: Cells, middle_lon: float) -> Cut:
+def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> Cut:
     """Those of the cells that meet the polygon."""
     shapes = cell_polygons(cells, middle_lon)
     met = shapely.intersects(part, shapes)

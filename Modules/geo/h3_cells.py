@@ -20,11 +20,11 @@ import shapely
 from h3ronpy import vector
 from numpy.typing import NDArray
 
-from Modules.geo.h3_areas import Array, Index, Shapes, area_density, straight_areas_m2
+from Modules.geo.arrays import Array, Flags, Index, Shapes
+from Modules.geo.h3_areas import area_density, straight_areas_m2
 from Modules.words.errors import DataError
 
 Cells: TypeAlias = NDArray[np.uint64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 MAX_RESOLUTION: Final = 15
 _WKB_OF_SIX: Final = 1 + 4 + 4 + 4 + 7 * 16  # a polygon of one ring with seven points
@@ -77,11 +77,6 @@ def centres(cells: Cells) -> tuple[Array, Array]:
 def hex_text(cells: Cells) -> pa.Array:
     """Lowercase hexadecimal text, as all programs exchange cells."""
     return pa.array(h3ronpy.cells_to_string(pa.array(cells))).cast(pa.string())
-
-
-def from_hex(texts: pa.Array) -> Cells:
-    """Cells out of hexadecimal text."""
-    return _numpy(h3ronpy.cells_parse(pa.array(texts)))
 
 
 def parents(cells: Cells, resolution: int) -> Cells:
@@ -164,15 +159,11 @@ def _cell_polygon(number: int, middle_lon: float) -> shapely.Polygon:
     latlng = h3.cell_to_boundary(h3.int_to_str(number))
     lat, lon = np.array([p[0] for p in latlng]), np.array([p[1] for p in latlng])
     lon = np.unwrap(lon, period=360)
-    if round((lon[-1] + _step(lon[-1], lon[0]) - lon[0]) / 360):  # once round a pole
+    to_first = (lon[0] - lon[-1] + 180) % 360 - 180  # the short way round
+    if round((lon[-1] + to_first - lon[0]) / 360):  # once round a pole
         return _polar(lon, lat, middle_lon)
     lon = lon - 360 * round((lon[0] - middle_lon) / 360)
     return shapely.Polygon(np.column_stack((lon, lat)))
-
-
-def _step(lon: float, following: float) -> float:
-    """Difference of longitude to the following point, the short way round."""
-    return (following - lon + 180) % 360 - 180
 
 
 def _polar(lon: Array, lat: Array, middle_lon: float) -> shapely.Polygon:

@@ -19,7 +19,7 @@ gives the figures of parents that do add up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -28,12 +28,25 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from Modules.geo.arrays import (
+    M2_PER_HA,
+    MULTIPOLYGON,
+    POLYGON,
+    Array,
+    Flags,
+    Index,
+    Shapes,
+    joined,
+    runs,
+    shapes_of,
+    sums,
+    taken,
+)
 from Modules.geo.geometry import geodesic_area_ha
-from Modules.geo.h3_areas import M2_PER_HA, Array, Index, Shapes, lengths_m, straight_areas_m2, sums
-from Modules.geo.h3_border import border, cut, edges_of
+from Modules.geo.h3_areas import lengths_m, straight_areas_m2
+from Modules.geo.h3_border import border, cut_slowly, edges_of
 from Modules.geo.h3_cells import (
     Cells,
-    Flags,
     cell_areas_m2,
     cells_at,
     check_resolution,
@@ -118,7 +131,7 @@ def chunks(
         DataError: as ``cover``.
     """
     check_resolution(resolution)
-    shapes = _array(polygons)
+    shapes = shapes_of(polygons)
     known = [str(name) for name in (names if names is not None else range(len(shapes)))]
     check_polygons(shapes, known)
     counts = check_cells(shapes, resolution, known)
@@ -143,8 +156,7 @@ def merge(covers: Sequence[Cover]) -> Cover:
     if not covers:
         none = np.zeros(0)
         return Cover(none.astype(np.intp), none.astype(np.uint64), none, none)
-    columns = [[getattr(one, name) for one in covers] for name in Cover.__slots__]
-    return Cover(*(np.concatenate(column) for column in columns))
+    return joined(covers)
 
 
 def sum_to_parents(found: Cover, resolution: int) -> tuple[Index, Cells, Array]:
@@ -157,8 +169,7 @@ def sum_to_parents(found: Cover, resolution: int) -> tuple[Index, Cells, Array]:
 
 def whole_cells(found: Cover) -> Cover:
     """The cells that lie wholly inside their polygon: a grid to sample an ambiente by."""
-    inside = found.fraccion >= WHOLE
-    return Cover(*(getattr(found, name)[inside] for name in Cover.__slots__))
+    return taken(found, found.fraccion >= WHOLE)
 
 
 # --- checks -----------------------------------------------------------------------------------
@@ -172,7 +183,7 @@ def estimate_cells(polygons: Sequence[BaseGeometry] | Shapes, resolution: int) -
     area and perimeter of the figure, a and p those of a hexagon.
     """
     check_resolution(resolution)
-    shapes = _array(polygons)
+    shapes = shapes_of(polygons)
     parts, owner = _parts_of(shapes)
     edges = edges_of(parts)
     bounds = shapely.bounds(parts)
@@ -217,7 +228,7 @@ def check_polygons(shapes: Shapes, names: Sequence[str]) -> None:
     missing = np.array([not isinstance(shape, BaseGeometry) for shape in shapes])
     _refuse(missing, names, "is no geometry")
     kinds = shapely.get_type_id(shapes)
-    _refuse((kinds != 3) & (kinds != 6), names, "is no Polygon or MultiPolygon")
+    _refuse((kinds != POLYGON) & (kinds != MULTIPOLYGON), names, "is no Polygon or MultiPolygon")
     _refuse(shapely.is_empty(shapes), names, "is empty")
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     finite = np.isfinite(xy).all(axis=1)
@@ -237,12 +248,6 @@ def _refuse(bad: Flags, names: Sequence[str], why: str) -> None:
         raise DataError(f"polygon {names[int(bad.argmax())]} {why}")
 
 
-def _array(polygons: Sequence[BaseGeometry] | Shapes) -> Shapes:
-    shapes = np.empty(len(polygons), dtype=object)
-    shapes[:] = list(polygons)
-    return shapes
-
-
 def _parts_of(shapes: Shapes) -> tuple[Shapes, Index]:
     """The simple polygons of each, and whose they are; a multipolygon may hold empty ones."""
     parts, owner = shapely.get_parts(shapes, return_index=True)
@@ -250,15 +255,11 @@ def _parts_of(shapes: Shapes) -> tuple[Shapes, Index]:
     return parts[there], owner[there]
 
 
-def _side_m(resolution: int) -> float:
-    return float(h3.average_hexagon_edge_length(resolution, unit="m"))
-
-
 # --- the cover ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _Touched:
     """Cells of simple polygons: part, cell, areas straight and geodesic, and of the cell (m²)."""
 
     part: Index
@@ -280,20 +281,19 @@ def cover_chunk(chunk: Chunk) -> Cover:
     Raises:
         DataError: the parts of a polygon do not add up to it.
     """
-    shapes = _array(chunk.polygons)
+    shapes = shapes_of(chunk.polygons)
     oriented = shapely.orient_polygons(shapes, exterior_cw=False)
     parts, owner = _parts_of(oriented)
     some = [
         _cover_parts(parts[i : i + _PARTS_AT_ONCE], chunk.resolution, i)
         for i in range(0, len(parts), _PARTS_AT_ONCE)
     ]
-    columns = [[getattr(one, name) for one in some] for name in _Parts.__slots__]
-    found = _Parts(*(np.concatenate(column) for column in columns))
+    found = joined(some)
     return _fitted(found, owner[found.part], shapes, chunk)
 
 
-def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Parts:
-    side = _side_m(resolution)
+def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Touched:
+    side = float(h3.average_hexagon_edge_length(resolution, unit="m"))
     rim = border(parts, resolution, side)
     cell, part = filled(parts, resolution)
     cell, part = _inside(cell, part, rim.cell, rim.part, resolution)
@@ -301,32 +301,25 @@ def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Parts:
     area = sums(rim.part, rim.area_m2, len(parts))
     area = area + sums(part, cell_m2, len(parts))
     slow = rim.doubtful | ~_adds_up(area, parts)
-    fast_rim, fast = ~slow[rim.part], ~slow[part]
+    fast = ~slow[part]
     whole = cell_m2[fast]
     # a geodesic may stray out of a cell that its edge cuts a corner of: half is left to it
     bulged = np.clip(rim.area_m2 + rim.bulge_m2, rim.area_m2 / 2, rim.cell_m2)
+    touched = _Touched(rim.part, rim.cell, rim.area_m2, bulged, rim.cell_m2, rim.length_m)
     pieces = [
-        _Parts(
-            rim.part[fast_rim],
-            rim.cell[fast_rim],
-            rim.area_m2[fast_rim],
-            bulged[fast_rim],
-            rim.cell_m2[fast_rim],
-            rim.length_m[fast_rim],
-        ),
-        _Parts(part[fast], cell[fast], whole, whole, whole, np.zeros(len(whole))),
+        taken(touched, ~slow[rim.part]),
+        _Touched(part[fast], cell[fast], whole, whole, whole, np.zeros(len(whole))),
         *(_slow(parts[i], int(i), resolution, side) for i in np.flatnonzero(slow)),
     ]
-    columns = [[getattr(one, name) for one in pieces] for name in _Parts.__slots__]
-    part_column, *others = (np.concatenate(column) for column in columns)
-    return _Parts(part_column + first, *others)
+    found = joined(pieces)
+    return replace(found, part=found.part + first)
 
 
-def _slow(polygon: shapely.Polygon, part: int, resolution: int, side: float) -> _Parts:
-    rim, inside = cut(polygon, resolution, side)
+def _slow(polygon: shapely.Polygon, part: int, resolution: int, side: float) -> _Touched:
+    rim, inside = cut_slowly(polygon, resolution, side)
     whole = cell_areas_m2(inside, resolution)
     area = np.concatenate((rim.area_m2, whole))
-    return _Parts(
+    return _Touched(
         np.full(len(area), part),
         np.concatenate((rim.cell, inside)),
         area,
@@ -365,15 +358,17 @@ def _keys(cell: Cells, part: Index, resolution: int) -> Cells:
     return (part.astype(np.uint64) << np.uint64(bits)) | digits
 
 
-def _fitted(found: _Parts, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
+def _fitted(found: _Touched, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
     """Parts of a polygon brought together by cell, and fitted to its geodesic area."""
-    _check_parts(found, owner, shapes, chunk)
-    keep = _kept(found, owner, len(shapes))
+    off = ~_adds_up(sums(owner, found.area_m2, len(shapes)), shapes)  # neither way; none is known
+    _refuse(off, chunk.names, "could not be cut exactly: its parts do not add up to it")
+    # not the contacts that are rounding; but all of a polygon that is nothing else
+    some = np.bincount(owner[~found.thin], minlength=len(shapes)) > 0
+    keep = ~found.thin | ~some[owner]
     owner, cell = owner[keep], found.cell[keep]
     group, first = _groups(owner, cell)
-    count = len(first)
-    order_free = (found.area_m2[keep], found.geodesic_m2[keep])
-    area, geodesic = (sums(group, w, count) for w in order_free)
+    weights = (found.area_m2[keep], found.geodesic_m2[keep])
+    area, geodesic = (sums(group, each, len(first)) for each in weights)
     polygon, cell, whole = owner[first], cell[first], found.cell_m2[keep][first]
     target = geodesic_area_ha(shapes) * M2_PER_HA
     total = sums(polygon, geodesic, len(shapes))
@@ -382,20 +377,6 @@ def _fitted(found: _Parts, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
     factor = np.divide(target, total, out=np.ones(len(shapes)), where=near & (total > 0))
     fraccion = np.clip(area / whole, 0.0, 1.0)
     return Cover(polygon + chunk.first, cell, fraccion, geodesic * factor[polygon] / M2_PER_HA)
-
-
-def _check_parts(found: _Parts, owner: Index, shapes: Shapes, chunk: Chunk) -> None:
-    """Refuse a polygon that neither way could cut exactly; none is known."""
-    area = sums(owner, found.area_m2, len(shapes))
-    off = ~_adds_up(area, shapes)
-    _refuse(off, chunk.names, "could not be cut exactly: its parts do not add up to it")
-
-
-def _kept(found: _Parts, owner: Index, polygons: int) -> Flags:
-    """Not the contacts that are rounding; but all of a polygon that is nothing else."""
-    thin = found.thin
-    some = np.bincount(owner[~thin], minlength=polygons) > 0
-    return ~thin | ~some[owner]
 
 
 def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk: Chunk) -> None:
@@ -416,11 +397,7 @@ def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk
 
 def _groups(polygon: Index, cell: Cells) -> tuple[Index, Index]:
     """Group of each row by polygon and cell, in that order; and a row of each group."""
-    order = np.lexsort((cell, polygon))
-    begins = np.r_[
-        True,
-        (polygon[order][1:] != polygon[order][:-1]) | (cell[order][1:] != cell[order][:-1]),
-    ][: len(order)]
+    order, begins = runs(polygon, cell)
     group = np.empty(len(order), dtype=np.intp)
     group[order] = np.cumsum(begins) - 1
     return group, order[begins]

@@ -104,7 +104,10 @@ def propose_points(
     if not (math.isfinite(margen_m) and margen_m >= 0):
         raise SettingsError(f"a margin of {margen_m} m makes no sense; write 0 or more metres")
     terreno = _terreno(polygon)
-    region = _within_margin(terreno, margen_m)
+    region = terreno.metres
+    if margen_m > 0:  # empty where the margin leaves nothing
+        reach = margen_m * _ROUND_SLACK + _SLACK_M
+        region = shapely.buffer(region, -reach, quad_segs=_QUAD_SEGS)
     wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_POINT * cantidad)
     for candidates in (_accepted, _over_triangles) if region.area > 0 else ():
         chosen = _chosen(terreno, candidates(region, wanted), cantidad)
@@ -142,14 +145,6 @@ def _as_points(terreno: _Terreno, lonlat: Floats, *, en_margen: bool) -> tuple[P
 
 
 # --- where a point may be -------------------------------------------------------------------------
-
-
-def _within_margin(terreno: _Terreno, margen_m: float) -> BaseGeometry:
-    """In metres, empty where the margin leaves nothing."""
-    if margen_m == 0:
-        return terreno.metres
-    reach = margen_m * _ROUND_SLACK + _SLACK_M
-    return shapely.buffer(terreno.metres, -reach, quad_segs=_QUAD_SEGS)
 
 
 def _accepted(region: BaseGeometry, wanted: int) -> Floats:

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.affinity import rotate
 
+from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.geo.h3_areas import (
-    M2_PER_HA,
     bulges_m2,
     lengths_m,
     straight_areas_m2,

@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from Modules.geo.h3_areas import straight_areas_m2
-from Modules.geo.h3_border import border, cut, edges_of, sample_points
+from Modules.geo.h3_border import border, cut_slowly, edges_of, sample_points
 from Modules.geo.h3_cells import cell_areas_m2, cell_polygons
 from Modules.geo.h3_cover import cover_polygon
 from tests.h3_brute import brute_cover, hexagon
@@ -100,7 +100,7 @@ HOLED = shapely.Polygon(
 @pytest.mark.parametrize("resolution", [5, 8, 9, 10, 11])
 def test_fast_and_slow_agree(resolution: int) -> None:
     side = h3.average_hexagon_edge_length(resolution, unit="m")
-    rim, inside = cut(shapely.orient_polygons(HOLED), resolution, side)
+    rim, inside = cut_slowly(shapely.orient_polygons(HOLED), resolution, side)
     fast = cover_polygon(HOLED, resolution)
     slow = dict(zip(rim.cell.tolist(), (rim.area_m2 / rim.cell_m2).tolist(), strict=True))
     slow = {cell: share for cell, share in slow.items() if share > 1e-9}
@@ -112,7 +112,7 @@ def test_fast_and_slow_agree(resolution: int) -> None:
 
 
 def test_the_parts_of_the_slow_way_add_up() -> None:
-    rim, inside = cut(shapely.orient_polygons(HOLED), 10, 65.0)
+    rim, inside = cut_slowly(shapely.orient_polygons(HOLED), 10, 65.0)
     total = rim.area_m2.sum() + cell_areas_m2(inside, 10).sum()
     assert len(inside) > 50
     assert not set(inside.tolist()) & set(rim.cell.tolist())

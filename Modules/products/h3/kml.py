@@ -13,7 +13,7 @@ from Modules.formats.kml_document import Document, Entry, Folder, Kind, in_parts
 from Modules.formats.kml_geometry import LookAt, geometry_texts, label_text
 from Modules.formats.kml_styles import Estilo, cultivo_style
 from Modules.formats.kml_text import xml_texts
-from Modules.geo.h3_areas import Index
+from Modules.geo.arrays import Index
 from Modules.geo.h3_cells import hex_text, map_polygons
 from Modules.products.h3.tables import SIN_CULTIVO, Celdas
 from Modules.products.source import Fuente

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from Modules.geo.h3_areas import Array, Index, sums
-from Modules.geo.h3_cells import Cells, Flags, centres, hex_text
+from Modules.geo.arrays import Array, Flags, Index, sums
+from Modules.geo.h3_cells import Cells, centres, hex_text
 from Modules.geo.h3_cover import WHOLE, Cover
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import Sembrado, crop_keys, sown_crops

@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 from Modules.disk.safe_files import FileFact, write_new
 from Modules.formats.geofiles import ZSTD_LEVEL
 from Modules.formats.sheets import write_csv
-from Modules.geo.geometry import M2_PER_HA, geodesic_area_ha
+from Modules.geo.arrays import M2_PER_HA
+from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables
 from Modules.words.domain import Campania
 
