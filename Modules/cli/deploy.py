@@ -12,7 +12,7 @@ from Modules.orchestration.deployments import DEPLOYMENTS, Deployment, named
 from Modules.words.errors import SettingsError
 
 if TYPE_CHECKING:
-    from Modules.orchestration.deploy import Cambio, Diferencia, Informe
+    from Modules.orchestration.deploy import DeploymentChange, DeployReport, Diferencia
 
 MAX_VALUE = 60  # characters of a value in the table; --json has all
 _CAMPOS = {
@@ -68,7 +68,7 @@ def _chosen(names: tuple[str, ...], *, all_: bool) -> tuple[Deployment, ...]:
     return tuple(DEPLOYMENTS.values()) if all_ else named(names)
 
 
-def _show(informe: Informe, *, dry_run: bool) -> None:
+def _show(informe: DeployReport, *, dry_run: bool) -> None:
     say_table(("despliegue", "corre", "estado", "qué cambia"), [_row(c) for c in informe.cambios])
     for ajeno in informe.ajenos:
         say(f"{ajeno}: no está en el registro de Lindero; queda como está.")
@@ -78,7 +78,7 @@ def _show(informe: Informe, *, dry_run: bool) -> None:
         say("Para correr uno ya: prefect deployment run 'FLUJO/DESPLIEGUE'")
 
 
-def _row(cambio: Cambio) -> dict[str, Any]:
+def _row(cambio: DeploymentChange) -> dict[str, Any]:
     pausa = ", en pausa" if cambio.en_pausa else ""
     return {
         "despliegue": cambio.deployment.full_name,
@@ -100,7 +100,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
 
 
-def _as_json(informe: Informe, *, dry_run: bool) -> dict[str, Any]:
+def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "despliegues": [

@@ -77,7 +77,8 @@ def look_at(
     for name in listed:
         _refuse_in_the_way(folder, name)
     actions = {n: REPLACES if os.path.lexists(folder / n) else NEW for n in listed}
-    return Target(folder, actions, tuple(e for e in entries if e not in _tops(listed)))
+    tops = {Path(name).parts[0] for name in listed}
+    return Target(folder, actions, tuple(e for e in entries if e not in tops))
 
 
 def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: int = 0) -> None:
@@ -98,7 +99,8 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
         if set(facts) != set(target.actions):
             raise PublishError(f"{target.folder}: other files were made than were listed")
         _check(staging, facts)
-        _sync(staging)
+        for root, _, _ in os.walk(staging):
+            sync_folder(Path(root))
         if exists:
             _place(staging, target.folder, facts, last)
         else:
@@ -142,10 +144,6 @@ def _entries(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir() if path.name != _temp_name(folder))
 
 
-def _tops(names: Iterable[str]) -> set[str]:
-    return {Path(name).parts[0] for name in names}
-
-
 # --- delivering ----------------------------------------------------------------------------------
 
 
@@ -173,11 +171,6 @@ def _remove_tree(path: Path) -> None:
             path.unlink()
         elif path.is_dir():
             retry_sharing(lambda: shutil.rmtree(path))
-
-
-def _sync(folder: Path) -> None:
-    for root, _, _ in os.walk(folder):
-        sync_folder(Path(root))
 
 
 def _place(staging: Path, folder: Path, names: Iterable[str], last: str | None) -> None:

@@ -47,7 +47,7 @@ def check_destination(
         if not has_record(folder):
             logger.warning("%s: no sentinel; run python setup_symlinks.py --centinelas", folder)
     check_sentinel(folder)
-    place = _nearest_folder(folder)
+    place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     _probe(place)
     with writing(place):
         free = shutil.disk_usage(place).free
@@ -129,10 +129,6 @@ def _is_mount(folder: Path) -> bool:
 def _mount_point(line: bytes) -> bytes:
     """The fifth word of a line of ``mountinfo``; a blank in it is written as \\040."""
     return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4])
-
-
-def _nearest_folder(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
 
 
 def _probe(folder: Path) -> None:

@@ -11,18 +11,15 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
 from Modules.words.domain import Modo
-from Modules.words.errors import PublishError, RunLocked
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from Modules.words.errors import PipelineError, PublishError, RunLocked
 
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
@@ -38,8 +35,6 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
         RunLocked: another run holds it; the message says which process, whose, and since when.
         PublishError: the state folder cannot be written, or its file system has no locks.
     """
-    from filelock import FileLock  # late: it brings asyncio, and most commands lock nothing
-
     folder = state_dir / modo.value
     if _take_over(folder):
         try:
@@ -48,15 +43,35 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
             _HANDED_OVER.add(folder)
         return
     make_folder(folder)
-    lock = FileLock(folder / LOCK_NAME, timeout=0, fallback_to_soft=False)
-    with writing(folder / LOCK_NAME):
-        _take(lock, folder, modo)
+    with only_one(folder / LOCK_NAME, lambda: _refusal(folder, modo)):
+        try:
+            write_beside(folder / HOLDER_NAME, _whoami(modo))
+            yield
+        finally:
+            with suppress(PublishError):  # a note that stays is no obstacle to the next run
+                remove_file(folder / HOLDER_NAME)
+
+
+@contextmanager
+def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]:
+    """Hold the kernel's lock on a file for the block; never wait for it.
+
+    Raises:
+        PipelineError: somebody holds it; the one that ``refusal`` makes.
+        PublishError: the file cannot be written, or its file system has no locks.
+    """
+    # late: it brings asyncio, and most commands lock nothing
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    with writing(path):
+        try:
+            lock.acquire()
+        except Timeout as err:
+            raise refusal() from err
     try:
-        write_beside(folder / HOLDER_NAME, _whoami(modo))
         yield
     finally:
-        with suppress(PublishError):  # a note that stays is no obstacle to the next run
-            remove_file(folder / HOLDER_NAME)
         lock.release()
 
 
@@ -89,16 +104,11 @@ def _take_over(folder: Path) -> bool:
     return True
 
 
-def _take(lock: BaseFileLock, folder: Path, modo: Modo) -> None:
-    from filelock import Timeout
-
-    try:
-        lock.acquire()
-    except Timeout as err:
-        raise RunLocked(
-            f"another run of mode {modo.value} is on ({holder(folder)}); "
-            "wait for it to end, or stop that process"
-        ) from err
+def _refusal(folder: Path, modo: Modo) -> RunLocked:
+    return RunLocked(
+        f"another run of mode {modo.value} is on ({holder(folder)}); "
+        "wait for it to end, or stop that process"
+    )
 
 
 def holder(folder: Path) -> str:

@@ -197,25 +197,22 @@ def _distinct_siembras(found: list[tuple[Row, Record, Any]], ledger: Ledger) -> 
 # --- attributes of tables with geometry: what stands before and after the areas -------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LotePlace:
-    """What a lote's row takes from elsewhere; area in hectares, computed."""
+def lote_row(
+    item: Item, campania: Campania, campo: tuple[str, str], area_ha: float, cultivos: Sequence[str]
+) -> Row:
+    """A row of ``lotes`` without its geometry.
 
-    campo_id: str
-    campo: str
-    campania: str
-    superficie_ha: float
-
-
-def lote_row(item: Item, place: LotePlace, cultivos: Sequence[str]) -> Row:
-    """A row of ``lotes`` without its geometry; ``cultivos`` by order of sowing."""
+    Args:
+        campo: id and name.
+        area_ha: as computed.
+        cultivos: their names, by order of sowing.
+    """
     return (
         item.id,
         item.text("nombre") or item.id,
-        place.campo_id,
-        place.campo,
-        place.campania,
-        place.superficie_ha,
+        *campo,
+        str(campania),
+        area_ha,
         item.get("superficie_ha", clean.area_ha),
         " + ".join(cultivos) or None,
         len(cultivos),
@@ -228,18 +225,9 @@ class Placed:
     """Many items of one list, each in a lote: ids, lote and campo ids, values."""
 
     ids: Sequence[str]
-    lotes: Sequence[tuple[str, str]]  # lote_id, campo_id
+    lote_ids: Sequence[str]
+    campo_ids: Sequence[str]
     values: Bunch
-
-    @property
-    def lote_ids(self) -> Columna:
-        """The lote of each."""
-        return [lote_id for lote_id, _ in self.lotes]
-
-    @property
-    def campo_ids(self) -> Columna:
-        """The campo of each."""
-        return [campo_id for _, campo_id in self.lotes]
 
 
 def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> list[Columna]:

@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
-from Modules.geo.geometry import Mend, Unreadable, decode, geodesic_area_ha, usable
+from Modules.geo.encodings import Unreadable
+from Modules.geo.geometry import Mend, decode, geodesic_area_ha, usable
 from Modules.night import rows as rw
 from Modules.night.screen import Bunch, Item, Ledger, Row, screen
 from Modules.words import columns as col
@@ -115,7 +116,7 @@ class _Builder:
             self.ledger,
         )
         lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras.rows)
-        home = {item.id: (item.id, campo_id) for item, campo_id, _ in lotes}
+        home = {item.id: campo_id for item, campo_id, _ in lotes}
         tables = Tables(
             campos=_frame(col.CAMPOS, campos),
             lotes=_geo_frame(col.LOTES, lote_rows),
@@ -198,29 +199,31 @@ class _Builder:
         areas = geodesic_area_ha([geometry for *_, geometry in lotes]).tolist()
         rows = []
         for (item, campo_id, geometry), area_ha in zip(lotes, areas, strict=True):
-            place = rw.LotePlace(campo_id, campos[campo_id], str(self.campania), area_ha)
-            rows.append((*rw.lote_row(item, place, sown.get(item.id, [])), geometry))
+            campo, cultivos = (campo_id, campos[campo_id]), sown.get(item.id, [])
+            row = rw.lote_row(item, self.campania, campo, area_ha, cultivos)
+            rows.append((*row, geometry))
         return rows
 
     def _of_lotes(
-        self, recurso: Recurso, table: Table, home: Mapping[str, tuple[str, str]]
+        self, recurso: Recurso, table: Table, home: Mapping[str, str]
     ) -> tuple[rw.Placed, list[BaseGeometry]]:
         """What lies in a lote, by id, and its geometry."""
         items = self._items(recurso, seasonal=True)
         items = self._with_parent(recurso, items, "lote_id", Recurso.LOTES, home.keys())
         shaped = sorted(self._shaped(recurso, items, table), key=lambda pair: pair[0].id)
         values = Bunch.of([item for item, _ in shaped], recurso.value, self.ledger)
-        lotes = [home[str(lote_id)] for lote_id in values.get("lote_id", clean.identifier)]
+        lote_ids = [str(lote_id) for lote_id in values.get("lote_id", clean.identifier)]
+        campo_ids = [home[lote_id] for lote_id in lote_ids]
         ids = [item.id for item, _ in shaped]
-        return rw.Placed(ids, lotes, values), [shape for _, shape in shaped]
+        return rw.Placed(ids, lote_ids, campo_ids, values), [shape for _, shape in shaped]
 
-    def _ambientes(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+    def _ambientes(self, home: Mapping[str, str]) -> gpd.GeoDataFrame:
         placed, shapes = self._of_lotes(Recurso.AMBIENTES, col.AMBIENTES, home)
         areas_ha = geodesic_area_ha(shapes).tolist()
         columns = rw.ambiente_columns(placed, self.campania, areas_ha)
         return _geo_frame_of(col.AMBIENTES, columns, shapes)
 
-    def _marcadores(self, home: Mapping[str, tuple[str, str]]) -> gpd.GeoDataFrame:
+    def _marcadores(self, home: Mapping[str, str]) -> gpd.GeoDataFrame:
         placed, shapes = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
         return _geo_frame_of(col.MARCADORES, rw.marcador_columns(placed, self.campania), shapes)
 

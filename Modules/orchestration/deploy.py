@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from httpx import HTTPError, HTTPStatusError
 from prefect import Flow
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import WorkPoolFilter
 from prefect.client.schemas.objects import (
@@ -27,7 +27,7 @@ from prefect.client.schemas.objects import (
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.schedules import Cron, Schedule
+from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 
@@ -44,7 +44,7 @@ from Modules.words.errors import PipelineError, SettingsError
 POOL_TYPE = "process"
 CONTAINER_ROOT = "/app"  # WORKDIR of the image
 
-Estado = Literal["nuevo", "cambia", "igual"]
+DeploymentState = Literal["nuevo", "cambia", "igual"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,20 @@ class Diferencia:
 
 
 @dataclass(frozen=True, slots=True)
-class Cambio:
+class DeploymentChange:
     """One deployment beside what the server held of it."""
 
     deployment: Deployment
-    estado: Estado
+    estado: DeploymentState
     diferencias: tuple[Diferencia, ...] = ()
     en_pausa: bool = False  # it, or its schedule, was paused by someone
 
 
 @dataclass(frozen=True, slots=True)
-class Informe:
+class DeployReport:
     """What a deployment run did, or would do."""
 
-    cambios: tuple[Cambio, ...]
+    cambios: tuple[DeploymentChange, ...]
     ajenos: tuple[str, ...] = field(default=())  # on our pool, not in the registry: left alone
 
 
@@ -89,7 +89,7 @@ def main(deployment: Deployment) -> None:
     )
 
 
-def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> Informe:
+def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
     """Make the server of our settings hold these deployments; what is equal is not touched.
 
     Raises:
@@ -98,10 +98,10 @@ def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) 
     with server(load_settings()):
         cambios = tuple(deploy(one) for one in deployments)
         with _refusals("reading deployments"):
-            return Informe(cambios, unregistered())
+            return DeployReport(cambios, unregistered())
 
 
-def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> Informe:
+def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
     """What ``deploy_all`` would do; writes nothing, neither a pool nor a flow.
 
     Raises:
@@ -109,10 +109,10 @@ def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> 
     """
     with server(load_settings()), _refusals("reading deployments"):
         cambios = tuple(_compared(one)[0] for one in deployments)
-        return Informe(cambios, unregistered())
+        return DeployReport(cambios, unregistered())
 
 
-def deploy(deployment: Deployment) -> Cambio:
+def deploy(deployment: Deployment) -> DeploymentChange:
     """Create or update a deployment on its work pool; the same again changes nothing.
 
     Raises:
@@ -226,16 +226,18 @@ def check_server(settings: Settings) -> None:
 
 def _compared(
     deployment: Deployment,
-) -> tuple[Cambio, RunnerDeployment, DeploymentResponse | None]:
-    with get_client(sync_client=True) as client:
-        held = _read(client, deployment.full_name)
-    flow = _load(deployment)
+) -> tuple[DeploymentChange, RunnerDeployment, DeploymentResponse | None]:
+    held = None
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        held = client.read_deployment_by_name(deployment.full_name)
+    flow = cast("Flow[..., Any]", Flow.from_source(str(PROJECT_ROOT), deployment.entrypoint))
     wanted = _wanted(deployment, flow, held)
     if held is None:
-        return Cambio(deployment, "nuevo"), wanted, None
+        return DeploymentChange(deployment, "nuevo"), wanted, None
     different = differences(_as_held(held), _as_wanted(wanted, flow))
-    estado: Estado = "cambia" if different else "igual"
-    return Cambio(deployment, estado, different, _paused(held)), wanted, held
+    estado: DeploymentState = "cambia" if different else "igual"
+    paused = held.paused or _schedule_paused(held)
+    return DeploymentChange(deployment, estado, different, paused), wanted, held
 
 
 def differences(antes: Mapping[str, Any], ahora: Mapping[str, Any]) -> tuple[Diferencia, ...]:
@@ -247,17 +249,15 @@ def differences(antes: Mapping[str, Any], ahora: Mapping[str, Any]) -> tuple[Dif
     )
 
 
-def _load(deployment: Deployment) -> Flow[..., Any]:
-    source = str(PROJECT_ROOT)
-    return Flow.from_source(source, deployment.entrypoint)  # type: ignore[return-value]
-
-
 def _wanted(
     deployment: Deployment, flow: Flow[..., Any], held: DeploymentResponse | None
 ) -> RunnerDeployment:
+    active = held is None or not _schedule_paused(held)
+    zone, slug = deployment.timezone, SCHEDULE_SLUG
+    cron = deployment.cron
     return flow.to_deployment(  # type: ignore[return-value]
         name=deployment.name,
-        schedules=_schedules(deployment, active=held is None or not _schedule_paused(held)),
+        schedules=[Cron(cron, timezone=zone, slug=slug, active=active)] if cron else [],
         paused=held is not None and held.paused,
         work_pool_name=deployment.work_pool,
         parameters=dict(deployment.parameters),
@@ -270,12 +270,6 @@ def _wanted(
             collision_strategy=ConcurrencyLimitStrategy(deployment.collision),
         ),
     )
-
-
-def _schedules(deployment: Deployment, *, active: bool) -> list[Schedule]:
-    if deployment.cron is None:
-        return []
-    return [Cron(deployment.cron, timezone=deployment.timezone, slug=SCHEDULE_SLUG, active=active)]
 
 
 def _as_wanted(wanted: RunnerDeployment, flow: Flow[..., Any]) -> dict[str, Any]:
@@ -320,10 +314,6 @@ def _schedule_facts(one: Any) -> dict[str, Any]:
     return {"slug": one.slug, "parameters": one.parameters or {}, **schedule}
 
 
-def _paused(held: DeploymentResponse) -> bool:
-    return held.paused or _schedule_paused(held)
-
-
 def _schedule_paused(held: DeploymentResponse) -> bool:
     return bool(held.schedules) and not any(one.active for one in held.schedules)
 
@@ -338,13 +328,6 @@ def _drop_schedules(held: DeploymentResponse | None, *, keep: int) -> None:
         for schedule in now.schedules:
             if schedule not in ours:
                 client.delete_deployment_schedule(held.id, schedule.id)
-
-
-def _read(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:
-    try:
-        return client.read_deployment_by_name(full_name)
-    except ObjectNotFound:
-        return None
 
 
 def _pages(

@@ -24,10 +24,6 @@ _DAYS = ("domingos", "lunes", "martes", "miércoles", "jueves", "viernes", "sáb
 _AT_A_TIME = re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* (?P<day>\*|[0-6])")
 
 
-def _env() -> Mapping[str, str]:
-    return {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}
-
-
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One deployment of one flow; ``cron`` is local time in ``timezone``.
@@ -48,7 +44,9 @@ class Deployment:
     work_pool: str = WORK_POOL
     limit: int = 1
     collision: str = "CANCEL_NEW"
-    env: Mapping[str, str] = field(default_factory=_env)  # of the flow's process
+    env: Mapping[str, str] = field(  # of the flow's process
+        default_factory=lambda: {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}
+    )
 
     @property
     def full_name(self) -> str:

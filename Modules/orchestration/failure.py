@@ -5,6 +5,8 @@ A class of the error tree has one line here; the nearest one wins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from Modules.jobs.report import INTACTO
 from Modules.words.errors import (
     ApiAuth,
@@ -22,78 +24,66 @@ from Modules.words.errors import (
     SnapshotDamaged,
 )
 
-_FALLAS: tuple[tuple[type[PipelineError], str, str], ...] = (
-    (
-        CampaniaUnknown,
+_FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
+    CampaniaUnknown: (
         "El portal no tiene esa campaña.",
         "Corregir la campaña (por ejemplo 25/26) y volver a correr.",
     ),
-    (
-        ApiAuth,
+    ApiAuth: (
         "El portal rechaza las credenciales.",
         "Revisar DATABALER_CLIENT_ID y DATABALER_CLIENT_SECRET con quien administra Databaler.",
     ),
-    (
-        SettingsError,
+    SettingsError: (
         "Hay un error en la configuración o en los parámetros; la corrida no empezó.",
         "Corregir lo que dice el detalle y volver a correr.",
     ),
-    (
-        RunLocked,
+    RunLocked: (
         "Otra corrida del mismo modo está en curso.",
         "Esperar a que termine; si quedó colgada, cerrar ese proceso libera el turno.",
     ),
-    (
-        ApiUnavailable,
+    ApiUnavailable: (
         "No se pudo llegar al portal, o dejó de responder.",
         "Esperar y volver a correr; si sigue, avisar a quien administra Databaler.",
     ),
-    (
-        ApiRejected,
+    ApiRejected: (
         "El portal rechazó el pedido.",
         "Ver el detalle; repetir lo mismo daría la misma respuesta.",
     ),
-    (
-        ApiContractChanged,
+    ApiContractChanged: (
         "El portal respondió con una forma que no es la conocida.",
         "Correr `lindero api check`: dice qué cambió y qué línea del perfil lo arregla.",
     ),
-    (
-        ApiIncomplete,
+    ApiIncomplete: (
         "El portal entregó una lista incompleta, dos veces seguidas.",
         "Volver a correr más tarde; si sigue, avisar a quien administra Databaler.",
     ),
-    (
-        NightRefused,
+    NightRefused: (
         "Los controles rechazaron los datos de esta noche.",
         "Mirar los controles y los cambios. Si los datos están bien, aceptarlos con "
         '`lindero backups accept ID --reason "…"`.',
     ),
-    (
-        SnapshotDamaged,
+    SnapshotDamaged: (
         "Un backup guardado está dañado.",
         "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
     ),
-    (
-        ProductError,
+    ProductError: (
         "Uno o más productos no se pudieron armar; los demás se publicaron.",
         "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
     ),
-    (
-        PublishError,
+    PublishError: (
         "No se pudo escribir en la carpeta de destino.",
         "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
         "a correr: se completa solo.",
     ),
-)
+}
 
 
 def mensaje_de_falla(error: PipelineError) -> str:
     """What happened, what was left untouched and what to do, for whoever opens the UI."""
     que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
-    for kind, what, todo in _FALLAS:
+    for kind, said in _FALLAS.items():
         if isinstance(error, kind):
-            que_paso, que_hacer = what, todo
+            que_paso, que_hacer = said
             break
     if isinstance(error, NightRefused) and error.command:
         que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"

@@ -52,10 +52,13 @@ def tardanza(corrida: Corrida, *, late_after: time, zone: ZoneInfo) -> Tardanza 
     """
     if not corrida.automatica or corrida.intento > 1:
         return None
-    limite = _limit_after(corrida.programada.astimezone(zone), late_after)
+    programada = corrida.programada.astimezone(zone)
+    limite = datetime.combine(programada, late_after, zone)
+    if programada >= limite:
+        limite = datetime.combine(programada + timedelta(days=1), late_after, zone)
     if corrida.empieza.astimezone(UTC) <= limite.astimezone(UTC):  # not by the wall: clocks shift
         return None
-    return Tardanza(corrida.programada.astimezone(zone), corrida.empieza.astimezone(zone), limite)
+    return Tardanza(programada, corrida.empieza.astimezone(zone), limite)
 
 
 def mensaje_de_salteada(demora: Tardanza) -> str:
@@ -64,14 +67,6 @@ def mensaje_de_salteada(demora: Tardanza) -> str:
         f"No corrió: llegó tarde. {demora.mensaje} No se publicó nada: los archivos quedaron como "
         "estaban. Qué hacer: correrla a mano, o poner LINDERO_LATE_RUNS=run para que corra igual."
     )
-
-
-def _limit_after(programada: datetime, late_after: time) -> datetime:
-    day = programada.date()
-    today = datetime.combine(day, late_after, programada.tzinfo)
-    if programada < today:
-        return today
-    return datetime.combine(day + timedelta(days=1), late_after, programada.tzinfo)
 
 
 def _local(moment: datetime) -> str:

@@ -147,9 +147,10 @@ def _living_worker(
     client: SyncPrefectClient, pool: str, sleep: Callable[[float], None]
 ) -> str | None:
     """Name of a worker that sends a heartbeat while we watch; None when all are overdue."""
-    first = {worker.id: worker.last_heartbeat_time for worker in _workers(client, pool)}
+    watched = client.read_workers_for_work_pool(pool)
+    first = {worker.id: worker.last_heartbeat_time for worker in watched}
     while True:
-        workers = _workers(client, pool)
+        workers = client.read_workers_for_work_pool(pool)
         for worker in workers:
             if worker.last_heartbeat_time != first.get(worker.id):
                 return worker.name
@@ -158,16 +159,10 @@ def _living_worker(
         sleep(POLL_S)
 
 
-def _workers(client: SyncPrefectClient, pool: str) -> Sequence[Worker]:
-    return client.read_workers_for_work_pool(pool)
-
-
 def _fresh(worker: Worker, now: datetime) -> bool:
     """Whether the next heartbeat is not overdue yet; a worker spreads them by a third."""
-    if worker.last_heartbeat_time is None:
-        return False
-    interval = timedelta(seconds=worker.heartbeat_interval_seconds or 30)
-    return now - worker.last_heartbeat_time < 2 * interval
+    seen, interval_s = worker.last_heartbeat_time, worker.heartbeat_interval_seconds or 30
+    return seen is not None and now - seen < timedelta(seconds=2 * interval_s)
 
 
 # --- automations ---------------------------------------------------------------------------------
@@ -231,13 +226,6 @@ def _content(automation: AutomationCore) -> dict[str, object]:
     return core.model_dump(exclude={"enabled"})
 
 
-def _remove_automation(client: SyncPrefectClient, name: str) -> tuple[str, ...]:
-    found = client.read_automations_by_name(name)
-    for one in found:
-        client.delete_automation(one.id)
-    return (f"automation {name}: removed",) if found else ()
-
-
 # --- alerts --------------------------------------------------------------------------------------
 
 
@@ -259,7 +247,9 @@ def _ensure_alerts(client: SyncPrefectClient, avisos: Avisos, pool: str) -> list
     if actions:
         done += _ensure_automation(client, _alert(actions, pool))
     else:
-        done += _remove_automation(client, AVISO)
+        for left in client.read_automations_by_name(AVISO):
+            client.delete_automation(left.id)
+            done.append(f"automation {AVISO}: removed")
     if avisos.webhook_url is None:
         done += _remove_block(client, Webhook, BLOQUE_WEBHOOK)
     if avisos.mail_url is None:

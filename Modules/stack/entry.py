@@ -75,19 +75,14 @@ def environment_of(process: str, settings: Settings) -> Environment:
     """
     secrets = secrets_of(process, settings)
     stack_plan.check_secrets(secrets)
+    api, tz = api_of(settings), settings.tz
+    ui = f"http://127.0.0.1:{settings.lindero_port}/api"  # as the browser on this machine sees it
     if process == "worker":
-        return stack_plan.worker_environment(api_of(settings), tz=settings.tz)
+        return stack_plan.worker_environment(api, tz=tz)
     if process == "single":
-        return stack_plan.single_environment(
-            api_of(settings), ui_api_url=ui_api_url(settings), tz=settings.tz
-        )
-    return stack_plan.server_environment(
-        database_of(settings),
-        redis_of(settings),
-        api_of(settings),
-        ui_api_url=ui_api_url(settings),
-        tz=settings.tz,
-    )
+        return stack_plan.single_environment(api, ui_api_url=ui, tz=tz)
+    database, redis = database_of(settings), redis_of(settings)
+    return stack_plan.server_environment(database, redis, api, ui_api_url=ui, tz=tz)
 
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
@@ -147,11 +142,6 @@ def api_of(settings: Settings) -> Api:
     """The Prefect server, out of the settings."""
     url = settings.prefect_api_url or f"http://127.0.0.1:{stack_plan.API_PORT}/api"
     return Api(url=url, auth=_secret(settings, stack_plan.AUTH_STRING) or "")
-
-
-def ui_api_url(settings: Settings) -> str:
-    """The API as the browser on this machine sees it."""
-    return f"http://127.0.0.1:{settings.lindero_port}/api"
 
 
 def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:

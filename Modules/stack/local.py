@@ -14,14 +14,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
+from Modules.disk.run_lock import only_one
 from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.stack import entry as stack_entry
@@ -241,7 +240,7 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
     for private in ("logs", "prefect", "redis"):
         make_folder(folder / private)
         (folder / private).chmod(0o700)
-    with _lock(folder):
+    with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
         stack = _chosen(settings, single=single)
         stop_strays(folder, spare=stack.alive())
@@ -275,7 +274,7 @@ def down(settings: Settings) -> tuple[str, ...]:
     folder = stack_folder(settings)
     if not folder.is_dir():
         return ()
-    with _lock(folder):
+    with only_one(folder / "stack.lock", _busy):
         stack = find(settings)
         stopped = () if stack is None else _stop(stack, stack.names)
         stop_strays(folder)
@@ -297,6 +296,10 @@ def log_of(settings: Settings, name: str) -> Path:
 def stack_folder(settings: Settings) -> Path:
     """Where the stack of these settings lives."""
     return settings.lindero_state_dir / "stack"
+
+
+def _busy() -> StackError:
+    return StackError("another command is starting or stopping this stack; wait for it to end")
 
 
 def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) -> None:
@@ -388,18 +391,3 @@ def _free_port(wanted: int | None) -> int:
                 probe.bind((LOOPBACK, port))
                 return int(probe.getsockname()[1])
     raise StackError("this machine has no free port on loopback")
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / "stack.lock", timeout=0, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as err:
-        raise StackError(
-            "another command is starting or stopping this stack; wait for it to end"
-        ) from err
-    try:
-        yield
-    finally:
-        lock.release()

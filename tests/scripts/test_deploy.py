@@ -13,7 +13,7 @@ import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from Modules.orchestration import deploy as prefect_deploy
-from Modules.orchestration.deploy import Informe
+from Modules.orchestration.deploy import DeployReport
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
 from Modules.words.errors import SettingsError
 from tests.scripts.conftest import (
@@ -91,7 +91,7 @@ def _definition(value: Any) -> Any:
     return [_definition(item) for item in value] if isinstance(value, list) else value
 
 
-def _statuses(informe: Informe) -> dict[str, str]:
+def _statuses(informe: DeployReport) -> dict[str, str]:
     return {one.deployment.full_name: one.estado for one in informe.cambios}
 
 
