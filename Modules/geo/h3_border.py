@@ -350,7 +350,7 @@ def _corner_in_part(parts: Shapes, edges: Edges, frame: _Groups, which: Flags) -
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutCells:
     """Cells of one polygon: area of the polygon in each, of the cell, length of the outline."""
 
     cell: Cells
@@ -359,7 +359,7 @@ class Cut:
     length_m: Array
 
 
-def cut_slowly(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[Cut, Cells]:
+def cut_slowly(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[CutCells, Cells]:
     """The cells that the border may touch, cut; and those wholly inside.
 
     From the cells along the border the search spreads from neighbour to neighbour for as long as
@@ -383,7 +383,7 @@ def cut_slowly(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[C
     return joined(cut_cells), inside
 
 
-def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> Cut:
+def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> CutCells:
     """Those of the cells that meet the polygon."""
     shapes = cell_polygons(cells, middle_lon)
     met = shapely.intersects(part, shapes)
@@ -394,4 +394,4 @@ def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> Cut:
     whole = straight_areas_m2(shapes)
     area = np.minimum(straight_areas_m2(common), whole)
     area[~crossed] = whole[~crossed]
-    return Cut(cells, area, whole, shapely.length(common) * _M_PER_DEGREE)
+    return CutCells(cells, area, whole, shapely.length(common) * _M_PER_DEGREE)
