@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from Modules.night.screen import Bunch, Item, Ledger, Row
 from Modules.words import text as clean
-from Modules.words.cultivos import GREY, OTRO, Catalogue, Cultivo, canonical, merge
+from Modules.words.cultivos import CATALOGUE, GREY, OTRO, Catalogue, Cultivo, canonical, merge
 from Modules.words.domain import Campania, Motivo, Record, Recurso
 
 Columna: TypeAlias = Sequence[Any]
@@ -70,13 +70,14 @@ def cultivo_rows(items: Iterable[Item], ledger: Ledger) -> tuple[list[Row], Cata
 
 
 def _portal_crop(item: Item, own: str, name: str) -> Cultivo:
-    base = merge().by_code.get(canonical(own, name) or "")
+    code = canonical(own, name)
+    base = Cultivo(own, name, None, None, GREY) if code is None else CATALOGUE[code]
     return Cultivo(
-        base.codigo if base is not None else own,
+        base.codigo,
         name,
-        item.text("especie") or (base.especie if base is not None else None),
-        item.get("orden", clean.integer) or (base.orden if base is not None else None),
-        item.get("color", clean.colour) or (base.color if base is not None else GREY),
+        item.text("especie") or base.especie,
+        item.get("orden", clean.integer) or base.orden,
+        item.get("color", clean.colour) or base.color,
     )
 
 
