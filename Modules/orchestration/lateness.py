@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
-class Corrida:
+class RunStart:
     """What is known of a run as it begins; both moments carry a time zone."""
 
     programada: datetime
@@ -38,7 +38,7 @@ class Tardanza:
         )
 
 
-def tardanza(corrida: Corrida, *, late_after: time, zone: ZoneInfo) -> Tardanza | None:
+def tardanza(corrida: RunStart, *, late_after: time, zone: ZoneInfo) -> Tardanza | None:
     """Whether a run is late: it begins after the first ``late_after`` that follows its hour.
 
     So a run due at 03:00 is late after 07:00 of that day, one due at 23:30 or at 08:00 after 07:00

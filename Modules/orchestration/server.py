@@ -247,9 +247,10 @@ def _ensure_alerts(client: SyncPrefectClient, avisos: Avisos, pool: str) -> list
     if actions:
         done += _ensure_automation(client, _alert(actions, pool))
     else:
-        for left in client.read_automations_by_name(AVISO):
-            client.delete_automation(left.id)
-            done.append(f"automation {AVISO}: removed")
+        left = client.read_automations_by_name(AVISO)
+        for one in left:
+            client.delete_automation(one.id)
+        done += [f"automation {AVISO}: removed"] if left else []
     if avisos.webhook_url is None:
         done += _remove_block(client, Webhook, BLOQUE_WEBHOOK)
     if avisos.mail_url is None:

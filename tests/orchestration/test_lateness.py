@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.orchestration.lateness import Corrida, Tardanza, mensaje_de_salteada, tardanza
+from Modules.orchestration.lateness import RunStart, Tardanza, mensaje_de_salteada, tardanza
 
 BUENOS_AIRES = ZoneInfo("America/Argentina/Buenos_Aires")
 LATE_AFTER = time(7)
@@ -16,7 +16,7 @@ LATE_AFTER = time(7)
 def _judge(
     due: str, begins: str, *, zone: ZoneInfo = BUENOS_AIRES, **known: object
 ) -> Tardanza | None:
-    run = Corrida(
+    run = RunStart(
         programada=datetime.fromisoformat(due).replace(tzinfo=zone),
         empieza=datetime.fromisoformat(begins).replace(tzinfo=zone),
         **{"automatica": True, **known},
@@ -57,7 +57,7 @@ def test_a_run_by_hand_or_tried_again_is_never_late() -> None:
 
 
 def test_the_limit_is_local_whatever_zone_the_moments_carry() -> None:
-    run = Corrida(
+    run = RunStart(
         programada=datetime(2026, 11, 21, 6, 0, tzinfo=UTC),  # 03:00 in Buenos Aires
         empieza=datetime(2026, 11, 21, 9, 59, tzinfo=UTC),  # 06:59
         automatica=True,
