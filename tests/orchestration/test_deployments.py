@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from prefect import Flow
 
 from Modules.orchestration import deploy
 from Modules.orchestration.deployments import (
@@ -22,6 +23,7 @@ from Modules.orchestration.deployments import (
     release,
     wanted_facts,
 )
+from Modules.settings import PROJECT_ROOT
 from Modules.words.errors import SettingsError
 
 ALL = tuple(DEPLOYMENTS.values())
@@ -112,7 +114,7 @@ def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 def test_the_doctor_wants_what_prefect_would_deploy(one: Deployment) -> None:
-    flow = deploy._load(one)
+    flow = Flow.from_source(str(PROJECT_ROOT), one.entrypoint)
     prefects = deploy._as_wanted(deploy._wanted(one, flow, None), flow)
     del prefects["parameter_openapi_schema"]
     assert wanted_facts(one) == prefects
