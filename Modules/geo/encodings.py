@@ -23,16 +23,14 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from Modules.geo.arrays import Array
 from Modules.words.domain import Motivo
-
-Array: TypeAlias = NDArray[np.float64]
 
 _CHUNK = 1_000  # one strange geometry sends no more than these down the slow road
 _MIN_RING = 4  # positions of the smallest ring, the closing one included
