@@ -27,8 +27,8 @@ from Modules.demo.external import world_from_file
 from Modules.disk.publish import MANIFEST
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
+from Modules.products.entry import Hecho, Producto
 from Modules.products.source import Fuente
-from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import DataError, ProductError, PublishError, SnapshotDamaged
@@ -301,13 +301,13 @@ def test_all_blocked_is_exit_5_and_names_each(demo_fuente: Fuente, tmp_path: Pat
 def test_a_disk_that_fills_up_while_a_product_is_built_is_a_named_error(
     demo_fuente: Fuente, tmp_path: Path
 ) -> None:
-    def build(_fuente: Fuente, _work: Path, _settings: Settings) -> productos.Hecho:
+    def build(_fuente: Fuente, _work: Path) -> Hecho:
         Path("/dev/full").write_bytes(b"x")
         raise AssertionError
 
     settings = settings_below(tmp_path)
     keep(settings, demo_fuente.tables)
-    producto = productos.Producto("prueba", ("prueba",), build)
+    producto = Producto("prueba", ("prueba",), build, paquetes=(), pagina="")
     error = productos.failure(productos.make(producto, encargo_of(settings)))
     assert isinstance(error, PublishError)
     assert "prueba could not be written: No space left on device (ENOSPC)" in str(error)

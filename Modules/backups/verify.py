@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from Modules.disk import journal
 from Modules.disk.problems import Kind, Problem
 from Modules.disk.publish import MANIFEST
 from Modules.disk.published import Copy, check_copy, published_sha256
 from Modules.disk.safe_files import fingerprint
+from Modules.products import registry
+from Modules.products.entry import Producto
 from Modules.settings import Settings
 from Modules.store.chain import sample
 from Modules.store.integrity import check_manifests, expected_files, verify_manifests
@@ -30,18 +32,7 @@ from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
 from Modules.words.errors import DataError, PipelineError, PublishError
-from Modules.words.folders import (
-    BACKUP,
-    H3,
-    KMZ_POR_CULTIVO_CAMPO,
-    KMZ_POR_CULTIVO_LOTE,
-    product_folders,
-)
-
-_OF_H3: Final = "h3"
-_OF_KMZ: Final = "kmz"
-_OF_ALL_OTHERS: Final = "productos"
-_MAY_BE_EMPTY: Final = (BACKUP, KMZ_POR_CULTIVO_CAMPO, KMZ_POR_CULTIVO_LOTE)  # nothing sown yet
+from Modules.words.folders import BACKUP
 
 
 class Alcance(StrEnum):
@@ -179,10 +170,10 @@ def _published(bench: _Bench, only: Sequence[Path] | None) -> Iterator[tuple[str
     """Published folders that are there, with the name that people know them by."""
     base = bench.outputs.name
     if only is None:
-        for carpeta in product_folders():
+        for producto, carpeta in _product_folders():
             folder = bench.outputs / carpeta
-            ours = (folder / MANIFEST).exists() or _made_before(bench, carpeta)
-            if carpeta != BACKUP and ours and _holds_something(folder):
+            ours = (folder / MANIFEST).exists() or _made_before(bench, producto)
+            if ours and _holds_something(folder):
                 yield f"{base}/{carpeta}", folder
     for copy in _copies(bench):
         if only is None or copy in {bench.copy_of(folder) for folder in only}:
@@ -345,11 +336,11 @@ def _check_published(bench: _Bench, *, every: bool) -> Iterator[Hallazgo]:
         if not _holds_something(bench.copy_of(first.path)):
             place = f"{BACKUP}/{first.campania.slug}/{first.id}"
             yield _not_there(bench, place, f"lindero backups publish {first.id}{bench.suffix}")
-    for carpeta in product_folders():
-        never_empty = carpeta not in _MAY_BE_EMPTY
+    for producto, carpeta in _product_folders():
+        never_empty = carpeta not in producto.pueden_faltar
         gone = not _holds_something(bench.outputs / carpeta)
-        if never_empty and gone and _made_before(bench, carpeta):
-            yield _not_there(bench, carpeta, f"lindero run {_remade_by(carpeta)}{bench.suffix}")
+        if never_empty and gone and _made_before(bench, producto):
+            yield _not_there(bench, carpeta, f"lindero run {producto.comando}{bench.suffix}")
 
 
 def _not_there(bench: _Bench, place: str, command: str) -> Hallazgo:
@@ -360,10 +351,13 @@ def _not_there(bench: _Bench, place: str, command: str) -> Hallazgo:
     return Hallazgo(lugar, folder.name, problem.problema, hacer, problem.kind.value, problem.what)
 
 
-def _made_before(bench: _Bench, carpeta: str) -> bool:
+def _product_folders() -> Iterator[tuple[Producto, str]]:
+    return ((one, carpeta) for one in registry.PRODUCTOS for carpeta in one.carpetas)
+
+
+def _made_before(bench: _Bench, producto: Producto) -> bool:
     """Whether this store's nights were ever made into this product: there is a receipt."""
-    name = "KMZ" if carpeta.startswith("KMZ") else carpeta
-    return any((bench.store.root / "products").glob(f"{name}-*.json"))
+    return any((bench.store.root / "products").glob(f"{producto.nombre}-*.json"))
 
 
 def _of_copy(bench: _Bench, place: str, copy: Copy, problem: Problem) -> Hallazgo:
@@ -382,16 +376,9 @@ def _mend_copy(bench: _Bench, folder: Path, problem: Problem) -> str:
     carpeta = folder.relative_to(bench.outputs).as_posix()
     stays = problem.kind is Kind.MISSING or problem.file == MANIFEST
     first = "" if stays else "borre ese archivo y "
-    if carpeta in product_folders():
-        return f"{first}corra lindero run {_remade_by(carpeta)}{bench.suffix}"
+    if producto := registry.of_folder(carpeta):
+        return f"{first}corra lindero run {producto.comando}{bench.suffix}"
     return f"{first}corra lindero backups publish {folder.name}{bench.suffix}"
-
-
-def _remade_by(carpeta: str) -> str:
-    """The command that makes a product folder again."""
-    if carpeta == H3:
-        return _OF_H3
-    return _OF_KMZ if carpeta.startswith("KMZ") else _OF_ALL_OTHERS
 
 
 def _latest(bench: _Bench) -> list[Snapshot]:

@@ -38,7 +38,9 @@ from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
 from Modules.orchestration.configured import server_configured
-from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
+from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, VERIFICAR, Deployment
+from Modules.products import registry
+from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, RunLocked, SettingsError
@@ -113,28 +115,28 @@ def run_backup(
         return _run_flow(settings, BACKUP, parameters, as_json=json_, verbose=verbose)
 
 
-@run.command(name="productos")
-def run_productos(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
-) -> int:
-    """Rehace cultivos, muestreos y sustentabilidad con el último backup aceptado."""
-    return _rebuild(PRODUCTOS, campania, test=test, as_json=json_, verbose=verbose)
+def add_product_commands(group: App) -> None:
+    """A command for each in the registry of products."""
+    for comando in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
+        again = "Rehace" if comando == CADA_NOCHE else "Arma"
+        texto = f"{again} {registry.lista(comando)} con el último backup aceptado."
+        group.command(_product_command(comando), name=comando, help=texto)
 
 
-@run.command(name="kmz")
-def run_kmz(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
-) -> int:
-    """Arma los KMZ por campo, por lote y por cultivo con el último backup aceptado."""
-    return _rebuild(KMZ, campania, test=test, as_json=json_, verbose=verbose)
+def _product_command(comando: str) -> Callable[..., int]:
+    def run_product(
+        *,
+        campania: Campania = None,
+        test: Test = False,
+        json_: Json = False,
+        verbose: Verbose = False,
+    ) -> int:
+        return _rebuild(DEPLOYMENTS[comando], campania, test=test, as_json=json_, verbose=verbose)
+
+    return run_product
 
 
-@run.command(name="h3")
-def run_h3(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
-) -> int:
-    """Arma los hexágonos H3 con el último backup aceptado."""
-    return _rebuild(H3, campania, test=test, as_json=json_, verbose=verbose)
+add_product_commands(run)
 
 
 @run.command(name="verificar")

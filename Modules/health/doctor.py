@@ -20,12 +20,12 @@ from Modules.health.doctor_server import examine_server
 from Modules.health.rows import Fila
 from Modules.orchestration.deployments import TIMEZONE
 from Modules.portal import DEFAULT_IDENTITY
+from Modules.products.registry import product_folders
 from Modules.settings import Settings
 from Modules.stack import plan as stack_plan
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, SettingsError
-from Modules.words.folders import product_folders
 
 LOW_BYTES: Final = 2 * 1024**3
 NEED_BYTES: Final = 50 * 1024**2

@@ -10,9 +10,10 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,14 @@ from Modules.diff.changes import Changes
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.safe_files import make_folder, write_beside, writing
-from Modules.jobs.code_version import code_sha256
+from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
 from Modules.jobs.outcome import Outcome
 from Modules.jobs.report import ProductoLine, productos_markdown
-from Modules.products.cultivos.product import build_cultivos
-from Modules.products.h3.product import Runner, build_hexagonos
-from Modules.products.kmz.product import FAMILIAS, build_mapas_kmz
+from Modules.products.entry import CADA_NOCHE, Producto
+from Modules.products.h3.product import Runner
 from Modules.products.muestreos.control import notas_ambientes
-from Modules.products.muestreos.product import build_muestreos
+from Modules.products.registry import made_by
 from Modules.products.source import Fuente
-from Modules.products.sustentabilidad.product import build_sustentabilidad
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, read_verdict
 from Modules.store.snapshots import SnapshotStore
@@ -41,32 +40,10 @@ from Modules.words.errors import (
     PublishError,
     SnapshotDamaged,
 )
-from Modules.words.folders import CULTIVOS, MUESTREOS, SUSTENTABILIDAD
-from Modules.words.folders import H3 as CARPETA_H3
 
 logger = logging.getLogger(__name__)
 
 _NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
-
-
-@dataclass(frozen=True, slots=True)
-class Hecho:
-    """What a product made: by folder below the outputs, path below it → file; and warnings."""
-
-    carpetas: Mapping[str, Mapping[str, Path]]
-    avisos: tuple[str, ...] = ()
-
-
-Build = Callable[[Fuente, Path, Settings], Hecho]
-
-
-@dataclass(frozen=True, slots=True)
-class Producto:
-    """One product: the folders below the outputs that it fills, and how it is made."""
-
-    nombre: str
-    carpetas: tuple[str, ...]
-    build: Build
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +74,20 @@ class Encargo:
         """Where a product folder must lead, if a link is configured for it."""
         return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
 
+    def declared(self, producto: Producto) -> dict[str, Any]:
+        """The settings that a product says it depends on, by name."""
+        return {name: getattr(self.settings, name) for name in producto.ajustes}
+
     def receipt(self, producto: Producto) -> Path:
         """Where it is noted what a product was last made from."""
         name = f"{producto.nombre}-{self.fuente.campania.slug}.json"
         return self.store.root / "products" / name
 
-    def made_from(self) -> str:
+    def made_from(self, producto: Producto) -> str:
         """What a product depends on: the data, the settings and the code, as one hash."""
-        parts = (self.origin, repr(self.settings), code_sha256())
+        settings = repr({name: getattr(self.settings, name) for name in ("tz", *producto.ajustes)})
+        folders = (f"products/{name}" for name in producto.paquetes)
+        parts = (self.origin, settings, code_sha256(*BELOW_PRODUCTS, *folders))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -119,48 +102,12 @@ class Resultado:
     avisos: tuple[str, ...] = ()
 
 
-def _cultivos(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
-    return Hecho({CULTIVOS: build_cultivos(fuente, work)})
-
-
-def _muestreos(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
-    built = build_muestreos(
-        fuente,
-        work,
-        puntos_por_ambiente=settings.lindero_muestreo_puntos,
-        margen_m=settings.lindero_muestreo_margen_m,
-    )
-    return Hecho({MUESTREOS: built})
-
-
-def _sustentabilidad(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
-    built = build_sustentabilidad(fuente, work, puntos=settings.lindero_eudr_puntos)
-    return Hecho({SUSTENTABILIDAD: built})
-
-
-PRODUCTOS = (
-    Producto("cultivos", (CULTIVOS,), _cultivos),
-    Producto("muestreos", (MUESTREOS,), _muestreos),
-    Producto("sustentabilidad", (SUSTENTABILIDAD,), _sustentabilidad),
-)
-
-
-def _mapas(fuente: Fuente, work: Path, _settings: Settings) -> Hecho:
-    mapas = build_mapas_kmz(fuente, work)
-    return Hecho(mapas.carpetas, mapas.avisos)
-
-
-MAPAS = (Producto("KMZ", FAMILIAS, _mapas),)
+PRODUCTOS, MAPAS = made_by(CADA_NOCHE), made_by("kmz")
 
 
 def hexagonos(run: Runner) -> tuple[Producto, ...]:
     """The product of hexagons; ``run`` runs its chunks."""
-
-    def build(fuente: Fuente, work: Path, settings: Settings) -> Hecho:
-        made = build_hexagonos(fuente, work, resolutions=settings.lindero_h3_resolutions, run=run)
-        return Hecho({CARPETA_H3: made.archivos}, made.avisos)
-
-    return (Producto("H3", (CARPETA_H3,), build),)
+    return tuple(replace(one, build=partial(one.build, run=run)) for one in made_by("h3"))
 
 
 def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[SnapshotStore, Snapshot]:
@@ -219,7 +166,7 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
     """
     folders = {carpeta: encargo.outputs / carpeta for carpeta in producto.carpetas}
     try:
-        made_from = encargo.made_from()  # before building: the code may change meanwhile
+        made_from = encargo.made_from(producto)  # before building: the code may change meanwhile
         for carpeta, folder in folders.items():
             check_destination(folder, must_be_link=encargo.link(carpeta))
         if (avisos := _current(producto, encargo, made_from)) is not None:
@@ -227,7 +174,7 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
             return (replace(found[0], avisos=avisos), *found[1:])
         with encargo.store.scratch() as work:
             with writing(producto.nombre):  # what a library meets on a full disk
-                hecho = producto.build(encargo.fuente, work, encargo.settings)
+                hecho = producto.build(encargo.fuente, work, **encargo.declared(producto))
             resultados = tuple(
                 _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo)
                 for carpeta in producto.carpetas

@@ -35,8 +35,8 @@ from Modules.onedrive.setup import (
     set_sentinels,
     write_files,
 )
+from Modules.products.registry import product_folders
 from Modules.words.errors import PublishError
-from Modules.words.folders import product_folders
 
 DONE: Final = 0
 WRONG: Final = 2

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from Modules.jobs.code_version import code_sha256, version_of
+from Modules.products.entry import CADA_NOCHE
+from Modules.products.registry import lista
 from Modules.settings import PROJECT_ROOT
 from Modules.words.errors import SettingsError
 
@@ -88,7 +90,7 @@ PRODUCTOS = Deployment(
     flow="Generar Productos",
     name="generar-productos",
     entrypoint="scripts/generar_productos.py:generar_productos_flow",
-    description="Arma cultivos, muestreos y sustentabilidad con el último backup aceptado. "
+    description=f"Arma {lista(CADA_NOCHE)} con el último backup aceptado. "
     "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
     parameters={"campania": "25/26", "test": False},
     tags=("productos", "prod"),

@@ -25,7 +25,8 @@ from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo, Recurso
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
-    from Modules.jobs.products import Encargo, Producto, Resultado
+    from Modules.jobs.products import Encargo, Resultado
+    from Modules.products.entry import Producto
     from Modules.products.h3.product import Runner
 
 P = ParamSpec("P")

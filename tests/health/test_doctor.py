@@ -14,10 +14,11 @@ from Modules.disk.publish import publish_files
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health.doctor import examine
 from Modules.health.rows import Fila, exit_code
+from Modules.products.cultivos import CARPETA as CULTIVOS
+from Modules.products.registry import product_folders
 from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
-from Modules.words.folders import CULTIVOS, product_folders
 from Modules.words.secret import Secret
 from tests.store.test_snapshots import night
 

@@ -158,9 +158,9 @@ def _night(order: dict[str, Any], tell: Any) -> None:
 def _product() -> Any:
     """One product folder whose files every night replaces: the tables as they are."""
     from Modules.formats.geofiles import write_geojson
-    from Modules.jobs.products import Hecho, Producto
+    from Modules.products.entry import Hecho, Producto
 
-    def build(fuente: Any, work: Path, _settings: Any) -> Hecho:
+    def build(fuente: Any, work: Path) -> Hecho:
         files = {}
         for name, df in sorted(fuente.tables.as_dict().items()):
             files[f"{fuente.campania.slug}/{name}.csv"] = work / f"{name}.csv"
@@ -169,7 +169,7 @@ def _product() -> Any:
         write_geojson(fuente.tables.lotes, work / "campos.geojson")
         return Hecho({"Tablas": files})
 
-    return Producto("tablas", ("Tablas",), build)
+    return Producto("tablas", ("Tablas",), build, paquetes=(), pagina="")
 
 
 def _fill(filler: Path, leave_kb: int) -> None:

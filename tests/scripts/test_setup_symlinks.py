@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from Modules.words.folders import product_folders
+from Modules.products.registry import product_folders
 from tests import powershell_reading as ps
 
 pytestmark = pytest.mark.integration

@@ -42,6 +42,8 @@ from Modules.formats.qgis import Category, fill_style
 from Modules.formats.sheets import guarded
 from Modules.geo.h3_cells import centres, hex_text, map_polygons
 from Modules.geo.h3_cover import Chunk, Cover, chunks, cover_chunk, merge, whole_cells
+from Modules.products.entry import Hecho
+from Modules.products.h3 import CARPETA
 from Modules.products.h3.kml import documents
 from Modules.products.h3.tables import Celdas, Tabla, by_ambiente, by_cell, by_lote
 from Modules.products.source import Fuente
@@ -52,14 +54,6 @@ RESOLUTIONS: Final = (9, 10, 11)
 MAP_RESOLUTION: Final = 9
 GZIP_LEVEL: Final = 6
 _NO_MAP: Final = f"sin hexágonos de resolución {MAP_RESOLUTION} o menor no hay mapa (gpkg, kmz)"
-
-
-@dataclass(frozen=True, slots=True)
-class Hexagonos:
-    """What was made: path below ``H3/`` → file, and warnings (Spanish)."""
-
-    archivos: dict[str, Path] = field(repr=False)
-    avisos: tuple[str, ...] = ()
 
 
 def serial(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
@@ -95,7 +89,7 @@ def build_hexagonos(
     run: Runner = serial,
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
-) -> Hexagonos:
+) -> Hecho:
     """Write the files of the product below ``work``.
 
     Args:
@@ -137,7 +131,7 @@ def build_hexagonos(
     if mapped is not None and grid is not None and grid_at is not None:
         writer.gpkg(mapped, grid, f"grilla_muestreo_r{grid_at:02d}")
         avisos = writer.kmz(fuente, mapped, max_placemarks, max_bytes)
-    return Hexagonos(writer.built, avisos)
+    return Hecho({CARPETA: writer.built}, avisos)
 
 
 def _write_lotes(

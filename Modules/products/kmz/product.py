@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,14 @@ from Modules.formats.kml_document import (
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import Estilo, contorno_style, etiqueta_style
 from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.products.entry import Hecho
+from Modules.products.kmz import (
+    POR_CAMPO,
+    POR_CULTIVO_CAMPO,
+    POR_CULTIVO_LOTE,
+    POR_LOTE,
+    PRODUCTO,
+)
 from Modules.products.kmz.kinds import LOTE, Grupo, sin_cultivo
 from Modules.products.kmz.layers import (
     Bounds,
@@ -39,14 +47,8 @@ from Modules.products.kmz.layers import (
     puntos_capa,
 )
 from Modules.products.source import Fuente
-from Modules.words.folders import KMZ_POR_CAMPO as POR_CAMPO
-from Modules.words.folders import KMZ_POR_CULTIVO_CAMPO as POR_CULTIVO_CAMPO
-from Modules.words.folders import KMZ_POR_CULTIVO_LOTE as POR_CULTIVO_LOTE
-from Modules.words.folders import KMZ_POR_LOTE as POR_LOTE
 from Modules.words.names import safe_name, unique_names
 from Modules.words.spanish import count, hectares, moment
-
-FAMILIAS: Final = (POR_CAMPO, POR_LOTE, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE)
 
 _CAMPO_LENGTH: Final = 30  # characters: the longest path leaves room for a folder of OneDrive
 _CULTIVO_LENGTH: Final = 24
@@ -61,28 +63,20 @@ _CONTORNO: Final = replace(contorno_style(), balloon=LOTE.balloon)
 _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
 
 
-@dataclass(frozen=True, slots=True)
-class Mapas:
-    """What was made. ``carpetas``: folder below ``outputs`` → path below it → file."""
-
-    carpetas: dict[str, dict[str, Path]] = field(repr=False)
-    avisos: tuple[str, ...]
-
-
 def build_mapas_kmz(
     fuente: Fuente,
     work: Path,
     *,
-    familias: Sequence[str] = FAMILIAS,
+    familias: Sequence[str] = PRODUCTO.carpetas,
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
-) -> Mapas:
+) -> Hecho:
     """Write the families of KMZ below ``work``.
 
     Args:
         fuente: the night.
         work: an empty scratch folder.
-        familias: which of ``FAMILIAS``.
+        familias: which of the folders.
         max_placemarks: above it a file is split; ``max_bytes`` likewise, unpacked.
 
     Raises:
@@ -101,7 +95,7 @@ def build_mapas_kmz(
         familia: writer.write(familia, makers[familia](fuente, lotes, names))
         for familia in familias
     }
-    return Mapas(carpetas, tuple(writer.avisos))
+    return Hecho(carpetas, tuple(writer.avisos))
 
 
 def build_muestreos_kmz(
@@ -112,7 +106,7 @@ def build_muestreos_kmz(
     *,
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
-) -> Mapas:
+) -> Hecho:
     """Write ``muestreos_25-26.kmz``: points real and proposed over the ambientes they are in.
 
     Args:
@@ -137,7 +131,7 @@ def build_muestreos_kmz(
 
     whole = mapa(stem, f"Muestreos {fuente.campania}", None)
     if len(campos) < 2 or writer.fits(whole.document):
-        return Mapas({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
+        return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
     built = writer.write(
         "",
@@ -145,7 +139,7 @@ def build_muestreos_kmz(
          for key in sorted(campos, key=names.__getitem__)),
     )  # fmt: skip
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
-    return Mapas({"muestreos": built}, (aviso, *writer.avisos))
+    return Hecho({"muestreos": built}, (aviso, *writer.avisos))
 
 
 # --- names ---------------------------------------------------------------------------------------

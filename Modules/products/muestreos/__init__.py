@@ -1,1 +1,38 @@
 """The sampling plans: points, route, Modus and control of ambientes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from Modules.products.entry import Hecho, Producto
+
+if TYPE_CHECKING:
+    from Modules.products.source import Fuente
+
+CARPETA: Final = "muestreos"
+
+
+def build(
+    fuente: Fuente, work: Path, *, lindero_muestreo_puntos: int, lindero_muestreo_margen_m: float
+) -> Hecho:
+    """The files of ``muestreos/``."""
+    from Modules.products.muestreos.product import build_muestreos
+
+    built = build_muestreos(
+        fuente,
+        work,
+        puntos_por_ambiente=lindero_muestreo_puntos,
+        margen_m=lindero_muestreo_margen_m,
+    )
+    return Hecho({CARPETA: built})
+
+
+PRODUCTO: Final = Producto(
+    nombre="muestreos",
+    carpetas=(CARPETA,),
+    build=build,
+    paquetes=("muestreos", "kmz"),
+    pagina="productos.md",
+    ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
+)

@@ -8,7 +8,7 @@ always). Built from one accepted night; the same night gives the same bytes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from Modules.formats.gpkg_styles import add_styles
 from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style
 from Modules.formats.sheets import write_csv
 from Modules.products.kmz.product import build_muestreos_kmz
+from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
 from Modules.products.muestreos.plan import (
     ANULADO,
@@ -35,7 +36,6 @@ from Modules.products.source import Fuente
 
 logger = logging.getLogger(__name__)
 
-CARPETA: Final = "muestreos"
 CAPA_MUESTREOS: Final = "muestreos"
 CAPA_PROPUESTOS: Final = "puntos_propuestos"
 CAPA_AMBIENTES: Final = "ambientes"
@@ -112,10 +112,10 @@ def build_muestreos(
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
         write_new(built[name], document)
-    return built | _write_kmz(fuente, plan, work)
+    return {**built, **_write_kmz(fuente, plan, work)}
 
 
-def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> dict[str, Path]:
+def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> Mapping[str, Path]:
     """The map for the phones of the field crews; one for each campo where it is too large."""
     folder = work / "kmz"
     with writing(folder):

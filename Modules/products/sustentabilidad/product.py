@@ -31,7 +31,6 @@ from Modules.words.errors import SettingsError
 from Modules.words.names import name_key, safe_name, unique_names
 from Modules.words.text import clean_text
 
-CARPETA: Final = "sustentabilidad"
 ESPECIES_EUDR: Final = frozenset({"soja"})
 SIN_EMPRESA: Final = "sin empresa"
 _MAX_EMPRESA: Final = 60  # characters in a file's name

@@ -24,8 +24,8 @@ from lxml import etree
 from pyarrow import csv
 
 from Modules.products.cultivos.sown import crop_keys
+from Modules.products.entry import Hecho
 from Modules.products.h3.product import (
-    Hexagonos,
     build_hexagonos,
     in_processes,
     in_threads,
@@ -60,33 +60,33 @@ def fuente(demo_fuente: Fuente) -> Fuente:
 
 
 @pytest.fixture(scope="module")
-def built(fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Hexagonos:
+def built(fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Hecho:
     return build_hexagonos(fuente, tmp_path_factory.mktemp("h3"), resolutions=RESOLUTIONS)
 
 
-def table(built: Hexagonos, ending: str) -> pd.DataFrame:
-    return pq.read_table(built.archivos[f"{STEM}{ending}.parquet"]).to_pandas()
+def table(built: Hecho, ending: str) -> pd.DataFrame:
+    return pq.read_table(built.carpetas["H3"][f"{STEM}{ending}.parquet"]).to_pandas()
 
 
-def contents(built: Hexagonos) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in built.archivos.items()}
+def contents(built: Hecho) -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in built.carpetas["H3"].items()}
 
 
-def test_the_files_are_those_promised(built: Hexagonos) -> None:
+def test_the_files_are_those_promised(built: Hecho) -> None:
     tables = [
         f"{STEM}_r{r:02d}{kind}.{form}"
         for r in RESOLUTIONS
         for kind in ("", "_lotes", "_ambientes")
         for form in ("parquet", "csv.gz")
     ]
-    assert sorted(built.archivos) == sorted([*tables, f"{STEM}_r09.gpkg", f"{STEM}_r09.kmz"])
-    check_names(list(built.archivos))
+    assert sorted(built.carpetas["H3"]) == sorted([*tables, f"{STEM}_r09.gpkg", f"{STEM}_r09.kmz"])
+    check_names(list(built.carpetas["H3"]))
     assert built.avisos == ()
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_parts_of_each_lote_and_ambiente_add_up_to_its_table(
-    built: Hexagonos, fuente: Fuente, resolution: int
+    built: Hecho, fuente: Fuente, resolution: int
 ) -> None:
     for kind, frame in (("lote", fuente.tables.lotes), ("ambiente", fuente.tables.ambientes)):
         rows = table(built, f"_r{resolution:02d}_{kind}s")
@@ -98,18 +98,18 @@ def test_parts_of_each_lote_and_ambiente_add_up_to_its_table(
         assert not rows.duplicated(["h3", f"{kind}_id"]).any()
 
 
-def test_columns_are_those_of_the_contract(built: Hexagonos) -> None:
+def test_columns_are_those_of_the_contract(built: Hecho) -> None:
     assert tuple(table(built, "_r09_lotes").columns) == H3_LOTES.names
     assert tuple(table(built, "_r09_ambientes").columns) == H3_AMBIENTES.names
-    schema = pq.read_schema(built.archivos[f"{STEM}_r09.parquet"])
+    schema = pq.read_schema(built.carpetas["H3"][f"{STEM}_r09.parquet"])
     assert schema.field("h3").type == "string"
     assert not any(field.nullable for field in schema if field.name.startswith("ha_"))
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
-def test_cells_say_what_the_lotes_in_them_say(built: Hexagonos, resolution: int) -> None:
+def test_cells_say_what_the_lotes_in_them_say(built: Hecho, resolution: int) -> None:
     cells, rows = (
-        built.archivos[f"{STEM}_r{resolution:02d}{kind}.parquet"] for kind in ("", "_lotes")
+        built.carpetas["H3"][f"{STEM}_r{resolution:02d}{kind}.parquet"] for kind in ("", "_lotes")
     )
     off = duckdb.sql(
         f"""
@@ -126,7 +126,7 @@ def test_cells_say_what_the_lotes_in_them_say(built: Hexagonos, resolution: int)
     assert off[4] == 0
 
 
-def test_crops_of_a_cell_are_those_sown_on_its_lotes(built: Hexagonos, fuente: Fuente) -> None:
+def test_crops_of_a_cell_are_those_sown_on_its_lotes(built: Hecho, fuente: Fuente) -> None:
     cells, rows = table(built, "_r09").set_index("h3"), table(built, "_r09_lotes")
     siembras = fuente.tables.siembras.assign(clave=crop_keys(fuente.tables.siembras))
     sown = siembras.drop_duplicates(["lote_id", "clave"])[["lote_id", "cultivo", "orden"]]
@@ -146,10 +146,10 @@ def test_crops_of_a_cell_are_those_sown_on_its_lotes(built: Hexagonos, fuente: F
     assert (cells.loc[last["h3"], "cultivo"].to_numpy() == last["cultivo"].to_numpy()).all()
 
 
-def test_whole_cells_are_marked_and_make_the_grid(built: Hexagonos, fuente: Fuente) -> None:
+def test_whole_cells_are_marked_and_make_the_grid(built: Hecho, fuente: Fuente) -> None:
     rows = table(built, "_r10_ambientes")
     assert rows["entera"].equals(rows["fraccion"] >= 1 - 1e-9)
-    gpkg = built.archivos[f"{STEM}_r09.gpkg"]
+    gpkg = built.carpetas["H3"][f"{STEM}_r09.gpkg"]
     grid = gpd.read_file(gpkg, layer="grilla_muestreo_r10")
     assert sorted(grid["h3"]) == sorted(rows.loc[rows["entera"], "h3"])
     shapes = fuente.tables.ambientes.set_index("ambiente_id").geometry
@@ -162,9 +162,9 @@ def test_whole_cells_are_marked_and_make_the_grid(built: Hexagonos, fuente: Fuen
     assert len(grid) > 20
 
 
-def test_csv_says_what_parquet_says(built: Hexagonos) -> None:
+def test_csv_says_what_parquet_says(built: Hecho) -> None:
     for kind in ("", "_lotes", "_ambientes"):
-        packed = built.archivos[f"{STEM}_r09{kind}.csv.gz"].read_bytes()
+        packed = built.carpetas["H3"][f"{STEM}_r09{kind}.csv.gz"].read_bytes()
         assert packed[4:8] == bytes(4)  # no time
         assert packed[3] == 0  # no name
         text = gzip.decompress(packed)
@@ -184,15 +184,15 @@ def test_a_name_that_excel_would_compute_is_harmless_in_csv(fuente: Fuente, tmp_
     lotes["campo"] = pd.array(["@x", "-y"], dtype="string")
     night = replace(few, tables=replace(few.tables, lotes=lotes))
     made = build_hexagonos(night, tmp_path, resolutions=(8,))
-    text = gzip.decompress(made.archivos[f"{STEM}_r08_lotes.csv.gz"].read_bytes()).decode()
+    text = gzip.decompress(made.carpetas["H3"][f"{STEM}_r08_lotes.csv.gz"].read_bytes()).decode()
     assert '"\'=1+1"' in text
     assert '"=1+1"' not in text
     assert '"\'@x"' in text
     assert table(made, "_r08_lotes")["lote"].iloc[0] == "=1+1"
 
 
-def test_the_geopackage_has_styled_hexagons(built: Hexagonos) -> None:
-    gpkg = built.archivos[f"{STEM}_r09.gpkg"]
+def test_the_geopackage_has_styled_hexagons(built: Hecho) -> None:
+    gpkg = built.carpetas["H3"][f"{STEM}_r09.gpkg"]
     assert [name for name, _ in pyogrio.list_layers(gpkg)][:2] == [
         "hexagonos_r09",
         "grilla_muestreo_r10",
@@ -220,8 +220,8 @@ def placemarks(kmz: Path) -> list[Mapping[str, str]]:
     ]
 
 
-def test_the_kmz_has_each_cell_in_the_colour_of_its_crop(built: Hexagonos) -> None:
-    marks = placemarks(built.archivos[f"{STEM}_r09.kmz"])
+def test_the_kmz_has_each_cell_in_the_colour_of_its_crop(built: Hecho) -> None:
+    marks = placemarks(built.carpetas["H3"][f"{STEM}_r09.kmz"])
     cells = table(built, "_r09").set_index("h3")
     shown = {mark["h3"]: mark for mark in marks if "h3" in mark}
     assert set(shown) == set(cells.index)
@@ -236,9 +236,9 @@ def test_the_kmz_has_each_cell_in_the_colour_of_its_crop(built: Hexagonos) -> No
 
 
 @pytest.mark.shared
-def test_the_kml_is_valid_by_the_schema(built: Hexagonos, shared_data: Path) -> None:
+def test_the_kml_is_valid_by_the_schema(built: Hecho, shared_data: Path) -> None:
     schema = etree.XMLSchema(file=str(shared_data / "kml-schema/ogckml22.xsd"))
-    with zipfile.ZipFile(built.archivos[f"{STEM}_r09.kmz"]) as archive:
+    with zipfile.ZipFile(built.carpetas["H3"][f"{STEM}_r09.kmz"]) as archive:
         schema.assertValid(etree.fromstring(archive.read("doc.kml")))
 
 
@@ -246,17 +246,17 @@ def test_a_map_too_large_for_a_phone_comes_in_parts_by_campo(
     fuente: Fuente, tmp_path: Path
 ) -> None:
     made = build_hexagonos(fuente, tmp_path, resolutions=(9,), max_placemarks=120)
-    parts = sorted(name for name in made.archivos if name.endswith(".kmz"))
+    parts = sorted(name for name in made.carpetas["H3"] if name.endswith(".kmz"))
     assert len(parts) > 1
     assert f"{STEM}_r09 - parte 1.kmz" in parts
     assert f"está en {len(parts)} partes" in made.avisos[0]
-    check_names(list(made.archivos))
-    shown = [m["h3"] for name in parts for m in placemarks(made.archivos[name]) if "h3" in m]
+    check_names(list(made.carpetas["H3"]))
+    shown = [m["h3"] for name in parts for m in placemarks(made.carpetas["H3"][name]) if "h3" in m]
     assert sorted(shown) == table(made, "_r09")["h3"].tolist()
 
 
 def test_the_same_night_gives_the_same_bytes_whatever_the_order_of_rows(
-    built: Hexagonos, fuente: Fuente, tmp_path: Path
+    built: Hecho, fuente: Fuente, tmp_path: Path
 ) -> None:
     t = fuente.tables
     shuffled = replace(
@@ -275,7 +275,7 @@ def test_the_same_night_gives_the_same_bytes_whatever_the_order_of_rows(
 @pytest.mark.integration
 @pytest.mark.parametrize("run", [in_threads(2), in_processes(2)], ids=["threads", "processes"])
 def test_who_runs_the_chunks_does_not_change_a_byte(
-    run: object, built: Hexagonos, fuente: Fuente, tmp_path: Path
+    run: object, built: Hecho, fuente: Fuente, tmp_path: Path
 ) -> None:
     again = build_hexagonos(fuente, tmp_path, resolutions=RESOLUTIONS, run=run)  # type: ignore[arg-type]
     assert contents(again) == contents(built)
@@ -287,10 +287,10 @@ def test_a_night_without_anything_makes_valid_files(fuente: Fuente, tmp_path: Pa
     made = build_hexagonos(night, tmp_path, resolutions=(9, 10))
     for kind in ("", "_lotes", "_ambientes"):
         assert len(table(made, f"_r09{kind}")) == 0
-        text = gzip.decompress(made.archivos[f"{STEM}_r09{kind}.csv.gz"].read_bytes())
+        text = gzip.decompress(made.carpetas["H3"][f"{STEM}_r09{kind}.csv.gz"].read_bytes())
         assert text.count(b"\n") == 1
-    assert len(gpd.read_file(made.archivos[f"{STEM}_r09.gpkg"], layer="hexagonos_r09")) == 0
-    assert placemarks(made.archivos[f"{STEM}_r09.kmz"]) == []
+    assert len(gpd.read_file(made.carpetas["H3"][f"{STEM}_r09.gpkg"], layer="hexagonos_r09")) == 0
+    assert placemarks(made.carpetas["H3"][f"{STEM}_r09.kmz"]) == []
 
 
 def test_lotes_without_siembras_are_without_cultivo(fuente: Fuente, tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_lotes_without_siembras_are_without_cultivo(fuente: Fuente, tmp_path: Pa
 
 def test_without_a_coarse_resolution_there_is_no_map(fuente: Fuente, tmp_path: Path) -> None:
     made = build_hexagonos(slice_of(fuente, 2), tmp_path, resolutions=(10, 11))
-    assert not [name for name in made.archivos if name.endswith((".gpkg", ".kmz"))]
+    assert not [name for name in made.carpetas["H3"] if name.endswith((".gpkg", ".kmz"))]
     assert "no hay mapa" in made.avisos[0]
 
 

@@ -20,16 +20,15 @@ from Modules.disk.publish import publish_files
 from Modules.formats.kml_text import plain
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables
-from Modules.products.kmz import product as mapas_kmz
-from Modules.products.kmz.product import (
-    FAMILIAS,
+from Modules.products.entry import Hecho
+from Modules.products.kmz import (
     POR_CAMPO,
     POR_CULTIVO_CAMPO,
     POR_CULTIVO_LOTE,
     POR_LOTE,
-    build_mapas_kmz,
-    build_muestreos_kmz,
+    PRODUCTO,
 )
+from Modules.products.kmz.product import build_mapas_kmz, build_muestreos_kmz
 from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.source import Fuente
 from Modules.words.publish_names import check_names
@@ -40,12 +39,12 @@ NOW = datetime(2025, 11, 20, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def mapas(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> mapas_kmz.Mapas:
+def mapas(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Hecho:
     return build_mapas_kmz(demo_fuente, tmp_path_factory.mktemp("kmz"))
 
 
 @pytest.fixture(scope="module")
-def roots(mapas: mapas_kmz.Mapas) -> dict[str, dict[str, etree._Element]]:
+def roots(mapas: Hecho) -> dict[str, dict[str, etree._Element]]:
     """Every file of the night, read and found valid."""
     return {
         carpeta: {name: read_kmz(path) for name, path in files.items()}
@@ -63,7 +62,7 @@ def placemarks(root: etree._Element, *names: str) -> Iterator[etree._Element]:
         yield from found.get(name, [])
 
 
-def contents(mapas: mapas_kmz.Mapas) -> dict[str, bytes]:
+def contents(mapas: Hecho) -> dict[str, bytes]:
     return {
         f"{carpeta}/{name}": path.read_bytes()
         for carpeta, files in mapas.carpetas.items()
@@ -143,7 +142,7 @@ def test_the_numbers_are_those_of_the_tables(
             )
 
 
-def test_gdal_reads_rows_attributes_and_shapes(demo_fuente: Fuente, mapas: mapas_kmz.Mapas) -> None:
+def test_gdal_reads_rows_attributes_and_shapes(demo_fuente: Fuente, mapas: Hecho) -> None:
     counts: Counter[str] = Counter()
     frames = []
     for path in mapas.carpetas[POR_CAMPO].values():
@@ -230,7 +229,7 @@ def test_a_lote_has_the_colour_of_its_last_cultivo(
 
 
 def test_the_same_night_gives_the_same_bytes_in_any_order_of_rows(
-    demo_fuente: Fuente, mapas: mapas_kmz.Mapas, tmp_path: Path
+    demo_fuente: Fuente, mapas: Hecho, tmp_path: Path
 ) -> None:
     shuffled = {
         name: frame.sample(frac=1, random_state=7).reset_index(drop=True)
@@ -241,7 +240,7 @@ def test_the_same_night_gives_the_same_bytes_in_any_order_of_rows(
 
 
 def test_a_second_publication_writes_nothing_and_a_lost_lote_goes(
-    demo_fuente: Fuente, mapas: mapas_kmz.Mapas, tmp_path: Path
+    demo_fuente: Fuente, mapas: Hecho, tmp_path: Path
 ) -> None:
     files, folder = mapas.carpetas[POR_CULTIVO_CAMPO], tmp_path / "out"
     night = str(demo_fuente.snapshot_id)
@@ -364,7 +363,7 @@ def test_an_empty_table_gives_valid_files(demo_fuente: Fuente, tmp_path: Path, e
 
 def test_nothing_at_all_gives_no_files(demo_fuente: Fuente, tmp_path: Path) -> None:
     mapas = build_mapas_kmz(replace(demo_fuente, tables=sample(0)), tmp_path)
-    assert mapas.carpetas == {familia: {} for familia in FAMILIAS}
+    assert mapas.carpetas == {familia: {} for familia in PRODUCTO.carpetas}
 
 
 def test_holes_and_parts_survive(demo_fuente: Fuente, tmp_path: Path) -> None:
@@ -414,7 +413,7 @@ def test_a_large_file_is_written_in_parts_with_a_warning(
     assert sorted(found) == sorted(f"lote-{key}" for key in demo_fuente.tables.lotes["lote_id"])
 
 
-def test_small_files_make_no_warning(mapas: mapas_kmz.Mapas) -> None:
+def test_small_files_make_no_warning(mapas: Hecho) -> None:
     assert mapas.avisos == ()
 
 

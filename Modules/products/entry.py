@@ -1,0 +1,42 @@
+"""What a product says of itself: one ``Producto`` in its own package, a line of ``registry``.
+
+Standard library only, as every package's ``__init__`` is: who makes links and mounts asks for the
+folders on a Python without packages. A builder imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+CADA_NOCHE: Final = "productos"  # the command whose products the backup makes as well
+
+
+@dataclass(frozen=True, slots=True)
+class Hecho:
+    """What a product made: by folder below the outputs, path below it → file; and warnings."""
+
+    carpetas: Mapping[str, Mapping[str, Path]]
+    avisos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Producto:
+    """One product: the folders below the outputs that it fills, and how it is made.
+
+    ``build`` is called with the night (``source.Fuente``), a scratch folder, and each setting of
+    ``ajustes`` under its own name: what is not declared does not reach it. A product is made again
+    when one of these changes, or code of ``paquetes`` or of the floors that products stand on.
+    """
+
+    nombre: str  # of its receipts and its task
+    carpetas: tuple[str, ...]
+    build: Callable[..., Hecho]
+    paquetes: tuple[str, ...]  # below Modules/products: its own, and those that it uses
+    pagina: str  # of docs/, which documents its files
+    comando: str = CADA_NOCHE  # lindero run <comando> makes it
+    texto: str = ""  # what the command makes, for its help; the name, if not given
+    ajustes: tuple[str, ...] = ()
+    pueden_faltar: frozenset[str] = frozenset()  # folders that are empty while nothing is sown

@@ -1,0 +1,42 @@
+"""Every product, in the order in which they are made and people are asked about their folders.
+
+To add one: a package with its ``PRODUCTO`` (see ``entry``), and its line here. Publishing, verify,
+the deployments, ``lindero run``, links and the tests of the docs read this list.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from Modules.products import cultivos, h3, kmz, muestreos, sustentabilidad
+from Modules.products.entry import Producto
+from Modules.words.folders import BACKUP
+
+PRODUCTOS: Final = (
+    cultivos.PRODUCTO,
+    muestreos.PRODUCTO,
+    sustentabilidad.PRODUCTO,
+    kmz.PRODUCTO,
+    h3.PRODUCTO,
+)
+
+
+def product_folders() -> tuple[str, ...]:
+    """Every folder below the outputs that is published to, that of the backups first."""
+    return (BACKUP, *(carpeta for one in PRODUCTOS for carpeta in one.carpetas))
+
+
+def of_folder(carpeta: str) -> Producto | None:
+    """The product that fills a folder; None for one that is no product's."""
+    return next((one for one in PRODUCTOS if carpeta in one.carpetas), None)
+
+
+def made_by(comando: str) -> tuple[Producto, ...]:
+    """The products that ``lindero run <comando>`` makes, in order."""
+    return tuple(one for one in PRODUCTOS if one.comando == comando)
+
+
+def lista(comando: str) -> str:
+    """What a command makes, for people: "cultivos, muestreos y sustentabilidad"."""
+    *others, last = (one.texto or one.nombre for one in made_by(comando))
+    return f"{', '.join(others)} y {last}" if others else last

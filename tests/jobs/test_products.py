@@ -1,0 +1,126 @@
+"""When a product is made again: what it depends on changed, and only then."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from Modules.jobs import code_version
+from Modules.jobs.products import Encargo
+from Modules.products.registry import PRODUCTOS
+from Modules.products.source import Fuente
+from Modules.words.secret import Secret
+from tests.productos_hechos import encargo_of, keep, settings_below
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = {"cultivos", "muestreos", "sustentabilidad", "KMZ", "H3"}
+
+
+@pytest.fixture(scope="module")
+def encargo(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Encargo:
+    settings = settings_below(tmp_path_factory.mktemp("encargo"))
+    keep(settings, demo_fuente.tables)
+    return encargo_of(settings)
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of our code, which is the one that is hashed."""
+    copy = tmp_path / "Modules"
+    shutil.copytree(ROOT / "Modules", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_version, "_MODULES", copy)
+    code_version.code_sha256.cache_clear()
+    yield copy
+    code_version.code_sha256.cache_clear()
+
+
+def keys(encargo: Encargo) -> dict[str, str]:
+    code_version.code_sha256.cache_clear()
+    return {one.nombre: encargo.made_from(one) for one in PRODUCTOS}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name for name, key in before.items() if after[name] != key}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "again"),
+    [
+        ("lindero_log_level", "DEBUG", set()),
+        ("lindero_alert_email", "campo@example.com", set()),
+        ("lindero_alert_webhook_url", Secret("https://example.com/x"), set()),
+        ("databaler_client_secret", Secret("other"), set()),
+        ("lindero_retention_daily", 3, set()),
+        ("lindero_task_runner", "serial", set()),
+        ("lindero_muestreo_puntos", 5, {"muestreos"}),
+        ("lindero_muestreo_margen_m", 33.0, {"muestreos"}),
+        ("lindero_eudr_puntos", True, {"sustentabilidad"}),
+        ("lindero_h3_resolutions", (8,), {"H3"}),
+        ("tz", "America/Montevideo", ALL),
+    ],
+)
+def test_a_setting_makes_again_what_declares_it(
+    encargo: Encargo, setting: str, value: Any, again: set[str]
+) -> None:
+    settings = replace(encargo.settings, **{setting: value})
+    assert getattr(settings, setting) != getattr(encargo.settings, setting)
+    assert changed(keys(encargo), keys(replace(encargo, settings=settings))) == again
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [
+        ("words/spanish.py", ALL),
+        ("geo/geometry.py", ALL),
+        ("disk/publish.py", ALL),
+        ("formats/geofiles.py", ALL),
+        ("night/tables.py", ALL),
+        ("store/snapshot.py", ALL),
+        ("diff/lines.py", ALL),
+        ("products/source.py", ALL),
+        ("products/cultivos/sown.py", {"cultivos", "H3"}),
+        ("products/cultivos/__init__.py", {"cultivos", "H3"}),
+        ("products/muestreos/plan.py", {"muestreos"}),
+        ("products/kmz/layers.py", {"KMZ", "muestreos"}),
+        ("products/eudr/rules.py", {"sustentabilidad"}),
+        ("products/sustentabilidad/fiboa.py", {"sustentabilidad"}),
+        ("products/h3/tables.py", {"H3"}),
+        ("products/registry.py", set()),
+        ("settings.py", set()),
+        ("demo/world.py", set()),
+        ("portal/client.py", set()),
+        ("backups/verify.py", set()),
+        ("jobs/report.py", set()),
+        ("cli/main.py", set()),
+    ],
+)
+def test_code_makes_again_what_stands_on_it(
+    encargo: Encargo, modules: Path, file: str, again: set[str]
+) -> None:
+    before, whole = keys(encargo), code_version.code_sha256()
+    with (modules / file).open("a", encoding="utf-8") as text:
+        text.write("# a comment\n")
+    assert changed(before, keys(encargo)) == again
+    assert code_version.code_sha256() != whole, "a deployment is of all of the code"
+
+
+def test_a_file_more_is_other_code(encargo: Encargo, modules: Path) -> None:
+    before = keys(encargo)
+    (modules / "products/h3/colours.py").write_text("", encoding="utf-8")
+    assert changed(before, keys(encargo)) == {"H3"}
+
+
+def test_other_data_and_other_libraries_make_everything_again(
+    encargo: Encargo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = keys(encargo)
+    assert keys(encargo) == before
+    assert changed(before, keys(replace(encargo, origin="0" * 64))) == ALL
+    monkeypatch.setattr(code_version, "version_of", lambda name: f"{name} 99")
+    assert changed(before, keys(encargo)) == ALL
+    code_version.code_sha256.cache_clear()
