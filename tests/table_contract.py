@@ -7,9 +7,8 @@ from datetime import date, datetime
 import geopandas as gpd
 import pandas as pd
 
-from Modules.night.tables import CRS
 from Modules.words import columns as col
-from Modules.words.columns import Column, Table
+from Modules.words.columns import CRS, Column, Table
 from Modules.words.errors import DataError
 
 

@@ -32,8 +32,9 @@ from Modules.demo.contract import (
     make_row,
     make_rows,
 )
-from Modules.demo.shapes import M2_PER_HA
 from Modules.demo.world import catalogue
+from Modules.geo.arrays import M2_PER_HA
+from Modules.words.columns import CRS
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
 
@@ -152,7 +153,7 @@ def _layer(path: Path) -> str:
 
 def _degrees(frame: gpd.GeoDataFrame) -> NDArray[Any]:
     """Geometry in EPSG:4326, lon-lat, flat; every digit kept."""
-    moved = frame.geometry.to_crs("EPSG:4326")
+    moved = frame.geometry.to_crs(CRS)
     flat: NDArray[Any] = shapely.force_2d(moved.to_numpy())
     return flat
 

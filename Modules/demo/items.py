@@ -19,7 +19,8 @@ from shapely.geometry.base import BaseGeometry
 from Modules.demo import shapes, words
 from Modules.demo.contract import Item, Row, day_time, make_row
 from Modules.demo.plan import FIRST_NEW_LOTE, CampoPlan, CompanyPlan, LotePlan
-from Modules.demo.shapes import M2_PER_HA, Area
+from Modules.demo.shapes import Area
+from Modules.geo.arrays import M2_PER_HA
 from Modules.words.domain import Recurso
 
 _Draft: TypeAlias = list[tuple[Item, BaseGeometry]]  # of one campo, geometry still in metres

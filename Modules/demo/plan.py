@@ -13,7 +13,8 @@ from random import Random
 from shapely.geometry import Polygon
 
 from Modules.demo import shapes, words
-from Modules.demo.shapes import M2_PER_HA, Area, Block, Frame
+from Modules.demo.shapes import Area, Block, Frame
+from Modules.geo.arrays import M2_PER_HA
 
 SLOT_DEG = 0.12  # one campo per slot of this many degrees: they never touch
 FIRST_CAMPO, FIRST_LOTE, FIRST_NEW_LOTE = 1_000, 10_000, 60_000

@@ -22,7 +22,6 @@ from shapely.geometry.base import BaseGeometry
 Floats = NDArray[np.float64]
 Area: TypeAlias = Polygon | MultiPolygon
 
-M2_PER_HA = 10_000.0
 DECIMALS = 7
 SMALLEST_PART_M2 = 400.0  # what a river cuts off below this is nobody's lote
 ROAD_M = 18.0

@@ -23,9 +23,9 @@ from Modules.disk.delivery import refuse_ours
 from Modules.disk.destinations import check_path
 from Modules.disk.safe_files import is_link, make_folder, move, sync_folder, writing
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.gpkg_styles import add_styles
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.formats.qgis import add_styles
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania

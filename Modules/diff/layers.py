@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style, quoted
+from Modules.words.columns import CRS
 
 CAMBIOS: Final = "cambios"  # all changes, as a table without geometry
 NUEVO, ELIMINADO, CAMBIADO, MOVIDO = "#2E7D32", "#C62828", "#1565C0", "#EF6C00"
@@ -104,7 +105,7 @@ def frames(found: Diferencias) -> dict[str, pd.DataFrame]:
     layers: dict[str, pd.DataFrame] = {}
     for capa in CAPAS:
         cambios, shapes = capa.drawn(found)
-        layers[capa.nombre] = gpd.GeoDataFrame(_frame(cambios), geometry=shapes, crs="EPSG:4326")
+        layers[capa.nombre] = gpd.GeoDataFrame(_frame(cambios), geometry=shapes, crs=CRS)
     return layers | {CAMBIOS: _frame(list(found.cambios))}
 
 

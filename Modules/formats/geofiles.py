@@ -33,12 +33,11 @@ from pyogrio.raw import write_arrow
 
 from Modules.disk.safe_files import FileFact, fact_of, sync_file, write_new
 from Modules.formats.cells import cells
-from Modules.words.columns import TABLES, Table
+from Modules.words.columns import CRS, TABLES, Table
 from Modules.words.errors import DataError, PublishError
 
 ZSTD_LEVEL: Final = 3
 FIXED_DATE: Final = "2000-01-01T00:00:00.000Z"  # what GeoPackage notes as "last change"
-CRS: Final = "EPSG:4326"
 
 _ARROW: Final[Mapping[str, pa.DataType]] = {
     "string": pa.string(),
@@ -102,7 +101,7 @@ def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
             f"expected {', '.join(table.names)}"
         )
     geometry = "geometry" if table.spatial else None
-    arrow = _to_arrow(df, _contract_schema(table), geometry, name=table.name)
+    arrow = _to_arrow(df, contract_schema(table), geometry, name=table.name)
     if table.spatial:
         arrow = _as_geoparquet(arrow, _geometries(df))
     sink = pa.BufferOutputStream()
@@ -201,7 +200,8 @@ def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
 # --- Arrow ---------------------------------------------------------------------------------------
 
 
-def _contract_schema(table: Table) -> pa.Schema:
+def contract_schema(table: Table) -> pa.Schema:
+    """Arrow types of a table of the contract."""
     return pa.schema([pa.field(c.name, _ARROW[c.dtype], c.nullable) for c in table.columns])
 
 
@@ -249,7 +249,7 @@ def _geo_metadata(shapes: np.ndarray, bounds: np.ndarray) -> dict[str, Any]:
 
 
 def _check_schema(schema: pa.Schema, table: Table, source: str) -> None:
-    expected = _contract_schema(table)
+    expected = contract_schema(table)
     names = [name for name in schema.names if not (name == "bbox" and table.spatial)]
     if names != expected.names:
         raise DataError(f"{source} has columns {', '.join(names)}, not those of {table.name}")

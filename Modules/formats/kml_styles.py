@@ -19,35 +19,12 @@ import numpy as np
 from lxml import etree
 
 from Modules.formats import kml_text
-from Modules.words.cultivos import GREY
+from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
 
 FILL_ALPHA: Final = 0x80
 HIGHLIGHT_ALPHA: Final = 0xB3
 WHITE: Final = "#FFFFFF"
 _WHITE_RGB: Final = (255, 255, 255)
-
-POTENCIALES: Final = {  # in the order of a legend
-    "alto": ("Potencial alto", "#1B9E77"),
-    "medio": ("Potencial medio", "#E6AB02"),
-    "bajo": ("Potencial bajo", "#D95F02"),
-    "": ("Potencial sin dato", GREY),
-}
-TIPOS: Final = {
-    "muestreo": "#1565C0",
-    "recorrida": "#6A1B9A",
-    "maleza": "#2E7D32",
-    "plaga": "#C62828",
-    "enfermedad": "#EF6C00",
-    "infraestructura": "#455A64",
-    "otro": "#795548",
-}
-ESTADOS: Final = {  # of a sampling point; as in the GeoPackage of muestreos/
-    "planificado": ("Planificado", "#1565C0"),
-    "hecho": ("Hecho", "#2E7D32"),
-    "anulado": ("Anulado", GREY),
-    "propuesto": ("Propuesto", "#D81B60"),
-    "": ("Sin estado", "#455A64"),
-}
 
 _SIDE: Final = 32  # pixels of an icon
 

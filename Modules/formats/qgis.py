@@ -1,21 +1,32 @@
-"""QGIS styles as text: QML for QGIS 3.26 and newer, SLD 1.1 (OGC 05-077r4) for everything else.
+"""QGIS styles: QML for QGIS 3.26 and newer, SLD 1.1 (OGC 05-077r4) for everything else.
 
-Pure. Colours come as #RRGGBB. Sizes are millimetres on the screen, labels are points. The same
+Colours come as #RRGGBB. Sizes are millimetres on the screen, labels are points. The same
 arguments give the same text. Attribute names are those of the layer; expressions are QGIS's own.
+
+``add_styles`` puts them into a GeoPackage: the ``layer_styles`` table that QGIS looks for, with the
+columns it makes itself, registered as an "attributes" table, so that other readers list it as one
+without geometry. QGIS takes the row with ``useAsDefault`` when somebody opens the layer. The times
+written are fixed.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from lxml import etree
 
+from Modules.disk.safe_files import sync_file
+from Modules.formats.geofiles import FIXED_DATE
+from Modules.words.cultivos import GREY
+from Modules.words.errors import PublishError
 from Modules.words.text import MAX_TEXT, clean_text
 
 QGIS_VERSION: Final = "3.34.0"  # whose QML this is; newer ones read it as well
-GREY: Final = "#9E9E9E"
 _DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 _SLD: Final = "http://www.opengis.net/sld"
 _SE: Final = "http://www.opengis.net/se"
@@ -25,6 +36,40 @@ _EXPRESSION: Final = "3"  # QgsProperty type: an expression
 _POLYGON, _POINT = "2", "0"  # Qgis::GeometryType
 _HORIZONTAL, _AROUND_POINT = "4", "0"  # Qgis::LabelPlacement
 _SLD_MARKS: Final = frozenset({"square", "circle", "triangle", "star", "cross"})
+
+_TABLE: Final = "layer_styles"
+_OWNER: Final = "lindero"
+_MAX_STYLE_NAME: Final = 30
+
+_CREATE: Final = """
+CREATE TABLE "layer_styles" (
+  "id" INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+  "f_table_catalog" TEXT(256),
+  "f_table_schema" TEXT(256),
+  "f_table_name" TEXT(256),
+  "f_geometry_column" TEXT(256),
+  "styleName" TEXT(30),
+  "styleQML" TEXT,
+  "styleSLD" TEXT,
+  "useAsDefault" BOOLEAN,
+  "description" TEXT,
+  "owner" TEXT(30),
+  "ui" TEXT(30),
+  "update_time" DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now'))
+)
+"""
+_REGISTER: Final = """
+INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id)
+VALUES ('layer_styles', 'attributes', 'layer_styles', 'Estilos de QGIS', ?, 0)
+"""
+_INSERT: Final = """
+INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
+  styleName, styleQML, styleSLD, useAsDefault, description, owner, ui, update_time)
+SELECT '', '', table_name, column_name, ?, ?, ?, 1, ?, ?, NULL, ?
+FROM gpkg_geometry_columns WHERE table_name = ?
+"""
+_COUNT: Final = "INSERT OR REPLACE INTO gpkg_ogr_contents (table_name, feature_count) VALUES (?, ?)"
+_DESCRIBE: Final = "UPDATE gpkg_contents SET description = ? WHERE table_name = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +149,36 @@ def marker_style(
     renderer = _categorized(attribute, known, symbols, None)
     qml = _qml(renderer, label, _POINT, _AROUND_POINT)
     return Style(qml, _sld(attribute, known, label, lambda c: _sld_mark(c, size_mm)))
+
+
+def add_styles(
+    path: Path, styles: Mapping[str, Style], descriptions: Mapping[str, str] | None = None
+) -> None:
+    """Give layers of a finished GeoPackage their default style.
+
+    Args:
+        path: a GeoPackage that nobody has open, without a ``layer_styles`` table.
+        styles: layer to style; layers are spatial.
+        descriptions: layer to what it holds, for readers that show it; also the style's name.
+
+    Raises:
+        PublishError: the file is not such a GeoPackage, a layer is not in it, or the disk refused.
+    """
+    texts = descriptions or {}
+    try:
+        address = f"{path.resolve().as_uri()}?mode=rw"  # never makes a file
+        with closing(sqlite3.connect(address, uri=True)) as db, db:
+            db.execute("PRAGMA journal_mode=DELETE")
+            db.execute(_CREATE)
+            db.execute(_REGISTER, (FIXED_DATE,))
+            for layer, style in styles.items():
+                _add_style(db, path, layer, style, texts.get(layer, layer))
+            for layer, text in texts.items():
+                db.execute(_DESCRIBE, (text, layer))
+            db.execute(_COUNT, (_TABLE, len(styles)))
+    except sqlite3.Error as err:
+        raise PublishError(f"the styles could not be written into {path}: {err}") from err
+    sync_file(path)
 
 
 def quoted(column: str) -> str:
@@ -343,3 +418,15 @@ def _add(
     parent: etree._Element, tag: str, attributes: Mapping[str, str] | None = None
 ) -> etree._Element:
     return etree.SubElement(parent, tag, dict(attributes or {}))
+
+
+# --- GeoPackage ----------------------------------------------------------------------------------
+
+
+def _add_style(
+    db: sqlite3.Connection, path: Path, layer: str, style: Style, description: str
+) -> None:
+    name = description[:_MAX_STYLE_NAME]
+    values = (name, style.qml, style.sld, description, _OWNER, FIXED_DATE, layer)
+    if db.execute(_INSERT, values).rowcount != 1:
+        raise PublishError(f"{path} has no layer {layer!r} to style")

@@ -23,7 +23,7 @@ from pyogrio.raw import write_arrow
 
 from Modules.disk.safe_files import FileFact, write_new
 from Modules.formats.sheets import csv_bytes
-from Modules.words.columns import Table
+from Modules.words.columns import CRS, Table
 from Modules.words.errors import DataError, PublishError
 
 MAX_FIELD: Final = 10  # characters of a DBF field name
@@ -113,7 +113,7 @@ def _write_shp(arrow: pa.Table, path: Path) -> None:
             driver="ESRI Shapefile",
             geometry_type="Polygon",
             geometry_name="geometry",
-            crs="EPSG:4326",
+            crs=CRS,
             encoding="UTF-8",
             DBF_DATE_LAST_UPDATE=_DBF_DATE,
         )

@@ -24,12 +24,12 @@ from shapely.geometry.base import BaseGeometry
 from Modules.geo import encodings as enc
 from Modules.geo.arrays import M2_PER_HA, WGS84, Array, Flags, Shapes, areas_by_rings, shapes_of
 from Modules.geo.encodings import Unreadable, Unusable, read_plain
+from Modules.words.columns import CRS as TARGET_CRS
 from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.words.errors import SettingsError
 
 MAX_VERTICES = 1_000_000  # one lote has hundreds; a million is a fault of the portal
 HA_PER_SQUARE_DEGREE = 1_240_000.0  # at the equator; less everywhere else
-TARGET_CRS = "EPSG:4326"
 
 _REASONS = {  # what GEOS says of an invalid polygon, for users
     "Self-intersection": "el borde se cruza a sí mismo",

@@ -24,10 +24,9 @@ from Modules.night import rows as rw
 from Modules.night.screen import Bunch, Item, Ledger, Row, screen
 from Modules.words import columns as col
 from Modules.words import text as clean
-from Modules.words.columns import Column, Table
+from Modules.words.columns import CRS, Column, Table
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 
-CRS = "EPSG:4326"
 MAX_AREA_HA = 100_000.0  # of a lote, ambiente or mark: more than any; a zona may be a province
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
 

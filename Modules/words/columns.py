@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+CRS: Final = "EPSG:4326"  # of every geometry of ours: lon, lat
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,19 @@ class Table:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
 
+    def pick(self, *names: str) -> tuple[Column, ...]:
+        """Some of the columns, in the order asked for."""
+        known = {column.name: column for column in self.columns}
+        return tuple(known[name] for name in names)
+
     @property
     def spatial(self) -> bool:
         """Whether the table has a geometry column."""
         return bool(self.geometry_types)
 
 
-def _text(name: str, description: str, *, nullable: bool = True) -> Column:
+def text(name: str, description: str, *, nullable: bool = True) -> Column:
+    """A column of text."""
     return Column(name, "string", description, nullable)
 
 
@@ -55,7 +64,7 @@ def _ha(name: str, description: str, *, nullable: bool = True) -> Column:
     return Column(name, "float64", description, nullable, unit="ha")
 
 
-_CAMPANIA = _text("campania", "Campaña, por ejemplo 25/26", nullable=False)
+_CAMPANIA = text("campania", "Campaña, por ejemplo 25/26", nullable=False)
 _UPDATED = Column("updated_at", "timestamp", "Última modificación en el portal (UTC)")
 _COMPUTED_HA = _ha(
     "superficie_ha", "Superficie calculada sobre el elipsoide WGS 84", nullable=False
@@ -69,16 +78,16 @@ _ANY = ("Point", "MultiPoint", "LineString", "MultiLineString", *_POLYGONS)
 CAMPOS = Table(
     "campos",
     (
-        _text("campo_id", "Identificador del campo", nullable=False),
-        _text("campo", "Nombre del campo", nullable=False),
-        _text("codigo", "Código corto"),
-        _text("zona_id", "Zona a la que pertenece"),
-        _text("empresa", "Empresa que lo explota"),
-        _text("cuit", "CUIT de la empresa (dato personal)"),
-        _text("renspa", "RENSPA (dato personal)"),
-        _text("provincia", "Provincia"),
-        _text("partido", "Partido o departamento"),
-        _text("tenencia", "propio, arrendado o aparceria"),
+        text("campo_id", "Identificador del campo", nullable=False),
+        text("campo", "Nombre del campo", nullable=False),
+        text("codigo", "Código corto"),
+        text("zona_id", "Zona a la que pertenece"),
+        text("empresa", "Empresa que lo explota"),
+        text("cuit", "CUIT de la empresa (dato personal)"),
+        text("renspa", "RENSPA (dato personal)"),
+        text("provincia", "Provincia"),
+        text("partido", "Partido o departamento"),
+        text("tenencia", "propio, arrendado o aparceria"),
         _DECLARED_HA,
         Column("activo", "boolean", "Si el campo está activo"),
         _UPDATED,
@@ -88,14 +97,14 @@ CAMPOS = Table(
 LOTES = Table(
     "lotes",
     (
-        _text("lote_id", "Identificador del lote", nullable=False),
-        _text("lote", "Nombre del lote", nullable=False),
-        _text("campo_id", "Campo al que pertenece", nullable=False),
-        _text("campo", "Nombre del campo", nullable=False),
+        text("lote_id", "Identificador del lote", nullable=False),
+        text("lote", "Nombre del lote", nullable=False),
+        text("campo_id", "Campo al que pertenece", nullable=False),
+        text("campo", "Nombre del campo", nullable=False),
         _CAMPANIA,
         _COMPUTED_HA,
         _DECLARED_HA,
-        _text("cultivos", "Cultivos de la campaña, en orden de siembra, separados por ' + '"),
+        text("cultivos", "Cultivos de la campaña, en orden de siembra, separados por ' + '"),
         Column("n_siembras", "Int64", "Cantidad de siembras en la campaña", nullable=False),
         _UPDATED,
         _GEOMETRY,
@@ -106,35 +115,35 @@ LOTES = Table(
 SIEMBRAS = Table(
     "siembras",
     (
-        _text("siembra_id", "Identificador de la siembra", nullable=False),
-        _text("lote_id", "Lote sembrado", nullable=False),
-        _text("campo_id", "Campo del lote", nullable=False),
+        text("siembra_id", "Identificador de la siembra", nullable=False),
+        text("lote_id", "Lote sembrado", nullable=False),
+        text("campo_id", "Campo del lote", nullable=False),
         _CAMPANIA,
         Column("orden", "Int64", "Orden en la campaña: 1, 2 …", nullable=False),
-        _text("cultivo_codigo", "Código del cultivo; OTR si no se reconoce", nullable=False),
-        _text("cultivo", "Nombre del cultivo", nullable=False),
-        _text("material", "Variedad o híbrido"),
+        text("cultivo_codigo", "Código del cultivo; OTR si no se reconoce", nullable=False),
+        text("cultivo", "Nombre del cultivo", nullable=False),
+        text("material", "Variedad o híbrido"),
         _ha("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
         Column("fecha_siembra", "date", "Fecha de siembra"),
         Column("fecha_cosecha", "date", "Fecha de cosecha"),
-        _text("estado", "planificado, sembrado, cosechado o perdido"),
+        text("estado", "planificado, sembrado, cosechado o perdido"),
     ),
 )
 
 AMBIENTES = Table(
     "ambientes",
     (
-        _text("ambiente_id", "Identificador del ambiente", nullable=False),
-        _text("lote_id", "Lote al que pertenece", nullable=False),
-        _text("campo_id", "Campo del lote", nullable=False),
+        text("ambiente_id", "Identificador del ambiente", nullable=False),
+        text("lote_id", "Lote al que pertenece", nullable=False),
+        text("campo_id", "Campo del lote", nullable=False),
         _CAMPANIA,
-        _text("ambiente", "Nombre del ambiente (loma, bajo …)", nullable=False),
-        _text("potencial", "alto, medio o bajo"),
+        text("ambiente", "Nombre del ambiente (loma, bajo …)", nullable=False),
+        text("potencial", "alto, medio o bajo"),
         Column("orden", "Int64", "Orden en el lote"),
-        _text("color", "Color #RRGGBB que propone el portal"),
+        text("color", "Color #RRGGBB que propone el portal"),
         _COMPUTED_HA,
         _DECLARED_HA,
-        _text("fuente", "De dónde salió la ambientación"),
+        text("fuente", "De dónde salió la ambientación"),
         Column("version", "Int64", "Versión de la ambientación"),
         _UPDATED,
         _GEOMETRY,
@@ -145,23 +154,23 @@ AMBIENTES = Table(
 MARCADORES = Table(
     "marcadores",
     (
-        _text("marcador_id", "Identificador del marcador", nullable=False),
-        _text("lote_id", "Lote en el que está", nullable=False),
-        _text("ambiente_id", "Ambiente en el que está"),
-        _text("campo_id", "Campo del lote", nullable=False),
+        text("marcador_id", "Identificador del marcador", nullable=False),
+        text("lote_id", "Lote en el que está", nullable=False),
+        text("ambiente_id", "Ambiente en el que está"),
+        text("campo_id", "Campo del lote", nullable=False),
         _CAMPANIA,
-        _text("tipo", "muestreo, recorrida, maleza, plaga, enfermedad …", nullable=False),
-        _text("subtipo", "Detalle del tipo"),
-        _text("marcador", "Nombre del marcador", nullable=False),
-        _text("estado", "planificado, hecho o anulado"),
+        text("tipo", "muestreo, recorrida, maleza, plaga, enfermedad …", nullable=False),
+        text("subtipo", "Detalle del tipo"),
+        text("marcador", "Nombre del marcador", nullable=False),
+        text("estado", "planificado, hecho o anulado"),
         Column("fecha", "date", "Fecha"),
         Column("orden", "Int64", "Orden de visita"),
-        _text("observacion", "Observación"),
-        _text("muestra_codigo", "Código de la muestra"),
+        text("observacion", "Observación"),
+        text("muestra_codigo", "Código de la muestra"),
         Column("muestra_compuesta", "boolean", "Si la muestra es compuesta"),
         Column("muestra_submuestras", "Int64", "Cantidad de submuestras"),
-        _text("muestra_profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
-        _text("muestra_analisis", "Análisis pedidos, separados por '; '"),
+        text("muestra_profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
+        text("muestra_analisis", "Análisis pedidos, separados por '; '"),
         _UPDATED,
         _GEOMETRY,
     ),
@@ -171,10 +180,10 @@ MARCADORES = Table(
 ZONAS = Table(
     "zonas",
     (
-        _text("zona_id", "Identificador de la zona", nullable=False),
-        _text("zona", "Nombre de la zona", nullable=False),
-        _text("tipo", "region (agrupa campos), exclusion u otro (en un lote)", nullable=False),
-        _text("lote_id", "Lote en el que está dibujada"),
+        text("zona_id", "Identificador de la zona", nullable=False),
+        text("zona", "Nombre de la zona", nullable=False),
+        text("tipo", "region (agrupa campos), exclusion u otro (en un lote)", nullable=False),
+        text("lote_id", "Lote en el que está dibujada"),
         _UPDATED,
         Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat); puede faltar"),
     ),
@@ -184,22 +193,22 @@ ZONAS = Table(
 CULTIVOS = Table(
     "cultivos",
     (
-        _text("cultivo_codigo", "Código del cultivo", nullable=False),
-        _text("cultivo", "Nombre del cultivo", nullable=False),
-        _text("especie", "Especie"),
+        text("cultivo_codigo", "Código del cultivo", nullable=False),
+        text("cultivo", "Nombre del cultivo", nullable=False),
+        text("especie", "Especie"),
         Column("orden", "Int64", "Orden en la campaña"),
-        _text("color", "Color #RRGGBB", nullable=False),
+        text("color", "Color #RRGGBB", nullable=False),
     ),
 )
 
 RECHAZADOS = Table(
     "rechazados",
     (
-        _text("recurso", "Lista del portal de la que vino", nullable=False),
-        _text("id", "Identificador en el portal, si lo tiene"),
-        _text("nombre", "Nombre en el portal, si lo tiene"),
-        _text("motivo", "Por qué no se puede usar (lista cerrada)", nullable=False),
-        _text("detalle", "Qué se encontró", nullable=False),
+        text("recurso", "Lista del portal de la que vino", nullable=False),
+        text("id", "Identificador en el portal, si lo tiene"),
+        text("nombre", "Nombre en el portal, si lo tiene"),
+        text("motivo", "Por qué no se puede usar (lista cerrada)", nullable=False),
+        text("detalle", "Qué se encontró", nullable=False),
         Column("pagina", "Int64", "Página cruda en la que está", nullable=False),
         Column("indice", "Int64", "Posición en la página, desde 0", nullable=False),
     ),

@@ -49,6 +49,7 @@ _BASE = (
     Cultivo("BAR", "Barbecho", None, None, "#BCAAA4"),
     Cultivo(OTRO, "Otro", None, None, GREY),
 )
+SIN_CULTIVO = Cultivo("", "Sin cultivo", None, None, "#E0E0E0")  # a lote without siembra
 CATALOGUE: Mapping[str, Cultivo] = MappingProxyType({crop.codigo: crop for crop in _BASE})
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {  # spelled as ``fold`` leaves a name

@@ -17,8 +17,7 @@ from typing import Final
 import geopandas as gpd
 
 from Modules.formats.geofiles import write_geojson, write_gpkg, write_table
-from Modules.formats.gpkg_styles import add_styles
-from Modules.formats.qgis import Category, Label, Style, fill_style, quoted
+from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, quoted
 from Modules.formats.shapefile import write_shp_zip
 from Modules.formats.sheets import write_xlsx
 from Modules.products.cultivos.sown import (
@@ -33,11 +32,11 @@ from Modules.products.cultivos.sown import (
 )
 from Modules.products.cultivos.summary import summary_sheets
 from Modules.products.source import Fuente
+from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.names import layer_names
 
-SIN_CULTIVO: Final = "sin_cultivo"
-_BARE_COLOUR: Final = "#ECEFF1"
-_HECTARES: Final = f"format_number({quoted('superficie_ha')}, 1) || ' ha'"
+CAPA_SIN_CULTIVO: Final = "sin_cultivo"
+_HECTARES: Final = f"format_number({quoted('superficie_ha')}, 1, 'es_AR') || ' ha'"
 _LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
 _SECOND: Final = f"{quoted('orden')} > 1 AND {quoted('n_siembras')} > 1"
 
@@ -77,7 +76,7 @@ def build_cultivos(
 def crop_layers(crops: Sequence[Sembrado], base: str) -> dict[str, str]:
     """Layer name of each crop by its key: "soja_1ra"; with the code where two look alike."""
     names = {crop.clave: crop.nombre for crop in crops}
-    return layer_names(names, taken=(base, SIN_CULTIVO), otherwise="cultivo")
+    return layer_names(names, taken=(base, CAPA_SIN_CULTIVO), otherwise="cultivo")
 
 
 def _write_gpkg(
@@ -86,10 +85,10 @@ def _write_gpkg(
     keys, names = crop_keys(rows), crop_layers(crops, base)
     layers = {base: rows}
     layers |= {names[c.clave]: rows[keys == c.clave].reset_index(drop=True) for c in crops}
-    layers[SIN_CULTIVO] = without_crop(fuente.tables)
+    layers[CAPA_SIN_CULTIVO] = without_crop(fuente.tables)
     write_gpkg(layers, path)
     season = fuente.campania
-    texts = {base: f"Siembras {season}", SIN_CULTIVO: f"Lotes sin cultivo {season}"}
+    texts = {base: f"Siembras {season}", CAPA_SIN_CULTIVO: f"Lotes sin cultivo {season}"}
     texts |= {names[crop.clave]: f"{crop.nombre} {season}" for crop in crops}
     add_styles(path, _styles(crops, names, base), texts)
 
@@ -106,6 +105,6 @@ def _styles(crops: Sequence[Sembrado], names: Mapping[str, str], base: str) -> d
     }
     for crop, category in zip(crops, legend, strict=True):
         styles[names[crop.clave]] = fill_style("cultivo", [category], label=each)
-    bare = Category("", "Sin cultivo", _BARE_COLOUR)
-    styles[SIN_CULTIVO] = fill_style("campania", [], label=each, rest=bare)
+    bare = Category("", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
+    styles[CAPA_SIN_CULTIVO] = fill_style("campania", [], label=each, rest=bare)
     return styles

@@ -15,7 +15,7 @@ import geopandas as gpd
 import pandas as pd
 
 from Modules.night.tables import Tables
-from Modules.words.columns import LOTES, SIEMBRAS, Column, Table
+from Modules.words.columns import LOTES, SIEMBRAS, Table
 from Modules.words.cultivos import CATALOGUE, GREY, OTRO
 from Modules.words.errors import DataError
 from Modules.words.names import names_with_ids
@@ -24,36 +24,30 @@ MAX_DESCONOCIDOS: Final = 60
 OTROS: Final = "Otros cultivos"
 TOLERANCIA: Final = 0.05  # of the computed area: a border drawn by hand is seldom nearer
 
-
-def _columns(table: Table, *names: str) -> tuple[Column, ...]:
-    known = {column.name: column for column in table.columns}
-    return tuple(known[name] for name in names)
-
-
 _SOWN_HA: Final = replace(
-    *_columns(LOTES, "superficie_ha"),
+    *LOTES.pick("superficie_ha"),
     description="Superficie del lote, calculada sobre el elipsoide WGS 84: la de esta siembra",
 )
 
 SIEMBRAS_EN_LOTES: Final = Table(
     "siembras_en_lotes",
     (
-        *_columns(SIEMBRAS, "siembra_id", "lote_id"),
-        *_columns(LOTES, "lote", "campo_id", "campo", "campania"),
-        *_columns(SIEMBRAS, "orden"),
-        *_columns(LOTES, "n_siembras"),
-        *_columns(SIEMBRAS, "cultivo_codigo", "cultivo", "material"),
+        *SIEMBRAS.pick("siembra_id", "lote_id"),
+        *LOTES.pick("lote", "campo_id", "campo", "campania"),
+        *SIEMBRAS.pick("orden"),
+        *LOTES.pick("n_siembras"),
+        *SIEMBRAS.pick("cultivo_codigo", "cultivo", "material"),
         _SOWN_HA,
-        *_columns(SIEMBRAS, "superficie_declarada_ha", "fecha_siembra", "fecha_cosecha", "estado"),
-        *_columns(LOTES, "geometry"),
+        *SIEMBRAS.pick("superficie_declarada_ha", "fecha_siembra", "fecha_cosecha", "estado"),
+        *LOTES.pick("geometry"),
     ),
     LOTES.geometry_types,
 )
 LOTES_SIN_CULTIVO: Final = Table(
     "lotes_sin_cultivo",
     (
-        *_columns(LOTES, "lote_id", "lote", "campo_id", "campo", "campania"),
-        *_columns(LOTES, "superficie_ha", "superficie_declarada_ha", "geometry"),
+        *LOTES.pick("lote_id", "lote", "campo_id", "campo", "campania"),
+        *LOTES.pick("superficie_ha", "superficie_declarada_ha", "geometry"),
     ),
     LOTES.geometry_types,
 )

@@ -15,7 +15,7 @@ from Modules.formats.kml_styles import Estilo, cultivo_style
 from Modules.formats.kml_text import xml_texts
 from Modules.geo.arrays import Index
 from Modules.geo.h3_cells import hex_text, map_polygons
-from Modules.products.h3.tables import SIN_CULTIVO, Celdas
+from Modules.products.h3.tables import BARE, Celdas
 from Modules.products.source import Fuente
 from Modules.words.spanish import count, hectares, moment, number
 
@@ -69,7 +69,7 @@ def documents(
 
 def _style(celdas: Celdas, i: int) -> Estilo:
     crop = celdas.cultivos[i]
-    style = cultivo_style("sin-cultivo" if crop is SIN_CULTIVO else crop.clave, crop.color)
+    style = cultivo_style("sin-cultivo" if crop is BARE else crop.clave, crop.color)
     return replace(style, balloon=HEXAGONO.balloon, width=1.0)
 
 

@@ -34,11 +34,10 @@ import shapely
 from pyarrow import csv
 
 from Modules.disk.safe_files import writing
-from Modules.formats.geofiles import CRS, ZSTD_LEVEL, write_gpkg
-from Modules.formats.gpkg_styles import add_styles
+from Modules.formats.geofiles import ZSTD_LEVEL, write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import write_kmz
-from Modules.formats.qgis import Category, fill_style
+from Modules.formats.qgis import Category, add_styles, fill_style
 from Modules.formats.sheets import guarded
 from Modules.geo.h3_cells import centres, hex_text, map_polygons
 from Modules.geo.h3_cover import Chunk, Cover, chunks, cover_chunk, merge, whole_cells
@@ -47,6 +46,7 @@ from Modules.products.h3 import CARPETA
 from Modules.products.h3.kml import documents
 from Modules.products.h3.tables import Celdas, Tabla, by_ambiente, by_cell, by_lote
 from Modules.products.source import Fuente
+from Modules.words.columns import CRS
 
 Runner: TypeAlias = Callable[[Callable[[Chunk], Cover], Sequence[Chunk]], Iterable[Cover]]
 

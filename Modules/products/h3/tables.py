@@ -16,30 +16,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from Modules.formats.geofiles import contract_schema
 from Modules.geo.arrays import Array, Flags, Index, sums
 from Modules.geo.h3_cells import Cells, centres, hex_text
 from Modules.geo.h3_cover import WHOLE, Cover
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import Sembrado, crop_keys, sown_crops
-from Modules.words.columns import AMBIENTES, LOTES, Column, Table
+from Modules.words.columns import AMBIENTES, LOTES, Column, Table, text
+from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.errors import DataError
 from Modules.words.names import layer_names
 
-SIN_CULTIVO: Final = Sembrado("", "", "Sin cultivo", "#E0E0E0")
+BARE: Final = Sembrado("", "", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
 SLICE_ROWS: Final = 250_000
 
 
-def _text(name: str, description: str) -> Column:
-    return Column(name, "string", description, nullable=False)
-
-
-def _known(table: Table, *names: str) -> tuple[Column, ...]:
-    known = {column.name: column for column in table.columns}
-    return tuple(known[name] for name in names)
-
-
 _H3: Final = (
-    _text("h3", "Celda H3, en hexadecimal"),
+    text("h3", "Celda H3, en hexadecimal", nullable=False),
     Column("resolucion", "Int64", "Resolución H3, de 0 a 15", nullable=False),
 )
 _PART: Final = (
@@ -56,7 +49,7 @@ H3_LOTES: Final = Table(
     "h3_lotes",
     (
         *_H3,
-        *_known(LOTES, "lote_id", "campo_id", "lote", "campo", "campania", "cultivos"),
+        *LOTES.pick("lote_id", "campo_id", "lote", "campo", "campania", "cultivos"),
         *_PART,
     ),
 )
@@ -64,8 +57,8 @@ H3_AMBIENTES: Final = Table(
     "h3_ambientes",
     (
         *_H3,
-        *_known(AMBIENTES, "ambiente_id", "lote_id", "campo_id", "campania"),
-        *_known(AMBIENTES, "ambiente", "potencial"),
+        *AMBIENTES.pick("ambiente_id", "lote_id", "campo_id", "campania"),
+        *AMBIENTES.pick("ambiente", "potencial"),
         Column("entera", "boolean", "Si la celda está toda en el ambiente", nullable=False),
         *_PART,
     ),
@@ -74,23 +67,20 @@ _CELDA: Final = (
     *_H3,
     Column("lon", "float64", "Longitud del centro de la celda", nullable=False),
     Column("lat", "float64", "Latitud del centro de la celda", nullable=False),
-    *_known(LOTES, "campania"),
-    _text("campo", "Campo con más superficie en la celda"),
-    _text("cultivo_codigo", "Código del cultivo con más superficie; vacío si no hay cultivo"),
-    _text("cultivo", "Cultivo con más superficie en la celda"),
+    *LOTES.pick("campania"),
+    text("campo", "Campo con más superficie en la celda", nullable=False),
+    text(
+        "cultivo_codigo",
+        "Código del cultivo con más superficie; vacío si no hay cultivo",
+        nullable=False,
+    ),
+    text("cultivo", "Cultivo con más superficie en la celda", nullable=False),
     Column("n_lotes", "Int64", "Cantidad de lotes que toca", nullable=False),
     Column("fraccion", "float64", "Parte de la celda que cubren los lotes", nullable=False),
     Column(
         "superficie_ha", "float64", "Superficie de lotes en la celda", nullable=False, unit="ha"
     ),
 )
-
-_ARROW: Final[Mapping[str, pa.DataType]] = {
-    "string": pa.string(),
-    "Int64": pa.int64(),
-    "float64": pa.float64(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +94,7 @@ class Tabla:
     @property
     def schema(self) -> pa.Schema:
         """Arrow types, in order."""
-        return pa.schema(
-            [pa.field(c.name, _ARROW[c.dtype], c.nullable) for c in self.contract.columns]
-        )
+        return contract_schema(self.contract)
 
     def slices(self, rows: int = SLICE_ROWS) -> Iterator[pa.Table]:
         """All rows, some at a time; one empty table if there are none."""
@@ -311,7 +299,7 @@ def _sown(tables: Tables, lotes: pd.DataFrame) -> tuple[list[Sembrado], Flags]:
     for key, lote_id in zip(crop_keys(siembras), siembras["lote_id"], strict=True):
         sown[row[key], place[lote_id]] = True
     sown[-1] = ~sown[:-1].any(axis=0)
-    return [*crops, SIN_CULTIVO], sown
+    return [*crops, BARE], sown
 
 
 def _largest(

@@ -13,20 +13,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
 from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import (
-    ESTADOS,
-    POTENCIALES,
-    TIPOS,
     Estilo,
     cultivo_style,
     marcador_style,
     muestreo_style,
     potencial_style,
 )
-from Modules.words.cultivos import GREY, OTRO, fold
+from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
-SIN_CULTIVO: Final = "Sin cultivo"
 _NOTHING_SOWN: Final = "sin siembra"
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
 
@@ -133,8 +130,8 @@ class Grupo:
 @lru_cache(maxsize=1)
 def sin_cultivo() -> Grupo:
     """Lotes on which nothing is sown in the campaña."""
-    style = Estilo("sin-cultivo", "#E0E0E0", balloon=LOTE.balloon)
-    return Grupo(_NOTHING_SOWN, SIN_CULTIVO, style, (2, SIN_CULTIVO))
+    style = Estilo("sin-cultivo", SIN_CULTIVO.color, balloon=LOTE.balloon)
+    return Grupo(_NOTHING_SOWN, SIN_CULTIVO.nombre, style, (2, SIN_CULTIVO.nombre))
 
 
 def cultivos(codes: Sequence[str], names: Sequence[str], colours: Mapping[str, str]) -> list[Grupo]:

@@ -29,7 +29,6 @@ from Modules.products.kmz.kinds import (
     MARCADOR,
     PUNTO,
     SIEMBRA,
-    SIN_CULTIVO,
     Grupo,
     cultivos,
     estado,
@@ -38,6 +37,7 @@ from Modules.products.kmz.kinds import (
     tipo,
 )
 from Modules.words import spanish
+from Modules.words.cultivos import SIN_CULTIVO
 
 Bounds: TypeAlias = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ class Lotes:
 
     def cultivos_text(self, row: int) -> str:
         """ "Trigo + Soja 2da"."""
-        return " + ".join(group.nombre for group in self.cultivos[row]) or SIN_CULTIVO
+        return " + ".join(group.nombre for group in self.cultivos[row]) or SIN_CULTIVO.nombre
 
     def _places(self, frame: pd.DataFrame) -> list[int]:
         return [self._rank[key] for key in _cells(frame, "lote_id")]
@@ -224,7 +224,7 @@ def _capa(
 def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo] | None) -> Capa:
     """Lotes in the colours of ``grupos``, or as outlines."""
     values = _values(lotes, ("campo", "lote", "cultivos", "campania", "lote_id"))
-    values["cultivos"] = [value or SIN_CULTIVO for value in values["cultivos"]]
+    values["cultivos"] = [value or SIN_CULTIVO.nombre for value in values["cultivos"]]
     values |= _areas(lotes["superficie_ha"], lotes["superficie_declarada_ha"])
     outline = ["contorno"] * len(lotes) if grupos is None else None
     return _capa(

@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from Modules.night.tables import Tables
+from Modules.words.spanish import number
 
 TOLERANCIA: Final = 0.005  # share of the lote: what redrawing a border by hand gives or takes
 
@@ -41,13 +42,7 @@ def notas_ambientes(tables: Tables, *, tolerancia: float = TOLERANCIA) -> tuple[
     wrong = ambientes_que_no_suman(tables, tolerancia=tolerancia)
     return tuple(
         f"{row.campo}, lote {row.lote} ({row.lote_id}): los ambientes suman "
-        f"{_number(row.ambientes_ha, 2)} ha y el lote {_number(row.lote_ha, 2)} ha "
-        f"({_number(row.diferencia * 100, 1, sign=True)} %)"
+        f"{number(row.ambientes_ha, 2)} ha y el lote {number(row.lote_ha, 2)} ha "
+        f"({'−' if row.diferencia < 0 else '+'}{number(abs(row.diferencia) * 100, 1)} %)"
         for row in wrong.itertuples(index=False)
     )
-
-
-def _number(value: float, decimals: int, *, sign: bool = False) -> str:
-    """A number as it is written in Argentina: decimal comma, dots between thousands."""
-    text = f"{value:{'+' if sign else ''},.{decimals}f}"
-    return text.translate(str.maketrans(",.-", ".,−"))

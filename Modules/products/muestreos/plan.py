@@ -21,7 +21,7 @@ from Modules.geo.routes import visiting_order
 from Modules.geo.sampling import propose_points
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
-from Modules.words.columns import Column, Table
+from Modules.words.columns import CRS, Column, Table, text
 from Modules.words.names import unique_names
 
 PUNTOS_POR_AMBIENTE: Final = 3
@@ -32,7 +32,6 @@ REAL: Final = "real"
 PROPUESTO: Final = "propuesto"
 ANULADO: Final = "anulado"
 
-CRS: Final = "EPSG:4326"
 _MAX_CODE: Final = 60
 _FORMA: Final = {
     "Point": "punto",
@@ -44,41 +43,37 @@ _FORMA: Final = {
 }
 
 
-def _text(name: str, description: str, *, nullable: bool = True) -> Column:
-    return Column(name, "string", description, nullable)
-
-
 PUNTOS = Table(
     "puntos",
     (
-        _text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
-        _text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
+        text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
+        text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
         Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si está anulado"),
-        _text("codigo", "Código de la muestra; el de un punto propuesto es único"),
-        _text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
-        _text("campo", "Nombre del campo", nullable=False),
-        _text("lote", "Nombre del lote", nullable=False),
-        _text("ambiente", "Ambiente en el que está"),
-        _text("potencial", "Potencial del ambiente: alto, medio o bajo"),
-        _text("campania", "Campaña", nullable=False),
-        _text("cultivos", "Cultivos del lote en la campaña"),
-        _text("subtipo", "Qué se muestrea: suelo, agua …"),
-        _text("profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
-        _text("analisis", "Análisis pedidos, separados por '; '"),
+        text("codigo", "Código de la muestra; el de un punto propuesto es único"),
+        text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
+        text("campo", "Nombre del campo", nullable=False),
+        text("lote", "Nombre del lote", nullable=False),
+        text("ambiente", "Ambiente en el que está"),
+        text("potencial", "Potencial del ambiente: alto, medio o bajo"),
+        text("campania", "Campaña", nullable=False),
+        text("cultivos", "Cultivos del lote en la campaña"),
+        text("subtipo", "Qué se muestrea: suelo, agua …"),
+        text("profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
+        text("analisis", "Análisis pedidos, separados por '; '"),
         Column("submuestras", "Int64", "Cantidad de submuestras"),
         Column("compuesta", "boolean", "Si la muestra es compuesta"),
-        _text("estado", "planificado, hecho o anulado; propuesto si es calculado"),
+        text("estado", "planificado, hecho o anulado; propuesto si es calculado"),
         Column("fecha", "date", "Fecha del marcador"),
-        _text("observacion", "Observación del marcador"),
+        text("observacion", "Observación del marcador"),
         Column("lon", "float64", "Longitud, WGS 84", nullable=False, unit="°"),
         Column("lat", "float64", "Latitud, WGS 84", nullable=False, unit="°"),
-        _text("forma", "Cómo está dibujado el marcador; el punto es interior", nullable=False),
+        text("forma", "Cómo está dibujado el marcador; el punto es interior", nullable=False),
         Column("distancia_borde_m", "float64", "Distancia al borde del ambiente", unit="m"),
-        _text("metodo", "Cómo se calculó un punto propuesto"),
+        text("metodo", "Cómo se calculó un punto propuesto"),
         Column("orden_portal", "Int64", "Orden que tiene el marcador en el portal"),
-        _text("ambiente_id", "Identificador del ambiente"),
-        _text("lote_id", "Identificador del lote", nullable=False),
-        _text("campo_id", "Identificador del campo", nullable=False),
+        text("ambiente_id", "Identificador del ambiente"),
+        text("lote_id", "Identificador del lote", nullable=False),
+        text("campo_id", "Identificador del campo", nullable=False),
         Column("geometry", "geometry", "Punto, EPSG:4326 (lon, lat)", nullable=False),
     ),
     ("Point",),
@@ -87,18 +82,18 @@ PUNTOS = Table(
 AMBIENTES_PLAN = Table(
     "ambientes",
     (
-        _text("ambiente_id", "Identificador del ambiente", nullable=False),
-        _text("campo", "Nombre del campo", nullable=False),
-        _text("lote", "Nombre del lote", nullable=False),
-        _text("ambiente", "Nombre del ambiente", nullable=False),
-        _text("potencial", "alto, medio o bajo"),
+        text("ambiente_id", "Identificador del ambiente", nullable=False),
+        text("campo", "Nombre del campo", nullable=False),
+        text("lote", "Nombre del lote", nullable=False),
+        text("ambiente", "Nombre del ambiente", nullable=False),
+        text("potencial", "alto, medio o bajo"),
         Column("superficie_ha", "float64", "Superficie calculada", nullable=False, unit="ha"),
         Column("n_muestreos", "Int64", "Marcadores de muestreo, sin los anulados", nullable=False),
         Column("n_propuestos", "Int64", "Puntos propuestos", nullable=False),
         Column("orden", "Int64", "Orden en el lote"),
-        _text("campania", "Campaña", nullable=False),
-        _text("lote_id", "Identificador del lote", nullable=False),
-        _text("campo_id", "Identificador del campo", nullable=False),
+        text("campania", "Campaña", nullable=False),
+        text("lote_id", "Identificador del lote", nullable=False),
+        text("campo_id", "Identificador del campo", nullable=False),
         Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat)", nullable=False),
     ),
     ("Polygon", "MultiPolygon"),

@@ -18,9 +18,9 @@ import pandas as pd
 
 from Modules.disk.safe_files import write_new, writing
 from Modules.formats.cells import cells
+from Modules.formats.colours import ESTADOS, POTENCIALES
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.gpkg_styles import add_styles
-from Modules.formats.qgis import Category, Label, Style, fill_style, marker_style
+from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
 from Modules.formats.sheets import write_csv
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
@@ -28,6 +28,7 @@ from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
 from Modules.products.muestreos.plan import (
     ANULADO,
     MARGEN_M,
+    PROPUESTO,
     PUNTOS_POR_AMBIENTE,
     PlanMuestreo,
     plan_muestreo,
@@ -77,6 +78,8 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
     *("campo_id", "campo", "lote_id", "lote", "ambiente_id", "ambiente"),
     *("subtipo", "profundidades_cm", "analisis", "submuestras", "estado", "fecha", "orden"),
 )
+_ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
+_SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
 _ONLY_PROPOSED: Final = ["metodo", "distancia_borde_m"]
 _ONLY_REAL: Final = ["forma", "orden_portal", "observacion", "fecha", "compuesta"]
 
@@ -142,30 +145,21 @@ def _write_gpkg(plan: PlanMuestreo, path: Path) -> None:
 
 def _styles() -> dict[str, Style]:
     code = Label('"codigo"', "codigo", visible_below=15_000)
+    potenciales = [Category(key, *shown) for key, shown in POTENCIALES.items() if key]
     return {
-        CAPA_MUESTREOS: marker_style(
-            "estado",
-            [
-                Category("planificado", "Planificado", "#1565C0"),
-                Category("hecho", "Hecho", "#2E7D32"),
-                Category("anulado", "Anulado", "#9E9E9E", "cross"),
-            ],
-            label=code,
-        ),
-        CAPA_PROPUESTOS: marker_style(
-            "estado", [Category("propuesto", "Propuesto", "#D81B60", "diamond")], label=code
-        ),
+        CAPA_MUESTREOS: marker_style("estado", _estados(*_ESTADOS), label=code),
+        CAPA_PROPUESTOS: marker_style("estado", _estados(PROPUESTO), label=code),
         CAPA_AMBIENTES: fill_style(
             "potencial",
-            [
-                Category("alto", "Potencial alto", "#1B9E77"),
-                Category("medio", "Potencial medio", "#E6AB02"),
-                Category("bajo", "Potencial bajo", "#D95F02"),
-            ],
+            potenciales,
             label=Label('"lote" || \'\\n\' || "ambiente"', "ambiente", visible_below=40_000),
             opacity=0.4,
         ),
     }
+
+
+def _estados(*names: str) -> list[Category]:
+    return [Category(name, *ESTADOS[name], _SHAPES.get(name, "circle")) for name in names]
 
 
 def _muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:

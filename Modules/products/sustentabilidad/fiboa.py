@@ -32,6 +32,7 @@ from Modules.formats.sheets import write_csv
 from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables
+from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.domain import Campania
 
 SCHEMAS: Final = (
@@ -39,7 +40,7 @@ SCHEMAS: Final = (
     "https://fiboa.org/specification/v0.3.0/schema.yaml",
     "https://fiboa.org/crop-extension/v0.2.0/schema.yaml",
 )
-SIN_CULTIVO: Final = ("SIN", "Sin cultivo")
+NO_CROP: Final = ("SIN", SIN_CULTIVO.nombre)  # code, name
 COLUMNS: Final[Mapping[str, str]] = {  # name to Spanish description
     "id": "Identificador del lote",
     "collection": "Colección: lindero y la campaña",
@@ -122,7 +123,7 @@ def write_code_list(tables: Tables, path: Path) -> FileFact:
         PublishError: the file exists, or the disk refused.
     """
     columns = ["crop:code", "crop:name"]
-    codes = pd.concat([_crops(tables)[columns], pd.DataFrame([SIN_CULTIVO], columns=columns)])
+    codes = pd.concat([_crops(tables)[columns], pd.DataFrame([NO_CROP], columns=columns)])
     codes = codes.sort_values(columns)
     names = _code_names(tables)
     rows = [
@@ -157,8 +158,8 @@ def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict
         "collection": [collection_id(campania)] * len(lotes),
         "metrics:area": pa.array(area_m2, mask=area_m2 <= 0),
         "determination:datetime": times,
-        "crop:code": crops["crop:code"].fillna(SIN_CULTIVO[0]),
-        "crop:name": crops["crop:name"].fillna(SIN_CULTIVO[1]),
+        "crop:code": crops["crop:code"].fillna(NO_CROP[0]),
+        "crop:name": crops["crop:name"].fillna(NO_CROP[1]),
         **{name: lotes[name] for name in ("lote", "campo_id", "campo", "campania")},
     }
 
@@ -182,7 +183,7 @@ def _code_names(tables: Tables) -> dict[str, tuple[str, str]]:
     return {
         **known,
         "OTR": ("Otro cultivo", "Other crop"),
-        SIN_CULTIVO[0]: (SIN_CULTIVO[1], "No crop"),
+        NO_CROP[0]: (NO_CROP[1], "No crop"),
     }
 
 

@@ -146,6 +146,14 @@ def test_the_geopackage_is_one_piece_with_a_style_for_each_layer(built: dict[str
     assert all(root.get("labelsEnabled") == "1" for root in roots.values())
     legend = {line.get("value") for line in roots["cultivos_25-26"].iter("category")}
     assert legend == {*values, ""}
+    for name, root in roots.items():  # whatever the language of who opens it
+        (text,) = root.iter("text-style")
+        figure = "format_number(\"superficie_ha\", 1, 'es_AR')"
+        assert figure in text.get("fieldName", ""), name
+    (bare,) = roots["sin_cultivo"].iter("category")
+    assert bare.get("label") == "Sin cultivo"
+    (fill, *_) = (o for o in roots["sin_cultivo"].iter("Option") if o.get("name") == "color")
+    assert fill.get("value") == "224,224,224,191"  # E0E0E0, as in KMZ and H3
 
 
 def test_colours_are_those_of_the_crop_table(demo_fuente: Fuente, built: dict[str, Path]) -> None:

@@ -12,8 +12,7 @@ import pytest
 import shapely
 
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.gpkg_styles import add_styles
-from Modules.formats.qgis import Category, fill_style
+from Modules.formats.qgis import Category, add_styles, fill_style
 from Modules.words.errors import PublishError
 
 STYLE = fill_style("cultivo", [Category("Maíz 'x'", "Maíz", "#FDD835")])
