@@ -19,7 +19,8 @@ from defusedxml import ElementTree
 from Modules.diff.changes import diff_tables
 from Modules.disk.publish import MANIFEST
 from Modules.jobs import products as productos
-from Modules.jobs.products import Encargo, Resultado
+from Modules.jobs.outcome import Resultado
+from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot

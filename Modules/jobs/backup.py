@@ -31,12 +31,11 @@ from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Severity
 from Modules.words.folders import BACKUP as FOLDER
-from Modules.words.spanish import moment, short
+from Modules.words.spanish import short
 
 if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a table is there
     from Modules.diff.changes import Changes
     from Modules.jobs.portal_access import Access
-    from Modules.jobs.report import Corrida, Recepcion
     from Modules.night.figures import Resumen
     from Modules.night.tables import Built, Tables
 
@@ -77,6 +76,11 @@ class Night:
     def tables(self) -> Tables:
         """The tables of the night."""
         return self.built.tables
+
+    @property
+    def superficie_ha(self) -> float:
+        """Hectares of all lotes."""
+        return float(self.tables.lotes["superficie_ha"].sum())
 
 
 def prepare(settings: Settings, campania: str, *, modo: Modo) -> Job:
@@ -328,73 +332,39 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
 
 def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:
     """What the run came to, for machines and for people."""
+    from Modules.diff.lines import cambios
     from Modules.jobs.report import calidad_datos, recepcion, resumen_markdown
 
-    received = {recurso: len(answer.records) for recurso, answer in night.fetched.items()}
-    corrida = _corrida(job, night, snapshot, published, recepcion(night.built, received))
+    carpeta = _folder(job, job.store.first_equal(snapshot))
+    parent, equal_to = night.parent, snapshot.equal_to
     return Outcome(
-        data=_data(corrida, snapshot),
-        markdown=resumen_markdown(corrida),
+        data={
+            "campania": str(job.campania),
+            "modo": job.modo.value,
+            "snapshot": str(snapshot.id),
+            "snapshot_dir": str(snapshot.path),
+            "accepted": snapshot.accepted,
+            "first_night": night.verdict.first_night,
+            "parent": None if parent is None else str(parent.id),
+            "equal_to": None if equal_to is None else str(equal_to),
+            "published_dir": None if published is None else str(carpeta),
+            "files_written": 0 if published is None else len(published.written),
+            "files_pending": [] if published is None else list(published.pending),
+            "superficie_ha": round(night.superficie_ha, 4),
+            "changes": len(cambios(night.changes)),
+            "recursos": {
+                lista.recurso.lower(): {
+                    "received": lista.recibidos,
+                    "accepted": lista.aceptados,
+                    "rejected": lista.rechazados,
+                }
+                for lista in recepcion(night)
+            },
+        },
+        markdown=resumen_markdown(job, night, snapshot, published, carpeta),
         calidad=calidad_datos(night.verdict, night.built),
         error=None if snapshot.accepted else _refusal(job, night, snapshot),
     )
-
-
-def _corrida(
-    job: Job,
-    night: Night,
-    snapshot: Snapshot,
-    published: Published | None,
-    counts: Sequence[Recepcion],
-) -> Corrida:
-    from Modules.jobs.report import Corrida
-
-    origin = job.store.first_equal(snapshot)
-    return Corrida(
-        campania=str(job.campania),
-        modo=job.modo.value,
-        snapshot=str(snapshot.id),
-        hora_local=moment(snapshot.id.utc, job.settings.zone),
-        superficie_ha=float(night.tables.lotes["superficie_ha"].sum()),
-        verdict=night.verdict,
-        changes=night.changes,
-        built=night.built,
-        recepcion=counts,
-        parent=None if night.parent is None else str(night.parent.id),
-        equal_to=None if snapshot.equal_to is None else str(snapshot.equal_to),
-        carpeta=None if published is None else str(_folder(job, origin)),
-        escritos=0 if published is None else len(published.written),
-        pendientes=() if published is None else published.pending,
-        danados=[said for _, said in job.store.damaged(job.campania)],
-    )
-
-
-def _data(corrida: Corrida, snapshot: Snapshot) -> dict[str, Any]:
-    from Modules.diff.lines import cambios
-
-    return {
-        "campania": corrida.campania,
-        "modo": corrida.modo,
-        "snapshot": corrida.snapshot,
-        "snapshot_dir": str(snapshot.path),
-        "accepted": snapshot.accepted,
-        "first_night": corrida.verdict.first_night,
-        "parent": corrida.parent,
-        "equal_to": corrida.equal_to,
-        "published_dir": corrida.carpeta,
-        "files_written": corrida.escritos,
-        "files_pending": list(corrida.pendientes),
-        "superficie_ha": round(corrida.superficie_ha, 4),
-        "changes": len(cambios(corrida.changes)),
-        "recursos": {
-            lista.recurso.lower(): {
-                "received": lista.recibidos,
-                "accepted": lista.aceptados,
-                "rejected": lista.rechazados,
-            }
-            for lista in corrida.recepcion
-        },
-    }
 
 
 def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:

@@ -1,11 +1,13 @@
-"""What a job came to: figures for machines, a summary and a table for people."""
+"""What a job came to, and each product folder of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from Modules.disk.publish import Published
 from Modules.words.errors import PipelineError
 
 
@@ -17,3 +19,33 @@ class Outcome:
     markdown: str
     calidad: Sequence[Mapping[str, Any]] = ()
     error: PipelineError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resultado:
+    """What became of one product folder."""
+
+    carpeta: str
+    folder: Path
+    published: Published | None = None
+    error: Exception | None = None
+    avisos: tuple[str, ...] = ()
+
+    @property
+    def falla(self) -> str:
+        """What went wrong, in a line."""
+        if isinstance(self.error, PipelineError):
+            return str(self.error)
+        return f"unexpected {type(self.error).__name__}: {self.error}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines: what was done, or what went wrong."""
+        if self.published is None:
+            return {"error": self.falla}
+        return {
+            "folder": str(self.folder),
+            "written": len(self.published.written),
+            "unchanged": len(self.published.unchanged),
+            "removed": len(self.published.removed),
+            "pending": list(self.published.pending),
+        }

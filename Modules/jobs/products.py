@@ -22,8 +22,8 @@ from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
-from Modules.jobs.outcome import Outcome
-from Modules.jobs.report import ProductoLine, productos_markdown
+from Modules.jobs.outcome import Outcome, Resultado
+from Modules.jobs.report import productos_markdown
 from Modules.products.entry import CADA_NOCHE, Producto
 from Modules.products.h3.product import Runner
 from Modules.products.muestreos.control import notas_ambientes
@@ -89,17 +89,6 @@ class Encargo:
         folders = (f"products/{name}" for name in producto.paquetes)
         parts = (self.origin, settings, code_sha256(*BELOW_PRODUCTS, *folders))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Resultado:
-    """What became of one product folder."""
-
-    carpeta: str
-    folder: Path
-    published: Published | None = None
-    error: Exception | None = None
-    avisos: tuple[str, ...] = ()
 
 
 PRODUCTOS, MAPAS = made_by(CADA_NOCHE), made_by("kmz")
@@ -239,67 +228,25 @@ def _note(producto: Producto, encargo: Encargo, made_from: str, avisos: Sequence
     write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
 
 
-def failure(resultados: tuple[Resultado, ...]) -> PipelineError | None:
+def failure(resultados: Sequence[Resultado]) -> PipelineError | None:
     """The error of a run in which a product failed: it names each; None if all were made."""
     failed = [one for one in resultados if one.error is not None]
     if not failed:
         return None
-    names = "; ".join(f"{one.carpeta}: {_said(one.error)}" for one in failed)
+    names = "; ".join(f"{one.carpeta}: {one.falla}" for one in failed)
     if all(isinstance(one.error, PublishError) for one in failed):
         return PublishError(names)
     return ProductError(f"{names}; the other products were made")
 
 
-def _said(error: Exception | None) -> str:
-    if isinstance(error, PipelineError):
-        return str(error)
-    return f"unexpected {type(error).__name__}: {error}"
-
-
-def with_productos(
-    outcome: Outcome, encargo: Encargo, resultados: tuple[Resultado, ...]
-) -> Outcome:
+def with_productos(outcome: Outcome, encargo: Encargo, resultados: Sequence[Resultado]) -> Outcome:
     """The outcome of a run with its products added: figures, summary, and the error if any."""
     notes = [aviso for one in resultados for aviso in one.avisos]
     notes += notas_ambientes(encargo.fuente.tables)
-    summary = productos_markdown(lines(resultados), notes)
+    summary = productos_markdown(resultados, notes)
     return replace(
         outcome,
-        data={**outcome.data, "productos": as_data(resultados)},
+        data={**outcome.data, "productos": {one.carpeta: one.to_dict() for one in resultados}},
         markdown="\n\n".join(part for part in (outcome.markdown, summary) if part),
         error=outcome.error or failure(resultados),
-    )
-
-
-def as_data(resultados: tuple[Resultado, ...]) -> dict[str, Any]:
-    """The results for machines: by folder, what was done or what went wrong."""
-    return {
-        one.carpeta: {"error": _said(one.error)}
-        if one.published is None
-        else {
-            "folder": str(one.folder),
-            "written": len(one.published.written),
-            "unchanged": len(one.published.unchanged),
-            "removed": len(one.published.removed),
-            "pending": list(one.published.pending),
-        }
-        for one in resultados
-    }
-
-
-def lines(resultados: tuple[Resultado, ...]) -> tuple[ProductoLine, ...]:
-    """The results for people."""
-    return tuple(
-        ProductoLine(one.carpeta, str(one.folder), error=_said(one.error))
-        if one.published is None
-        else ProductoLine(
-            one.carpeta,
-            str(one.folder),
-            escritos=len(one.published.written),
-            iguales=len(one.published.unchanged),
-            quitados=len(one.published.removed),
-            ajenos=one.published.left,
-            pendientes=one.published.pending,
-        )
-        for one in resultados
     )

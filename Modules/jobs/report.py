@@ -6,18 +6,22 @@ message of a failed run. Numbers are written as in Argentina: 1.234,5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from Modules.disk.publish import Published
+from Modules.jobs.outcome import Resultado
 from Modules.night.verdict import Verdict
+from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
-from Modules.words.domain import Recurso
+from Modules.words.domain import Modo, Recurso
 from Modules.words.finding import Finding
-from Modules.words.spanish import markdown, number, short
+from Modules.words.spanish import markdown, moment, number, short
 
 if TYPE_CHECKING:
-    from Modules.diff.changes import Changes
+    from Modules.jobs.backup import Job, Night
     from Modules.night.tables import Built
 
 MAX_NOTES = 5  # of a check, in the summary; the table of quality has more
@@ -25,7 +29,6 @@ MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
 
 INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
 
-# The nearest class wins: a subclass stands before its base.
 _RECURSO = {
     Recurso.CULTIVOS: "Cultivos",
     Recurso.ZONAS: "Zonas",
@@ -46,99 +49,71 @@ class Recepcion:
     rechazados: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProductoLine:
-    """One product in a summary: its folder and what was done there, or what went wrong."""
-
-    carpeta: str
-    folder: str
-    escritos: int = 0
-    iguales: int = 0
-    quitados: int = 0
-    ajenos: Sequence[str] = ()  # no longer made, but edited by somebody: left in place
-    pendientes: Sequence[str] = ()  # copies beside files that another program holds open
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Corrida:
-    """The facts of one run that its summary tells."""
-
-    campania: str
-    modo: str
-    snapshot: str
-    hora_local: str
-    superficie_ha: float
-    verdict: Verdict = field(repr=False)
-    changes: Changes = field(repr=False)
-    built: Built = field(repr=False)
-    recepcion: Sequence[Recepcion]
-    parent: str | None = None
-    equal_to: str | None = None
-    carpeta: str | None = None
-    escritos: int = 0
-    pendientes: Sequence[str] = ()  # as in ProductoLine
-    danados: Sequence[str] = ()  # what is wrong with older snapshots
-
-
-def recepcion(built: Built, recibidos: Mapping[Recurso, int]) -> tuple[Recepcion, ...]:
+def recepcion(night: Night) -> tuple[Recepcion, ...]:
     """Counts of each list, in the portal's order; received = accepted + rejected."""
-    tables = built.tables.as_dict()
-    rejected = built.tables.rechazados["recurso"].value_counts()
+    tables = night.tables.as_dict()
+    rejected = night.tables.rechazados["recurso"].value_counts()
     return tuple(
         Recepcion(
-            name, recibidos[recurso], len(tables[recurso.value]), int(rejected.get(recurso, 0))
+            name,
+            recibidos=len(night.fetched[recurso].records),
+            aceptados=len(tables[recurso.value]),
+            rechazados=int(rejected.get(recurso, 0)),
         )
         for recurso, name in _RECURSO.items()
-        if recurso in recibidos
+        if recurso in night.fetched
     )
 
 
-def resumen_markdown(corrida: Corrida) -> str:
-    """The summary of a run: what came, what changed, warnings, where it was written."""
+def resumen_markdown(
+    job: Job, night: Night, snapshot: Snapshot, published: Published | None, carpeta: Path
+) -> str:
+    """The summary of a run: what came, what changed, warnings, where it was written.
+
+    ``carpeta``: where the published copy is, or would be; ``published``: None if nothing was.
+    """
+    counts = [
+        (c.recurso, number(c.recibidos), number(c.aceptados), number(c.rechazados))
+        for c in recepcion(night)
+    ]
+    danados = "\n".join(f"- {markdown(said)}" for _, said in job.store.damaged(job.campania))
     parts = [
-        _titulo(corrida),
-        _tabla(
-            ("", "Recibidos", "Aceptados", "Rechazados"),
-            [
-                (c.recurso, number(c.recibidos), number(c.aceptados), number(c.rechazados))
-                for c in corrida.recepcion
-            ],
-        ),
-        f"Superficie de los lotes: **{number(corrida.superficie_ha, 1)} ha**.",
-        _cambios(corrida),
-        _controles(corrida.verdict),
-        _danados(corrida.danados),
-        _destino(corrida),
+        _titulo(job, night, snapshot),
+        tabla(("", "Recibidos", "Aceptados", "Rechazados"), counts),
+        f"Superficie de los lotes: **{number(night.superficie_ha, 1)} ha**.",
+        _cambios(night),
+        _controles(night.verdict),
+        f"## Backups dañados\n\nNo se usan ni se borran.\n\n{danados}" if danados else "",
+        INTACTO if published is None else _destino(published, carpeta),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def productos_markdown(productos: Sequence[ProductoLine], notas: Sequence[str] = ()) -> str:
+def productos_markdown(resultados: Sequence[Resultado], notas: Sequence[str] = ()) -> str:
     """What became of each product, and what a person should know about them."""
-    table = _tabla(
-        ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, productos)]
+    table = tabla(
+        ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, resultados)]
     )
+    made = [(one.carpeta, one.published) for one in resultados if one.published is not None]
     lines = [f"- {markdown(nota)}" for nota in notas]
     lines += [
-        f"- {markdown(f'{one.carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como "
-        "está."
-        for one in productos
-        for name in one.ajenos
+        f"- {markdown(f'{carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
+        for carpeta, published in made
+        for name in published.left
     ]
     lines += [
-        f"- **Aviso:** {markdown(aviso_pendiente(f'{one.carpeta}/{name}'))}"
-        for one in productos
-        for name in one.pendientes
+        f"- **Aviso:** {markdown(aviso_pendiente(f'{carpeta}/{name}'))}"
+        for carpeta, published in made
+        for name in published.pending
     ]
     return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
 
 
-def _fila(one: ProductoLine) -> tuple[str, str, str, str, str]:
-    if one.error is not None:
-        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {markdown(one.error)}"
-    counts = (number(one.escritos), number(one.iguales), number(one.quitados))
-    return one.carpeta, *counts, f"`{one.folder}`"
+def _fila(one: Resultado) -> tuple[str, ...]:
+    if one.published is None:
+        return one.carpeta, "", "", "", f"**FALLÓ**; quedó el anterior: {markdown(one.falla)}"
+    done = (one.published.written, one.published.unchanged, one.published.removed)
+    return one.carpeta, *(number(len(names)) for names in done), f"`{one.folder}`"
 
 
 def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
@@ -184,43 +159,44 @@ def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
     return [*checks, *rejected, *repaired, *unknown]
 
 
-def _titulo(corrida: Corrida) -> str:
-    if not corrida.verdict.accepted:
+def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:
+    if not night.verdict.accepted:
         state = "en cuarentena: no se publicó nada"
-    elif corrida.equal_to:
-        state = f"sin cambios desde {corrida.equal_to}"
-    elif corrida.verdict.first_night:
+    elif snapshot.equal_to:
+        state = f"sin cambios desde {snapshot.equal_to}"
+    elif night.verdict.first_night:
         state = "aceptado; primera noche de esta campaña, no hay con qué comparar"
     else:
         state = "aceptado"
-    modo = "prueba" if corrida.modo == "test" else "producción"
+    modo = "prueba" if job.modo is Modo.TEST else "producción"
     return (
-        f"# Backup Databaler Lotes {corrida.campania} ({modo})\n\n"
-        f"Snapshot `{corrida.snapshot}`, {corrida.hora_local}: **{state}**."
+        f"# Backup Databaler Lotes {job.campania} ({modo})\n\n"
+        f"Snapshot `{snapshot.id}`, {moment(snapshot.id.utc, job.settings.zone)}: **{state}**."
     )
 
 
-def _tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; nothing for no rows."""
     if not rows:
         return ""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cambios(corrida: Corrida) -> str:
+def _cambios(night: Night) -> str:
     from Modules.diff.lines import SOLO_REESCRITO, cambios
 
-    if corrida.parent is None:
+    if night.parent is None:
         return ""
-    if corrida.changes.empty:
-        return f"Sin cambios desde la última noche aceptada (`{corrida.parent}`)."
-    rows = [tuple(map(markdown, row)) for row in cambios(corrida.changes)]
+    if night.changes.empty:
+        return f"Sin cambios desde la última noche aceptada (`{night.parent.id}`)."
+    rows = [tuple(map(markdown, row)) for row in cambios(night.changes)]
     if not rows:
-        return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{corrida.parent}`)."
-    table = _tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
+        return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{night.parent.id}`)."
+    table = tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
     more = len(rows) - MAX_CHANGES
     tail = f"\n\nY {number(more)} cambios más, en `verdict.json`." if more > 0 else ""
-    return f"## Cambios desde `{corrida.parent}`\n\n{table}{tail}"
+    return f"## Cambios desde `{night.parent.id}`\n\n{table}{tail}"
 
 
 def _controles(verdict: Verdict) -> str:
@@ -236,22 +212,13 @@ def _control(check: Finding) -> str:
     return f"- **{mark}** · {check.what}{notes}"
 
 
-def _danados(danados: Sequence[str]) -> str:
-    if not danados:
-        return ""
-    lines = "\n".join(f"- {markdown(said)}" for said in danados)
-    return f"## Backups dañados\n\nNo se usan ni se borran.\n\n{lines}"
-
-
-def _destino(corrida: Corrida) -> str:
-    if corrida.carpeta is None:
-        return INTACTO
+def _destino(published: Published, carpeta: Path) -> str:
     avisos = "".join(
-        f"\n\n**Aviso:** {markdown(aviso_pendiente(name))}" for name in corrida.pendientes
+        f"\n\n**Aviso:** {markdown(aviso_pendiente(name))}" for name in published.pending
     )
-    if corrida.escritos == 0 and not avisos:
-        return f"Ya estaba publicado, no se escribió ningún archivo: `{corrida.carpeta}`."
-    return f"Publicado en `{corrida.carpeta}` ({number(corrida.escritos)} archivos).{avisos}"
+    if not published.written and not avisos:
+        return f"Ya estaba publicado, no se escribió ningún archivo: `{carpeta}`."
+    return f"Publicado en `{carpeta}` ({number(len(published.written))} archivos).{avisos}"
 
 
 def aviso_pendiente(name: str) -> str:

@@ -8,7 +8,7 @@ is damaged. Callers hold ``run_lock`` where something is written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from Modules.backups.restore import drill
 from Modules.backups.verify import Alcance, Hallazgo, verify_backups
 from Modules.backups.verify import Informe as Lectura
 from Modules.jobs.outcome import Outcome
+from Modules.jobs.report import tabla
 from Modules.settings import Settings
 from Modules.store.prune import fichas, in_use, obsolete_copies, prune
 from Modules.store.readings import Lecturas
@@ -345,7 +346,7 @@ def _danos(informe: Informe) -> str:
         for one in informe.hallazgos
     ]
     header = ("Dónde", "Archivo", "Problema", "Qué hacer")
-    return f"## Daños\n\n{_tabla(header, rows)}" if rows else ""
+    return f"## Daños\n\n{tabla(header, rows)}" if rows else ""
 
 
 def _simulacro(simulacro: Simulacro) -> str:
@@ -365,8 +366,3 @@ def _retencion(informe: Informe) -> str:
 def _lista(titulo: str, items: Iterable[str]) -> str:
     lines = "\n".join(f"- {item}" for item in items)
     return f"## {titulo}\n\n{lines}" if lines else ""
-
-
-def _tabla(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access
-from Modules.jobs.outcome import Outcome
+from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
 from Modules.orchestration.run_result import RunResult, run_plain
 from Modules.portal.collector import without_collector
@@ -25,7 +25,7 @@ from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo, Recurso
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
-    from Modules.jobs.products import Encargo, Resultado
+    from Modules.jobs.products import Encargo
     from Modules.products.entry import Producto
     from Modules.products.h3.product import Runner
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.diff.changes import Changes, Conteo, Novedad
 from Modules.diff.lines import cambios
-from Modules.jobs.report import ProductoLine, productos_markdown
+from Modules.disk.publish import Published
+from Modules.jobs.outcome import Resultado
+from Modules.jobs.report import productos_markdown
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.words import errors
 from Modules.words.errors import NightRefused, PipelineError, ProductError, PublishError
 from Modules.words.spanish import markdown, number, short
 
+FIVE = Published(tuple("abcde"), (), ())
 KINDS = [
     kind
     for kind in vars(errors).values()
@@ -96,7 +102,7 @@ def test_zonas_and_the_catalogue_are_told_by_name() -> None:
 
 def test_a_file_that_somebody_holds_open_is_a_warning_of_the_summary() -> None:
     copy = "25-26/Norte (pendiente) 2025-11-20.kmz"
-    page = productos_markdown([ProductoLine("KMZ", "/x/KMZ", escritos=5, pendientes=(copy,))])
+    page = productos_markdown([Resultado("KMZ", Path("/x/KMZ"), replace(FIVE, pending=(copy,)))])
     assert "**Aviso:** otro programa tenía abierto un archivo" in page
     assert f"KMZ/{copy}" in page
 
@@ -104,8 +110,8 @@ def test_a_file_that_somebody_holds_open_is_a_warning_of_the_summary() -> None:
 def test_a_product_that_failed_is_named_beside_those_that_did_not() -> None:
     page = productos_markdown(
         [
-            ProductoLine("cultivos", "/x/cultivos", escritos=5, ajenos=("viejo.gpkg",)),
-            ProductoLine("muestreos", "/x/muestreos", error="disk full"),
+            Resultado("cultivos", Path("/x/cultivos"), replace(FIVE, left=("viejo.gpkg",))),
+            Resultado("muestreos", Path("/x/muestreos"), error=PublishError("disk full")),
         ],
         ["los ambientes de 2 lotes no suman"],
     )
