@@ -6,7 +6,9 @@ trailing dot, a reserved Windows name, and twins that differ in nothing or only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from Modules.words.cultivos import CATALOGUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +99,11 @@ LOTES_RAROS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cultivo:
-    """A crop of the portal's catalogue."""
-
-    codigo: str
-    nombre: str
-    especie: str
-    orden: int
-    color: str
-
-
-CULTIVOS = (
-    Cultivo("SOJ1", "Soja 1ra", "soja", 1, "#2E7D32"),
-    Cultivo("SOJ2", "Soja 2da", "soja", 2, "#9CCC65"),
-    Cultivo("MAI1", "Maíz temprano", "maíz", 1, "#FDD835"),
-    Cultivo("MAIT", "Maíz tardío", "maíz", 1, "#F57C00"),
-    Cultivo("MAI2", "Maíz 2da", "maíz", 2, "#FFB74D"),
-    Cultivo("TRI", "Trigo", "trigo", 1, "#A1661A"),
-    Cultivo("CEB", "Cebada", "cebada", 1, "#C2185B"),
-    Cultivo("GIR", "Girasol", "girasol", 1, "#FFFF33"),
-    Cultivo("SOR", "Sorgo", "sorgo", 1, "#BF360C"),
-    Cultivo("MAN", "Maní", "maní", 1, "#70A800"),
-    Cultivo("CC", "Cultivo de cobertura", "cobertura", 1, "#4DB6AC"),
-    Cultivo("BAR", "Barbecho", "barbecho", 1, "#BCAAA4"),
+_CODES = ("SOJ1", "SOJ2", "MAI1", "MAIT", "MAI2", "TRI", "CEB", "GIR", "SOR", "MAN")
+CULTIVOS = (  # the portal's catalogue: it says an especie and an orden of the last two as well
+    *(CATALOGUE[code] for code in _CODES),
+    replace(CATALOGUE["CC"], especie="cobertura", orden=1),
+    replace(CATALOGUE["BAR"], especie="barbecho", orden=1),
 )
 CULTIVO_POR_CODIGO = {cultivo.codigo: cultivo for cultivo in CULTIVOS}
 

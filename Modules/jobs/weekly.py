@@ -37,7 +37,7 @@ MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class Encargo:
+class Verificacion:
     """What a verification is about."""
 
     settings: Settings
@@ -102,12 +102,12 @@ class Informe:
         return (*self.lectura.hallazgos, *rehearsed)
 
 
-def prepare(settings: Settings, modo: Modo, now: datetime) -> Encargo:
+def prepare(settings: Settings, modo: Modo, now: datetime) -> Verificacion:
     """The store of a mode, ready to be verified. ``now`` is timezone-aware."""
-    return Encargo(settings, modo, SnapshotStore(settings.store_dir(modo)), now)
+    return Verificacion(settings, modo, SnapshotStore(settings.store_dir(modo)), now)
 
 
-def read(encargo: Encargo) -> Lectura:
+def read(encargo: Verificacion) -> Lectura:
     """Read the newest, this week's part of the others and the copies; note what was sound.
 
     Raises:
@@ -128,13 +128,13 @@ def read(encargo: Encargo) -> Lectura:
     return lectura
 
 
-def rehearse(encargo: Encargo) -> tuple[Simulacro, ...]:
+def rehearse(encargo: Verificacion) -> tuple[Simulacro, ...]:
     """Restore the newest backup of each campaña into a scratch folder, and verify it there."""
     newest = {snapshot.campania: snapshot for snapshot in encargo.store.accepted()}
     return tuple(_rehearse(encargo, snapshot) for snapshot in newest.values())
 
 
-def plan_prune(encargo: Encargo, *, full: bool = True) -> tuple[Poda, Lecturas]:
+def plan_prune(encargo: Verificacion, *, full: bool = True) -> tuple[Poda, Lecturas]:
     """What a prune would do. Writes nothing; a dry run and a real one both begin here.
 
     Backups that were not read in the last month are read now, if anything may go at all. Unless
@@ -165,7 +165,7 @@ def plan_prune(encargo: Encargo, *, full: bool = True) -> tuple[Poda, Lecturas]:
     return Poda(made_of(verified), tuple(unsound), leftover), lecturas
 
 
-def do_prune(encargo: Encargo, *, full: bool = True) -> Poda:
+def do_prune(encargo: Verificacion, *, full: bool = True) -> Poda:
     """Plan and prune; ``full`` as for ``plan_prune``.
 
     Raises:
@@ -208,7 +208,7 @@ def with_poda(informe: Informe, podar: Callable[[], Poda]) -> Informe:
     return replace(informe, poda=poda, fallo_poda=_denied(poda))
 
 
-def outcome(encargo: Encargo, informe: Informe) -> Outcome:
+def outcome(encargo: Verificacion, informe: Informe) -> Outcome:
     """What the verification came to, for machines and for people."""
     said = [f"{one.lugar}: {one.archivo}: {one.problema}" for one in informe.hallazgos]
     error = informe.fallo_poda
@@ -243,7 +243,7 @@ def _denied(poda: Poda) -> PipelineError | None:
     return SnapshotDamaged(short(poda.danados, MAX_PROBLEMS)) if poda.danados else None
 
 
-def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
+def _rehearse(encargo: Verificacion, snapshot: Snapshot) -> Simulacro:
     name = str(snapshot.id)
     try:
         return Simulacro(name, drill(encargo.store, name), snapshot.size_bytes)
@@ -262,7 +262,7 @@ def _rehearse(encargo: Encargo, snapshot: Snapshot) -> Simulacro:
 # --- how it is said ------------------------------------------------------------------------------
 
 
-def _data(encargo: Encargo, informe: Informe) -> dict[str, Any]:
+def _data(encargo: Verificacion, informe: Informe) -> dict[str, Any]:
     return {
         "modo": encargo.modo.value,
         **informe.lectura.to_dict(),
@@ -318,7 +318,7 @@ def poda_texto(poda: Poda) -> str:
     return "\n".join(lines)
 
 
-def _markdown(encargo: Encargo, informe: Informe) -> str:
+def _markdown(encargo: Verificacion, informe: Informe) -> str:
     modo = "prueba" if encargo.modo is Modo.TEST else "producción"
     state = "**hay daños**" if informe.hallazgos else "todo sano"
     lectura = informe.lectura

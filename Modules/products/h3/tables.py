@@ -175,7 +175,7 @@ class Celdas:
     dominante: Index
     campo: Index
     first: Index
-    parts: _Parts
+    parts: _LoteParts
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -222,7 +222,7 @@ class Celdas:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _LoteParts:
     """Parts of lotes in cells, in order of cell and lote; ``sown``: crop × lote."""
 
     lote: Index
@@ -244,7 +244,7 @@ def by_cell(found: Cover, tables: Tables, lotes: pd.DataFrame, resolution: int) 
     begins = np.flatnonzero(np.r_[True, cells[1:] != cells[:-1]][: len(cells)])
     first = np.r_[begins, len(cells)]
     crops, sown = _sown(tables, lotes)
-    parts = _Parts(lote, found.superficie_ha[order], sown)
+    parts = _LoteParts(lote, found.superficie_ha[order], sown)
     group = np.repeat(np.arange(len(begins)), np.diff(first))
     campos, campo = _largest(parts, lotes, group, len(begins))
     return Celdas(
@@ -262,7 +262,7 @@ def by_cell(found: Cover, tables: Tables, lotes: pd.DataFrame, resolution: int) 
     )
 
 
-def _dominant(parts: _Parts, first: Index, order: Sequence[int]) -> Index:
+def _dominant(parts: _LoteParts, first: Index, order: Sequence[int]) -> Index:
     """Of each cell the crop with most area; of equal ones the first in ``order``."""
     cells = len(first) - 1
     best, most = np.full(cells, order[0], dtype=np.intp), np.full(cells, -1.0)
@@ -303,7 +303,7 @@ def _sown(tables: Tables, lotes: pd.DataFrame) -> tuple[list[Sembrado], Flags]:
 
 
 def _largest(
-    parts: _Parts, lotes: pd.DataFrame, group: Index, cells: int
+    parts: _LoteParts, lotes: pd.DataFrame, group: Index, cells: int
 ) -> tuple[tuple[str, ...], Index]:
     """Names of the campos, and which has most area in each cell (of equal ones the first id)."""
     ids, of_lote = np.unique(
