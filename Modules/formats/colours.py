@@ -1,6 +1,6 @@
 """Colours and names in a legend, the same in KMZ and for QGIS; those of crops: ``words.cultivos``.
 
-#RRGGBB, in the order of a legend. The key "" is for a value that is missing or unknown.
+#RRGGBB, in the order of a legend; the last one is for a value that is missing or unknown.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ POTENCIALES: Final = {
     "alto": ("Potencial alto", "#1B9E77"),
     "medio": ("Potencial medio", "#E6AB02"),
     "bajo": ("Potencial bajo", "#D95F02"),
-    "": ("Potencial sin dato", GREY),
+    "sin-dato": ("Potencial sin dato", GREY),
 }
 TIPOS: Final = {  # of a marcador
-    "muestreo": "#1565C0",
-    "recorrida": "#6A1B9A",
-    "maleza": "#2E7D32",
-    "plaga": "#C62828",
-    "enfermedad": "#EF6C00",
-    "infraestructura": "#455A64",
-    "otro": "#795548",
+    "muestreo": ("Muestreo", "#1565C0"),
+    "recorrida": ("Recorrida", "#6A1B9A"),
+    "maleza": ("Maleza", "#2E7D32"),
+    "plaga": ("Plaga", "#C62828"),
+    "enfermedad": ("Enfermedad", "#EF6C00"),
+    "infraestructura": ("Infraestructura", "#455A64"),
+    "otro": ("Otro", "#795548"),
 }
 ESTADOS: Final = {  # of a sampling point
     "planificado": ("Planificado", "#1565C0"),
     "hecho": ("Hecho", "#2E7D32"),
     "anulado": ("Anulado", GREY),
     "propuesto": ("Propuesto", "#D81B60"),
-    "": ("Sin estado", "#455A64"),
+    "sin-estado": ("Sin estado", "#455A64"),
 }

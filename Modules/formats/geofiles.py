@@ -103,7 +103,7 @@ def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
     geometry = "geometry" if table.spatial else None
     arrow = _to_arrow(df, contract_schema(table), geometry, name=table.name)
     if table.spatial:
-        arrow = _as_geoparquet(arrow, _geometries(df))
+        arrow = as_geoparquet(arrow, _geometries(df))
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", compression_level=ZSTD_LEVEL)
     return bytes(sink.getvalue())
@@ -188,9 +188,10 @@ def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
     values = gdf.drop(columns=gdf.geometry.name)
     columns = [[_json_value(value) for value in cells(values[name])] for name in values.columns]
     names = [str(name) for name in values.columns]
+    rows = zip(*columns, strict=True) if columns else iter([()] * len(gdf))
     lines = [
         _feature(dict(zip(names, row, strict=True)), shape)
-        for row, shape in zip(_rows(columns, len(gdf)), shapes, strict=True)
+        for row, shape in zip(rows, shapes, strict=True)
     ]
     body = ",\n".join(lines)
     text = f'{{"type":"FeatureCollection","features":[\n{body}\n]}}\n'
@@ -219,7 +220,7 @@ def _to_arrow(df: pd.DataFrame, schema: pa.Schema, geometry: str | None, *, name
         raise DataError(f"table {name}: {_first_line(err)}") from err
 
 
-def _as_geoparquet(arrow: pa.Table, shapes: np.ndarray) -> pa.Table:
+def as_geoparquet(arrow: pa.Table, shapes: np.ndarray) -> pa.Table:
     """Add the ``bbox`` covering column and the ``geo`` metadata of GeoParquet 1.1.0."""
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     void = np.isnan(bounds).any(axis=1)
@@ -287,15 +288,15 @@ def _layer(df: pd.DataFrame, name: str) -> _Layer:
     shapes = _geometries(df)
     kinds = _kinds(shapes)
     if kinds and set(kinds) <= {"Polygon", "MultiPolygon"}:
-        df = df.set_geometry([_as_multipolygon(shape) for shape in shapes], crs=df.crs)
+        several = [
+            shapely.MultiPolygon([one]) if isinstance(one, shapely.Polygon) else one
+            for one in shapes
+        ]
+        df = df.set_geometry(several, crs=df.crs)
         kinds = ["MultiPolygon"]
     column = str(df.geometry.name)
     arrow = _to_arrow(df, _schema_of(df, column), column, name=name)
     return _Layer(arrow, column, kinds[0] if len(kinds) == 1 else "Unknown")
-
-
-def _as_multipolygon(shape: Any) -> Any:
-    return shapely.MultiPolygon([shape]) if isinstance(shape, shapely.Polygon) else shape
 
 
 def _schema_of(df: pd.DataFrame, geometry: str | None) -> pa.Schema:
@@ -394,10 +395,6 @@ def _gdal(**options: str) -> Iterator[None]:
 def _check_crs(gdf: gpd.GeoDataFrame, what: str) -> None:
     if gdf.crs is None or gdf.crs.to_epsg() != 4326:
         raise DataError(f"{what}: the CRS is {gdf.crs}, not EPSG:4326; refusing to guess")
-
-
-def _rows(columns: list[list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
-    return zip(*columns, strict=True) if columns else iter([()] * count)
 
 
 def _json_value(value: Any) -> Any:

@@ -3,17 +3,15 @@
 In: shapely geometries, EPSG:4326, lon-lat. Out: one KML element for each: "lon,lat lon,lat" with
 exactly 7 decimals (1 cm), 2D, rings closed, shells counter-clockwise, holes clockwise.
 
-The digits are most of the work. They are made for all coordinates at once, out of tables of
-four-byte blocks: " -62" ".123" "4567", padding taken out at the end (docs/decisions/0006).
+The digits are most of the work: one ``%`` for each ring (docs/decisions/0006).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import shapely
@@ -28,23 +26,10 @@ _METRES_PER_DEGREE: Final = 111_700.0  # never more, of latitude or longitude, a
 
 Shapes: TypeAlias = NDArray[np.object_]
 
-_SCALE: Final = 10_000_000
-_MINUS: Final = 256  # where the tables go on with negative numbers
+_POSITION: Final = "%.7f,%.7f"
 _POLYGON: Final = 3
 _COLLECTION: Final = 7
 _TAGS: Final = {0: "Point", 1: "LineString", 2: "LineString"}
-
-
-def _blocks(texts: Sequence[bytes], width: int) -> NDArray[Any]:
-    joined = b"".join(text.ljust(width, b"\0") for text in texts)
-    return np.frombuffer(joined, f"<u{width}")
-
-
-_SIGNED: Final = [f"{sign}{i}".encode() for sign in ("", "-") for i in range(_MINUS)]
-_LON: Final = _blocks([b" " + text for text in _SIGNED], 8)
-_LAT: Final = _blocks([(b"," + text)[:4] for text in _SIGNED], 4)  # two digits are enough
-_THREE: Final = _blocks([b".%03d" % i for i in range(1_000)], 4)
-_FOUR: Final = _blocks([b"%04d" % i for i in range(10_000)], 4)
 
 
 def geometry_texts(geometries: Shapes) -> list[str]:
@@ -118,33 +103,14 @@ class LookAt:
         return cls((west + east) / 2, lat, max(400.0, side * 1.5))
 
 
-def coordinate_text(lonlat: NDArray[np.float64]) -> tuple[bytes, NDArray[np.intp]]:
-    """All positions as " lon,lat lon,lat…", and the length of each in bytes.
-
-    ``lonlat``: shape (n, 2), degrees, finite, longitude within ±180, latitude within ±90.
-    """
-    scaled = np.rint(lonlat * _SCALE).astype(np.int32)
-    whole, rest = np.divmod(np.abs(scaled), _SCALE)
-    three, four = np.divmod(rest, 10_000)
-    whole += _MINUS * (scaled < 0)
-    rows = np.empty((len(scaled), 7), "<u4")
-    rows[:, 0:2] = _LON[whole[:, 0]].view("<u4").reshape(-1, 2)
-    rows[:, 4] = _LAT[whole[:, 1]]
-    rows[:, 2], rows[:, 5] = _THREE[three[:, 0]], _THREE[three[:, 1]]
-    rows[:, 3], rows[:, 6] = _FOUR[four[:, 0]], _FOUR[four[:, 1]]
-    lengths = np.count_nonzero(rows.view(np.uint8).reshape(len(rows), 28), axis=1)
-    return rows.tobytes().translate(None, b"\0"), lengths
-
-
 def _sequences(shapes: Shapes) -> list[str]:
     """The positions of each ring, line or point, as the content of ``coordinates``."""
-    if not len(shapes):
-        return []
-    text, lengths = coordinate_text(shapely.get_coordinates(shapes))
-    ends = np.concatenate(([0], np.cumsum(lengths)))
-    bounds = ends[np.concatenate(([0], np.cumsum(shapely.get_num_coordinates(shapes))))].tolist()
-    all_text = text.decode("ascii")
-    return [all_text[a + 1 : b] for a, b in pairwise(bounds)]
+    counts = shapely.get_num_coordinates(shapes)
+    steps = np.rint(shapely.get_coordinates(shapes) * 1e7).astype(np.int64)  # no "-0.0000000"
+    values = (steps / 1e7).ravel().tolist()
+    ends = np.cumsum([0, *(2 * counts)]).tolist()
+    templates = {n: " ".join([_POSITION] * n) for n in set(counts.tolist())}
+    return [templates[(b - a) // 2] % tuple(values[a:b]) for a, b in pairwise(ends)]
 
 
 def _polygons(polygons: Shapes) -> list[str]:

@@ -19,7 +19,6 @@ import numpy as np
 from lxml import etree
 
 from Modules.formats import kml_text
-from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
 
 FILL_ALPHA: Final = 0x80
 HIGHLIGHT_ALPHA: Final = 0xB3
@@ -65,27 +64,14 @@ def cultivo_style(key: str, color: str) -> Estilo:
     return Estilo(kml_text.xml_id("cultivo", key), color)
 
 
-def potencial_style(potencial: str) -> Estilo:
-    """The style of an ambiente, by its potential; an unknown one is grey."""
-    key = potencial if potencial in POTENCIALES else ""
-    return Estilo(kml_text.xml_id("potencial", key or "sin-dato"), POTENCIALES[key][1])
-
-
 def contorno_style() -> Estilo:
     """The outline of a lote whose ambientes are drawn in it."""
     return Estilo("contorno", WHITE, fill=False, line=WHITE, width=3.0)
 
 
-def marcador_style(tipo: str) -> Estilo:
-    """The style of a marcador, by its type; an unknown one looks like "otro"."""
-    key = tipo if tipo in TIPOS else "otro"
-    return _puntos(kml_text.xml_id("tipo", key), TIPOS[key])
-
-
-def muestreo_style(estado: str) -> Estilo:
-    """The style of a sampling point, by its state."""
-    key = estado if estado in ESTADOS else ""
-    return _puntos(kml_text.xml_id("muestreo", key or "sin-estado"), ESTADOS[key][1])
+def punto_style(style_id: str, color: str) -> Estilo:
+    """Of a marcador or of a sampling point."""
+    return Estilo(style_id, color, icon="punto", icon_scale=0.8, label_scale=0.7)
 
 
 def etiqueta_style() -> Estilo:
@@ -97,10 +83,6 @@ def etiqueta_style() -> Estilo:
 def leyenda_style(style: Estilo) -> Estilo:
     """What an entry of the legend looks like: its icon in the list, nothing on the map."""
     return Estilo(f"leyenda-{style.id}", style.color, icon=style.icon, plain=True)
-
-
-def _puntos(style_id: str, color: str) -> Estilo:
-    return Estilo(style_id, color, icon="punto", icon_scale=0.8, label_scale=0.7)
 
 
 @lru_cache(maxsize=4096)

@@ -102,7 +102,10 @@ def write_csv(
 def csv_bytes(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> bytes:
     """The bytes that ``write_csv`` writes."""
     names = headers or {}
-    columns = [_csv_column(frame.iloc[:, at]) for at in range(frame.shape[1])]
+    columns = [
+        _each(cells(frame.iloc[:, at]).tolist(), lambda value: _csv_cell(_cell(value)))
+        for at in range(frame.shape[1])
+    ]
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerow([guarded(names.get(str(name), str(name))) for name in frame.columns])
@@ -165,10 +168,6 @@ def _each(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
     """What ``read`` makes of each; of a text that comes again only once."""
     texts = {value: read(value) for value in {value for value in values if type(value) is str}}
     return [texts[value] if type(value) is str else read(value) for value in values]
-
-
-def _csv_column(column: pd.Series) -> list[Any]:
-    return _each(cells(column).tolist(), lambda value: _csv_cell(_cell(value)))
 
 
 def _csv_cell(value: Any) -> str:

@@ -29,7 +29,7 @@ from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.columns import LOTES
 from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
-from Modules.words.finding import Severity
+from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import short
 
@@ -108,9 +108,11 @@ def check_job_destination(job: Job) -> None:
         PublishError: a dangling link, a plain folder where a link is configured, read-only, full.
     """
     links = expected_links(job.settings.lindero_symlink_config, job.destination.parent)
+    history = job.store.accepted(job.campania, None)
+    last_bytes = history[-1].size_bytes if history else 0
     check_destination(
         job.destination,
-        need_bytes=max(MIN_FREE_BYTES, SPARE * _last_size(job)),
+        need_bytes=max(MIN_FREE_BYTES, SPARE * last_bytes),
         must_be_link=links.get(FOLDER),
     )
 
@@ -211,9 +213,7 @@ def _with_lost(job: Job, verdict: Verdict, lost: Sequence[str]) -> Verdict:
         f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
         "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
     ]
-    check = checked("backups con los que comparar", severity, notes)
-    accepted = verdict.accepted and not check.is_error
-    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
+    return _with(verdict, checked("backups con los que comparar", severity, notes))
 
 
 def _newest_sound(
@@ -237,7 +237,10 @@ def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict
     verify = "lindero backups verify"
     notes = [f"{name} está dañado: {verify} {name}{job.modo.flag}" for name in damaged]
     severity = Severity.ERROR if verdict.first_night else Severity.WARNING
-    check = checked("backups sanos con los que comparar", severity, notes)
+    return _with(verdict, checked("backups sanos con los que comparar", severity, notes))
+
+
+def _with(verdict: Verdict, check: Finding) -> Verdict:
     accepted = verdict.accepted and not check.is_error
     return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
 
@@ -378,11 +381,6 @@ def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
 
 def _folder(job: Job, snapshot: Snapshot) -> Path:
     return job.destination / job.campania.slug / str(snapshot.id)
-
-
-def _last_size(job: Job) -> int:
-    history = job.store.accepted(job.campania, None)
-    return history[-1].size_bytes if history else 0
 
 
 def _resumen(snapshot: Snapshot) -> Resumen:

@@ -17,7 +17,6 @@ from Modules.night.verdict import Verdict
 from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
 from Modules.words.domain import Modo, Recurso
-from Modules.words.finding import Finding
 from Modules.words.spanish import markdown, moment, number, short
 
 if TYPE_CHECKING:
@@ -203,13 +202,12 @@ def _controles(verdict: Verdict) -> str:
     bad = [check for check in verdict.checks if not check.fine]
     if not bad:
         return f"Controles: {len(verdict.checks)}, todos bien."
-    return "## Controles\n\n" + "\n".join(_control(check) for check in bad)
-
-
-def _control(check: Finding) -> str:
-    mark = "RECHAZA" if check.is_error else "aviso"
-    notes = f": {markdown(short(check.notes, MAX_NOTES))}" if check.notes else ""
-    return f"- **{mark}** · {check.what}{notes}"
+    lines = (
+        f"- **{'RECHAZA' if check.is_error else 'aviso'}** · {check.what}"
+        f"{': ' if check.notes else ''}{markdown(short(check.notes, MAX_NOTES))}"
+        for check in bad
+    )
+    return "## Controles\n\n" + "\n".join(lines)
 
 
 def _destino(published: Published, carpeta: Path) -> str:

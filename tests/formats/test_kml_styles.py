@@ -15,8 +15,8 @@ def test_colours_are_turned_round() -> None:
 
 
 @pytest.mark.parametrize("style", [
-    styles.cultivo_style("SOJ1", "#2E7D32"), styles.potencial_style("alto"),
-    styles.marcador_style("muestreo"), styles.muestreo_style("propuesto"), styles.contorno_style(),
+    styles.cultivo_style("SOJ1", "#2E7D32"), styles.punto_style("tipo-otro", "#795548"),
+    styles.contorno_style(),
 ], ids=lambda style: style.id)  # fmt: skip
 def test_a_style_has_two_faces_the_highlighted_one_thicker(style: styles.Estilo) -> None:
     text = styles.style_text(style)
@@ -27,12 +27,6 @@ def test_a_style_has_two_faces_the_highlighted_one_thicker(style: styles.Estilo)
     assert set(re.findall("<LineStyle><color>(..)", text)) == {"ff"}
     assert f'<StyleMap id="{style.id}">' in text
     assert "http" not in text
-
-
-def test_unknown_words_have_a_style_of_their_own() -> None:
-    assert styles.potencial_style("altísimo") == styles.potencial_style("")
-    assert styles.marcador_style("ovni") == styles.marcador_style("otro")
-    assert styles.muestreo_style("perdido") == styles.muestreo_style("")
 
 
 @pytest.mark.parametrize("shape", ["punto", "cuadro"])

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -63,20 +63,18 @@ def serial(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[
 
 def in_threads(workers: int) -> Runner:
     """Run the chunks in threads of this process."""
-
-    def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(work, pieces)
-
-    return run
+    return _in_pool(lambda: ThreadPoolExecutor(workers))
 
 
 def in_processes(workers: int) -> Runner:
     """Run the chunks in new processes, started the same way on every system."""
+    return _in_pool(lambda: ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
 
+
+def _in_pool(pool: Callable[[], Executor]) -> Runner:
     def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(work, pieces)
+        with pool() as workers:
+            yield from workers.map(work, pieces)
 
     return run
 
@@ -105,8 +103,8 @@ def build_hexagonos(
         PublishError: the disk refused.
     """
     wanted = sorted(set(resolutions))
-    lotes = _ordered(fuente.tables.lotes, "lote_id")
-    ambientes = _ordered(fuente.tables.ambientes, "ambiente_id")
+    lotes = fuente.tables.lotes.sort_values("lote_id", ignore_index=True)
+    ambientes = fuente.tables.ambientes.sort_values("ambiente_id", ignore_index=True)
     jobs = [
         (r, _chunks(lotes, "lote_id", r), _chunks(ambientes, "ambiente_id", r)) for r in wanted
     ]  # all of them first: what is too large is refused before anything is made
@@ -178,10 +176,6 @@ def sampling_grid(found: Cover, ambientes: pd.DataFrame, resolution: int) -> gpd
     return gpd.GeoDataFrame(rows, geometry=points, crs=CRS)
 
 
-def _ordered(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    return frame.sort_values(key, ignore_index=True)
-
-
 def _chunks(frame: pd.DataFrame, key: str, resolution: int) -> list[Chunk]:
     return chunks(frame["geometry"].to_numpy(), resolution, frame[key].tolist())
 
@@ -203,12 +197,21 @@ class _Writer:
         return self.built[name]
 
     def table(self, tabla: Tabla, ending: str) -> None:
-        """As Parquet and as compressed CSV, some rows at a time."""
+        """As Parquet and as compressed CSV (UTF-8 with BOM, comma), some rows at a time."""
         parquet, text = self._path(f"{ending}.parquet"), self._path(f"{ending}.csv.gz")
         with writing(parquet), parquet.open("xb") as file:
-            _write_parquet(tabla, file)
-        with writing(text), text.open("xb") as file:
-            _write_csv_gz(tabla, file)
+            options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
+            with pq.ParquetWriter(file, tabla.schema, **options) as writer:
+                for rows in tabla.slices():
+                    writer.write_table(rows)
+        with (
+            writing(text),
+            text.open("xb") as file,
+            gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed,  # no name, no time
+        ):
+            packed.write("\ufeff".encode())
+            for i, rows in enumerate(tabla.slices()):
+                csv.write_csv(_guarded(rows), packed, csv.WriteOptions(include_header=i == 0))
 
     def gpkg(self, celdas: Celdas, grid: gpd.GeoDataFrame, grid_layer: str) -> None:
         """The hexagons as polygons, styled by dominant crop; and the grid to sample by."""
@@ -235,21 +238,6 @@ class _Writer:
             return ()
         name = Path(f"{self.stem}{base}.kmz").name
         return (f"{name} es demasiado grande para un teléfono: está en {len(parts)} partes",)
-
-
-def _write_parquet(tabla: Tabla, file: BinaryIO) -> None:
-    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
-    with pq.ParquetWriter(file, tabla.schema, **options) as writer:
-        for rows in tabla.slices():
-            writer.write_table(rows)
-
-
-def _write_csv_gz(tabla: Tabla, file: BinaryIO) -> None:
-    """UTF-8 with BOM, comma; no name and no time in the archive."""
-    with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
-        packed.write("\ufeff".encode())
-        for i, rows in enumerate(tabla.slices()):
-            csv.write_csv(_guarded(rows), packed, csv.WriteOptions(include_header=i == 0))
 
 
 def _guarded(rows: pa.Table) -> pa.Table:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -135,7 +135,8 @@ def _tabla(
     }
     for name in contract.names:
         if name not in columns:
-            columns[name] = _taken(_strings(frame[name]), found.polygon)
+            texts = [None if pd.isna(value) else str(value) for value in frame[name]]
+            columns[name] = _taken(pa.array(texts, type=pa.string()), found.polygon)
     return Tabla(contract, len(found), columns)
 
 
@@ -144,10 +145,6 @@ def _cell_columns(cells: Cells, resolution: int) -> dict[str, Callable[[slice], 
         "h3": lambda rows: hex_text(cells[rows]),
         "resolucion": lambda rows: pa.array(np.full(len(cells[rows]), resolution)),
     }
-
-
-def _strings(column: Any) -> pa.Array:
-    return pa.array([None if pd.isna(value) else str(value) for value in column], type=pa.string())
 
 
 def _taken(values: pa.Array, at: Index) -> Callable[[slice], pa.Array]:

@@ -8,20 +8,15 @@ portal's catalogue; one that nobody knows is grey, and its spellings are one gro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
 from Modules.formats.kml_document import Kind
-from Modules.formats.kml_styles import (
-    Estilo,
-    cultivo_style,
-    marcador_style,
-    muestreo_style,
-    potencial_style,
-)
+from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
+from Modules.formats.kml_text import xml_id
 from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
 _NOTHING_SOWN: Final = "sin siembra"
@@ -155,22 +150,26 @@ def cultivos(codes: Sequence[str], names: Sequence[str], colours: Mapping[str, s
     return [groups[key] for key in keys]
 
 
-@lru_cache(maxsize=1024)
-def potencial(potencial: str) -> Grupo:
-    key = potencial if potencial in POTENCIALES else ""
-    style = replace(potencial_style(key), balloon=AMBIENTE.balloon)
-    return Grupo(f"potencial-{key}", POTENCIALES[key][0], style, (list(POTENCIALES).index(key), ""))
+def _grupos(
+    prefix: str,
+    shown: Mapping[str, tuple[str, str]],
+    style: Callable[[str, str], Estilo],
+    kind: Kind,
+) -> Callable[[str | None], Grupo]:
+    """The group of a value; of one that nobody knows the last."""
+    groups = {
+        key: Grupo(
+            f"{prefix}-{key}",
+            nombre,
+            replace(style(xml_id(prefix, key), color), balloon=kind.balloon),
+            (rank, ""),
+        )
+        for rank, (key, (nombre, color)) in enumerate(shown.items())
+    }
+    *_, last = groups.values()
+    return lambda value: groups.get(value or "", last)
 
 
-@lru_cache(maxsize=1024)
-def tipo(tipo: str) -> Grupo:
-    key = tipo if tipo in TIPOS else "otro"
-    style = replace(marcador_style(key), balloon=MARCADOR.balloon)
-    return Grupo(f"marcador-{key}", key.capitalize(), style, (list(TIPOS).index(key), ""))
-
-
-@lru_cache(maxsize=1024)
-def estado(estado: str) -> Grupo:
-    key = estado if estado in ESTADOS else ""
-    style = replace(muestreo_style(key), balloon=PUNTO.balloon)
-    return Grupo(f"muestreo-{key}", ESTADOS[key][0], style, (list(ESTADOS).index(key), ""))
+potencial = _grupos("potencial", POTENCIALES, Estilo, AMBIENTE)
+tipo = _grupos("tipo", TIPOS, punto_style, MARCADOR)
+estado = _grupos("muestreo", ESTADOS, punto_style, PUNTO)

@@ -270,7 +270,7 @@ def _ambientes(ambientes: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
     columns = ("ambiente", "potencial", "campania", "ambiente_id", "lote_id")
     values = _values(ambientes, columns) | _values(lotes, ("campo", "lote"))
     values |= _areas(ambientes["superficie_ha"], None)
-    grupos = [potencial(cell or "") for cell in _cells(ambientes, "potencial")]
+    grupos = [potencial(cell) for cell in _cells(ambientes, "potencial")]
     return _capa(
         AMBIENTE,
         _shape(ambientes),
@@ -321,7 +321,7 @@ def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
     capa = _capa(
         PUNTO,
         _shape(puntos),
-        [estado(cell or "") for cell in _cells(puntos, "estado")],
+        [estado(cell) for cell in _cells(puntos, "estado")],
         keys=_cells(puntos, "punto_id"),
         names=codes,
         snippets=_joined(values["ambiente"], values["estado"]),

@@ -7,7 +7,7 @@ own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -305,12 +305,10 @@ def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64]) -> pd.Series:
     to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
     for _, one in to_visit.groupby("campo_id", sort=True):
         ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]
-        orders[one.index] = visiting_order(lonlat[one.index], _texts(one["lote_id"]), ranks)
+        orders[one.index] = visiting_order(
+            lonlat[one.index], one["lote_id"].astype(str).tolist(), ranks
+        )
     return orders
-
-
-def _texts(column: pd.Series) -> Sequence[str]:
-    return [str(value) for value in column]
 
 
 def _frame(frame: gpd.GeoDataFrame, table: Table) -> gpd.GeoDataFrame:

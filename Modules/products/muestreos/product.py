@@ -106,7 +106,8 @@ def build_muestreos(
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.gpkg": work / f"{stem}.gpkg", f"{stem}.csv": work / f"{stem}.csv"}
-    _write_gpkg(plan, built[f"{stem}.gpkg"])
+    write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"])
+    add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
     write_csv(pd.DataFrame(plan.puntos[list(CSV_HEADERS)]), built[f"{stem}.csv"], CSV_HEADERS)
     documents = modus_documents(
         _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=_plan_date(fuente)
@@ -138,14 +139,9 @@ def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
     }
 
 
-def _write_gpkg(plan: PlanMuestreo, path: Path) -> None:
-    write_gpkg(gpkg_layers(plan), path)
-    add_styles(path, _styles(), DESCRIPTIONS)
-
-
 def _styles() -> dict[str, Style]:
     code = Label('"codigo"', "codigo", visible_below=15_000)
-    potenciales = [Category(key, *shown) for key, shown in POTENCIALES.items() if key]
+    potenciales = [Category(key, *POTENCIALES[key]) for key in ("alto", "medio", "bajo")]
     return {
         CAPA_MUESTREOS: marker_style("estado", _estados(*_ESTADOS), label=code),
         CAPA_PROPUESTOS: marker_style("estado", _estados(PROPUESTO), label=code),

@@ -14,7 +14,6 @@ siembra, ``TRI+SOJ2`` for wheat and then soya. It is a CSV beside the file, with
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,9 +24,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 
 from Modules.disk.safe_files import FileFact, write_new
-from Modules.formats.geofiles import ZSTD_LEVEL
+from Modules.formats.geofiles import ZSTD_LEVEL, as_geoparquet
 from Modules.formats.sheets import write_csv
 from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
@@ -94,18 +94,20 @@ def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: st
         PublishError: the file exists, or the disk refused.
     """
     lotes = tables.lotes.sort_values("lote_id", ignore_index=True)
-    covered, geo = _geoparquet(lotes)
     values = _values(tables, lotes, campania)
-    arrays = [pa.array(values[field.name], field.type) for field in _FIELDS[:-1]]
-    arrays.append(covered.column("geometry").combine_chunks().cast(pa.binary()))
+    arrays = [pa.array(values[field.name], field.type) for field in _FIELDS]
     table = pa.Table.from_arrays(arrays, schema=pa.schema(_FIELDS))
-    table = table.append_column("bbox", covered.column("bbox"))
+    table = as_geoparquet(table, lotes.geometry.to_numpy())
     collection = {
         "collection": collection_id(campania),
         "schemas": {collection_id(campania): list(SCHEMAS)},
         "crop:code_list": code_list,
     }
-    metadata = {"collection": json.dumps(collection, sort_keys=True), "geo": geo}
+    geo = json.loads(table.schema.metadata[b"geo"])
+    for member in geo["columns"]["geometry"]["crs"]["datum_ensemble"]["members"]:
+        member.pop("id", None)  # an older PROJ does not read a CRS that has it
+    metadata = {"collection": json.dumps(collection, sort_keys=True)}
+    metadata["geo"] = json.dumps(geo, sort_keys=True)
     sink = pa.BufferOutputStream()
     pq.write_table(
         table.replace_schema_metadata(metadata),
@@ -134,21 +136,6 @@ def write_code_list(tables: Tables, path: Path) -> FileFact:
     return write_csv(frame, path)
 
 
-def _geoparquet(lotes: gpd.GeoDataFrame) -> tuple[pa.Table, bytes]:
-    """Geometry and covering box as GeoParquet 1.1 has them, and its ``geo`` metadata."""
-    sink = io.BytesIO()
-    plain = gpd.GeoDataFrame(geometry=lotes.geometry.to_numpy(), crs=lotes.crs)
-    plain.to_parquet(sink, index=False, schema_version="1.1.0", write_covering_bbox=True)
-    table = pq.read_table(pa.BufferReader(sink.getvalue()))
-    geo = json.loads(table.schema.metadata[b"geo"])
-    column = geo["columns"]["geometry"]
-    if not len(lotes):
-        column.pop("bbox", None)  # of nothing it would be NaN, which is no JSON
-    column["orientation"] = "counterclockwise"
-    geo["creator"] = {"library": "lindero"}
-    return table, json.dumps(geo, sort_keys=True, allow_nan=False).encode()
-
-
 def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict[str, Any]:
     area_m2 = (geodesic_area_ha(lotes.geometry.to_numpy()) * M2_PER_HA).astype(np.float32)
     crops = lotes[["lote_id"]].merge(_crops(tables), on="lote_id", how="left")
@@ -161,6 +148,7 @@ def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict
         "crop:code": crops["crop:code"].fillna(NO_CROP[0]),
         "crop:name": crops["crop:name"].fillna(NO_CROP[1]),
         **{name: lotes[name] for name in ("lote", "campo_id", "campo", "campania")},
+        "geometry": shapely.to_wkb(lotes.geometry.to_numpy()),
     }
 
 

@@ -27,6 +27,7 @@ from Modules.products.kmz import (
     POR_CULTIVO_LOTE,
     POR_LOTE,
     PRODUCTO,
+    kinds,
 )
 from Modules.products.kmz.product import build_mapas_kmz, build_muestreos_kmz
 from Modules.products.muestreos.plan import plan_muestreo
@@ -453,3 +454,12 @@ def test_a_plan_without_points_is_still_a_map(demo_fuente: Fuente, tmp_path: Pat
     plan = plan_muestreo(demo_fuente)
     mapas = build_muestreos_kmz(demo_fuente, plan.puntos.head(0), plan.ambientes.head(0), tmp_path)
     assert list(folders(read_kmz(mapas.carpetas["muestreos"]["muestreos_25-26.kmz"]))) == []
+
+
+def test_words_that_nobody_knows_are_drawn_as_the_last_of_the_legend() -> None:
+    assert kinds.potencial("altísimo") == kinds.potencial(None) == kinds.potencial("")
+    assert kinds.potencial("altísimo").nombre == "Potencial sin dato"
+    assert kinds.potencial("altísimo").style.id == "potencial-sin-dato"
+    assert kinds.tipo("ovni") == kinds.tipo("otro")
+    assert kinds.estado("perdido").style.id == "muestreo-sin-estado"
+    assert kinds.estado("hecho").style.color == "#2E7D32"
