@@ -117,45 +117,23 @@ def _fila(one: Resultado) -> tuple[str, ...]:
 
 def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
     """Rows of the quality table, worst first: failed checks, warnings, rejections, repairs."""
-    checks = [
-        {
-            "gravedad": "rechaza" if check.is_error else "aviso",
-            "qué": check.what,
-            "dónde": "",
-            "detalle": "; ".join(check.notes),
-        }
+    rows = [
+        ("rechaza" if check.is_error else "aviso", check.what, "", "; ".join(check.notes))
         for check in sorted(verdict.checks, key=lambda check: not check.is_error)
         if not check.fine
     ]
-    rejected = [
-        {
-            "gravedad": "rechazado",
-            "qué": row["motivo"],
-            "dónde": f"{row['recurso']} {_or_blank(row['id'])} {_or_blank(row['nombre'])}".strip(),
-            "detalle": row["detalle"],
-        }
-        for row in built.tables.rechazados[list(RECHAZADOS.names)].to_dict("records")
-    ]
-    repaired = [
-        {
-            "gravedad": "reparado",
-            "qué": "geometría reparada",
-            "dónde": f"{repair.recurso} {repair.id}",
-            "detalle": f"{repair.motivo}; {number(repair.area_before_ha, 2)} ha → "
-            f"{number(repair.area_after_ha, 2)} ha",
-        }
-        for repair in built.repairs
-    ]
-    unknown = [
-        {
-            "gravedad": "aviso",
-            "qué": "cultivo desconocido",
-            "dónde": name,
-            "detalle": "se conserva como está escrito y se dibuja en gris",
-        }
-        for name in built.cultivos_desconocidos
-    ]
-    return [*checks, *rejected, *repaired, *unknown]
+    for row in built.tables.rechazados[list(RECHAZADOS.names)].to_dict("records"):
+        where = f"{row['recurso']} {_or_blank(row['id'])} {_or_blank(row['nombre'])}".strip()
+        rows.append(("rechazado", row["motivo"], where, row["detalle"]))
+    for repair in built.repairs:
+        before, after = number(repair.area_before_ha, 2), number(repair.area_after_ha, 2)
+        change = f"{repair.motivo}; {before} ha → {after} ha"
+        where = f"{repair.recurso} {repair.id}"
+        rows.append(("reparado", "geometría reparada", where, change))
+    kept = "se conserva como está escrito y se dibuja en gris"
+    rows += [("aviso", "cultivo desconocido", name, kept) for name in built.cultivos_desconocidos]
+    names = ("gravedad", "qué", "dónde", "detalle")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:

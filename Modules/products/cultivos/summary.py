@@ -37,8 +37,30 @@ COMO_SE_MIDE: Final = (
     "Las hectáreas se calculan del contorno del lote, sobre el elipsoide WGS 84; "
     "lo que declara el portal se indica aparte."
 )
-_DECLARADA: Final = "Declarada en el portal (ha)"
-_CALCULADA: Final = "Calculada (ha)"
+_HEADERS: Final = {  # a column has the same header and format in every sheet
+    "campo": "Campo",
+    "lote": "Lote",
+    "lote_id": "Id del lote",
+    "lotes": "Lotes",
+    "siembras": "Siembras",
+    "cultivo": "Cultivo",
+    "codigo": "Código",
+    "que": "Qué declara",
+    "cantidad": "Cantidad",
+    "tierra_ha": TIERRA,
+    "sembrada_ha": SEMBRADA,
+    "sin_cultivo_ha": "Sin cultivo (ha)",
+    "superficie_ha": "Calculada (ha)",
+    "superficie_declarada_ha": "Declarada en el portal (ha)",
+    "diferencia_ha": "Declarada − calculada (ha)",
+    "diferencia": "Diferencia (%)",
+    "parte": "Parte de lo sembrado",
+}
+_FORMATS: Final = (
+    {name: NUMBER_HA for name in _HEADERS if name.endswith("_ha")}
+    | dict.fromkeys(("lotes", "siembras", "cantidad"), NUMBER_WHOLE)
+    | dict.fromkeys(("parte", "diferencia"), NUMBER_SHARE)
+)
 
 
 def summary_sheets(
@@ -75,14 +97,13 @@ def _whole(fuente: Fuente) -> Sheet:
         ("Lotes con dos siembras o más", (per_lote > 1).sum(), land[per_lote > 1].sum(), None),
         ("Siembras", len(tables.siembras), None, (land * per_lote).sum()),
     ]
-    frame = pd.DataFrame(rows, columns=["que", "cantidad", "tierra", "sembrada"])
-    frame = frame.astype({"cantidad": "Int64", "tierra": "float64", "sembrada": "float64"})
-    headers = {"que": f"Campaña {fuente.campania}", "cantidad": "Cantidad"}
+    frame = pd.DataFrame(rows, columns=["que", "cantidad", "tierra_ha", "sembrada_ha"])
+    frame = frame.astype({"cantidad": "Int64", "tierra_ha": "float64", "sembrada_ha": "float64"})
     return Sheet(
         "Resumen",
         frame,
-        headers={**headers, "tierra": TIERRA, "sembrada": SEMBRADA},
-        formats={"cantidad": NUMBER_WHOLE, "tierra": NUMBER_HA, "sembrada": NUMBER_HA},
+        headers=_HEADERS | {"que": f"Campaña {fuente.campania}"},
+        formats=_FORMATS,
         notes=(
             QUE_ES_TIERRA,
             QUE_ES_SEMBRADA,
@@ -95,15 +116,13 @@ def _whole(fuente: Fuente) -> Sheet:
 
 def _by_campo(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
     frame = by_campo(fuente.tables, rows, crops)
-    sums = {"sembrada_ha": SEMBRADA, "tierra_ha": TIERRA, "sin_cultivo_ha": "Sin cultivo (ha)"}
-    headers = {"campo": "Campo", "lotes": "Lotes", **sums}
-    areas = [*(crop.columna for crop in crops), *sums]
+    own = [crop.columna for crop in crops]
     return Sheet(
         "Campo por cultivo",
         frame,
-        headers=headers | {crop.columna: f"{crop.nombre} (ha)" for crop in crops},
-        formats={"lotes": NUMBER_WHOLE} | dict.fromkeys(areas, NUMBER_HA),
-        totals=[*areas, "lotes"],
+        headers=_HEADERS | {crop.columna: f"{crop.nombre} (ha)" for crop in crops},
+        formats=_FORMATS | dict.fromkeys(own, NUMBER_HA),
+        totals=[*own, "sembrada_ha", "tierra_ha", "sin_cultivo_ha", "lotes"],
         notes=(
             f"{SEMBRADA} = suma de los cultivos. {QUE_ES_SEMBRADA}",
             f"{TIERRA} = con cultivo + sin cultivo. {QUE_ES_TIERRA}",
@@ -117,20 +136,8 @@ def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> S
     return Sheet(
         "Por cultivo",
         by_crop(rows, crops),
-        headers={
-            "cultivo": "Cultivo",
-            "codigo": "Código",
-            "siembras": "Siembras",
-            "lotes": "Lotes",
-            "sembrada_ha": SEMBRADA,
-            "parte": "Parte de lo sembrado",
-        },
-        formats={
-            "siembras": NUMBER_WHOLE,
-            "lotes": NUMBER_WHOLE,
-            "sembrada_ha": NUMBER_HA,
-            "parte": NUMBER_SHARE,
-        },
+        headers=_HEADERS,
+        formats=_FORMATS,
         totals=("siembras", "sembrada_ha"),
         notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
         freeze_columns=1,
@@ -147,14 +154,8 @@ def _bare(fuente: Fuente) -> Sheet:
     return Sheet(
         "Lotes sin cultivo",
         pd.DataFrame(frame),
-        headers={
-            "campo": "Campo",
-            "lote": "Lote",
-            "lote_id": "Id del lote",
-            "superficie_ha": TIERRA,
-            "superficie_declarada_ha": _DECLARADA,
-        },
-        formats={"superficie_ha": NUMBER_HA, "superficie_declarada_ha": NUMBER_HA},
+        headers=_HEADERS | {"superficie_ha": TIERRA},
+        formats=_FORMATS,
         totals=("superficie_ha",),
         freeze_columns=2,
     )
@@ -175,20 +176,11 @@ def _changes(fuente: Fuente) -> Sheet:
 
 def _differences(fuente: Fuente, rows: pd.DataFrame, tolerancia: float) -> Sheet:
     frame = differences(fuente.tables, rows, tolerancia)
-    areas = ("superficie_ha", "superficie_declarada_ha", "diferencia_ha")
     return Sheet(
         "Diferencias de superficie",
         frame,
-        headers={
-            "campo": "Campo",
-            "lote": "Lote",
-            "que": "Qué declara",
-            "superficie_ha": _CALCULADA,
-            "superficie_declarada_ha": _DECLARADA,
-            "diferencia_ha": "Declarada − calculada (ha)",
-            "diferencia": "Diferencia (%)",
-        },
-        formats={"diferencia": NUMBER_SHARE} | dict.fromkeys(areas, NUMBER_HA),
+        headers=_HEADERS,
+        formats=_FORMATS,
         notes=(
             f"Lotes y siembras que declaran más de un {number(tolerancia * 100, 1)} % de "
             "diferencia con la superficie calculada de su contorno.",
