@@ -29,7 +29,7 @@ from Modules.disk.safe_files import (
     writing,
 )
 from Modules.words.errors import PublishError, SettingsError
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 
 NEW: Final = "nuevo"
 REPLACES: Final = "reemplaza"

@@ -230,6 +230,16 @@ def remove_file(path: Path) -> None:
         retry_sharing(lambda: path.unlink(missing_ok=True))
 
 
+def entries(folder: Path) -> list[Path]:
+    """Everything in a folder, sorted; nothing if it is not there."""
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def folders(parent: Path, *, links: bool = False) -> list[Path]:
+    """The folders in a folder, sorted; links to folders only if asked for."""
+    return [path for path in entries(parent) if path.is_dir() and (links or not is_link(path))]
+
+
 def is_link(path: Path) -> bool:
     """Whether a path is itself a link: a symbolic link, or a junction on Windows."""
     try:

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from Modules.disk.conflicts import conflict_copies
 from Modules.disk.destinations import check_destination, check_path, expected_links
+from Modules.disk.published import conflict_copies
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health import prefect_http
 from Modules.health.doctor_server import examine_server

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from Modules.disk.destinations import check_path
-from Modules.disk.publish import MANIFEST, intact, published
+from Modules.disk.publish import intact, published
+from Modules.disk.publish_record import MANIFEST
 from Modules.health import prefect_http
 from Modules.health.rules import Hechos, Publicacion, Rechazo
 from Modules.settings import Settings

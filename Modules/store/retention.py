@@ -70,7 +70,7 @@ class Linea:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PrunePlan:
     """What a prune does; each tuple is in the order of the numbers."""
 
     salen: tuple[Linea, ...] = ()
@@ -92,7 +92,7 @@ def plan(
     now: datetime,
     *,
     in_use: Collection[SnapshotId] = (),
-) -> Plan:
+) -> PrunePlan:
     """What goes now, what would go later, and why the rest stays.
 
     Args:
@@ -109,8 +109,8 @@ def plan(
         Linea(ficha, _sobra(ficha, reglas)) for ficha in todas if ficha.id.number not in reasons
     )
     if refused := clock_problem([ficha.id for ficha in todas], now):
-        return Plan((), sobran, quedan, 0, *refused)
-    return Plan(sobran[:tope], sobran[tope:], quedan, tope)
+        return PrunePlan((), sobran, quedan, 0, *refused)
+    return PrunePlan(sobran[:tope], sobran[tope:], quedan, tope)
 
 
 def most_at_once(total: int) -> int:

@@ -1,7 +1,7 @@
 """One snapshot on disk: what it says of itself, its tables and its pages.
 
 Nothing here writes. Reading checks the hash on the very bytes that are parsed. Proof that a whole
-snapshot is sound is in ``snapshot_check``.
+snapshot is sound is in ``integrity``.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ class Snapshot:
         return {name: self.path / name for name in (*names, JSON_NAME, SUMS_NAME)}
 
 
-def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) -> Snapshot:
+def load(folder: Path) -> Snapshot:
     """Read a snapshot's manifest and prove it against ``manifest.sha256``.
+
+    Whether it counts as accepted is the store's to say: here it does not.
 
     Raises:
         SnapshotDamaged: a manifest is missing, unreadable, or they do not agree; named.
@@ -120,8 +122,7 @@ def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) 
         path=folder,
         manifest=manifest,
         manifest_sha256=fact_of(sums).sha256,
-        accepted=accepted,
-        acceptance=acceptance,
+        accepted=False,
     )
 
 

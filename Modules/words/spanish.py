@@ -6,7 +6,7 @@ Numbers are 1.234,56, dates 20/11/2025, moments 20/11/2025 03:00; a missing valu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
@@ -63,6 +63,12 @@ def markdown(text: str) -> str:
     flat = " ".join(text.split())
     escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; the cells are Markdown already."""
+    lines = (header, ("---",) * len(header), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 @lru_cache(maxsize=65_536)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.conflicts import conflict_copies
 from Modules.disk.publish import publish_files
+from Modules.disk.published import conflict_copies
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health.doctor import examine
 from Modules.health.rows import Fila, exit_code

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.publish import MANIFEST, publish_files
+from Modules.disk.publish import publish_files
+from Modules.disk.publish_record import MANIFEST
 from Modules.health.facts import gather
 from Modules.health.rules import Hechos
 from Modules.settings import Settings

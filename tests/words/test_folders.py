@@ -5,7 +5,7 @@ from __future__ import annotations
 from Modules.jobs.backup import FOLDER
 from Modules.jobs.products import MAPAS, PRODUCTOS, hexagonos
 from Modules.words.folders import product_folders
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 
 
 def test_it_names_exactly_what_the_products_and_the_backup_fill() -> None:

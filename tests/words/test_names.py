@@ -17,13 +17,14 @@ from Modules.words.names import (
     MAX_BYTES,
     MAX_SLUG,
     SIN_NOMBRE,
+    check_names,
     layer_names,
     name_key,
+    name_problem,
     safe_name,
     slug,
     unique_names,
 )
-from Modules.words.publish_names import check_names, name_problem
 
 ANY_TEXT = st.text(st.characters(), max_size=300)
 IDS = st.text(st.characters(min_codepoint=33), min_size=1, max_size=60)
