@@ -8,9 +8,9 @@ from pathlib import Path
 
 from Modules.disk.destinations import check_path
 from Modules.disk.publish import intact, published
-from Modules.disk.publish_record import MANIFEST
+from Modules.disk.publish_record import records_below
 from Modules.health import prefect_http
-from Modules.health.rules import Hechos, Publicacion, Rechazo
+from Modules.health.rules import Facts, Publicacion, Rechazo
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
@@ -19,7 +19,7 @@ from Modules.words.errors import PublishError
 from Modules.words.folders import BACKUP
 
 
-def gather(settings: Settings, modo: Modo, now: datetime) -> Hechos:
+def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
     """All facts of one mode, at this moment; reads only.
 
     Raises:
@@ -29,7 +29,7 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Hechos:
     outputs = settings.outputs_dir(modo)
     server = prefect_http.open_server(settings)
     accepted = store.accepted()
-    return Hechos(
+    return Facts(
         ahora=now,
         zone=settings.zone,
         modo=modo,
@@ -93,7 +93,7 @@ def _unreachable(folder: Path) -> str | None:
 
 def _cut_short(outputs: Path) -> Iterator[str]:
     """Product folders and nights whose publication did not come to its end."""
-    for manifest in (*outputs.glob(f"*/{MANIFEST}"), *outputs.glob(f"*/*/*/{MANIFEST}")):
+    for manifest in records_below(outputs):
         try:
             published(manifest.parent)
         except PublishError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -49,6 +49,16 @@ def day(value: date | None) -> str:
 def moment(value: datetime, zone: ZoneInfo | None = None) -> str:
     """20/11/2025 03:00; with ``zone`` an aware moment as the clocks there say it."""
     return f"{value if zone is None else value.astimezone(zone):%d/%m/%Y %H:%M}"
+
+
+def duration(value: timedelta) -> str:
+    """How long, as people say it: hours up to two days, then days."""
+    hours = int(value.total_seconds() // 3600)
+    if hours < 1:
+        return "menos de una hora"
+    if hours == 1:
+        return "1 hora"
+    return f"{hours} horas" if hours < 48 else f"{hours // 24} días"
 
 
 def short(lines: Sequence[str], most: int) -> str:
