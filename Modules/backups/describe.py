@@ -48,7 +48,7 @@ def as_markdown(facts: Mapping[str, Any]) -> str:
     """``describe`` for people."""
     parts = [
         f"# Backup {facts['id']}",
-        _list(_lines(facts)),
+        "\n".join(f"- **{name}**: {markdown(text)}" for name, text in _lines(facts)),
         "## Tablas",
         markdown_table(("tabla", "filas", "ha"), _table_rows(facts)),
         "## Controles",
@@ -108,7 +108,3 @@ def _number(value: Any) -> str:
     if isinstance(value, float):
         return number(value, 2)
     return number(value) if isinstance(value, int) else str(value)
-
-
-def _list(lines: list[tuple[str, str]]) -> str:
-    return "\n".join(f"- **{name}**: {markdown(text)}" for name, text in lines)

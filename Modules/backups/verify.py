@@ -42,9 +42,6 @@ from Modules.words.folders import (
     product_folders,
 )
 
-_OF_H3: Final = "h3"
-_OF_KMZ: Final = "kmz"
-_OF_ALL_OTHERS: Final = "productos"
 _MAY_BE_EMPTY: Final = (BACKUP, KMZ_POR_CULTIVO_CAMPO, KMZ_POR_CULTIVO_LOTE)  # nothing sown yet
 
 
@@ -149,13 +146,14 @@ def verify_backups(
     today = now.astimezone(settings.zone).date()
     full = [store.folder(one) for one in ids] or _chosen(bench, scope, today)
     proved = [held for held in survey if not ids or held.path in full]
-    found = [one for folder in full for one in _check_snapshot(bench, store, folder)]
-    found += [
-        _of_snapshot(bench, held.path, problem)
-        for held in proved
-        if held.path not in full
-        for problem in held.proof.problems
-    ]
+    found = []
+    for folder in full:
+        problems = store.verify(folder)
+        if folder.is_dir():  # else it was pruned while it was read
+            found += [_of_snapshot(bench, folder, problem) for problem in problems]
+    for held in proved:
+        problems = [] if held.path in full else list(held.proof.problems)
+        found += [_of_snapshot(bench, held.path, problem) for problem in problems]
     found += _check_chain(bench, {held.path for held in proved})
     found += _check_places(bench, proved)
     if not ids:
@@ -231,12 +229,6 @@ def _copies(bench: _Bench) -> list[Path]:
 # --- the store -----------------------------------------------------------------------------------
 
 
-def _check_snapshot(bench: _Bench, store: SnapshotStore, folder: Path) -> Iterator[Finding]:
-    problems = store.verify(folder)
-    if folder.is_dir():  # else it was pruned while it was read
-        yield from (_of_snapshot(bench, folder, problem) for problem in problems)
-
-
 def _check_chain(bench: _Bench, proved: set[Path]) -> Iterator[Finding]:
     as_published = [
         str(snapshot.id)
@@ -266,7 +258,8 @@ def _of_snapshot(bench: _Bench, folder: Path, problem: Finding) -> Finding:
 
 def _mend_snapshot(bench: _Bench, folder: Path, problem: Finding) -> str:
     """What to do about a file of a snapshot."""
-    expected = _listed(folder, problem.item)
+    listed = expected_files(folder).get(problem.item)
+    expected = None if listed is None else listed.sha256
     if problem.code == Damage.EXTRA or (problem.code == Damage.NOT_A_FILE and not expected):
         return "sáquelo de la carpeta del backup"
     if problem.code == Damage.PLACE:
@@ -274,9 +267,9 @@ def _mend_snapshot(bench: _Bench, folder: Path, problem: Finding) -> str:
     if problem.code in (Damage.CHAIN, Damage.CONTRADICTION):
         return "averigüe quién lo cambió; compárelo con su copia publicada"
     sound = _sound_copy(bench, folder, problem.item, expected)
-    if sound is not None:
-        return f"copie el mismo archivo, que allí está sano, de {sound}"
-    return "no hay copia sana: use otro backup (lindero backups list)"
+    if sound is None:
+        return "no hay copia sana: use otro backup (lindero backups list)"
+    return f"copie el mismo archivo, que allí está sano, de {sound}"
 
 
 def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) -> Path | None:
@@ -296,12 +289,6 @@ def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) ->
     return None
 
 
-def _listed(folder: Path, file: str) -> str | None:
-    """The hash that a file of a snapshot should have, as far as its manifests can be read."""
-    known = expected_files(folder).get(file)
-    return None if known is None else known.sha256
-
-
 def _check_lost(bench: _Bench) -> Iterator[Finding]:
     """Backups that others name, or that were published, and that are gone without a prune."""
     named: dict[str, str] = {}  # id → campaña in paths
@@ -311,7 +298,9 @@ def _check_lost(bench: _Bench) -> Iterator[Finding]:
                 named[str(other)] = snapshot.campania.slug
     named |= {copy.name: copy.parent.name for copy in _copies(bench)}
     there = {held.path.name for held in bench.survey}
-    for name in sorted(set(named) - there - _pruned(bench.root)):
+    with suppress(PublishError):  # a list that cannot be read: nothing was taken out on purpose
+        there |= {str(entry.get("id")) for entry in journal.entries(bench.root / LOG_NAME)}
+    for name in sorted(set(named) - there):
         copy = bench.outputs / BACKUP / named[name] / name
         place = bench.root / SNAPSHOTS / named[name] / name
         hacer = (
@@ -319,22 +308,19 @@ def _check_lost(bench: _Bench) -> Iterator[Finding]:
             if published_sha256(copy, SUMS_NAME)
             else f'no hay copia; si se borró a propósito, agregue {{"id": "{name}"}} a {LOG_NAME}'
         )
-        problem = problem_of(name, "gone, and no prune took it out", Damage.MISSING)
-        yield replace(problem, where=f"{SNAPSHOTS}/{named[name]}", todo=hacer)
-
-
-def _pruned(root: Path) -> set[str]:
-    """Ids that were taken out on purpose; a torn line is none."""
-    with suppress(PublishError):
-        return {str(entry.get("id")) for entry in journal.entries(root / LOG_NAME)}
-    return set()
+        what, where = "gone, and no prune took it out", f"{SNAPSHOTS}/{named[name]}"
+        yield problem_of(name, what, Damage.MISSING, where=where, todo=hacer)
 
 
 def _stranger(path: Path) -> Finding:
-    what = "lies where only snapshots belong, under a name that is none"
-    problem = problem_of(path.name, what, Damage.PLACE, "no es un backup")
-    hacer = "si es un backup con otro nombre, devuélvale el suyo; si no, sáquelo"
-    return replace(problem, where=path.parent.name, todo=hacer)
+    return problem_of(
+        path.name,
+        "lies where only snapshots belong, under a name that is none",
+        Damage.PLACE,
+        "no es un backup",
+        where=path.parent.name,
+        todo="si es un backup con otro nombre, devuélvale el suyo; si no, sáquelo",
+    )
 
 
 # --- the copies ----------------------------------------------------------------------------------
@@ -359,9 +345,8 @@ def _check_published(bench: _Bench, *, every: bool) -> Iterator[Finding]:
 
 def _not_there(bench: _Bench, folder: Path, command: str) -> Finding:
     what = "the published folder is missing or empty"
-    lugar = folder.parent.relative_to(bench.outputs.parent).as_posix()
-    problem = problem_of(folder.name, what, Damage.MISSING)
-    return replace(problem, where=lugar, todo=f"corra {command}")
+    where = folder.parent.relative_to(bench.outputs.parent).as_posix()
+    return problem_of(folder.name, what, Damage.MISSING, where=where, todo=f"corra {command}")
 
 
 def _made_before(bench: _Bench, carpeta: str) -> bool:
@@ -383,8 +368,8 @@ def _mend_copy(bench: _Bench, folder: Path, problem: Finding) -> str:
 def _remade_by(carpeta: str) -> str:
     """The command that makes a product folder again."""
     if carpeta == H3:
-        return _OF_H3
-    return _OF_KMZ if carpeta.startswith("KMZ") else _OF_ALL_OTHERS
+        return "h3"
+    return "kmz" if carpeta.startswith("KMZ") else "productos"
 
 
 def _against_store(bench: _Bench, copy: CheckedFolder) -> Iterator[Finding]:

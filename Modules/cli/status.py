@@ -17,7 +17,7 @@ from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
 
 if TYPE_CHECKING:
-    from Modules.health.rules import Facts, Run
+    from Modules.health.rules import Facts
 
 doctor = App(name="doctor", help="Revisa esta máquina: qué está bien, qué no, y qué hacer.")
 status = App(name="status", help="Dice si las noches andan bien; termina con 1 si no.")
@@ -41,7 +41,10 @@ def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
         say_json(_as_json(facts, report))
     else:
         _say_facts(facts)
-        _say_findings(report)
+        if not report.findings:
+            say("Todo bien.")
+        for one in report.findings:
+            say(f"{_SAID[one.severity].upper()}: {one.what}\n  → {one.todo}")
     return report.exit_code
 
 
@@ -89,23 +92,12 @@ def _say_facts(facts: Facts) -> None:
         say(
             f"Publicado: la noche del {when} (hace {age}), campaña {last.campania}, {last.snapshot}"
         )
-    for run in _newest_runs(facts):
+    by_time = sorted(facts.corridas, key=lambda run: run.esperada)
+    for run in {run.flujo: run for run in by_time}.values():  # the newest of each flow
         say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {run.estado}")
     for programa in () if facts.servidor is None else facts.servidor.programas:
         if programa.proxima is not None:
             say(f"Próxima corrida: {programa.deployment}, {moment(programa.proxima, facts.zone)}")
-
-
-def _newest_runs(facts: Facts) -> list[Run]:
-    by_time = sorted(facts.corridas, key=lambda run: run.esperada)
-    return list({run.flujo: run for run in by_time}.values())
-
-
-def _say_findings(report: Report) -> None:
-    if not report.findings:
-        say("Todo bien.")
-    for one in report.findings:
-        say(f"{_SAID[one.severity].upper()}: {one.what}\n  → {one.todo}")
 
 
 def _as_json(facts: Facts, report: Report) -> dict[str, Any]:

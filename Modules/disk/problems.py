@@ -46,12 +46,18 @@ _SAID: Final = {
 
 
 def problem_of(
-    file: str, english: str, damage: Damage = Damage.CONTENT, detalle: str = ""
+    file: str,
+    english: str,
+    damage: Damage = Damage.CONTENT,
+    detalle: str = "",
+    *,
+    where: str = "",
+    todo: str = "",
 ) -> Finding:
-    """A finding of one file; ``detalle`` is Spanish."""
+    """A finding of one file; ``detalle`` and ``todo`` are Spanish."""
     said = _SAID[damage]
     what = f"{said} ({detalle})" if detalle else said
-    return Finding(what, item=file, code=damage.value, notes=(english,))
+    return Finding(what, where=where, item=file, todo=todo, code=damage.value, notes=(english,))
 
 
 def in_english(found: Finding) -> str:

@@ -57,7 +57,9 @@ def _newest_published(
                 cuando=snapshot.id.utc,
                 carpeta=str(folder),
                 intacta=intact(folder),
-                aceptada_a_mano=_accepted_at(snapshot),
+                aceptada_a_mano=None
+                if snapshot.acceptance is None
+                else datetime.fromisoformat(str(snapshot.acceptance["utc"])),
             )
     return None
 
@@ -67,12 +69,6 @@ def _is_published(folder: Path) -> bool:
         return bool(published(folder))
     except (PublishError, OSError):
         return False
-
-
-def _accepted_at(snapshot: Snapshot) -> datetime | None:
-    if snapshot.acceptance is None:
-        return None
-    return datetime.fromisoformat(str(snapshot.acceptance["utc"]))
 
 
 def _refused(accepted: Sequence[Snapshot], quarantined: Sequence[Snapshot]) -> Iterator[Rechazo]:

@@ -273,23 +273,20 @@ def _data(week: Week, informe: WeekReport) -> dict[str, Any]:
 
 def poda_data(poda: Poda) -> dict[str, Any]:
     """A prune for machines."""
+
+    def plain(linea: Linea) -> dict[str, Any]:
+        ficha = linea.ficha
+        told = {"id": str(ficha.id), "campania": str(ficha.campania)}
+        return {**told, "motivo": linea.motivo, "bytes": ficha.size_bytes}
+
     return {
-        "salen": [_linea_data(linea) for linea in poda.plan.salen],
-        "esperan": [_linea_data(linea) for linea in poda.plan.esperan],
-        "quedan": [_linea_data(linea) for linea in poda.plan.quedan],
+        "salen": list(map(plain, poda.plan.salen)),
+        "esperan": list(map(plain, poda.plan.esperan)),
+        "quedan": list(map(plain, poda.plan.quedan)),
         "tope": poda.plan.tope,
         "copias_por_quitar": list(poda.copias),
         "danados": list(poda.danados),
         "motivo_de_no_quitar": poda.plan.negado,
-    }
-
-
-def _linea_data(linea: Linea) -> dict[str, Any]:
-    return {
-        "id": str(linea.ficha.id),
-        "campania": str(linea.ficha.campania),
-        "motivo": linea.motivo,
-        "bytes": linea.ficha.size_bytes,
     }
 
 
@@ -320,26 +317,22 @@ def _markdown(week: Week, informe: WeekReport) -> str:
     modo = "prueba" if week.modo is Modo.TEST else "producción"
     state = "todo sano" if informe.report.passed else "**hay daños**"
     lectura = informe.lectura
+    header = ("Dónde", "Archivo", "Problema", "Qué hacer")
+    damages = [
+        [markdown(text) for text in (one.where, one.item, one.what, one.todo)]
+        for one in informe.report.findings
+    ]
     parts = [
         f"# Verificación de backups ({modo})\n\n"
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
-        _danos(informe),
+        f"## Daños\n\n{markdown_table(header, damages)}" if damages else "",
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
         _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
         _retencion(informe),
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def _danos(informe: WeekReport) -> str:
-    rows = [
-        [markdown(text) for text in (one.where, one.item, one.what, one.todo)]
-        for one in informe.report.findings
-    ]
-    header = ("Dónde", "Archivo", "Problema", "Qué hacer")
-    return f"## Daños\n\n{markdown_table(header, rows)}" if rows else ""
 
 
 def _simulacro(simulacro: Simulacro) -> str:

@@ -106,14 +106,15 @@ def prune(store: SnapshotStore, plan: PrunePlan, copies: Path, now: datetime) ->
 
 def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
     """Published copies of backups that were taken out; sorted by the number of the id."""
-    found = []
+    found = set()
+    there = {folder.name for folder in store.folders()}
     for entry in journal.entries(store.root / LOG_NAME):
         with suppress(SettingsError, KeyError, TypeError):
             snapshot_id = SnapshotId.parse(entry["id"])
             folder = copies / Campania.parse(entry["campania"]).slug / str(snapshot_id)
-            if folder.is_dir() and not is_link(folder) and not _holds(store, snapshot_id):
-                found.append(Copia(folder, snapshot_id))
-    return sorted(set(found), key=lambda copia: copia.id.number)
+            if folder.is_dir() and not is_link(folder) and str(snapshot_id) not in there:
+                found.add(Copia(folder, snapshot_id))
+    return sorted(found, key=lambda copia: copia.id.number)
 
 
 # --- helpers -------------------------------------------------------------------------------------
@@ -137,14 +138,6 @@ def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     move(snapshot.path, staging / f"{_AWAY}{snapshot.id}")
     sync_folder(snapshot.path.parent)
     sync_folder(staging)
-
-
-def _holds(store: SnapshotStore, snapshot_id: SnapshotId) -> bool:
-    try:
-        store.folder(str(snapshot_id))
-    except SettingsError:
-        return False
-    return True
 
 
 def _withdraw(copia: Copia, now: datetime) -> None:

@@ -16,7 +16,6 @@ whole one. Callers hold ``run_lock``: the store does not guard against two write
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +35,7 @@ from Modules.disk.safe_files import (
     make_folder,
     move,
     remove_file,
-    retry_sharing,
+    remove_tree,
     sync_folder,
     write_beside,
     write_new,
@@ -134,7 +133,7 @@ class Draft:
 
     def discard(self) -> None:
         """Throw the draft away; after an error, so that nothing waits for the next sweep."""
-        _remove_tree(self.path)
+        remove_tree(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ class SnapshotStore:
         """
         orphans = folders(self.root / STAGING)
         for path in orphans:
-            _remove_tree(path)
+            remove_tree(path)
         for temp in self.root.glob(".lindero-*.tmp"):
             remove_file(temp)
         return tuple(path.name for path in orphans)
@@ -196,7 +195,7 @@ class SnapshotStore:
         try:
             yield path
         finally:
-            _remove_tree(path)
+            remove_tree(path)
 
     def keep(
         self,
@@ -525,8 +524,3 @@ def _number(name: str) -> int:
         return SnapshotId.parse(name).number
     except SettingsError:
         return 0
-
-
-def _remove_tree(path: Path) -> None:
-    with writing(path):
-        retry_sharing(lambda: shutil.rmtree(path))
