@@ -165,7 +165,7 @@ def _as_it_is(snapshot: Snapshot) -> Fill:
     """Copy every file that the manifest lists, each proved while it is copied."""
 
     def fill(folder: Path) -> dict[str, FileFact]:
-        expected = {f["path"]: FileFact(f["size"], f["sha256"]) for f in snapshot.manifest["files"]}
+        expected = snapshot.facts
         written = {}
         for name, path in snapshot.files.items():
             make_folder((folder / name).parent)

@@ -103,9 +103,8 @@ def expected_files(folder: Path) -> Mapping[str, Expected]:
 
 
 def _check_manifests(snapshot: Snapshot) -> list[Finding]:
-    manifest = snapshot.manifest
     sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
-    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+    listed = {path: fact.sha256 for path, fact in snapshot.facts.items()}
     problems = [
         problem_of(
             SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}", Damage.MANIFEST
@@ -251,8 +250,7 @@ def _check_file(folder: Path, path: str, expected: Expected) -> list[Finding]:
 
 
 def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Finding]:
-    for file in snapshot.manifest["files"]:
-        path = file["path"]
+    for path in snapshot.facts:
         if path.startswith("raw/") and path not in damaged:
             try:
                 if not read_raw(snapshot, path):
