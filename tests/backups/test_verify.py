@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +14,17 @@ import pytest
 from Modules.backups.verify import Scope, Verification, verify_backups
 from Modules.disk.json_text import to_json
 from Modules.disk.safe_files import fact_of
+from Modules.settings import Settings
+from Modules.store import integrity, snapshots
 from Modules.store.manifest import from_sums, to_sums
+from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, SettingsError
 from Modules.words.finding import Finding
 from tests.robustness.damage import World, moved, world
 from tests.sample_tables import NOW
+from tests.store.test_snapshots import night
 
 
 @pytest.fixture(scope="module")
@@ -240,3 +245,39 @@ def test_a_campania_that_is_a_link_is_named(made: World) -> None:
     place = SnapshotStore(made.settings.store_dir(Modo.TEST)).root / "snapshots"
     (place / "24-25").symlink_to(place / "25-26")
     assert _only(_verify(made)).item == "24-25"
+
+
+def test_each_manifest_is_read_once_and_once_more_where_every_file_is(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[str] = Counter()
+    really = integrity.load
+
+    def counted(folder: Path) -> Snapshot:
+        read[folder.name] += 1
+        return really(folder)
+
+    for module in (integrity, snapshots):
+        monkeypatch.setattr(module, "load", counted)
+    assert _verify(made, scope=Scope.NEWEST).report.passed
+    newest = made.snapshots[2]
+    assert read == {str(one.id): 2 if one == newest else 1 for one in made.snapshots}
+
+
+def test_a_damaged_first_of_equal_nights_is_named_and_so_is_its_missing_copy(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        _env_file=None,
+        lindero_state_dir=tmp_path / "state",
+        lindero_test_outputs_dir=tmp_path / "out",
+    )
+    store = SnapshotStore(settings.store_dir(Modo.TEST))
+    first = night(store)
+    night(store, parent=first)
+    (first.path / "manifest.json").write_bytes(b"{}")
+    found = verify_backups(settings, Modo.TEST, scope=Scope.ALL, now=NOW).report.findings
+    assert [(one.where, one.item) for one in found] == [
+        (str(first.id), "manifest.json"),
+        ("out/Backup_Databaler/25-26", str(first.id)),
+    ]
