@@ -33,8 +33,8 @@ from Modules.disk.publish_record import (
     MANIFEST,
     PUBLISHED,
     PUBLISHING,
-    Entry,
-    Record,
+    OurFile,
+    PublishRecord,
     read_record,
     write_record,
 )
@@ -146,7 +146,7 @@ def intact(folder: Path, *, scope: Callable[[str], bool] = _everything) -> bool:
     return all(_as_left(folder / name, entry) for name, entry in mine.files.items())
 
 
-def _as_left(target: Path, entry: Entry) -> bool:
+def _as_left(target: Path, entry: OurFile) -> bool:
     try:
         status = target.lstat()
     except OSError:
@@ -163,12 +163,12 @@ class _Publication:
     folder: Path
     built: Mapping[str, Path]
     changed: Mapping[str, FileFact]
-    kept: Mapping[str, Entry]
-    stale: Mapping[str, Entry]
-    before: Record
-    others: Record  # of ours too, but of another publication in the same folder
+    kept: Mapping[str, OurFile]
+    stale: Mapping[str, OurFile]
+    before: PublishRecord
+    others: PublishRecord  # of ours too, but of another publication in the same folder
 
-    def record(self, record: Record) -> Record:
+    def record(self, record: PublishRecord) -> PublishRecord:
         """What ``.lindero.json`` is to say: a record of ours with those of the others."""
         return replace(
             record,
@@ -178,19 +178,21 @@ class _Publication:
         )
 
 
-def _apart(recorded: Record, scope: Callable[[str], bool]) -> tuple[Record, Record]:
+def _apart(
+    recorded: PublishRecord, scope: Callable[[str], bool]
+) -> tuple[PublishRecord, PublishRecord]:
     """A folder's record as that of this publication and that of all others.
 
     A publication that was cut short left something to do: entries that nobody has proved, or
     files to remove. Whoever has neither was not the one.
     """
 
-    def part(*, mine: bool) -> Record:
+    def part(*, mine: bool) -> PublishRecord:
         files = {name: one for name, one in recorded.files.items() if scope(name) is mine}
         obsolete = {name: one for name, one in recorded.obsolete.items() if scope(name) is mine}
         settled = not obsolete and all(one.mtime_ns is not None for one in files.values())
         state = PUBLISHED if settled else recorded.state
-        return Record(state, recorded.snapshot_id, files, obsolete)
+        return PublishRecord(state, recorded.snapshot_id, files, obsolete)
 
     if not recorded.files and not recorded.obsolete:
         return recorded, replace(recorded, state=PUBLISHED)
@@ -216,7 +218,7 @@ def _apply(plan: _Publication, snapshot_id: str, now: datetime) -> Published:
         copy: _on_disk(plan.folder, copy, plan.changed[name]) for name, copy in pending.items()
     }
     obsolete = {**plan.stale, **copies}
-    final = Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
+    final = PublishRecord(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
     write_record(plan.folder, plan.record(final), now)
     stale = {name: entry for name, entry in plan.stale.items() if name not in copies}
     removed, left, held = _remove_stale(plan.folder, stale)
@@ -255,7 +257,7 @@ def _put_in_place(plan: _Publication, temps: Mapping[str, Path], now: datetime) 
         for copy, fact in copies.items()
     }
     intent = _intent(plan)
-    unproved = {copy: Entry(fact, None) for copy, fact in copies.items()}
+    unproved = {copy: OurFile(fact, None) for copy, fact in copies.items()}
     known = replace(intent, files={**intent.files, **unproved})
     write_record(plan.folder, plan.record(known), now)
     for name, copy in pending.items():
@@ -272,15 +274,15 @@ def pending_name(name: str, now: datetime) -> str:
     return f"{folder}/{beside}" if folder else beside
 
 
-def _held_entry(plan: _Publication, name: str) -> Entry:
+def _held_entry(plan: _Publication, name: str) -> OurFile:
     """What lies in a place that could not be taken: ours from before, as far as known."""
     if plan.before.entry(name) is not None:
         return _present(plan.folder, name, plan.before)
     return _on_disk(plan.folder, name, _source_fact(name, plan.folder / name))
 
 
-def _on_disk(folder: Path, name: str, fact: FileFact) -> Entry:
-    return Entry(fact, _mtime(folder / name))
+def _on_disk(folder: Path, name: str, fact: FileFact) -> OurFile:
+    return OurFile(fact, _mtime(folder / name))
 
 
 def _refuse_foreign(plan: _Publication) -> None:
@@ -315,18 +317,20 @@ def _temps(plan: _Publication) -> Iterator[dict[str, Path]]:
                 remove_file(temp)
 
 
-def _intent(plan: _Publication) -> Record:
+def _intent(plan: _Publication) -> PublishRecord:
     """What is about to be there, and everything that may be there if we are killed now."""
-    new = {name: Entry(fact, None) for name, fact in plan.changed.items()}
+    new = {name: OurFile(fact, None) for name, fact in plan.changed.items()}
     old = {
         name: _present(plan.folder, name, plan.before)
         for name in plan.changed
         if plan.before.entry(name) is not None
     }
-    return Record(PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old})
+    return PublishRecord(
+        PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old}
+    )
 
 
-def _present(folder: Path, name: str, before: Record) -> Entry:
+def _present(folder: Path, name: str, before: PublishRecord) -> OurFile:
     """Which of our entries of a file lies there; any of them if somebody edited it."""
     entries = [found[name] for found in (before.files, before.obsolete) if name in found]
     matching = (
@@ -338,7 +342,7 @@ def _present(folder: Path, name: str, before: Record) -> Entry:
 
 
 def _remove_stale(
-    folder: Path, stale: Mapping[str, Entry]
+    folder: Path, stale: Mapping[str, OurFile]
 ) -> tuple[list[str], list[str], list[str]]:
     """Remove ours that are no longer made; leave those edited since, and those held open."""
     removed: list[str] = []
@@ -388,8 +392,8 @@ def _source_fact(name: str, path: Path) -> FileFact:
 
 
 def _unchanged(
-    folder: Path, name: str, fact: FileFact, entry: Entry | None, *, adopt: bool = False
-) -> Entry | None:
+    folder: Path, name: str, fact: FileFact, entry: OurFile | None, *, adopt: bool = False
+) -> OurFile | None:
     """The entry of a target that holds these bytes already; None if it has to be written.
 
     A target that we know by size and time of change is not read. Others are read and hashed.
@@ -401,10 +405,10 @@ def _unchanged(
     if is_link(target) or not target.is_file():
         return None
     status = target.stat()
-    if entry is not None and entry == Entry(fact, status.st_mtime_ns):
+    if entry is not None and entry == OurFile(fact, status.st_mtime_ns):
         return entry if status.st_size == fact.size else None
     if status.st_size == fact.size and _source_fact(name, target) == fact:
-        return Entry(fact, status.st_mtime_ns)
+        return OurFile(fact, status.st_mtime_ns)
     if entry is None and not adopt:
         raise PublishError(f"{target} is there and is not ours; move it away and run again")
     return None

@@ -32,7 +32,7 @@ NO_RECORD: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OurFile:
     """A file of ours. ``mtime_ns`` is None while nobody has proved what lies there."""
 
     fact: FileFact
@@ -40,20 +40,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PublishRecord:
     """The files that are there, and ours that are to go."""
 
     state: str
     snapshot_id: str
-    files: Mapping[str, Entry]
-    obsolete: Mapping[str, Entry]
+    files: Mapping[str, OurFile]
+    obsolete: Mapping[str, OurFile]
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> OurFile | None:
         """What we know of a file of ours, or None if it is not."""
         return self.files.get(name, self.obsolete.get(name))
 
 
-def parse_record(data: bytes) -> Record:
+def parse_record(data: bytes) -> PublishRecord:
     """A record out of its bytes; its state may be any text.
 
     Raises:
@@ -65,10 +65,10 @@ def parse_record(data: bytes) -> Record:
     files = {name: _entry(value) for name, value in raw["files"].items()}
     obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
     check_names({*files, *obsolete})
-    return Record(str(raw["estado"]), str(raw["snapshot"]), files, obsolete)
+    return PublishRecord(str(raw["estado"]), str(raw["snapshot"]), files, obsolete)
 
 
-def read_record(folder: Path) -> tuple[Record, bool]:
+def read_record(folder: Path) -> tuple[PublishRecord, bool]:
     """The folder's record, and whether the list of our files was lost.
 
     A manifest that cannot be understood counts as lost: the folder is ours, so files with the
@@ -77,7 +77,7 @@ def read_record(folder: Path) -> tuple[Record, bool]:
     Raises:
         PublishError: it is there and cannot be read.
     """
-    empty = Record(PUBLISHED, "", {}, {})
+    empty = PublishRecord(PUBLISHED, "", {}, {})
     path = folder / MANIFEST
     try:
         record = parse_record(path.read_bytes())
@@ -92,7 +92,7 @@ def read_record(folder: Path) -> tuple[Record, bool]:
     return record, False
 
 
-def write_record(folder: Path, record: Record, now: datetime) -> None:
+def write_record(folder: Path, record: PublishRecord, now: datetime) -> None:
     """Replace the folder's record.
 
     Raises:
@@ -119,11 +119,11 @@ def records_below(outputs: Path) -> Iterator[Path]:
     yield from outputs.glob(f"*/*/*/{MANIFEST}")
 
 
-def _entry(value: Mapping[str, Any]) -> Entry:
+def _entry(value: Mapping[str, Any]) -> OurFile:
     mtime_ns = value["mtime_ns"]
     fact = FileFact(int(value["size"]), str(value["sha256"]))
-    return Entry(fact, None if mtime_ns is None else int(mtime_ns))
+    return OurFile(fact, None if mtime_ns is None else int(mtime_ns))
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: OurFile) -> dict[str, Any]:
     return {"size": entry.fact.size, "sha256": entry.fact.sha256, "mtime_ns": entry.mtime_ns}

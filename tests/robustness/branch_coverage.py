@@ -54,6 +54,7 @@ TESTS = (
     "disk/test_small_disk",
     "disk/test_publish",
     "disk/test_publish_faults",
+    "disk/test_publish_record",
     "disk/test_publish_pending",
     "words/test_names",
     "words/test_publish_names",

@@ -41,7 +41,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "disk/test_publish_faults",
         "disk/test_publish_pending",
     ),
-    "disk/publish_record": ("disk/test_publish", "disk/test_publish_faults"),
+    "disk/publish_record": ("disk/test_publish_record", "disk/test_publish"),
     "words/names": ("words/test_names", "words/test_publish_names"),
     "disk/destinations": (
         "disk/test_destinations",

@@ -425,6 +425,9 @@ def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: Snapsho
     refused.path.rename(target)
     assert not store.accepted()
     assert [path for path, _ in store.damaged()] == [target]
+    (held,) = store.survey()
+    assert (held.path, held.snapshot, held.proof.problems) == (target, None, ())
+    assert [(held.path, held.refused)] == store.damaged()
     said = (
         f"^{refused.id}: it lies among the accepted ones, but nobody accepted it "
         r"\(acceptances\.jsonl has no entry for its hash\)$"
