@@ -268,7 +268,6 @@ def test_a_damaged_first_of_equal_nights_is_named_and_so_is_its_missing_copy(
     tmp_path: Path,
 ) -> None:
     settings = Settings(
-        _env_file=None,
         lindero_state_dir=tmp_path / "state",
         lindero_test_outputs_dir=tmp_path / "out",
     )
