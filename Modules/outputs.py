@@ -12,7 +12,7 @@ from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.safe_files import make_folder
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 
 
 def carpeta(producto: str, *, test: bool) -> Path:

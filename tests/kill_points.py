@@ -89,14 +89,14 @@ def _accept(order: dict[str, Any]) -> None:
 
 def _prune(order: dict[str, Any]) -> None:
     from Modules.store.prune import fichas, prune
-    from Modules.store.retention import Linea, Plan
+    from Modules.store.retention import Linea, PrunePlan
     from Modules.store.snapshots import SnapshotStore
     from tests.sample_tables import NOW
 
     store = SnapshotStore(Path(order["watch"]) / "store")
     there = {str(one.id): one for one in fichas(store, lambda _: True)}
     gone = tuple(Linea(there[name], "prueba") for name in order["ids"] if name in there)
-    prune(store, Plan(gone), Path(order["watch"]) / "copies", NOW)
+    prune(store, PrunePlan(gone), Path(order["watch"]) / "copies", NOW)
 
 
 JOBS = {"publish": _publish, "night": _night, "accept": _accept, "prune": _prune}

@@ -17,7 +17,7 @@ import pyogrio
 from defusedxml import ElementTree
 
 from Modules.diff.changes import diff_tables
-from Modules.disk.publish import MANIFEST
+from Modules.disk.publish_record import MANIFEST
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.products import Encargo
@@ -26,7 +26,7 @@ from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 
 SEASON = Campania(25, 26)
 NOW = datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)

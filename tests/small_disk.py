@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from Modules.disk.destinations import check_destination
+from Modules.disk.problems import in_english
 from Modules.disk.publish import publish_files, published
 from Modules.disk.run_lock import run_lock
 from Modules.formats.geofiles import write_gpkg
@@ -79,7 +80,9 @@ def night(folder: Path) -> dict[str, Any]:
         "how": how,
         "kept": len(kept),
         "damaged": len(store.damaged()),
-        "problems": [str(problem) for snapshot in kept for problem in store.verify(snapshot)],
+        "problems": [
+            in_english(problem) for snapshot in kept for problem in store.verify(snapshot)
+        ],
     }
 
 

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 
-from Modules.disk.publish import MANIFEST, publish_files
+from Modules.disk.publish import publish_files
+from Modules.disk.publish_record import MANIFEST
 from Modules.geo.sampling import METODO, METODO_INTERIOR
 from Modules.products.cultivos.product import build_cultivos
 from Modules.products.cultivos.sown import (

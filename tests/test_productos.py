@@ -24,7 +24,7 @@ import pytest
 import shapely
 
 from Modules.demo.external import world_from_file
-from Modules.disk.publish import MANIFEST
+from Modules.disk.publish_record import MANIFEST
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
 from Modules.products.entry import Hecho, Producto

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from Modules.store.snapshot import Snapshot, read_verdict
-from Modules.words.spanish import markdown, moment, number
+from Modules.words.spanish import markdown, markdown_table, moment, number
 
 
 def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
@@ -48,11 +48,11 @@ def as_markdown(facts: Mapping[str, Any]) -> str:
     """``describe`` for people."""
     parts = [
         f"# Backup {facts['id']}",
-        _list(_lines(facts)),
+        "\n".join(f"- **{name}**: {markdown(text)}" for name, text in _lines(facts)),
         "## Tablas",
-        _table(("tabla", "filas", "ha"), _table_rows(facts)),
+        markdown_table(("tabla", "filas", "ha"), _table_rows(facts)),
         "## Controles",
-        _table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
+        markdown_table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
     ]
     return "\n\n".join(parts)
 
@@ -69,20 +69,17 @@ def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         lines.append(("Aceptado por", f"{taken['who']}, {taken['utc']}: {taken['reason']}"))
     lines.append(("Comparado con", facts["parent"] or "ninguno: es el primero"))
     if facts["equal_to"] is not None:
-        lines.append(("Igual a", f"{facts['equal_to']} (los mismos datos desde {_first(facts)})"))
+        same = f"{facts['equal_to']} (los mismos datos desde {facts['first_equal']})"
+        lines.append(("Igual a", same))
     size_mb = number(facts["bytes"] / 1e6, 1)
     lines.append(("Archivos", f"{facts['archivos']}, {size_mb} MB, en {facts['carpeta']}"))
     return lines
 
 
-def _first(facts: Mapping[str, Any]) -> str:
-    return str(facts["first_equal"])
-
-
 def _table_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
-            name,
+            markdown(name),
             number(table["rows"]),
             number(table["superficie_ha"], 1) if "superficie_ha" in table else "",
         )
@@ -97,7 +94,7 @@ def _check_rows(checks: list[Mapping[str, Any]]) -> list[tuple[str, ...]]:
         if not check["passed"]:
             said = "RECHAZA" if check["blocking"] else "aviso"
             notes = "; ".join((*check["notes"], _figures(check.get("figures", {}))))
-            rows.append((str(check["name"]), said, notes.strip("; ")))
+            rows.append((markdown(str(check["name"])), said, markdown(notes.strip("; "))))
     rows.sort(key=lambda row: row[1])
     passed = sum(bool(check["passed"]) for check in checks)
     return [*rows, (f"{passed} de {len(checks)} controles", "bien", "")]
@@ -111,12 +108,3 @@ def _number(value: Any) -> str:
     if isinstance(value, float):
         return number(value, 2)
     return number(value) if isinstance(value, int) else str(value)
-
-
-def _list(lines: list[tuple[str, str]]) -> str:
-    return "\n".join(f"- **{name}**: {markdown(text)}" for name, text in lines)
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    ruled = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(markdown(cell) for cell in row)} |" for row in ruled)

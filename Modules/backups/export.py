@@ -34,7 +34,7 @@ from Modules.words.errors import SettingsError
 LOTES: Final = "lotes"
 
 
-class Formato(StrEnum):
+class ExportFormat(StrEnum):
     """What a backup can be exported as."""
 
     GPKG = "gpkg"
@@ -44,11 +44,11 @@ class Formato(StrEnum):
     XLSX = "xlsx"
 
 
-_IN_ONE: Final = (Formato.GPKG, Formato.XLSX)
+_IN_ONE: Final = (ExportFormat.GPKG, ExportFormat.XLSX)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """What an export will write; nothing was written yet."""
 
     snapshot: Snapshot
@@ -65,13 +65,13 @@ def plan_export(
     store: SnapshotStore,
     snapshot_id: str,
     to: Path,
-    formato: Formato,
+    formato: ExportFormat,
     *,
     zone: ZoneInfo,
     tabla: str | None = None,
     overwrite: bool = False,
     keep_out: Iterable[Path] = (),
-) -> Plan:
+) -> ExportPlan:
     """Verify the snapshot, look at the target, and say what would be written. Writes nothing.
 
     ``to`` is a file if it ends like the format, else a folder. A file of a format that takes one
@@ -91,12 +91,12 @@ def plan_export(
         there = [name for name in names if (folder / name).exists() or is_link(folder / name)]
     if there and not overwrite:
         raise SettingsError(f"{folder / there[0]} exists: name another file, or add --overwrite")
-    return Plan(
+    return ExportPlan(
         snapshot, target, _fill(snapshot, store.read_tables(snapshot), formato, names, zone)
     )
 
 
-def export(plan: Plan) -> None:
+def export(plan: ExportPlan) -> None:
     """Write what was planned, and read it back.
 
     Raises:
@@ -107,13 +107,13 @@ def export(plan: Plan) -> None:
 
 
 def _names(
-    snapshot: Snapshot, formato: Formato, tabla: str | None, single: str | None
+    snapshot: Snapshot, formato: ExportFormat, tabla: str | None, single: str | None
 ) -> dict[str, tuple[str, ...]]:
     """The tables of each file, by the file's name."""
     if tabla is not None and tabla not in TABLES:
         raise SettingsError(f"there is no table {tabla!r}; they are {', '.join(TABLES)}")
     tables = tuple(TABLES) if tabla is None else (tabla,)
-    if formato is Formato.GEOJSON:
+    if formato is ExportFormat.GEOJSON:
         tables = tuple(name for name in tables if TABLES[name].spatial)
         if not tables:
             raise SettingsError(f"{tabla} has no shapes; take --format csv, xlsx or parquet")
@@ -128,7 +128,7 @@ def _names(
 def _fill(
     snapshot: Snapshot,
     tables: Tables,
-    formato: Formato,
+    formato: ExportFormat,
     names: dict[str, tuple[str, ...]],
     zone: ZoneInfo,
 ) -> Fill:
@@ -138,15 +138,15 @@ def _fill(
         chosen = {name: frames[name] for name in wanted}
         (first, *_) = wanted
         match formato:
-            case Formato.GPKG:
+            case ExportFormat.GPKG:
                 return write_gpkg(chosen, path)
-            case Formato.GEOJSON:
+            case ExportFormat.GEOJSON:
                 return write_geojson(gpd.GeoDataFrame(frames[first]), path)
-            case Formato.PARQUET:
+            case ExportFormat.PARQUET:
                 return copy_new(snapshot.path / table_path(first), path)
-            case Formato.CSV:
+            case ExportFormat.CSV:
                 return write_csv(_flat(frames[first]), path)
-            case Formato.XLSX:
+            case ExportFormat.XLSX:
                 sheets = [Sheet(name, _flat(df)) for name, df in chosen.items()]
                 return write_xlsx(sheets, path, snapshot.id.utc.astimezone(zone))
 

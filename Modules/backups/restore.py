@@ -1,6 +1,6 @@
 """A backup, or one campo or lote of it, into a folder that a person names.
 
-Whole as it was kept (``Formato.SNAPSHOT``: pages, tables, verdict and manifests, proved by
+Whole as it was kept (``RestoreFormat.SNAPSHOT``: pages, tables, verdict and manifests, proved by
 ``sha256sum -c manifest.sha256``), whole as one GeoPackage, or a campo or lote as GeoPackage and
 GeoJSON. The snapshot is verified before, what was written after. Planning writes nothing.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from Modules.backups.selection import Seleccion, choose, only
 from Modules.disk.delivery import Fill, Target, deliver, look_at
+from Modules.disk.problems import in_english
 from Modules.disk.safe_files import FileFact, copy_new, make_folder
 from Modules.formats.geofiles import write_geojson, write_gpkg
 from Modules.night.tables import Tables
@@ -28,7 +29,7 @@ from Modules.words.errors import SettingsError, SnapshotDamaged
 from Modules.words.names import safe_name
 
 
-class Formato(StrEnum):
+class RestoreFormat(StrEnum):
     """How a backup is restored."""
 
     SNAPSHOT = "snapshot"
@@ -36,11 +37,11 @@ class Formato(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RestorePlan:
     """What a restore will do; nothing was written yet."""
 
     snapshot: Snapshot
-    formato: Formato
+    formato: RestoreFormat
     target: Target
     seleccion: Seleccion | None
     filas: Mapping[str, int]  # rows of each table that is restored
@@ -69,12 +70,12 @@ def plan_restore(
     snapshot_id: str,
     to: Path,
     *,
-    formato: Formato | None = None,
+    formato: RestoreFormat | None = None,
     campo: str | None = None,
     lote: str | None = None,
     overwrite: bool = False,
     keep_out: Iterable[Path] = (),
-) -> Plan:
+) -> RestorePlan:
     """Verify the snapshot, look at the target, and list what would be written. Writes nothing.
 
     ``formato`` None: the snapshot as it is; of a campo or lote a GeoPackage. ``keep_out`` are
@@ -88,22 +89,22 @@ def plan_restore(
     snapshot = sound(store, snapshot_id)
     tables = store.read_tables(snapshot)
     chosen = choose(tables, campo=campo, lote=lote)
-    if chosen is not None and formato is Formato.SNAPSHOT:
+    if chosen is not None and formato is RestoreFormat.SNAPSHOT:
         raise SettingsError("a campo or lote is restored as GeoPackage; leave --format out")
-    if formato is Formato.GPKG or chosen is not None:
+    if formato is RestoreFormat.GPKG or chosen is not None:
         part = tables if chosen is None else only(tables, chosen)
         names, fill = _as_geopackage(snapshot, chosen, part)
-        formato, sizes = Formato.GPKG, {}
+        formato, sizes = RestoreFormat.GPKG, {}
     else:
-        part, formato = tables, Formato.SNAPSHOT
+        part, formato = tables, RestoreFormat.SNAPSHOT
         sizes = _sizes(snapshot)
         names, fill = tuple(sizes), _as_it_is(snapshot)
     target = look_at(to, names, overwrite=overwrite, keep_out=keep_out)
     rows = {name: len(df) for name, df in part.as_dict().items()}
-    return Plan(snapshot, formato, target, chosen, rows, sizes, fill)
+    return RestorePlan(snapshot, formato, target, chosen, rows, sizes, fill)
 
 
-def restore(plan: Plan) -> None:
+def restore(plan: RestorePlan) -> None:
     """Do what was planned, and read it back.
 
     Raises:
@@ -111,7 +112,7 @@ def restore(plan: Plan) -> None:
         SnapshotDamaged: the snapshot changed since it was verified; names the file.
     """
     need = 2 * plan.snapshot.size_bytes
-    last = SUMS_NAME if plan.formato is Formato.SNAPSHOT else None
+    last = SUMS_NAME if plan.formato is RestoreFormat.SNAPSHOT else None
     deliver(plan.target, plan.fill, last=last, need_bytes=need)
 
 
@@ -129,8 +130,8 @@ def drill(store: SnapshotStore, snapshot_id: str) -> int:
         plan = plan_restore(store, snapshot_id, whole)
         restore(plan)
         if problems := verify_folder(whole):
-            raise SnapshotDamaged(f"{snapshot.id}: restored, but {problems[0]}")
-        restore(plan_restore(store, snapshot_id, Path(name, "gpkg"), formato=Formato.GPKG))
+            raise SnapshotDamaged(f"{snapshot.id}: restored, but {in_english(problems[0])}")
+        restore(plan_restore(store, snapshot_id, Path(name, "gpkg"), formato=RestoreFormat.GPKG))
         return len(plan.target.actions)
 
 
@@ -145,9 +146,8 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
     if problems := store.verify(folder):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         trial = Modo.TEST.flag if store.root.name == Modo.TEST else ""
-        raise SnapshotDamaged(
-            f"{folder.name}: {problems[0]}{more}; see lindero backups verify {folder.name}{trial}"
-        )
+        see = f"see lindero backups verify {folder.name}{trial}"
+        raise SnapshotDamaged(f"{folder.name}: {in_english(problems[0])}{more}; {see}")
     return store.find(snapshot_id)
 
 
@@ -165,7 +165,7 @@ def _as_it_is(snapshot: Snapshot) -> Fill:
     """Copy every file that the manifest lists, each proved while it is copied."""
 
     def fill(folder: Path) -> dict[str, FileFact]:
-        expected = {f["path"]: FileFact(f["size"], f["sha256"]) for f in snapshot.manifest["files"]}
+        expected = snapshot.facts
         written = {}
         for name, path in snapshot.files.items():
             make_folder((folder / name).parent)

@@ -26,9 +26,10 @@ from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError
 
 if TYPE_CHECKING:
-    from Modules.backups.restore import Plan
-    from Modules.backups.verify import Hallazgo, Informe
+    from Modules.backups.restore import RestorePlan
+    from Modules.backups.verify import Verification
     from Modules.diff.compare import Comparacion
+    from Modules.words.finding import Finding
 
 MAX_CELL = 40  # characters of what to do that a table has room for
 MAX_ROWS = 500  # of a diff for people; --json, --gpkg and --kmz have them all
@@ -107,23 +108,23 @@ def backups_verify(
     snapshots
         Los ids a leer, como los muestra `lindero backups list`.
     """
-    from Modules.backups.verify import Alcance, verify_backups
+    from Modules.backups.verify import Scope, verify_backups
 
     if bool(snapshots) + all_ + sample > 1:
         raise SettingsError("name backups, or --all, or --sample: one of them")
-    alcance = Alcance.ALL if all_ else Alcance.SAMPLE if sample else Alcance.NEWEST
-    informe = verify_backups(
+    scope = Scope.ALL if all_ else Scope.SAMPLE if sample else Scope.NEWEST
+    found = verify_backups(
         load_settings(),
         Modo.of(test=test),
         ids=snapshots,
-        alcance=alcance,
+        scope=scope,
         now=datetime.now(UTC),
     )
     if json_:
-        say_json(informe.to_dict())
+        say_json(found.to_dict())
     else:
-        _say_informe(informe)
-    return 0 if informe.sano else 1
+        _say_verification(found)
+    return found.report.exit_code
 
 
 @backups.command(name="accept")
@@ -218,7 +219,7 @@ def backups_restore(
     format_
         snapshot (tal como se guardó) o gpkg (un GeoPackage con todas las tablas).
     """
-    from Modules.backups.restore import Formato, plan_restore, restore
+    from Modules.backups.restore import RestoreFormat, plan_restore, restore
     from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
@@ -226,7 +227,7 @@ def backups_restore(
         SnapshotStore(settings.store_dir(Modo.of(test=test))),
         snapshot,
         to,
-        formato=None if format_ is None else Formato(format_),
+        formato=None if format_ is None else RestoreFormat(format_),
         campo=campo,
         lote=lote,
         overwrite=overwrite,
@@ -270,7 +271,7 @@ def backups_export(
     tabla
         Sólo esta tabla (campos, lotes, siembras …).
     """
-    from Modules.backups.export import Formato, export, plan_export
+    from Modules.backups.export import ExportFormat, export, plan_export
     from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
@@ -278,7 +279,7 @@ def backups_export(
         SnapshotStore(settings.store_dir(Modo.of(test=test))),
         snapshot,
         to,
-        Formato(format_),
+        ExportFormat(format_),
         zone=settings.zone,
         tabla=tabla,
         overwrite=overwrite,
@@ -380,22 +381,23 @@ def backups_prune(
 # --- how it is said ------------------------------------------------------------------------------
 
 
-def _say_informe(informe: Informe) -> None:
-    for place in dict.fromkeys(one.lugar for one in informe.hallazgos):
+def _say_verification(done: Verification) -> None:
+    found = done.report.findings
+    for place in dict.fromkeys(one.where for one in found):
         say(f"\n{place}: DAÑADO")
-        _say_hallazgos([one for one in informe.hallazgos if one.lugar == place])
-    for name in informe.ajenos[:MAX_FOREIGN]:
+        _say_findings([one for one in found if one.where == place])
+    for name in done.ajenos[:MAX_FOREIGN]:
         say(f"ajeno, no se toca: {name}")
-    if len(informe.ajenos) > MAX_FOREIGN:
-        say(f"… y {len(informe.ajenos) - MAX_FOREIGN} archivos ajenos más")
+    if len(done.ajenos) > MAX_FOREIGN:
+        say(f"… y {len(done.ajenos) - MAX_FOREIGN} archivos ajenos más")
     say(
-        f"\nLeídos enteros: {len(informe.leidos)} de {informe.manifiestos} backups "
-        f"y {len(informe.carpetas)} carpetas publicadas. "
-        + ("Todo está sano." if informe.sano else f"Dañados: {len(informe.hallazgos)}.")
+        f"\nLeídos enteros: {len(done.leidos)} de {done.manifiestos} backups "
+        f"y {len(done.carpetas)} carpetas publicadas. "
+        + (f"Dañados: {len(found)}." if found else "Todo está sano.")
     )
 
 
-def _say_hallazgos(found: list[Hallazgo]) -> None:
+def _say_findings(found: list[Finding]) -> None:
     """A table in which no name is cut or taken for markup.
 
     What is too long for a cell is said below it in one piece: people copy it.
@@ -406,17 +408,16 @@ def _say_hallazgos(found: list[Hallazgo]) -> None:
     table = Table("archivo", "problema", "qué hacer")
     for column in table.columns:
         column.overflow = "fold"
-    told = dict.fromkeys(one.que_hacer for one in found)
-    notes = [text for text in told if len(text) > MAX_CELL]
+    notes = [text for text in dict.fromkeys(one.todo for one in found) if len(text) > MAX_CELL]
     for one in found:
-        short = f"ver {notes.index(one.que_hacer) + 1}" if one.que_hacer in notes else one.que_hacer
-        table.add_row(Text(one.archivo), Text(one.problema), Text(short))
+        short = f"ver {notes.index(one.todo) + 1}" if one.todo in notes else one.todo
+        table.add_row(Text(one.item), Text(one.what), Text(short))
     console().print(table)
     for number, text in enumerate(notes, start=1):
         say(f"{number}: {text}")
 
 
-def _say_plan(plan: Plan) -> None:
+def _say_plan(plan: RestorePlan) -> None:
     facts: dict[str, Any] = plan.to_dict()
     say(f"Backup {facts['snapshot']} ({facts['campania']}), {facts['que']}, a {facts['to']}:")
     for row in facts["archivos"]:

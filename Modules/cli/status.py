@@ -6,40 +6,46 @@ Both stand outside Prefect, so that they also say when Prefect itself is not wel
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
 from Modules.cli.options import Json, OfTrials, say, say_json, say_table
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
+from Modules.words.finding import Report, Severity
 
 if TYPE_CHECKING:
-    from Modules.health.rules import Hallazgo, Hechos
+    from Modules.health.rules import Facts
 
 doctor = App(name="doctor", help="Revisa esta máquina: qué está bien, qué no, y qué hacer.")
 status = App(name="status", help="Dice si las noches andan bien; termina con 1 si no.")
 
+_SAID: Final = {Severity.FINE: "bien", Severity.WARNING: "aviso", Severity.ERROR: "mal"}
+
 
 @status.default
 def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
-    """Dice si las noches andan bien, qué no, y qué hacer. Termina con 1 si hay algo que decir.
+    """Dice si las noches andan bien, qué no, y qué hacer. Termina con 1 si algo anda mal.
 
-    Mira lo publicado, los backups y el servidor de Prefect, sin pasar por Prefect: sirve para una
-    tarea programada que vigile desde afuera.
+    Los avisos no cambian el código de salida. Mira lo publicado, los backups y el servidor de
+    Prefect, sin pasar por Prefect: sirve para una tarea programada que vigile desde afuera.
     """
     from Modules.health.facts import gather
-    from Modules.health.rules import exit_code, revisar
+    from Modules.health.rules import judge
 
-    hechos = gather(load_settings(), Modo.of(test=test), datetime.now(UTC))
-    hallazgos = revisar(hechos)
+    facts = gather(load_settings(), Modo.of(test=test), datetime.now(UTC))
+    report = judge(facts)
     if json_:
-        say_json(_as_json(hechos, hallazgos))
+        say_json(_as_json(facts, report))
     else:
-        _say_facts(hechos)
-        _say_findings(hallazgos)
-    return exit_code(hallazgos)
+        _say_facts(facts)
+        if not report.findings:
+            say("Todo bien.")
+        for one in report.findings:
+            say(f"{_SAID[one.severity].upper()}: {one.what}\n  → {one.todo}")
+    return report.exit_code
 
 
 @doctor.default
@@ -56,62 +62,60 @@ def show_doctor(
     Los avisos no cambian el código de salida. De un secreto dice el nombre, nunca el valor.
     """
     from Modules.health.doctor import examine
-    from Modules.health.rows import exit_code
 
-    modo = Modo.of(test=test)
-    rows = examine(load_settings(), modo, datetime.now(UTC), portal=portal)
-    plain = [
-        {"qué": one.que, "estado": one.estado, "detalle": one.detalle, "qué hacer": one.que_hacer}
-        for one in rows
+    report = examine(load_settings(), Modo.of(test=test), datetime.now(UTC), portal=portal)
+    rows = [
+        {
+            "que": one.what,
+            "estado": _SAID[one.severity],
+            "detalle": one.notes[0],
+            "que_hacer": one.todo,
+        }
+        for one in report.findings
     ]
     if json_:
-        say_json([asdict(one) for one in rows])
+        say_json(rows)
     else:
+        titles = {"que": "qué", "que_hacer": "qué hacer"}
+        plain = [{titles.get(key, key): text for key, text in row.items()} for row in rows]
         say_table(("qué", "estado", "detalle", "qué hacer"), plain)
-    return exit_code(rows)
+    return report.exit_code
 
 
-def _say_facts(hechos: Hechos) -> None:
-    from Modules.health.rules import edad
-    from Modules.words.spanish import moment
+def _say_facts(facts: Facts) -> None:
+    from Modules.words.spanish import duration, moment
 
-    last = hechos.publicada
+    last = facts.publicada
     if last is not None:
-        age = edad(max(hechos.ahora - last.cuando, hechos.ahora - hechos.ahora))
-        when = moment(last.cuando, hechos.zone)
+        age = duration(max(facts.ahora - last.cuando, timedelta()))
+        when = moment(last.cuando, facts.zone)
         say(
             f"Publicado: la noche del {when} (hace {age}), campaña {last.campania}, {last.snapshot}"
         )
-    for run in _newest_runs(hechos):
-        say(f"Última corrida: {run.flujo}, {moment(run.cuando, hechos.zone)}, {run.estado}")
-    for programa in () if hechos.servidor is None else hechos.servidor.programas:
+    by_time = sorted(facts.corridas, key=lambda run: run.esperada)
+    for run in {run.flujo: run for run in by_time}.values():  # the newest of each flow
+        say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {run.estado}")
+    for programa in () if facts.servidor is None else facts.servidor.programas:
         if programa.proxima is not None:
-            say(f"Próxima corrida: {programa.deployment}, {moment(programa.proxima, hechos.zone)}")
+            say(f"Próxima corrida: {programa.deployment}, {moment(programa.proxima, facts.zone)}")
 
 
-def _newest_runs(hechos: Hechos) -> list[Any]:
-    newest = {}
-    for run in sorted(hechos.corridas, key=lambda run: run.esperada):
-        newest[run.flujo] = run
-    return list(newest.values())
-
-
-def _say_findings(hallazgos: tuple[Hallazgo, ...]) -> None:
-    if not hallazgos:
-        say("Todo bien.")
-        return
-    for one in hallazgos:
-        say(f"{one.nivel.upper()}: {one.que}\n  → {one.que_hacer}")
-
-
-def _as_json(hechos: Hechos, hallazgos: tuple[Hallazgo, ...]) -> dict[str, Any]:
+def _as_json(facts: Facts, report: Report) -> dict[str, Any]:
     return {
-        "bien": not hallazgos,
-        "ahora": hechos.ahora.isoformat(timespec="seconds"),
-        "modo": hechos.modo.value,
-        "hallazgos": [asdict(one) for one in hallazgos],
-        "publicada": None if hechos.publicada is None else _plain(asdict(hechos.publicada)),
-        "servidor": None if hechos.servidor is None else _plain(asdict(hechos.servidor)),
+        "bien": not report.findings,
+        "ahora": facts.ahora.isoformat(timespec="seconds"),
+        "modo": facts.modo.value,
+        "hallazgos": [
+            {
+                "codigo": one.code,
+                "nivel": _SAID[one.severity],
+                "que": one.what,
+                "que_hacer": one.todo,
+            }
+            for one in report.findings
+        ],
+        "publicada": None if facts.publicada is None else _plain(asdict(facts.publicada)),
+        "servidor": None if facts.servidor is None else _plain(asdict(facts.servidor)),
     }
 
 

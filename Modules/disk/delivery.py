@@ -9,7 +9,6 @@ Every delivered file is read back.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,17 +18,18 @@ from typing import Final
 from Modules.disk.destinations import check_destination, check_path
 from Modules.disk.safe_files import (
     FileFact,
+    entries,
     fingerprint,
     is_link,
     make_folder,
     move,
     remove_file,
-    retry_sharing,
+    remove_tree,
     sync_folder,
     writing,
 )
 from Modules.words.errors import PublishError, SettingsError
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 
 NEW: Final = "nuevo"
 REPLACES: Final = "reemplaza"
@@ -69,16 +69,16 @@ def look_at(
     with writing(folder):  # a name too long, or above it a folder that is closed to us
         check_path(folder)
         refuse_ours(folder, keep_out)
-        entries = _entries(folder)
-    if entries and not overwrite:
+        there = [path.name for path in entries(folder) if path.name != _temp_name(folder)]
+    if there and not overwrite:
         raise SettingsError(
-            f"{folder} is not empty ({entries[0]} …): name another folder, or add --overwrite"
+            f"{folder} is not empty ({there[0]} …): name another folder, or add --overwrite"
         )
     for name in listed:
         _refuse_in_the_way(folder, name)
     actions = {n: REPLACES if os.path.lexists(folder / n) else NEW for n in listed}
     tops = {Path(name).parts[0] for name in listed}
-    return Target(folder, actions, tuple(e for e in entries if e not in tops))
+    return Target(folder, actions, tuple(name for name in there if name not in tops))
 
 
 def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: int = 0) -> None:
@@ -137,13 +137,6 @@ def _refuse_in_the_way(folder: Path, name: str) -> None:
         raise PublishError(f"{path} leads out of {folder}")
 
 
-def _entries(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    with writing(folder):
-        return sorted(path.name for path in folder.iterdir() if path.name != _temp_name(folder))
-
-
 # --- delivering ----------------------------------------------------------------------------------
 
 
@@ -155,22 +148,14 @@ def _temp_name(folder: Path) -> str:
 def _staging(folder: Path, *, inside: bool) -> Iterator[Path]:
     """A folder to make the files in; what a killed run left in it goes first."""
     path = (folder if inside else folder.parent) / _temp_name(folder)
-    _remove_tree(path)
+    remove_tree(path)
     with writing(path):
         path.mkdir()
     try:
         yield path
     finally:
         with suppress(PublishError):
-            _remove_tree(path)
-
-
-def _remove_tree(path: Path) -> None:
-    with writing(path):
-        if is_link(path) or path.is_file():
-            path.unlink()
-        elif path.is_dir():
-            retry_sharing(lambda: shutil.rmtree(path))
+            remove_tree(path)
 
 
 def _place(staging: Path, folder: Path, names: Iterable[str], last: str | None) -> None:

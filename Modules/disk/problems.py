@@ -1,17 +1,19 @@
-"""What is wrong with one file on a disk, in a closed list of kinds.
+"""What may be wrong with a file on a disk: a closed list, and the finding of each.
 
-``what`` is English, for logs and errors; ``problema`` is what people read.
+``item`` is the file, as a path below the folder that was looked at; ``what`` is what people read;
+the one note is English, for logs and errors. Whoever knows adds where it is and what to do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from Modules.words.finding import Finding
 
-class Kind(StrEnum):
-    """What is wrong with one file."""
+
+class Damage(StrEnum):
+    """What is wrong with one file; the ``code`` of its finding."""
 
     MISSING = "falta"
     EXTRA = "sobra"
@@ -27,36 +29,37 @@ class Kind(StrEnum):
     UNRECORDED = "sin_registro"
 
 
-_PROBLEMA: Final = {
-    Kind.MISSING: "falta",
-    Kind.EXTRA: "sobra: no es de este backup",
-    Kind.SIZE: "tiene otro tamaño",
-    Kind.CONTENT: "el contenido cambió",
-    Kind.UNREADABLE: "no se puede leer",
-    Kind.NOT_A_FILE: "es un enlace o una carpeta vacía",
-    Kind.MANIFEST: "el manifiesto no está como se escribió",
-    Kind.CONTRADICTION: "el manifiesto dice otra cosa que los datos",
-    Kind.CHAIN: "no concuerda con lo que otro backup, o su copia, dice de él",
-    Kind.PLACE: "está fuera de lugar",
-    Kind.UNFINISHED: "una publicación quedó a medias",
-    Kind.UNRECORDED: "no hay registro de lo publicado",
+_SAID: Final = {
+    Damage.MISSING: "falta",
+    Damage.EXTRA: "sobra: no es de este backup",
+    Damage.SIZE: "tiene otro tamaño",
+    Damage.CONTENT: "el contenido cambió",
+    Damage.UNREADABLE: "no se puede leer",
+    Damage.NOT_A_FILE: "es un enlace o una carpeta vacía",
+    Damage.MANIFEST: "el manifiesto no está como se escribió",
+    Damage.CONTRADICTION: "el manifiesto dice otra cosa que los datos",
+    Damage.CHAIN: "no concuerda con lo que otro backup, o su copia, dice de él",
+    Damage.PLACE: "está fuera de lugar",
+    Damage.UNFINISHED: "una publicación quedó a medias",
+    Damage.UNRECORDED: "no hay registro de lo publicado",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that verify found; ``file`` is a path below the folder that was verified."""
+def problem_of(
+    file: str,
+    english: str,
+    damage: Damage = Damage.CONTENT,
+    detalle: str = "",
+    *,
+    where: str = "",
+    todo: str = "",
+) -> Finding:
+    """A finding of one file; ``detalle`` and ``todo`` are Spanish."""
+    said = _SAID[damage]
+    what = f"{said} ({detalle})" if detalle else said
+    return Finding(what, where=where, item=file, todo=todo, code=damage.value, notes=(english,))
 
-    file: str
-    what: str
-    kind: Kind = Kind.CONTENT
-    detalle: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.file}: {self.what}"
-
-    @property
-    def problema(self) -> str:
-        """What is wrong, in Spanish."""
-        said = _PROBLEMA[self.kind]
-        return f"{said} ({self.detalle})" if self.detalle else said
+def in_english(found: Finding) -> str:
+    """A finding of a file for logs and errors."""
+    return f"{found.item}: {'; '.join(found.notes)}"

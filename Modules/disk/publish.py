@@ -23,13 +23,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, Final
+from typing import Final
 
-from Modules.disk.destinations import check_destination, check_path, expected_links
-from Modules.disk.json_text import from_json, to_json
+from Modules.disk.destinations import check_path
+from Modules.disk.publish_record import (
+    MANIFEST,
+    PUBLISHED,
+    PUBLISHING,
+    OurFile,
+    PublishRecord,
+    read_record,
+    write_record,
+)
 from Modules.disk.safe_files import (
     FileFact,
     copy_new,
@@ -40,26 +48,11 @@ from Modules.disk.safe_files import (
     move,
     remove_file,
     sync_folder,
-    write_beside,
     writing,
 )
-from Modules.words.errors import DataError, PublishError
-from Modules.words.publish_names import check_names
+from Modules.words.errors import PublishError
+from Modules.words.names import check_names
 
-__all__ = [
-    "MANIFEST",
-    "Published",
-    "check_destination",
-    "check_path",
-    "expected_links",
-    "publish_files",
-    "published",
-]
-
-MANIFEST: Final = ".lindero.json"
-FORMAT: Final = "lindero-published/1"
-PUBLISHING: Final = "publicando"
-PUBLISHED: Final = "publicado"
 _TEMP_PATTERN: Final = ".lindero-*.tmp"
 
 
@@ -78,31 +71,6 @@ class Published:
     def changed(self) -> bool:
         """Whether anything in the folder changed."""
         return bool(self.written or self.removed or self.pending)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A file of ours. ``mtime_ns`` is None while nobody has proved what lies there."""
-
-    fact: FileFact
-    mtime_ns: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """``.lindero.json``: the files that are there, and ours that are to go.
-
-    While publishing, ``files`` are those that will be there, ``obsolete`` all that may still be.
-    """
-
-    state: str
-    snapshot_id: str
-    files: Mapping[str, _Entry]
-    obsolete: Mapping[str, _Entry]
-
-    def entry(self, name: str) -> _Entry | None:
-        """What we know of a file of ours, or None if it is not."""
-        return self.files.get(name, self.obsolete.get(name))
 
 
 def _everything(_name: str) -> bool:
@@ -132,7 +100,7 @@ def publish_files(
         raise PublishError(f"{beyond[0]} is of another publication of {folder}; name it otherwise")
     check_path(folder)
     _sweep_temps(folder)
-    recorded, lost = _read_record(folder)
+    recorded, lost = read_record(folder)
     before, others = _apart(recorded, scope)
     planned = {name: _source_fact(name, path) for name, path in sorted(built.items())}
     kept = {
@@ -147,7 +115,7 @@ def publish_files(
     }
     if not changed and not stale and before.state == PUBLISHED:
         return Published((), tuple(kept), ())
-    plan = _Plan(folder, built, changed, kept, stale, before, others)
+    plan = _Publication(folder, built, changed, kept, stale, before, others)
     return _apply(plan, snapshot_id, now)
 
 
@@ -157,7 +125,7 @@ def published(folder: Path) -> Mapping[str, FileFact]:
     Raises:
         PublishError: the manifest cannot be read, or a publication was cut short.
     """
-    record, _ = _read_record(folder)
+    record, _ = read_record(folder)
     if record.state != PUBLISHED:
         raise PublishError(f"{folder / MANIFEST}: a publication was cut short; run it again")
     return {name: entry.fact for name, entry in record.files.items()}
@@ -169,7 +137,7 @@ def intact(folder: Path, *, scope: Callable[[str], bool] = _everything) -> bool:
     False also where there is none, or where it cannot be told.
     """
     try:
-        recorded, lost = _read_record(folder)
+        recorded, lost = read_record(folder)
     except PublishError:
         return False
     mine, _ = _apart(recorded, scope)
@@ -178,7 +146,7 @@ def intact(folder: Path, *, scope: Callable[[str], bool] = _everything) -> bool:
     return all(_as_left(folder / name, entry) for name, entry in mine.files.items())
 
 
-def _as_left(target: Path, entry: _Entry) -> bool:
+def _as_left(target: Path, entry: OurFile) -> bool:
     try:
         status = target.lstat()
     except OSError:
@@ -191,16 +159,16 @@ def _as_left(target: Path, entry: _Entry) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _Publication:
     folder: Path
     built: Mapping[str, Path]
     changed: Mapping[str, FileFact]
-    kept: Mapping[str, _Entry]
-    stale: Mapping[str, _Entry]
-    before: _Record
-    others: _Record  # of ours too, but of another publication in the same folder
+    kept: Mapping[str, OurFile]
+    stale: Mapping[str, OurFile]
+    before: PublishRecord
+    others: PublishRecord  # of ours too, but of another publication in the same folder
 
-    def record(self, record: _Record) -> _Record:
+    def record(self, record: PublishRecord) -> PublishRecord:
         """What ``.lindero.json`` is to say: a record of ours with those of the others."""
         return replace(
             record,
@@ -210,33 +178,35 @@ class _Plan:
         )
 
 
-def _apart(recorded: _Record, scope: Callable[[str], bool]) -> tuple[_Record, _Record]:
+def _apart(
+    recorded: PublishRecord, scope: Callable[[str], bool]
+) -> tuple[PublishRecord, PublishRecord]:
     """A folder's record as that of this publication and that of all others.
 
     A publication that was cut short left something to do: entries that nobody has proved, or
     files to remove. Whoever has neither was not the one.
     """
 
-    def part(*, mine: bool) -> _Record:
+    def part(*, mine: bool) -> PublishRecord:
         files = {name: one for name, one in recorded.files.items() if scope(name) is mine}
         obsolete = {name: one for name, one in recorded.obsolete.items() if scope(name) is mine}
         settled = not obsolete and all(one.mtime_ns is not None for one in files.values())
         state = PUBLISHED if settled else recorded.state
-        return _Record(state, recorded.snapshot_id, files, obsolete)
+        return PublishRecord(state, recorded.snapshot_id, files, obsolete)
 
     if not recorded.files and not recorded.obsolete:
         return recorded, replace(recorded, state=PUBLISHED)
     return part(mine=True), part(mine=False)
 
 
-def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
+def _apply(plan: _Publication, snapshot_id: str, now: datetime) -> Published:
     _refuse_foreign(plan)
     for name in plan.changed:
         make_folder((plan.folder / name).parent)
     make_folder(plan.folder)
     with _temps(plan) as temps:
         if temps:
-            _write_record(plan.folder, plan.record(_intent(plan)), now)
+            write_record(plan.folder, plan.record(_intent(plan)), now)
         pending = _put_in_place(plan, temps, now)
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         sync_folder(parent)
@@ -248,13 +218,13 @@ def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
         copy: _on_disk(plan.folder, copy, plan.changed[name]) for name, copy in pending.items()
     }
     obsolete = {**plan.stale, **copies}
-    final = _Record(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
-    _write_record(plan.folder, plan.record(final), now)
+    final = PublishRecord(PUBLISHED, snapshot_id, {**plan.kept, **done}, obsolete)
+    write_record(plan.folder, plan.record(final), now)
     stale = {name: entry for name, entry in plan.stale.items() if name not in copies}
     removed, left, held = _remove_stale(plan.folder, stale)
     if stale:
         rest = {name: entry for name, entry in obsolete.items() if name in copies or name in held}
-        _write_record(plan.folder, plan.record(replace(final, obsolete=rest)), now)
+        write_record(plan.folder, plan.record(replace(final, obsolete=rest)), now)
     return Published(
         tuple(name for name in plan.changed if name not in pending),
         tuple(plan.kept),
@@ -265,7 +235,7 @@ def _apply(plan: _Plan, snapshot_id: str, now: datetime) -> Published:
     )
 
 
-def _put_in_place(plan: _Plan, temps: Mapping[str, Path], now: datetime) -> dict[str, str]:
+def _put_in_place(plan: _Publication, temps: Mapping[str, Path], now: datetime) -> dict[str, str]:
     """Rename every temp to its target, or beside it where another program holds that open.
 
     The copies beside come last, when the manifest names them: so a kill leaves none unknown.
@@ -287,9 +257,9 @@ def _put_in_place(plan: _Plan, temps: Mapping[str, Path], now: datetime) -> dict
         for copy, fact in copies.items()
     }
     intent = _intent(plan)
-    unproved = {copy: _Entry(fact, None) for copy, fact in copies.items()}
+    unproved = {copy: OurFile(fact, None) for copy, fact in copies.items()}
     known = replace(intent, files={**intent.files, **unproved})
-    _write_record(plan.folder, plan.record(known), now)
+    write_record(plan.folder, plan.record(known), now)
     for name, copy in pending.items():
         if there[copy] is None:
             move(temps[name], _target(plan.folder, copy))
@@ -304,18 +274,18 @@ def pending_name(name: str, now: datetime) -> str:
     return f"{folder}/{beside}" if folder else beside
 
 
-def _held_entry(plan: _Plan, name: str) -> _Entry:
+def _held_entry(plan: _Publication, name: str) -> OurFile:
     """What lies in a place that could not be taken: ours from before, as far as known."""
     if plan.before.entry(name) is not None:
         return _present(plan.folder, name, plan.before)
     return _on_disk(plan.folder, name, _source_fact(name, plan.folder / name))
 
 
-def _on_disk(folder: Path, name: str, fact: FileFact) -> _Entry:
-    return _Entry(fact, _mtime(folder / name))
+def _on_disk(folder: Path, name: str, fact: FileFact) -> OurFile:
+    return OurFile(fact, _mtime(folder / name))
 
 
-def _refuse_foreign(plan: _Plan) -> None:
+def _refuse_foreign(plan: _Publication) -> None:
     """Nothing is written over a link, a folder, or a file that we did not make."""
     for name in plan.changed:
         target = plan.folder / name
@@ -330,7 +300,7 @@ def _refuse_foreign(plan: _Plan) -> None:
 
 
 @contextmanager
-def _temps(plan: _Plan) -> Iterator[dict[str, Path]]:
+def _temps(plan: _Publication) -> Iterator[dict[str, Path]]:
     """Every changed file whole beside its target; none is left after the block."""
     temps = {
         name: (plan.folder / name).with_name(f".lindero-{number:06d}.tmp")
@@ -347,18 +317,20 @@ def _temps(plan: _Plan) -> Iterator[dict[str, Path]]:
                 remove_file(temp)
 
 
-def _intent(plan: _Plan) -> _Record:
+def _intent(plan: _Publication) -> PublishRecord:
     """What is about to be there, and everything that may be there if we are killed now."""
-    new = {name: _Entry(fact, None) for name, fact in plan.changed.items()}
+    new = {name: OurFile(fact, None) for name, fact in plan.changed.items()}
     old = {
         name: _present(plan.folder, name, plan.before)
         for name in plan.changed
         if plan.before.entry(name) is not None
     }
-    return _Record(PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old})
+    return PublishRecord(
+        PUBLISHING, plan.before.snapshot_id, {**plan.kept, **new}, {**plan.stale, **old}
+    )
 
 
-def _present(folder: Path, name: str, before: _Record) -> _Entry:
+def _present(folder: Path, name: str, before: PublishRecord) -> OurFile:
     """Which of our entries of a file lies there; any of them if somebody edited it."""
     entries = [found[name] for found in (before.files, before.obsolete) if name in found]
     matching = (
@@ -370,7 +342,7 @@ def _present(folder: Path, name: str, before: _Record) -> _Entry:
 
 
 def _remove_stale(
-    folder: Path, stale: Mapping[str, _Entry]
+    folder: Path, stale: Mapping[str, OurFile]
 ) -> tuple[list[str], list[str], list[str]]:
     """Remove ours that are no longer made; leave those edited since, and those held open."""
     removed: list[str] = []
@@ -420,8 +392,8 @@ def _source_fact(name: str, path: Path) -> FileFact:
 
 
 def _unchanged(
-    folder: Path, name: str, fact: FileFact, entry: _Entry | None, *, adopt: bool = False
-) -> _Entry | None:
+    folder: Path, name: str, fact: FileFact, entry: OurFile | None, *, adopt: bool = False
+) -> OurFile | None:
     """The entry of a target that holds these bytes already; None if it has to be written.
 
     A target that we know by size and time of change is not read. Others are read and hashed.
@@ -433,10 +405,10 @@ def _unchanged(
     if is_link(target) or not target.is_file():
         return None
     status = target.stat()
-    if entry is not None and entry == _Entry(fact, status.st_mtime_ns):
+    if entry is not None and entry == OurFile(fact, status.st_mtime_ns):
         return entry if status.st_size == fact.size else None
     if status.st_size == fact.size and _source_fact(name, target) == fact:
-        return _Entry(fact, status.st_mtime_ns)
+        return OurFile(fact, status.st_mtime_ns)
     if entry is None and not adopt:
         raise PublishError(f"{target} is there and is not ours; move it away and run again")
     return None
@@ -453,63 +425,3 @@ def _target(folder: Path, name: str) -> Path:
 def _mtime(path: Path) -> int:
     with writing(path):
         return path.stat().st_mtime_ns
-
-
-# --- .lindero.json -------------------------------------------------------------------------------
-
-
-def _read_record(folder: Path) -> tuple[_Record, bool]:
-    """The folder's record, and whether the list of our files was lost.
-
-    A manifest that cannot be understood counts as lost: the folder is ours, so files with the
-    names that are to be published are taken for ours too.
-    """
-    empty = _Record(PUBLISHED, "", {}, {})
-    path = folder / MANIFEST
-    try:
-        raw = from_json(path.read_bytes(), source=str(path))
-        if raw["format"] != FORMAT or raw["estado"] not in (PUBLISHING, PUBLISHED):
-            return replace(empty, state=PUBLISHING), True
-        files = {name: _entry(value) for name, value in raw["files"].items()}
-        obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
-        check_names({*files, *obsolete})
-        snapshot_id = str(raw["snapshot"])
-    except FileNotFoundError:
-        return empty, False
-    except OSError as err:
-        raise PublishError(f"{path} cannot be read: {err.strerror or err}") from err
-    except (DataError, PublishError, KeyError, TypeError, AttributeError, ValueError):
-        return replace(empty, state=PUBLISHING), True
-    return _Record(raw["estado"], snapshot_id, files, obsolete), False
-
-
-def _entry(value: Mapping[str, Any]) -> _Entry:
-    mtime_ns = value["mtime_ns"]
-    fact = FileFact(int(value["size"]), str(value["sha256"]))
-    return _Entry(fact, None if mtime_ns is None else int(mtime_ns))
-
-
-def _write_record(folder: Path, record: _Record, now: datetime) -> None:
-    def entries(files: Mapping[str, _Entry]) -> dict[str, Any]:
-        return {
-            name: {
-                "size": entry.fact.size,
-                "sha256": entry.fact.sha256,
-                "mtime_ns": entry.mtime_ns,
-            }
-            for name, entry in files.items()
-        }
-
-    text = to_json(
-        {
-            "format": FORMAT,
-            "estado": record.state,
-            "snapshot": record.snapshot_id,
-            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
-            "files": entries(record.files),
-            "obsolete": entries(record.obsolete),
-        }
-    )
-    if is_link(folder / MANIFEST):
-        raise PublishError(f"{folder / MANIFEST} is a link; remove it")
-    write_beside(folder / MANIFEST, text)

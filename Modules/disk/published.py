@@ -2,39 +2,50 @@
 
 Every file is read and hashed, so this is for once a week: a folder of OneDrive fetches what it
 keeps in the cloud only. Foreign files are people's own business (a QGIS project beside the layers)
-and are named, not counted as damage.
+and are named, not counted as damage. Among them may be copies that OneDrive makes when two
+computers changed the same file, ``name-COMPUTER.ext``: those are found by name alone.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from Modules.disk.json_text import from_json
-from Modules.disk.problems import Kind, Problem
-from Modules.disk.publish import FORMAT, MANIFEST, PUBLISHED
+from Modules.disk.problems import Damage, problem_of
+from Modules.disk.publish import published
+from Modules.disk.publish_record import (
+    MANIFEST,
+    NO_RECORD,
+    PUBLISHED,
+    parse_record,
+    records_below,
+)
 from Modules.disk.safe_files import FileFact, fingerprint, is_link
-from Modules.words.errors import DataError, PublishError
-from Modules.words.publish_names import check_names
+from Modules.words.errors import PublishError
+from Modules.words.finding import Finding
 
 _TRIES: Final = 3  # while a run is publishing into the folder
 _OF_THE_SYSTEM: Final = frozenset({"desktop.ini", "thumbs.db", ".ds_store"})
+# Windows names computers with up to 15 letters, digits and hyphens, most often in capitals; a
+# word in small letters after a hyphen is what people write ("cultivos_25-26-revisado.gpkg").
+_COMPUTER: Final = re.compile(r"(?=.*[A-Z])[A-Za-z0-9][A-Za-z0-9-]{1,14}( \(\d+\)| \d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CheckedFolder:
     """What was found in a published folder."""
 
     folder: Path
     files: Mapping[str, FileFact] = field(repr=False)  # as its record has them
-    problems: tuple[Problem, ...]
+    problems: tuple[Finding, ...]
     foreign: tuple[str, ...]
 
 
-def check_copy(folder: Path) -> Copy:
+def check_folder(folder: Path) -> CheckedFolder:
     """Read a published folder and compare it with its ``.lindero.json``.
 
     A record that changes meanwhile means that a run publishes: then it is read again.
@@ -50,10 +61,37 @@ def check_copy(folder: Path) -> Copy:
 def published_sha256(folder: Path, name: str) -> str | None:
     """The hash under which a file was published; no other file than the record is read."""
     try:
-        _, files, _ = _read((folder / MANIFEST).read_bytes())
-        return files[name].sha256
-    except (OSError, DataError, PublishError, KeyError, TypeError, ValueError, AttributeError):
+        return parse_record((folder / MANIFEST).read_bytes()).files[name].fact.sha256
+    except (OSError, *NO_RECORD):
         return None
+
+
+def conflict_copies(outputs: Path) -> Iterator[Path]:
+    """Files beside ours that are named as OneDrive names a conflict: ``name-COMPUTER.ext``."""
+    for manifest in records_below(outputs):
+        try:
+            ours = {manifest.parent / name for name in published(manifest.parent)}
+        except (PublishError, OSError):
+            continue  # cut short: `lindero status` says so
+        ours.add(manifest)
+        for folder in sorted({path.parent for path in ours}):
+            yield from _conflicts_in(folder, ours)
+
+
+def _conflicts_in(folder: Path, ours: set[Path]) -> Iterator[Path]:
+    try:
+        others = [path for path in folder.iterdir() if path not in ours]
+    except OSError:
+        return
+    for path in others:
+        if any(
+            path.suffix == one.suffix
+            and path.stem.startswith(f"{one.stem}-")
+            and _COMPUTER.fullmatch(path.stem[len(one.stem) + 1 :])
+            for one in ours
+            if one.parent == folder
+        ):
+            yield path
 
 
 def _record_bytes(folder: Path) -> bytes | None:
@@ -63,55 +101,43 @@ def _record_bytes(folder: Path) -> bytes | None:
         return None
 
 
-def _check(folder: Path, data: bytes | None) -> Copy:
+def _check(folder: Path, data: bytes | None) -> CheckedFolder:
     if data is None:
         what = "missing or not readable, and files are there"
-        return Copy(folder, {}, (Problem(MANIFEST, what, Kind.UNRECORDED),), ())
+        return CheckedFolder(folder, {}, (problem_of(MANIFEST, what, Damage.UNRECORDED),), ())
     try:
-        state, files, obsolete = _read(data)
-    except (DataError, PublishError, KeyError, TypeError, ValueError, AttributeError) as err:
+        record = parse_record(data)
+    except NO_RECORD as err:
         what = f"not the record of a publication ({type(err).__name__})"
-        return Copy(folder, {}, (Problem(MANIFEST, what, Kind.MANIFEST),), ())
-    problems = [
-        problem for name, fact in sorted(files.items()) for problem in _file(folder, name, fact)
-    ]
-    if state != PUBLISHED:
-        problems.insert(0, Problem(MANIFEST, "a publication was cut short", Kind.UNFINISHED))
-    known = {*files, *obsolete}
-    return Copy(folder, files, tuple(problems), tuple(sorted(set(_walk(folder)) - known)))
+        return CheckedFolder(folder, {}, (problem_of(MANIFEST, what, Damage.MANIFEST),), ())
+    files = {name: entry.fact for name, entry in record.files.items()}
+    problems = [one for name, fact in sorted(files.items()) for one in _file(folder, name, fact)]
+    if record.state != PUBLISHED:
+        problems.insert(0, problem_of(MANIFEST, "a publication was cut short", Damage.UNFINISHED))
+    foreign = set(_walk(folder)) - {*files, *record.obsolete}
+    return CheckedFolder(folder, files, tuple(problems), tuple(sorted(foreign)))
 
 
-def _read(data: bytes) -> tuple[str, dict[str, FileFact], set[str]]:
-    raw = from_json(data, source=MANIFEST)
-    if raw["format"] != FORMAT:
-        raise DataError(f"{MANIFEST}: another format")
-    files = {str(name): _fact(value) for name, value in raw["files"].items()}
-    check_names(files)
-    return str(raw["estado"]), files, set(raw["obsolete"])
-
-
-def _fact(value: Mapping[str, Any]) -> FileFact:
-    return FileFact(int(value["size"]), str(value["sha256"]))
-
-
-def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Problem]:
+def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
     path = folder / name
     if not os.path.lexists(path):
-        yield Problem(name, "missing", Kind.MISSING)
+        yield problem_of(name, "missing", Damage.MISSING)
         return
     if is_link(path) or not path.is_file():
-        yield Problem(name, "a link or a folder, not the file that was published", Kind.NOT_A_FILE)
+        yield problem_of(
+            name, "a link or a folder, not the file that was published", Damage.NOT_A_FILE
+        )
         return
     try:
         fact = fingerprint(path)
     except OSError as err:
-        yield Problem(name, f"cannot be read: {err.strerror or err}", Kind.UNREADABLE)
+        yield problem_of(name, f"cannot be read: {err.strerror or err}", Damage.UNREADABLE)
         return
     if fact.size != expected.size:
         detalle = f"{fact.size} bytes en lugar de {expected.size}"
-        yield Problem(name, f"{fact.size} bytes, {expected.size} expected", Kind.SIZE, detalle)
+        yield problem_of(name, f"{fact.size} bytes, {expected.size} expected", Damage.SIZE, detalle)
     elif fact != expected:
-        yield Problem(name, "SHA-256 differs from what was published", Kind.CONTENT)
+        yield problem_of(name, "SHA-256 differs from what was published", Damage.CONTENT)
 
 
 def _walk(folder: Path) -> Iterator[str]:

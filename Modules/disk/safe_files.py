@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -228,6 +229,29 @@ def remove_file(path: Path) -> None:
     """
     with writing(path):
         retry_sharing(lambda: path.unlink(missing_ok=True))
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all in it, or whatever else has its name; a link, not what it leads to.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    with writing(path):
+        if is_link(path) or path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            retry_sharing(lambda: shutil.rmtree(path))
+
+
+def entries(folder: Path) -> list[Path]:
+    """Everything in a folder, sorted; nothing if it is not there."""
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def folders(parent: Path, *, links: bool = False) -> list[Path]:
+    """The folders in a folder, sorted; links to folders only if asked for."""
+    return [path for path in entries(parent) if path.is_dir() and (links or not is_link(path))]
 
 
 def is_link(path: Path) -> bool:

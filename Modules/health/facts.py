@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from Modules.disk.destinations import check_path
-from Modules.disk.publish import MANIFEST, intact, published
+from Modules.disk.publish import intact, published
+from Modules.disk.publish_record import records_below
 from Modules.health import prefect_http
-from Modules.health.rules import Hechos, Publicacion, Rechazo
+from Modules.health.rules import Facts, Publicacion, Rechazo
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
@@ -18,7 +19,7 @@ from Modules.words.errors import PublishError
 from Modules.words.folders import BACKUP
 
 
-def gather(settings: Settings, modo: Modo, now: datetime) -> Hechos:
+def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
     """All facts of one mode, at this moment; reads only.
 
     Raises:
@@ -28,7 +29,7 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Hechos:
     outputs = settings.outputs_dir(modo)
     server = prefect_http.open_server(settings)
     accepted = store.accepted()
-    return Hechos(
+    return Facts(
         ahora=now,
         zone=settings.zone,
         modo=modo,
@@ -56,7 +57,9 @@ def _newest_published(
                 cuando=snapshot.id.utc,
                 carpeta=str(folder),
                 intacta=intact(folder),
-                aceptada_a_mano=_accepted_at(snapshot),
+                aceptada_a_mano=None
+                if snapshot.acceptance is None
+                else datetime.fromisoformat(str(snapshot.acceptance["utc"])),
             )
     return None
 
@@ -66,12 +69,6 @@ def _is_published(folder: Path) -> bool:
         return bool(published(folder))
     except (PublishError, OSError):
         return False
-
-
-def _accepted_at(snapshot: Snapshot) -> datetime | None:
-    if snapshot.acceptance is None:
-        return None
-    return datetime.fromisoformat(str(snapshot.acceptance["utc"]))
 
 
 def _refused(accepted: Sequence[Snapshot], quarantined: Sequence[Snapshot]) -> Iterator[Rechazo]:
@@ -92,7 +89,7 @@ def _unreachable(folder: Path) -> str | None:
 
 def _cut_short(outputs: Path) -> Iterator[str]:
     """Product folders and nights whose publication did not come to its end."""
-    for manifest in (*outputs.glob(f"*/{MANIFEST}"), *outputs.glob(f"*/*/*/{MANIFEST}")):
+    for manifest in records_below(outputs):
         try:
             published(manifest.parent)
         except PublishError:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from Modules.health.rules import BAD, Corrida, Programa, Servidor
+from Modules.health.rules import BAD, Programa, Run, Servidor
 from Modules.orchestration.deployments import DEPLOYMENTS, Deployment
 from Modules.settings import Settings
 
@@ -23,6 +23,7 @@ RUNS: Final = 60  # of each flow; the newest
 DONE: Final = ("COMPLETED", *BAD)
 NOBODY_TOOK: Final = ("Late", "Scheduled")  # not AwaitingRetry or AwaitingConcurrencySlot
 CALLADO: Final = "no responde: ¿está levantado?"
+NOT_PREFECT: Final = (KeyError, TypeError, ValueError, AttributeError)  # of an answer's shape
 OTRA_COSA: Final = "contesta algo que no es de Prefect: ¿termina en /api?"
 
 
@@ -120,11 +121,11 @@ def read_server(
     scheduled = [one for one in deployments if one.cron is not None]
     try:
         check(server)
-        corridas = [run for one in scheduled for run in _corridas(server, one.flow, test=test)]
-        programas = [_programa(server, one, test=test, now=now) for one in scheduled]
+        corridas = [run for one in scheduled for run in _runs(server, one.flow, test=test)]
+        programas = [_schedule(server, one, test=test, now=now) for one in scheduled]
     except ServerSilent as err:
         return Servidor(server.url, error=str(err))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except NOT_PREFECT:
         return Servidor(server.url, error=OTRA_COSA)
     return Servidor(server.url, None, tuple(corridas), tuple(programas))
 
@@ -158,16 +159,16 @@ def is_paused(deployment: Mapping[str, Any]) -> bool:
     return paused or bool(deployment.get("paused"))
 
 
-def _corridas(server: PrefectServer, flow: str, *, test: bool) -> Iterator[Corrida]:
+def _runs(server: PrefectServer, flow: str, *, test: bool) -> Iterator[Run]:
     for run in _flow_runs(server, flow, {"not_any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_DESC"):
         if _is_test(run) is test:
-            yield _corrida(flow, run)
+            yield _run(flow, run)
 
 
-def _corrida(flow: str, run: Mapping[str, Any]) -> Corrida:
+def _run(flow: str, run: Mapping[str, Any]) -> Run:
     state = run["state"]
     done = state["type"] in DONE
-    return Corrida(
+    return Run(
         flujo=flow,
         nombre=str(run["name"]),
         estado=str(state["type"]),
@@ -178,7 +179,7 @@ def _corrida(flow: str, run: Mapping[str, Any]) -> Corrida:
     )
 
 
-def _programa(
+def _schedule(
     server: PrefectServer, deployment: Deployment, *, test: bool, now: datetime
 ) -> Programa:
     held = read_deployment(server, deployment)

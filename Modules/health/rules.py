@@ -12,20 +12,23 @@ timezone-aware. What the rules say, exactly:
   Where nothing else ran it is a fault: something dead holds the place.
 * The backup must have a run in the future; so must every other deployment that has a schedule, is
   deployed and is not paused. A trial has no schedule.
+
+A finding is an error where nights do not come, or cannot be judged, until somebody acts: that ends
+``lindero status`` with 1. A warning heals by itself with the next good night, or is a choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from Modules.orchestration.deployments import BACKUP
 from Modules.words.domain import Modo
-from Modules.words.spanish import moment
+from Modules.words.finding import Finding, Report, Severity
+from Modules.words.spanish import duration, moment
 
 MAX_AGE: Final = timedelta(hours=26)
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -36,23 +39,6 @@ MAX_MENSAJE: Final = 300
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
 ALIVE: Final = ("RUNNING", "PENDING", "CANCELLING")
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
-
-
-class Nivel(StrEnum):
-    """How bad a finding is; either makes ``lindero status`` end with 1."""
-
-    AVISO = "aviso"
-    MAL = "mal"
-
-
-@dataclass(frozen=True, slots=True)
-class Hallazgo:
-    """One thing that is not well; ``codigo`` is for machines and stays the same."""
-
-    codigo: str
-    nivel: Nivel
-    que: str
-    que_hacer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +63,7 @@ class Rechazo:
 
 
 @dataclass(frozen=True, slots=True)
-class Corrida:
+class Run:
     """One run that the server knows; ``estado`` is Prefect's type of state."""
 
     flujo: str
@@ -112,12 +98,12 @@ class Servidor:
 
     url: str
     error: str | None = None  # Spanish
-    corridas: tuple[Corrida, ...] = ()
+    corridas: tuple[Run, ...] = ()
     programas: tuple[Programa, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Hechos:
+class Facts:
     """All that is known at one moment."""
 
     ahora: datetime
@@ -130,193 +116,170 @@ class Hechos:
     servidor: Servidor | None = None  # None: none is configured
 
     @property
-    def corridas(self) -> tuple[Corrida, ...]:
+    def corridas(self) -> tuple[Run, ...]:
         """The runs that the server told of."""
         return () if self.servidor is None else self.servidor.corridas
 
 
-def revisar(hechos: Hechos) -> tuple[Hallazgo, ...]:
+def judge(facts: Facts) -> Report:
     """Every finding, the worst first; none if all is well."""
-    found = [
-        *_publicacion(hechos),
-        *_rechazos(hechos),
-        *_servidor(hechos),
-        *_programas(hechos),
-        *_todas_las_corridas(hechos),
-    ]
-    return tuple(sorted(found, key=lambda one: one.nivel is not Nivel.MAL))
-
-
-def exit_code(hallazgos: Sequence[Hallazgo]) -> int:
-    """0 if there is nothing to say, 1 otherwise: a warning is said to whoever watches, too."""
-    return 1 if hallazgos else 0
+    return Report.worst_first(found for rule in RULES for found in rule(facts))
 
 
 # --- what lies on the disk -----------------------------------------------------------------------
 
 
-def _publicacion(hechos: Hechos) -> Iterator[Hallazgo]:
-    again = _otra_vez(hechos)
-    for folder in hechos.cortadas:
-        yield Hallazgo(
-            "publicacion_cortada",
-            Nivel.AVISO,
+def _cut_short(facts: Facts) -> Iterator[Finding]:
+    for folder in facts.cortadas:
+        yield Finding(
             f"{folder}: hay una publicación a medio hacer.",
-            f"Si no hay una corrida en curso, la próxima la termina; o ahora: {again}",
+            Severity.WARNING,
+            code="publicacion_cortada",
+            todo="Si no hay una corrida en curso, la próxima la termina; o ahora: " + _again(facts),
         )
-    if hechos.destino_error is not None:
-        yield Hallazgo(
-            "destino_inalcanzable",
-            Nivel.MAL,
-            f"No se alcanza la carpeta de salida: {hechos.destino_error}",
-            "Ver si OneDrive o el disco están montados, y después: lindero doctor",
+
+
+def _published(facts: Facts) -> Iterator[Finding]:
+    if facts.destino_error is not None:
+        yield Finding(
+            f"No se alcanza la carpeta de salida: {facts.destino_error}",
+            code="destino_inalcanzable",
+            todo="Ver si OneDrive o el disco están montados, y después: lindero doctor",
         )
-    elif hechos.publicada is None:
-        yield Hallazgo("nunca_publicado", Nivel.MAL, "Nunca se publicó una noche.", again)
+    elif facts.publicada is None:
+        yield Finding("Nunca se publicó una noche.", code="nunca_publicado", todo=_again(facts))
     else:
-        yield from _ultima(hechos, hechos.publicada, again)
+        yield from _last(facts, facts.publicada)
 
 
-def _ultima(hechos: Hechos, publicada: Publicacion, again: str) -> Iterator[Hallazgo]:
-    age = hechos.ahora - publicada.cuando
-    when = moment(publicada.cuando, hechos.zone)
+def _last(facts: Facts, last: Publicacion) -> Iterator[Finding]:
+    age = facts.ahora - last.cuando
+    when = moment(last.cuando, facts.zone)
     if age > MAX_AGE:
-        yield Hallazgo(
-            "publicacion_vieja",
-            Nivel.MAL,
-            f"Lo publicado es del {when}: tiene {edad(age)}, y el máximo es {edad(MAX_AGE)}.",
-            f"Mirar qué pasó con la última corrida; para traer los datos ahora: {again}",
+        yield Finding(
+            f"Lo publicado es del {when}: tiene {duration(age)}, y el máximo es "
+            f"{duration(MAX_AGE)}.",
+            code="publicacion_vieja",
+            todo="Mirar qué pasó con la última corrida; para traer los datos ahora: "
+            + _again(facts),
         )
-    if age < -CLOCK_SLACK:
-        yield Hallazgo(
-            "reloj",
-            Nivel.AVISO,
+    if age < -CLOCK_SLACK:  # while the clock is wrong no age can be told: nothing would be old
+        yield Finding(
             f"Lo publicado es del {when}, que todavía no llegó.",
-            "Revisar la fecha y la hora de esta máquina",
+            code="reloj",
+            todo="Revisar la fecha y la hora de esta máquina",
         )
-    if not publicada.intacta:
-        yield Hallazgo(
-            "publicacion_cambiada",
-            Nivel.AVISO,
-            f"En {publicada.carpeta} falta o cambió algún archivo desde que se publicó.",
-            f"La próxima noche lo repone; o ahora: {again}",
+    if not last.intacta:
+        yield Finding(
+            f"En {last.carpeta} falta o cambió algún archivo desde que se publicó.",
+            Severity.WARNING,
+            code="publicacion_cambiada",
+            todo=f"La próxima noche lo repone; o ahora: {_again(facts)}",
         )
 
 
-def _rechazos(hechos: Hechos) -> Iterator[Hallazgo]:
-    for rechazo in hechos.rechazos:
-        yield Hallazgo(
-            "noche_rechazada",
-            Nivel.MAL,
-            f"La noche del {moment(rechazo.cuando, hechos.zone)} ({rechazo.campania}) fue "
-            f"rechazada y está en cuarentena: {rechazo.snapshot}. Lo publicado antes sigue como "
-            "estaba.",
-            f"Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero backups "
-            f'accept {rechazo.snapshot}{hechos.modo.flag} --reason "…"',
+def _refused(facts: Facts) -> Iterator[Finding]:
+    for night in facts.rechazos:
+        yield Finding(
+            f"La noche del {moment(night.cuando, facts.zone)} ({night.campania}) fue rechazada y "
+            f"está en cuarentena: {night.snapshot}. Lo publicado antes sigue como estaba.",
+            code="noche_rechazada",
+            todo="Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero "
+            f'backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
         )
 
 
 # --- what the server says ------------------------------------------------------------------------
 
 
-def _servidor(hechos: Hechos) -> Iterator[Hallazgo]:
-    if hechos.servidor is None and hechos.modo is Modo.PROD:
-        yield Hallazgo(
-            "sin_servidor",
-            Nivel.AVISO,
+def _server(facts: Facts) -> Iterator[Finding]:
+    server = facts.servidor
+    if server is None and facts.modo is Modo.PROD:
+        yield Finding(
             "No hay un servidor de Prefect configurado: no se conoce ningún horario.",
-            "Poner PREFECT_API_URL en .env, o levantar el servidor: lindero stack up",
+            Severity.WARNING,
+            code="sin_servidor",
+            todo="Poner PREFECT_API_URL en .env, o levantar el servidor: lindero stack up",
         )
-    elif hechos.servidor is not None and hechos.servidor.error is not None:
-        yield Hallazgo(
-            "servidor",
-            Nivel.MAL,
-            f"El servidor de Prefect ({hechos.servidor.url}) {hechos.servidor.error}.",
-            "Ver si está levantado (lindero stack status, o docker compose ps); si no: lindero "
-            "stack up, o docker compose up -d",
+    elif server is not None and server.error is not None:
+        yield Finding(
+            f"El servidor de Prefect ({server.url}) {server.error}.",
+            code="servidor",
+            todo="Ver si está levantado (lindero stack status, o docker compose ps); si no: "
+            "lindero stack up, o docker compose up -d",
         )
 
 
-def _programas(hechos: Hechos) -> Iterator[Hallazgo]:
-    servidor = hechos.servidor
-    if servidor is None or servidor.error is not None:
-        return
-    for programa in servidor.programas:
-        if hechos.modo is Modo.PROD:
-            yield from _programa(programa)
-        if late := [due for due in programa.atrasadas if hechos.ahora - due > LATE_SLACK]:
-            yield Hallazgo(
-                "atrasada",
-                Nivel.MAL,
-                f"{programa.deployment}: la corrida del {moment(min(late), hechos.zone)} está "
+def _schedules(facts: Facts) -> Iterator[Finding]:
+    for programa in () if facts.servidor is None else facts.servidor.programas:
+        missing = _no_run_to_come(programa) if facts.modo is Modo.PROD else None
+        if missing is not None:
+            what, todo = missing
+            yield Finding(
+                f"No hay ninguna corrida futura de {programa.deployment}: {what}.",
+                code="sin_programa",
+                todo=todo,
+            )
+        if late := [due for due in programa.atrasadas if facts.ahora - due > LATE_SLACK]:
+            yield Finding(
+                f"{programa.deployment}: la corrida del {moment(min(late), facts.zone)} está "
                 "atrasada y nadie la toma.",
-                "El worker no está corriendo: lindero stack up, o docker compose up -d",
+                code="atrasada",
+                todo="El worker no está corriendo: lindero stack up, o docker compose up -d",
             )
 
 
-def _programa(programa: Programa) -> Iterator[Hallazgo]:
-    is_backup = programa.deployment == BACKUP.full_name
+def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
+    """Why none is, and what to do; None where one is, or nobody wants one."""
+    wanted = programa.deployment == BACKUP.full_name
     if not programa.desplegado:
-        if is_backup:
-            what, todo = "no está desplegado", "lindero deploy --all"
-            yield _sin_programa(programa, what, todo)
-    elif programa.en_pausa:
-        if is_backup:
-            todo = "Sacarle la pausa en la interfaz de Prefect"
-            yield _sin_programa(programa, "está en pausa", todo)
-    elif programa.proxima is None:
-        yield _sin_programa(
-            programa,
-            f"tendría que correr {programa.cuando}, y el servidor no la tiene anotada",
-            "El programador del servidor no anda: reiniciar prefect-services (docker compose "
-            "restart prefect-services, o lindero stack down y up); después: lindero deploy --all",
-        )
-
-
-def _sin_programa(programa: Programa, what: str, todo: str) -> Hallazgo:
-    return Hallazgo(
-        "sin_programa",
-        Nivel.MAL,
-        f"No hay ninguna corrida futura de {programa.deployment}: {what}.",
-        todo,
+        return ("no está desplegado", "lindero deploy --all") if wanted else None
+    if programa.en_pausa:
+        todo = "Sacarle la pausa en la interfaz de Prefect"
+        return ("está en pausa", todo) if wanted else None
+    if programa.proxima is not None:
+        return None
+    return (
+        f"tendría que correr {programa.cuando}, y el servidor no la tiene anotada",
+        "El programador del servidor no anda: reiniciar prefect-services (docker compose "
+        "restart prefect-services, o lindero stack down y up); después: lindero deploy --all",
     )
 
 
-def _todas_las_corridas(hechos: Hechos) -> Iterator[Hallazgo]:
-    for flujo in dict.fromkeys(run.flujo for run in hechos.corridas):
-        runs = [run for run in hechos.corridas if run.flujo == flujo]
-        pending = [run for run in runs if run.estado in BAD and not _superada(run, runs, hechos)]
-        by_limit = [run for run in pending if _la_otra(run, runs) is not None]
+def _runs(facts: Facts) -> Iterator[Finding]:
+    for flujo in dict.fromkeys(run.flujo for run in facts.corridas):
+        runs = [run for run in facts.corridas if run.flujo == flujo]
+        pending = [run for run in runs if run.estado in BAD and not _settled(run, runs, facts)]
+        by_limit = [run for run in pending if _holder(run, runs) is not None]
         if by_limit:
-            yield _cancelada_por_otra(by_limit, runs, hechos)
+            yield _cancelled_by_another(by_limit, runs, facts)
         if rest := [run for run in pending if run not in by_limit]:
-            yield _mala(max(rest, key=lambda run: run.cuando), len(rest), hechos)
-        yield from _colgadas(runs, hechos)
+            yield _bad(max(rest, key=lambda run: run.cuando), len(rest), facts)
+        yield from _hanging(runs, facts)
 
 
-def _superada(run: Corrida, runs: Sequence[Corrida], hechos: Hechos) -> bool:
+def _settled(run: Run, runs: Sequence[Run], facts: Facts) -> bool:
     """Whether something good came after a bad run, so that nobody needs to hear of it."""
     if any(one.estado == "COMPLETED" and one.esperada > run.cuando for one in runs):
         return True
-    last = hechos.publicada
+    last = facts.publicada
     if last is None or run.flujo != BACKUP.flow:
         return False
     if last.aceptada_a_mano is not None and last.aceptada_a_mano > run.cuando:
-        return _durante(last.cuando, run, hechos.ahora) or last.cuando > run.cuando
-    outside = not any(_durante(last.cuando, one, hechos.ahora) for one in runs)
+        return _during(last.cuando, run, facts.ahora) or last.cuando > run.cuando
+    outside = not any(_during(last.cuando, one, facts.ahora) for one in runs)
     return outside and last.cuando > run.cuando
 
 
-def _durante(moment: datetime, run: Corrida, now: datetime) -> bool:
+def _during(when: datetime, run: Run, now: datetime) -> bool:
     if run.inicio is None:
         return False
-    end = now if run.estado in ALIVE else run.cuando
-    return run.inicio <= moment <= end
+    return run.inicio <= when <= (now if run.estado in ALIVE else run.cuando)
 
 
-def _la_otra(run: Corrida, runs: Sequence[Corrida]) -> Corrida | None:
+def _holder(run: Run, runs: Sequence[Run]) -> Run | None:
     """The run that held the one place when the limit cancelled this one; None if none did."""
-    if run.estado != "CANCELLED" or LIMIT_REACHED not in run.mensaje.lower():
+    if not _cancelled_by_limit(run):
         return None
     holders = (
         one
@@ -329,74 +292,72 @@ def _la_otra(run: Corrida, runs: Sequence[Corrida]) -> Corrida | None:
     return max(holders, key=lambda one: one.cuando, default=None)
 
 
-def _cancelada_por_otra(
-    cancelled: Sequence[Corrida], runs: Sequence[Corrida], hechos: Hechos
-) -> Hallazgo:
+def _cancelled_by_limit(run: Run) -> bool:
+    return run.estado == "CANCELLED" and LIMIT_REACHED in run.mensaje.lower()
+
+
+def _cancelled_by_another(cancelled: Sequence[Run], runs: Sequence[Run], facts: Facts) -> Finding:
     newest = max(cancelled, key=lambda run: run.cuando)
-    other = _la_otra(newest, runs)
+    other = _holder(newest, runs)
     name = "" if other is None else other.nombre
     how = "sigue en curso" if other is None or other.estado in ALIVE else "terminó"
     if other is not None and other.estado in BAD:
         how = BAD[other.estado]
     many = "" if len(cancelled) == 1 else f" (y {len(cancelled) - 1} más)"
-    return Hallazgo(
-        "cancelada_por_otra",
-        Nivel.AVISO,
+    return Finding(
         f"{newest.flujo}: la corrida {newest.nombre}{many} fue cancelada el "
-        f"{moment(newest.cuando, hechos.zone)} porque otra estaba en curso: {name}, que {how}.",
-        "Nada, si no hacían falta las dos; el aviso se va con la próxima noche buena",
+        f"{moment(newest.cuando, facts.zone)} porque otra estaba en curso: {name}, que {how}.",
+        Severity.WARNING,
+        code="cancelada_por_otra",
+        todo="Nada, si no hacían falta las dos; el aviso se va con la próxima noche buena",
     )
 
 
-def _mala(run: Corrida, how_many: int, hechos: Hechos) -> Hallazgo:
+def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
     many = "" if how_many == 1 else f" (van {how_many} sin una buena después)"
-    return Hallazgo(
-        {"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
-        Nivel.MAL,
+    return Finding(
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
-        f"{moment(run.cuando, hechos.zone)}{many}. {_short(run.mensaje)}".rstrip(),
-        _que_hacer(run, hechos),
+        f"{moment(run.cuando, facts.zone)}{many}. {_short(run.mensaje)}".rstrip(),
+        code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
+        todo=_after_a_bad_run(run, facts),
     )
 
 
-def _que_hacer(run: Corrida, hechos: Hechos) -> str:
-    if run.estado == "CANCELLED" and LIMIT_REACHED in run.mensaje.lower():
+def _after_a_bad_run(run: Run, facts: Facts) -> str:
+    if _cancelled_by_limit(run):
         return (
             "Ninguna otra corrida estaba en curso: una muerta tiene el lugar. Reiniciar el worker "
             "(docker compose restart prefect-worker, o lindero stack down y up)"
         )
-    again = "la próxima corrida buena borra este aviso"
-    if run.flujo == BACKUP.flow:
-        return f"Mirar el resumen en la interfaz de Prefect; {again}. Ahora: {_otra_vez(hechos)}"
-    return f"Mirar el resumen en la interfaz de Prefect; {again}"
+    look = "Mirar el resumen en la interfaz de Prefect; la próxima corrida buena borra este aviso"
+    return f"{look}. Ahora: {_again(facts)}" if run.flujo == BACKUP.flow else look
 
 
-def _colgadas(runs: Sequence[Corrida], hechos: Hechos) -> Iterator[Hallazgo]:
+def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
     for run in runs:
-        if run.estado in ALIVE and hechos.ahora - run.cuando > HUNG_AFTER:
-            yield Hallazgo(
-                "colgada",
-                Nivel.AVISO,
-                f"{run.flujo}: la corrida {run.nombre} lleva {edad(hechos.ahora - run.cuando)} sin "
-                "terminar.",
-                "Mirar sus registros en la interfaz de Prefect y cancelarla si no avanza",
+        age = facts.ahora - run.cuando
+        if run.estado in ALIVE and age > HUNG_AFTER:
+            yield Finding(
+                f"{run.flujo}: la corrida {run.nombre} lleva {duration(age)} sin terminar.",
+                code="colgada",
+                todo="Mirar sus registros en la interfaz de Prefect y cancelarla si no avanza",
             )
 
 
-def edad(age: timedelta) -> str:
-    """How long, as people say it: hours up to two days, then days."""
-    hours = int(age.total_seconds() // 3600)
-    if hours < 1:
-        return "menos de una hora"
-    if hours == 1:
-        return "1 hora"
-    return f"{hours} horas" if hours < 48 else f"{hours // 24} días"
-
-
-def _otra_vez(hechos: Hechos) -> str:
-    return "lindero run backup --test" if hechos.modo is Modo.TEST else "lindero run backup"
+def _again(facts: Facts) -> str:
+    return f"lindero run backup{facts.modo.flag}"
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MAX_MENSAJE else line[: MAX_MENSAJE - 1] + "…"
+
+
+RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
+    _cut_short,
+    _published,
+    _refused,
+    _server,
+    _schedules,
+    _runs,
+)  # a new rule: a function above, and its name here

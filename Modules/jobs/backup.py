@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from Modules.disk.destinations import check_destination, expected_links
-from Modules.disk.publish import MANIFEST, Published, intact, publish_files
+from Modules.disk.publish import Published, intact, publish_files
+from Modules.disk.publish_record import MANIFEST
 from Modules.disk.run_lock import run_lock
 from Modules.jobs.outcome import Outcome
 from Modules.night.verdict import Verdict, checked

@@ -17,7 +17,7 @@ from Modules.night.verdict import Verdict
 from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
 from Modules.words.domain import Modo, Recurso
-from Modules.words.spanish import markdown, moment, number, short
+from Modules.words.spanish import markdown, markdown_table, moment, number, short
 
 if TYPE_CHECKING:
     from Modules.jobs.backup import Job, Night
@@ -78,7 +78,7 @@ def resumen_markdown(
     danados = "\n".join(f"- {markdown(said)}" for _, said in job.store.damaged(job.campania))
     parts = [
         _titulo(job, night, snapshot),
-        tabla(("", "Recibidos", "Aceptados", "Rechazados"), counts),
+        markdown_table(("", "Recibidos", "Aceptados", "Rechazados"), counts),
         f"Superficie de los lotes: **{number(night.superficie_ha, 1)} ha**.",
         _cambios(night),
         _controles(night.verdict),
@@ -90,7 +90,7 @@ def resumen_markdown(
 
 def productos_markdown(resultados: Sequence[Resultado], notas: Sequence[str] = ()) -> str:
     """What became of each product, and what a person should know about them."""
-    table = tabla(
+    table = markdown_table(
         ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, resultados)]
     )
     made = [(one.carpeta, one.published) for one in resultados if one.published is not None]
@@ -152,14 +152,6 @@ def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:
     )
 
 
-def tabla(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; nothing for no rows."""
-    if not rows:
-        return ""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _cambios(night: Night) -> str:
     from Modules.diff.lines import SOLO_REESCRITO, cambios
 
@@ -170,7 +162,7 @@ def _cambios(night: Night) -> str:
     rows = [tuple(map(markdown, row)) for row in cambios(night.changes)]
     if not rows:
         return f"{SOLO_REESCRITO} Comparado con la última noche aceptada (`{night.parent.id}`)."
-    table = tabla(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
+    table = markdown_table(("Campo", "Lote", "Cambio", "Detalle"), rows[:MAX_CHANGES])
     more = len(rows) - MAX_CHANGES
     tail = f"\n\nY {number(more)} cambios más, en `verdict.json`." if more > 0 else ""
     return f"## Cambios desde `{night.parent.id}`\n\n{table}{tail}"

@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from Modules.backups.restore import drill
-from Modules.backups.verify import Alcance, Hallazgo, verify_backups
-from Modules.backups.verify import Informe as Lectura
+from Modules.backups.verify import Scope, Verification, as_dicts, verify_backups
 from Modules.jobs.outcome import Outcome
-from Modules.jobs.report import tabla
 from Modules.settings import Settings
 from Modules.store.prune import fichas, in_use, obsolete_copies, prune
 from Modules.store.readings import Lecturas
-from Modules.store.retention import Linea, Plan, Reglas, plan
+from Modules.store.retention import Linea, PrunePlan, Reglas, plan
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, PipelineError, SnapshotDamaged
+from Modules.words.finding import Finding, Report
 from Modules.words.folders import BACKUP
-from Modules.words.spanish import markdown, number, short
+from Modules.words.spanish import markdown, markdown_table, number, short
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ MIB = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class Verificacion:
+class Week:
     """What a verification is about."""
 
     settings: Settings
@@ -74,80 +73,78 @@ class Simulacro:
     id: str
     archivos: int
     size_bytes: int
-    hallazgos: tuple[Hallazgo, ...] = ()
+    fallo: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Poda:
     """A plan, and what stands in its way or was left over."""
 
-    plan: Plan
+    plan: PrunePlan
     danados: tuple[str, ...] = ()  # accepted backups that take no place: not sound
     copias: tuple[str, ...] = ()  # published copies of backups that went earlier
 
 
 @dataclass(frozen=True, slots=True)
-class Informe:
+class WeekReport:
     """What a weekly verification found and did."""
 
-    lectura: Lectura
+    lectura: Verification
     simulacros: tuple[Simulacro, ...] = ()
     poda: Poda | None = None
     fallo_poda: PipelineError | None = field(default=None, repr=False)
 
     @property
-    def hallazgos(self) -> tuple[Hallazgo, ...]:
+    def report(self) -> Report:
         """Everything that is wrong."""
-        rehearsed = (one for simulacro in self.simulacros for one in simulacro.hallazgos)
-        return (*self.lectura.hallazgos, *rehearsed)
+        failed = (one.fallo for one in self.simulacros if one.fallo is not None)
+        return Report((*self.lectura.report.findings, *failed))
 
 
-def prepare(settings: Settings, modo: Modo, now: datetime) -> Verificacion:
+def prepare(settings: Settings, modo: Modo, now: datetime) -> Week:
     """The store of a mode, ready to be verified. ``now`` is timezone-aware."""
-    return Verificacion(settings, modo, SnapshotStore(settings.store_dir(modo)), now)
+    return Week(settings, modo, SnapshotStore(settings.store_dir(modo)), now)
 
 
-def read(encargo: Verificacion) -> Lectura:
+def read(week: Week) -> Verification:
     """Read the newest, this week's part of the others and the copies; note what was sound.
 
     Raises:
         DataError: there is no backup, so nothing could be verified.
         PublishError: the note could not be written.
     """
-    encargo.store.sweep()
-    lectura = verify_backups(
-        encargo.settings, encargo.modo, alcance=Alcance.SAMPLE, now=encargo.now
-    )
-    lecturas = Lecturas(encargo.store.root)
-    damaged = {one.lugar for one in lectura.hallazgos}
+    week.store.sweep()
+    lectura = verify_backups(week.settings, week.modo, scope=Scope.SAMPLE, now=week.now)
+    lecturas = Lecturas(week.store.root)
+    damaged = {one.where for one in lectura.report.findings}
     for name in lectura.leidos:
         if name not in damaged:
-            lecturas.note(encargo.store.find(name), encargo.now, sound=True)
+            lecturas.note(week.store.find(name), week.now, sound=True)
         logger.info("%s: %s", name, "damaged" if name in damaged else "sound")
-    lecturas.save(_ids(encargo.store))
+    lecturas.save(_ids(week.store))
     return lectura
 
 
-def rehearse(encargo: Verificacion) -> tuple[Simulacro, ...]:
+def rehearse(week: Week) -> tuple[Simulacro, ...]:
     """Restore the newest backup of each campaña into a scratch folder, and verify it there."""
-    newest = {snapshot.campania: snapshot for snapshot in encargo.store.accepted()}
-    return tuple(_rehearse(encargo, snapshot) for snapshot in newest.values())
+    newest = {snapshot.campania: snapshot for snapshot in week.store.accepted()}
+    return tuple(_rehearse(week, snapshot) for snapshot in newest.values())
 
 
-def plan_prune(encargo: Verificacion, *, full: bool = True) -> tuple[Poda, Lecturas]:
+def plan_prune(week: Week, *, full: bool = True) -> tuple[Poda, Lecturas]:
     """What a prune would do. Writes nothing; a dry run and a real one both begin here.
 
     Backups that were not read in the last month are read now, if anything may go at all. Unless
     ``full``, they are not: then they take no place, and stay.
     """
-    store, now = encargo.store, encargo.now
+    store, now = week.store, week.now
     lecturas = Lecturas(store.root)
-    used = in_use(encargo.outputs)
+    used = in_use(week.outputs)
 
-    def made_of(verified: Callable[[Snapshot], bool]) -> Plan:
-        return plan(fichas(store, verified), encargo.reglas, now, in_use=used)
+    def made_of(verified: Callable[[Snapshot], bool]) -> PrunePlan:
+        return plan(fichas(store, verified), week.reglas, now, in_use=used)
 
-    leftover = tuple(str(copia.id) for copia in obsolete_copies(store, encargo.copies))
+    leftover = tuple(str(copia.id) for copia in obsolete_copies(store, week.copies))
     supposed = made_of(lambda _: True)
     if not supposed.salen:
         return Poda(supposed, (), leftover), lecturas
@@ -159,22 +156,22 @@ def plan_prune(encargo: Verificacion, *, full: bool = True) -> tuple[Poda, Lectu
         problems = store.verify(snapshot)
         lecturas.note(snapshot, now, sound=not problems)
         if problems:
-            unsound.append(f"{snapshot.id}: {problems[0].file}: {problems[0].problema}")
+            unsound.append(f"{snapshot.id}: {problems[0].item}: {problems[0].what}")
         return not problems
 
     return Poda(made_of(verified), tuple(unsound), leftover), lecturas
 
 
-def do_prune(encargo: Verificacion, *, full: bool = True) -> Poda:
+def do_prune(week: Week, *, full: bool = True) -> Poda:
     """Plan and prune; ``full`` as for ``plan_prune``.
 
     Raises:
         PublishError: the disk refused; the next prune does the rest.
     """
-    poda, lecturas = plan_prune(encargo, full=full)
-    prune(encargo.store, poda.plan, encargo.copies, encargo.now)
-    if encargo.store.root.is_dir():
-        lecturas.save(_ids(encargo.store))
+    poda, lecturas = plan_prune(week, full=full)
+    prune(week.store, poda.plan, week.copies, week.now)
+    if week.store.root.is_dir():
+        lecturas.save(_ids(week.store))
     return poda
 
 
@@ -197,9 +194,9 @@ def after_night(settings: Settings, modo: Modo, now: datetime) -> str:
     return f"Retención: salieron {gone}."
 
 
-def with_poda(informe: Informe, podar: Callable[[], Poda]) -> Informe:
+def with_poda(informe: WeekReport, podar: Callable[[], Poda]) -> WeekReport:
     """Prune if nothing is damaged; a prune that fails leaves the rest of the report as it is."""
-    if informe.hallazgos:
+    if not informe.report.passed:
         return informe
     try:
         poda = podar()
@@ -208,23 +205,24 @@ def with_poda(informe: Informe, podar: Callable[[], Poda]) -> Informe:
     return replace(informe, poda=poda, fallo_poda=_denied(poda))
 
 
-def outcome(encargo: Verificacion, informe: Informe) -> Outcome:
+def outcome(week: Week, informe: WeekReport) -> Outcome:
     """What the verification came to, for machines and for people."""
-    said = [f"{one.lugar}: {one.archivo}: {one.problema}" for one in informe.hallazgos]
+    found = informe.report.findings
+    said = [f"{one.where}: {one.item}: {one.what}" for one in found]
     error = informe.fallo_poda
     if said:
         error = SnapshotDamaged(f"{len(said)} dañados: {short(said, MAX_PROBLEMS)}")
     return Outcome(
-        data=_data(encargo, informe),
-        markdown=_markdown(encargo, informe),
+        data=_data(week, informe),
+        markdown=_markdown(week, informe),
         calidad=[
             {
                 "gravedad": "dañado",
-                "qué": one.problema,
-                "dónde": f"{one.lugar}: {one.archivo}",
-                "detalle": f"{one.detalle}. Qué hacer: {one.que_hacer}",
+                "qué": one.what,
+                "dónde": f"{one.where}: {one.item}",
+                "detalle": f"{one.notes[0]}. Qué hacer: {one.todo}",
             }
-            for one in informe.hallazgos
+            for one in found
         ],
         error=error,
     )
@@ -243,31 +241,31 @@ def _denied(poda: Poda) -> PipelineError | None:
     return SnapshotDamaged(short(poda.danados, MAX_PROBLEMS)) if poda.danados else None
 
 
-def _rehearse(encargo: Verificacion, snapshot: Snapshot) -> Simulacro:
+def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
     name = str(snapshot.id)
     try:
-        return Simulacro(name, drill(encargo.store, name), snapshot.size_bytes)
+        return Simulacro(name, drill(week.store, name), snapshot.size_bytes)
     except PipelineError as err:
-        found = Hallazgo(
-            lugar=f"simulacro de {name}",
-            archivo=snapshot.path.name,
-            problema="la restauración no salió bien",
-            que_hacer=f"mire lindero backups verify {name}{encargo.modo.flag}",
-            codigo="simulacro",
-            detalle=str(err),
+        found = Finding(
+            "la restauración no salió bien",
+            where=f"simulacro de {name}",
+            item=snapshot.path.name,
+            todo=f"mire lindero backups verify {name}{week.modo.flag}",
+            code="simulacro",
+            notes=(str(err),),
         )
-        return Simulacro(name, 0, snapshot.size_bytes, (found,))
+        return Simulacro(name, 0, snapshot.size_bytes, found)
 
 
 # --- how it is said ------------------------------------------------------------------------------
 
 
-def _data(encargo: Verificacion, informe: Informe) -> dict[str, Any]:
+def _data(week: Week, informe: WeekReport) -> dict[str, Any]:
     return {
-        "modo": encargo.modo.value,
+        "modo": week.modo.value,
         **informe.lectura.to_dict(),
-        "hallazgos": [asdict(one) for one in informe.hallazgos],
-        "sano": not informe.hallazgos,
+        "hallazgos": as_dicts(informe.report),
+        "sano": informe.report.passed,
         "simulacros": [one.id for one in informe.simulacros],
         "poda": None if informe.poda is None else poda_data(informe.poda),
     }
@@ -275,23 +273,20 @@ def _data(encargo: Verificacion, informe: Informe) -> dict[str, Any]:
 
 def poda_data(poda: Poda) -> dict[str, Any]:
     """A prune for machines."""
+
+    def plain(linea: Linea) -> dict[str, Any]:
+        ficha = linea.ficha
+        told = {"id": str(ficha.id), "campania": str(ficha.campania)}
+        return {**told, "motivo": linea.motivo, "bytes": ficha.size_bytes}
+
     return {
-        "salen": [_linea_data(linea) for linea in poda.plan.salen],
-        "esperan": [_linea_data(linea) for linea in poda.plan.esperan],
-        "quedan": [_linea_data(linea) for linea in poda.plan.quedan],
+        "salen": list(map(plain, poda.plan.salen)),
+        "esperan": list(map(plain, poda.plan.esperan)),
+        "quedan": list(map(plain, poda.plan.quedan)),
         "tope": poda.plan.tope,
         "copias_por_quitar": list(poda.copias),
         "danados": list(poda.danados),
         "motivo_de_no_quitar": poda.plan.negado,
-    }
-
-
-def _linea_data(linea: Linea) -> dict[str, Any]:
-    return {
-        "id": str(linea.ficha.id),
-        "campania": str(linea.ficha.campania),
-        "motivo": linea.motivo,
-        "bytes": linea.ficha.size_bytes,
     }
 
 
@@ -318,16 +313,21 @@ def poda_texto(poda: Poda) -> str:
     return "\n".join(lines)
 
 
-def _markdown(encargo: Verificacion, informe: Informe) -> str:
-    modo = "prueba" if encargo.modo is Modo.TEST else "producción"
-    state = "**hay daños**" if informe.hallazgos else "todo sano"
+def _markdown(week: Week, informe: WeekReport) -> str:
+    modo = "prueba" if week.modo is Modo.TEST else "producción"
+    state = "todo sano" if informe.report.passed else "**hay daños**"
     lectura = informe.lectura
+    header = ("Dónde", "Archivo", "Problema", "Qué hacer")
+    damages = [
+        [markdown(text) for text in (one.where, one.item, one.what, one.todo)]
+        for one in informe.report.findings
+    ]
     parts = [
         f"# Verificación de backups ({modo})\n\n"
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
-        _danos(informe),
+        f"## Daños\n\n{markdown_table(header, damages)}" if damages else "",
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
         _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
         _retencion(informe),
@@ -335,30 +335,16 @@ def _markdown(encargo: Verificacion, informe: Informe) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _danos(informe: Informe) -> str:
-    rows = [
-        (
-            markdown(one.lugar),
-            markdown(one.archivo),
-            markdown(one.problema),
-            markdown(one.que_hacer),
-        )
-        for one in informe.hallazgos
-    ]
-    header = ("Dónde", "Archivo", "Problema", "Qué hacer")
-    return f"## Daños\n\n{tabla(header, rows)}" if rows else ""
-
-
 def _simulacro(simulacro: Simulacro) -> str:
-    state = "**no salió bien**" if simulacro.hallazgos else "idéntico al manifiesto"
+    state = "idéntico al manifiesto" if simulacro.fallo is None else "**no salió bien**"
     size = f"{number(simulacro.size_bytes / MIB, 1)} MiB"
     return f"`{simulacro.id}`: {number(simulacro.archivos)} archivos, {size}: {state}"
 
 
-def _retencion(informe: Informe) -> str:
+def _retencion(informe: WeekReport) -> str:
     if informe.poda is not None:
         return _lista("Retención", map(markdown, poda_texto(informe.poda).split("\n")))
-    if informe.hallazgos:
+    if not informe.report.passed:
         return "## Retención\n\nNo se quitó nada: primero hay que ver lo dañado."
     return f"## Retención\n\nNo se pudo completar: {markdown(str(informe.fallo_poda))}"
 

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from Modules.words.finding import Finding, Severity
-from Modules.words.publish_names import name_problem
+from Modules.words.names import name_problem
 
 CONFIG_NAME: Final = "symlink_config.json"
 MAX_TARGET: Final = 200  # of Windows' 259 characters; the longest file of a backup needs 57
@@ -190,7 +190,7 @@ def _names_problem(text: str, path: PureWindowsPath) -> str | None:
 
 
 def _in_spanish(problem: str) -> str:
-    """A rule of ``Modules.words.publish_names`` for the person at the machine."""
+    """A rule of ``Modules.words.names`` for the person at the machine."""
     said = {
         "is a reserved name": "es un nombre reservado",
         "begins or ends in a blank or dot": "empieza o termina con un espacio o un punto",

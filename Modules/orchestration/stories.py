@@ -140,7 +140,7 @@ def verificar(*, test: bool, stage: Stage = call) -> Outcome:
     with run_lock(settings.lindero_state_dir, modo):
         lectura = stage(LEER, verificacion.read, encargo)
         simulacros = stage(ENSAYAR, verificacion.rehearse, encargo)
-        informe = verificacion.Informe(lectura=lectura, simulacros=simulacros)
+        informe = verificacion.WeekReport(lectura=lectura, simulacros=simulacros)
         informe = verificacion.with_poda(
             informe, lambda: stage(PODAR, verificacion.do_prune, encargo)
         )

@@ -1,6 +1,4 @@
-"""What a verification finds, how it is told, and which backups are read tonight. Pure.
-
-``what`` is English, for logs and errors; ``problema`` and ``que_hacer`` are what people read.
+"""The chain that the backups make, and which of them are read in full tonight. Pure.
 
 A week is a part: each backup belongs to one of four, by the number in its id, and is read in full
 when that part's week comes. So runs of every week, or of every day, read each backup at least once

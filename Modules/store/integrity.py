@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from Modules.disk.json_text import from_json
-from Modules.disk.problems import Kind, Problem
+from Modules.disk.problems import Damage, problem_of
 from Modules.disk.safe_files import fingerprint
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_sums
 from Modules.store.snapshot import (
@@ -37,6 +37,7 @@ from Modules.store.snapshot import (
 from Modules.words.columns import TABLES, Table
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError, SnapshotDamaged
+from Modules.words.finding import Finding
 
 _MANIFESTS: Final = (JSON_NAME, SUMS_NAME)
 _AREA: Final = "superficie_ha"
@@ -50,15 +51,32 @@ class Expected:
     sha256: str
 
 
-def verify_folder(folder: Path) -> list[Problem]:
-    """Everything that is wrong with a snapshot, each with its file; empty: nothing."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the manifests of a folder come to, the first stage: a few small files are read."""
+
+    snapshot: Snapshot | None  # None: they cannot be read, or do not agree
+    problems: tuple[Finding, ...]
+
+
+def prove_manifests(folder: Path) -> Proof:
+    """Whether the two manifests agree on every file, and the manifest with itself."""
     try:
-        snapshot = load(folder, accepted=False, acceptance=None)
+        snapshot = load(folder)
     except SnapshotDamaged as err:
-        return [_manifest_problem(folder, str(err)), *_check_files(folder, expected_files(folder))]
-    listed = _by_manifest(snapshot.manifest)
-    problems = [*check_manifests(snapshot), *_check_files(folder, listed)]
-    damaged = {problem.file for problem in problems}
+        return Proof(None, (_manifest_problem(folder, str(err)),))
+    return Proof(snapshot, tuple(_check_manifests(snapshot)))
+
+
+def verify_folder(folder: Path) -> list[Finding]:
+    """Everything that is wrong with a snapshot, each with its file; empty: nothing."""
+    proof = prove_manifests(folder)
+    snapshot = proof.snapshot
+    listed = expected_files(folder) if snapshot is None else _by_manifest(snapshot.manifest)
+    problems = [*proof.problems, *_check_files(folder, listed)]
+    if snapshot is None:
+        return problems
+    damaged = {problem.item for problem in problems}
     problems += _check_pages(snapshot, damaged)
     for table in TABLES.values():
         if table_path(table.name) in listed and table_path(table.name) not in damaged:
@@ -68,45 +86,12 @@ def verify_folder(folder: Path) -> list[Problem]:
     return problems
 
 
-def verify_manifests(folder: Path) -> list[Problem]:
-    """The first stage alone: a few small files are read, whatever the snapshot's size."""
-    try:
-        return check_manifests(load(folder, accepted=False, acceptance=None))
-    except SnapshotDamaged as err:
-        return [_manifest_problem(folder, str(err))]
-
-
-def check_manifests(snapshot: Snapshot) -> list[Problem]:
-    """Whether the two manifests agree on every file, and the manifest with itself."""
-    manifest = snapshot.manifest
-    sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
-    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
-    problems = [
-        Problem(SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}", Kind.MANIFEST)
-        for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME}))
-    ]
-    problems += [
-        Problem(SUMS_NAME, f"SHA-256 of {path} differs from {JSON_NAME}", Kind.MANIFEST)
-        for path in sorted(set(listed) & set(sums))
-        if listed[path] != sums[path]
-    ]
-    needed = (*(table_path(name) for name in TABLES), VERDICT_NAME)
-    problems += [
-        Problem(JSON_NAME, f"does not list {path}", Kind.MANIFEST)
-        for path in needed
-        if path not in listed
-    ]
-    return problems + [
-        Problem(JSON_NAME, what, Kind.CONTRADICTION) for what in _contradictions(snapshot, listed)
-    ]
-
-
 def expected_files(folder: Path) -> Mapping[str, Expected]:
     """What the files should be, by whichever manifest is sound or can still be read."""
     try:
-        return _by_manifest(load(folder, accepted=False, acceptance=None).manifest)
+        return _by_manifest(load(folder).manifest)
     except SnapshotDamaged as err:
-        sums_are_wrong = _manifest_problem(folder, str(err)).file == SUMS_NAME
+        sums_are_wrong = _manifest_problem(folder, str(err)).item == SUMS_NAME
     readers = [_left_by_sums, _left_by_manifest]
     for reader in reversed(readers) if sums_are_wrong else readers:
         with suppress(OSError, DataError, KeyError, TypeError, ValueError):
@@ -117,10 +102,36 @@ def expected_files(folder: Path) -> Mapping[str, Expected]:
 # --- the manifests -------------------------------------------------------------------------------
 
 
-def _manifest_problem(folder: Path, said: str) -> Problem:
+def _check_manifests(snapshot: Snapshot) -> list[Finding]:
+    sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
+    listed = {path: fact.sha256 for path, fact in snapshot.facts.items()}
+    problems = [
+        problem_of(
+            SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}", Damage.MANIFEST
+        )
+        for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME}))
+    ]
+    problems += [
+        problem_of(SUMS_NAME, f"SHA-256 of {path} differs from {JSON_NAME}", Damage.MANIFEST)
+        for path in sorted(set(listed) & set(sums))
+        if listed[path] != sums[path]
+    ]
+    needed = (*(table_path(name) for name in TABLES), VERDICT_NAME)
+    problems += [
+        problem_of(JSON_NAME, f"does not list {path}", Damage.MANIFEST)
+        for path in needed
+        if path not in listed
+    ]
+    return problems + [
+        problem_of(JSON_NAME, what, Damage.CONTRADICTION)
+        for what in _contradictions(snapshot, listed)
+    ]
+
+
+def _manifest_problem(folder: Path, said: str) -> Finding:
     file, _, what = said.removeprefix(f"{folder.name}: ").partition(": ")
     missing = not os.path.lexists(folder / file)
-    return Problem(file, what, Kind.MISSING if missing else Kind.MANIFEST)
+    return problem_of(file, what, Damage.MISSING if missing else Damage.MANIFEST)
 
 
 def _by_manifest(manifest: Mapping[str, Any]) -> Mapping[str, Expected]:
@@ -185,17 +196,19 @@ def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
 # --- the files -----------------------------------------------------------------------------------
 
 
-def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Problem]:
+def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:
     """Missing, extra, of another size, of another content."""
     if not listed:
         return []
     found = dict(_walk(folder))
-    problems = [Problem(path, "missing", Kind.MISSING) for path in sorted(set(listed) - set(found))]
-    for path, problem in sorted(found.items()):
-        if problem is not None:
-            problems.append(Problem(path, problem, Kind.NOT_A_FILE))
+    problems = [
+        problem_of(path, "missing", Damage.MISSING) for path in sorted(set(listed) - set(found))
+    ]
+    for path, why in sorted(found.items()):
+        if why is not None:
+            problems.append(problem_of(path, why, Damage.NOT_A_FILE))
         elif path not in listed:
-            problems.append(Problem(path, "extra: the manifest does not know it", Kind.EXTRA))
+            problems.append(problem_of(path, "extra: the manifest does not know it", Damage.EXTRA))
         else:
             problems += _check_file(folder, path, listed[path])
     return problems
@@ -216,59 +229,57 @@ def _walk(folder: Path) -> Iterator[tuple[str, str | None]]:
                 yield relative, "an empty folder that the manifest does not know"
 
 
-def _check_file(folder: Path, path: str, expected: Expected) -> list[Problem]:
+def _check_file(folder: Path, path: str, expected: Expected) -> list[Finding]:
     try:
         fact = fingerprint(folder / path)
     except OSError as err:
-        return [Problem(path, f"cannot be read: {err.strerror or err}", Kind.UNREADABLE)]
+        return [problem_of(path, f"cannot be read: {err.strerror or err}", Damage.UNREADABLE)]
     if fact.sha256 == expected.sha256:
         if expected.size in (None, fact.size):
             return []
         what = f"says {expected.size} bytes of {path}, which has {fact.size} and the right SHA-256"
-        return [Problem(JSON_NAME, what, Kind.CONTRADICTION)]
+        return [problem_of(JSON_NAME, what, Damage.CONTRADICTION)]
     if expected.size not in (None, fact.size):
         detalle = f"{fact.size} bytes en lugar de {expected.size}"
-        return [
-            Problem(path, f"{fact.size} bytes, {expected.size} expected", Kind.SIZE, detalle),
-        ]
-    return [Problem(path, "SHA-256 differs from the manifest", Kind.CONTENT)]
+        what = f"{fact.size} bytes, {expected.size} expected"
+        return [problem_of(path, what, Damage.SIZE, detalle)]
+    return [problem_of(path, "SHA-256 differs from the manifest", Damage.CONTENT)]
 
 
 # --- what is in them -----------------------------------------------------------------------------
 
 
-def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Problem]:
-    for file in snapshot.manifest["files"]:
-        path = file["path"]
+def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Finding]:
+    for path in snapshot.facts:
         if path.startswith("raw/") and path not in damaged:
             try:
                 if not read_raw(snapshot, path):
-                    yield Problem(path, "an empty page", Kind.UNREADABLE)
+                    yield problem_of(path, "an empty page", Damage.UNREADABLE)
             except SnapshotDamaged as err:
-                yield Problem(path, str(err), Kind.UNREADABLE)
+                yield problem_of(path, str(err), Damage.UNREADABLE)
 
 
-def _check_table(snapshot: Snapshot, table: Table) -> Iterator[Problem]:
+def _check_table(snapshot: Snapshot, table: Table) -> Iterator[Finding]:
     """The bytes of the table are proved: what does not fit is in the manifest."""
     try:
         facts = table_facts(read_table(snapshot, table), table)
     except SnapshotDamaged as err:
-        yield Problem(table_path(table.name), str(err), Kind.UNREADABLE)
+        yield problem_of(table_path(table.name), str(err), Damage.UNREADABLE)
         return
     stated = snapshot.manifest["tables"].get(table.name)
     if facts != stated:
         what = f"{table_path(table.name)} holds {facts}, the manifest says {stated}"
         detalle = f"tabla {table.name}: hay {facts['rows']} filas"
-        yield Problem(JSON_NAME, what, Kind.CONTRADICTION, detalle)
+        yield problem_of(JSON_NAME, what, Damage.CONTRADICTION, detalle)
 
 
-def _check_verdict(snapshot: Snapshot) -> Iterator[Problem]:
+def _check_verdict(snapshot: Snapshot) -> Iterator[Finding]:
     try:
         verdict = from_json((snapshot.path / VERDICT_NAME).read_bytes(), source=VERDICT_NAME)
     except (OSError, DataError) as err:
-        yield Problem(VERDICT_NAME, f"cannot be read: {err}", Kind.UNREADABLE)
+        yield problem_of(VERDICT_NAME, f"cannot be read: {err}", Damage.UNREADABLE)
         return
     stated = snapshot.manifest["accepted"]
     if verdict.get("accepted", stated) is not stated:
         what = f"says accepted: {stated}, {VERDICT_NAME} says otherwise"
-        yield Problem(JSON_NAME, what, Kind.CONTRADICTION)
+        yield problem_of(JSON_NAME, what, Damage.CONTRADICTION)

@@ -23,10 +23,20 @@ from pathlib import Path
 from typing import Final
 
 from Modules.disk import journal
+from Modules.disk.destinations import check_path
 from Modules.disk.json_text import from_json
-from Modules.disk.publish import MANIFEST, check_path, publish_files
-from Modules.disk.safe_files import is_link, make_folder, move, remove_file, sync_folder
-from Modules.store.retention import Ficha, Linea, Plan
+from Modules.disk.publish import publish_files
+from Modules.disk.publish_record import MANIFEST
+from Modules.disk.safe_files import (
+    entries,
+    folders,
+    is_link,
+    make_folder,
+    move,
+    remove_file,
+    sync_folder,
+)
+from Modules.store.retention import Ficha, Linea, PrunePlan
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import STAGING, SnapshotStore
 from Modules.words.domain import Campania, SnapshotId
@@ -66,14 +76,14 @@ def fichas(store: SnapshotStore, verified: Callable[[Snapshot], bool]) -> list[F
 def in_use(outputs: Path) -> set[SnapshotId]:
     """Backups that the product folders below ``outputs`` say they were made from."""
     found: set[SnapshotId] = set()
-    for folder in _folders(outputs):
+    for folder in folders(outputs, links=True):
         with suppress(OSError, DataError, SettingsError, KeyError):
             record = from_json((folder / MANIFEST).read_bytes(), source=MANIFEST)
             found.add(SnapshotId.parse(str(record["snapshot"])))
     return found
 
 
-def prune(store: SnapshotStore, plan: Plan, copies: Path, now: datetime) -> None:
+def prune(store: SnapshotStore, plan: PrunePlan, copies: Path, now: datetime) -> None:
     """Do what the plan says, and finish what a killed prune began.
 
     Args:
@@ -96,14 +106,15 @@ def prune(store: SnapshotStore, plan: Plan, copies: Path, now: datetime) -> None
 
 def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
     """Published copies of backups that were taken out; sorted by the number of the id."""
-    found = []
+    found = set()
+    there = {folder.name for folder in store.folders()}
     for entry in journal.entries(store.root / LOG_NAME):
         with suppress(SettingsError, KeyError, TypeError):
             snapshot_id = SnapshotId.parse(entry["id"])
             folder = copies / Campania.parse(entry["campania"]).slug / str(snapshot_id)
-            if folder.is_dir() and not is_link(folder) and not _holds(store, snapshot_id):
-                found.append(Copia(folder, snapshot_id))
-    return sorted(set(found), key=lambda copia: copia.id.number)
+            if folder.is_dir() and not is_link(folder) and str(snapshot_id) not in there:
+                found.add(Copia(folder, snapshot_id))
+    return sorted(found, key=lambda copia: copia.id.number)
 
 
 # --- helpers -------------------------------------------------------------------------------------
@@ -129,21 +140,13 @@ def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     sync_folder(staging)
 
 
-def _holds(store: SnapshotStore, snapshot_id: SnapshotId) -> bool:
-    try:
-        store.folder(str(snapshot_id))
-    except SettingsError:
-        return False
-    return True
-
-
 def _withdraw(copia: Copia, now: datetime) -> None:
     """Remove our files of a published copy, and its folder if nothing else is in it."""
     check_path(copia.folder)
     if (copia.folder / MANIFEST).is_file():
         publish_files({}, copia.folder, snapshot_id=str(copia.id), now=now)
         _remove_empty(copia.folder)
-        if [path.name for path in copia.folder.iterdir()] != [MANIFEST]:
+        if [path.name for path in entries(copia.folder)] != [MANIFEST]:
             return  # somebody's own files: they stay, and so does what says what was here
         remove_file(copia.folder / MANIFEST)
     with suppress(OSError):  # not empty, or open in another program: the next prune tries again
@@ -156,9 +159,3 @@ def _remove_empty(folder: Path) -> None:
         if path.is_dir() and not is_link(path):
             with suppress(OSError):  # it holds something, which stays
                 path.rmdir()
-
-
-def _folders(parent: Path) -> list[Path]:
-    if not parent.is_dir():
-        return []
-    return sorted(path for path in parent.iterdir() if path.is_dir())

@@ -66,9 +66,7 @@ class Lecturas:
 
 def _sizes_as_listed(snapshot: Snapshot) -> bool:
     try:
-        return all(
-            (snapshot.path / file["path"]).stat().st_size == file["size"]
-            for file in snapshot.manifest["files"]
-        )
+        facts = snapshot.facts.items()
+        return all((snapshot.path / path).stat().st_size == fact.size for path, fact in facts)
     except OSError:
         return False

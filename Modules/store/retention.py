@@ -70,7 +70,7 @@ class Linea:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PrunePlan:
     """What a prune does; each tuple is in the order of the numbers."""
 
     salen: tuple[Linea, ...] = ()
@@ -92,7 +92,7 @@ def plan(
     now: datetime,
     *,
     in_use: Collection[SnapshotId] = (),
-) -> Plan:
+) -> PrunePlan:
     """What goes now, what would go later, and why the rest stays.
 
     Args:
@@ -104,13 +104,20 @@ def plan(
     todas = sorted(fichas, key=lambda ficha: ficha.id.number)
     tope = most_at_once(len(todas))
     reasons = _reasons(todas, reglas, now, in_use)
-    quedan = tuple(_linea(ficha, reasons) for ficha in todas if ficha.id.number in reasons)
+    quedan = tuple(
+        Linea(ficha, ", ".join(reasons[ficha.id.number]))
+        for ficha in todas
+        if ficha.id.number in reasons
+    )
+    old = f"en cuarentena hace más de {reglas.quarantine_days} días"
     sobran = tuple(
-        Linea(ficha, _sobra(ficha, reglas)) for ficha in todas if ficha.id.number not in reasons
+        Linea(ficha, "no le toca ningún lugar" if ficha.accepted else old)
+        for ficha in todas
+        if ficha.id.number not in reasons
     )
     if refused := clock_problem([ficha.id for ficha in todas], now):
-        return Plan((), sobran, quedan, 0, *refused)
-    return Plan(sobran[:tope], sobran[tope:], quedan, tope)
+        return PrunePlan((), sobran, quedan, 0, *refused)
+    return PrunePlan(sobran[:tope], sobran[tope:], quedan, tope)
 
 
 def most_at_once(total: int) -> int:
@@ -248,19 +255,6 @@ def _ages(ids: Sequence[SnapshotId], now: datetime) -> Mapping[int, timedelta]:
         age += gap if timedelta() <= gap <= LONGEST_GAP else timedelta()
         ages[number] = min(age, now - before)
     return ages
-
-
-# --- how it is said ------------------------------------------------------------------------------
-
-
-def _linea(ficha: Ficha, reasons: Mapping[int, Sequence[str]]) -> Linea:
-    return Linea(ficha, ", ".join(reasons[ficha.id.number]))
-
-
-def _sobra(ficha: Ficha, reglas: Reglas) -> str:
-    if ficha.accepted:
-        return "no le toca ningún lugar"
-    return f"en cuarentena hace más de {reglas.quarantine_days} días"
 
 
 def _utc(when: datetime) -> str:

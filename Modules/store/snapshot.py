@@ -1,7 +1,7 @@
 """One snapshot on disk: what it says of itself, its tables and its pages.
 
 Nothing here writes. Reading checks the hash on the very bytes that are parsed. Proof that a whole
-snapshot is sound is in ``snapshot_check``.
+snapshot is sound is in ``integrity``.
 """
 
 from __future__ import annotations
@@ -75,28 +75,34 @@ class Snapshot:
         return SnapshotId.parse(self.manifest["first_equal"])
 
     @property
+    def facts(self) -> dict[str, FileFact]:
+        """Path below the folder → size and hash of every file that the manifest lists."""
+        return {
+            file["path"]: FileFact(file["size"], file["sha256"]) for file in self.manifest["files"]
+        }
+
+    @property
     def table_hashes(self) -> dict[str, str]:
         """Path → SHA-256 of the tables."""
         return {
-            file["path"]: file["sha256"]
-            for file in self.manifest["files"]
-            if file["path"].startswith("tables/")
+            path: fact.sha256 for path, fact in self.facts.items() if path.startswith("tables/")
         }
 
     @property
     def size_bytes(self) -> int:
         """Size of all files that the manifest lists."""
-        return sum(int(file["size"]) for file in self.manifest["files"])
+        return sum(fact.size for fact in self.facts.values())
 
     @property
     def files(self) -> dict[str, Path]:
         """Path below the folder → file: everything, the manifest too, as ``publish`` takes it."""
-        names = [file["path"] for file in self.manifest["files"]]
-        return {name: self.path / name for name in (*names, JSON_NAME, SUMS_NAME)}
+        return {name: self.path / name for name in (*self.facts, JSON_NAME, SUMS_NAME)}
 
 
-def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) -> Snapshot:
+def load(folder: Path) -> Snapshot:
     """Read a snapshot's manifest and prove it against ``manifest.sha256``.
+
+    Whether it counts as accepted is the store's to say: here it does not.
 
     Raises:
         SnapshotDamaged: a manifest is missing, unreadable, or they do not agree; named.
@@ -120,8 +126,7 @@ def load(folder: Path, *, accepted: bool, acceptance: Mapping[str, Any] | None) 
         path=folder,
         manifest=manifest,
         manifest_sha256=fact_of(sums).sha256,
-        accepted=accepted,
-        acceptance=acceptance,
+        accepted=False,
     )
 
 
@@ -198,15 +203,13 @@ def proved_files(snapshot: Snapshot) -> dict[str, Path]:
     Raises:
         SnapshotDamaged: a file is missing or not what the manifest says; names it.
     """
-    for file in snapshot.manifest["files"]:
+    for path, expected in snapshot.facts.items():
         try:
-            found = fingerprint(snapshot.path / file["path"])
+            found = fingerprint(snapshot.path / path)
         except OSError as err:
-            raise SnapshotDamaged(f"{snapshot.id}: {file['path']}: {err.strerror or err}") from err
-        if found != FileFact(file["size"], file["sha256"]):
-            raise SnapshotDamaged(
-                f"{snapshot.id}: {file['path']}: SHA-256 differs from the manifest"
-            )
+            raise SnapshotDamaged(f"{snapshot.id}: {path}: {err.strerror or err}") from err
+        if found != expected:
+            raise SnapshotDamaged(f"{snapshot.id}: {path}: SHA-256 differs from the manifest")
     return snapshot.files
 
 
@@ -282,13 +285,13 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def _read_proved(snapshot: Snapshot, path: str) -> bytes:
-    expected = {file["path"]: file["sha256"] for file in snapshot.manifest["files"]}.get(path)
+    expected = snapshot.facts.get(path)
     if expected is None:
         raise SnapshotDamaged(f"{snapshot.id}: {path}: not in the manifest")
     try:
         data = (snapshot.path / path).read_bytes()
     except OSError as err:
         raise SnapshotDamaged(f"{snapshot.id}: {path}: {err.strerror or err}") from err
-    if fact_of(data).sha256 != expected:
+    if fact_of(data).sha256 != expected.sha256:
         raise SnapshotDamaged(f"{snapshot.id}: {path}: SHA-256 differs from the manifest")
     return data

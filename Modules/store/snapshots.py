@@ -16,31 +16,33 @@ whole one. Callers hold ``run_lock``: the store does not guard against two write
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from Modules.disk import journal
 from Modules.disk.json_text import to_json
-from Modules.disk.problems import Problem
+from Modules.disk.problems import in_english
 from Modules.disk.safe_files import (
     FileFact,
+    entries,
+    folders,
     is_link,
     make_folder,
     move,
     remove_file,
-    retry_sharing,
+    remove_tree,
     sync_folder,
     write_beside,
     write_new,
     writing,
 )
 from Modules.store.chain import Link, broken_links
-from Modules.store.integrity import verify_folder, verify_manifests
+from Modules.store.integrity import Proof, prove_manifests, verify_folder
 from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
 from Modules.store.snapshot import (
     Snapshot,
@@ -53,11 +55,12 @@ from Modules.store.snapshot import (
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+from Modules.words.finding import Finding
 
 if TYPE_CHECKING:
     from Modules.night.tables import Tables
 
-__all__ = ["Draft", "Problem", "Snapshot", "SnapshotStore"]
+__all__ = ["Draft", "Held", "Snapshot", "SnapshotStore", "rewritten"]
 
 ZSTD_LEVEL: Final = 3
 STAGING: Final = "staging"
@@ -130,7 +133,17 @@ class Draft:
 
     def discard(self) -> None:
         """Throw the draft away; after an error, so that nothing waits for the next sweep."""
-        _remove_tree(self.path)
+        remove_tree(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A folder that should be a snapshot, with what its manifests came to when they were read."""
+
+    path: Path
+    proof: Proof
+    snapshot: Snapshot | None = None  # as ``find`` gives it; None where ``damaged`` names it
+    refused: str = ""  # why, where the manifests agree
 
 
 class SnapshotStore:
@@ -162,9 +175,9 @@ class SnapshotStore:
         Raises:
             PublishError: the disk refused.
         """
-        orphans = [path for path in _children(self.root / STAGING) if path.is_dir()]
+        orphans = folders(self.root / STAGING)
         for path in orphans:
-            _remove_tree(path)
+            remove_tree(path)
         for temp in self.root.glob(".lindero-*.tmp"):
             remove_file(temp)
         return tuple(path.name for path in orphans)
@@ -182,7 +195,7 @@ class SnapshotStore:
         try:
             yield path
         finally:
-            _remove_tree(path)
+            remove_tree(path)
 
     def keep(
         self,
@@ -255,34 +268,24 @@ class SnapshotStore:
 
     def strangers(self) -> list[Path]:
         """What lies where only snapshots belong: under another name, or no folder at all."""
-        seasons = [
-            path for place in (SNAPSHOTS, QUARANTINE) for path in _entries(self.root / place)
-        ]
-        inside = [path for season in seasons for path in _entries(season)]
+        places = [self.root / place for place in (SNAPSHOTS, QUARANTINE)]
+        seasons = [path for place in places if not is_link(place) for path in entries(place)]
+        inside = [path for season in seasons if not is_link(season) for path in entries(season)]
         plain = set(self.folders()) | {path for path in seasons if _is_season(path)}
         return [path for path in (*seasons, *inside) if path not in plain]
 
-    def rewritten(self, proved: Collection[str] = ()) -> list[tuple[Path, str]]:
-        """Snapshots whose manifest is not as a night after them says, with that night's id.
-
-        Each night states the hash of the one it was compared with: who rewrites a manifest, its
-        sums too, is found as long as that parent or a child of it is there. ``proved`` are ids of
-        which it is known from elsewhere that they are as they were.
-        """
-        found = {}
+    def survey(self) -> list[Held]:
+        """All of ``folders``, each with its manifests read once."""
+        found = []
         for path in self.folders():
-            if not verify_manifests(path):  # else that is told by name
-                found[path.name] = load(path, accepted=False, acceptance=None)
-        links = [
-            Link(
-                name,
-                one.manifest_sha256,
-                None if one.parent is None else str(one.parent),
-                one.manifest.get("parent_manifest_sha256"),
-            )
-            for name, one in found.items()
-        ]
-        return [(found[name].path, other) for name, other in broken_links(links, proved)]
+            held = Held(path, prove_manifests(path))
+            if held.proof.snapshot is not None:
+                try:
+                    held = replace(held, snapshot=self._placed(held.proof.snapshot))
+                except SnapshotDamaged as err:
+                    held = replace(held, refused=str(err))
+            found.append(held)
+        return found
 
     def folder(self, snapshot_id: str) -> Path:
         """Where the snapshot with this id lies, sound or not.
@@ -326,7 +329,7 @@ class SnapshotStore:
         """
         return read_tables(snapshot)
 
-    def verify(self, snapshot: Snapshot | Path) -> list[Problem]:
+    def verify(self, snapshot: Snapshot | Path) -> list[Finding]:
         """Everything that is wrong with a snapshot (or its folder), each with its file."""
         return verify_folder(snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
 
@@ -353,7 +356,9 @@ class SnapshotStore:
         if not reason.strip():
             raise SettingsError("a reason is needed, for example: --reason 'campo vendido'")
         if problems := self.verify(snapshot):
-            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; it cannot be accepted")
+            raise SnapshotDamaged(
+                f"{snapshot.id}: {in_english(problems[0])}; it cannot be accepted"
+            )
         newest = self.latest_accepted(snapshot.campania, snapshot.portal)
         if newest is not None and snapshot.id < newest.id:
             raise DataError(f"{snapshot.id} is older than {newest.id}, which is accepted already")
@@ -380,8 +385,10 @@ class SnapshotStore:
 
     def _load(self, folder: Path) -> Snapshot:
         """A snapshot by its folder; in ``snapshots`` it must have been accepted by someone."""
-        snapshot = load(folder, accepted=False, acceptance=None)
-        in_place = folder.parent.parent.name == SNAPSHOTS
+        return self._placed(load(folder))
+
+    def _placed(self, snapshot: Snapshot) -> Snapshot:
+        in_place = snapshot.path.parent.parent.name == SNAPSHOTS
         by_hand = in_place and not snapshot.manifest["accepted"]
         logged = self._acceptance(snapshot) if by_hand else None
         if by_hand and logged is None:
@@ -389,14 +396,7 @@ class SnapshotStore:
                 f"{snapshot.id}: it lies among the accepted ones, but nobody accepted it "
                 f"({ACCEPTANCES} has no entry for its hash)"
             )
-        return Snapshot(
-            id=snapshot.id,
-            path=folder,
-            manifest=snapshot.manifest,
-            manifest_sha256=snapshot.manifest_sha256,
-            accepted=in_place,
-            acceptance=logged,
-        )
+        return replace(snapshot, accepted=in_place, acceptance=logged)
 
     def _list(self, place: str, campania: Campania | None, portal: Portal | None) -> list[Snapshot]:
         found = []
@@ -411,9 +411,9 @@ class SnapshotStore:
     def _folders(self, places: tuple[str, ...], campania: Campania | None) -> Iterator[Path]:
         """Every folder in these places whose name is a snapshot id."""
         for place in places:
-            for season in _children(self.root / place):
+            for season in folders(self.root / place):
                 if campania is None or season.name == campania.slug:
-                    yield from (path for path in _children(season) if _number(path.name))
+                    yield from (path for path in folders(season) if _number(path.name))
 
     def _last_number(self) -> int:
         """The highest number ever given out: the note, or what lies there if that is higher."""
@@ -446,6 +446,31 @@ class SnapshotStore:
             ),
             None,
         )
+
+
+def rewritten(survey: Sequence[Held], proved: Collection[str] = ()) -> list[tuple[Path, str]]:
+    """Snapshots whose manifest is not as a night after them says, with that night's id.
+
+    Each night states the hash of the one it was compared with: who rewrites a manifest, its
+    sums too, is found as long as that parent or a child of it is there. ``proved`` are ids of
+    which it is known from elsewhere that they are as they were. One whose manifests do not agree
+    is told of by name elsewhere, and is no witness here.
+    """
+    found = {
+        held.path.name: held.proof.snapshot
+        for held in survey
+        if held.proof.snapshot is not None and not held.proof.problems
+    }
+    links = [
+        Link(
+            name,
+            one.manifest_sha256,
+            None if one.parent is None else str(one.parent),
+            one.manifest.get("parent_manifest_sha256"),
+        )
+        for name, one in found.items()
+    ]
+    return [(found[name].path, other) for name, other in broken_links(links, proved)]
 
 
 def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[str, Any]:
@@ -482,18 +507,6 @@ def _emptied(snapshot: Snapshot, before: Snapshot | None) -> list[str]:
     ]
 
 
-def _children(folder: Path) -> list[Path]:
-    """Plain folders in a folder, sorted; none if it is not there. Links are left alone."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_link(path))
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Everything in a folder, sorted; nothing if it is not there."""
-    return sorted(folder.iterdir()) if folder.is_dir() and not is_link(folder) else []
-
-
 def _is_season(path: Path) -> bool:
     """Whether a folder is named like a campaña in paths."""
     with suppress(SettingsError):
@@ -511,8 +524,3 @@ def _number(name: str) -> int:
         return SnapshotId.parse(name).number
     except SettingsError:
         return 0
-
-
-def _remove_tree(path: Path) -> None:
-    with writing(path):
-        retry_sharing(lambda: shutil.rmtree(path))

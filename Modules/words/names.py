@@ -1,10 +1,13 @@
-"""Names of files, folders and layers out of what people called things. Pure.
+"""Names of files, folders and layers out of what people called things, and their rules. Pure.
 
-A name made here can be written on Windows, synchronised by OneDrive (the rules are those of
-``words.publish_names``, which checks them again before anything is published), and read by a
-person. The same text gives the same name every night. Two things never share a name: where two
-would fall together for a file system that knows neither case nor accents, all of them carry their
-id, so which came first does not matter.
+A name made here can be written on Windows, synchronised by OneDrive, and read by a person. The
+same text gives the same name every night. Two things never share a name: where two would fall
+together for a file system that knows neither case nor accents, all of them carry their id, so which
+came first does not matter.
+
+Before anything is published its path is checked against the rules of Windows and of OneDrive
+together, so that a file that can be written here can be synchronised there. A name that breaks a
+rule there is a mistake of ours and stops the publication.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
-from Modules.words.publish_names import name_problem
+from Modules.words.errors import PublishError
 from Modules.words.text import clean_text
 
 SIN_NOMBRE: Final = "sin nombre"
@@ -25,6 +29,14 @@ MAX_LENGTH: Final = 80  # characters; the folder above may already need 120 of W
 MAX_BYTES: Final = 200  # in UTF-8: of the 255 that Linux gives a name, the rest is for ".kmz" …
 MAX_SLUG: Final = 60  # characters of a layer name
 MIN_UNIQUE: Final = 24  # characters that hold a piece of a name and a hash
+
+MAX_PART_BYTES: Final = 255  # of one name, in UTF-8, on Linux
+MAX_PATH_CHARACTERS: Final = 400  # of a whole path in OneDrive; ours is only a part of it
+_REFUSED: Final = re.compile(r'[\x00-\x1f\x7f"*:<>?\\|]')
+_RESERVED: Final = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])( *\..*| *)", re.IGNORECASE
+)
+_NOT_SYNCED: Final = frozenset({".lock", "desktop.ini", ".lindero.json"})
 
 _FORBIDDEN: Final = re.compile(r'[/\\|:*?"<>;!]')  # GDAL's readers cut a path at ; and !
 _VTI: Final = re.compile("_(?=vti_)", re.IGNORECASE)  # OneDrive takes no name with "_vti_"
@@ -123,6 +135,36 @@ def names_with_ids(
     }
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Refuse paths that leave the folder, that Windows or OneDrive refuse, or that fall together.
+
+    Raises:
+        PublishError: names the path and the rule.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if problem := name_problem(name):
+            raise PublishError(f"{name!r} cannot be published: {problem}")
+        folded = _folded(name)
+        if folded in seen:
+            raise PublishError(f"{name!r} and {seen[folded]!r} are one file on Windows")
+        seen[folded] = name
+    for folded, name in seen.items():
+        for parent in PurePosixPath(folded).parents:
+            if str(parent) in seen:
+                raise PublishError(f"{name!r} lies in {seen[str(parent)]!r}, which is a file")
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a path below a published folder, or None."""
+    if not name or name.startswith("/") or PureWindowsPath(name).drive:
+        return "it is not a path below the folder"
+    if len(name) > MAX_PATH_CHARACTERS:
+        return f"longer than {MAX_PATH_CHARACTERS} characters"
+    problems = (_part_problem(part) for part in name.split("/"))
+    return next((problem for problem in problems if problem), None)
+
+
 @lru_cache(maxsize=65_536)  # "1", "2" … are lotes of every campo
 def _safe(text: str, max_length: int, max_bytes: int) -> str:
     visible = "".join(c for c in clean_text(text, 4 * MAX_LENGTH) if _visible(c))
@@ -177,3 +219,27 @@ def _mark(key: str, attempt: int, room: int) -> str:
     if attempt == 0 and len(key) <= room and _PLAIN_ID.fullmatch(key) and not _VTI.search(key):
         return key
     return hashlib.sha256(f"{attempt}:{key}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def _part_problem(part: str) -> str | None:
+    """What is wrong with one name in a path."""
+    lowered = part.casefold()
+    rules = (
+        (part in ("", ".", ".."), "it is not a plain path below the folder"),
+        (_REFUSED.search(part) is not None, f"a character that Windows forbids in {part!r}"),
+        (_RESERVED.fullmatch(part) is not None, f"{part!r} is a reserved name"),
+        (part != part.strip() or part.endswith("."), f"{part!r} begins or ends in a blank or dot"),
+        (part.startswith("~$") or "_vti_" in lowered, f"OneDrive does not take {part!r}"),
+        (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} is not synchronised"),
+        (_surrogate(part) or len(part.encode("utf-8")) > MAX_PART_BYTES, f"{part[:40]!r} too long"),
+    )
+    return next((problem for broken, problem in rules if broken), None)
+
+
+def _surrogate(part: str) -> bool:
+    return any(unicodedata.category(letter) == "Cs" for letter in part)
+
+
+def _folded(name: str) -> str:
+    """A path as Windows compares it: case and composition do not matter."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

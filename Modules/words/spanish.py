@@ -6,8 +6,8 @@ Numbers are 1.234,56, dates 20/11/2025, moments 20/11/2025 03:00; a missing valu
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -51,6 +51,16 @@ def moment(value: datetime, zone: ZoneInfo | None = None) -> str:
     return f"{value if zone is None else value.astimezone(zone):%d/%m/%Y %H:%M}"
 
 
+def duration(value: timedelta) -> str:
+    """How long, as people say it: hours up to two days, then days."""
+    hours = int(value.total_seconds() // 3600)
+    if hours < 1:
+        return "menos de una hora"
+    if hours == 1:
+        return "1 hora"
+    return f"{hours} horas" if hours < 48 else f"{hours // 24} días"
+
+
 def short(lines: Sequence[str], most: int) -> str:
     """The first lines, and how many more there are."""
     more = len(lines) - most
@@ -63,6 +73,12 @@ def markdown(text: str) -> str:
     flat = " ".join(text.split())
     escaped = _MARKDOWN.sub(r"\\\g<0>", flat)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; the cells are Markdown already. Nothing for no rows."""
+    lines = (header, ("---",) * len(header), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""
 
 
 @lru_cache(maxsize=65_536)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from Modules.backups.restore import Formato, drill, plan_restore, restore
+from Modules.backups.restore import RestoreFormat, drill, plan_restore, restore
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError, SnapshotDamaged
@@ -73,5 +73,5 @@ def test_a_campo_does_not_come_as_a_snapshot(
             str(made.snapshots[0].id),
             tmp_path / "to",
             campo=f"id={campo}",
-            formato=Formato.SNAPSHOT,
+            formato=RestoreFormat.SNAPSHOT,
         )

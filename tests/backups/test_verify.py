@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from Modules.backups.verify import Alcance, Hallazgo, Informe, verify_backups
+from Modules.backups.verify import Scope, Verification, verify_backups
 from Modules.disk.json_text import to_json
 from Modules.disk.safe_files import fact_of
+from Modules.settings import Settings
+from Modules.store import integrity, snapshots
 from Modules.store.manifest import from_sums, to_sums
+from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, SettingsError
+from Modules.words.finding import Finding
 from tests.robustness.damage import World, moved, world
 from tests.sample_tables import NOW
+from tests.store.test_snapshots import night
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +39,20 @@ def made(original: World, tmp_path: Path) -> World:
     return moved(original, tmp_path / "world")
 
 
-def _verify(made: World, *ids: str, alcance: Alcance = Alcance.ALL) -> Informe:
-    return verify_backups(made.settings, Modo.TEST, ids=ids, alcance=alcance, now=NOW)
+def _verify(made: World, *ids: str, scope: Scope = Scope.ALL) -> Verification:
+    return verify_backups(made.settings, Modo.TEST, ids=ids, scope=scope, now=NOW)
 
 
-def _only(informe: Informe) -> Hallazgo:
-    (one,) = informe.hallazgos
+def _only(informe: Verification) -> Finding:
+    (one,) = informe.report.findings
     return one
 
 
 def test_by_default_the_newest_accepted_one_is_read_and_all_manifests_are_proved(
     made: World,
 ) -> None:
-    informe = _verify(made, alcance=Alcance.NEWEST)
-    assert informe.sano
+    informe = _verify(made, scope=Scope.NEWEST)
+    assert informe.report.passed
     assert informe.leidos == (str(made.snapshots[2].id),)
     assert informe.manifiestos == 4
     assert len(informe.carpetas) == 3
@@ -61,7 +67,7 @@ def test_a_sample_reads_every_one_within_a_month_of_sundays(made: World) -> None
     read: set[str] = set()
     for week in range(4):
         now = NOW + timedelta(weeks=week)
-        informe = verify_backups(made.settings, Modo.TEST, alcance=Alcance.SAMPLE, now=now)
+        informe = verify_backups(made.settings, Modo.TEST, scope=Scope.SAMPLE, now=now)
         assert str(made.snapshots[2].id) in informe.leidos
         read |= set(informe.leidos)
     assert read == {str(one.id) for one in made.snapshots}
@@ -83,9 +89,9 @@ def test_no_backup_at_all_is_not_a_sound_store(made: World) -> None:
 def test_a_newest_one_without_a_readable_manifest_is_not_passed_over(made: World) -> None:
     newest = made.snapshots[2]
     (newest.path / "manifest.json").write_bytes(b"{")
-    informe = _verify(made, alcance=Alcance.NEWEST)
+    informe = _verify(made, scope=Scope.NEWEST)
     assert str(newest.id) in informe.leidos
-    assert (_only(informe).lugar, _only(informe).archivo) == (str(newest.id), "manifest.json")
+    assert (_only(informe).where, _only(informe).item) == (str(newest.id), "manifest.json")
 
 
 def test_a_damaged_file_can_be_mended_from_the_copy_that_is_named(made: World) -> None:
@@ -93,24 +99,24 @@ def test_a_damaged_file_can_be_mended_from_the_copy_that_is_named(made: World) -
     damaged.write_bytes(b"x")
     found = _only(_verify(made))
     copy = made.copy(made.snapshots[1])
-    assert found.que_hacer == f"copie el mismo archivo, que allí está sano, de {copy}"
+    assert found.todo == f"copie el mismo archivo, que allí está sano, de {copy}"
     shutil.copyfile(copy / "tables" / "lotes.parquet", damaged)
-    assert _verify(made).sano
+    assert _verify(made).report.passed
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256"])
 def test_a_damaged_manifest_can_be_mended_from_its_copy_too(made: World, name: str) -> None:
     (made.snapshots[1].path / name).unlink()
     found = _only(_verify(made))
-    assert (found.archivo, found.codigo) == (name, "falta")
-    assert found.que_hacer.endswith(f" de {made.copy(made.snapshots[1])}")
+    assert (found.item, found.code) == (name, "falta")
+    assert found.todo.endswith(f" de {made.copy(made.snapshots[1])}")
 
 
 def test_without_a_sound_copy_it_says_so(made: World) -> None:
     name = "tables/lotes.parquet"
     (made.snapshots[1].path / name).write_bytes(b"x")
     (made.copy(made.snapshots[1]) / name).unlink()
-    told = {one.lugar: one.que_hacer for one in _verify(made).hallazgos}
+    told = {one.where: one.todo for one in _verify(made).report.findings}
     assert "no hay copia sana" in told[str(made.snapshots[1].id)]
     (of_the_copy,) = (said for place, said in told.items() if "Backup_Databaler" in place)
     assert of_the_copy == f"corra lindero backups publish {made.snapshots[1].id} --test"
@@ -122,7 +128,7 @@ def test_damage_in_two_manifests_and_in_files_is_all_named(made: World) -> None:
     (folder / "raw" / "lotes-0001.json.zst").write_bytes(b"x")
     (folder / "tables" / "campos.parquet").unlink()
     (folder / "mio.txt").write_text("x")
-    found = {one.archivo for one in _verify(made).hallazgos}
+    found = {one.item for one in _verify(made).report.findings}
     assert found == {
         "manifest.json",
         "raw/lotes-0001.json.zst",
@@ -135,21 +141,21 @@ def test_a_backup_that_is_gone_without_a_prune_is_missed(made: World) -> None:
     gone = made.snapshots[2]
     shutil.rmtree(gone.path)
     found = _only(_verify(made))
-    assert (found.archivo, found.codigo) == (str(gone.id), "falta")
-    assert str(made.copy(gone)) in found.que_hacer
+    assert (found.item, found.code) == (str(gone.id), "falta")
+    assert str(made.copy(gone)) in found.todo
     shutil.rmtree(made.copy(gone))
-    told = {one.archivo: one.que_hacer for one in _verify(made).hallazgos}
+    told = {one.item: one.todo for one in _verify(made).report.findings}
     assert "podados.jsonl" in told[str(gone.id)], "the refused night after it still names it"
     log = SnapshotStore(made.settings.store_dir(Modo.TEST)).root / "podados.jsonl"
     log.write_text(f'{{"id": "{gone.id}"}}\n{{"torn')
-    assert str(gone.id) not in {one.archivo for one in _verify(made).hallazgos}
+    assert str(gone.id) not in {one.item for one in _verify(made).report.findings}
 
 
 def test_what_lies_among_the_backups_and_is_none_is_named(made: World) -> None:
     folder = made.snapshots[0].path
     shutil.copytree(folder, folder.with_name("copia de ayer"))
     (folder.parent.parent / "notas.txt").write_text("x")
-    found = {one.archivo for one in _verify(made).hallazgos}
+    found = {one.item for one in _verify(made).report.findings}
     assert found == {"copia de ayer", "notas.txt"}
 
 
@@ -157,23 +163,23 @@ def test_a_refused_night_that_somebody_moved_over_is_named(made: World) -> None:
     refused = made.snapshots[3]
     target = made.snapshots[0].path.with_name(refused.path.name)
     refused.path.rename(target)
-    found = [one for one in _verify(made).hallazgos if one.codigo == "fuera_de_lugar"]
-    assert [one.lugar for one in found] == [str(refused.id)]
-    assert "quarantine/25-26" in found[0].que_hacer
+    found = [one for one in _verify(made).report.findings if one.code == "fuera_de_lugar"]
+    assert [one.where for one in found] == [str(refused.id)]
+    assert "quarantine/25-26" in found[0].todo
 
 
 def test_the_published_copy_of_the_newest_must_be_there(made: World) -> None:
     shutil.rmtree(made.copy(made.snapshots[2]))
     found = _only(_verify(made))
-    assert found.archivo == str(made.snapshots[2].id)
-    assert found.que_hacer == f"corra lindero backups publish {made.snapshots[2].id} --test"
+    assert found.item == str(made.snapshots[2].id)
+    assert found.todo == f"corra lindero backups publish {made.snapshots[2].id} --test"
 
 
 def test_an_older_copy_that_is_gone_is_missed_when_all_are_read(made: World) -> None:
     shutil.rmtree(made.copy(made.snapshots[0]))
-    assert not _verify(made, alcance=Alcance.NEWEST).hallazgos
-    found = _only(_verify(made, alcance=Alcance.ALL))
-    assert found.que_hacer == f"corra lindero backups publish {made.snapshots[0].id} --test"
+    assert not _verify(made, scope=Scope.NEWEST).report.findings
+    found = _only(_verify(made, scope=Scope.ALL))
+    assert found.todo == f"corra lindero backups publish {made.snapshots[0].id} --test"
 
 
 def test_a_product_folder_that_is_gone_is_missed_once_it_was_made(made: World) -> None:
@@ -181,7 +187,7 @@ def test_a_product_folder_that_is_gone_is_missed_once_it_was_made(made: World) -
     (store.root / "products").mkdir()
     (store.root / "products" / "cultivos-25-26.json").write_text("{}")
     found = _only(_verify(made))
-    assert (found.archivo, found.que_hacer) == ("cultivos", "corra lindero run productos --test")
+    assert (found.item, found.todo) == ("cultivos", "corra lindero run productos --test")
 
 
 def test_maps_that_are_gone_are_missed_but_for_those_of_crops_that_may_not_be_sown(
@@ -190,7 +196,7 @@ def test_maps_that_are_gone_are_missed_but_for_those_of_crops_that_may_not_be_so
     store = SnapshotStore(made.settings.store_dir(Modo.TEST))
     (store.root / "products").mkdir()
     (store.root / "products" / "KMZ-25-26.json").write_text("{}")
-    found = {one.archivo: one.que_hacer for one in _verify(made).hallazgos}
+    found = {one.item: one.todo for one in _verify(made).report.findings}
     assert found == dict.fromkeys(("KMZ POR CAMPO", "KMZ POR LOTE"), "corra lindero run kmz --test")
 
 
@@ -200,14 +206,14 @@ def test_folders_that_we_never_published_to_are_nobodys_business(made: World) ->
         (outputs / name).mkdir(parents=True)
         (outputs / name / "x.gpkg").write_text("x")
     informe = _verify(made)
-    assert informe.sano
+    assert informe.report.passed
     assert informe.ajenos == ()
 
 
 def test_foreign_files_are_named_and_are_no_damage(made: World) -> None:
     (made.copy(made.snapshots[0]) / "mi proyecto.qgz").write_text("x")
     informe = _verify(made)
-    assert informe.sano
+    assert informe.report.passed
     (foreign,) = informe.ajenos
     assert foreign.endswith("/mi proyecto.qgz")
 
@@ -231,11 +237,46 @@ def test_a_manifest_rewritten_without_its_figures_is_named(made: World, tables: 
     (newest.path / "manifest.json").write_bytes(data)
     sums["manifest.json"] = fact_of(data).sha256
     (newest.path / "manifest.sha256").write_bytes(to_sums(sums))
-    found = {(one.lugar, one.archivo) for one in _verify(made).hallazgos}
+    found = {(one.where, one.item) for one in _verify(made).report.findings}
     assert found == {(str(newest.id), "manifest.json")}
 
 
 def test_a_campania_that_is_a_link_is_named(made: World) -> None:
     place = SnapshotStore(made.settings.store_dir(Modo.TEST)).root / "snapshots"
     (place / "24-25").symlink_to(place / "25-26")
-    assert _only(_verify(made)).archivo == "24-25"
+    assert _only(_verify(made)).item == "24-25"
+
+
+def test_each_manifest_is_read_once_and_once_more_where_every_file_is(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[str] = Counter()
+    really = integrity.load
+
+    def counted(folder: Path) -> Snapshot:
+        read[folder.name] += 1
+        return really(folder)
+
+    for module in (integrity, snapshots):
+        monkeypatch.setattr(module, "load", counted)
+    assert _verify(made, scope=Scope.NEWEST).report.passed
+    newest = made.snapshots[2]
+    assert read == {str(one.id): 2 if one == newest else 1 for one in made.snapshots}
+
+
+def test_a_damaged_first_of_equal_nights_is_named_and_so_is_its_missing_copy(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        lindero_state_dir=tmp_path / "state",
+        lindero_test_outputs_dir=tmp_path / "out",
+    )
+    store = SnapshotStore(settings.store_dir(Modo.TEST))
+    first = night(store)
+    night(store, parent=first)
+    (first.path / "manifest.json").write_bytes(b"{}")
+    found = verify_backups(settings, Modo.TEST, scope=Scope.ALL, now=NOW).report.findings
+    assert [(one.where, one.item) for one in found] == [
+        (str(first.id), "manifest.json"),
+        ("out/Backup_Databaler/25-26", str(first.id)),
+    ]

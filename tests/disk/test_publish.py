@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from Modules.disk.publish import MANIFEST, Published, intact, publish_files, published
+from Modules.disk.publish import Published, intact, publish_files, published
+from Modules.disk.publish_record import MANIFEST
 from Modules.disk.safe_files import fingerprint
 from Modules.words.errors import PublishError
 from tests.kill_points import Killer, killer

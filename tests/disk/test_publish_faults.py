@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from Modules.disk.publish import MANIFEST, Published, intact, publish_files
+from Modules.disk.publish import Published, intact, publish_files
+from Modules.disk.publish_record import MANIFEST
 from Modules.words.errors import PublishError
 
 NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from Modules.disk.publish import MANIFEST, Published, intact, pending_name, publish_files, published
-from Modules.disk.published import check_copy
+from Modules.disk.publish import Published, intact, pending_name, publish_files, published
+from Modules.disk.publish_record import MANIFEST
+from Modules.disk.published import check_folder
 from Modules.disk.safe_files import SHARING_PAUSES_S, retry_sharing
 from Modules.words.errors import PublishError
 
@@ -91,7 +92,7 @@ def test_a_held_file_waits_beside_until_it_is_closed_with_a_fake_of_windows(
     assert done.changed
     assert _content(out) == {"x/a.kmz": "old", copy: "new", "b.csv": "new"}
     assert set(published(out)) == {"x/a.kmz", "b.csv"}
-    checked = check_copy(out)
+    checked = check_folder(out)
     assert (checked.problems, checked.foreign) == ((), ())
     assert not intact(out), "a product made from the same data would not be tried again"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.problems import Kind
-from Modules.disk.publish import MANIFEST, publish_files
-from Modules.disk.published import check_copy, published_sha256
+from Modules.disk.problems import Damage
+from Modules.disk.publish import publish_files
+from Modules.disk.publish_record import MANIFEST
+from Modules.disk.published import check_folder, published_sha256
 from Modules.disk.safe_files import fact_of
 from tests.sample_tables import NOW
 
@@ -27,12 +28,12 @@ def folder(tmp_path: Path) -> Path:
     return published
 
 
-def _kinds(folder: Path) -> dict[str, Kind]:
-    return {problem.file: problem.kind for problem in check_copy(folder).problems}
+def _kinds(folder: Path) -> dict[str, Damage]:
+    return {problem.item: problem.code for problem in check_folder(folder).problems}
 
 
 def test_what_was_published_and_lies_there_is_fine(folder: Path) -> None:
-    copy = check_copy(folder)
+    copy = check_folder(folder)
     assert (copy.problems, copy.foreign) == ((), ())
     assert set(copy.files) == set(FILES)
 
@@ -40,10 +41,10 @@ def test_what_was_published_and_lies_there_is_fine(folder: Path) -> None:
 def test_missing_changed_and_cut_files_are_named(folder: Path) -> None:
     (folder / "a.gpkg").write_bytes(b"a" * 99 + b"x")
     (folder / "25-26/b.kmz").unlink()
-    assert _kinds(folder) == {"a.gpkg": Kind.CONTENT, "25-26/b.kmz": Kind.MISSING}
+    assert _kinds(folder) == {"a.gpkg": Damage.CONTENT, "25-26/b.kmz": Damage.MISSING}
     (folder / "a.gpkg").write_bytes(b"a")
     (folder / "25-26/b.kmz").symlink_to(folder / "a.gpkg")
-    assert _kinds(folder) == {"a.gpkg": Kind.SIZE, "25-26/b.kmz": Kind.NOT_A_FILE}
+    assert _kinds(folder) == {"a.gpkg": Damage.SIZE, "25-26/b.kmz": Damage.NOT_A_FILE}
 
 
 def test_a_changed_file_of_the_same_size_and_time_is_found(folder: Path) -> None:
@@ -52,13 +53,13 @@ def test_a_changed_file_of_the_same_size_and_time_is_found(folder: Path) -> None
     status = (folder / "a.gpkg").stat()
     (folder / "a.gpkg").write_bytes(b"z" * 100)
     os.utime(folder / "a.gpkg", ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert _kinds(folder) == {"a.gpkg": Kind.CONTENT}
+    assert _kinds(folder) == {"a.gpkg": Damage.CONTENT}
 
 
 def test_files_of_people_are_named_and_are_no_damage(folder: Path) -> None:
     for name in ("mi proyecto.qgz", "25-26/nota.txt", "desktop.ini", "~$a.xlsx", ".DS_Store"):
         (folder / name).write_text("x")
-    copy = check_copy(folder)
+    copy = check_folder(folder)
     assert copy.problems == ()
     assert copy.foreign == ("25-26/nota.txt", "mi proyecto.qgz")
 
@@ -66,19 +67,19 @@ def test_files_of_people_are_named_and_are_no_damage(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (None, Kind.UNRECORDED),
-        ("", Kind.MANIFEST),
-        ("[]", Kind.MANIFEST),
-        ('{"format": "x"}', Kind.MANIFEST),
+        (None, Damage.UNRECORDED),
+        ("", Damage.MANIFEST),
+        ("[]", Damage.MANIFEST),
+        ('{"format": "x"}', Damage.MANIFEST),
         (
             '{"format": "lindero-published/1", "estado": "publicado", "obsolete": {}, '
             '"files": {"../x": {"size": 1, "sha256": ""}}}',
-            Kind.MANIFEST,
+            Damage.MANIFEST,
         ),
     ],
 )
 def test_a_record_that_is_gone_or_spoilt_is_named(
-    folder: Path, text: str | None, kind: Kind
+    folder: Path, text: str | None, kind: Damage
 ) -> None:
     if text is None:
         (folder / MANIFEST).unlink()
@@ -91,7 +92,7 @@ def test_a_record_that_is_gone_or_spoilt_is_named(
 def test_a_publication_that_was_cut_short_is_named(folder: Path) -> None:
     record = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps({**record, "estado": "publicando"}))
-    assert _kinds(folder) == {MANIFEST: Kind.UNFINISHED}
+    assert _kinds(folder) == {MANIFEST: Damage.UNFINISHED}
 
 
 def test_the_hash_of_a_published_file_is_read_from_the_record(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Callable
@@ -16,12 +17,15 @@ from Modules.disk.safe_files import (
     SHARING_CODES,
     FileFact,
     copy_new,
+    entries,
     fact_of,
     fingerprint,
+    folders,
     is_link,
     make_folder,
     move,
     remove_file,
+    remove_tree,
     retry_sharing,
     sync_file,
     sync_folder,
@@ -259,3 +263,30 @@ def test_a_junction_is_a_link_with_a_fake_of_windows(
 def test_a_name_that_no_file_can_have_is_no_link(tmp_path: Path) -> None:
     assert not is_link(tmp_path / "a\0b")
     assert not is_link(tmp_path / ("x" * 5000))
+
+
+def test_what_is_removed_is_a_folder_a_file_or_a_link_but_never_what_that_leads_to(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "kept"
+    (kept / "in it").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(kept)
+    (tmp_path / "file").write_text("x")
+    shutil.copytree(kept, tmp_path / "folder")
+    for name in ("link", "file", "folder", "none"):
+        remove_tree(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [kept]
+    assert (kept / "in it").is_dir()
+
+
+def test_what_lies_in_a_folder_is_sorted_and_links_are_followed_only_if_asked(
+    tmp_path: Path,
+) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "c").symlink_to(tmp_path / "a")
+    (tmp_path / "d").write_text("x")
+    assert [path.name for path in entries(tmp_path)] == ["a", "b", "c", "d"]
+    assert [path.name for path in folders(tmp_path)] == ["a", "b"]
+    assert [path.name for path in folders(tmp_path, links=True)] == ["a", "b", "c"]
+    assert entries(tmp_path / "none") == folders(tmp_path / "d") == []

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.conflicts import conflict_copies
 from Modules.disk.publish import publish_files
+from Modules.disk.published import conflict_copies
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health.doctor import examine
-from Modules.health.rows import Fila, exit_code
 from Modules.products.cultivos import CARPETA as CULTIVOS
 from Modules.products.registry import product_folders
 from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
+from Modules.words.finding import Finding
 from Modules.words.secret import Secret
 from tests.store.test_snapshots import night
 
@@ -35,36 +35,37 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-def rows(settings: Settings, **changes: object) -> dict[str, Fila]:
-    found = examine(replace(settings, **changes), Modo.PROD, NOW)
-    return {one.que: one for one in found}
+def rows(settings: Settings, **changes: object) -> dict[str, Finding]:
+    found = examine(replace(settings, **changes), Modo.PROD, NOW).findings
+    return {one.what: one for one in found}
 
 
-def bad(found: dict[str, Fila]) -> list[str]:
-    return [one.que for one in found.values() if one.estado == "mal"]
+def bad(found: dict[str, Finding]) -> list[str]:
+    return [one.what for one in found.values() if one.is_error]
 
 
 def test_a_fresh_machine_has_warnings_and_nothing_bad(settings: Settings) -> None:
     found = rows(settings)
     assert bad(found) == []
-    assert exit_code(list(found.values())) == 0
-    assert found["Avisos de una noche mala"].estado == "aviso"
-    assert "nadie se entera" in found["Avisos de una noche mala"].detalle
-    assert found["Servidor de Prefect"].estado == "aviso"
+    assert examine(settings, Modo.PROD, NOW).exit_code == 0
+    assert found["Avisos de una noche mala"].is_warning
+    assert "nadie se entera" in found["Avisos de una noche mala"].notes[0]
+    assert found["Servidor de Prefect"].is_warning
     assert {f"Destino {name}" for name in product_folders()} <= set(found)
-    assert all(one.que_hacer for one in found.values() if one.estado == "mal")
+    assert all(one.todo for one in found.values() if one.is_error)
     assert not settings.lindero_outputs_dir.exists()  # a look leaves nothing behind
     assert not settings.lindero_state_dir.exists()
 
 
 @pytest.mark.parametrize(
-    ("value", "estado"),
-    [("prefect", "mal"), (f"corta{CANARY}"[:8], "mal"), (f"{CANARY}-x8Kd2", "bien")],
+    ("value", "strong"),
+    [("prefect", False), (f"corta{CANARY}"[:8], False), (f"{CANARY}-x8Kd2", True)],
 )
-def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, estado: str) -> None:
+def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, strong: bool) -> None:
     found = rows(settings, prefect_redis_messaging_password=Secret(value))
-    assert found["Secreto de Redis"].estado == estado
-    assert "PREFECT_REDIS_MESSAGING_PASSWORD" in found["Secreto de Redis"].detalle
+    assert found["Secreto de Redis"].fine is strong
+    assert found["Secreto de Redis"].is_error is not strong
+    assert "PREFECT_REDIS_MESSAGING_PASSWORD" in found["Secreto de Redis"].notes[0]
     assert "canario" not in str(found)
 
 
@@ -72,14 +73,14 @@ def test_alerts_that_are_set_and_wrong_are_bad(settings: Settings) -> None:
     assert bad(rows(settings, lindero_alert_email="a@b.example")) == ["Avisos de una noche mala"]
     hook = Secret(f"https://hooks.example/{CANARY}")
     found = rows(settings, lindero_alert_webhook_url=hook)
-    assert found["Avisos de una noche mala"].estado == "aviso"
+    assert found["Avisos de una noche mala"].is_warning
     assert CANARY not in str(found)
 
 
 def test_a_portal_without_credentials_is_a_warning(settings: Settings) -> None:
     found = rows(settings, databaler_base_url="https://portal.example")
-    assert found["Portal"].estado == "aviso"
-    assert "DATABALER_CLIENT_SECRET" in found["Portal"].detalle
+    assert found["Portal"].is_warning
+    assert "DATABALER_CLIENT_SECRET" in found["Portal"].notes[0]
 
 
 def test_a_profile_that_cannot_be_read_is_bad(settings: Settings, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_target_with_its_sentinel_is_good(settings: Settings, tmp_path: Path) 
     (target / SENTINEL_NAME).write_text("\ufeff" + sentinel_text(CULTIVOS), "utf-8")
     found = rows(settings)
     assert bad(found) == []
-    assert found["Señal de cultivos"].detalle == "el destino es el que se preparó"
+    assert found["Señal de cultivos"].notes[0] == "el destino es el que se preparó"
 
 
 def test_not_reachable_is_told_from_empty(settings: Settings, tmp_path: Path) -> None:
@@ -132,22 +133,22 @@ def test_not_reachable_is_told_from_empty(settings: Settings, tmp_path: Path) ->
     linked(settings, target)  # it leads nowhere
     prepared(settings)
     found = rows(settings)
-    assert found["Señal de cultivos"].detalle == "el destino no se alcanza"
+    assert found["Señal de cultivos"].notes[0] == "el destino no se alcanza"
     target.mkdir()  # an empty folder stands where the target should be mounted
     found = rows(settings)
-    assert found["Señal de cultivos"].estado == "mal"
-    assert "vacía" in found["Señal de cultivos"].detalle
+    assert found["Señal de cultivos"].is_error
+    assert "vacía" in found["Señal de cultivos"].notes[0]
     (target / "viejo.kmz").write_text("x", "utf-8")
-    assert "con archivos, sin la señal" in rows(settings)["Señal de cultivos"].detalle
+    assert "con archivos, sin la señal" in rows(settings)["Señal de cultivos"].notes[0]
     (target / SENTINEL_NAME).write_text(sentinel_text("muestreos"), "utf-8")
-    assert "de otra carpeta" in rows(settings)["Señal de cultivos"].detalle
+    assert "de otra carpeta" in rows(settings)["Señal de cultivos"].notes[0]
 
 
 def test_a_target_that_was_never_prepared_is_a_warning(settings: Settings, tmp_path: Path) -> None:
     target = tmp_path / "OneDrive"
     target.mkdir()
     linked(settings, target)
-    assert rows(settings)["Señal de cultivos"].estado == "aviso"
+    assert rows(settings)["Señal de cultivos"].is_warning
 
 
 def test_a_plain_folder_where_a_link_is_configured_is_bad(
@@ -198,17 +199,18 @@ def test_copies_in_conflict_are_listed(settings: Settings, tmp_path: Path) -> No
     publish_files({"a/uno.kmz": source}, folder, snapshot_id="x", now=NOW)
     (folder / "a" / "uno-PC-CAMPO.kmz").write_text("y", "utf-8")
     row = rows(settings)["Copias en conflicto"]
-    assert (row.estado, row.detalle) == ("aviso", "1: cultivos/a/uno-PC-CAMPO.kmz")
+    assert row.is_warning
+    assert row.notes == ("1: cultivos/a/uno-PC-CAMPO.kmz",)
 
 
 def test_quarantine_beyond_its_days_is_a_warning(settings: Settings) -> None:
     store = SnapshotStore(settings.store_dir(Modo.PROD))
     night(store, accepted=False, now=NOW - timedelta(days=30))
-    assert rows(settings)["Retención"].estado == "bien"
+    assert rows(settings)["Retención"].fine
     night(store, accepted=False, now=NOW - timedelta(days=120))
     row = rows(settings)["Retención"]
-    assert row.estado == "aviso"
-    assert "0 backups, 2 en cuarentena" in row.detalle
+    assert row.is_warning
+    assert "0 backups, 2 en cuarentena" in row.notes[0]
 
 
 def test_a_damaged_backup_is_bad(settings: Settings) -> None:
@@ -216,8 +218,8 @@ def test_a_damaged_backup_is_bad(settings: Settings) -> None:
     (snapshot.path / "manifest.json").write_text("{}", "utf-8")
     found = rows(settings)
     assert bad(found) == ["Backups dañados"]
-    assert str(snapshot.id) in found["Backups dañados"].detalle
+    assert str(snapshot.id) in found["Backups dañados"].notes[0]
 
 
 def test_another_time_zone_is_a_warning(settings: Settings) -> None:
-    assert rows(settings, tz="America/Montevideo")["Zona horaria"].estado == "aviso"
+    assert rows(settings, tz="America/Montevideo")["Zona horaria"].is_warning

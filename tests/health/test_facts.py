@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.publish import MANIFEST, publish_files
+from Modules.disk.publish import publish_files
+from Modules.disk.publish_record import MANIFEST
 from Modules.health.facts import gather
-from Modules.health.rules import Hechos
+from Modules.health.rules import Facts
 from Modules.settings import Settings
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo
@@ -44,7 +45,7 @@ def publish(settings: Settings, snapshot: Snapshot) -> Path:
     return folder
 
 
-def seen(settings: Settings, modo: Modo = Modo.PROD) -> Hechos:
+def seen(settings: Settings, modo: Modo = Modo.PROD) -> Facts:
     return gather(settings, modo, NOW)
 
 

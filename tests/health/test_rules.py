@@ -9,19 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from Modules.health.rules import (
-    Corrida,
-    Hechos,
-    Nivel,
+    Facts,
     Programa,
     Publicacion,
     Rechazo,
+    Run,
     Servidor,
-    edad,
-    exit_code,
-    revisar,
+    judge,
 )
 from Modules.orchestration.deployments import BACKUP, H3
 from Modules.words.domain import Modo
+from Modules.words.finding import Report, Severity
 
 AHORA = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)  # nine in the morning there
 ZONE = ZoneInfo("America/Argentina/Buenos_Aires")
@@ -36,33 +34,33 @@ PUBLICADA = Publicacion("2026-11-21T060002Z-000042", "25/26", hace(6), "outputs/
 PROGRAMA = Programa(
     BACKUP.full_name, "todos los días a las 03:00", desplegado=True, proxima=hace(-18)
 )
-BUENA = Corrida(BACKUP.flow, "noche", "COMPLETED", hace(6), hace(6), hace(5.9))
+BUENA = Run(BACKUP.flow, "noche", "COMPLETED", hace(6), hace(6), hace(5.9))
 SERVIDOR = Servidor("http://127.0.0.1:4200/api", corridas=(BUENA,), programas=(PROGRAMA,))
-BIEN = Hechos(AHORA, ZONE, publicada=PUBLICADA, servidor=SERVIDOR)
+BIEN = Facts(AHORA, ZONE, publicada=PUBLICADA, servidor=SERVIDOR)
 
 
-def con(*corridas: Corrida, publicada: Publicacion | None = PUBLICADA) -> Hechos:
+def con(*corridas: Run, publicada: Publicacion | None = PUBLICADA) -> Facts:
     return replace(BIEN, publicada=publicada, servidor=replace(SERVIDOR, corridas=corridas))
 
 
-def con_programa(**changes: object) -> Hechos:
+def con_programa(**changes: object) -> Facts:
     programa = replace(PROGRAMA, **changes)
     return replace(BIEN, servidor=replace(SERVIDOR, programas=(programa,)))
 
 
-def codigos(hechos: Hechos) -> list[str]:
-    return [one.codigo for one in revisar(hechos)]
+def codigos(hechos: Facts) -> list[str]:
+    return [one.code for one in judge(hechos).findings]
 
 
-def mala(estado: str, hours: float, mensaje: str = "", **more: object) -> Corrida:
+def mala(estado: str, hours: float, mensaje: str = "", **more: object) -> Run:
     """A run due and begun ``hours`` ago that ended badly six minutes later."""
-    run = Corrida(BACKUP.flow, "mala", estado, hace(hours), hace(hours), hace(hours - 0.1), mensaje)
+    run = Run(BACKUP.flow, "mala", estado, hace(hours), hace(hours), hace(hours - 0.1), mensaje)
     return replace(run, **more)
 
 
 def test_a_good_night_has_nothing_to_say() -> None:
-    assert revisar(BIEN) == ()
-    assert exit_code(revisar(BIEN)) == 0
+    assert judge(BIEN) == Report(())
+    assert judge(BIEN).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -74,23 +72,25 @@ def test_a_publication_is_old_after_26_hours(hours: float, expected: list[str]) 
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "expected", "wakes"),
     [
-        ({"publicada": None}, ["nunca_publicado"]),
-        ({"publicada": None, "destino_error": "outputs is a link"}, ["destino_inalcanzable"]),
-        ({"publicada": replace(PUBLICADA, cuando=hace(-1))}, ["reloj"]),
-        ({"publicada": replace(PUBLICADA, intacta=False)}, ["publicacion_cambiada"]),
-        ({"cortadas": ("outputs/cultivos",)}, ["publicacion_cortada"]),
-        ({"rechazos": (Rechazo("2026-…-43", "25/26", hace(6)),)}, ["noche_rechazada"]),
-        ({"servidor": None}, ["sin_servidor"]),
-        ({"servidor": Servidor("http://x", error="no responde")}, ["servidor"]),
+        ({"publicada": None}, ["nunca_publicado"], 1),
+        ({"publicada": None, "destino_error": "outputs is a link"}, ["destino_inalcanzable"], 1),
+        ({"publicada": replace(PUBLICADA, cuando=hace(-1))}, ["reloj"], 1),
+        ({"publicada": replace(PUBLICADA, intacta=False)}, ["publicacion_cambiada"], 0),
+        ({"cortadas": ("outputs/cultivos",)}, ["publicacion_cortada"], 0),
+        ({"rechazos": (Rechazo("2026-…-43", "25/26", hace(6)),)}, ["noche_rechazada"], 1),
+        ({"servidor": None}, ["sin_servidor"], 0),
+        ({"servidor": Servidor("http://x", error="no responde")}, ["servidor"], 1),
     ],
 )
-def test_what_is_wrong_is_said_once(changes: dict[str, object], expected: list[str]) -> None:
+def test_what_is_wrong_is_said_once_and_wakes_a_watcher_unless_it_heals_by_itself(
+    changes: dict[str, object], expected: list[str], wakes: int
+) -> None:
     hechos = replace(BIEN, **changes)
     assert codigos(hechos) == expected
-    assert exit_code(revisar(hechos)) == 1
-    assert all(one.que and one.que_hacer for one in revisar(hechos))
+    assert judge(hechos).exit_code == wakes
+    assert all(one.what and one.todo for one in judge(hechos).findings)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_trial_has_no_schedule_and_needs_no_server() -> None:
     trial = replace(con_programa(proxima=None), modo=Modo.TEST)
     assert codigos(trial) == []
     assert codigos(replace(trial, servidor=None)) == []
-    assert "--test" in revisar(replace(trial, publicada=None))[0].que_hacer
+    assert "--test" in judge(replace(trial, publicada=None)).findings[0].todo
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_a_bad_last_run_is_said_until_a_good_one_that_was_due_later(
 
 
 def test_several_bad_runs_in_a_row_are_one_finding() -> None:
-    (found,) = revisar(con(mala("FAILED", 6), mala("CRASHED", 5), publicada=PUBLICADA))
-    assert found.codigo == "cortada"
-    assert "van 2" in found.que
+    (found,) = judge(con(mala("FAILED", 6), mala("CRASHED", 5), publicada=PUBLICADA)).findings
+    assert found.code == "cortada"
+    assert "van 2" in found.what
 
 
 def test_the_message_of_the_run_is_said_and_short() -> None:
-    (found,) = revisar(con(mala("FAILED", 2, "Se vació\n\nel campo " + "x" * 900)))
-    assert "Se vació el campo" in found.que
-    assert len(found.que) < 500
+    (found,) = judge(con(mala("FAILED", 2, "Se vació\n\nel campo " + "x" * 900))).findings
+    assert "Se vació el campo" in found.what
+    assert len(found.what) < 500
 
 
 def test_a_bad_product_run_is_not_cleared_by_a_publication_of_the_backup() -> None:
@@ -185,8 +185,8 @@ def test_a_person_who_accepts_what_was_refused_clears_it() -> None:
 
 # --- two starts at once --------------------------------------------------------------------------
 
-PRIMERA = Corrida(BACKUP.flow, "primera", "RUNNING", hace(1), hace(0.99))
-SEGUNDA = Corrida(BACKUP.flow, "segunda", "CANCELLED", hace(0.9), None, hace(0.89), LIMITE)
+PRIMERA = Run(BACKUP.flow, "primera", "RUNNING", hace(1), hace(0.99))
+SEGUNDA = Run(BACKUP.flow, "segunda", "CANCELLED", hace(0.9), None, hace(0.89), LIMITE)
 TERMINADA = replace(PRIMERA, estado="COMPLETED", fin=hace(0.5))
 
 
@@ -200,14 +200,14 @@ TERMINADA = replace(PRIMERA, estado="COMPLETED", fin=hace(0.5))
         (replace(TERMINADA, esperada=hace(0.9), inicio=hace(0.88)), "que terminó"),
     ],
 )
-def test_two_starts_at_once_are_a_warning_that_names_the_other(primera: Corrida, said: str) -> None:
+def test_two_starts_at_once_are_a_warning_that_names_the_other(primera: Run, said: str) -> None:
     hechos = con(SEGUNDA, primera, BUENA)
-    (found,) = revisar(hechos)
-    assert (found.codigo, found.nivel) == ("cancelada_por_otra", Nivel.AVISO)
-    assert "segunda" in found.que
-    assert "primera" in found.que
-    assert said in found.que
-    assert exit_code([found]) == 1
+    (found,) = judge(hechos).findings
+    assert (found.code, found.severity) == ("cancelada_por_otra", Severity.WARNING)
+    assert "segunda" in found.what
+    assert "primera" in found.what
+    assert said in found.what
+    assert judge(hechos).exit_code == 0
 
 
 def test_the_publication_of_the_first_does_not_silence_the_second() -> None:
@@ -228,31 +228,32 @@ def test_when_the_first_failed_both_are_said() -> None:
 def test_a_pile_of_late_runs_after_an_outage_is_one_warning() -> None:
     first = replace(PRIMERA, esperada=hace(73))
     pile = [replace(SEGUNDA, nombre=f"tarde-{n}", esperada=hace(25 + 24 * n)) for n in range(3)]
-    (found,) = revisar(con(*pile, first))
-    assert found.codigo == "cancelada_por_otra"
-    assert "y 2 más" in found.que
+    (found,) = judge(con(*pile, first)).findings
+    assert found.code == "cancelada_por_otra"
+    assert "y 2 más" in found.what
 
 
 def test_cancelled_by_the_limit_with_nothing_else_at_work_is_a_fault() -> None:
     """A dead run kept the place: every later night would be cancelled."""
-    (found,) = revisar(con(SEGUNDA, BUENA))
-    assert (found.codigo, found.nivel) == ("cancelada", Nivel.MAL)
-    assert "worker" in found.que_hacer
+    (found,) = judge(con(SEGUNDA, BUENA)).findings
+    assert (found.code, found.severity) == ("cancelada", Severity.ERROR)
+    assert "worker" in found.todo
 
 
 def test_a_run_that_was_skipped_because_it_was_late_is_said() -> None:
     skipped = mala("CANCELLED", 2, "No corrió: llegó tarde.")
-    (found,) = revisar(con(skipped))
-    assert found.codigo == "cancelada"
-    assert "llegó tarde" in found.que
+    (found,) = judge(con(skipped)).findings
+    assert found.code == "cancelada"
+    assert "llegó tarde" in found.what
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(2.9, []), (3.1, ["colgada"])])
 def test_a_run_that_never_ends_is_said(hours: float, expected: list[str]) -> None:
-    pending = Corrida(BACKUP.flow, "esperando", "PENDING", hace(hours))
-    running = Corrida(BACKUP.flow, "corriendo", "RUNNING", hace(hours + 5), hace(hours))
+    pending = Run(BACKUP.flow, "esperando", "PENDING", hace(hours))
+    running = Run(BACKUP.flow, "corriendo", "RUNNING", hace(hours + 5), hace(hours))
     assert codigos(con(pending, BUENA)) == expected
     assert codigos(con(running, BUENA)) == expected
+    assert judge(con(running, BUENA)).exit_code == len(expected), "nothing else would wake anybody"
 
 
 def test_a_run_in_order_says_nothing() -> None:
@@ -264,17 +265,3 @@ def test_the_worst_comes_first() -> None:
         BIEN, publicada=replace(PUBLICADA, intacta=False), servidor=Servidor("x", error="cayó")
     )
     assert codigos(hechos) == ["servidor", "publicacion_cambiada"]
-
-
-@pytest.mark.parametrize(
-    ("hours", "said"),
-    [
-        (0.5, "menos de una hora"),
-        (1.5, "1 hora"),
-        (26, "26 horas"),
-        (47.9, "47 horas"),
-        (72, "3 días"),
-    ],
-)
-def test_ages_are_said_as_people_do(hours: float, said: str) -> None:
-    assert edad(timedelta(hours=hours)) == said

@@ -11,7 +11,7 @@ import pytest
 
 from Modules.disk.publish import publish_files
 from Modules.jobs import weekly as verificacion
-from Modules.jobs.weekly import Informe, Poda, Verificacion
+from Modules.jobs.weekly import Poda, Week, WeekReport
 from Modules.settings import Settings
 from Modules.store.readings import LIST_NAME
 from Modules.store.snapshots import Snapshot
@@ -22,7 +22,7 @@ from tests.sample_tables import NOW, SEASON, tables
 FACTS = {"portal": {"origin": "demo:small", "profile": "contract@0"}}
 
 
-def encargo_in(folder: Path, now: datetime = NOW, **more: int) -> Verificacion:
+def encargo_in(folder: Path, now: datetime = NOW, **more: int) -> Week:
     settings = Settings(
         lindero_state_dir=folder / "state",
         lindero_test_outputs_dir=folder / "outputs",
@@ -32,7 +32,7 @@ def encargo_in(folder: Path, now: datetime = NOW, **more: int) -> Verificacion:
     return verificacion.prepare(settings, Modo.TEST, now)
 
 
-def night(encargo: Verificacion, day: int = 0, *, publish: bool = True) -> Snapshot:
+def night(encargo: Week, day: int = 0, *, publish: bool = True) -> Snapshot:
     store = encargo.store
     draft = store.draft(SEASON, NOW + timedelta(days=day))
     draft.write_tables(tables(2, seed=day))
@@ -62,7 +62,7 @@ LATER = NOW + timedelta(days=11, hours=2)
 
 
 @pytest.fixture
-def many(many_: Path, tmp_path: Path) -> Verificacion:
+def many(many_: Path, tmp_path: Path) -> Week:
     shutil.copytree(many_, tmp_path / "many")
     return encargo_in(tmp_path / "many", LATER, **FEW)
 
@@ -72,20 +72,20 @@ def test_a_store_without_backups_is_no_good_verification(tmp_path: Path) -> None
         verificacion.read(encargo_in(tmp_path))
 
 
-def test_what_was_read_and_sound_is_noted(many: Verificacion) -> None:
+def test_what_was_read_and_sound_is_noted(many: Week) -> None:
     lectura = verificacion.read(many)
-    assert lectura.sano
+    assert lectura.report.passed
     assert str(many.store.accepted()[-1].id) in lectura.leidos
     noted = json.loads((many.store.root / LIST_NAME).read_text())
     assert set(noted) == set(lectura.leidos)
     assert 3 <= len(noted) <= 4, "the newest and a quarter of twelve"
 
 
-def test_a_damaged_file_is_named_and_nothing_is_pruned(many: Verificacion) -> None:
+def test_a_damaged_file_is_named_and_nothing_is_pruned(many: Week) -> None:
     newest = many.store.accepted()[-1]
     damaged = newest.path / "tables" / "lotes.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
-    informe = Informe(verificacion.read(many), verificacion.rehearse(many))
+    informe = WeekReport(verificacion.read(many), verificacion.rehearse(many))
     informe = verificacion.with_poda(informe, lambda: pytest.fail("pruned in spite of damage"))
     assert informe.poda is None
     outcome = verificacion.outcome(many, informe)
@@ -99,9 +99,9 @@ def test_a_damaged_file_is_named_and_nothing_is_pruned(many: Verificacion) -> No
     assert str(newest.id) not in noted
 
 
-def test_a_sound_store_is_pruned_and_the_report_says_so(many: Verificacion) -> None:
+def test_a_sound_store_is_pruned_and_the_report_says_so(many: Week) -> None:
     ids = [str(one.id) for one in many.store.accepted()]
-    informe = Informe(verificacion.read(many), verificacion.rehearse(many))
+    informe = WeekReport(verificacion.read(many), verificacion.rehearse(many))
     informe = verificacion.with_poda(informe, lambda: verificacion.do_prune(many))
     outcome = verificacion.outcome(many, informe)
     assert outcome.error is None
@@ -116,7 +116,7 @@ def test_a_sound_store_is_pruned_and_the_report_says_so(many: Verificacion) -> N
     json.dumps(outcome.data)
 
 
-def test_the_dry_run_says_what_the_real_run_does_and_writes_nothing(many: Verificacion) -> None:
+def test_the_dry_run_says_what_the_real_run_does_and_writes_nothing(many: Week) -> None:
     def everything() -> dict[str, bytes]:
         root = many.store.root.parent.parent
         return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
@@ -132,7 +132,7 @@ def test_the_dry_run_says_what_the_real_run_does_and_writes_nothing(many: Verifi
     assert {path for path in before if path not in everything()} == set(gone)
 
 
-def test_a_damaged_backup_takes_no_place_is_named_and_stays(many: Verificacion) -> None:
+def test_a_damaged_backup_takes_no_place_is_named_and_stays(many: Week) -> None:
     damaged = many.store.accepted()[-2]
     page = damaged.path / "tables" / "campos.parquet"
     page.write_bytes(page.read_bytes()[:-1] + b"!")
@@ -142,13 +142,11 @@ def test_a_damaged_backup_takes_no_place_is_named_and_stays(many: Verificacion) 
     assert many.store.accepted()[-3].id in said, "it takes the place"
     assert "tables/campos.parquet: el contenido cambió" in poda.danados[0]
     assert "Dañado, no cuenta y no se toca" in verificacion.poda_texto(poda)
-    informe = verificacion.with_poda(Informe(verificacion.read(many)), lambda: poda)
+    informe = verificacion.with_poda(WeekReport(verificacion.read(many)), lambda: poda)
     assert isinstance(informe.fallo_poda, SnapshotDamaged)
 
 
-def test_without_reading_nothing_goes_on_the_strength_of_what_nobody_read(
-    many: Verificacion,
-) -> None:
+def test_without_reading_nothing_goes_on_the_strength_of_what_nobody_read(many: Week) -> None:
     assert verificacion.after_night(many.settings, many.modo, many.now) == ""
     assert len(many.store.accepted()) == 12
     first = str(many.store.accepted()[0].id)
@@ -159,28 +157,28 @@ def test_without_reading_nothing_goes_on_the_strength_of_what_nobody_read(
     assert first != second
 
 
-def test_a_wrong_clock_is_said_and_fails_the_week_but_not_the_night(many: Verificacion) -> None:
+def test_a_wrong_clock_is_said_and_fails_the_week_but_not_the_night(many: Week) -> None:
     early = encargo_in(many.store.root.parent.parent, NOW - timedelta(days=400), **FEW)
     poda = verificacion.do_prune(early)
     assert "No se quita nada: el reloj dice" in verificacion.poda_texto(poda)
-    informe = verificacion.with_poda(Informe(verificacion.read(early)), lambda: poda)
+    informe = verificacion.with_poda(WeekReport(verificacion.read(early)), lambda: poda)
     assert isinstance(verificacion.outcome(early, informe).error, DataError)
     said = verificacion.after_night(early.settings, early.modo, early.now)
     assert said.startswith("Retención: no se quita nada, el reloj dice")
     assert len(many.store.accepted()) == 12
 
 
-def test_a_prune_that_fails_leaves_the_report(many: Verificacion) -> None:
+def test_a_prune_that_fails_leaves_the_report(many: Week) -> None:
     def podar() -> Poda:
         raise PublishError("the disk is full")
 
-    informe = verificacion.with_poda(Informe(verificacion.read(many)), podar)
+    informe = verificacion.with_poda(WeekReport(verificacion.read(many)), podar)
     outcome = verificacion.outcome(many, informe)
     assert isinstance(outcome.error, PublishError)
     assert "No se pudo completar: the disk is full" in outcome.markdown
 
 
-def test_a_night_whose_prune_fails_says_so_and_goes_on(many: Verificacion) -> None:
+def test_a_night_whose_prune_fails_says_so_and_goes_on(many: Week) -> None:
     (many.store.root / "podados.jsonl").mkdir()
     said = verificacion.after_night(many.settings, many.modo, many.now)
     assert said.startswith("Retención: no se pudo completar")

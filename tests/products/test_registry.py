@@ -19,7 +19,7 @@ from Modules.products import registry
 from Modules.products.entry import Producto
 from Modules.products.source import Fuente
 from Modules.settings import Settings
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 from tests.productos_hechos import keep, settings_below
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -35,7 +35,8 @@ MODULES = {
     ),
     "publisher": (
         "disk/publish",
-        "words/publish_names",
+        "disk/publish_record",
+        "words/names",
         "disk/destinations",
     ),
     "retention": (
@@ -53,7 +54,9 @@ TESTS = (
     "disk/test_small_disk",
     "disk/test_publish",
     "disk/test_publish_faults",
+    "disk/test_publish_record",
     "disk/test_publish_pending",
+    "words/test_names",
     "words/test_publish_names",
     "disk/test_destinations",
     "disk/test_destinations_mounts",

@@ -19,7 +19,7 @@ from typing import Any
 
 from Modules.demo.plan import Size
 from Modules.demo.world import world_of
-from Modules.disk.publish import MANIFEST, PUBLISHED
+from Modules.disk.publish_record import MANIFEST, PUBLISHED
 from Modules.disk.safe_files import fingerprint
 from Modules.store.integrity import verify_folder
 from Modules.store.snapshots import STAGING, SnapshotStore

@@ -26,9 +26,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from Modules.backups.verify import Alcance, Informe, verify_backups
+from Modules.backups.verify import Scope, Verification, verify_backups
 from Modules.disk.json_text import to_json
-from Modules.disk.publish import MANIFEST as RECORD
+from Modules.disk.publish_record import MANIFEST as RECORD
 from Modules.disk.safe_files import fact_of
 from Modules.jobs.backup import prepare, publish
 from Modules.night.figures import resumen
@@ -79,7 +79,7 @@ class World:
     snapshots: Sequence[Snapshot]
     rng: random.Random
 
-    def verify(self, snapshot: Snapshot) -> Informe:
+    def verify(self, snapshot: Snapshot) -> Verification:
         return verify_backups(self.settings, Modo.TEST, ids=[str(snapshot.id)], now=NOW)
 
     def copy(self, snapshot: Snapshot) -> Path:
@@ -310,7 +310,7 @@ def try_one(made: World, kind: str) -> Found:
     """One damage, found or not."""
     with DAMAGES[kind](made) as (night, case):
         informe = made.verify(night)
-    named = {(one.lugar, one.archivo) for one in informe.hallazgos}
+    named = {(one.where, one.item) for one in informe.report.findings}
     if named == case.named or (not case.exactly and case.named <= named):
         return Found(case, None)
     return Found(case, f"named {sorted(named)}, expected {sorted(case.named)}")
@@ -331,11 +331,11 @@ def try_clean(made: World, at: int) -> Found:
     if at % 2:
         informe = made.verify(night)
     else:
-        alcance = tuple(Alcance)[at % 3]
+        scope = tuple(Scope)[at % 3]
         now = NOW + timedelta(days=at)
-        informe = verify_backups(made.settings, Modo.TEST, alcance=alcance, now=now)
+        informe = verify_backups(made.settings, Modo.TEST, scope=scope, now=now)
     foreign.unlink()
-    said = "; ".join(f"{one.lugar}/{one.archivo}: {one.detalle}" for one in informe.hallazgos)
+    said = "; ".join(f"{one.where}/{one.item}: {one.notes[0]}" for one in informe.report.findings)
     return Found(Case("clean", folder, set()), said or None)
 
 

@@ -32,8 +32,7 @@ from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from Modules.words.errors import PipelineError
-from Modules.words.names import safe_name
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names, safe_name
 from Modules.words.strict_json import parse_json
 from tests.table_contract import check_table
 

@@ -41,7 +41,8 @@ TESTS: Mapping[str, tuple[str, ...]] = {
         "disk/test_publish_faults",
         "disk/test_publish_pending",
     ),
-    "words/publish_names": ("words/test_publish_names",),
+    "disk/publish_record": ("disk/test_publish_record", "disk/test_publish"),
+    "words/names": ("words/test_names", "words/test_publish_names"),
     "disk/destinations": (
         "disk/test_destinations",
         "disk/test_destinations_mounts",

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from Modules.store.retention import Ficha, Plan, Reglas, plan
+from Modules.store.retention import Ficha, PrunePlan, Reglas, plan
 from Modules.words.domain import Campania, Portal, SnapshotId
 
 HISTORIES = 10_000
@@ -199,11 +199,11 @@ def newest_good(there: Sequence[Ficha]) -> list[Ficha]:
     return list({(one.campania, one.portal): one for one in there if one.good}.values())
 
 
-def _numbers(result: Plan) -> list[int]:
+def _numbers(result: PrunePlan) -> list[int]:
     return [line.ficha.id.number for line in result.salen]
 
 
-def _waiting(result: Plan) -> list[int]:
+def _waiting(result: PrunePlan) -> list[int]:
     return [line.ficha.id.number for line in result.esperan]
 
 

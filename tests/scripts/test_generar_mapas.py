@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from Modules.disk.publish import MANIFEST
+from Modules.disk.publish_record import MANIFEST
 from tests.scripts.conftest import ROOT, Command, command_in, environment_below
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.disk.problems import Kind, Problem
+from Modules.disk.problems import Damage, problem_of
 from Modules.store.chain import PARTS, Link, broken_links, chosen, part_of, sample
 from Modules.words.domain import SnapshotId
 
@@ -101,7 +101,7 @@ def test_a_pruned_parent_breaks_nothing() -> None:
     assert broken_links(_chain("1", "2", "3")[1:]) == []
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_problem_has_words_for_people(kind: Kind) -> None:
-    assert Problem("x", "what", kind).problema
-    assert "7 bytes" in Problem("x", "what", kind, "7 bytes").problema
+@pytest.mark.parametrize("kind", list(Damage))
+def test_every_kind_of_problem_has_words_for_people(kind: Damage) -> None:
+    assert problem_of("x", "what", kind).what
+    assert "7 bytes" in problem_of("x", "what", kind, "7 bytes").what

@@ -12,7 +12,7 @@ import pytest
 
 from Modules.disk.publish import publish_files
 from Modules.store.prune import LOG_NAME, fichas, in_use, obsolete_copies, prune
-from Modules.store.retention import Ficha, Linea, Plan
+from Modules.store.retention import Ficha, Linea, PrunePlan
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Portal, SnapshotId
 from Modules.words.errors import PublishError, SettingsError
@@ -62,9 +62,9 @@ def publish(snapshot: Snapshot, copies: Path) -> Path:
     return folder
 
 
-def plan_of(store: SnapshotStore, *snapshots: Snapshot) -> Plan:
+def plan_of(store: SnapshotStore, *snapshots: Snapshot) -> PrunePlan:
     there = {one.id: one for one in fichas(store, lambda _: True)}
-    return Plan(tuple(Linea(there[one.id], "más vieja") for one in snapshots))
+    return PrunePlan(tuple(Linea(there[one.id], "más vieja") for one in snapshots))
 
 
 def files(folder: Path) -> Mapping[str, bytes]:
@@ -132,7 +132,7 @@ def test_files_in_a_copy_that_are_not_ours_or_were_edited_stay(
         ".lindero.json",
         *(("tables",) if (folder / "tables").exists() else ()),
     }
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert (folder / "notas.txt").read_text() == "del ingeniero"
     record = json.loads((folder / ".lindero.json").read_text("utf-8"))
     assert record["snapshot"] == str(first.id), "it still says what was here"
@@ -145,7 +145,7 @@ def test_a_store_that_was_lost_never_takes_the_copies_along(
     folder = publish(first, copies)
     before = files(folder)
     shutil.rmtree(store.root)
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert files(folder) == before
 
 
@@ -158,7 +158,7 @@ def test_a_pruned_backup_that_somebody_put_back_keeps_its_copy(
     prune(store, plan_of(store, first), copies, NOW)
     shutil.copytree(tmp_path / "aside" / str(first.id), first.path)
     folder = publish(first, copies)
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert (folder / "manifest.sha256").is_file()
     assert store.verify(first) == []
 
@@ -167,7 +167,7 @@ def test_a_torn_line_in_the_log_is_no_backup_that_went(store: SnapshotStore, cop
     first, _ = night(store), night(store, days=1)
     folder = publish(first, copies)
     (store.root / LOG_NAME).write_bytes(f'{{"id": "{first.id}", "camp'.encode())
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert folder.is_dir()
     prune(store, plan_of(store, first), copies, NOW)
     assert not folder.exists()
@@ -191,7 +191,7 @@ def test_a_line_that_is_no_entry_takes_no_copy_along(
     shutil.rmtree(first.path)
     (store.root / LOG_NAME).write_text(f"{line}\n")
     assert obsolete_copies(store, copies) == []
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert (folder / "manifest.sha256").is_file()
 
 
@@ -211,7 +211,7 @@ def test_what_a_kill_left_of_a_copy_goes_and_what_somebody_put_there_stays(
 
     bare.mkdir()  # its files and its manifest are gone, the kill came before the folder
     (full / ".lindero.json").unlink()
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert not bare.exists()
     assert sorted(files(full)) == ["raw/mio.txt"]
 
@@ -227,7 +227,7 @@ def test_a_copy_that_cannot_be_reached_is_left_for_the_next_prune(
     assert not first.path.exists()
     away.rename(copies)
     assert [copia.id for copia in obsolete_copies(store, copies)] == [first.id]
-    prune(store, Plan(), copies, NOW)
+    prune(store, PrunePlan(), copies, NOW)
     assert not folder.exists()
 
 
@@ -314,7 +314,7 @@ def test_a_log_that_cannot_be_read_or_written_stops_the_prune(
     plan = plan_of(store, first)
     (store.root / LOG_NAME).mkdir()
     with pytest.raises(PublishError, match=r"^podados\.jsonl cannot be read: Is a directory$"):
-        prune(store, Plan(), copies, NOW)
+        prune(store, PrunePlan(), copies, NOW)
     with pytest.raises(PublishError, match=r"podados\.jsonl could not be written: Is a directory"):
         prune(store, plan, copies, NOW)
     assert store.accepted() == [first]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from Modules.store.retention import (
     LONGEST_GAP,
     Ficha,
-    Plan,
+    PrunePlan,
     Reglas,
     clock_problem,
     contradicting,
@@ -304,7 +304,7 @@ def test_times_are_told_in_utc_wherever_the_machine_is(project_root: Path) -> No
 
 def test_without_backups_there_is_nothing_to_say() -> None:
     assert clock_problem([], FIRST) is None
-    assert plan([], REGLAS, FIRST) == Plan()
+    assert plan([], REGLAS, FIRST) == PrunePlan()
 
 
 # --- properties ----------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def test_a_plan_says_how_much_room_it_makes_and_not_what_waits() -> None:
     assert numbers(done.salen) == [1, 2, 3]
     assert done.esperan
     assert done.size_bytes == 10 + 100 + 1000
-    assert Plan().size_bytes == 0
+    assert PrunePlan().size_bytes == 0
 
 
 def test_a_clock_that_cannot_be_right_is_told_with_both_times() -> None:

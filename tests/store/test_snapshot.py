@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from Modules.disk.json_text import to_json
-from Modules.disk.problems import Kind, Problem
+from Modules.disk.problems import Damage, problem_of
 from Modules.disk.safe_files import fact_of
-from Modules.store.integrity import Expected, _check_file, verify_folder, verify_manifests
+from Modules.store.integrity import Expected, _check_file, prove_manifests, verify_folder
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_sums
 from Modules.store.snapshot import (
     load,
@@ -76,7 +76,7 @@ EVERY_FILE = pytest.mark.parametrize("name", NAMES)
 
 
 def _files(folder: Path) -> set[str]:
-    return {problem.file for problem in verify_folder(folder)}
+    return {problem.item for problem in verify_folder(folder)}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
@@ -93,7 +93,7 @@ def test_a_sound_snapshot_gives_no_alarm(tmp_path: Path, rows: int) -> None:
 def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
     what = "No such file or directory" if name.startswith("manifest") else "missing"
-    assert verify_folder(copy) == [Problem(name, what, Kind.MISSING)]
+    assert verify_folder(copy) == [problem_of(name, what, Damage.MISSING)]
 
 
 @EVERY_FILE
@@ -102,10 +102,10 @@ def test_a_cut_file_is_named(copy: Path, name: str) -> None:
     os.truncate(copy / name, size - 1)
     (problem,) = verify_folder(copy)
     if name.startswith("manifest"):
-        assert (problem.file, problem.kind) == (name, Kind.MANIFEST)
+        assert (problem.item, problem.code) == (name, Damage.MANIFEST)
     else:
         what, detalle = f"{size - 1} bytes, {size} expected", f"{size - 1} bytes en lugar de {size}"
-        assert problem == Problem(name, what, Kind.SIZE, detalle)
+        assert problem == problem_of(name, what, Damage.SIZE, detalle)
 
 
 @EVERY_FILE
@@ -163,7 +163,7 @@ def _shared_copy(sound: Snapshot, factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["extra.txt", "tables/zz.parquet", "raw/lotes-0003.json.zst"])
 def test_an_extra_file_is_named(copy: Path, name: str) -> None:
     (copy / name).write_text("x")
-    extra = Problem(name, "extra: the manifest does not know it", Kind.EXTRA)
+    extra = problem_of(name, "extra: the manifest does not know it", Damage.EXTRA)
     assert verify_folder(copy) == [extra]
 
 
@@ -174,9 +174,9 @@ def test_an_extra_folder_and_an_extra_link_are_named(copy: Path) -> None:
     empty = "an empty folder that the manifest does not know"
     link = "a link or special file; only plain files belong here"
     assert verify_folder(copy) == [
-        Problem("empty", empty, Kind.NOT_A_FILE),
-        Problem("raw/link", link, Kind.NOT_A_FILE),
-        Problem("raw/loop", link, Kind.NOT_A_FILE),
+        problem_of("empty", empty, Damage.NOT_A_FILE),
+        problem_of("raw/link", link, Damage.NOT_A_FILE),
+        problem_of("raw/loop", link, Damage.NOT_A_FILE),
     ]
 
 
@@ -187,8 +187,8 @@ def test_two_swapped_files_are_both_named(copy: Path) -> None:
     two.write_bytes(first)
     differs = "SHA-256 differs from the manifest"
     assert verify_folder(copy) == [
-        Problem("raw/lotes-0001.json.zst", differs, Kind.CONTENT),
-        Problem("raw/lotes-0002.json.zst", differs, Kind.CONTENT),
+        problem_of("raw/lotes-0001.json.zst", differs, Damage.CONTENT),
+        problem_of("raw/lotes-0002.json.zst", differs, Damage.CONTENT),
     ]
 
 
@@ -198,7 +198,7 @@ def test_the_damaged_one_of_two_manifests_is_told_apart(copy: Path) -> None:
     flipped = ("1" if line[0] == "0" else "0") + line[1:]
     (copy / SUMS_NAME).write_text(sums.replace(line, flipped))
     what = "SHA-256 of verdict.json differs from manifest.json"
-    assert verify_folder(copy) == [Problem(SUMS_NAME, what, Kind.MANIFEST)]
+    assert verify_folder(copy) == [problem_of(SUMS_NAME, what, Damage.MANIFEST)]
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -279,16 +279,16 @@ def test_a_manifest_that_is_none_is_refused_though_its_hash_is_right(
     (copy / JSON_NAME).write_bytes(data)
     (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(data).sha256}))
     with pytest.raises(SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: {said}"):
-        load(copy, accepted=True, acceptance=None)
+        load(copy)
 
 
 def test_a_manifest_that_is_no_json_is_named_though_its_hash_is_right(copy: Path) -> None:
     (copy / JSON_NAME).write_bytes(b"{")
     (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(b"{").sha256}))
     with pytest.raises(SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: not readable as "):
-        load(copy, accepted=True, acceptance=None)
+        load(copy)
     what = "not readable as JSON (JSONDecodeError)"
-    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
+    assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -313,12 +313,9 @@ def test_a_row_without_an_id_counts_as_one_with_an_empty_id() -> None:
     assert table_facts(df, table) == {"rows": 2, "ids_sha256": fact_of(b"\na").sha256}
 
 
-def test_what_is_known_of_an_acceptance_is_kept_with_the_snapshot(copy: Path) -> None:
-    said = {"reason": "campo vendido"}
-    taken = load(copy, accepted=True, acceptance=said)
-    assert (taken.accepted, taken.acceptance) == (True, said)
-    refused = load(copy, accepted=False, acceptance=None)
-    assert (refused.accepted, refused.acceptance) == (False, None)
+def test_a_snapshot_read_by_itself_counts_as_accepted_by_nobody(copy: Path) -> None:
+    alone = load(copy)
+    assert (alone.accepted, alone.acceptance) == (False, None)
 
 
 def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
@@ -330,7 +327,7 @@ def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
 
     _edit(copy, without_lotes)
     what = "does not list tables/lotes.parquet"
-    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
+    assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
 @pytest.mark.parametrize(
@@ -340,13 +337,13 @@ def test_a_spoilt_list_of_sums_is_named(copy: Path, text: bytes) -> None:
     (copy / SUMS_NAME).write_bytes(text)
     assert _files(copy) == {SUMS_NAME}
     with pytest.raises(SnapshotDamaged, match=r"manifest\.sha256"):
-        load(copy, accepted=True, acceptance=None)
+        load(copy)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("tables/")])
 def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, name: str) -> None:
     folder = _copied(sound, tmp_path)
-    snapshot = load(folder, accepted=True, acceptance=None)
+    snapshot = load(folder)
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(SnapshotDamaged, match=f"{snapshot.id}: {name}: SHA-256 differs"):
@@ -360,7 +357,7 @@ def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, na
 def test_a_copy_is_only_made_of_files_that_are_proved(
     sound: Snapshot, copy: Path, name: str
 ) -> None:
-    snapshot = load(copy, accepted=True, acceptance=None)
+    snapshot = load(copy)
     assert proved_files(snapshot) == snapshot.files == {one: copy / one for one in NAMES}
     data = (copy / name).read_bytes()
     for other in (data + b"x", data[:-1] + bytes([data[-1] ^ 1])):
@@ -374,7 +371,7 @@ def test_a_copy_is_only_made_of_files_that_are_proved(
 
 
 def test_a_verdict_comes_back_and_a_damaged_one_does_not(copy: Path) -> None:
-    snapshot = load(copy, accepted=True, acceptance=None)
+    snapshot = load(copy)
     assert read_verdict(snapshot) == {"checks": []}
     (copy / "verdict.json").write_bytes(b'{"checks": ["x"]}')
     with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: verdict.json: SHA-256 differs"):
@@ -387,7 +384,7 @@ def test_what_cannot_be_read_though_its_hash_is_right_is_named_by_whoever_reads_
     page = "raw/lotes-0001.json.zst"
     for name in (page, "tables/lotes.parquet", "verdict.json"):
         _replace(copy, name, b"\xff" * 40)
-    snapshot = load(copy, accepted=True, acceptance=None)
+    snapshot = load(copy)
     with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: verdict\.json: not readable"):
         read_verdict(snapshot)
     with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: tables/lotes\.parquet is no "):
@@ -415,7 +412,7 @@ def test_of_two_manifests_that_differ_in_more_the_one_that_most_files_speak_agai
         hashes[name] = fact_of(name.encode()).sha256
     (copy / SUMS_NAME).write_bytes(to_sums(hashes))
     with pytest.raises(SnapshotDamaged, match=f"^{copy.name}: {named}: "):
-        load(copy, accepted=True, acceptance=None)
+        load(copy)
 
 
 def test_a_digit_of_the_sum_of_the_manifest_is_told_from_a_damaged_manifest(copy: Path) -> None:
@@ -488,7 +485,9 @@ def test_a_manifest_that_contradicts_itself_is_found_and_told_how(
     copy: Path, change: Callable[[dict[str, Any]], None], said: list[str]
 ) -> None:
     _edit(copy, change)
-    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.CONTRADICTION) for what in said]
+    assert verify_folder(copy) == [
+        problem_of(JSON_NAME, what, Damage.CONTRADICTION) for what in said
+    ]
 
 
 def test_a_night_that_is_equal_to_its_parent_contradicts_nothing(copy: Path) -> None:
@@ -498,7 +497,7 @@ def test_a_night_that_is_equal_to_its_parent_contradicts_nothing(copy: Path) -> 
     _edit(copy, _set("first_equal", value="2025-11-20T060002Z-000003"))
     assert verify_folder(copy) == []
     _edit(copy, _set("equal_to", value=None))
-    assert verify_folder(copy) == [Problem(JSON_NAME, NO_FIT, Kind.CONTRADICTION)]
+    assert verify_folder(copy) == [problem_of(JSON_NAME, NO_FIT, Damage.CONTRADICTION)]
 
 
 def test_sums_that_list_other_files_than_the_manifest_are_named_with_each_of_them(
@@ -510,7 +509,9 @@ def test_sums_that_list_other_files_than_the_manifest_are_named_with_each_of_the
     hashes["raw/campos-0001.json.zst"] = "0" * 64
     (copy / SUMS_NAME).write_bytes(to_sums(hashes))
     assert verify_folder(copy) == [
-        Problem(SUMS_NAME, f"does not list the same files as manifest.json: {path}", Kind.MANIFEST)
+        problem_of(
+            SUMS_NAME, f"does not list the same files as manifest.json: {path}", Damage.MANIFEST
+        )
         for path in ("raw/campos-0001.json.zst", "verdict.json")
     ]
 
@@ -535,9 +536,9 @@ def test_a_manifest_that_contradicts_the_files_is_found_and_told_how(
 ) -> None:
     _edit(copy, change)
     (problem,) = verify_folder(copy)
-    assert (problem.file, problem.kind) == (JSON_NAME, Kind.CONTRADICTION)
-    assert re.fullmatch(said, problem.what)
-    assert problem.detalle == detalle
+    assert (problem.item, problem.code) == (JSON_NAME, Damage.CONTRADICTION)
+    assert re.fullmatch(said, problem.notes[0])
+    assert problem == problem_of(JSON_NAME, problem.notes[0], Damage.CONTRADICTION, detalle)
 
 
 def _replace(folder: Path, name: str, data: bytes) -> None:
@@ -561,9 +562,9 @@ def test_a_file_that_cannot_be_read_is_named_though_its_hash_is_right(
 ) -> None:
     _replace(copy, name, data)
     (problem,) = verify_folder(copy)
-    assert (problem.file, problem.kind) == (name, Kind.UNREADABLE)
+    assert (problem.item, problem.code) == (name, Damage.UNREADABLE)
     by_whom = rf"cannot be read: {name}: |{copy.name}: {name}(: | is no )|an empty page$"
-    assert re.match(by_whom, problem.what)
+    assert re.match(by_whom, problem.notes[0])
 
 
 def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
@@ -575,7 +576,7 @@ def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
 def test_a_verdict_of_another_opinion_than_the_manifest_is_found(copy: Path) -> None:
     _replace(copy, "verdict.json", b'{"accepted": false}')
     what = "says accepted: True, verdict.json says otherwise"
-    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.CONTRADICTION)]
+    assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.CONTRADICTION)]
 
 
 def test_a_manifest_without_the_verdict_is_found(copy: Path) -> None:
@@ -590,13 +591,13 @@ def test_a_manifest_without_the_verdict_is_found(copy: Path) -> None:
 
 def test_the_first_stage_alone_names_a_damaged_manifest_and_reads_no_other_file(copy: Path) -> None:
     (copy / "tables" / "lotes.parquet").write_bytes(b"x")
-    assert verify_manifests(copy) == []
+    assert prove_manifests(copy).problems == ()
     (copy / JSON_NAME).write_bytes(b"{}")
-    (problem,) = verify_manifests(copy)
-    assert (problem.file, problem.kind) == (JSON_NAME, Kind.MANIFEST)
+    (problem,) = prove_manifests(copy).problems
+    assert (problem.item, problem.code) == (JSON_NAME, Damage.MANIFEST)
     (copy / JSON_NAME).unlink()
-    (problem,) = verify_manifests(copy)
-    assert (problem.file, problem.kind) == (JSON_NAME, Kind.MISSING)
+    (problem,) = prove_manifests(copy).problems
+    assert (problem.item, problem.code) == (JSON_NAME, Damage.MISSING)
 
 
 def test_without_any_manifest_nothing_is_said_of_the_other_files(copy: Path) -> None:
@@ -604,7 +605,7 @@ def test_without_any_manifest_nothing_is_said_of_the_other_files(copy: Path) -> 
     (copy / JSON_NAME).write_bytes(b"x")
     (copy / "tables" / "lotes.parquet").unlink()
     (problem,) = verify_folder(copy)
-    assert problem.file in (JSON_NAME, SUMS_NAME)
+    assert problem.item in (JSON_NAME, SUMS_NAME)
 
 
 def test_an_edited_manifest_does_not_bring_sound_files_under_suspicion(copy: Path) -> None:
@@ -612,7 +613,7 @@ def test_an_edited_manifest_does_not_bring_sound_files_under_suspicion(copy: Pat
     manifest["files"][0].update(sha256="0" * 64, size=1)
     (copy / JSON_NAME).write_bytes(to_json(manifest))
     what = "does not match manifest.sha256"
-    assert verify_folder(copy) == [Problem(JSON_NAME, what, Kind.MANIFEST)]
+    assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
 @pytest.mark.parametrize(
@@ -631,7 +632,7 @@ def test_two_useless_manifests_are_one_problem(copy: Path, text: str | None) -> 
     if text is not None:
         (copy / JSON_NAME).write_text(text)
     (problem,) = verify_folder(copy)
-    assert problem.file == (JSON_NAME if text is None else SUMS_NAME)
+    assert problem.item == (JSON_NAME if text is None else SUMS_NAME)
 
 
 def test_figures_that_agree_with_the_tables_are_no_contradiction(copy: Path) -> None:
@@ -650,5 +651,5 @@ def test_figures_that_agree_with_the_tables_are_no_contradiction(copy: Path) -> 
 
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -> None:
     (problem,) = _check_file(tmp_path, "raw/gone.json.zst", Expected(1, "0" * 64))
-    assert (problem.file, problem.kind) == ("raw/gone.json.zst", Kind.UNREADABLE)
-    assert problem.what == "cannot be read: No such file or directory"
+    assert (problem.item, problem.code) == ("raw/gone.json.zst", Damage.UNREADABLE)
+    assert problem.notes[0] == "cannot be read: No such file or directory"

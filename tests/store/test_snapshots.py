@@ -19,7 +19,7 @@ from Modules.disk.safe_files import fact_of
 from Modules.night.tables import Tables
 from Modules.store.manifest import to_sums
 from Modules.store.snapshot import read_page
-from Modules.store.snapshots import Snapshot, SnapshotStore
+from Modules.store.snapshots import Snapshot, SnapshotStore, rewritten
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
 from tests.kill_points import Killer, killer
@@ -425,6 +425,9 @@ def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: Snapsho
     refused.path.rename(target)
     assert not store.accepted()
     assert [path for path, _ in store.damaged()] == [target]
+    (held,) = store.survey()
+    assert (held.path, held.snapshot, held.proof.problems) == (target, None, ())
+    assert [(held.path, held.refused)] == store.damaged()
     said = (
         f"^{refused.id}: it lies among the accepted ones, but nobody accepted it "
         r"\(acceptances\.jsonl has no entry for its hash\)$"
@@ -521,7 +524,7 @@ def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStor
     first = night(store)
     second = night(store, tables(8), parent=first)
     third = night(store, tables(9), parent=second)
-    assert store.rewritten() == []
+    assert rewritten(store.survey()) == []
     manifest = json.loads((second.path / "manifest.json").read_text("utf-8"))
     manifest["versions"]["lindero"] = "9"
     data = to_json(manifest)
@@ -530,7 +533,7 @@ def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStor
     sums = to_sums({**hashes, "manifest.json": fact_of(data).sha256})
     (second.path / "manifest.sha256").write_bytes(sums)
     assert store.verify(second) == store.verify(second.path) == [], "by itself it is sound"
-    assert store.rewritten([str(third.id)]) == [(second.path, str(third.id))]
+    assert rewritten(store.survey(), [str(third.id)]) == [(second.path, str(third.id))]
 
 
 def test_what_is_no_snapshot_among_them_is_listed(store: SnapshotStore) -> None:
@@ -577,7 +580,7 @@ def test_a_night_whose_manifest_is_damaged_is_no_witness_against_others(
     first = night(store)
     second = night(store, tables(8), parent=first)
     (second.path / "manifest.json").write_bytes(b"{}")
-    assert store.rewritten() == []
+    assert rewritten(store.survey()) == []
     assert [path for path, _ in store.damaged()] == [second.path]
 
 

@@ -17,13 +17,15 @@ from Modules.words.names import (
     MAX_BYTES,
     MAX_SLUG,
     SIN_NOMBRE,
+    check_names,
     layer_names,
     name_key,
+    name_problem,
+    names_with_ids,
     safe_name,
     slug,
     unique_names,
 )
-from Modules.words.publish_names import check_names, name_problem
 
 ANY_TEXT = st.text(st.characters(), max_size=300)
 IDS = st.text(st.characters(min_codepoint=33), min_size=1, max_size=60)
@@ -189,3 +191,9 @@ def test_hostile_and_real_names_all_find_a_place(shared_data: Path, tmp_path: Pa
         (tmp_path / name).mkdir()
         (tmp_path / name / f"{name}.kmz").touch()
     assert sum(1 for path in tmp_path.rglob("*.kmz")) == len(hostile)
+
+
+def test_people_read_an_id_only_where_two_of_one_place_have_the_same_name() -> None:
+    names = {"l1": "7", "l2": "7", "l3": "8"}
+    assert names_with_ids(names) == {"l1": "7 (l1)", "l2": "7 (l2)", "l3": "8"}
+    assert names_with_ids(names, within={"l1": "a", "l2": "b", "l3": "a"}) == names

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.words.errors import PublishError
-from Modules.words.publish_names import check_names, name_problem
+from Modules.words.names import check_names, name_problem
 
 GOOD = [
     "a",

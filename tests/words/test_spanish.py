@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+
+import pytest
 
 from Modules.words import spanish
 
@@ -20,3 +22,17 @@ def test_numbers_and_dates_are_argentine() -> None:
 def test_names_sort_as_people_read_them() -> None:
     names = ["Lote 10", "lote 2", "10", "2", "Lote 2A", ""]
     assert sorted(names, key=spanish.natural) == ["", "2", "10", "lote 2", "Lote 2A", "Lote 10"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (0.5, "menos de una hora"),
+        (1.5, "1 hora"),
+        (26, "26 horas"),
+        (47.9, "47 horas"),
+        (72, "3 días"),
+    ],
+)
+def test_ages_are_said_as_people_do(hours: float, said: str) -> None:
+    assert spanish.duration(timedelta(hours=hours)) == said

@@ -37,7 +37,7 @@ from Modules.products.cultivos.sown import (
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 from Modules.words.text import clean_text
 
 NAMES = [

@@ -35,7 +35,7 @@ from Modules.products.h3.tables import H3_AMBIENTES, H3_LOTES
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.errors import DataError
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 from tests.h3_brute import hexagon
 
 RESOLUTIONS = (8, 9, 10)

@@ -32,7 +32,7 @@ from Modules.products.kmz import (
 from Modules.products.kmz.product import build_mapas_kmz, build_muestreos_kmz
 from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.source import Fuente
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names
 from tests.kml_reading import KML, data, folders, geometry, read_kmz
 from tests.sample_tables import tables as sample
 

@@ -31,8 +31,7 @@ from Modules.products.sustentabilidad.product import (
 )
 from Modules.words.domain import Recurso
 from Modules.words.errors import PublishError, SettingsError
-from Modules.words.names import name_key
-from Modules.words.publish_names import check_names
+from Modules.words.names import check_names, name_key
 from tests.fuentes import campo, fuente_of, fuente_of_file, lote
 
 ALL, CONTROL, BOOK = "eudr_25-26.geojson", "eudr_control_25-26.csv", "establecimientos_25-26.xlsx"
