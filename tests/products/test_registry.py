@@ -66,7 +66,7 @@ again = [one for each in products.PRODUCTOS if each.nombre == "saludo"
 file = settings.outputs_dir(Modo.TEST) / "saludo/saludo_25-26.txt"
 text = file.read_text()
 file.write_text("somebody else's")
-found = verify_backups(settings, Modo.TEST, now=NOW).hallazgos
+found = verify_backups(settings, Modo.TEST, now=NOW).report.findings
 help_ = io.StringIO()
 with contextlib.redirect_stdout(help_), contextlib.suppress(SystemExit):
     main(["run", "--help"])
@@ -74,7 +74,7 @@ print(json.dumps({
     "text": text,
     "avisos": made[0].avisos,
     "again": [one.published.changed for one in again],
-    "mend": [one.que_hacer for one in found if one.lugar.endswith("/saludo")],
+    "mend": [one.todo for one in found if one.where.endswith("/saludo")],
     "help": " ".join(help_.getvalue().split()),
     "deployment": DEPLOYMENTS["productos"].description,
     "links": "saludo" in conversation.product_folders(),
