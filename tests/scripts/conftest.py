@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -149,20 +151,77 @@ def environment_below(folder: Path) -> dict[str, str]:
     }
 
 
+class _Warm:
+    """The process that forks for each command of this test process (``warm.py``), once started."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, asked: dict[str, object]) -> int:
+        """The exit code of a command; one at a time.
+
+        Raises:
+            AssertionError: the warm process ended.
+        """
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.scripts.warm"],
+                cwd=ROOT,
+                env=environment_below(ROOT) | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            atexit.register(self._end)
+            assert self._said() == "ready"
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._said())
+
+    def _said(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the warm process ended"
+        return line.strip()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.communicate(timeout=30)
+
+
+_warm = _Warm()
+
+
 def command_in(folder: Path, **fixed: str) -> Command:
     """``lindero …`` as a process of its own, working in a folder that is not the project's."""
 
     def call(*arguments: str, **more: str) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-m", "Modules.cli.main", *arguments],
-            env={**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed, **more},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        environment = {**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed, **more}
+        if not hasattr(os, "fork"):
+            done = subprocess.run(
+                [sys.executable, "-m", "Modules.cli.main", *arguments],
+                env=environment,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+            return Answer(done.returncode, done.stdout, done.stderr)
+        with tempfile.TemporaryDirectory() as said:
+            out, err = Path(said, "out"), Path(said, "err")
+            code = _warm.run(
+                {
+                    "argv": arguments,
+                    "env": environment,
+                    "cwd": str(folder),
+                    "out": str(out),
+                    "err": str(err),
+                }
+            )
+            return Answer(code, *(path.read_text(encoding="utf-8") for path in (out, err)))
 
     return call
 

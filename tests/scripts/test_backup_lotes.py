@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,39 +55,46 @@ def portal() -> Iterator[FaultyPortal]:
         yield running
 
 
-def _production_in(folder: Path, portal: FaultyPortal, prefect_api: str) -> Command:
+def _production_in(folder: Path, portal: FaultyPortal, **more: str) -> Command:
     return command_in(
         folder,
         DATABALER_BASE_URL=portal.base_url,
         DATABALER_CLIENT_ID=portal.client_id,
         DATABALER_CLIENT_SECRET=portal.client_secret,
-        PREFECT_API_URL=prefect_api,
+        **more,
     )
 
 
 @pytest.fixture
-def production(portal: FaultyPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
-    """``lindero`` with that portal configured, as in production."""
-    yield _production_in(tmp_path, portal, prefect_api)
+def production(portal: FaultyPortal, tmp_path: Path) -> Iterator[Command]:
+    """``lindero`` with that portal configured, as in production; runs do without Prefect."""
+    yield _production_in(tmp_path, portal)
+    portal.inject()
+
+
+@pytest.fixture
+def under_prefect(portal: FaultyPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
+    """The same with a Prefect server: the stages are its tasks, what they say is its log."""
+    yield _production_in(tmp_path, portal, PREFECT_API_URL=prefect_api)
     portal.inject()
 
 
 @pytest.fixture(scope="module")
 def after_a_good_night(
-    portal: FaultyPortal, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+    portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Command, Path]:
     """The command line where one night was published, and its outputs."""
     folder = tmp_path_factory.mktemp("good")
-    command = _production_in(folder, portal, prefect_api)
+    command = _production_in(folder, portal)
     good = command("run", "backup")
     assert good.code == 0, good.err
     return command, folder / "outputs"
 
 
 def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
-    lindero: Command, prefect_api: str, tmp_path: Path
+    lindero: Command, tmp_path: Path
 ) -> None:
-    first = lindero("run", "backup", "--test", "--json", PREFECT_API_URL=prefect_api)
+    first = lindero("run", "backup", "--test", "--json")
     assert first.code == 0, first.err
     data = first.json["data"]
     assert data["first_night"]
@@ -100,12 +108,12 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert layer["superficie_ha"].sum() == pytest.approx(data["superficie_ha"], abs=1e-3)
     before = contents(tmp_path / "test_outputs")
 
-    second = lindero("run", "backup", "--test", PREFECT_API_URL=prefect_api)
+    second = lindero("run", "backup", "--test")
     assert second.code == 0, second.err
     assert "sin cambios" in second.out
     assert contents(tmp_path / "test_outputs") == before
 
-    third = lindero("run", "backup", "--test", PREFECT_API_URL=prefect_api, LINDERO_DEMO_DAY="1")
+    third = lindero("run", "backup", "--test", LINDERO_DEMO_DAY="1")
     assert third.code == 0, third.err
     assert "Cambios desde" in third.out
     assert "borde movido" in third.out
@@ -245,21 +253,21 @@ def test_a_plain_folder_where_a_link_is_configured_is_refused(
 
 
 def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
-    production: Command, portal: FaultyPortal, prefect_api: str
+    under_prefect: Command, portal: FaultyPortal, prefect_api: str
 ) -> None:
     portal.inject(Fault("status_503", "lotes", times=1))
-    answer = production("run", "backup")
+    answer = under_prefect("run", "backup")
     assert (answer.code, answer.err) == (0, "")
     said = [line["message"] for line in _post(prefect_api, "logs/filter", {"limit": 200})]
     assert any("lotes" in line and "503" in line for line in said)
 
 
 def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
-    production: Command, portal: FaultyPortal, prefect_api: str
+    under_prefect: Command, portal: FaultyPortal, prefect_api: str
 ) -> None:
-    assert production("run", "backup").code == 0
+    assert under_prefect("run", "backup").code == 0
     portal.inject(Fault("night_half"))
-    assert production("run", "backup").code == 1
+    assert under_prefect("run", "backup").code == 1
     runs = _post(prefect_api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
     failed, completed = runs
     assert (failed["state_type"], completed["state_type"]) == ("FAILED", "COMPLETED")
@@ -430,6 +438,13 @@ def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: Faul
     assert any("WARNING" in line and "lotes" in line for line in good.stderr.splitlines())
 
 
+def _asked(portal: psutil.Process) -> bool:
+    """Whether somebody is connected to a demo portal: the fetch has begun."""
+    with suppress(psutil.Error):
+        return any(one.status == "ESTABLISHED" for one in portal.net_connections("tcp"))
+    return False
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGTERM elsewhere")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
@@ -446,10 +461,9 @@ def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
     )
     me = psutil.Process(process.pid)
     deadline = time.monotonic() + 60
-    while not (children := me.children(recursive=True)):
+    while not (children := [one for one in me.children(recursive=True) if _asked(one)]):
         assert time.monotonic() < deadline
         time.sleep(0.05)  # polling a process, bounded by the deadline above
-    time.sleep(3)  # into the fetch: its child is up
     process.send_signal(signum)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (130 if signum is signal.SIGINT else -signum)

@@ -21,7 +21,7 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from tests.faults.named import Fault
 from tests.faults.running import faulty_portal
-from tests.scripts.conftest import Answer, Command, command_in, migrated
+from tests.scripts.conftest import Answer, Command, command_in
 
 pytestmark = pytest.mark.integration
 
@@ -29,12 +29,11 @@ COMMANDS = ("show", "verify", "accept", "publish", "restore", "export", "list")
 
 
 @pytest.fixture(scope="module")
-def two_nights(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two real runs left behind, one with a server of its own; tests work on copies."""
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two real runs left behind; tests work on copies."""
     folder = tmp_path_factory.mktemp("nights")
-    migrated(folder / "home" / ".prefect")  # that the first one starts its server on
-    for day, server in (("0", {}), ("1", {"PREFECT_API_URL": prefect_api})):
-        done = command_in(folder, **server)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
+    for day in ("0", "1"):
+        done = command_in(folder)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
         assert done.code == 0, done.err
     return folder
 
@@ -362,16 +361,13 @@ def test_a_table_that_a_format_cannot_hold_is_refused(place: Place) -> None:
 # --- accept --------------------------------------------------------------------------------------
 
 
-def test_an_emptied_night_is_accepted_only_by_whoever_says_so(
-    prefect_api: str, tmp_path: Path
-) -> None:
+def test_an_emptied_night_is_accepted_only_by_whoever_says_so(tmp_path: Path) -> None:
     with faulty_portal(build_world("small")) as portal:
         command = command_in(
             tmp_path,
             DATABALER_BASE_URL=portal.base_url,
             DATABALER_CLIENT_ID=portal.client_id,
             DATABALER_CLIENT_SECRET=portal.client_secret,
-            PREFECT_API_URL=prefect_api,
         )
         assert command("run", "backup").code == 0
         portal.inject(Fault("empty_list", "marcadores"))

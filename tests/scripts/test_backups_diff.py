@@ -24,9 +24,9 @@ def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
 
 
 @pytest.fixture(scope="module")
-def nights(prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, list[str]]:
+def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, list[str]]:
     """The command line where three nights were kept, and their ids; a refused one was accepted."""
-    command = command_in(tmp_path_factory.mktemp("nights"), PREFECT_API_URL=prefect_api)
+    command = command_in(tmp_path_factory.mktemp("nights"))
     ids = []
     for day in DAYS:
         answer = command("run", "backup", "--test", "--json", LINDERO_DEMO_DAY=str(day))

@@ -25,15 +25,13 @@ def test_without_a_backup_it_says_so_in_one_line_and_writes_nothing(
     assert not (tmp_path / "outputs").exists()
 
 
-def test_after_a_backup_it_rewrites_nothing(
-    lindero: Command, prefect_api: str, tmp_path: Path
-) -> None:
-    backup = lindero("run", "backup", "--test", PREFECT_API_URL=prefect_api)
+def test_after_a_backup_it_rewrites_nothing(lindero: Command, tmp_path: Path) -> None:
+    backup = lindero("run", "backup", "--test")
     assert backup.code == 0, backup.err
     before = contents(tmp_path / "test_outputs")
     assert {Path(name).parts[0] for name in before} >= CARPETAS
 
-    answer = lindero("run", "productos", "--test", "--json", PREFECT_API_URL=prefect_api)
+    answer = lindero("run", "productos", "--test", "--json")
     assert answer.code == 0, answer.err
     made = answer.json["data"]["productos"]
     assert set(made) >= CARPETAS
