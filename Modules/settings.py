@@ -3,7 +3,7 @@
 Each field is one variable, spelled as in ``.env.example`` (a test holds the two together). Secrets
 print as stars. Paths that are not absolute are below the project's root, never below the current
 folder. Read by hand rather than by pydantic-settings, whose import costs more processor than all of
-``lindero status``: docs/decisions/0010-start.md.
+``lindero status``: docs/decisions/0008-start.md.
 """
 
 from __future__ import annotations
