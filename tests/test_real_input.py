@@ -13,12 +13,12 @@ import geopandas as gpd
 import pytest
 
 from Modules.demo.external import world_from_file
-from Modules.demo.running import running_portal
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.jobs import backup, portal_access
 from Modules.settings import Settings
 from Modules.words.domain import BoundingBox, Modo, Recurso
 from Modules.words.secret import Secret
+from tests.demo.running import running_portal
 
 pytestmark = [pytest.mark.shared, pytest.mark.integration]
 

@@ -33,19 +33,17 @@ class DemoProcess:
 
 
 @contextmanager
-def demo_process(size: str = "small", day: int = 0, **more: object) -> Iterator[DemoProcess]:
+def demo_process(size: str = "small", day: int = 0) -> Iterator[DemoProcess]:
     """The demo portal as a child process on a free port of loopback, until the block ends.
 
-    It also ends when this process dies. ``more``: further options of its command line, by name.
+    It also ends when this process dies.
 
     Raises:
-        SettingsError: the child refused its arguments, for instance a data file it cannot read.
+        SettingsError: the child refused its arguments.
         ApiUnavailable: the child died before it listened.
     """
-    options = {"size": size, "day": day, **more}
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        child = _start(arguments, errors)
+        child = _start(["--size", size, "--day", str(day)], errors)
         try:
             yield _announced(child, errors)
         finally:
@@ -82,8 +80,7 @@ def _announced(child: subprocess.Popen[str], errors: IO[str]) -> DemoProcess:
         if code == SettingsError.exit_code:
             raise SettingsError(reason)
         raise ApiUnavailable(f"the demo portal did not start: {reason}")
-    facts = json.loads(line)
-    return DemoProcess(**facts)
+    return DemoProcess(**json.loads(line))
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlencode
@@ -63,15 +63,6 @@ class World:
         """The items of a list, sorted by id, parsed anew on each call."""
         return [row.item() for row in self.rows[recurso] if include_deleted or not row.deleted]
 
-    def with_items(self, recurso: Recurso, items: Iterable[Item]) -> World:
-        """The same world with another list in place of one of its own."""
-        return replace(self, rows={**self.rows, recurso: make_rows(items)})
-
-    def mapped(self, recurso: Recurso, change: Callable[[Item], Item | None]) -> World:
-        """The same world with each item of one list changed, or dropped where None comes back."""
-        changed = (change(item) for item in self.items(recurso, include_deleted=True))
-        return self.with_items(recurso, (item for item in changed if item is not None))
-
 
 def dump(value: object) -> bytes:
     """Compact JSON in UTF-8; NaN and Infinity raise ValueError, as JSON has none."""
@@ -98,9 +89,14 @@ def make_row(item: Mapping[str, Any], geometry: str | None = None) -> Row:
     )
 
 
+def by_id(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows in order of id."""
+    return tuple(sorted(rows, key=lambda row: row.id))
+
+
 def make_rows(items: Iterable[Mapping[str, Any]]) -> tuple[Row, ...]:
     """Serialise items, sorted by id."""
-    return tuple(sorted((make_row(item) for item in items), key=lambda row: row.id))
+    return by_id(make_row(item) for item in items)
 
 
 def campania_items(campania: str) -> list[Item]:
@@ -149,12 +145,8 @@ def select(rows: Sequence[Row], query: PageQuery) -> list[Row]:
         if (query.include_deleted or not row.deleted)
         and (not by_campania or row.campania == query.campania)
         and (since is None or row.updated >= since)
-        and (not query.filters or _wanted(row.item(), query.filters))
+        and all(_filter_values(row.item(), name) & texts for name, texts in query.filters)
     ]
-
-
-def _wanted(item: Item, filters: Iterable[tuple[str, frozenset[str]]]) -> bool:
-    return all(_filter_values(item, name) & texts for name, texts in filters)
 
 
 def _filter_values(item: Item, name: str) -> set[str]:

@@ -338,11 +338,8 @@ def _track(rng: Random, point: tuple[float, float]) -> LineString:
     return LineString([(x, y), (x + dx, y + dy), (x + dx * 1.8, y + dy * 2.1)])
 
 
-def deleted_rows(rows: Sequence[Row], now: datetime, every: int) -> list[Row]:
+def deleted_rows(rows: Sequence[Row], now: datetime, every: int, most: int) -> list[Row]:
     """Rows taken out of use long ago, shown only with ``include_deleted``: copies under new ids."""
-    gone = now - timedelta(days=400)
-    copies = [row.item() for row in list(rows)[::every][:5]]
-    return [
-        make_row({**item, "id": f"{item['id']}-x", "deleted_at": gone.isoformat()})
-        for item in copies
-    ]
+    gone = (now - timedelta(days=400)).isoformat()
+    copies = [row.item() for row in rows[::every][:most]]
+    return [make_row({**item, "id": f"{item['id']}-x", "deleted_at": gone}) for item in copies]

@@ -1,6 +1,6 @@
-"""Serving the demo portal: in a thread for tests, or in the foreground.
+"""Serving the demo portal in the foreground: real bytes over loopback.
 
-Always real bytes over loopback. A child (``child.py``) ends with the parent that started it, also
+A child (``child.py``) ends with the parent that started it, also
 when the parent is killed: it watches its standard input, which the kernel closes.
 """
 
@@ -12,10 +12,8 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -28,115 +26,59 @@ LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_S = 75
 
 
-class Server(Protocol):
-    """What answers for a portal: uvicorn, or a proxy that spoils the answers."""
-
-    def run(self, listener: socket.socket) -> None:
-        """Serve on a socket that listens, until ``stop`` or an interrupt."""
-
-    def stop(self) -> None:
-        """End ``run``, from any thread."""
-
-
-class Uvicorn:
-    """Serves a portal as it is."""
-
-    def __init__(self, portal: DemoPortal) -> None:
-        config = uvicorn.Config(
-            create_app(portal),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-
-    def run(self, listener: socket.socket) -> None:
-        """Serve on a socket that listens."""
-        self._server.run(sockets=[listener])
-
-    def stop(self) -> None:
-        """End ``run``."""
-        self._server.should_exit = True
-
-
-ServerOf = Callable[[DemoPortal], Server]
-
-
-@dataclass
-class RunningPortal:
-    """A portal that listens in a thread of this process."""
-
-    base_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    portal: DemoPortal = field(repr=False)
-
-    def serve(self, world: World) -> None:
-        """Hold another world (another night) at the same address."""
-        self.portal.serve(world)
-
-
-@contextmanager
-def running_portal(
-    world: World,
-    *,
-    client_id: str = DEMO_CLIENT_ID,
-    client_secret: str = DEMO_CLIENT_SECRET,
-    token_life_s: int = 3600,
-    server: ServerOf = Uvicorn,
-) -> Iterator[RunningPortal]:
-    """Serve a world on a free port of loopback, in a thread, until the block ends."""
-    portal = DemoPortal(
-        world, client_id=client_id, client_secret=client_secret, token_life_s=token_life_s
+def uvicorn_of(portal: DemoPortal) -> uvicorn.Server:
+    """The server of a portal as it is."""
+    config = uvicorn.Config(
+        create_app(portal),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
     )
-    serving = server(portal)
-    with _listen(LOOPBACK, 0) as listener:
-        thread = threading.Thread(target=serving.run, args=[listener], name="demo-portal")
-        thread.daemon = True
-        thread.start()
-        try:
-            base_url = _base_url(LOOPBACK, listener)
-            yield RunningPortal(base_url, client_id, client_secret, portal)
-        finally:
-            serving.stop()
-            thread.join()
+    return uvicorn.Server(config)
 
 
-def _base_url(host: str, listener: socket.socket) -> str:
-    return f"http://{host}:{listener.getsockname()[1]}{BASE_PATH}"
+def _run(portal: DemoPortal, listener: socket.socket) -> None:
+    uvicorn_of(portal).run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def base_url_of(listener: socket.socket) -> str:
+    """Where the portal on a socket of loopback is."""
+    return f"http://{LOOPBACK}:{listener.getsockname()[1]}{BASE_PATH}"
+
+
+def listen(port: int) -> socket.socket:
+    """A socket of loopback that listens; SettingsError where the port cannot be had."""
     # asyncio switches Nagle's delay off only where the protocol is named: 40 ms an answer
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind((LOOPBACK, port))
     except OSError as err:
         listener.close()
         raise SettingsError(
-            f"cannot listen on {host}:{port}: {err.strerror}; try --port 0"
+            f"cannot listen on {LOOPBACK}:{port}: {err.strerror}; try --port 0"
         ) from err
     listener.listen(128)
     return listener
 
 
 def serve_forever(
-    world: World, *, host: str = LOOPBACK, port: int = 0, server: ServerOf = Uvicorn
+    world: World, port: int, run: Callable[[DemoPortal, socket.socket], None] = _run
 ) -> None:
     """Serve in the foreground until interrupted; first prints one JSON line with the address.
+
+    ``run`` serves a portal on a socket that listens.
 
     Raises:
         SettingsError: the port cannot be had.
     """
-    listener = _listen(host, port)
-    serving = server(DemoPortal(world))
+    listener = listen(port)
     facts = {
-        "base_url": _base_url(host, listener),
+        "base_url": base_url_of(listener),
         "client_id": DEMO_CLIENT_ID,
         "client_secret": DEMO_CLIENT_SECRET,  # public: the demo has no other
         "name": world.name,
@@ -144,7 +86,7 @@ def serve_forever(
     }
     sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-    serving.run(listener)
+    run(DemoPortal(world), listener)
 
 
 def end_with_parent() -> None:

@@ -61,17 +61,10 @@ class ProblemError(Exception):
     """An answer that is a problem; see ``contract.problem`` for what it says."""
 
     def __init__(
-        self,
-        status: int,
-        title: str,
-        *,
-        code: str,
-        detail: str = "",
-        field_name: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, status: int, title: str, headers: Mapping[str, str] | None = None, **more: str
     ) -> None:
         super().__init__(title)
-        self.item = problem(status, title, code=code, detail=detail, field_name=field_name)
+        self.item = problem(status, title, **more)
         self.headers = headers
 
 
@@ -97,17 +90,10 @@ class ReadyPage:
 class DemoPortal:
     """One world, its tokens and its ready pages."""
 
-    def __init__(
-        self,
-        world: World,
-        *,
-        client_id: str = DEMO_CLIENT_ID,
-        client_secret: str = DEMO_CLIENT_SECRET,
-        token_life_s: int = 3600,
-    ) -> None:
-        self._client = (client_id, client_secret)
-        self._token_life_s = token_life_s
-        self._tokens: dict[str, float] = {}
+    def __init__(self, world: World) -> None:
+        self.client = (DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)
+        self.token_life_s = 3600
+        self.tokens: dict[str, float] = {}  # and until when each is good
         self.serve(world)
 
     def serve(self, world: World) -> None:
@@ -120,20 +106,16 @@ class DemoPortal:
     def new_token(self, client_id: str, client_secret: str) -> Item | None:
         """A token, or None where the credentials are wrong."""
         given = f"{client_id}\n{client_secret}".encode()
-        if not secrets.compare_digest(given, "\n".join(self._client).encode()):
+        if not secrets.compare_digest(given, "\n".join(self.client).encode()):
             return None
         token = secrets.token_urlsafe(32)
-        self._tokens[token] = time.monotonic() + self._token_life_s
-        return {"access_token": token, "token_type": "Bearer", "expires_in": self._token_life_s}
+        self.tokens[token] = time.monotonic() + self.token_life_s
+        return {"access_token": token, "token_type": "Bearer", "expires_in": self.token_life_s}
 
     def knows_token(self, authorization: str) -> bool:
         """Whether a header carries a token that is still good."""
         kind, _, token = authorization.partition(" ")
-        return kind.lower() == "bearer" and self._tokens.get(token, 0.0) > time.monotonic()
-
-    def forget_tokens(self) -> None:
-        """All tokens die now."""
-        self._tokens.clear()
+        return kind.lower() == "bearer" and self.tokens.get(token, 0.0) > time.monotonic()
 
     def query(
         self, recurso: Recurso, common: Common, asked: tuple[tuple[str, str], ...]

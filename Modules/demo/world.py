@@ -6,8 +6,10 @@ changes the year in which it all happens.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from Modules.demo import words
-from Modules.demo.contract import World, campania_items, day_time, make_rows
+from Modules.demo.contract import World, by_id, campania_items, day_time, make_rows
 from Modules.demo.days import on_day
 from Modules.demo.items import Writer, deleted_rows
 from Modules.demo.plan import SIZES, Size, first_plan
@@ -43,15 +45,10 @@ def world_of(name: str, size: Size, *, seed: int, day: int, campania: str) -> Wo
     """A world of any size; see ``build_world``."""
     now = day_time(campania, day)
     written = Writer(on_day(first_plan(size, seed, campania), day), day).rows
-    for recurso, every, most in (
-        (Recurso.CAMPOS, 9, 1),
-        (Recurso.LOTES, 70, 2),
-        (Recurso.MARCADORES, 500, 5),
-    ):
-        written[recurso] += deleted_rows(written[recurso], now, every)[:most]
-    rows = {
-        recurso: tuple(sorted(found, key=lambda row: row.id)) for recurso, found in written.items()
-    }
+    places = ((Recurso.CAMPOS, 9, 1), (Recurso.LOTES, 70, 2), (Recurso.MARCADORES, 500, 5))
+    for recurso, every, most in places:
+        written[recurso] += deleted_rows(written[recurso], now, every, most)
+    rows = {recurso: by_id(found) for recurso, found in written.items()}
     rows[Recurso.CAMPANIAS] = make_rows(campania_items(campania))
     rows[Recurso.CULTIVOS] = make_rows(catalogue())
     return World(name, campania, now.isoformat(), rows)
@@ -60,13 +57,6 @@ def world_of(name: str, size: Size, *, seed: int, day: int, campania: str) -> Wo
 def catalogue() -> list[dict[str, object]]:
     """The portal's list of crops."""
     return [
-        {
-            "id": f"{number:02d}",
-            "codigo": cultivo.codigo,
-            "nombre": cultivo.nombre,
-            "especie": cultivo.especie,
-            "orden": cultivo.orden,
-            "color": cultivo.color,
-        }
+        {"id": f"{number:02d}", **asdict(cultivo)}
         for number, cultivo in enumerate(words.CULTIVOS, start=1)
     ]

@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from Modules.api_check.check import ApiReport, check_api, proposed_profile, render
 from Modules.api_check.findings import Que
 from Modules.demo.plan import Size
-from Modules.demo.running import running_portal
 from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
 from Modules.words.domain import Recurso
 from Modules.words.finding import Finding
+from tests.demo.running import running_portal
 from tests.portal.dialect_server import (
     CLIENT_SECRET,
     POLYGON,

@@ -18,9 +18,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from Modules.demo.child import DemoProcess, demo_process
 from Modules.demo.contract import World
 from Modules.demo.plan import Size
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.world import build_world, world_of
 from Modules.words.domain import Recurso
+from tests.demo.running import RunningPortal, running_portal
 from tests.faults.running import faulty_portal
 
 SCHEMA_OF = {

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         faults = [parse_fault(text) for text in options.fault]
         world = build_world(options.size, day=options.day)
-        serve_forever(world, port=options.port, server=lambda to: FaultyServer(to, faults))
+        serve_forever(world, options.port, lambda to, on: FaultyServer(to, faults).run(on))
     except PipelineError as err:
         sys.stderr.write(f"{err}\n")
         return err.exit_code

@@ -206,6 +206,13 @@ def _with_rows(world: World, recurso: Recurso, rows: Iterable[Row]) -> World:
     return World(world.name, world.campania, world.snapshot_at, kept)
 
 
+def _mapped(world: World, recurso: Recurso, change: Callable[[Item], Item | None]) -> World:
+    """The same world with each item of one list changed, or dropped where None comes back."""
+    changed = (change(item) for item in world.items(recurso, include_deleted=True))
+    rows = make_rows(item for item in changed if item is not None)
+    return _with_rows(world, recurso, rows)
+
+
 @_night("every second row of the list is gone, the total agrees (default lotes)")
 def night_half(world: World, recurso: Recurso) -> World:
     return _with_rows(world, recurso, world.rows[recurso][::2])
@@ -220,17 +227,17 @@ def night_empty(world: World, recurso: Recurso) -> World:
 def night_campo_gone(world: World, _: Recurso) -> World:
     gone = world.items(Recurso.CAMPOS)[0]["id"]
     lotes = {item["id"] for item in world.items(Recurso.LOTES) if item["campo_id"] == gone}
-    world = world.mapped(Recurso.CAMPOS, lambda item: None if item["id"] == gone else item)
-    world = world.mapped(Recurso.LOTES, lambda item: None if item["id"] in lotes else item)
+    world = _mapped(world, Recurso.CAMPOS, lambda item: None if item["id"] == gone else item)
+    world = _mapped(world, Recurso.LOTES, lambda item: None if item["id"] in lotes else item)
     for recurso in (Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS):
-        world = world.mapped(recurso, lambda item: None if item.get("lote_id") in lotes else item)
+        world = _mapped(world, recurso, lambda item: None if item.get("lote_id") in lotes else item)
     return world
 
 
 @_night("the lotes of one campo are gone, the campo is still there")
 def night_campo_without_lotes(world: World, _: Recurso) -> World:
     gone = world.items(Recurso.CAMPOS)[0]["id"]
-    return world.mapped(Recurso.LOTES, lambda item: None if item["campo_id"] == gone else item)
+    return _mapped(world, Recurso.LOTES, lambda item: None if item["campo_id"] == gone else item)
 
 
 @_night("every lote has another id, and its ambientes and marks follow")
@@ -238,9 +245,9 @@ def night_new_ids(world: World, _: Recurso) -> World:
     def renamed(name: str) -> Callable[[Item], Item]:
         return lambda item: {**item, name: item[name] and f"n{item[name]}"}
 
-    world = world.mapped(Recurso.LOTES, renamed("id"))
+    world = _mapped(world, Recurso.LOTES, renamed("id"))
     for recurso in (Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS):
-        world = world.mapped(recurso, renamed("lote_id"))
+        world = _mapped(world, recurso, renamed("lote_id"))
     return world
 
 
@@ -251,7 +258,7 @@ def night_shrunk(world: World, recurso: Recurso) -> World:
         _each_point(item, lambda point: [(point[0] + centre[0]) / 2, point[1]])
         return item
 
-    return world.mapped(recurso, halve)
+    return _mapped(world, recurso, halve)
 
 
 def _first_point(item: Item) -> list[float]:
@@ -266,7 +273,7 @@ def night_without_geometry(world: World, recurso: Recurso) -> World:
     items = world.items(recurso, include_deleted=True)
     for item in items[::8]:
         item["geometry"] = None
-    return world.with_items(recurso, items)
+    return _with_rows(world, recurso, make_rows(items))
 
 
 @_night("longitude and latitude are swapped in all rows (default lotes)")
@@ -275,7 +282,7 @@ def night_swapped(world: World, recurso: Recurso) -> World:
         _each_point(item, lambda point: [point[1], point[0]])
         return item
 
-    return world.mapped(recurso, swap)
+    return _mapped(world, recurso, swap)
 
 
 @_night("the list is twice as long, under new ids (default lotes)")
@@ -287,7 +294,7 @@ def night_doubled(world: World, recurso: Recurso) -> World:
 
 @_night("no lote has a siembra any more")
 def night_without_siembras(world: World, _: Recurso) -> World:
-    return world.mapped(Recurso.LOTES, lambda item: {**item, "siembras": []})
+    return _mapped(world, Recurso.LOTES, lambda item: {**item, "siembras": []})
 
 
 @_night("all rows are of another campaña, though this one was asked for (default lotes)")
@@ -307,4 +314,6 @@ def night_campos_doubled(world: World, _: Recurso) -> World:
 def night_copy(world: World, recurso: Recurso) -> World:
     """The same list with a copy of each row under another id."""
     items = world.items(recurso)
-    return world.with_items(recurso, [*items, *({**i, "id": f"{i['id']}-bis"} for i in items)])
+    return _with_rows(
+        world, recurso, make_rows([*items, *({**i, "id": f"{i['id']}-bis"} for i in items)])
+    )

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from Modules.demo.contract import World
-from Modules.demo.running import RunningPortal, running_portal
 from Modules.demo.server import DemoPortal
+from tests.demo.running import RunningPortal, running_portal
 from tests.faults.named import Fault
 from tests.faults.wire import Asked, FaultyServer
 

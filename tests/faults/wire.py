@@ -149,7 +149,7 @@ class FaultyServer:
         """Answer; True if the connection may carry another request."""
         fault = self._striking(request)
         if fault is not None and fault.kind.kills_tokens:
-            self._portal.forget_tokens()
+            self._portal.tokens.clear()
             fault = None
         if fault is None or fault.kind.spoil is None:
             answer = await self._good(request)

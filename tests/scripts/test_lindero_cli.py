@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from Modules.demo.running import running_portal
 from Modules.demo.world import build_world
+from tests.demo.running import running_portal
 from tests.scripts.conftest import Command, command_in, environment_below
 
 COMMANDS = (
