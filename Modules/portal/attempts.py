@@ -54,16 +54,16 @@ class Attempts:
 
         def once() -> T:
             nonlocal renewed
-            entry = self._auth.enter(self._log_in)
+            headers = self._auth.enter(self._log_in)
             try:
-                return self._try(ask, entry.headers, self._judge, read)
+                return self._try(ask, headers, self._judge, read)
             except TokenExpired:
                 if renewed or not self._auth.renewable:
                     raise
             renewed = True
             log.info("%s: the token was refused; renewing it once", ask.what)
-            entry = self._auth.renew(entry, self._log_in)
-            return self._try(ask, entry.headers, self._judge, read)
+            headers = self._auth.renew(headers, self._log_in)
+            return self._try(ask, headers, self._judge, read)
 
         try:
             return self._persist(ask.what, once)

@@ -12,41 +12,16 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote_plus, urlencode
 
 from Modules.portal.asking import Ask, check_url, join
 from Modules.portal.coercion import dig, split_path
-from Modules.portal.sections import (
-    ApiKey,
-    Auth,
-    Basic,
-    ClientCredentials,
-    JsonLogin,
-    NoAuth,
-    StaticBearer,
-)
+from Modules.portal.sections import ApiKey, Auth, Basic, NoAuth, StaticBearer, TokenAuth
 from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, SettingsError
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _SHORTEST_SECRET = 4  # shorter ones would blot out half of a message
 RENEW_AT = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What the environment gives; both may be missing, as the kind allows."""
-
-    client_id: str | None = field(repr=False)
-    client_secret: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Headers that let a request in, and which renewal they are from."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    generation: int
 
 
 Get = Callable[[Ask, Mapping[str, str]], object]  # one request, through the retry loop
@@ -55,49 +30,55 @@ Get = Callable[[Ask, Mapping[str, str]], object]  # one request, through the ret
 class Authenticator:
     """Gives the headers of a request; any number of threads may ask."""
 
-    def __init__(self, auth: Auth, credentials: Credentials, base_url: str) -> None:
-        """Checks that what the kind needs is there and can be sent.
+    def __init__(self, auth: Auth, base_url: str, client_id: str, client_secret: str) -> None:
+        """Checks that what the kind needs is there ("" is missing) and can be sent.
 
         Raises:
             SettingsError: a credential is missing, or has characters that no header can carry.
         """
-        self._auth, self._credentials, self._base_url = auth, credentials, base_url
+        needs_id = isinstance(auth, TokenAuth | Basic) or (
+            isinstance(auth, ApiKey) and bool(auth.id_header)
+        )
+        if needs_id and not client_id:
+            raise SettingsError(f"DATABALER_CLIENT_ID is missing; auth {auth.kind} needs it")
+        if not isinstance(auth, NoAuth) and not client_secret:
+            raise SettingsError(f"DATABALER_CLIENT_SECRET is missing; auth {auth.kind} needs it")
+        self._auth, self._base_url = auth, base_url
+        self._id, self._secret = client_id, client_secret
         self._lock = threading.Lock()
-        self._generation, self._headers, self._renew_at = 0, dict[str, str](), 0.0
         self._secrets: set[str] = set()
-        self._hide(credentials.client_secret)
-        _need(auth, credentials)
-        if not isinstance(auth, ClientCredentials | JsonLogin):
-            self._headers = self._fixed_headers()
-            self._generation, self._renew_at = 1, float("inf")
+        self._hide(self._secret)
+        self._headers, self._renew_at = self._fixed_headers(), float("inf")
+        if isinstance(auth, TokenAuth):
+            self._renew_at = 0.0  # at once
 
     @property
     def renewable(self) -> bool:
         """Whether a refused token can be had anew."""
-        return isinstance(self._auth, ClientCredentials | JsonLogin)
+        return isinstance(self._auth, TokenAuth)
 
     @property
     def let_in(self) -> bool:
         """Whether there are headers to ask with: a first login was good, or none is needed."""
-        return self._generation > 0
+        return self._renew_at > 0
 
-    def enter(self, get: Get) -> Pass:
+    def enter(self, get: Get) -> Mapping[str, str]:
         """Headers for a request now; logs in or renews first where it is time.
 
         Raises:
             ApiAuth: the portal refuses the credentials.
         """
         with self._lock:
-            if self._generation == 0 or time.monotonic() >= self._renew_at:
+            if time.monotonic() >= self._renew_at:
                 self._log_in(get)
-            return Pass(dict(self._headers), self._generation)
+            return self._headers
 
-    def renew(self, stale: Pass, get: Get) -> Pass:
-        """Headers after a refusal; one login serves all threads that hold the same stale pass."""
+    def renew(self, stale: Mapping[str, str], get: Get) -> Mapping[str, str]:
+        """Headers after a refusal; one login serves all threads that hold the same stale ones."""
         with self._lock:
-            if self._generation == stale.generation:
+            if self._headers is stale:
                 self._log_in(get)
-            return Pass(dict(self._headers), self._generation)
+            return self._headers
 
     def redact(self, text: str) -> str:
         """The text with every secret blotted out."""
@@ -107,7 +88,7 @@ class Authenticator:
 
     def _log_in(self, get: Get) -> None:
         auth = self._auth
-        if not isinstance(auth, ClientCredentials | JsonLogin):
+        if not isinstance(auth, TokenAuth):
             raise ApiAuth("the portal refuses the credentials; check DATABALER_CLIENT_SECRET")
         asked_at = time.monotonic()
         ask, headers = self._login_request(auth)
@@ -123,18 +104,16 @@ class Authenticator:
         self._hide(token)
         self._headers = {auth.header: f"{auth.prefix} {token}".strip()}
         self._renew_at = asked_at + RENEW_AT * self._life_s(auth, document)
-        self._generation += 1
 
-    def _login_request(self, auth: ClientCredentials | JsonLogin) -> tuple[Ask, dict[str, str]]:
+    def _login_request(self, auth: TokenAuth) -> tuple[Ask, dict[str, str]]:
         url = auth.path
         url = check_url(url, "auth.path") if "://" in url else join(self._base_url, url)
-        client_id, secret = self._credentials.client_id or "", self._credentials.client_secret or ""
         fields, headers = dict(auth.fields), {}
         if auth.client_auth == "basic":  # RFC 6749 §2.3.1: both form-encoded first
-            headers["Authorization"] = _basic(quote_plus(client_id), quote_plus(secret))
+            headers["Authorization"] = _basic(quote_plus(self._id), quote_plus(self._secret))
             self._hide(headers["Authorization"].partition(" ")[2])
         else:
-            fields |= {auth.id_field: client_id, auth.secret_field: secret}
+            fields |= {auth.id_field: self._id, auth.secret_field: self._secret}
         if auth.body == "form":
             body, kind = urlencode(fields), "application/x-www-form-urlencoded"
         else:
@@ -142,7 +121,7 @@ class Authenticator:
         return Ask("token", "POST", url, (), body.encode(), kind), headers
 
     @staticmethod
-    def _life_s(auth: ClientCredentials | JsonLogin, document: object) -> float:
+    def _life_s(auth: TokenAuth, document: object) -> float:
         found = dig(document, split_path(auth.expires_in)) if auth.expires_in else None
         if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found, re.ASCII):
             found = int(found)
@@ -151,23 +130,20 @@ class Authenticator:
         return auth.lifetime_s if auth.lifetime_s is not None else float("inf")
 
     def _fixed_headers(self) -> dict[str, str]:
-        client_id, secret = self._credentials.client_id or "", self._credentials.client_secret or ""
         match self._auth:
-            case ApiKey() as auth:
-                headers = {auth.header: f"{auth.prefix} {_sendable(secret)}".strip()}
-                if auth.id_header:
-                    headers[auth.id_header] = _sendable(client_id)
+            case ApiKey() | StaticBearer() as auth:
+                headers = {auth.header: f"{auth.prefix} {_sendable(self._secret)}".strip()}
+                if isinstance(auth, ApiKey) and auth.id_header:
+                    headers[auth.id_header] = _sendable(self._id)
                 return headers
-            case StaticBearer() as auth:
-                return {auth.header: f"{auth.prefix} {_sendable(secret)}".strip()}
             case Basic():
-                value = _basic(client_id, secret)
+                value = _basic(self._id, self._secret)
                 self._hide(value.partition(" ")[2])
                 return {"Authorization": value}
         return {}
 
-    def _hide(self, secret: str | None) -> None:
-        if secret and len(secret) >= _SHORTEST_SECRET:
+    def _hide(self, secret: str) -> None:
+        if len(secret) >= _SHORTEST_SECRET:
             self._secrets |= {secret, quote_plus(secret)}
 
 
@@ -187,13 +163,3 @@ def _sendable(secret: str) -> str:
             "carry (a line break, a space at an end, an accent); copy it again"
         )
     return secret
-
-
-def _need(auth: Auth, credentials: Credentials) -> None:
-    needs_id = isinstance(auth, ClientCredentials | JsonLogin | Basic) or (
-        isinstance(auth, ApiKey) and auth.id_header != ""
-    )
-    if needs_id and not credentials.client_id:
-        raise SettingsError(f"DATABALER_CLIENT_ID is missing; auth {auth.kind} needs it")
-    if not isinstance(auth, NoAuth) and not credentials.client_secret:
-        raise SettingsError(f"DATABALER_CLIENT_SECRET is missing; auth {auth.kind} needs it")

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from Modules.portal.asking import check_url, freeze, read_campania, write_campania
 from Modules.portal.attempts import Attempts
-from Modules.portal.auth import Authenticator, Credentials
+from Modules.portal.auth import Authenticator
 from Modules.portal.collector import without_collector
 from Modules.portal.mapping import Mapper
 from Modules.portal.pace import Pace, Stopped
@@ -73,10 +73,14 @@ class PortalClient:
         """
         self._config = config
         self._base_url = check_url(config.base_url, "DATABALER_BASE_URL")
-        self._profile, self._limits = config.profile, _checked(config.limits)
-        secret = config.client_secret.get_secret_value() if config.client_secret else None
-        credentials = Credentials(config.client_id, secret)
-        self._auth = Authenticator(config.profile.auth, credentials, self._base_url)
+        self._profile, self._limits = config.profile, config.limits
+        for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
+            if getattr(config.limits, name) <= 0:
+                raise SettingsError(f"the limit {name} must be above 0")
+        secret = config.client_secret.get_secret_value() if config.client_secret else ""
+        self._auth = Authenticator(
+            config.profile.auth, self._base_url, config.client_id or "", secret
+        )
         self._pace = Pace(config.limits.requests_per_second, config.limits.fetch_timeout_s)
         self._transport = Transport(config.limits, self._pace)
         self._attempts = Attempts(
@@ -191,33 +195,29 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
     raise CampaniaUnknown(f"the portal does not know the campaña {campania}; it has {listed}")
 
 
+@dataclass(slots=True)
 class _Fetch:
     """One fetch of one campaña: its walker, who is told, and how to stop it."""
 
-    def __init__(
-        self,
-        profile: Profile,
-        base_url: str,
-        campania: Campania,
-        walker: Walker,
-        on_page: OnPage | None,
-        halt: Callable[[], None],
-    ) -> None:
-        self._profile, self._base_url, self._campania = profile, base_url, campania
-        self.campania_id: str | None = None  # the portal's; needed where the profile asks by it
-        self.walker, self._on_page, self._halt = walker, on_page, halt
-        self._lock = threading.RLock()
+    profile: Profile
+    base_url: str
+    campania: Campania
+    walker: Walker
+    on_page: OnPage | None
+    halt: Callable[[], None]
+    campania_id: str | None = None  # the portal's; needed where the profile asks by it
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def find_campania(self, campanias: Fetched) -> None:
         """Take the portal's id of the campaña from its list; CampaniaUnknown if it has none."""
-        codigo = self._profile.season.codigo
-        self.campania_id = campania_id(self._campania, campanias.records, codigo)
+        codigo = self.profile.season.codigo
+        self.campania_id = campania_id(self.campania, campanias.records, codigo)
 
     def whole(self, recurso: Recurso, parents: Sequence[Record] = ()) -> Fetched:
         """One list, whole; empty where the profile turns it off."""
-        if not self._profile.resource(recurso).enabled:
+        if not self.profile.resource(recurso).enabled:
             return Fetched(recurso, (), (), None)
-        if self._profile.resource(recurso).parent is None:
+        if self.profile.resource(recurso).parent is None:
             told = partial(self._tell, recurso)
             return _fetched(recurso, [self.walker.walk(self.what(recurso), told)])
         ids = sorted({_parent_id(recurso, record) for record in parents})
@@ -225,7 +225,7 @@ class _Fetch:
 
         def one(parent: str) -> Walked:
             def tell(pages: int, _: int | None) -> None:
-                with self._lock:
+                with self.lock:
                     done[parent] = pages
                     self._tell(recurso, sum(done.values()), None)
 
@@ -247,7 +247,7 @@ class _Fetch:
         return {recurso: fetched[recurso] for recurso in Recurso}
 
     def _parent_of(self, recurso: Recurso) -> Recurso | None:
-        parent = self._profile.resource(recurso).parent
+        parent = self.profile.resource(recurso).parent
         return Recurso(parent) if parent else None
 
     def _run(self, one: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
@@ -263,7 +263,7 @@ class _Fetch:
             try:
                 return one(item)
             except BaseException:
-                self._halt()
+                self.halt()
                 raise
 
         with ThreadPoolExecutor(threads, "portal-walk") as pool:
@@ -271,7 +271,7 @@ class _Fetch:
             try:
                 failures = [err for future in futures if (err := future.exception()) is not None]
             except BaseException:
-                self._halt()
+                self.halt()
                 raise
         if failures:
             raise next((err for err in failures if not isinstance(err, Stopped)), failures[0])
@@ -279,25 +279,25 @@ class _Fetch:
 
     def what(self, recurso: Recurso, parent: str | None = None) -> Walk:
         """What to walk, for one parent or as a whole."""
-        profile = self._profile
-        sent = write_campania(profile.season.send, self._campania)
+        profile = self.profile
+        sent = write_campania(profile.season.send, self.campania)
         if profile.season.send == "id":
             sent = self.campania_id or ""
             if profile.resource(recurso).season and not sent:
                 raise SettingsError('season.send = "id" needs the campanias list and its ids')
         return Walk(
-            freeze(profile, self._base_url, recurso, sent, parent),
+            freeze(profile, self.base_url, recurso, sent, parent),
             profile.paging_of(recurso),
             profile.envelope_of(recurso),
-            Mapper(profile, recurso, self._campania, sent),
+            Mapper(profile, recurso, self.campania, sent),
             parent,
             profile.answers.request_id_header,
         )
 
     def _tell(self, recurso: Recurso, done: int, pages: int | None) -> None:
-        if self._on_page is not None:
-            with self._lock:
-                self._on_page(recurso, done, pages)
+        if self.on_page is not None:
+            with self.lock:
+                self.on_page(recurso, done, pages)
 
 
 def _parent_id(recurso: Recurso, record: Record) -> str:
@@ -327,10 +327,3 @@ def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
         None if None in totals else declared,
         max((walked.walks for walked in walks), default=1),
     )
-
-
-def _checked(limits: Limits) -> Limits:
-    for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
-        if getattr(limits, name) <= 0:
-            raise SettingsError(f"the limit {name} must be above 0")
-    return limits

@@ -25,12 +25,14 @@ from Modules.portal.sections import (
     OffsetPaging,
     PagePaging,
     Paging,
+    Sized,
     TokenPaging,
 )
 from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged
 
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
+_DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +63,26 @@ def read_page(
     if document is NOTHING:
         return PageView((), empty_answer=True)
     rows = _rows(document, envelope, what)
-    reader = _Reader(document, what)
-    total = reader.count(envelope.total, "total")
-    if envelope.total_header:
-        total = _header_count(headers, envelope.total_header, what)
-    token = None
+    total = _count(document, envelope.total, "total", what)
+    if name := envelope.total_header:
+        text = headers.get(name.lower(), "").strip()
+        if not _DIGITS.fullmatch(text):
+            raise ApiContractChanged(
+                f"{what}: no number in the header {name} (envelope.total_header)"
+            )
+        total = int(text)
+    token, link = None, envelope.next
     if isinstance(paging, TokenPaging):
-        token = (
-            headers.get(paging.token_header.lower()) or None
-            if paging.token_header
-            else reader.text(paging.token)
-        )
-    link = envelope.next
+        in_header = headers.get(paging.token_header.lower()) or None
+        token = in_header if paging.token_header else _text(document, paging.token, what)
     if isinstance(paging, NextLinkPaging):
         link = paging.next if paging.source == "body" else ""
     return PageView(
         rows,
         total,
-        reader.count(envelope.pages, "pages"),
-        reader.count(envelope.page, "page"),
-        reader.text(link),
+        _count(document, envelope.pages, "pages", what),
+        _count(document, envelope.page, "page", what),
+        _text(document, link, what),
         token,
         next_of_link_header(headers.get("link", "")),
     )
@@ -96,37 +98,24 @@ def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:
     raise ApiContractChanged(f"{what}: there is no {where}; check envelope.rows in the profile")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    document: Any
-    what: str
-
-    def count(self, path: str, name: str) -> int | None:
-        if not path:
-            return None
-        value = dig(self.document, split_path(path))
-        if isinstance(value, str) and re.fullmatch(r"\d{1,12}", value, re.ASCII):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ApiContractChanged(f"{self.what}: no number at {path!r} (envelope.{name})")
-        return value
-
-    def text(self, path: str) -> str | None:
-        if not path:
-            return None
-        value = dig(self.document, split_path(path))
-        if value is MISSING or value is None or value == "":
-            return None
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            return str(value)
-        raise ApiContractChanged(f"{self.what}: no text at {path!r}")
+def _count(document: Any, path: str, name: str, what: str) -> int | None:
+    if not path:
+        return None
+    value = dig(document, split_path(path))
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ApiContractChanged(f"{what}: no number at {path!r} (envelope.{name})")
+    return value
 
 
-def _header_count(headers: Mapping[str, str], name: str, what: str) -> int:
-    text = headers.get(name.lower(), "").strip()
-    if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
-        raise ApiContractChanged(f"{what}: no number in the header {name} (envelope.total_header)")
-    return int(text)
+def _text(document: Any, path: str, what: str) -> str | None:
+    value = dig(document, split_path(path)) if path else None
+    if value is MISSING or value is None or value == "":
+        return None
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise ApiContractChanged(f"{what}: no text at {path!r}")
 
 
 def next_of_link_header(header: str) -> str | None:
@@ -153,9 +142,7 @@ def first_step(paging: Paging) -> Step:
     return Step(_size(paging))
 
 
-def _size(
-    paging: PagePaging | OffsetPaging | CursorPaging | TokenPaging | NextLinkPaging,
-) -> tuple[tuple[str, str], ...]:
+def _size(paging: Sized) -> tuple[tuple[str, str], ...]:
     return ((paging.size_param, str(paging.size)),) if paging.size_param else ()
 
 
@@ -181,7 +168,7 @@ def next_step(
     Raises:
         ApiContractChanged: the last row has no id to go on from.
     """
-    last = views[-1]
+    last, rows_before = views[-1], sum(len(view.rows) for view in views)
     if isinstance(paging, NextLinkPaging):
         link = last.next if paging.source == "body" else last.link_header
         return Step(link=link) if link else None
@@ -193,7 +180,7 @@ def next_step(
         return Step(_size(paging), token) if in_header else Step((*token, *_size(paging)))
     if isinstance(paging, NoPaging) or not last.rows:
         return None
-    if last.total is not None and sum(len(view.rows) for view in views) >= last.total:
+    if last.total is not None and rows_before >= last.total:
         return None
     if paging.stop == "short" and len(last.rows) < paging.size:
         return None
@@ -201,7 +188,6 @@ def next_step(
         return _after_last_id(paging, last, what)
     if envelope.next and last.next is None:
         return None
-    rows_before = sum(len(view.rows) for view in views)
     where = paging.first + len(views) if isinstance(paging, PagePaging) else rows_before
     return Step(((paging.param, str(where)), *_size(paging)))
 
@@ -231,11 +217,6 @@ class Page:
     records: tuple[Record, ...] = field(repr=False)
 
     @property
-    def what(self) -> str:
-        """What errors call it."""
-        return self.ask.what
-
-    @property
     def ids(self) -> list[str | None]:
         """Of its rows, in order; None where a row has none."""
         found = [record.values.get("id") for record in self.records]
@@ -253,7 +234,9 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
     """
     _no_page_twice(seen)
     for index, page in enumerate(seen):
-        _stands_where_asked(page, index, paging)
+        if isinstance(paging, PagePaging) and page.view.number not in (None, paging.first + index):
+            said = f"asked for page {paging.first + index}, the answer says it is page"
+            raise WalkBroken(f"{page.ask.what}: {said} {page.view.number}")
         _next_leads_on(page, index, seen, paging, envelope)
     total = _one_total(label, [page.view for page in seen])
     _no_twin_across_pages(seen)
@@ -272,15 +255,8 @@ def _no_page_twice(seen: Sequence[Page]) -> None:
             continue
         digest = hashlib.sha256(page.body).digest()
         if digest in first:
-            raise WalkBroken(f"{page.what}: the same page as {first[digest]}")
-        first[digest] = page.what
-
-
-def _stands_where_asked(page: Page, index: int, paging: Paging) -> None:
-    said = page.view.number
-    if isinstance(paging, PagePaging) and said is not None and said != paging.first + index:
-        asked = paging.first + index
-        raise WalkBroken(f"{page.what}: asked for page {asked}, the answer says it is page {said}")
+            raise WalkBroken(f"{page.ask.what}: the same page as {first[digest]}")
+        first[digest] = page.ask.what
 
 
 def _next_leads_on(
@@ -289,29 +265,27 @@ def _next_leads_on(
     """In numbered paging ``next`` is a witness: null on the last page, the next one before."""
     if not isinstance(paging, PagePaging | OffsetPaging) or not envelope.next:
         return
-    link, is_last = page.view.next, index == len(seen) - 1
+    what, link, is_last = page.ask.what, page.view.next, index == len(seen) - 1
     if link is None:
         if not is_last and any(later.view.rows for later in seen[index + 1 :]):
-            raise WalkBroken(f"{page.what}: it says it is the last page, and is not")
+            raise WalkBroken(f"{what}: it says it is the last page, and is not")
         return
     try:
         target, here = urlsplit(urljoin(page.ask.url, link)), urlsplit(page.ask.url)
         foreign = origin_of(target) != origin_of(here) or "@" in target.netloc
     except ValueError as err:
-        raise WalkBroken(f"{page.what}: its next link is malformed") from err
+        raise WalkBroken(f"{what}: its next link is malformed") from err
     if foreign or target.path != here.path:
-        raise WalkBroken(f"{page.what}: its next link leads elsewhere")
+        raise WalkBroken(f"{what}: its next link leads elsewhere")
     if is_last and page.view.rows:
-        raise WalkBroken(f"{page.what}: its next link leads on, but the list ends here")
-    if not is_last:
-        _same_but_for_the_place(page, target.query, seen[index + 1].ask.url)
-
-
-def _same_but_for_the_place(page: Page, query: str, following_url: str) -> None:
-    said = dict(parse_qsl(query, keep_blank_values=True))
-    asked = dict(parse_qsl(urlsplit(following_url).query, keep_blank_values=True))
+        raise WalkBroken(f"{what}: its next link leads on, but the list ends here")
+    if is_last:
+        return
+    said = dict(parse_qsl(target.query, keep_blank_values=True))
+    following = urlsplit(seen[index + 1].ask.url).query
+    asked = dict(parse_qsl(following, keep_blank_values=True))
     if any(asked.get(name, value) != value for name, value in said.items()):
-        raise WalkBroken(f"{page.what}: its next link does not lead to the page that follows")
+        raise WalkBroken(f"{what}: its next link does not lead to the page that follows")
 
 
 def _one_total(label: str, views: Sequence[PageView]) -> int | None:
@@ -329,10 +303,8 @@ def _one_total(label: str, views: Sequence[PageView]) -> int | None:
 def _no_twin_across_pages(seen: Sequence[Page]) -> None:
     first: dict[str, str] = {}
     for page in seen:
+        what = page.ask.what
         for name in page.ids:
-            if name is None:
-                continue
-            if first.setdefault(name, page.what) != page.what:
-                raise WalkBroken(
-                    f"{page.what}: id {name[:60]!r} came on {first[name]} already; the list moved"
-                )
+            if name is not None and first.setdefault(name, what) != what:
+                came = f"id {name[:60]!r} came on {first[name]} already"
+                raise WalkBroken(f"{what}: {came}; the list moved")

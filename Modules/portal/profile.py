@@ -23,13 +23,13 @@ from Modules.portal.sections import (
     Auth,
     ClientCredentials,
     Envelope,
+    Headers,
     PagePaging,
     Paging,
     Resource,
     Season,
     Section,
     Time,
-    plain_headers,
     refuse_unknown,
 )
 from Modules.words.domain import GeometryEncoding, Recurso
@@ -46,7 +46,7 @@ class Profile(Section):
     """The whole of a portal's ways. ``DEFAULT_PROFILE`` is the contract."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "contract"
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     auth: Auth = ClientCredentials()
     season: Season = Season()
     paging: Paging = PagePaging()
@@ -54,11 +54,6 @@ class Profile(Section):
     answers: Answers = Answers()
     time: Time = Time()
     resources: dict[Recurso, Resource] = Field(default_factory=dict, validate_default=True)
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        return plain_headers(headers)
 
     @field_validator("resources", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Scalar = str | int | float | bool
 FieldType = Literal[
@@ -32,8 +32,7 @@ def _header_name(name: str) -> str:
     return name
 
 
-def plain_headers(headers: dict[str, str]) -> dict[str, str]:
-    """The headers; ValueError if one cannot be sent or would carry credentials."""
+def _plain_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         _header_name(name)
         if name.lower() in _CREDENTIAL_HEADERS:
@@ -51,10 +50,17 @@ def refuse_unknown(fields: Mapping[str, object], known: set[str], where: str) ->
         )
 
 
+HeaderName = Annotated[str, AfterValidator(_header_name)]  # "" where none is meant
+SomeHeaderName = Annotated[str, Field(min_length=1), AfterValidator(_header_name)]
+Headers = Annotated[dict[str, str], AfterValidator(_plain_headers)]
+
+
 # --- who we are -----------------------------------------------------------------------------
 
 
-class _TokenAuth(Section):
+class TokenAuth(Section):
+    """A login with id and secret that gives a token."""
+
     path: str  # below the base URL, or a whole https address of the identity service
     body: Literal["form", "json"]
     client_auth: Literal["body", "basic"] = "body"
@@ -64,13 +70,11 @@ class _TokenAuth(Section):
     token: str
     expires_in: str = "expires_in"
     lifetime_s: float | None = Field(default=None, gt=0)
-    header: Annotated[str, Field(min_length=1)] = "Authorization"
+    header: SomeHeaderName = "Authorization"
     prefix: str = "Bearer"
 
-    _names = field_validator("header")(_header_name)
 
-
-class ClientCredentials(_TokenAuth):
+class ClientCredentials(TokenAuth):
     """OAuth 2 client credentials (RFC 6749 §4.4), a form by default."""
 
     kind: Literal["client_credentials"] = "client_credentials"
@@ -82,7 +86,7 @@ class ClientCredentials(_TokenAuth):
     token: str = "access_token"  # noqa: S105 - the path in the answer
 
 
-class JsonLogin(_TokenAuth):
+class JsonLogin(TokenAuth):
     """User and password in a JSON body, a token in the answer."""
 
     kind: Literal["json_login"]
@@ -97,21 +101,17 @@ class ApiKey(Section):
     """One or two fixed headers: the secret, and where asked for the client id."""
 
     kind: Literal["api_key"]
-    header: Annotated[str, Field(min_length=1)] = "X-Api-Key"
-    id_header: str = ""
+    header: SomeHeaderName = "X-Api-Key"
+    id_header: HeaderName = ""
     prefix: str = ""
-
-    _names = field_validator("header", "id_header")(_header_name)
 
 
 class StaticBearer(Section):
     """A token that does not expire, given as the client secret."""
 
     kind: Literal["bearer"]
-    header: Annotated[str, Field(min_length=1)] = "Authorization"
+    header: SomeHeaderName = "Authorization"
     prefix: str = "Bearer"
-
-    _names = field_validator("header")(_header_name)
 
 
 class Basic(Section):
@@ -155,12 +155,14 @@ class Season(Section):
         return text
 
 
-class _Sized(Section):
+class Sized(Section):
+    """Pages of at most ``size`` rows."""
+
     size_param: str = "size"  # "" sends none
     size: int = Field(default=1000, ge=1, le=100_000)
 
 
-class PagePaging(_Sized):
+class PagePaging(Sized):
     """Numbered pages, from ``first``."""
 
     kind: Literal["page"] = "page"
@@ -169,7 +171,7 @@ class PagePaging(_Sized):
     stop: Literal["empty", "short"] = "empty"
 
 
-class OffsetPaging(_Sized):
+class OffsetPaging(Sized):
     """Rows to skip."""
 
     kind: Literal["offset"]
@@ -178,7 +180,7 @@ class OffsetPaging(_Sized):
     stop: Literal["empty", "short"] = "empty"
 
 
-class CursorPaging(_Sized):
+class CursorPaging(Sized):
     """Rows after the last id seen; ``plus`` is added to it where the portal counts from it."""
 
     kind: Literal["id_cursor"]
@@ -189,16 +191,14 @@ class CursorPaging(_Sized):
     stop: Literal["empty", "short"] = "empty"
 
 
-class TokenPaging(_Sized):
+class TokenPaging(Sized):
     """An opaque token of the last page, in its body (``token``) or a header (``token_header``)."""
 
     kind: Literal["token"]
     token: str = ""
-    token_header: str = ""
+    token_header: HeaderName = ""
     place: Literal["query", "header"] = "query"
     param: str = "page_token"
-
-    _names = field_validator("token_header")(_header_name)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -207,7 +207,7 @@ class TokenPaging(_Sized):
         return self
 
 
-class NextLinkPaging(_Sized):
+class NextLinkPaging(Sized):
     """A link to the next page, in the body (``next``) or in the ``Link`` header (RFC 8288)."""
 
     kind: Literal["next_link"]
@@ -235,12 +235,10 @@ class Envelope(Section):
 
     rows: str = ""
     total: str = ""
-    total_header: str = ""
+    total_header: HeaderName = ""
     pages: str = ""
     page: str = ""
     next: str = ""
-
-    _names = field_validator("total_header")(_header_name)
 
 
 class BodyRule(Section):
@@ -260,9 +258,7 @@ class Answers(Section):
     empty: BodyRule | None = None
     expired: BodyRule | None = None
     message: tuple[str, ...] = ("detail", "title", "message", "error.message", "error_description")
-    request_id_header: str = "X-Request-Id"
-
-    _names = field_validator("request_id_header")(_header_name)
+    request_id_header: HeaderName = "X-Request-Id"
 
     @field_validator("ok_statuses", "empty_statuses")
     @classmethod
@@ -357,7 +353,7 @@ class Resource(_WithFields):
     method: Literal["GET", "POST"] = "GET"
     path: str
     params: dict[str, Scalar] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     season: bool = False
     parent: Literal["zonas", "campos", "lotes"] | None = None
     root: str = ""
@@ -365,11 +361,6 @@ class Resource(_WithFields):
     geometry: Geometry = Geometry()
     paging: Paging | None = None
     envelope: Envelope | None = None
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        return plain_headers(headers)
 
     @model_validator(mode="after")
     def _parent_in_path(self) -> Self:
