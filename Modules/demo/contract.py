@@ -54,11 +54,6 @@ class World:
     snapshot_at: str
     rows: Mapping[Recurso, tuple[Row, ...]] = field(repr=False)
 
-    @property
-    def campanias(self) -> frozenset[str]:
-        """Campañas that the portal knows, in text."""
-        return frozenset(str(item["codigo"]) for item in self.items(Recurso.CAMPANIAS))
-
     def items(self, recurso: Recurso, *, include_deleted: bool = False) -> list[Item]:
         """The items of a list, sorted by id, parsed anew on each call."""
         return [row.item() for row in self.rows[recurso] if include_deleted or not row.deleted]

@@ -39,9 +39,13 @@ def _next_day(plan: CompanyPlan, day: int) -> CompanyPlan:
         plan = _border_moved(plan, rng, day)
     plan = _lagoon_dried(plan, rng, day)
     for _ in range(3 * some):
-        plan = _marks_set(plan, rng, day)
+        lote = rng.choice(plan.lotes)
+        marks = (*lote.new_marks, (day, rng.randint(1, 2)))
+        plan = plan.with_lotes([replace(lote, new_marks=marks)])
     if day % 2 == 1:
-        plan = _renamed(plan, rng, day)
+        lote = rng.choice(plan.lotes)
+        nombre = f"Potrero {day} (ex {lote.first_nombre})"
+        plan = plan.with_lotes([replace(lote, nombre=nombre, changed_day=day)])
     if day % 3 == 0:
         plan = _mark_dropped(plan, rng)
     return _new_lote(plan, rng, day) if day % 5 == 1 else plan
@@ -137,12 +141,6 @@ def _lagoon_dried(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     return plan if drier is None else plan.with_lotes([drier])
 
 
-def _marks_set(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
-    lote = rng.choice(plan.lotes)
-    marks = (*lote.new_marks, (day, rng.randint(1, 2)))
-    return plan.with_lotes([replace(lote, new_marks=marks)])
-
-
 def _mark_dropped(plan: CompanyPlan, rng: Random) -> CompanyPlan:
     marked = [lote for lote in plan.lotes if lote.marcas > len(lote.dropped_marks) + 1]
     lote = _pick(rng, marked)
@@ -151,12 +149,6 @@ def _mark_dropped(plan: CompanyPlan, rng: Random) -> CompanyPlan:
     left = [mark for mark in range(lote.marcas) if mark not in lote.dropped_marks]
     dropped = lote.dropped_marks | {rng.choice(left)}
     return plan.with_lotes([replace(lote, dropped_marks=dropped)])
-
-
-def _renamed(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
-    lote = rng.choice(plan.lotes)
-    nombre = f"Potrero {day} (ex {lote.first_nombre})"
-    return plan.with_lotes([replace(lote, nombre=nombre, changed_day=day)])
 
 
 def _new_lote(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
@@ -170,18 +162,6 @@ def _new_lote(plan: CompanyPlan, rng: Random, day: int) -> CompanyPlan:
     drawn = shapes.digitised(rng, Block(x0, y0, x0 + side, y0 + side))
     lote_id = str(FIRST_NEW_LOTE + day)
     area, pieces = shapes.ambientes(seeded(plan.seed, "ambientes", lote_id), drawn, 2)
-    lote = LotePlan(
-        lote_id=lote_id,
-        campo=campo,
-        nombre=f"Anexo {index + 1}",
-        first_nombre=f"Anexo {index + 1}",
-        first=area,
-        area=area,
-        first_ambientes=tuple(pieces),
-        ambientes=tuple(pieces),
-        cultivos=("SOJ1",),
-        marcas=2,
-        sown_day=day,
-        changed_day=day,
-    )
+    nombre = f"Anexo {index + 1}"
+    lote = LotePlan.drawn(lote_id, campo, nombre, area, pieces, ("SOJ1",), 2, day)
     return plan.with_lotes([lote])

@@ -21,17 +21,10 @@ import pyogrio
 import pyproj
 import shapely
 from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry.base import BaseGeometry
 
-from Modules.demo.contract import (
-    Item,
-    Row,
-    World,
-    campania_items,
-    day_time,
-    make_row,
-    make_rows,
-)
+from Modules.demo.contract import Item, Row, World, campania_items, day_time, make_row, make_rows
 from Modules.demo.world import catalogue
 from Modules.geo.arrays import M2_PER_HA
 from Modules.words.columns import CRS
@@ -43,8 +36,6 @@ GEOD = pyproj.Geod(ellps="WGS84")
 NO_CROP = {"", "nan", "none", "null", "<na>"}
 POLYGONAL = {"Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Unknown"}
 NAME_COLUMNS = ("nombre", "name", "perfil_numero", "label", "codigo", "id")
-
-PYOGRIO_ERRORS = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError)
 
 
 def world_from_file(
@@ -75,14 +66,16 @@ def world_from_file(
     frame = _read(path)
     now = day_time(campania, day)
     updated = (day_time(campania, 0) - timedelta(days=30)).isoformat()
-    campos = _campo_names(frame, path, campo)
-    campo_ids = {
-        name: str(FIRST_CAMPO + number) for number, name in enumerate(dict.fromkeys(campos))
-    }
+    one_campo = path.name.split(".")[0].replace("_", " ") if campo is None else "Sin campo"
+    campos = [name or one_campo for name in _column(frame, path, campo)]
+    campo_ids = {name: str(FIRST_CAMPO + at) for at, name in enumerate(dict.fromkeys(campos))}
+    width = max(3, len(str(len(frame))))
+    names = _column(frame, path, lote)
+    columns = [None] if cultivo is None else [name.strip() for name in cultivo.split(",")]
+    all_crops = zip(*(_column(frame, path, name) for name in columns), strict=True)
     shapes = _degrees(frame)
     lote_ids = [str(FIRST_LOTE + index) for index in range(len(frame))]
-    names, all_crops = _lote_names(frame, path, lote), _crops(frame, path, cultivo)
-    lotes = []
+    lotes: list[Row] = []
     for lote_id, shape, nombre, of_campo, crops in zip(
         lote_ids, shapes, names, campos, all_crops, strict=True
     ):
@@ -90,11 +83,11 @@ def world_from_file(
             "id": lote_id,
             "campo_id": campo_ids[of_campo],
             "campo_nombre": of_campo,
-            "nombre": nombre,
+            "nombre": nombre or f"Lote {len(lotes) + 1:0{width}d}",
             "campania": campania,
-            "siembras": [
+            "siembras": [  # a run of the same crop counts once
                 {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
-                for orden, crop in enumerate(crops, start=1)
+                for orden, (crop, _) in enumerate(groupby(filter(None, crops)), start=1)
             ],
             "updated_at": updated,
         }
@@ -117,9 +110,6 @@ def world_from_file(
     return World(f"file:{path.name}", campania, now.isoformat(), rows)
 
 
-# -- reading ----------------------------------------------------------------------------------
-
-
 def _read(path: Path) -> gpd.GeoDataFrame:
     if not path.exists():
         raise SettingsError(f"{path}: there is no such file")
@@ -130,7 +120,7 @@ def _read(path: Path) -> gpd.GeoDataFrame:
                 frame = gpd.read_parquet(path)
             else:
                 frame = gpd.read_file(path, layer=_layer(path))
-    except (ValueError, OSError, *PYOGRIO_ERRORS) as err:
+    except (ValueError, OSError, DataSourceError, DataLayerError) as err:
         said = (str(err).splitlines() or ["?"])[0]
         raise SettingsError(f"{path}: GeoPandas cannot read it: {said}") from err
     if frame.crs is None:
@@ -153,45 +143,19 @@ def _layer(path: Path) -> str:
 
 def _degrees(frame: gpd.GeoDataFrame) -> NDArray[Any]:
     """Geometry in EPSG:4326, lon-lat, flat; every digit kept."""
-    moved = frame.geometry.to_crs(CRS)
-    flat: NDArray[Any] = shapely.force_2d(moved.to_numpy())
+    flat: NDArray[Any] = shapely.force_2d(frame.geometry.to_crs(CRS).to_numpy())
     return flat
 
 
-def _column(frame: gpd.GeoDataFrame, path: Path, name: str) -> list[str | None]:
-    """A column as text; None where it is empty."""
+def _column(frame: gpd.GeoDataFrame, path: Path, name: str | None) -> list[str | None]:
+    """A column as text; None where it is empty, and all along where no column is named."""
+    if name is None:
+        return [None] * len(frame)
     if name not in frame.columns or name == frame.geometry.name:
         there = ", ".join(str(column) for column in frame.columns if column != frame.geometry.name)
         raise SettingsError(f"{path}: no column {name!r}; there are: {there}")
     texts = [str(value).strip() for value in frame[name].to_numpy(dtype=object, na_value=None)]
     return [None if text.lower() in NO_CROP else text for text in texts]
-
-
-def _lote_names(frame: gpd.GeoDataFrame, path: Path, column: str | None) -> list[str]:
-    width = max(3, len(str(len(frame))))
-    numbered = [f"Lote {number:0{width}d}" for number in range(1, len(frame) + 1)]
-    if column is None:
-        return numbered
-    given = _column(frame, path, column)
-    return [name or number for name, number in zip(given, numbered, strict=True)]
-
-
-def _campo_names(frame: gpd.GeoDataFrame, path: Path, column: str | None) -> list[str]:
-    if column is None:
-        return [path.name.split(".")[0].replace("_", " ")] * len(frame)
-    return [name or "Sin campo" for name in _column(frame, path, column)]
-
-
-def _crops(frame: gpd.GeoDataFrame, path: Path, columns: str | None) -> list[list[str]]:
-    """Crops of each lote in order; a run of the same one counts once."""
-    if columns is None:
-        return [[] for _ in range(len(frame))]
-    read = [_column(frame, path, name.strip()) for name in columns.split(",")]
-    rows = zip(*read, strict=True)
-    return [[crop for crop, _ in groupby(filter(None, row))] for row in rows]
-
-
-# -- writing ----------------------------------------------------------------------------------
 
 
 def geojson(shape: BaseGeometry | None) -> str:
@@ -215,10 +179,9 @@ def _mark_rows(
 ) -> list[Row]:
     frame = _read(path)
     points = _degrees(frame)
-    names = _mark_names(frame)
-    homes = nearest_lotes(points, lotes)
+    names = _column(frame, path, next((n for n in NAME_COLUMNS if n in frame.columns), None))
     rows = []
-    for index, home in enumerate(homes):
+    for index, home in enumerate(nearest_lotes(points, lotes)):
         number = f"{index + 1:05d}"
         item: Item = {
             "id": f"m-{FIRST_MARK + index}",
@@ -244,13 +207,6 @@ def _mark_rows(
         }
         rows.append(make_row(item, geojson(points[index])))
     return rows
-
-
-def _mark_names(frame: gpd.GeoDataFrame) -> list[str | None]:
-    for name in NAME_COLUMNS:
-        if name in frame.columns:
-            return _column(frame, Path(), name)
-    return [None] * len(frame)
 
 
 def nearest_lotes(points: NDArray[Any], lotes: NDArray[Any]) -> list[int]:

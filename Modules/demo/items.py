@@ -44,8 +44,6 @@ class Writer:
         for index, campo in enumerate(plan.campos):
             self._write_campo(index, campo)
 
-    # -- when ---------------------------------------------------------------------------------
-
     def _changed_at(self, rng: Random, day: int) -> str:
         """When a thing was last changed: in the hours before that day's look, or long before."""
         if day:
@@ -53,8 +51,6 @@ class Writer:
         else:
             at = self._first - timedelta(minutes=rng.randint(60, 200_000))
         return at.isoformat()
-
-    # -- campos and zonas -----------------------------------------------------------------------
 
     def _write_campo(self, index: int, campo: CampoPlan) -> None:
         lotes = self._by_campo[campo.campo_id]
@@ -110,8 +106,6 @@ class Writer:
             rounded = shapely.transform(hull, lambda points: np.round(points, 4))
             yield make_row(item, "null" if number % 2 else shapely.to_geojson(rounded))
 
-    # -- lotes ----------------------------------------------------------------------------------
-
     def _write_lote(self, drafts: dict[Recurso, _Draft], lote: LotePlan) -> None:
         rng = self._plan.rng("lote item", lote.lote_id)
         item = self._lote(rng, lote)
@@ -160,9 +154,8 @@ class Writer:
         today = self._first.date()
         found: list[date | None] = []
         for month_day in words.FECHAS.get(codigo, ((10, 15), None)):
-            later = rng.randint(0, 20)
-            at = None if month_day is None else date(today.year, *month_day)
-            at = None if at is None else at + timedelta(days=later)
+            later = timedelta(days=rng.randint(0, 20))
+            at = date(today.year, *month_day) + later if month_day else None
             found.append(None if at is None or at > today else at)
         return found[0], found[1]
 
@@ -188,8 +181,6 @@ class Writer:
             }
             draft.append((item, area))
 
-    # -- marks ----------------------------------------------------------------------------------
-
     def _write_marks(self, draft: _Draft, lote: LotePlan) -> None:
         rng = self._plan.rng("marcas", lote.lote_id)
         self._write_batch(draft, lote, rng, 0, lote.marcas, 0)
@@ -208,16 +199,18 @@ class Writer:
         points += [(0, point) for point in shapes.points_inside(rng, lote.first, count - samples)]
         for offset, (index, point) in enumerate(points):
             number = start + offset
-            head: Item = {
+            if offset < samples:
+                body, shape = self._sample(rng, lote, where[index][0], number), Point(point)
+            else:
+                body, shape = self._scouting(rng, point)
+            item: Item = {
                 "id": f"m-{lote.lote_id}-{number + 1:03d}",
                 "lote_id": lote.lote_id,
                 "campania": self._plan.campania,
+                **body,
+                "adjuntos": [],
+                "updated_at": self._changed_at(rng, day),
             }
-            if offset < samples:
-                body, shape = self._sample(rng, lote, where[index][0], number, point)
-            else:
-                body, shape = self._scouting(rng, point)
-            item = {**head, **body, "adjuntos": [], "updated_at": self._changed_at(rng, day)}
             if number in lote.dropped_marks:
                 item["deleted_at"] = self._first.isoformat()
             draft.append((item, shape))
@@ -225,21 +218,12 @@ class Writer:
     @staticmethod
     def _sample_areas(rng: Random, lote: LotePlan) -> list[tuple[int | None, Area]]:
         """Where samples are taken: in each ambiente, but some lotes leave one out."""
-        areas = list(enumerate(lote.first_ambientes))
-        if not areas:
-            return [(None, lote.first)]
+        areas: list[tuple[int | None, Area]] = [*enumerate(lote.first_ambientes)]
         if len(areas) >= 3 and rng.random() < 0.3:
             areas.pop(rng.randrange(len(areas)))
-        return [(index, area) for index, area in areas]
+        return areas or [(None, lote.first)]
 
-    def _sample(
-        self,
-        rng: Random,
-        lote: LotePlan,
-        ambiente: int | None,
-        number: int,
-        point: tuple[float, float],
-    ) -> tuple[Item, BaseGeometry]:
+    def _sample(self, rng: Random, lote: LotePlan, ambiente: int | None, number: int) -> Item:
         letter = "" if ambiente is None else f"-{'ABCDE'[ambiente]}"
         code = f"{lote.campo.codigo}-{lote.first_nombre}{letter}"
         deep = rng.random() < 0.3
@@ -262,7 +246,7 @@ class Writer:
         }
         if body["estado"] == "hecho":
             body["fecha"] = self._past(rng)
-        return body, Point(point)
+        return body
 
     def _past(self, rng: Random) -> str:
         return (self._first.date() - timedelta(days=rng.randint(1, 120))).isoformat()
@@ -272,7 +256,9 @@ class Writer:
         shape: BaseGeometry = Point(point)
         kinds = words.RECORRIDAS
         if chance < 0.1:
-            kinds, shape = words.LINEAS, _track(rng, point)
+            (x, y), dx, dy = point, rng.uniform(-90, 90), rng.uniform(-90, 90)
+            track = LineString([(x, y), (x + dx, y + dy), (x + dx * 1.8, y + dy * 2.1)])
+            kinds, shape = words.LINEAS, track
         elif chance < 0.22:
             kinds, shape = words.MANCHONES, shapes.blob(rng, *point, rng.uniform(12, 45), 14)
         tipo, subtipo, nombre, note = rng.choice(kinds)
@@ -288,8 +274,6 @@ class Writer:
             "muestra": None,
         }
         return body, shape
-
-    # -- drawn zonas ------------------------------------------------------------------------------
 
     def _write_zona(self, draft: _Draft, lote: LotePlan) -> None:
         rng = self._plan.rng("zona", lote.lote_id)
@@ -330,12 +314,6 @@ def _spread(
         for index, area in enumerate(areas)
         for point in shapes.points_inside(rng, area, share + (index < more))
     ]
-
-
-def _track(rng: Random, point: tuple[float, float]) -> LineString:
-    x, y = point
-    dx, dy = rng.uniform(-90, 90), rng.uniform(-90, 90)
-    return LineString([(x, y), (x + dx, y + dy), (x + dx * 1.8, y + dy * 2.1)])
 
 
 def deleted_rows(rows: Sequence[Row], now: datetime, every: int, most: int) -> list[Row]:

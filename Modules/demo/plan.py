@@ -73,6 +73,17 @@ class LotePlan:
     new_marks: tuple[tuple[int, int], ...] = ()  # (day, how many)
     dropped_marks: frozenset[int] = frozenset()
 
+    @classmethod
+    def drawn(
+        cls, lote_id: str, campo: CampoPlan, nombre: str, whole: Area, pieces: Sequence[Area],
+        cultivos: tuple[str, ...], marcas: int, day: int = 0,
+    ) -> LotePlan:  # fmt: skip
+        """A lote as it is on the day on which it is first drawn."""
+        cut = tuple(pieces)
+        return cls(
+            lote_id, campo, nombre, whole, whole, cut, cut, cultivos, marcas, nombre, day, day
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyPlan:
@@ -80,7 +91,6 @@ class CompanyPlan:
 
     seed: int
     campania: str
-    size: Size
     lotes: tuple[LotePlan, ...] = field(repr=False)
     campos: tuple[CampoPlan, ...] = field(repr=False)
 
@@ -109,7 +119,7 @@ def first_plan(size: Size, seed: int, campania: str) -> CompanyPlan:
         for nombre, area in _layout(seeded(seed, "layout", campo.campo_id), campo.block, count)
     ]
     lotes = tuple(_lotes(size, seed, drawn))
-    return CompanyPlan(seed, campania, size, _with_bow_ties(lotes), campos)
+    return CompanyPlan(seed, campania, _with_bow_ties(lotes), campos)
 
 
 def _campos(size: Size, seed: int) -> Iterator[CampoPlan]:
@@ -227,10 +237,9 @@ def _crossed(rng: Random, block: Block, lotes: list[tuple[str, Area]]) -> list[t
         lines.append(shapes.stream(rng, block))
     if rng.random() < 0.25:
         lines.append(shapes.railway(rng, block))
-    left = lotes
     for line in lines:
-        left = [(name, shapes.take_off(area, line) or area) for name, area in left]
-    return left
+        lotes = [(name, shapes.take_off(area, line) or area) for name, area in lotes]
+    return lotes
 
 
 def _lote_names(rng: Random) -> Iterator[str]:
@@ -268,18 +277,8 @@ def _lotes(
         marks = round(marks_left / lotes_left * rng.uniform(0.3, 1.7))
         marks = _steered(marks, marks_left, lotes_left, most=60)
         marks_left -= marks
-        yield LotePlan(
-            lote_id=lote_id,
-            campo=campo,
-            nombre=nombre,
-            first=whole,
-            area=whole,
-            first_ambientes=tuple(pieces),
-            ambientes=tuple(pieces),
-            cultivos=(words.DESCONOCIDO,) if index % 400 == 37 else rotation(rng),
-            marcas=marks,
-            first_nombre=nombre,
-        )
+        cultivos = (words.DESCONOCIDO,) if index % 400 == 37 else rotation(rng)
+        yield LotePlan.drawn(lote_id, campo, nombre, whole, pieces, cultivos, marks)
 
 
 def _steered(wanted: int, left: int, lotes_left: int, *, most: int) -> int:

@@ -10,16 +10,17 @@ import gzip
 import itertools
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from Modules.demo.contract import (
     BASE_PATH,
@@ -51,11 +52,6 @@ TAKES_CAMPANIA = (Recurso.CAMPOS, *HAS_CAMPANIA)
 GZIP_FROM_BYTES = 500
 MAX_TOKEN_REQUEST_BYTES = 16_384
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
-
 
 class ProblemError(Exception):
     """An answer that is a problem; see ``contract.problem`` for what it says."""
@@ -66,6 +62,10 @@ class ProblemError(Exception):
         super().__init__(title)
         self.item = problem(status, title, **more)
         self.headers = headers
+
+
+def _invalid(title: str, code: str, field_name: str, detail: str) -> ProblemError:
+    return ProblemError(422, title, code=code, detail=detail, field_name=field_name)
 
 
 class Common(BaseModel):
@@ -99,7 +99,7 @@ class DemoPortal:
     def serve(self, world: World) -> None:
         """Hold another world from now on; tokens stay good."""
         self.world = world
-        self._campanias = world.campanias
+        self._campanias = {item["codigo"] for item in world.items(Recurso.CAMPANIAS)}
         self._selected: dict[PageQuery, list[Row]] = {}  # whole, whatever the page
         self._pages: dict[PageQuery, ReadyPage] = {}
 
@@ -126,38 +126,19 @@ class DemoPortal:
             ProblemError: 422, campaña missing or unknown, or a time without an offset.
         """
         if common.updated_since is not None and common.updated_since.tzinfo is None:
-            raise ProblemError(
-                422,
-                "Parámetros inválidos",
-                code="parametros_invalidos",
-                detail="updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00",
-                field_name="updated_since",
-            )
+            detail = "updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00"
+            raise _invalid("Parámetros inválidos", "parametros_invalidos", "updated_since", detail)
         campania = common.campania if recurso in TAKES_CAMPANIA else None
         if campania is None and recurso is Recurso.LOTES:
-            raise ProblemError(
-                422,
-                "Falta la campaña",
-                code="campania_requerida",
-                detail="lotes necesita el parámetro campania, por ejemplo 25/26",
-                field_name="campania",
-            )
+            detail = "lotes necesita el parámetro campania, por ejemplo 25/26"
+            raise _invalid("Falta la campaña", "campania_requerida", "campania", detail)
         if campania is not None and campania not in self._campanias:
-            raise ProblemError(
-                422,
-                "Campaña desconocida",
-                code="campania_desconocida",
-                detail=f"No existe la campaña {campania}",
-                field_name="campania",
-            )
+            detail = f"No existe la campaña {campania}"
+            raise _invalid("Campaña desconocida", "campania_desconocida", "campania", detail)
         own = dict(asked)
         filters = [self._filter(recurso, x, own[x]) for x in FILTERS.get(recurso, ()) if x in own]
-        return PageQuery(
-            recurso,
-            **{**common.model_dump(), "campania": campania},
-            filters=tuple(filters),
-            asked=asked,
-        )
+        plain = common.model_dump() | {"campania": campania}
+        return PageQuery(recurso, **plain, filters=tuple(filters), asked=asked)
 
     def _filter(self, recurso: Recurso, name: str, text: str) -> tuple[str, frozenset[str]]:
         if recurso is Recurso.AMBIENTES and name == "campo_id":  # an ambiente knows only its lote
@@ -248,27 +229,22 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         portal: DemoPortal = request.app.state.portal
         asked = tuple(request.query_params.multi_items())
-        page = portal.page(portal.query(recurso, common, asked))
-        return _page_response(request, page)
+        return _page_response(request, portal.page(portal.query(recurso, common, asked)))
 
     return answer
 
 
 def _page_response(request: Request, page: ReadyPage) -> Response:
     headers = {"ETag": page.etag, "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
-    if _matches(request.headers.get("if-none-match", ""), page.etag):
+    asked = request.headers.get("if-none-match", "").split(",")
+    given = {tag.strip().removeprefix("W/") for tag in asked}  # weak, RFC 9110 section 8.8.3.2
+    if given & {"*", page.etag.removeprefix("W/")}:
         return Response(status_code=304, headers=headers)
     body = page.body
     if len(body) >= GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
         body = page.packed
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Weak comparison, RFC 9110 section 8.8.3.2."""
-    given = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
-    return "*" in given or tag.removeprefix("W/") in given
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -296,11 +272,11 @@ async def _on_error(request: Request, error: Exception) -> Response:
 class _RequestIds:
     """Numbers every answer (X-Request-Id)."""
 
-    def __init__(self, app: AsgiApp) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._numbers = itertools.count(1)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

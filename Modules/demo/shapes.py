@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
 
@@ -67,12 +67,10 @@ class Block:
 
     @property
     def width(self) -> float:
-        """Extent along x."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> float:
-        """Extent along y."""
         return self.y1 - self.y0
 
     @property
@@ -82,7 +80,6 @@ class Block:
 
     @property
     def short_side(self) -> float:
-        """The shorter extent."""
         return min(self.width, self.height)
 
 
@@ -96,17 +93,11 @@ def split_blocks(rng: Random, block: Block, count: int) -> list[Block]:
     gap = rng.choice((0.0, 0.0, 0.0, 3.0, ROAD_M)) / 2
     if block.width >= block.height:
         at = block.x0 + block.width * share
-        halves = (
-            Block(block.x0, block.y0, at - gap, block.y1),
-            Block(at + gap, block.y0, block.x1, block.y1),
-        )
+        one, other = replace(block, x1=at - gap), replace(block, x0=at + gap)
     else:
         at = block.y0 + block.height * share
-        halves = (
-            Block(block.x0, block.y0, block.x1, at - gap),
-            Block(block.x0, at + gap, block.x1, block.y1),
-        )
-    return split_blocks(rng, halves[0], first) + split_blocks(rng, halves[1], count - first)
+        one, other = replace(block, y1=at - gap), replace(block, y0=at + gap)
+    return split_blocks(rng, one, first) + split_blocks(rng, other, count - first)
 
 
 def digitised(rng: Random, block: Block) -> Polygon:
@@ -256,23 +247,15 @@ def ambientes(rng: Random, area: Area, count: int) -> tuple[Area, list[Area]]:
     if count < 2:
         return area, [area] * count
     curves, heights = _contours(rng, area, count)
-    faces = [
-        face
-        for face in shapely.get_parts(
-            shapely.polygonize(shapely.get_parts(shapely.union_all([area.boundary, *curves])))
-        )
-        if shapely.contains_xy(area, *_inner_point(face))
-    ]
+    noded = shapely.get_parts(shapely.union_all([area.boundary, *curves]))
+    faces: list[Polygon] = []
     bands: dict[int, list[Polygon]] = {}
-    for face in faces:
-        bands.setdefault(heights(*_inner_point(face)), []).append(face)
-    pieces = [_merged(bands[band]) for band in sorted(bands)]
-    return _merged(faces), pieces
-
-
-def _inner_point(face: Polygon) -> tuple[float, float]:
-    point = face.representative_point()
-    return point.x, point.y
+    for face in shapely.get_parts(shapely.polygonize(noded)):
+        inside = face.representative_point()
+        if shapely.contains_xy(area, inside.x, inside.y):
+            faces.append(face)
+            bands.setdefault(heights(inside.x, inside.y), []).append(face)
+    return _merged(faces), [_merged(bands[band]) for band in sorted(bands)]
 
 
 def _merged(faces: Sequence[Polygon]) -> Area:
@@ -290,13 +273,10 @@ class _Heights:
         self._xs, self._wave, self._levels = xs, wave, levels
         self.patch: Polygon | None = None
 
-    def along(self, x: float, y: float) -> tuple[float, float]:
-        return x * self._cos + y * self._sin, y * self._cos - x * self._sin
-
     def __call__(self, x: float, y: float) -> int:
         if self.patch is not None and shapely.contains_xy(self.patch, x, y):
             return len(self._levels) + 1
-        along, across = self.along(x, y)
+        along, across = x * self._cos + y * self._sin, y * self._cos - x * self._sin
         level = across - float(np.interp(along, self._xs, self._wave))
         return int(np.searchsorted(self._levels, level))
 

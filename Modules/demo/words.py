@@ -49,54 +49,20 @@ LUGARES = (
 
 # The first twelve are the small world: they show every trap at once.
 CAMPOS = (
-    "La Paz - Ñandú",
-    "El Ombú",
-    "San José",
-    "San José",  # a twin, in another partido
-    "Las Acacias / Este",
-    "Doña Ángela",
-    "La Niña",
-    "LA NIÑA",  # the same to Windows
-    "O'Higgins 1/2",
-    "Güemes & Hnos.",
-    "El Cañadón",
-    'Los Médanos: "Viejo"',
-    "La Tranquera",
-    "Santa María",
-    "Don Ramón",
-    "El Chañar",
-    "La Porteña",
-    "Los Teros",
-    "Tres Lagunas",
-    "El Tuyú",
-    "La Querencia",
-    "Monte Grande",
-    "Los Caldenes",
-    "El Pampero",
-    "La Unión",
-    "Piedra Echada",
-    "El Fortín",
-    "La Media Luna",
-    "Loma Ñaró",
-    "Los Álamos",
-)
+    "La Paz - Ñandú", "El Ombú", "San José", "San José",  # a twin, in another partido
+    "Las Acacias / Este", "Doña Ángela", "La Niña", "LA NIÑA",  # the same to Windows
+    "O'Higgins 1/2", "Güemes & Hnos.", "El Cañadón", 'Los Médanos: "Viejo"',
+    "La Tranquera", "Santa María", "Don Ramón", "El Chañar", "La Porteña", "Los Teros",
+    "Tres Lagunas", "El Tuyú", "La Querencia", "Monte Grande", "Los Caldenes", "El Pampero",
+    "La Unión", "Piedra Echada", "El Fortín", "La Media Luna", "Loma Ñaró", "Los Álamos",
+)  # fmt: skip
 RUMBOS = ("Norte", "Sur", "Este", "Oeste", "Chico", "Grande", "Viejo", "Nuevo", "II", "III")
 
 # Lote names that a campo may hand out before it goes on with plain numbers.
 LOTES_RAROS = (
-    "7 A/B",
-    "Bajo de la ñata",
-    "12: fondo",
-    "Lote 3.",
-    "AUX",
-    "Médano <chico>",
-    "Potrero Nº 5",
-    "La Cañada",
-    '"El Triángulo"',
-    "Cuadro 1 y 1/2",
-    "Ñ",
-    "Tapera & monte",
-)
+    "7 A/B", "Bajo de la ñata", "12: fondo", "Lote 3.", "AUX", "Médano <chico>", "Potrero Nº 5",
+    "La Cañada", '"El Triángulo"', "Cuadro 1 y 1/2", "Ñ", "Tapera & monte",
+)  # fmt: skip
 
 
 _CODES = ("SOJ1", "SOJ2", "MAI1", "MAIT", "MAI2", "TRI", "CEB", "GIR", "SOR", "MAN")
@@ -111,47 +77,26 @@ CULTIVO_POR_CODIGO = {cultivo.codigo: cultivo for cultivo in CULTIVOS}
 ALIAS = {
     "SOJ1": ("SOJA 1º", "soja de primera", "Soja 1ª"),
     "SOJ2": ("SOJA 2º", "soja de 2da", "Soja 2ª"),
-    "MAI1": ("MAIZ TEMPRANO", "maíz  temprano"),
-    "MAIT": ("MAIZ TARDIO", "Maíz Tardio"),
-    "TRI": ("TRIGO", "trigo"),
-    "CEB": ("cebada", "CEBADA"),
-    "GIR": ("GIRASOL",),
-    "SOR": ("SORGO",),
-    "MAN": ("MANI",),
-}
+    "MAI1": ("MAIZ TEMPRANO", "maíz  temprano"), "MAIT": ("MAIZ TARDIO", "Maíz Tardio"),
+    "TRI": ("TRIGO", "trigo"), "CEB": ("cebada", "CEBADA"),
+    "GIR": ("GIRASOL",), "SOR": ("SORGO",), "MAN": ("MANI",),
+}  # fmt: skip
 DESCONOCIDO = "Alpiste"  # in no catalogue: kept as written, drawn grey
 
 # What stands on a lote in a campaña, with its share in per cent.
 ROTACIONES: tuple[tuple[tuple[str, ...], int], ...] = (
-    (("SOJ1",), 34),
-    (("TRI", "SOJ2"), 17),
-    (("MAI1",), 12),
-    (("MAIT",), 12),
-    (("CEB", "SOJ2"), 4),
-    (("GIR",), 5),
-    (("SOR",), 3),
-    (("MAN",), 3),
-    (("CC", "MAIT"), 3),
-    (("TRI", "MAI2"), 2),
-    (("BAR",), 1),
-    ((), 4),
-)
+    (("SOJ1",), 34), (("TRI", "SOJ2"), 17), (("MAI1",), 12), (("MAIT",), 12),
+    (("CEB", "SOJ2"), 4), (("GIR",), 5), (("SOR",), 3), (("MAN",), 3),
+    (("CC", "MAIT"), 3), (("TRI", "MAI2"), 2), (("BAR",), 1), ((), 4),
+)  # fmt: skip
 
 # Sowing and harvest by crop: month and day; harvest None is not looked ahead to.
 FECHAS = {
-    "SOJ1": ((11, 5), None),
-    "SOJ2": ((12, 18), None),
-    "MAI1": ((9, 25), None),
-    "MAIT": ((12, 5), None),
-    "MAI2": ((12, 22), None),
-    "TRI": ((6, 18), (12, 10)),
-    "CEB": ((6, 25), (11, 18)),
-    "GIR": ((10, 10), None),
-    "SOR": ((11, 12), None),
-    "MAN": ((11, 1), None),
-    "CC": ((6, 5), (10, 20)),
-    "BAR": (None, None),
-}
+    "SOJ1": ((11, 5), None), "SOJ2": ((12, 18), None), "MAI1": ((9, 25), None),
+    "MAIT": ((12, 5), None), "MAI2": ((12, 22), None), "TRI": ((6, 18), (12, 10)),
+    "CEB": ((6, 25), (11, 18)), "GIR": ((10, 10), None), "SOR": ((11, 12), None),
+    "MAN": ((11, 1), None), "CC": ((6, 5), (10, 20)), "BAR": (None, None),
+}  # fmt: skip
 MATERIALES = ("B. Ejemplo 460", "Don Nadie 22-1", "Ñu 4.9 STS", "AX 7761 (demo)", None)
 
 # Ambientes from the best to the poorest, with potencial and colour.

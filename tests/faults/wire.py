@@ -16,8 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
+from starlette.types import Message
+
 from Modules.demo.contract import BASE_PATH, Item, World
-from Modules.demo.server import DemoPortal, Message, create_app
+from Modules.demo.server import DemoPortal, create_app
 from Modules.words.domain import Recurso
 from tests.faults.base import REASONS, Drip, Exchange, Hang, Reset, Script, Send
 from tests.faults.named import Fault, apply_nights
