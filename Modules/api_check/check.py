@@ -90,7 +90,7 @@ class _Checker:
 
     def _look_at(self, recurso: Recurso) -> None:
         """Ask for one list and add what is found."""
-        resource = self._profile.resource(recurso)
+        resource = self._profile.resources[recurso]
         if not resource.enabled:
             self._add(recurso, Que.ESTA, "", "el perfil la apaga: no se pide", grave=False)
             return

@@ -37,7 +37,7 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
     if not good:
         detail = "la lista llegó vacía; no hay filas que mirar"
         return [found(recurso, Que.ESTA, "", detail, grave=False)]
-    resource, shape = profile.resource(recurso), CONTRACT[recurso]
+    resource, shape = profile.resources[recurso], CONTRACT[recurso]
     members = [member for member in shape.members if member.name != "siembras"]
     columns = Columns(recurso, good, profile.time.zone)
     columns.uses(*(rule.path for rule in resource.fields.values()))
@@ -55,7 +55,7 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
 
 def _geometry(profile: Profile, columns: Columns, *, required: bool) -> Finding:
     recurso = columns.recurso
-    rule, section = profile.resource(recurso).geometry, f"[resources.{recurso}.geometry]"
+    rule, section = profile.resources[recurso].geometry, f"[resources.{recurso}.geometry]"
 
     def say(que: Que, detail: str, *lines: str, grave: bool = True) -> Finding:
         return found(recurso, que, "geometry", detail, remedy(section, *lines), grave=grave)
@@ -103,7 +103,7 @@ def _elsewhere(columns: Columns, *, required: bool) -> tuple[str, Sequence[str]]
 
 
 def _siembras(profile: Profile, columns: Columns) -> list[Finding]:
-    resource, section = profile.resource(Recurso.LOTES), "[resources.lotes.siembras]"
+    resource, section = profile.resources[Recurso.LOTES], "[resources.lotes.siembras]"
     rule, inner = resource.siembras, f"{section[:-1]}.fields]"
 
     def say(que: Que, detail: str, todo: str = "") -> Finding:
@@ -148,11 +148,11 @@ def _season(profile: Profile, columns: Columns, every: Sequence[Finding]) -> lis
     """Replace the finding of the campaña where its text is elsewhere or cannot be read."""
     recurso = columns.recurso
     name = "codigo" if recurso == Recurso.CAMPANIAS else "campania"
-    asked = recurso == Recurso.CAMPANIAS or profile.resource(recurso).season
+    asked = recurso == Recurso.CAMPANIAS or profile.resources[recurso].season
     old = next((finding for finding in every if finding.item == name), None)
     if old is None or not asked or (name == "campania" and profile.season.send == "id"):
         return list(every)
-    rule = profile.resource(recurso).fields.get(name)
+    rule = profile.resources[recurso].fields.get(name)
     path = rule.path if rule is not None else name
     extra: list[Finding] = []
     if old.what == Que.FALTA:

@@ -22,18 +22,12 @@ from typing import Any, Final
 
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import Answers, BodyRule
-from Modules.words.errors import (
-    ApiAuth,
-    ApiContractChanged,
-    ApiRejected,
-    ApiUnavailable,
-)
+from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable
 from Modules.words.strict_json import JsonRefused, Reason, parse_json
 
 NOTHING: Final = object()  # the document of an answer that the profile counts as empty
 
 _LONGEST_MESSAGE = 200
-_ERROR_MARKS = ("error", "errors", "title", "message", "mensaje", "detail", "fault", "code")
 
 
 class TryAgain(ApiUnavailable):
@@ -112,7 +106,6 @@ class Judge:
         return self._judge_body(answer, document, who)
 
     def _judge_status(self, answer: Answer, who: str) -> None:
-        """Return if the status is a good one; raise what it means otherwise."""
         status = answer.status
         if status in self.rules.ok_statuses:
             return
@@ -157,11 +150,6 @@ class Judge:
             return message_in(parse_json(answer.body, self.max_depth), self.rules, self.redact)
         except JsonRefused:
             return ""
-
-
-def looks_like_error(document: Any) -> bool:
-    """Whether a document without rows seems to tell of an error."""
-    return isinstance(document, dict) and any(mark in document for mark in _ERROR_MARKS)
 
 
 def holds(rule: BodyRule, document: Any) -> bool:

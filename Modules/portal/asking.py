@@ -103,7 +103,7 @@ def freeze(
         campania: the campaña as the portal wants to be asked.
         parent: id of the parent, for a resource that is asked for by each of them.
     """
-    resource, season = profile.resource(recurso), profile.season
+    resource, season = profile.resources[recurso], profile.season
     path = resource.path.replace("{campania}", quote(campania, safe=""))
     path = path.replace("{parent}", quote(parent or "", safe=""))
     params = tuple(

@@ -34,7 +34,6 @@ class Attempts:
     def __init__(
         self, limits: Limits, transport: Transport, auth: Authenticator, pace: Pace, rules: Answers
     ) -> None:
-        """``rules`` are those of the profile."""
         self._limits, self._transport, self._auth = limits, transport, auth
         self._pace, self._rules = pace, rules
         self._judge = Judge(rules, limits.max_depth, auth.redact)

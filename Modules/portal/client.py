@@ -94,7 +94,6 @@ class PortalClient:
 
     @property
     def profile(self) -> Profile:
-        """The profile in use."""
         return self._profile
 
     @property
@@ -109,7 +108,6 @@ class PortalClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
         self._transport.close()
 
     def fetch_all(
@@ -127,7 +125,7 @@ class PortalClient:
         """
         with self._fetching(campania, on_page) as fetch:
             done = {Recurso.CAMPANIAS: fetch.whole(Recurso.CAMPANIAS)}
-            if self._profile.resource(Recurso.CAMPANIAS).enabled:
+            if self._profile.resources[Recurso.CAMPANIAS].enabled:
                 fetch.find_campania(done[Recurso.CAMPANIAS])
             return fetch.others(done)
 
@@ -215,9 +213,9 @@ class _Fetch:
 
     def whole(self, recurso: Recurso, parents: Sequence[Record] = ()) -> Fetched:
         """One list, whole; empty where the profile turns it off."""
-        if not self.profile.resource(recurso).enabled:
+        if not self.profile.resources[recurso].enabled:
             return Fetched(recurso, (), (), None)
-        if self.profile.resource(recurso).parent is None:
+        if self.profile.resources[recurso].parent is None:
             told = partial(self._tell, recurso)
             return _fetched(recurso, [self.walker.walk(self.what(recurso), told)])
         ids = sorted({_parent_id(recurso, record) for record in parents})
@@ -247,7 +245,7 @@ class _Fetch:
         return {recurso: fetched[recurso] for recurso in Recurso}
 
     def _parent_of(self, recurso: Recurso) -> Recurso | None:
-        parent = self.profile.resource(recurso).parent
+        parent = self.profile.resources[recurso].parent
         return Recurso(parent) if parent else None
 
     def _run(self, one: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
@@ -283,7 +281,7 @@ class _Fetch:
         sent = write_campania(profile.season.send, self.campania)
         if profile.season.send == "id":
             sent = self.campania_id or ""
-            if profile.resource(recurso).season and not sent:
+            if profile.resources[recurso].season and not sent:
                 raise SettingsError('season.send = "id" needs the campanias list and its ids')
         return Walk(
             freeze(profile, self.base_url, recurso, sent, parent),

@@ -67,9 +67,13 @@ def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> An
         case "boolean":
             return _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
         case "date":
-            return _date(value, layout, zone)
+            moment = _moment(value, layout, zone)
+            return moment.date().isoformat() if moment is not None else value
         case "datetime":
-            return _datetime(value, layout, zone)
+            if not layout and isinstance(value, str) and RFC3339.fullmatch(value):
+                return value  # nearly all there is
+            moment = _moment(value, layout, zone)
+            return moment.isoformat() if moment is not None else value
     return value
 
 
@@ -106,18 +110,6 @@ def _integer(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _date(value: Any, layout: str, zone: str) -> Any:
-    moment = _moment(value, layout, zone)
-    return moment.date().isoformat() if moment is not None else value
-
-
-def _datetime(value: Any, layout: str, zone: str) -> Any:
-    if not layout and isinstance(value, str) and RFC3339.fullmatch(value):
-        return value  # nearly all there is
-    moment = _moment(value, layout, zone)
-    return moment.isoformat() if moment is not None else value
 
 
 def _moment(value: Any, layout: str, zone: str) -> datetime | None:

@@ -52,130 +52,51 @@ _UPDATED = Member("updated_at", "datetime")
 _DELETED = Member("deleted_at", "datetime", nullable=True)
 
 SIEMBRA: tuple[Member, ...] = (
-    _ID,
-    Member("orden", "integer", required=True),
-    _text("cultivo.codigo"),
-    _text("cultivo.nombre"),
-    _HA,
-    _text("material", nullable=True),
-    Member("fecha_siembra", "date", nullable=True),
-    Member("fecha_cosecha", "date", nullable=True),
+    _ID, Member("orden", "integer", required=True),
+    _text("cultivo.codigo"), _text("cultivo.nombre"), _HA, _text("material", nullable=True),
+    Member("fecha_siembra", "date", nullable=True), Member("fecha_cosecha", "date", nullable=True),
     _text("estado", "planificado", "sembrado", "cosechado", "perdido"),
-)
+)  # fmt: skip
 
 CONTRACT: Mapping[Recurso, ItemShape] = {
-    Recurso.CAMPANIAS: ItemShape(
-        (
-            _ID,
-            _text("codigo", required=True),
-            Member("desde", "date", required=True),
-            Member("hasta", "date", required=True),
-            Member("activa", "boolean"),
-        )
-    ),
-    Recurso.CULTIVOS: ItemShape(
-        (
-            _ID,
-            _text("codigo", required=True),
-            _NOMBRE,
-            _text("especie"),
-            Member("orden", "integer"),
-            _text("color"),
-        )
-    ),
-    Recurso.ZONAS: ItemShape(
-        (
-            _ID,
-            _NOMBRE,
-            _text("tipo", "region", "exclusion", "otro", required=True),
-            _id("lote_id"),
-            _UPDATED,
-        ),
-        "nullable",
-    ),
-    Recurso.CAMPOS: ItemShape(
-        (
-            _ID,
-            _text("codigo"),
-            _NOMBRE,
-            _id("zona_id"),
-            _text("empresa.nombre"),
-            _text("empresa.cuit"),
-            _text("renspa", nullable=True),
-            _text("provincia"),
-            _text("partido"),
-            _text("tenencia", "propio", "arrendado", "aparceria"),
-            _HA,
-            Member("activo", "boolean"),
-            Member("created_at", "datetime"),
-            _UPDATED,
-            _DELETED,
-        ),
-        "nullable",
-    ),
-    Recurso.LOTES: ItemShape(
-        (
-            _ID,
-            _id("campo_id", required=True),
-            _text("campo_nombre"),
-            _NOMBRE,
-            _CAMPANIA,
-            _HA,
-            Member("superficie_util_ha", "number", nullable=True),
-            Member("siembras", "list", required=True),
-            _UPDATED,
-            _DELETED,
-        ),
-        "required",
-    ),
-    Recurso.AMBIENTES: ItemShape(
-        (
-            _ID,
-            _id("lote_id", required=True),
-            _CAMPANIA,
-            _text("codigo"),
-            _NOMBRE,
-            _text("potencial", "alto", "medio", "bajo"),
-            Member("orden", "integer"),
-            _text("color"),
-            _HA,
-            _text("fuente"),
-            Member("version", "integer"),
-            _UPDATED,
-        ),
-        "required",
-    ),
-    Recurso.MARCADORES: ItemShape(
-        (
-            _ID,
-            _id("lote_id", required=True),
-            _id("ambiente_id"),
-            _CAMPANIA,
-            _text(
-                "tipo",
-                *("muestreo", "recorrida", "maleza", "plaga", "enfermedad"),
-                *("infraestructura", "otro"),
-                required=True,
-            ),
-            _text("subtipo", nullable=True),
-            _NOMBRE,
-            _text("estado", "planificado", "hecho", "anulado"),
-            Member("fecha", "date", nullable=True),
-            Member("orden", "integer", nullable=True),
-            _text("observacion", nullable=True),
-            _text("muestra.codigo"),
-            Member("muestra.compuesta", "boolean"),
-            Member("muestra.submuestras", "integer"),
-            Member("muestra.profundidades_cm", "list"),
-            Member("muestra.analisis", "list"),
-            Member("adjuntos", "list"),
-            _UPDATED,
-        ),
-        "required",
-    ),
-}
-
-
-def members_of(recurso: Recurso) -> Mapping[str, Member]:
-    """The members of the resource's items by dotted name."""
-    return {member.name: member for member in CONTRACT[recurso].members}
+    Recurso.CAMPANIAS: ItemShape((
+        _ID, _text("codigo", required=True), Member("desde", "date", required=True),
+        Member("hasta", "date", required=True), Member("activa", "boolean"),
+    )),
+    Recurso.CULTIVOS: ItemShape((
+        _ID, _text("codigo", required=True), _NOMBRE, _text("especie"),
+        Member("orden", "integer"), _text("color"),
+    )),
+    Recurso.ZONAS: ItemShape((
+        _ID, _NOMBRE, _text("tipo", "region", "exclusion", "otro", required=True),
+        _id("lote_id"), _UPDATED,
+    ), "nullable"),
+    Recurso.CAMPOS: ItemShape((
+        _ID, _text("codigo"), _NOMBRE, _id("zona_id"),
+        _text("empresa.nombre"), _text("empresa.cuit"), _text("renspa", nullable=True),
+        _text("provincia"), _text("partido"), _text("tenencia", "propio", "arrendado", "aparceria"),
+        _HA, Member("activo", "boolean"), Member("created_at", "datetime"), _UPDATED, _DELETED,
+    ), "nullable"),
+    Recurso.LOTES: ItemShape((
+        _ID, _id("campo_id", required=True), _text("campo_nombre"), _NOMBRE, _CAMPANIA,
+        _HA, Member("superficie_util_ha", "number", nullable=True),
+        Member("siembras", "list", required=True), _UPDATED, _DELETED,
+    ), "required"),
+    Recurso.AMBIENTES: ItemShape((
+        _ID, _id("lote_id", required=True), _CAMPANIA, _text("codigo"), _NOMBRE,
+        _text("potencial", "alto", "medio", "bajo"), Member("orden", "integer"), _text("color"),
+        _HA, _text("fuente"), Member("version", "integer"), _UPDATED,
+    ), "required"),
+    Recurso.MARCADORES: ItemShape((
+        _ID, _id("lote_id", required=True), _id("ambiente_id"), _CAMPANIA,
+        _text("tipo", "muestreo", "recorrida", "maleza", "plaga", "enfermedad",
+              "infraestructura", "otro", required=True),
+        _text("subtipo", nullable=True), _NOMBRE,
+        _text("estado", "planificado", "hecho", "anulado"),
+        Member("fecha", "date", nullable=True), Member("orden", "integer", nullable=True),
+        _text("observacion", nullable=True),
+        _text("muestra.codigo"), Member("muestra.compuesta", "boolean"),
+        Member("muestra.submuestras", "integer"), Member("muestra.profundidades_cm", "list"),
+        Member("muestra.analisis", "list"), Member("adjuntos", "list"), _UPDATED,
+    ), "required"),
+}  # fmt: skip

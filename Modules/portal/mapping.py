@@ -11,17 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from Modules.portal import coercion
 from Modules.portal.asking import read_campania
-from Modules.portal.coercion import (
-    MISSING,
-    RFC3339,
-    coerce,
-    dig,
-    from_decimal_comma,
-    natural_type,
-    split_path,
-    to_number,
-)
+from Modules.portal.coercion import MISSING, RFC3339, coerce, dig, natural_type, split_path
 from Modules.portal.contract import CONTRACT, SIEMBRA, Member
 from Modules.portal.profile import Profile
 from Modules.portal.sections import FieldRule, FieldType, Geometry, Resource, Siembras
@@ -74,7 +66,7 @@ class Mapper:
 
     def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
         """``sent`` is the campaña as the portal was asked for it."""
-        resource, zone = profile.resource(recurso), profile.time.zone
+        resource, zone = profile.resources[recurso], profile.time.zone
         members = [member for member in CONTRACT[recurso].members if member.kind != "list"]
         lists = [m for m in CONTRACT[recurso].members if m.kind == "list" and m.name != "siembras"]
         self._recurso = recurso
@@ -96,12 +88,10 @@ class Mapper:
         Raises:
             ApiContractChanged: a row is not an object.
         """
-        found = []
         for index, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise ApiContractChanged(f"{what}: row {index} is not an object")
-            found.append(Record(self._values(row, parent), page, index))
-        return found
+        return [Record(self._values(r, parent), page, index) for index, r in enumerate(rows)]
 
     def _values(self, row: dict[str, Any], parent: str | None) -> dict[str, Any]:
         values = _gather(self._reading, row, parent, self._asked)
@@ -145,12 +135,6 @@ def _whole(resource: Resource, recurso: Recurso) -> list[str]:
 _Direct: TypeAlias = tuple[str, type, Callable[[Any], object] | None, _Getter]
 
 
-def _direct(getter: _Getter) -> _Direct:
-    if getter.kind == "datetime":
-        return getter.path[0], str, RFC3339.fullmatch, getter
-    return getter.path[0], getter.plain, None, getter
-
-
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """How a row is read: most members lie under their own names and need little or nothing."""
@@ -172,7 +156,12 @@ class _Reading:
         return cls(
             frozenset((*whole, *(g.path[0] for g in (*copied, *inside, *direct)))),
             tuple((o, frozenset(g.path[1] for g in inside if g.path[0] == o)) for o in objects),
-            tuple(_direct(g) for g in direct),
+            tuple(
+                (g.path[0], str, RFC3339.fullmatch, g)
+                if g.kind == "datetime"
+                else (g.path[0], g.plain, None, g)
+                for g in direct
+            ),
             tuple(g for g in getters if g.target not in known),
         )
 
@@ -210,7 +199,7 @@ def _geometry(rule: Geometry) -> Callable[[dict[str, Any]], Any]:
             return lambda row: row.get(path[0], MISSING)
         return lambda row: dig(row, path)
     lat_path, lon_path = split_path(rule.lat), split_path(rule.lon)
-    read = from_decimal_comma if rule.decimal_comma else to_number
+    read = coercion.from_decimal_comma if rule.decimal_comma else coercion.to_number
 
     def two_columns(row: dict[str, Any]) -> Any:
         lat, lon = dig(row, lat_path), dig(row, lon_path)

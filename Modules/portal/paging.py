@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from Modules.portal.answers import NOTHING, looks_like_error
+from Modules.portal.answers import NOTHING
 from Modules.portal.asking import Ask, Step, WalkBroken, origin_of
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import (
@@ -32,6 +32,7 @@ from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged
 
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
+_ERROR_MARKS = {"error", "errors", "title", "message", "mensaje", "detail", "fault", "code"}
 _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 
@@ -93,7 +94,7 @@ def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:
     if isinstance(rows, list):
         return rows
     where = f"list at {envelope.rows!r}" if envelope.rows else "list at the root"
-    if rows is MISSING and looks_like_error(document):
+    if rows is MISSING and isinstance(document, dict) and _ERROR_MARKS & document.keys():
         raise ApiContractChanged(f"{what}: an error object under a good status; no {where}")
     raise ApiContractChanged(f"{what}: there is no {where}; check envelope.rows in the profile")
 
@@ -125,9 +126,6 @@ def next_of_link_header(header: str) -> str | None:
         if rel and "next" in (rel[1] or rel[2] or "").lower().split():
             return str(target)
     return None
-
-
-# --- where the pages are --------------------------------------------------------------------
 
 
 def first_step(paging: Paging) -> Step:
@@ -201,9 +199,6 @@ def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
             raise ApiContractChanged(f"{what}: the last id is no number, so plus cannot be added")
         found = int(found) + paging.plus
     return Step(((paging.param, str(found)), *_size(paging)))
-
-
-# --- whether they add up --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from Modules.portal.contract import CONTRACT, SIEMBRA, members_of
+from Modules.portal.contract import CONTRACT, SIEMBRA
 from Modules.portal.sections import (
     Answers,
     Auth,
@@ -70,7 +70,7 @@ class Profile(Section):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         for recurso, resource in self.resources.items():
-            known = set(members_of(recurso)) - {"siembras"}
+            known = {member.name for member in CONTRACT[recurso].members} - {"siembras"}
             where = f"resources.{recurso}"
             refuse_unknown(resource.fields, known, f"{where}.fields.")
             refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")
@@ -106,10 +106,6 @@ class Profile(Section):
             for recurso, resource in self.resources.items()
             if CONTRACT[recurso].geometry != "none"
         }
-
-    def resource(self, recurso: Recurso) -> Resource:
-        """The section of one list."""
-        return self.resources[recurso]
 
     def paging_of(self, recurso: Recurso) -> Paging:
         """The paging of one list: its own, or the one of all."""

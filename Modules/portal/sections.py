@@ -55,19 +55,16 @@ SomeHeaderName = Annotated[str, Field(min_length=1), AfterValidator(_header_name
 Headers = Annotated[dict[str, str], AfterValidator(_plain_headers)]
 
 
-# --- who we are -----------------------------------------------------------------------------
-
-
 class TokenAuth(Section):
     """A login with id and secret that gives a token."""
 
-    path: str  # below the base URL, or a whole https address of the identity service
-    body: Literal["form", "json"]
+    path: str = "/auth/token"  # below the base URL, or a whole https address
+    body: Literal["form", "json"] = "form"
     client_auth: Literal["body", "basic"] = "body"
-    id_field: str
-    secret_field: str
+    id_field: str = "client_id"
+    secret_field: str = "client_secret"  # noqa: S105 - the name of the form field
     fields: dict[str, str] = Field(default_factory=dict)
-    token: str
+    token: str = "access_token"  # noqa: S105 - the path in the answer
     expires_in: str = "expires_in"
     lifetime_s: float | None = Field(default=None, gt=0)
     header: SomeHeaderName = "Authorization"
@@ -78,12 +75,7 @@ class ClientCredentials(TokenAuth):
     """OAuth 2 client credentials (RFC 6749 §4.4), a form by default."""
 
     kind: Literal["client_credentials"] = "client_credentials"
-    path: str = "/auth/token"
-    body: Literal["form", "json"] = "form"
-    id_field: str = "client_id"
-    secret_field: str = "client_secret"  # noqa: S105 - the name of the form field
     fields: dict[str, str] = Field(default_factory=lambda: {"grant_type": "client_credentials"})
-    token: str = "access_token"  # noqa: S105 - the path in the answer
 
 
 class JsonLogin(TokenAuth):
@@ -130,9 +122,6 @@ Auth = Annotated[
     ClientCredentials | JsonLogin | ApiKey | StaticBearer | Basic | NoAuth,
     Field(discriminator="kind"),
 ]
-
-
-# --- what we ask ----------------------------------------------------------------------------
 
 
 class Season(Section):
@@ -227,9 +216,6 @@ Paging = Annotated[
 ]
 
 
-# --- what comes back ------------------------------------------------------------------------
-
-
 class Envelope(Section):
     """Dotted paths to what surrounds the rows; "" means there is none (rows: the root)."""
 
@@ -302,11 +288,8 @@ class FieldRule(Section):
         return self
 
 
-Fields = dict[str, FieldRule]
-
-
 class _WithFields(Section):
-    fields: Fields = Field(default_factory=dict)
+    fields: dict[str, FieldRule] = Field(default_factory=dict)
 
     @field_validator("fields", mode="before")
     @classmethod

@@ -69,7 +69,7 @@ class Transport:
     def __init__(self, limits: Limits, pace: Pace) -> None:
         """Opens nothing until the first request; ``pace`` says how long, and when to give up."""
         self._limits, self._pace = limits, pace
-        self._adapter = _WatchedAdapter(limits.concurrency)
+        self._adapter = _WatchedAdapter(4, pool_maxsize=limits.concurrency, max_retries=0)
         self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         self._watches: set[_Watch] = set()
         self._lock = threading.Lock()
@@ -109,7 +109,6 @@ class Transport:
                 watch.end()
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
         self._adapter.close()
 
     @contextlib.contextmanager
@@ -195,7 +194,6 @@ class _Watch:
             self.end()
 
     def end(self) -> None:
-        """Shut every socket of this exchange down."""
         with self._lock:
             self.ended = True
             for handle in self._handles:
@@ -203,7 +201,6 @@ class _Watch:
                     handle.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Let go of the handles; the exchange is over."""
         with self._lock:
             for handle in self._handles:
                 handle.close()
@@ -257,19 +254,13 @@ _POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _TlsPool}
 
 
 class _WatchedAdapter(HTTPAdapter):
-    """requests' adapter with no retries of its own, over connections that can be watched."""
-
-    def __init__(self, connections: int) -> None:
-        """``connections`` stay open at most, each for one request at a time."""
-        super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0)
+    """requests' adapter over connections that can be watched."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pool manager, with our connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        """The manager for a proxy, with our connections."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -290,9 +281,8 @@ def _prepare(ask: Ask, secret_headers: Mapping[str, str]) -> requests.PreparedRe
         prepared.prepare_body(ask.body, None)
     except (requests.exceptions.RequestException, ValueError):
         # The text of this error may quote a header, so it is neither kept nor chained.
-        raise SettingsError(
-            f"{ask.what}: the request cannot be written; check the profile"
-        ) from None
+        bad = f"{ask.what}: the request cannot be written; check the profile"
+        raise SettingsError(bad) from None
     return prepared
 
 

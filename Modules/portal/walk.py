@@ -71,15 +71,13 @@ class Look:
         return read_page(self.document, self.headers, walk.envelope, walk.paging, self.ask.what)
 
     def records(self, view: PageView) -> list[Record]:
-        """The rows of the page as records."""
         return self.walk.mapper.records(view.rows, 1, self.ask.what, self.walk.parent)
 
 
 class Walker:
-    """Walks lists; pages are fetched on ``pool``, which bounds how many are under way."""
+    """Walks the lists of a fetch; ``pool`` bounds how many pages are under way."""
 
     def __init__(self, attempts: Attempts, pool: Executor) -> None:
-        """Both are shared by all walks of a fetch."""
         self._attempts, self._pool = attempts, pool
 
     def walk(self, walk: Walk, told: Told) -> Walked:

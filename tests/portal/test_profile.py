@@ -63,8 +63,8 @@ def test_sections_replace_whole_and_resources_key_by_key() -> None:
     )
     assert profile.envelope.rows == "data"
     assert profile.envelope.total == ""
-    assert profile.resource(Recurso.LOTES).path == "/fields"
-    assert profile.resource(Recurso.LOTES).season
+    assert profile.resources[Recurso.LOTES].path == "/fields"
+    assert profile.resources[Recurso.LOTES].season
     assert profile.paging_of(Recurso.LOTES).kind == "none"
     assert profile.paging_of(Recurso.CAMPOS).kind == "page"
 
