@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -84,12 +84,8 @@ def _announced(child: subprocess.Popen[str], errors: IO[str]) -> DemoProcess:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with suppress(OSError):
-                stream.close()
     try:
-        child.wait(timeout=2 * GRACE_S)
+        child.communicate(timeout=2 * GRACE_S)  # closes its standard input, which ends it
     except subprocess.TimeoutExpired:
         child.kill()
-        child.wait()
+        child.communicate()

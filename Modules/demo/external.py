@@ -166,9 +166,13 @@ def geojson(shape: BaseGeometry | None) -> str:
     return text
 
 
+def _is_somewhere(shape: BaseGeometry | None) -> bool:
+    return shape is not None and bool(np.isfinite(shape.bounds).all())  # of an empty one: NaN
+
+
 def _hectares(shape: BaseGeometry | None) -> float | None:
     """What a portal would declare: ellipsoidal area to two decimals; None where there is none."""
-    if shape is None or shape.is_empty or not np.isfinite(shape.bounds).all():
+    if shape is None or not _is_somewhere(shape):
         return None
     area, _ = GEOD.geometry_area_perimeter(shapely.orient_polygons(shape))
     return round(abs(area) / M2_PER_HA, 2)
@@ -215,20 +219,13 @@ def nearest_lotes(points: NDArray[Any], lotes: NDArray[Any]) -> list[int]:
     All in degrees EPSG:4326; distances are compared with the longitude shrunk by the cosine of
     the mean latitude. Of several lotes that hold a point the first in the file wins.
     """
-    usable = [
-        index
-        for index, lote in enumerate(lotes)
-        if lote is not None and not lote.is_empty and np.isfinite(lote.bounds).all()
-    ]
+    usable = [index for index, lote in enumerate(lotes) if _is_somewhere(lote)]
     shrink = np.array([np.cos(np.radians(np.nanmean(shapely.get_coordinates(points)[:, 1]))), 1.0])
     flat = shapely.transform(lotes[usable], lambda at: at * shrink)
     places = shapely.transform(points, lambda at: at * shrink)
     tree = shapely.STRtree(flat)
     homes = [usable[0]] * len(points)
-    found = tree.query_nearest(places, all_matches=False)
-    for point, lote in zip(*found.tolist(), strict=True):
-        homes[point] = usable[lote]
-    inside = tree.query(places, predicate="intersects").tolist()
-    for point, lote in sorted(zip(*inside, strict=True), reverse=True):
+    nearest = tree.query_nearest(places).tolist()  # all that hold it: their distance is 0
+    for point, lote in sorted(zip(*nearest, strict=True), reverse=True):
         homes[point] = usable[lote]
     return homes

@@ -6,6 +6,7 @@ campo. All chance comes from ``Random`` seeded with text, so a plan depends on i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -112,20 +113,21 @@ def seeded(seed: int, *what: object) -> Random:
 
 def first_plan(size: Size, seed: int, campania: str) -> CompanyPlan:
     """The company on day 0."""
-    campos = tuple(_campos(size, seed))
+    counts = _lotes_per_campo(size, seed)
+    campos = tuple(_campos(seed, counts))
     drawn = [
         (campo, nombre, area)
-        for campo, count in zip(campos, _lotes_per_campo(size, seed), strict=True)
+        for campo, count in zip(campos, counts, strict=True)
         for nombre, area in _layout(seeded(seed, "layout", campo.campo_id), campo.block, count)
     ]
     lotes = tuple(_lotes(size, seed, drawn))
     return CompanyPlan(seed, campania, _with_bow_ties(lotes), campos)
 
 
-def _campos(size: Size, seed: int) -> Iterator[CampoPlan]:
+def _campos(seed: int, counts: Sequence[int]) -> Iterator[CampoPlan]:
     taken: set[tuple[int, int]] = set()
     codes: set[str] = set()
-    for index, count in enumerate(_lotes_per_campo(size, seed)):
+    for index, count in enumerate(counts):
         rng = seeded(seed, "campo", index)
         lugar = words.LUGARES[index % len(words.LUGARES)]
         column, row = _free_slot(
@@ -167,15 +169,13 @@ def _code(nombre: str, taken: set[str]) -> str:
 
 
 def _free_slot(taken: set[tuple[int, int]], column: int, row: int) -> tuple[int, int]:
-    reach = 0
-    while True:
-        for dx in range(-reach, reach + 1):
-            for dy in range(-reach, reach + 1):
-                slot = (column + dx, row + dy)
-                if max(abs(dx), abs(dy)) == reach and slot not in taken:
-                    taken.add(slot)
-                    return slot
-        reach += 1
+    for reach in itertools.count():
+        for dx, dy in itertools.product(range(-reach, reach + 1), repeat=2):
+            slot = (column + dx, row + dy)
+            if max(abs(dx), abs(dy)) == reach and slot not in taken:
+                taken.add(slot)
+                return slot
+    raise AssertionError  # pragma: no cover - there is no end to the count
 
 
 def _lotes_per_campo(size: Size, seed: int) -> list[int]:
