@@ -121,11 +121,10 @@ def _moment(value: Any, layout: str, zone: str) -> datetime | None:
             return datetime.fromtimestamp(seconds, UTC).astimezone(here)
         if not isinstance(value, str):
             return None
-        moment = (
-            datetime.strptime(value.strip(), layout)  # noqa: DTZ007 - the zone follows
-            if layout
-            else datetime.fromisoformat(value.strip())
-        )
+        if layout:
+            moment = datetime.strptime(value.strip(), layout)  # noqa: DTZ007 - the zone follows
+        else:
+            moment = datetime.fromisoformat(value.strip())
     except (ValueError, TypeError, OverflowError, OSError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=here)

@@ -67,18 +67,15 @@ class Mapper:
     def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
         """``sent`` is the campaña as the portal was asked for it."""
         resource, zone = profile.resources[recurso], profile.time.zone
-        members = [member for member in CONTRACT[recurso].members if member.kind != "list"]
-        lists = [m for m in CONTRACT[recurso].members if m.kind == "list" and m.name != "siembras"]
-        self._recurso = recurso
-        getters = _getters([*members, *lists], resource.fields, resource.root, zone)
+        members = [member for member in CONTRACT[recurso].members if member.name != "siembras"]
+        getters = _getters(members, resource.fields, resource.root, zone)
         shaped = CONTRACT[recurso].geometry != "none"
         self._geometry = _geometry(resource.geometry) if shaped else None
         self._reading = _Reading.of(getters, *_whole(resource, recurso))
         self._siembras = (
             _siembras(resource.siembras, resource.root, zone) if recurso == Recurso.LOTES else None
         )
-        self._campania, self._sent, self._codigo = campania, sent, profile.season.codigo
-        self._asked = str(campania)
+        self._asked, self._sent, self._codigo = str(campania), sent, profile.season.codigo
 
     def records(
         self, rows: Sequence[Any], page: int, what: str, parent: str | None = None

@@ -156,9 +156,9 @@ def _explain(err: ValidationError, text: str, source: str) -> str:
     first = err.errors(include_url=False, include_input=False, include_context=False)[0]
     unions = {"client_credentials", "json_login", "api_key", "bearer", "basic", "none"}
     unions |= {"page", "offset", "id_cursor", "token", "next_link"}
-    loc = [str(part) for part in first["loc"]]
-    keys = [key for i, key in enumerate(loc) if not (key in unions and loc[i - 1 : i] in _TAGGED)]
-    keys = [key for key in keys if key != "[key]"]
+    loc = [str(part) for part in first["loc"] if part != "[key]"]
+    tagged = (["auth"], ["paging"])
+    keys = [key for i, key in enumerate(loc) if not (key in unions and loc[i - 1 : i] in tagged)]
     message = first["msg"].removeprefix("Value error, ")
     if match := re.match(r"(resources[\w.]+): ", message):
         keys, message = match[1].split("."), message[match.end() :]
@@ -166,11 +166,7 @@ def _explain(err: ValidationError, text: str, source: str) -> str:
     where = f"{source}, line {line}" if line else source
     more = err.error_count() - 1
     rest = f" (and {more} more)" if more else ""
-    key = ".".join(keys)
-    return f"{where}: {key}: {message}{rest}" if key else f"{where}: {message}{rest}"
-
-
-_TAGGED = (["auth"], ["paging"])
+    return ": ".join(filter(None, (where, ".".join(keys), message))) + rest
 
 
 def _line_of(keys: list[str], text: str) -> int | None:

@@ -35,7 +35,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from urllib3.response import BaseHTTPResponse
 
 from Modules.portal.answers import Answer, NoConnection, TryAgain
-from Modules.portal.asking import Ask, is_loopback
+from Modules.portal.asking import Ask, is_loopback, origin_of
 from Modules.portal.pace import Pace, Stopped
 from Modules.words.errors import ApiContractChanged, ApiUnavailable, SettingsError
 
@@ -333,9 +333,7 @@ def _unconnected(err: BaseException, url: str) -> str | None:
 
 def _host(url: str) -> str:
     """Host and port of a URL, nothing else of it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    _, host, port = origin_of(urlsplit(url))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
