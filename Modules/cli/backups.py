@@ -432,8 +432,7 @@ def _say_plan(plan: RestorePlan) -> None:
 def _say_diff(found: Comparacion) -> None:
     from rich.markup import escape
 
-    from Modules.diff.changes import changes_of
-    from Modules.diff.lines import cambios
+    from Modules.diff.changes import cambios, changes_of
     from Modules.words.spanish import number
 
     say(f"{found.titulo}.")

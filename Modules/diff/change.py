@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -112,7 +112,7 @@ class Cambio:
         """Plain JSON, without geometry; hectares to 1 m², metres to 1 cm."""
         return {
             "clase": self.clase.value,
-            **{name: getattr(self, name) for name in _TEXT_FIELDS},
+            **{name: getattr(self, name) for name in _TEXTS_OF_ROW.split()},
             "valores": [asdict(valor) for valor in self.valores],
             "gana_ha": round(self.gana_ha, 4),
             "pierde_ha": round(self.pierde_ha, 4),
@@ -121,9 +121,7 @@ class Cambio:
         }
 
 
-_TEXT_FIELDS: Final = (
-    "tabla", "id", "nombre", "campo_id", "campo", "lote_id", "lote", "detalle",
-)  # fmt: skip
+_TEXTS_OF_ROW: Final = "tabla id nombre campo_id campo lote_id lote detalle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +148,18 @@ class Diferencias:
     def resumen(self) -> dict[str, Any]:
         """How many changes of each kind, and the hectares behind them."""
         counts = Counter(cambio.clase for cambio in self.cambios)
-        moved_borders = self.of(Clase.BORDE_MOVIDO)
+
+        def total(clase: Clase, name: str) -> float:
+            return round(math.fsum(getattr(c, name) for c in self.cambios if c.clase is clase), 4)
+
         return {
             "cambios": len(self.cambios),
             "por_clase": {clase.value: counts[clase] for clase in Clase},
-            "lotes_nuevos_ha": _sum(self.of(Clase.LOTE_NUEVO), "superficie_ha"),
-            "lotes_eliminados_ha": _sum(self.of(Clase.LOTE_ELIMINADO), "superficie_ha"),
-            "bordes_ganan_ha": _sum(moved_borders, "gana_ha"),
-            "bordes_pierden_ha": _sum(moved_borders, "pierde_ha"),
+            "lotes_nuevos_ha": total(Clase.LOTE_NUEVO, "superficie_ha"),
+            "lotes_eliminados_ha": total(Clase.LOTE_ELIMINADO, "superficie_ha"),
+            "bordes_ganan_ha": total(Clase.BORDE_MOVIDO, "gana_ha"),
+            "bordes_pierden_ha": total(Clase.BORDE_MOVIDO, "pierde_ha"),
         }
-
-    def of(self, *clases: Clase) -> list[Cambio]:
-        """The changes of some kinds, in order."""
-        return [cambio for cambio in self.cambios if cambio.clase in clases]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -175,7 +172,3 @@ class Diferencias:
             "renumerados": {name: dict(ids) for name, ids in self.renumerados.items()},
             "cambios": [cambio.to_dict() for cambio in self.cambios],
         }
-
-
-def _sum(cambios: Iterable[Cambio], name: str) -> float:
-    return round(math.fsum(getattr(cambio, name) for cambio in cambios), 4)

@@ -16,6 +16,7 @@ from Modules.diff.differences import diferencias
 from Modules.diff.pairs import COMPARED, RowCounts
 from Modules.geo.borders import TOLERANCIA_M
 from Modules.night.tables import Tables
+from Modules.words.spanish import number
 
 _COUNTED: Final = ("campo", "lote", "lote_id", "agregados", "quitados", "cambiados")
 _OF_LOTE: Final = ("campo", "lote", "lote_id", "que", "detalle", "gana_ha", "pierde_ha")
@@ -27,6 +28,11 @@ _KEYS: Final = {  # of a row of each list of ``Changes``, in their order in JSON
     "marcadores": _COUNTED,
     "otros": ("nombre", "id", "que", "detalle", "campo", "lote"),
 }
+
+SOLO_REESCRITO = (
+    "Sin cambios que contar: el portal reescribió datos (por ejemplo los vértices de un borde), "
+    "pero dicen lo mismo."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,7 @@ class Changes:
     @property
     def empty(self) -> bool:
         """Whether no row of any table differs."""
-        return not any(
-            counts.agregadas or counts.quitadas or counts.cambiadas
-            for counts in self.tablas.values()
-        )
+        return not any(any(asdict(counts).values()) for counts in self.tablas.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -102,10 +105,10 @@ class Changes:
             KeyError, TypeError: it is something else.
         """
         rows = {"otros": (), **data}
-        kinds: dict[str, Any] = {
-            name: Conteo if keys is _COUNTED else Novedad for name, keys in _KEYS.items()
+        lists: dict[str, Any] = {
+            name: tuple((Conteo if keys is _COUNTED else Novedad)(**row) for row in rows[name])
+            for name, keys in _KEYS.items()
         }
-        lists = {name: tuple(kind(**row) for row in rows[name]) for name, kind in kinds.items()}
         tablas = {name: RowCounts(**counts) for name, counts in data["tablas"].items()}
         return cls(first_night=data["first_night"], tablas=tablas, **lists)
 
@@ -164,3 +167,27 @@ def _counted(one: Cambio) -> Iterator[tuple[str, int]]:
         yield moves[0].antes, 1
     else:
         yield one.lote_id, 2
+
+
+def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
+    """Rows of campo, lote, what changed and in detail, by campo and lote."""
+    rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]
+    rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
+    for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
+        rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
+    rows += [
+        (c.campo, c.lote, c.que, f"{c.nombre}: {c.detalle}" if c.detalle else c.nombre)
+        for c in changes.otros
+    ]
+    return sorted(rows)
+
+
+def _conteo(conteo: Conteo) -> str:
+    parts = (
+        (conteo.agregados, "nuevo"),
+        (conteo.quitados, "quitado"),
+        (conteo.cambiados, "cambiado"),
+    )
+    return ", ".join(
+        f"{number(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from Modules.diff.change import Diferencias
+from Modules.diff.change import Clase, Diferencias
 from Modules.diff.differences import diferencias
 from Modules.diff.kml import document
 from Modules.diff.layers import frames, styles, titulos
@@ -49,19 +49,55 @@ class Comparacion:
     @property
     def avisos(self) -> tuple[str, ...]:
         """What makes the comparison less plain than it looks (Spanish)."""
-        return tuple(_avisos(self.a, self.b))
+        a, b = self.a, self.b
+        found = []
+        if a.portal != b.portal:
+            found.append(
+                f"Son de portales o perfiles distintos ({a.portal.origin} y {b.portal.origin}): "
+                "un mismo id puede no ser lo mismo."
+            )
+        if a.campania != b.campania:
+            found.append(
+                f"Son de campañas distintas ({a.campania} y {b.campania}): "
+                "es de esperar que cambien las siembras."
+            )
+        found += [f"{one.id} está en cuarentena." for one in (a, b) if not one.accepted]
+        if b.id < a.id:
+            late = f"{b.id} es anterior a {a.id}: lo que figura como nuevo es lo que se quitó."
+            found.append(late)
+        return tuple(found)
 
     @property
     def titulo(self) -> str:
         """Which snapshots, and of when."""
-        times = (f"{one.id} ({moment(one.id.utc, self.zone)})"
-                 for one in (self.a, self.b))  # fmt: skip
-        return f"Cambios de {' a '.join(times)}"
+        a, b = (f"{one.id} ({moment(one.id.utc, self.zone)})" for one in (self.a, self.b))
+        return f"Cambios de {a} a {b}"
 
     @property
     def resumen(self) -> str:
         """One line: how many of each kind, and the hectares behind them."""
-        return _resumen(self)
+        totals = self.diferencias.resumen()
+        counts: Mapping[str, int] = totals["por_clase"]
+        if not totals["cambios"]:
+            return self._nothing()
+        areas = {
+            "lote_nuevo": f" ({number(totals['lotes_nuevos_ha'], 2)} ha)",
+            "lote_eliminado": f" ({number(totals['lotes_eliminados_ha'], 2)} ha)",
+            "borde_movido": f" (ganan {number(totals['bordes_ganan_ha'], 2)} ha, "
+            f"pierden {number(totals['bordes_pierden_ha'], 2)} ha)",
+        }
+        return " · ".join(
+            f"{clase.texto}: {number(counts[clase])}{areas.get(clase, '')}"
+            for clase in Clase
+            if counts[clase]
+        )
+
+    def _nothing(self) -> str:
+        if self.a.id == self.b.id:
+            return "Es el mismo backup: no hay diferencias."
+        if any(self.diferencias.reescritas.values()):
+            return "No hay diferencias: sólo se reescribieron datos que dicen lo mismo."
+        return "No hay diferencias: los datos son los mismos."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; see docs/diferencias.md."""
@@ -83,14 +119,9 @@ def comparar(
     zone: ZoneInfo,
     tolerancia_m: float,
 ) -> Comparacion:
-    """What changed from snapshot ``a`` to ``b``.
+    """What changed from snapshot ``a`` to ``b``: ids, or ``ultimo`` or ``anterior`` of campania.
 
-    Args:
-        store: where they are.
-        a: an id, ``ultimo`` or ``anterior``; ``b`` likewise.
-        campania: whose last and last but one are meant.
-        zone: the time of the people who read it.
-        tolerancia_m: see ``Modules.diff.differences``.
+    ``zone`` is the time of the people who read it; ``tolerancia_m``: see ``diff.differences``.
 
     Raises:
         SettingsError: no such snapshot.
@@ -117,24 +148,6 @@ def _find(store: SnapshotStore, name: str, campania: Campania) -> Snapshot:
     return of_portal[-2]
 
 
-def _avisos(a: Snapshot, b: Snapshot) -> list[str]:
-    found = []
-    if a.portal != b.portal:
-        found.append(
-            f"Son de portales o perfiles distintos ({a.portal.origin} y {b.portal.origin}): "
-            "un mismo id puede no ser lo mismo."
-        )
-    if a.campania != b.campania:
-        found.append(
-            f"Son de campañas distintas ({a.campania} y {b.campania}): "
-            "es de esperar que cambien las siembras."
-        )
-    found += [f"{one.id} está en cuarentena." for one in (a, b) if not one.accepted]
-    if b.id < a.id:
-        found.append(f"{b.id} es anterior a {a.id}: lo que figura como nuevo es lo que se quitó.")
-    return found
-
-
 def _side(one: Snapshot) -> dict[str, Any]:
     return {
         "id": str(one.id),
@@ -143,35 +156,6 @@ def _side(one: Snapshot) -> dict[str, Any]:
         "perfil": one.portal.profile,
         "aceptado": one.accepted,
     }
-
-
-def _resumen(found: Comparacion) -> str:
-    totals = found.diferencias.resumen()
-    if not totals["cambios"]:
-        return _nothing(found)
-    areas = {
-        "lote_nuevo": f" ({number(totals['lotes_nuevos_ha'], 2)} ha)",
-        "lote_eliminado": f" ({number(totals['lotes_eliminados_ha'], 2)} ha)",
-        "borde_movido": f" (ganan {number(totals['bordes_ganan_ha'], 2)} ha, "
-        f"pierden {number(totals['bordes_pierden_ha'], 2)} ha)",
-    }
-    kinds = {cambio.clase for cambio in found.diferencias.cambios}
-    counts: Mapping[str, int] = totals["por_clase"]
-    return " · ".join(
-        f"{clase.texto}: {number(counts[clase])}{areas.get(clase, '')}"
-        for clase in sorted(kinds, key=list(counts).index)
-    )
-
-
-def _nothing(found: Comparacion) -> str:
-    if found.a.id == found.b.id:
-        return "Es el mismo backup: no hay diferencias."
-    if any(found.diferencias.reescritas.values()):
-        return "No hay diferencias: sólo se reescribieron datos que dicen lo mismo."
-    return "No hay diferencias: los datos son los mismos."
-
-
-# --- files ----------------------------------------------------------------------------------------
 
 
 def check_new(path: Path, suffix: str, *, keep_out: Iterable[Path] = ()) -> None:

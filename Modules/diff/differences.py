@@ -64,10 +64,7 @@ _LABELS: Final = {
 def diferencias(a: Tables, b: Tables, *, tolerancia_m: float = TOLERANCIA_M) -> Diferencias:
     """What changed from ``a`` to ``b``.
 
-    Args:
-        a: the tables before.
-        b: the tables now.
-        tolerancia_m: metres that a border or a point may be off without having moved; above 0.
+    ``tolerancia_m``: what a border or a point may be off without having moved; above 0.
     """
     by_id = pairs_of(a, b)
     pairs, renumbered = renumber(by_id, tolerancia_m)
@@ -101,9 +98,6 @@ def _rewritten(pair: Pair, told: Set[tuple[str, str]]) -> int:
     return sum((pair.name, key) not in told for key in changed)
 
 
-# --- the changes ----------------------------------------------------------------------------------
-
-
 class _Finder:
     """Finds the changes of each table; ``before`` has the ids of now."""
 
@@ -125,8 +119,8 @@ class _Finder:
         yield from self._campos()
         yield from self._lotes()
         yield from self._siembras()
-        for table, noun in (("ambientes", "ambiente"), ("marcadores", "marcador"),
-                            ("zonas", "zona")):  # fmt: skip
+        nouns = {"ambientes": "ambiente", "marcadores": "marcador", "zonas": "zona"}
+        for table, noun in nouns.items():
             yield from self._new_and_gone(table, noun)
             yield from self._moved(table, Clase.of(noun, "movid"))
             yield from self._values(table, Clase.of(noun, "cambiad"))
@@ -210,23 +204,16 @@ class _Finder:
         for at, (key, one, other) in enumerate(sides):
             gained, lost = float(found.gana_ha[at]), float(found.pierde_ha[at])
             detail = f"gana {number(gained, 2)} ha, pierde {number(lost, 2)} ha"
-            more = {
-                "antes": one,
-                "ahora": other,
-                "gana": found.gana[at],
-                "pierde": found.pierde[at],
-            }
-            change = self._change(clase, table, key, detail, **more)
+            change = self._change(clase, table, key, detail, antes=one, ahora=other)
+            change = replace(change, gana=found.gana[at], pierde=found.pierde[at])
             yield replace(change, gana_ha=gained, pierde_ha=lost)
         sides = zip(keys[~flat], was[~flat], is_now[~flat], strict=True)
         metres = distances_m(was[~flat], is_now[~flat]).tolist()
         for (key, one, other), far_m in zip(sides, metres, strict=True):
             known = far_m == far_m  # NaN: one side has no geometry
             detail = f"se movió {number(far_m, 1)} m" if known else "con o sin geometría"
-            distance = far_m if known else 0.0
-            yield self._change(
-                clase, table, key, detail, antes=one, ahora=other, distancia_m=distance
-            )
+            change = self._change(clase, table, key, detail, antes=one, ahora=other)
+            yield replace(change, distancia_m=far_m if known else 0.0)
 
     def _values(self, table: str, clase: Clase) -> Iterator[Cambio]:
         """Rows with other values in columns that count."""
@@ -329,9 +316,8 @@ def _shown(value: Any) -> str:
 
 def _detail(valores: Iterable[Valor]) -> str:
     """ "estado sembrado → cosechado, material A → B"."""
-    texts = []
-    for valor in valores:
-        label = _LABELS.get(valor.columna, valor.columna)
-        hidden = valor.columna in _PERSONAL
-        texts.append(f"{label} cambiado" if hidden else f"{label} {valor.antes} → {valor.ahora}")
-    return ", ".join(texts)
+    return ", ".join(
+        f"{_LABELS.get(one.columna, one.columna)} "
+        + ("cambiado" if one.columna in _PERSONAL else f"{one.antes} → {one.ahora}")
+        for one in valores
+    )

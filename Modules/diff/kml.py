@@ -16,7 +16,6 @@ from Modules.formats.kml_styles import Estilo
 from Modules.formats.kml_text import xml_id, xml_texts
 from Modules.words.spanish import hectares, number
 
-_WORDS: Final = ("cambio", "cambios")
 CAMBIO: Final = Kind(
     "cambio",
     {
@@ -48,13 +47,7 @@ class _Dibujo:
 
 
 def document(found: Diferencias, *, nombre: str, lineas: tuple[str, ...]) -> Document:
-    """The map of all changes that have a place.
-
-    Args:
-        found: the differences.
-        nombre: title of the map.
-        lineas: what it says of itself, plain text; at least one.
-    """
+    """The map of all changes that have a place; ``lineas`` say what it is: one at least."""
     drawings = (_Dibujo(capa, *capa.drawn(found)) for capa in CAPAS)
     drawn = [drawing for drawing in drawings if drawing.cambios]
     return Document(
@@ -82,14 +75,9 @@ def _entry(drawing: _Dibujo, clase: Clase) -> Entry:
     """A line of the legend; it flies to the first of its kind."""
     rows = [i for i, cambio in enumerate(drawing.cambios) if cambio.clase is clase]
     area = sum(drawing.areas_ha[i] for i in rows)
-    return Entry(
-        _style(drawing.capa, clase),
-        f"{drawing.capa.titulo}: {clase.texto}",
-        len(rows),
-        _WORDS,
-        area or None,
-        label_text(drawing.shapes[rows[0]]),
-    )
+    style, title = _style(drawing.capa, clase), f"{drawing.capa.titulo}: {clase.texto}"
+    where = label_text(drawing.shapes[rows[0]])
+    return Entry(style, title, len(rows), ("cambio", "cambios"), area or None, where)
 
 
 def _folder(drawing: _Dibujo) -> Folder:

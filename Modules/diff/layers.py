@@ -83,20 +83,9 @@ CAPAS: Final = (
 )
 
 COLUMNAS: Final = {  # of every layer and of the table, with their dtypes
-    "clase": "string",
-    "cambio": "string",
-    "campo": "string",
-    "lote": "string",
-    "nombre": "string",
-    "detalle": "string",
-    "gana_ha": "float64",
-    "pierde_ha": "float64",
-    "superficie_ha": "float64",
-    "distancia_m": "float64",
-    "tabla": "string",
-    "id": "string",
-    "campo_id": "string",
-    "lote_id": "string",
+    **dict.fromkeys(("clase", "cambio", "campo", "lote", "nombre", "detalle"), "string"),
+    **dict.fromkeys(("gana_ha", "pierde_ha", "superficie_ha", "distancia_m"), "float64"),
+    **dict.fromkeys(("tabla", "id", "campo_id", "lote_id"), "string"),
 }
 
 
@@ -124,14 +113,11 @@ def styles() -> dict[str, Style]:
 
 
 def _style(capa: CapaDe) -> Style:
-    categories = [
-        Category(clase.value, clase.texto.capitalize(), colour)
-        for clase, colour in capa.colores.items()
-    ]
+    colours = capa.colores.items()
+    categories = [Category(one.value, one.texto.capitalize(), colour) for one, colour in colours]
     column = "nombre" if capa.nombre in ("ambientes", "marcadores", "zonas") else "lote"
-    label = Label(quoted(column), column)
     style = marker_style if capa.puntos else fill_style
-    return style("clase", categories, label=label)
+    return style("clase", categories, label=Label(quoted(column), column))
 
 
 def titulos() -> dict[str, str]:

@@ -111,7 +111,7 @@ class Pair:
         if column not in self._differs:
             was, is_now = self.common_of(column)
             if column == "geometry":
-                was, is_now = (_wkb(shapes) for shapes in (was, is_now))
+                was, is_now = shapely.to_wkb(was), shapely.to_wkb(is_now)
             self._differs[column] = np.asarray(was != is_now, dtype=bool)
         return self._differs[column]
 
@@ -135,17 +135,10 @@ class Pair:
         return (self.now if key in self.now.at else self.before).cell(key, column)
 
 
-def _wkb(shapes: Cells) -> Cells:
-    return np.asarray(shapely.to_wkb(shapes), dtype=object)
-
-
 def pairs_of(a: Tables, b: Tables) -> dict[str, Pair]:
     """Every table that is compared, before and now, by id."""
     before, now = a.as_dict(), b.as_dict()
     return {name: Pair(Lado(before[name], name), Lado(now[name], name)) for name in COMPARED}
-
-
-# --- rows whose id alone changed ------------------------------------------------------------------
 
 
 def renumber(
@@ -198,10 +191,8 @@ class _Rest:
 
     def shaped(self) -> _Rest:
         """The rows that have a geometry."""
-        shapes = self.cells("geometry")
-        bare = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-        keys = (key for key, none in zip(self.keys, bare, strict=True) if none)
-        return self.but(keys)
+        shapes = zip(self.keys, self.cells("geometry"), strict=True)
+        return self.but(key for key, shape in shapes if shape is None or shape.is_empty)
 
 
 def _rest(pair: Pair) -> tuple[_Rest, _Rest]:

@@ -336,7 +336,7 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
 
 def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | None) -> Outcome:
     """What the run came to, for machines and for people."""
-    from Modules.diff.lines import cambios
+    from Modules.diff.changes import cambios
     from Modules.jobs.report import calidad_datos, recepcion, resumen_markdown
 
     carpeta = _folder(job, job.store.first_equal(snapshot))

@@ -153,7 +153,7 @@ def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:
 
 
 def _cambios(night: Night) -> str:
-    from Modules.diff.lines import SOLO_REESCRITO, cambios
+    from Modules.diff.changes import SOLO_REESCRITO, cambios
 
     if night.parent is None:
         return ""

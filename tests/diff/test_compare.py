@@ -24,7 +24,7 @@ from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Portal
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
-from tests.diff.test_differences import shuffled, world
+from tests.diff.test_differences import of, shuffled, world
 from tests.kml_reading import data, folders, geometry, read_kmz
 from tests.sample_tables import NOW, SEASON
 from tests.sample_tables import tables as sample_tables
@@ -184,7 +184,7 @@ def test_the_geopackage_has_every_layer_styled_with_what_changed(
         layer = gpd.read_file(path, layer=name)
         assert layer.crs.to_epsg() == 4326
         assert geodesic_area_ha(list(layer.geometry)) == pytest.approx(layer[part], abs=1e-6)
-        borders = found.of(Clase.BORDE_MOVIDO)
+        borders = of(found, Clase.BORDE_MOVIDO)
         assert layer[part].sum() == pytest.approx(sum(getattr(one, part) for one in borders))
     table = pyogrio.read_dataframe(path, layer=CAMBIOS)
     assert list(table["id"]) == [cambio.id for cambio in found.cambios]

@@ -89,6 +89,10 @@ def shuffled(tables: Tables, seed: int) -> Tables:
     )
 
 
+def of(found: Diferencias, *clases: Clase) -> list[Cambio]:
+    return [cambio for cambio in found.cambios if cambio.clase in clases]
+
+
 def told(found: Diferencias) -> list[tuple[str, str]]:
     return [(cambio.clase.value, cambio.id) for cambio in found.cambios]
 
@@ -336,7 +340,7 @@ def test_a_new_id_on_other_ground_is_a_lote_gone_and_a_new_one(base: Tables) -> 
     after = rekeyed(
         replace(base, lotes=reshaped(base.lotes, 3, far)), base.lotes["lote_id"].iloc[3], "A9"
     )
-    kinds = {cambio.clase for cambio in diferencias(base, after).of(*Clase)}
+    kinds = {cambio.clase for cambio in diferencias(base, after).cambios}
     assert {Clase.LOTE_NUEVO, Clase.LOTE_ELIMINADO} <= kinds
     assert Clase.LOTE_OTRO_ID not in kinds
 
@@ -438,17 +442,17 @@ def test_thousands_of_lotes_on_one_ground_under_other_ids_take_no_quadratic_time
 def test_a_day_of_the_demo_portal_is_told_as_it_was_made() -> None:
     before, now = world(), world(1)
     found = diferencias(before, now)
-    made = {(c.clase, c.id) for c in found.of(Clase.LOTE_NUEVO, Clase.LOTE_RENOMBRADO)}
+    made = {(c.clase, c.id) for c in of(found, Clase.LOTE_NUEVO, Clase.LOTE_RENOMBRADO)}
     ids = set(now.lotes["lote_id"]) - set(before.lotes["lote_id"])
     assert {key for clase, key in made if clase is Clase.LOTE_NUEVO} == ids
     renamed_ids = [key for clase, key in made if clase is Clase.LOTE_RENOMBRADO]
     assert len(renamed_ids) == 1
     areas = [frame.set_index("lote_id")["superficie_ha"] for frame in (before.lotes, now.lotes)]
-    for border in found.of(Clase.BORDE_MOVIDO):
+    for border in of(found, Clase.BORDE_MOVIDO):
         change = areas[1][border.id] - areas[0][border.id]
         assert border.gana_ha - border.pierde_ha == pytest.approx(change, abs=2e-3)
-    assert found.of(Clase.BORDE_MOVIDO)
-    assert not found.of(Clase.LOTE_ELIMINADO, Clase.LOTE_OTRO_ID, Clase.CAMPO_ELIMINADO)
+    assert of(found, Clase.BORDE_MOVIDO)
+    assert not of(found, Clase.LOTE_ELIMINADO, Clase.LOTE_OTRO_ID, Clase.CAMPO_ELIMINADO)
 
 
 @pytest.mark.shared
@@ -469,7 +473,7 @@ def test_real_fields_and_a_copy_that_is_perturbed(shared_data: Path) -> None:
         after = rekeyed(after, ids[at], f"x{ids[at]}")
     check_table(after.lotes, TABLES["lotes"])
     found = diferencias(before, after)
-    assert {c.id for c in found.of(Clase.BORDE_MOVIDO)} == {ids[at] for at in pushed_out}
+    assert {c.id for c in of(found, Clase.BORDE_MOVIDO)} == {ids[at] for at in pushed_out}
     assert found.renumerados["lotes"] == {ids[at]: f"x{ids[at]}" for at in new_ids}
     assert {c.clase for c in found.cambios} == {Clase.BORDE_MOVIDO, Clase.LOTE_OTRO_ID}
     assert found.reescritas["lotes"] > amount * 0.9

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.diff.changes import Changes, Conteo, Novedad
-from Modules.diff.lines import cambios
+from Modules.diff.changes import Changes, Conteo, Novedad, cambios
 from Modules.disk.publish import Published
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.report import productos_markdown

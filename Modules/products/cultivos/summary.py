@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from Modules.diff.lines import SOLO_REESCRITO, cambios
+from Modules.diff.changes import SOLO_REESCRITO, cambios
 from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
 from Modules.products.cultivos.sown import (
     Sembrado,

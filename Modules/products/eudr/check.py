@@ -132,21 +132,14 @@ def check_eudr_file(path: Path) -> EudrReport:
 def check_eudr(
     data: bytes, archivo: str, *, size: int | None = None, with_features: bool = True
 ) -> EudrReport:
-    """Check a file against every rule.
+    """Check a file against every rule, or without features against those of the file as a whole.
 
-    Args:
-        data: its bytes; none if it is larger than ``MAX_READ_BYTES`` and ``size`` says so.
-        archivo: its name, for the report.
-        size: its size where that is not the length of ``data``.
-        with_features: False: only the rules of the file as a whole.
+    ``size`` is its bytes where ``data`` does not have them all: it is beyond ``MAX_READ_BYTES``.
     """
     faults, document = _check_file(data, len(data) if size is None else size)
     features = document if document is not None and with_features else []
     places = tuple(_place(feature) for feature in features)
     return EudrReport(archivo, places, (faults, *_check_features(features)))
-
-
-# --- the file ------------------------------------------------------------------------------------
 
 
 def _check_file(data: bytes, size: int) -> tuple[Faults, list[Any] | None]:
@@ -183,10 +176,8 @@ def _check_collection(document: object, faults: Faults) -> list[Any] | None:
         faults.broken["coleccion"] = f"su tipo es {kind}, o features no es una lista"
         faults.skipped |= {"con_elementos"}
         return None
-    if len(features) > MAX_FEATURES:
-        faults.broken["coleccion"] = (
-            f"{len(features)} elementos: más de {MAX_FEATURES}, no se miran"
-        )
+    if (many := len(features)) > MAX_FEATURES:
+        faults.broken["coleccion"] = f"{many} elementos: más de {MAX_FEATURES}, no se miran"
         return None
     if not features:
         faults.broken["con_elementos"] = "la lista de elementos está vacía"
@@ -202,9 +193,6 @@ def _is_wgs84(crs: object) -> bool:
     return isinstance(name, str) and name.strip().lower().endswith(_WGS84)
 
 
-# --- a feature -----------------------------------------------------------------------------------
-
-
 def _place(feature: object) -> str:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     place = properties.get("ProductionPlace") if isinstance(properties, dict) else None
@@ -214,26 +202,24 @@ def _place(feature: object) -> str:
 def _check_features(features: Sequence[Any]) -> list[Faults]:
     """The rules of every feature: shapes first, areas all at once, then properties."""
     looked = [_check_geometry(feature) for feature in features]
-    measure([faults for _, faults in looked])
+    everyone = [faults for _, faults in looked]
+    measure(everyone)
     for feature, (geometry, faults) in zip(features, looked, strict=True):
         if "elemento" not in faults.broken:
             check_properties(feature["properties"] or {}, geometry, faults)
-    everyone = [faults for _, faults in looked]
     check_overlaps(everyone)
     return everyone
 
 
-def _check_geometry(feature: object) -> tuple[WrittenGeometry | None, Faults]:
+def _check_geometry(feature: Any) -> tuple[WrittenGeometry | None, Faults]:
     faults = Faults()
-    problem = _not_a_feature(feature)
-    if problem or not isinstance(feature, dict):
-        faults.broken["elemento"] = problem or "no es un objeto"
+    if problem := _not_a_feature(feature):
+        faults.broken["elemento"] = problem
         faults.skipped = _NOT_A_FEATURE
         return None, faults
     geometry = _read_geometry(feature["geometry"], faults)
     if geometry is not None:
-        country = (feature["properties"] or {}).get("ProducerCountry")
-        check_shape(geometry, country, faults)
+        check_shape(geometry, (feature["properties"] or {}).get("ProducerCountry"), faults)
     return geometry, faults
 
 
@@ -264,15 +250,10 @@ def _read_geometry(geometry: Mapping[str, Any], faults: Faults) -> WrittenGeomet
         return None
 
 
-# --- as text -------------------------------------------------------------------------------------
-
-
 def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
     """The report for a terminal, in Spanish: each rule with its count, then who breaks it.
 
-    Args:
-        report: what was found.
-        per_rule: how many features are named under a rule; the rest are counted.
+    At most ``per_rule`` features are named under a rule; the rest are counted.
     """
     lines = [f"{quoted(report.archivo)[1:-1]}: {_count(len(report.lugares), 'elemento')}", ""]
     by_rule: dict[str, list[Finding]] = {regla.codigo: [] for regla in REGLAS}

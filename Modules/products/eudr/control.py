@@ -65,11 +65,8 @@ def control_table(
 ) -> pd.DataFrame:
     """One row a rule and lote, feature or file, with the columns of ``HEADERS``.
 
-    Args:
-        lotes: ``lote_id empresa campo lote cultivos`` of every lote of the campaña.
-        declared: those that are in the files.
-        whole: the files of all lotes, whose features are listed.
-        others: the files of single empresas, listed as files only.
+    ``lotes`` has ``lote_id empresa campo lote cultivos`` of the campaña; ``whole`` are the files of
+    all lotes, whose features are listed, ``others`` those of single empresas, listed as files only.
     """
     about = {row[0]: row for row in lotes.itertuples(index=False, name=None)}
     by_lote = {one.plot.lote_id: one for one in declared}
@@ -86,9 +83,7 @@ def control_table(
         own = takewhile(lambda one: not one.item, file.report.rows())
         rows.extend(_found([None] * 5, one, file.name) for one in own)
     frame = pd.DataFrame(rows, columns=list(HEADERS), dtype=object)
-    return frame.astype({name: "string" for name in HEADERS if name != "elemento"}).astype(
-        {"elemento": "Int64"}
-    )
+    return frame.astype({**dict.fromkeys(HEADERS, "string"), "elemento": "Int64"})
 
 
 def _cells(about: Sequence[object], regla: Requisito, resultado: str, detalle: str) -> _Row:

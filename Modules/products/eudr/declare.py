@@ -64,12 +64,7 @@ class Declared:
 
 
 def declare(plots: Sequence[Plot], *, points: bool = False) -> list[Declared]:
-    """The features of each plot, in order.
-
-    Args:
-        plots: what to declare.
-        points: give plots under ``MAX_POINT_HA`` as a point inside them.
-    """
+    """The features of each plot; with ``points``, one inside those under ``MAX_POINT_HA``."""
     if not plots:
         return []
     geometries = [plot.geometry for plot in plots]

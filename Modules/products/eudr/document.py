@@ -94,7 +94,7 @@ def quoted(value: object) -> str:
     if value is None:
         return "null"
     text = clean_text(str(value), _MAX_QUOTED + 1)
-    return f"«{text[:_MAX_QUOTED]}…»" if len(text) > _MAX_QUOTED else f"«{text}»"
+    return f"«{text[:_MAX_QUOTED]}{'…' if len(text) > _MAX_QUOTED else ''}»"
 
 
 def read_geometry(geometry: Mapping[str, Any]) -> WrittenGeometry:

@@ -17,7 +17,7 @@ north, and what gives the fatter smallest piece is taken. n holes give n + 1 pie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,11 +48,7 @@ class OnGrid:
 
 
 def to_grid(geometries: Sequence[BaseGeometry]) -> list[OnGrid]:
-    """Round to six decimals, drop repeated vertices, validate again, cut the holes.
-
-    Args:
-        geometries: valid Polygons or MultiPolygons, degrees EPSG:4326.
-    """
+    """Polygons (valid, degrees) rounded to six decimals, validated again, their holes cut."""
     scaled = shapely.transform(np.asarray(geometries, dtype=object), lambda xy: xy * GRID)
     rounded = shapely.transform(scaled, lambda xy: np.rint(xy) + 0.0)  # + 0.0: no -0.0
     whole = shapely.is_valid(rounded) & ~shapely.is_empty(rounded)
@@ -74,12 +70,9 @@ def to_degrees(pieces: Sequence[BaseGeometry]) -> NDArray[np.object_]:
 def inner_point(piece: shapely.Polygon) -> shapely.Point:
     """A grid point inside the piece; a vertex of it where no grid point lies inside."""
     found = shapely.point_on_surface(piece)
-    corners = [(step_x(found.x), step_y(found.y)) for step_x in _STEPS for step_y in _STEPS]
-    inside = [shapely.Point(xy) for xy in corners if piece.contains(shapely.Point(xy))]
-    return inside[0] if inside else shapely.Point(piece.exterior.coords[0])
-
-
-_STEPS: Final = (np.rint, np.floor, np.ceil)
+    steps = (np.rint, np.floor, np.ceil)
+    corners = (shapely.Point(in_x(found.x), in_y(found.y)) for in_x in steps for in_y in steps)
+    return next(filter(piece.contains, corners), shapely.Point(piece.exterior.coords[0]))
 
 
 def _snapped(scaled: BaseGeometry) -> OnGrid:
@@ -108,15 +101,8 @@ def _pieces(
     return OnGrid(tuple(pieces), joined, lost, holes, repaired)
 
 
-# --- holes ---------------------------------------------------------------------------------------
-
-
 def cut_holes(polygon: shapely.Polygon) -> list[shapely.Polygon]:
-    """The polygon as polygons without holes; see the module. No vertex is added.
-
-    Args:
-        polygon: valid, its coordinates whole numbers.
-    """
+    """A polygon in whole microdegrees as polygons without holes; see the module."""
     if not polygon.interiors:
         return [polygon]
     corner = np.floor(polygon.bounds[:2])
@@ -125,7 +111,7 @@ def cut_holes(polygon: shapely.Polygon) -> list[shapely.Polygon]:
     edges = _edges(triangles)
     tries = [_cut_along(near, _bridges(near, edges, axis)) for axis in (0, 1)]
     good = [pieces for pieces in tries if _is_exact(near, pieces)]
-    best = max(good, key=_smallest) if good else list(triangles)
+    best = max(good, key=lambda some: min(p.area * _roundness(p) for p in some), default=triangles)
     pieces = [_canonical(piece) for piece in _without_slivers(best, near.area)]
     pieces.sort(key=lambda piece: (piece.bounds, piece.wkb))
     return [shapely.transform(piece, lambda xy: xy + corner) for piece in pieces]
@@ -149,8 +135,7 @@ def _bridges(polygon: shapely.Polygon, edges: Edges, axis: int) -> list[Any]:
         order = np.lexsort((xy[:, 1 - axis], xy[:, axis]))
         for end, sign in ((xy[order[0]], -1.0), (xy[order[-1]], 1.0)):
             out = edges[starts.get((float(end[0]), float(end[1])), [])]
-            bridge = _most_straight(out, axis, sign)
-            if bridge is not None:
+            if (bridge := _most_straight(out, axis, sign)) is not None:
                 found.append(shapely.LineString(bridge))
     return found
 
@@ -188,29 +173,25 @@ def _is_exact(polygon: shapely.Polygon, pieces: Sequence[shapely.Polygon]) -> bo
     )
 
 
-def _smallest(pieces: Sequence[shapely.Polygon]) -> float:
-    return float(min(piece.area * _roundness(piece) for piece in pieces))
-
-
 def _roundness(piece: shapely.Polygon) -> float:
     return float(4 * np.pi * piece.area / piece.length**2)
 
 
-def _without_slivers(pieces: list[shapely.Polygon], whole: float) -> list[shapely.Polygon]:
+def _without_slivers(pieces: Iterable[shapely.Polygon], whole: float) -> list[shapely.Polygon]:
     """Join each sliver to the neighbour with the longest common side, where no hole comes of it."""
-    pieces = sorted(pieces, key=lambda piece: (piece.area, piece.wkb))
+    waiting = sorted(pieces, key=lambda piece: (piece.area, piece.wkb))
     kept: list[shapely.Polygon] = []
-    while pieces:
-        piece = pieces.pop(0)
+    while waiting:
+        piece = waiting.pop(0)
         small = piece.area < SLIVER_SHARE * whole or _roundness(piece) < SLIVER_ROUNDNESS
-        joined = _join(piece, pieces + kept) if small else None
+        joined = _join(piece, waiting + kept) if small else None
         if joined is None:
             kept.append(piece)
             continue
         other, both = joined
-        pieces = [both, *(p for p in pieces if p is not other)]
+        waiting = [both, *(p for p in waiting if p is not other)]
+        waiting.sort(key=lambda p: (p.area, p.wkb))
         kept = [p for p in kept if p is not other]
-        pieces.sort(key=lambda p: (p.area, p.wkb))
     return kept
 
 

@@ -25,34 +25,35 @@ def check_properties(
     area_ha = _check_area(properties, faults)
     if geometry is None:
         faults.skipped |= {"punto_hasta_4_ha", "area_coherente"}
+    elif area_ha is None:
+        return
     elif geometry.points is not None:
-        _check_point(geometry, area_ha, faults)
-    elif area_ha is not None:
-        _check_consistent(area_ha, faults)
+        if area_ha > MAX_POINT_HA * len(geometry.points.xy):
+            faults.broken["punto_hasta_4_ha"] = f"declara {area_ha:g} ha: hace falta el polígono"
+    elif (computed := faults.area_ha) is None:
+        faults.skipped |= {"area_coherente"}
+    elif abs(area_ha - computed) > max(AREA_TOLERANCE * computed, AREA_TOLERANCE_HA):
+        differing = f"declara {area_ha:g} ha; la geometría tiene {computed:.4f}"
+        faults.broken["area_coherente"] = differing
 
 
 def _check_names(properties: Mapping[str, Any], faults: Faults) -> None:
     others = [name for name in properties if name not in PROPERTIES]
     meant = {name: _FOLDED.get(re.sub(r"[^a-z]", "", name.lower())) for name in others}
-    wrong = [f"{quoted(name)} por {right}" for name, right in meant.items() if right]
-    if wrong:
+    if wrong := [f"{quoted(name)} por {right}" for name, right in meant.items() if right]:
         faults.broken["nombres_exactos"] = "dice " + ", ".join(wrong[:4])
-    extra = [quoted(name) for name, right in meant.items() if not right]
-    if extra:
+    if extra := [quoted(name) for name, right in meant.items() if not right]:
         more = "" if len(extra) <= 4 else f" y {len(extra) - 4} más"
         faults.broken["propiedades_de_mas"] = "también tiene " + ", ".join(extra[:4]) + more
-    missing = [name for name in PROPERTIES if name not in properties]
-    if missing:
+    if missing := [name for name in PROPERTIES if name not in properties]:
         faults.broken["propiedades_completas"] = "falta " + ", ".join(missing)
 
 
 def _check_texts(properties: Mapping[str, Any], faults: Faults) -> None:
     given = {name: properties[name] for name in _TEXTS if name in properties}
-    wrong = [name for name, value in given.items() if type(value) is not str]
-    if wrong:
+    if wrong := [name for name, value in given.items() if type(value) is not str]:
         faults.broken["textos"] = f"no es texto: {', '.join(wrong)}"
-    empty = [name for name, value in given.items() if type(value) is str and not value.strip()]
-    if empty:
+    if empty := [name for name, value in given.items() if type(value) is str and not value.strip()]:
         faults.broken["textos_no_vacios"] = f"vacío: {', '.join(empty)}"
     country = given.get("ProducerCountry", "AR")
     if country not in ISO2 if isinstance(country, str) else True:
@@ -70,20 +71,3 @@ def _check_area(properties: Mapping[str, Any], faults: Faults) -> float | None:
     faults.broken["area_numerica"] = f"{quoted(value)} no es un número mayor que cero"
     faults.skipped |= {"area_coherente", "punto_hasta_4_ha"}
     return None
-
-
-def _check_point(geometry: WrittenGeometry, area_ha: float | None, faults: Faults) -> None:
-    if area_ha is None or geometry.points is None:
-        return
-    if area_ha > MAX_POINT_HA * len(geometry.points.xy):
-        faults.broken["punto_hasta_4_ha"] = f"declara {area_ha:g} ha: hace falta el polígono"
-
-
-def _check_consistent(area_ha: float, faults: Faults) -> None:
-    computed = faults.area_ha
-    if computed is None:
-        faults.skipped |= {"area_coherente"}
-    elif abs(area_ha - computed) > max(AREA_TOLERANCE * computed, AREA_TOLERANCE_HA):
-        faults.broken["area_coherente"] = (
-            f"declara {area_ha:g} ha; la geometría tiene {computed:.4f}"
-        )

@@ -34,8 +34,7 @@ class Requisito:
 
     def to_dict(self) -> dict[str, str]:
         """Plain JSON."""
-        names = ("codigo", "nivel", "alcance", "texto")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("codigo", "nivel", "alcance", "texto")}
 
 
 _ARCHIVO_ERRORES = {

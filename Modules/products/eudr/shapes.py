@@ -26,23 +26,10 @@ _PART_TOLERANCE_HA: Final = 0.0001  # one square metre
 _SHAPE: Final = frozenset({"autocruce", "area_no_nula", "orientacion"})
 _WHOLE: Final = frozenset({"partes_separadas", "area_coherente", "sin_superposicion"})
 _PLACED: Final = frozenset({"orden_lon_lat", "dentro_del_pais", "area_coherente"})
-GEOMETRY_RULES: Final = (
-    _SHAPE
-    | _WHOLE
-    | _PLACED
-    | {
-        "tipo_geometria",
-        "coordenadas",
-        "rango",
-        "precision",
-        "seis_decimales",
-        "dos_dimensiones",
-        "cuatro_posiciones",
-        "anillo_cerrado",
-        "vertices_repetidos",
-        "sin_agujeros",
-    }
-)
+_WRITTEN: Final = frozenset({"precision", "seis_decimales", "dos_dimensiones", "sin_agujeros"})
+_RINGS: Final = frozenset({"cuatro_posiciones", "anillo_cerrado", "vertices_repetidos"})
+_READ: Final = frozenset({"tipo_geometria", "coordenadas", "rango"})
+GEOMETRY_RULES: Final = _READ | _WRITTEN | _RINGS | _SHAPE | _WHOLE | _PLACED
 _REASONS: Final = {
     "Self-intersection": "se cruza",
     "Ring Self-intersection": "se toca a sí mismo",
@@ -82,14 +69,12 @@ def check_shape(geometry: WrittenGeometry, country: object, faults: Faults) -> N
         return
     shells = [shapely.Polygon(polygon[0].xy) for polygon in geometry.polygons]
     _check_parts(shells, faults)
-    if "rango" not in faults.broken:
-        faults.polygons = shells
-        faults.whole = [
-            shapely.Polygon(polygon[0].xy, [hole.xy for hole in polygon[1:]])
-            for polygon in geometry.polygons
-        ]
-    else:
+    if "rango" in faults.broken:
         faults.skipped |= {"sin_superposicion"}
+        return
+    faults.polygons = shells
+    for polygon in geometry.polygons:
+        faults.whole.append(shapely.Polygon(polygon[0].xy, [hole.xy for hole in polygon[1:]]))
 
 
 def measure(features: Sequence[Faults]) -> None:
@@ -143,9 +128,8 @@ def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:
     if short:
         faults.broken["cuatro_posiciones"] = f"un anillo tiene {short[0]}"
     if opened:
-        faults.broken["anillo_cerrado"] = f"termina en {_text(opened[0][-1])}, empezó en " + _text(
-            opened[0][0]
-        )
+        first, last = (f"{opened[0][at][0]:.6f}, {opened[0][at][1]:.6f}" for at in (0, -1))
+        faults.broken["anillo_cerrado"] = f"termina en {last}, empezó en {first}"
     if repeated:
         faults.broken["vertices_repetidos"] = f"{repeated} repetidos"
     if short or opened:
@@ -168,10 +152,6 @@ def _check_direction(geometry: WrittenGeometry, faults: Faults) -> None:
         faults.broken["orientacion"] = "el anillo exterior va en el sentido de las agujas del reloj"
 
 
-def _text(position: NDArray[np.float64]) -> str:
-    return f"{position[0]:.6f}, {position[1]:.6f}"
-
-
 def _slim(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     """The ring at six decimals without repeated vertices."""
     grid = np.asarray(np.rint(xy * GRID))
@@ -180,8 +160,7 @@ def _slim(xy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _why_not_simple(xy: NDArray[np.float64], slim: NDArray[np.float64]) -> str:
     """How a closed ring meets itself, as written or at six decimals; "" if it does not."""
-    written = _reason(shapely.Polygon(xy), 1.0)
-    if written:
+    if written := _reason(shapely.Polygon(xy), 1.0):
         return written
     rounded = _reason(shapely.Polygon(slim), GRID) if len(slim) >= 4 else ""
     return f"{rounded}, al redondear a {DECIMALS} decimales" if rounded else ""
@@ -191,10 +170,8 @@ def _reason(polygon: shapely.Polygon, scale: float) -> str:
     if polygon.is_valid:
         return ""
     said, _, place = shapely.is_valid_reason(polygon).partition("[")
-    numbers = place.rstrip("]").split()
-    where = ""
-    if len(numbers) >= 2:
-        where = f" en {float(numbers[0]) / scale:.6f}, {float(numbers[1]) / scale:.6f}"
+    numbers = [f"{float(number) / scale:.6f}" for number in place.rstrip("]").split()[:2]]
+    where = f" en {', '.join(numbers)}" if len(numbers) == 2 else ""
     return f"{_REASONS.get(said.strip(), 'no es un anillo simple')}{where}"
 
 
@@ -227,9 +204,6 @@ def _meeting(polygons: Sequence[shapely.Polygon]) -> Iterator[tuple[int, int | N
         yield from ((i, j) for j in near.tolist() if j != i)
 
 
-# --- features among themselves -------------------------------------------------------------------
-
-
 def check_overlaps(features: Sequence[Faults]) -> None:
     """Find features that lie on one another by more than the tolerances."""
     polygons = [polygon for faults in features for polygon in faults.polygons]
@@ -245,14 +219,10 @@ def check_overlaps(features: Sequence[Faults]) -> None:
             continue
         if not shapely.touches(polygons[i], polygons[j]):
             common = _common_ha(polygons[i], polygons[j])
-            smaller = min(areas[i], areas[j])
-            if common > max(OVERLAP_TOLERANCE_HA, OVERLAP_TOLERANCE * smaller):
+            if common > max(OVERLAP_TOLERANCE_HA, OVERLAP_TOLERANCE * min(areas[i], areas[j])):
                 named.append((owners[j], common))
-    for owner, found in ((owner, found) for owner, found in others.items() if found):
-        features[owner].broken["sin_superposicion"] = _overlap_text(found)
-
-
-def _overlap_text(found: Sequence[tuple[int, float]]) -> str:
-    named = sorted(found)[:_MAX_NAMED]
-    texts = [f"{common:.2f} ha con el elemento {other + 1}" for other, common in named]
-    return ", ".join(texts) + (" y otros" if len(found) > _MAX_NAMED else "")
+    for owner, found in others.items():
+        texts = [f"{common:.2f} ha con el elemento {other + 1}" for other, common in sorted(found)]
+        more = " y otros" if len(found) > _MAX_NAMED else ""
+        if texts:
+            features[owner].broken["sin_superposicion"] = ", ".join(texts[:_MAX_NAMED]) + more
