@@ -63,10 +63,9 @@ def check_api(config: PortalConfig, campania: Campania) -> ApiReport:
     """
     with PortalClient(config) as client:
         checker = _Checker(client, campania)
-        checker.look_at_all()
+        findings = tuple(checker.look_at_all())
         origin, profile = client.portal.origin, client.portal.profile
-    rows, findings = checker.rows, tuple(checker.findings)
-    return ApiReport(origin, profile, str(campania), rows, findings, checker.worst)
+    return ApiReport(origin, profile, str(campania), checker.rows, findings, checker.worst)
 
 
 class _Checker:
@@ -77,29 +76,28 @@ class _Checker:
         self._campania_id: str | None = None
         self._first_ids: dict[Recurso, str] = {}
         self.rows: dict[Recurso, int | None] = dict.fromkeys(Recurso)
-        self.findings: list[Finding] = []
         self.worst = 0
         self._answered = self._over = False
 
-    def look_at_all(self) -> None:
+    def look_at_all(self) -> Iterator[Finding]:
         """Ask for list after list, until an error concerns them all."""
         for recurso in Recurso:
-            self._look_at(recurso)
+            yield from self._look_at(recurso)
             if self._over:
                 return
 
-    def _look_at(self, recurso: Recurso) -> None:
-        """Ask for one list and add what is found."""
+    def _look_at(self, recurso: Recurso) -> Iterator[Finding]:
+        """Ask for one list and tell what is found."""
         resource = self._profile.resources[recurso]
         if not resource.enabled:
-            self._add(recurso, Que.ESTA, "", "el perfil la apaga: no se pide", grave=False)
+            yield found(recurso, Que.ESTA, "", "el perfil la apaga: no se pide", grave=False)
             return
         parent = None
         if resource.parent is not None:
             parent = self._first_ids.get(Recurso(resource.parent))
             if parent is None:
                 detail = f"se pide por cada uno de {resource.parent}, y no hay ninguno"
-                self._add(recurso, Que.ERROR, "", detail)
+                yield found(recurso, Que.ERROR, "", detail)
                 return
         try:
             look = self._client.look(recurso, self._campania, self._campania_id, parent)
@@ -107,12 +105,12 @@ class _Checker:
             self._over = self._concerns_all(err)
             concerned = None if self._over else recurso
             self.worst = max(self.worst, err.exit_code)
-            self._add(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
+            yield found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
             return
         self._answered = True
-        self._compare(recurso, look)
+        yield from self._compare(recurso, look)
 
-    def _compare(self, recurso: Recurso, look: Look) -> None:
+    def _compare(self, recurso: Recurso, look: Look) -> Iterator[Finding]:
         paging = propose_paging(look.document, look.headers)
         try:
             view = look.view()
@@ -120,22 +118,21 @@ class _Checker:
         except ApiContractChanged as err:
             todo = propose_envelope(look.document, look.headers)
             detail = f"las filas no están donde dice el perfil ({err})"
-            self._add(recurso, Que.ERROR, "envelope", detail, todo)
+            yield found(recurso, Que.ERROR, "envelope", detail, todo)
             if paging:
                 detail = "así parece venir la página siguiente"
-                self._add(recurso, Que.SOBRA, "paging", detail, paging, grave=False)
+                yield found(recurso, Que.SOBRA, "paging", detail, paging, grave=False)
             if todo:
-                self._inside(recurso, look, todo)
+                yield from self._inside(recurso, look, todo)
             return
-        self._read(recurso, view, records)
+        yield from self._read(recurso, view, records)
         numbered = view.total is not None or view.pages is not None
         if paging and not numbered and look.walk.paging.kind in ("page", "none"):
             detail = "hay más páginas que las que el perfil sabría pedir"
-            self._add(recurso, Que.ERROR, "paging", detail, paging)
-        if recurso == Recurso.CAMPANIAS:
-            self._find_campania(records)
+            yield found(recurso, Que.ERROR, "paging", detail, paging)
+        yield from self._find_campania(recurso, records)
 
-    def _inside(self, recurso: Recurso, look: Look, todo: str) -> None:
+    def _inside(self, recurso: Recurso, look: Look, todo: str) -> Iterator[Finding]:
         """Compare the rows that the proposed envelope would find: one pass shows more."""
         path = json.loads(todo.splitlines()[1].partition(" = ")[2])
         envelope = look.walk.envelope.model_copy(
@@ -147,25 +144,26 @@ class _Checker:
             records = look.records(view)
         except ApiContractChanged:
             return
-        self._read(recurso, view, records)
-        if recurso == Recurso.CAMPANIAS:
-            self._find_campania(records)
+        yield from self._read(recurso, view, records)
+        yield from self._find_campania(recurso, records)
 
-    def _read(self, recurso: Recurso, view: PageView, records: list[Record]) -> None:
+    def _read(self, recurso: Recurso, view: PageView, records: list[Record]) -> list[Finding]:
         self.rows[recurso] = len(view.rows)
         ids = [record.values.get("id") for record in records]
         first = next((one for one in ids if isinstance(one, str) and one), None)
         if first is not None:
             self._first_ids[recurso] = first
-        self.findings += compare_rows(recurso, self._profile, view.rows)
+        return compare_rows(recurso, self._profile, view.rows)
 
-    def _find_campania(self, records: list[Record]) -> None:
+    def _find_campania(self, recurso: Recurso, records: list[Record]) -> Iterator[Finding]:
+        if recurso != Recurso.CAMPANIAS:
+            return
         try:
             codigo = self._profile.season.codigo
             self._campania_id = campania_id(self._campania, records, codigo)
         except CampaniaUnknown as err:
             detail = f"{self._campania} no está en la primera página ({err})"
-            self._add(Recurso.CAMPANIAS, Que.FALTA, str(self._campania), detail)
+            yield found(recurso, Que.FALTA, str(self._campania), detail)
 
     def _concerns_all(self, err: PipelineError) -> bool:
         """Whether the next list would meet the same: the token, the credentials, the connection."""
@@ -176,18 +174,6 @@ class _Checker:
             cause = cause.__cause__ or cause.__context__
         return cause is not None
 
-    def _add(
-        self,
-        recurso: Recurso | None,
-        que: Que,
-        campo: str,
-        detalle: str,
-        todo: str = "",
-        *,
-        grave: bool = True,
-    ) -> None:
-        self.findings.append(found(recurso, que, campo, detalle, todo, grave=grave))
-
 
 _NO_LIST = (NoConnection, ssl.SSLCertVerificationError)
 
@@ -197,8 +183,8 @@ def _remedy_of(recurso: Recurso | None, err: PipelineError) -> str:
     if "HTTP 404" in text and recurso is None:
         return remedy("[auth]", 'path = "/auth/token"  # la ruta verdadera del token')
     if "HTTP 404" in text:
-        line = f'path = "/{recurso}"  # la ruta verdadera de esta lista'
-        return remedy(f"[resources.{recurso}]", line)
+        path = f'path = "/{recurso}"  # la ruta verdadera de esta lista'
+        return remedy(f"[resources.{recurso}]", path)
     if "HTTP 401" in text or "credentials" in text:
         return remedy("[auth]", 'kind = "client_credentials"  # o el modo verdadero')
     if "HTTP 204" in text:
@@ -240,21 +226,17 @@ def _text(report: ApiReport) -> Iterator[str]:
         yield ""
         counted = "sin página" if rows is None else f"{rows} filas en la primera página"
         yield "portal" if recurso is None else f"{recurso}: {counted}"
-        there = [finding.item for finding in mine if finding.what == Que.ESTA and finding.item]
-        if there:
+        if there := [one.item for one in mine if one.what == Que.ESTA and one.item]:
             yield f"  está       {', '.join(there)}"
-        absent = [finding.item for finding in mine if _harmless(finding)]
-        if absent:
+        if absent := [one.item for one in mine if _harmless(one)]:
             yield f"  falta      {', '.join(absent)} (optativos)"
         for finding in mine:
             if not _harmless(finding) and (finding.what != Que.ESTA or not finding.item):
                 yield from _finding_text(finding, shown)
-    proposal = proposed_profile(report)
     yield ""
-    if proposal:
+    if proposal := proposed_profile(report):
         yield "Líneas para el perfil (DATABALER_PROFILE); las explica docs/perfil_databaler.md:"
-        yield ""
-        yield proposal
+        yield f"\n{proposal}"
     else:
         fine = report.exit_code == 0
         yield "No hace falta cambiar el perfil." if fine else "Hay errores: ver arriba."

@@ -50,9 +50,6 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
     return [*_season(profile, columns, every), *columns.unexpected()]
 
 
-# --- what is not a plain member -------------------------------------------------------------
-
-
 def _geometry(profile: Profile, columns: Columns, *, required: bool) -> Finding:
     recurso = columns.recurso
     rule, section = profile.resources[recurso].geometry, f"[resources.{recurso}.geometry]"
@@ -175,15 +172,11 @@ def _season_path(columns: Columns, old: Finding) -> str:
     if old.todo and "…" not in old.todo:
         return str(re.findall(r'= "([^"]*)"', old.todo)[0])
     for path in columns.free():
-        texts = [value for value in columns.values(path) if isinstance(value, str)]
-        template = season_template(texts)
+        template = season_template([one for one in columns.values(path) if isinstance(one, str)])
         if template is not None and "}" in template[:-1]:
             columns.uses(path)
             return path
     return ""
-
-
-# --- the envelope ---------------------------------------------------------------------------
 
 
 def propose_envelope(document: Any, headers: Mapping[str, str]) -> str:
@@ -192,9 +185,10 @@ def propose_envelope(document: Any, headers: Mapping[str, str]) -> str:
     if not lists:
         return ""
     lines = {"rows": quoted(lists[0][0])}
-    for path, value in _leaves(document):
+    for path, value in leaves(document):
         for key, names in _AROUND.items():
-            if last_name(path) in names and _may_be(key, value):
+            fitting = isinstance(value, str | None) if key == "next" else type(value) is int
+            if last_name(path) in names and fitting:
                 lines.setdefault(key, quoted(path))
     if "x-total-count" in headers and "total" not in lines:
         lines["total_header"] = '"X-Total-Count"'
@@ -210,21 +204,11 @@ _AROUND: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _leaves(document: Any) -> list[tuple[str, Any]]:
-    return list(leaves(document)) if isinstance(document, dict) else []
-
-
-def _may_be(key: str, value: Any) -> bool:
-    if key == "next":
-        return value is None or isinstance(value, str)
-    return type(value) is int
-
-
 def propose_paging(document: Any, headers: Mapping[str, str]) -> str:
     """A [paging] that the answer hints at; "" where it hints at nothing."""
     if 'rel="next"' in headers.get("link", ""):
         return remedy("[paging]", 'kind = "next_link"', 'source = "header"')
-    for path, value in _leaves(document):
+    for path, value in leaves(document):
         name = last_name(path)
         if name in ("nextpagetoken", "nexttoken", "nextcursor", "cursor", "continuation"):
             return remedy("[paging]", 'kind = "token"', f"token = {quoted(path)}")

@@ -33,12 +33,18 @@ class Que(StrEnum):
 
 
 def found(
-    recurso: Recurso | None, que: Que, campo: str, detalle: str, todo: str = "", *, grave: bool
+    recurso: Recurso | None,
+    que: Que,
+    campo: str,
+    detalle: str,
+    todo: str = "",
+    *,
+    grave: bool = True,
 ) -> Finding:
     """A finding of a member of a list; without a list it concerns the portal as a whole."""
     mild = Severity.FINE if que is Que.ESTA else Severity.WARNING
-    where = "" if recurso is None else recurso.value
     severity = Severity.ERROR if grave else mild
+    where = "" if recurso is None else recurso.value
     return Finding(que, severity, where, campo, todo, notes=(detalle,))
 
 
@@ -115,21 +121,14 @@ class Columns:
 
     def unexpected(self) -> list[Finding]:
         """Paths that no member came from; an absent parent of members is not unexpected."""
-        return [
-            found(
-                self.recurso,
-                Que.SOBRA,
-                path,
-                f"{kind_of(self.values(path))}; {_STAYS}",
-                grave=False,
-            )
-            for path in self.free()
-            if not self._is_absent_parent(path)
-        ]
-
-    def _is_absent_parent(self, path: str) -> bool:
-        above = any(known.startswith(f"{path}.") for known in self._known)
-        return above and all(isinstance(value, dict) for value in self.present(path))
+        every = []
+        for path in self.free():
+            parent = any(known.startswith(f"{path}.") for known in self._known)
+            if not parent or not all(isinstance(value, dict) for value in self.present(path)):
+                stays = "no está en el contrato, queda en las páginas crudas"
+                detail = f"{kind_of(self.values(path))}; {stays}"
+                every.append(found(self.recurso, Que.SOBRA, path, detail, grave=False))
+        return every
 
     def _named(self, missing: Sequence[Member]) -> dict[str, tuple[str, str]]:
         """The unused path that has the name of each missing member, and the line that maps it.
@@ -161,7 +160,9 @@ class Columns:
         values = self.values(path)
         bad = self._of_another_type(member, rule, values)
         if not bad:
-            strange = _outside_of_the_list(member, rule, values)
+            mapped = rule.values if rule is not None else {}
+            texts = {value for value in values if member.values and isinstance(value, str)}
+            strange = sorted(one for one in texts if mapped.get(one, one) not in member.values)
             if not strange:
                 return Que.ESTA, kind_of(values), "", False
             pairs = ", ".join(f'{quoted(text[:40])} = "…"' for text in strange[:6])
@@ -192,9 +193,6 @@ class Columns:
         return bad
 
 
-_STAYS = "no está en el contrato, queda en las páginas crudas"
-
-
 def _missing(member: Member, path: str, named: tuple[str, str] | None) -> tuple[str, str]:
     """What is said of a member that is not there, and its line."""
     needs = "el contrato lo exige" if member.required else "es optativo"
@@ -202,14 +200,6 @@ def _missing(member: Member, path: str, named: tuple[str, str] | None) -> tuple[
     if named is not None:
         return f"{detail}; parece ser {named[0]!r}", named[1]
     return detail, f'{key(member.name)} = "…"  # la ruta verdadera' if member.required else ""
-
-
-def _outside_of_the_list(
-    member: Member, rule: FieldRule | None, values: Sequence[Any]
-) -> list[str]:
-    mapped = rule.values if rule is not None else {}
-    texts = {value for value in values if member.values and isinstance(value, str)}
-    return sorted(text for text in texts if mapped.get(text, text) not in member.values)
 
 
 def _line(name: str, path: str, how: FieldRule | None) -> str:

@@ -50,7 +50,7 @@ def last_name(path: str) -> str:
 
 def leaves(row: Any, prefix: str = "", depth: int = 3) -> Iterator[tuple[str, Any]]:
     """Dotted paths of a row down to values and lists, objects opened ``depth`` deep."""
-    for name, value in row.items():
+    for name, value in row.items() if isinstance(row, dict) else ():
         path = f"{prefix}{name}"
         if isinstance(value, dict) and depth > 1 and value and geometry_kind(value) is None:
             yield from leaves(value, f"{path}.", depth - 1)
@@ -70,13 +70,10 @@ def lists_in(document: Any, prefix: str = "", depth: int = 3) -> Iterator[tuple[
 
 def fits(value: Any, kind: Kind) -> bool:
     """Whether a value is of the contract's kind."""
-    match kind:
-        case "date":
-            return isinstance(value, str) and _is_moment(value, with_time=False)
-        case "datetime":
-            return isinstance(value, str) and _is_moment(value, with_time=True)
-        case "id":
-            return isinstance(value, str) and value != ""
+    if kind in ("date", "datetime"):
+        return isinstance(value, str) and _is_moment(value, with_time=kind == "datetime")
+    if kind == "id":
+        return isinstance(value, str) and value != ""
     return isinstance(value, _PYTHON[kind]) and (kind == "boolean" or type(value) is not bool)
 
 
@@ -128,8 +125,6 @@ def season_template(texts: Sequence[str]) -> str | None:
     return None
 
 
-# --- geometry -------------------------------------------------------------------------------
-
 _WKT = re.compile(r"\s*(SRID=\d+;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\s*Z?M?\s*\(", re.I)
 _HEX = re.compile(r"0[01]0[0-9A-Fa-f]{16,}")
 _LAT = ("lat", "latitud", "latitude", "y")
@@ -149,9 +144,9 @@ def geometry_kind(value: Any) -> str | None:
         if _HEX.fullmatch(value.strip()):
             return "wkb_hex"
         return "geojson_text" if _holds_geojson(value) else None
-    if isinstance(value, list) and any(_names_lat_lon(item) for item in _flat(value)):
-        return "latlon_rings"
-    return None
+    points = [item for item in _flat(value) if isinstance(item, dict)]  # of a list only
+    named = any({"lat", "latitude"} & {str(key).lower() for key in point} for point in points)
+    return "latlon_rings" if named else None
 
 
 def _holds_geojson(text: str) -> bool:
@@ -169,10 +164,6 @@ def _flat(value: Any, depth: int = 5) -> Iterator[Any]:
             yield from _flat(item, depth - 1)
     else:
         yield value
-
-
-def _names_lat_lon(item: Any) -> bool:
-    return isinstance(item, dict) and bool({"lat", "latitude"} & {str(k).lower() for k in item})
 
 
 def lat_lon_columns(paths: Sequence[str]) -> tuple[str, str] | None:
@@ -199,11 +190,7 @@ def first_pair(value: Any) -> tuple[float, float] | None:
 
 
 def geometry_lines(pair: tuple[float, float], rule: Geometry, box: BoundingBox) -> tuple[str, ...]:
-    """Lines that would bring the pair into the box; none if it is there, or nothing helps.
-
-    Args:
-        pair: the numbers as sent.
-    """
+    """Lines that would bring the pair, as sent, into the box; none if it is there already."""
     first, second = pair
     x, y = (second, first) if rule.axis_order == "lat_lon" else (first, second)
     if rule.crs != "EPSG:4326" or _inside(x, y, box):

@@ -252,19 +252,9 @@ class _Finder:
         campo_id = cell("campo_id") or self.places.campo_of.get(lote_id, "")
         if table in ("lotes", "siembras"):
             more = {"ahora": self.places.ground.get(lote_id)} | more
-        return Cambio(
-            clase,
-            table,
-            key,
-            cell(noun),
-            campo_id=campo_id,
-            campo=self.places.campos.get(campo_id, ""),
-            lote_id=lote_id,
-            lote=self.places.lotes.get(lote_id, ""),
-            detalle=detalle,
-            valores=valores,
-            **more,
-        )
+        campo, lote = self.places.campos.get(campo_id, ""), self.places.lotes.get(lote_id, "")
+        place = (campo_id, campo, lote_id, lote)
+        return Cambio(clase, table, key, cell(noun), *place, detalle, valores, **more)
 
 
 class _Places:

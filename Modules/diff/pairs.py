@@ -7,8 +7,9 @@ None. The order of rows does not matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -48,7 +49,6 @@ class Lado:
         self.columns = TABLES[name].names
         self._frame = frame
         self._cells: dict[str, Cells] = {}
-        self._at: dict[str, int] | None = None
 
     def cells(self, column: str) -> Cells:
         """A column; missing values are None, instants whole microseconds (for comparing)."""
@@ -61,12 +61,10 @@ class Lado:
         known = self._cells.get(column)
         return (_plain(self._frame[column]) if known is None else known)[rows]
 
-    @property
+    @cached_property
     def at(self) -> Mapping[str, int]:
         """The row of each key."""
-        if self._at is None:
-            self._at = {key: row for row, key in enumerate(self.cells(self.key).tolist())}
-        return self._at
+        return {key: row for row, key in enumerate(self.cells(self.key).tolist())}
 
     def cell(self, key: str, column: str) -> Any:
         """One value."""
@@ -186,8 +184,7 @@ class _Rest:
 
     def but(self, keys: Iterable[str]) -> _Rest:
         """The rows that are left without some."""
-        known = set(keys)
-        return _Rest(self.lado, [key for key in self.keys if key not in known])
+        return _Rest(self.lado, sorted(set(self.keys).difference(keys)))
 
     def shaped(self) -> _Rest:
         """The rows that have a geometry."""
@@ -216,14 +213,13 @@ def _same_ground(pair: Pair, alike: tuple[str, ...], tolerancia_m: float) -> dic
     return found | _nearly_same(gone, new, alike, tolerancia_m)
 
 
-def _paired(gone: _Rest, new: _Rest, columns: Iterable[str]) -> dict[str, str]:
+def _paired(gone: _Rest, new: _Rest, columns: Sequence[str]) -> dict[str, str]:
     """Ids of rows with equal values, first with first."""
-    names = tuple(columns)
     waiting: dict[tuple[Any, ...], list[str]] = {}
-    for mark, key in zip(reversed(gone.marks(names)), reversed(gone.keys), strict=True):
+    for mark, key in zip(reversed(gone.marks(columns)), reversed(gone.keys), strict=True):
         waiting.setdefault(mark, []).append(key)
     found = {}
-    for mark, key in zip(new.marks(names), new.keys, strict=True):
+    for mark, key in zip(new.marks(columns), new.keys, strict=True):
         if waiting.get(mark):
             found[waiting[mark].pop()] = key
     return found

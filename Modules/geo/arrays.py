@@ -50,8 +50,8 @@ def runs(*columns: NDArray[Any]) -> tuple[Index, Flags]:
 
 def joined(records: Sequence[R]) -> R:
     """Records of columns as one, end to end."""
-    columns = zip(*(_columns(one) for one in records), strict=True)
-    whole: R = type(records[0])(*(np.concatenate(column) for column in columns))
+    columns = zip(*map(_columns, records), strict=True)
+    whole: R = type(records[0])(*map(np.concatenate, columns))
     return whole
 
 

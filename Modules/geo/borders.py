@@ -50,17 +50,11 @@ class Bordes:
 
 
 def bordes(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> Bordes:
-    """Compare polygons pair by pair: which borders moved, and the ground gained and lost.
-
-    Args:
-        before: valid polygons or multipolygons.
-        now: as many.
-        tolerancia_m: metres, greater than 0.
-    """
+    """Compare valid polygons pair by pair: which borders moved, the ground gained and lost."""
     before, now = shapes_of(before), shapes_of(now)
     plane = _Plane.of(before, now)
     was, is_now = plane.to_metres(before), plane.to_metres(now)
-    gained, lost = _empty(len(was)), _empty(len(was))
+    gained, lost = (np.full(len(was), None, dtype=object) for _ in range(2))
     unlike = np.flatnonzero(~_same_corners(was, is_now, tolerancia_m))
     gained[unlike] = _minus(is_now[unlike], was[unlike])
     lost[unlike] = _minus(was[unlike], is_now[unlike])
@@ -70,9 +64,10 @@ def bordes(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> B
     changed = np.nan_to_num(shapely.area(gained)) + np.nan_to_num(shapely.area(lost))
     narrow = (changed > _MOST * least) & ~moved
     moved[narrow] = _apart(was[narrow], is_now[narrow], tolerancia_m)
-    gained, lost = (_kept(pieces, moved) for pieces in (gained, lost))
+    for pieces in (gained, lost):
+        pieces[~moved | shapely.is_empty(pieces)] = None
     gained, lost = plane.to_degrees(gained), plane.to_degrees(lost)
-    return Bordes(moved, gained, lost, *(_area_ha(pieces) for pieces in (gained, lost)))
+    return Bordes(moved, gained, lost, geodesic_area_ha(gained), geodesic_area_ha(lost))
 
 
 def moved(before: Shapes, now: Shapes, tolerancia_m: float = TOLERANCIA_M) -> Flags:
@@ -115,9 +110,6 @@ def canonical(shapes: Shapes) -> NDArray[np.object_]:
     return np.asarray(shapely.to_wkb(shapely.normalize(shapes_of(shapes))), dtype=object)
 
 
-# --- the plane ------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Plane:
     """A plane for each pair: its origin in degrees, and metres per degree, (n, 2) each."""
@@ -148,9 +140,6 @@ def _recoordinated(shapes: Shapes, change: Callable[[Array, Index], Array]) -> S
     return np.asarray(shapely.set_coordinates(shapes.copy(), change(xy, at)), dtype=object)
 
 
-# --- the test -------------------------------------------------------------------------------------
-
-
 def _same_corners(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
     """Whether as many corners lie where they lay: enough for "not moved", and far quicker.
 
@@ -165,8 +154,7 @@ def _same_corners(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
             fewer = [shapely.simplify(side, by_m, preserve_topology=False) for side in pair]
             pair = [shapely.normalize(side) for side in fewer]
         tolerance = (1 - 2 * share) * tolerancia_m
-        same = shapely.equals_exact(*pair, tolerance=tolerance) & ~shapely.is_empty(pair[0])
-        found[left] = same
+        found[left] = shapely.equals_exact(*pair, tolerance=tolerance) & ~shapely.is_empty(pair[0])
     return found
 
 
@@ -189,10 +177,9 @@ def _wide(pieces: Shapes, tolerancia_m: float) -> Flags:
     """Whether a disc as wide as the tolerance fits into the pieces of each."""
     parts, owner = shapely.get_parts(pieces, return_index=True)
     roomy = shapely.area(parts) >= math.pi * tolerancia_m**2 / 4
-    parts, owner = parts[roomy], owner[roomy]
-    left = shapely.buffer(parts, -tolerancia_m / 2)
+    left = shapely.buffer(parts[roomy], -tolerancia_m / 2)
     found = np.zeros(len(pieces), dtype=bool)
-    found[owner[~shapely.is_empty(left)]] = True
+    found[owner[roomy][~shapely.is_empty(left)]] = True
     return found
 
 
@@ -204,30 +191,9 @@ def _apart(was: Shapes, is_now: Shapes, tolerancia_m: float) -> Flags:
     return np.asarray(~near, dtype=bool)
 
 
-# --- arrays ---------------------------------------------------------------------------------------
-
-
-def _empty(size: int) -> Shapes:
-    return np.full(size, None, dtype=object)
-
-
 def _kind(shapes: Shapes) -> NDArray[np.int64]:
     """GEOS type ids, those of polygons as one; -1: nothing there."""
     kinds: NDArray[np.int64] = shapely.get_type_id(shapes).astype(np.int64)
     kinds[np.isin(kinds, (POLYGON, MULTIPOLYGON))] = POLYGON
     kinds[shapely.is_empty(shapes)] = -1
     return kinds
-
-
-def _kept(pieces: Shapes, moved: Flags) -> Shapes:
-    kept = _empty(len(pieces))
-    kept[moved] = pieces[moved]
-    kept[shapely.is_empty(kept)] = None
-    return kept
-
-
-def _area_ha(pieces: Shapes) -> Array:
-    found = np.zeros(len(pieces))
-    there = ~shapely.is_missing(pieces)
-    found[there] = geodesic_area_ha(pieces[there])
-    return found

@@ -69,9 +69,6 @@ def _empty() -> Unusable:
     return Unusable(Motivo.GEOMETRIA_VACIA, "la geometría no tiene coordenadas")
 
 
-# --- numbers ------------------------------------------------------------------------------
-
-
 def _floats(value: object) -> Array:
     """Rows of at least two finite numbers, as (n, 2); ragged rows are cut to two numbers."""
     if not isinstance(value, list | tuple):
@@ -105,9 +102,6 @@ def _finite(array: Array) -> Array:
     return array
 
 
-# --- shapes -------------------------------------------------------------------------------
-
-
 def _ring(array: Array) -> BaseGeometry:
     if (array[0] != array[-1]).any():
         array = np.vstack((array, array[:1]))
@@ -119,12 +113,6 @@ def _ring(array: Array) -> BaseGeometry:
 def _polygon(rings: Iterable[Array]) -> BaseGeometry:
     shell, *holes = [_ring(ring) for ring in rings]
     return shapely.polygons(shell, holes=holes or None)
-
-
-def _line(array: Array) -> BaseGeometry:
-    if len(array) < 2:
-        raise _illegible("una línea tiene una sola posición")
-    return shapely.linestrings(array)
 
 
 def _items(value: object) -> Sequence[object]:
@@ -142,37 +130,25 @@ def _json_point(value: object) -> BaseGeometry:
     return shapely.points(_floats([value] if _items(value) else value)[0])
 
 
-def _json_multipoint(value: object) -> BaseGeometry:
-    return shapely.multipoints(_floats(value))
-
-
 def _json_line(value: object) -> BaseGeometry:
-    return _line(_floats(value))
-
-
-def _json_multiline(value: object) -> BaseGeometry:
-    return shapely.multilinestrings([_json_line(part) for part in _items(value)])
+    array = _floats(value)
+    if len(array) < 2:
+        raise _illegible("una línea tiene una sola posición")
+    return shapely.linestrings(array)
 
 
 def _json_polygon(value: object) -> BaseGeometry:
     return _polygon(_floats(ring) for ring in _items(value))
 
 
-def _json_multipolygon(value: object) -> BaseGeometry:
-    return shapely.multipolygons([_json_polygon(part) for part in _items(value)])
-
-
 _JSON_SHAPES: Mapping[str, Callable[[object], BaseGeometry]] = {
     "Point": _json_point,
-    "MultiPoint": _json_multipoint,
+    "MultiPoint": lambda value: shapely.multipoints(_floats(value)),
     "LineString": _json_line,
-    "MultiLineString": _json_multiline,
+    "MultiLineString": lambda value: shapely.multilinestrings([*map(_json_line, _items(value))]),
     "Polygon": _json_polygon,
-    "MultiPolygon": _json_multipolygon,
+    "MultiPolygon": lambda value: shapely.multipolygons([*map(_json_polygon, _items(value))]),
 }
-
-
-# --- many plain ones at once --------------------------------------------------------------
 
 
 def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
@@ -182,13 +158,12 @@ def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
     for many geometries; the others are for ``read_geojson``, which says what is wrong.
     """
     found: list[BaseGeometry | None] = [None] * len(values)
-    kinds: dict[str, list[int]] = {"Point": [], "Polygon": []}
-    for at, value in enumerate(values):
-        kind = value.get("type") if isinstance(value, Mapping) else None
-        if isinstance(kind, str) and kind in kinds:
-            kinds[kind].append(at)
     for kind, read in (("Point", _plain_points), ("Polygon", _plain_polygons)):
-        places = kinds[kind]
+        places = [
+            at
+            for at, value in enumerate(values)
+            if isinstance(value, Mapping) and value.get("type") == kind
+        ]
         for start in range(0, len(places), _CHUNK):
             part = places[start : start + _CHUNK]
             coordinates = [values[at].get("coordinates") for at in part]  # type: ignore[attr-defined]
@@ -199,10 +174,7 @@ def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
 
 def _plain_points(coordinates: list[Any]) -> Sequence[BaseGeometry | None]:
     array = _plain_positions(coordinates)
-    if array is None:
-        return [None] * len(coordinates)
-    made: list[BaseGeometry] = shapely.points(array).tolist()
-    return made
+    return [None] * len(coordinates) if array is None else list(shapely.points(array))
 
 
 def _plain_polygons(coordinates: list[Any]) -> Sequence[BaseGeometry | None]:
@@ -220,10 +192,8 @@ def _plain_polygons(coordinates: list[Any]) -> Sequence[BaseGeometry | None]:
         return nothing  # an open ring
     of_ring = np.repeat(np.arange(len(rings)), np.diff(ends, prepend=0))
     of_polygon = np.repeat(np.arange(len(coordinates)), [len(part) for part in coordinates])
-    made: list[BaseGeometry] = shapely.polygons(
-        shapely.linearrings(array, indices=of_ring), indices=of_polygon
-    ).tolist()
-    return made
+    made = shapely.linearrings(array, indices=of_ring)
+    return list(shapely.polygons(made, indices=of_polygon))
 
 
 def _plain_positions(values: list[Any]) -> Array | None:
@@ -235,9 +205,6 @@ def _plain_positions(values: list[Any]) -> Array | None:
     if array.ndim != 2 or not 2 <= array.shape[1] <= 3 or not np.isfinite(array).all():
         return None
     return array[:, :2]
-
-
-# --- the encodings ------------------------------------------------------------------------
 
 
 def read_geojson(value: object) -> BaseGeometry:
@@ -261,12 +228,8 @@ def read_geojson(value: object) -> BaseGeometry:
 
 def read_geojson_text(value: object) -> BaseGeometry:
     """GeoJSON written into a text field."""
-    if not isinstance(value, str):
-        raise _illegible("se esperaba GeoJSON en texto")
-    if not value.strip():
-        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
     try:
-        parsed = json.loads(value)
+        parsed = json.loads(_text(value, "GeoJSON en texto"))
     except (ValueError, RecursionError) as err:
         raise _illegible("el texto no es JSON") from err
     if parsed is None:
@@ -276,28 +239,28 @@ def read_geojson_text(value: object) -> BaseGeometry:
 
 def read_wkt(value: object, epsg: int | None) -> BaseGeometry:
     """WKT or EWKT; an SRID other than ``epsg`` (and not 0) is refused rather than believed."""
-    if not isinstance(value, str):
-        raise _illegible("se esperaba WKT en texto")
-    if not value.strip():
-        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
-    start = _WKT_START.match(value)
-    if start is None or not value.isascii() or "\0" in value:
-        raise _refused_wkt(value)
-    _same_srid(int(start[1]) if start[1] and len(start[1]) < 10 else 0, epsg)
-    body = value[start.start(2) :]
-    if any(word.upper() not in _WKT_WORDS for word in _WORD.findall(value, start.end())):
+    text = _text(value, "WKT en texto")
+    start = _WKT_START.match(text)
+    if start is None or not text.isascii() or "\0" in text:
+        word = _WORD.search(text[:40])
+        if word is not None and word[0].upper() in ("GEOMETRYCOLLECTION", "CURVEPOLYGON", "TIN"):
+            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es {word[0].upper()}")
         raise _illegible("el texto no es WKT")
-    geometry = shapely.from_wkt(body, on_invalid="ignore")
+    _same_srid(int(start[1]) if start[1] and len(start[1]) < 10 else 0, epsg)
+    if any(word.upper() not in _WKT_WORDS for word in _WORD.findall(text, start.end())):
+        raise _illegible("el texto no es WKT")
+    geometry = shapely.from_wkt(text[start.start(2) :], on_invalid="ignore")
     if geometry is None:
         raise _illegible("el texto no es WKT")
     return shapely.force_2d(geometry)
 
 
-def _refused_wkt(value: str) -> Unusable:
-    word = _WORD.search(value[:40])
-    if word is not None and word[0].upper() in ("GEOMETRYCOLLECTION", "CURVEPOLYGON", "TIN"):
-        return Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es {word[0].upper()}")
-    return _illegible("el texto no es WKT")
+def _text(value: object, expected: str) -> str:
+    if not isinstance(value, str):
+        raise _illegible(f"se esperaba {expected}")
+    if not value.strip():
+        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
+    return value
 
 
 def _same_srid(srid: int, epsg: int | None) -> None:
@@ -307,12 +270,9 @@ def _same_srid(srid: int, epsg: int | None) -> None:
 
 def read_wkb_hex(value: object, epsg: int | None) -> BaseGeometry:
     """WKB or EWKB in hexadecimal; an SRID other than ``epsg`` (and not 0) is refused."""
-    if not isinstance(value, str):
-        raise _illegible("se esperaba WKB en hexadecimal")
-    if not value.strip():
-        raise Unusable(Motivo.SIN_GEOMETRIA, "el texto está vacío")
+    text = _text(value, "WKB en hexadecimal").strip()
     try:
-        raw = bytes.fromhex(value.strip().removeprefix("\\x").removeprefix("0x"))
+        raw = bytes.fromhex(text.removeprefix("\\x").removeprefix("0x"))
         _check_headers(raw, epsg)
     except (struct.error, ValueError) as err:
         raise _illegible("el texto no es WKB en hexadecimal") from err

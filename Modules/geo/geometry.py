@@ -106,9 +106,8 @@ def _reader(encoding: GeometryEncoding) -> Callable[[object], BaseGeometry]:
         "lat_lon": enc.read_lat_lon,
     }
     if encoding.kind not in readers:
-        raise SettingsError(
-            f"geometry kind {encoding.kind!r} is unknown; write one of {', '.join(readers)}"
-        )
+        known = ", ".join(readers)
+        raise SettingsError(f"geometry kind {encoding.kind!r} is unknown; write one of {known}")
     return readers[encoding.kind]
 
 
@@ -146,15 +145,9 @@ def _to_lon_lat(decoded: list[Decoded], encoding: GeometryEncoding) -> list[Deco
             x, y = transformer.transform(x, y)
         return np.column_stack((x, y))
 
-    where = [i for i, item in enumerate(decoded) if not isinstance(item, Unreadable)]
-    moved = shapely.transform(shapes_of([decoded[i] for i in where]), move)
-    result = list(decoded)
-    for i, geometry in zip(where, moved, strict=True):
-        result[i] = geometry
-    return result
-
-
-# --- what may enter a table -------------------------------------------------------------------
+    there = [item for item in decoded if not isinstance(item, Unreadable)]
+    moved = iter(shapely.transform(shapes_of(there), move))
+    return [item if isinstance(item, Unreadable) else next(moved) for item in decoded]
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -173,21 +166,15 @@ def usable(
     ±180 and ±90 degrees, wholly within ``bbox``, area, validity (repaired; see ``repair``). Shells
     come out counter-clockwise. ``mend`` makes one valid (``make_valid``); None from it is refused.
     """
-    result: list[Repaired | Unreadable | None] = [
-        item if isinstance(item, Unreadable) else None for item in decoded
-    ]
-    where = np.array([i for i, item in enumerate(result) if item is None], dtype=np.intp)
-    array = shapes_of([decoded[i] for i in where])
+    array = shapes_of([item for item in decoded if not isinstance(item, Unreadable)])
     faults = _faults(array, types, bbox, max_vertices)
     for i in _too_large(array, faults, max_area_ha):
         text = f"supera las {max_area_ha:.0f} ha"
         faults[i] = Unreadable(Motivo.SUPERFICIE_IMPOSIBLE, text)
     good = np.array([fault is None for fault in faults], dtype=bool)
-    for i, fault in zip(where, faults, strict=True):
-        result[i] = fault
-    for i, item in zip(where[good], _repair_all(array[good], types, mend), strict=True):
-        result[i] = item
-    return [item for item in result if item is not None]
+    repaired = iter(_repair_all(array[good], types, mend))
+    looked = iter([fault or next(repaired) for fault in faults])
+    return [item if isinstance(item, Unreadable) else next(looked) for item in decoded]
 
 
 def _faults(
@@ -205,18 +192,18 @@ def _faults(
     faults: list[Unreadable | None] = [None] * len(array)
     for i in np.flatnonzero(~fine):
         if empty[i]:
-            fault = Unreadable(Motivo.GEOMETRIA_VACIA, "la geometría no tiene coordenadas")
+            why = Motivo.GEOMETRIA_VACIA, "la geometría no tiene coordenadas"
         elif not allowed[i]:
-            fault = Unreadable(Motivo.TIPO_DE_GEOMETRIA, f"es {array[i].geom_type}")
+            why = Motivo.TIPO_DE_GEOMETRIA, f"es {array[i].geom_type}"
         elif counts[i] > max_vertices:
             text = f"tiene {counts[i]} vértices; el máximo es {max_vertices}"
-            fault = Unreadable(Motivo.DEMASIADOS_VERTICES, text)
+            why = Motivo.DEMASIADOS_VERTICES, text
         elif not finite[i]:
-            text = "una coordenada no es un número finito"
-            fault = Unreadable(Motivo.COORDENADA_INVALIDA, text)
+            why = Motivo.COORDENADA_INVALIDA, "una coordenada no es un número finito"
         else:
-            fault = _misplaced(bounds[i], bbox, in_world=bool(world[i]))
-        faults[i] = fault
+            motivo = Motivo.FUERA_DEL_AREA if world[i] else Motivo.COORDENADA_INVALIDA
+            why = motivo, _misplaced(bounds[i], bbox)
+        faults[i] = Unreadable(*why)
     return faults
 
 
@@ -246,13 +233,13 @@ def _too_large(array: Shapes, faults: Sequence[Unreadable | None], max_area_ha: 
     return [i for i, area in zip(where, areas, strict=True) if area > max_area_ha]
 
 
-def _misplaced(bounds: Array, bbox: BoundingBox, *, in_world: bool) -> Unreadable:
+def _misplaced(bounds: Array, bbox: BoundingBox) -> str:
     min_x, min_y, max_x, max_y = bounds
     text = f"longitud {min_x:.4f} a {max_x:.4f}, latitud {min_y:.4f} a {max_y:.4f}"
     lon_ok = bbox.min_lon <= min_y and max_y <= bbox.max_lon
     if lon_ok and bbox.min_lat <= min_x and max_x <= bbox.max_lat:
         text += "; latitud y longitud parecen cambiadas de lugar"
-    return Unreadable(Motivo.FUERA_DEL_AREA if in_world else Motivo.COORDENADA_INVALIDA, text)
+    return text
 
 
 def _repair_all(
@@ -264,35 +251,30 @@ def _repair_all(
     result: list[Repaired | Unreadable] = [Repaired(geometry) for geometry in oriented]
     for i in np.flatnonzero(~shapely.is_valid(array)):
         fixed = repair(array[i], mend)
-        if fixed is None:
-            text = f"{_why_invalid(array[i])}; repararla lleva demasiado tiempo"
-            result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
-        elif fixed.geometry.is_empty or fixed.geometry.geom_type not in types:
-            text = f"{fixed.motivo}; al repararla no queda nada que sirva"
-            result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
-        else:
+        if fixed is not None and not fixed.geometry.is_empty and fixed.geometry.geom_type in types:
             result[i] = fixed
+            continue
+        late = "repararla lleva demasiado tiempo"
+        why = late if fixed is None else "al repararla no queda nada que sirva"
+        text = f"{_why_invalid(array[i])}; {why}"
+        result[i] = Unreadable(Motivo.GEOMETRIA_IRREPARABLE, text)
     return result
 
 
 def repair(geometry: BaseGeometry, mend: Mend | None = None) -> Repaired | None:
-    """Make one geometry valid, shells counter-clockwise; polygons stay polygons.
+    """Make one invalid geometry valid, shells counter-clockwise; polygons stay polygons.
 
     ``make_valid`` by structure: both halves of a bow-tie stay, ground walked round twice is
     counted once, a hole is cut where it meets the shell (one outside becomes a part), what has no
     area goes. It is empty if nothing is left. ``buffer(0)`` would drop half of a bow-tie.
     None if ``mend`` gave up.
     """
-    before = float(geodesic_area_ha([geometry])[0])
-    if geometry.is_valid:
-        whole = shapely.orient_polygons(geometry, exterior_cw=False)
-        return Repaired(whole, area_before_ha=before, area_after_ha=before)
-    motivo = _why_invalid(geometry)
     fixed = make_valid(geometry) if mend is None else mend(geometry)
     if fixed is None:
         return None
     fixed = shapely.orient_polygons(fixed, exterior_cw=False)
-    after = float(geodesic_area_ha([fixed])[0])
+    before, after = geodesic_area_ha([geometry, fixed]).tolist()
+    motivo = _why_invalid(geometry)
     return Repaired(fixed, changed=True, area_before_ha=before, area_after_ha=after, motivo=motivo)
 
 
@@ -320,9 +302,6 @@ def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.union_all(kept) if kept else shapely.Polygon()
 
 
-# --- areas ----------------------------------------------------------------------------------
-
-
 def geodesic_area_ha(geometries: Sequence[BaseGeometry] | Shapes) -> Array:
     """Area of each geometry in hectares, on the WGS 84 ellipsoid, edges as geodesics.
 
@@ -337,8 +316,5 @@ def _ring_areas_m2(rings: Shapes) -> Array:
     xy, owner = shapely.get_coordinates(rings, return_index=True)
     ends = np.searchsorted(owner, np.arange(len(rings) + 1))
     lon, lat = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
-    areas = np.empty(len(rings))
-    for i, (start, end) in enumerate(pairwise(ends)):
-        area, _ = WGS84.polygon_area_perimeter(lon[start:end], lat[start:end])
-        areas[i] = area
-    return areas
+    both = (WGS84.polygon_area_perimeter(lon[i:j], lat[i:j]) for i, j in pairwise(ends))
+    return np.array([area for area, _ in both], dtype=np.float64)

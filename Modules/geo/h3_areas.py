@@ -34,13 +34,10 @@ def area_density(lat_rad: Array) -> Array:
     return density
 
 
-def _cosine_series() -> tuple[float, ...]:
-    angle: Array = np.arange(0.5, 128, dtype=np.float64) * (2 * np.pi / 128)
-    value = area_density(angle)
-    return tuple(float(2 * np.mean(value * np.cos(k * angle))) for k in _MULTIPLES)
-
-
-_COEFFICIENTS: Final = _cosine_series()
+_ROUND: Final[Array] = np.arange(0.5, 128, dtype=np.float64) * (2 * np.pi / 128)
+_COEFFICIENTS: Final = tuple(  # of the cosine series
+    float(2 * np.mean(area_density(_ROUND) * np.cos(k * _ROUND))) for k in _MULTIPLES
+)
 
 
 def taylor(lat_deg: Array, reach_deg: float) -> Array:

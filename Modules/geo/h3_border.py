@@ -20,15 +20,7 @@ import shapely
 
 from Modules.geo.arrays import Array, Flags, Index, Shapes, joined, runs, sums, taken
 from Modules.geo.h3_areas import bulges_m2, lengths_m, straight_areas_m2, strips, taylor
-from Modules.geo.h3_cells import (
-    Cells,
-    Hexagons,
-    cell_polygons,
-    cells_at,
-    disks,
-    filled,
-    hexagons,
-)
+from Modules.geo.h3_cells import Cells, Hexagons, cell_polygons, cells_at, disks, filled, hexagons
 
 SAMPLE_STEP: Final = 0.8  # of the side of a cell: how far apart an edge is first looked at
 GAP_DEG: Final = 1e-11  # a micrometre: what rounding leaves between pieces of an edge
@@ -70,7 +62,6 @@ class Border:
 
     ``bulge_m2`` is what the part has more in the cell if its edges are read as geodesics;
     ``length_m`` is that of the border in the cell.
-    ``doubtful`` marks parts, not cells: those left to the slow way.
     """
 
     part: Index
@@ -79,7 +70,6 @@ class Border:
     cell_m2: Array
     bulge_m2: Array
     length_m: Array
-    doubtful: Flags
 
 
 def edges_of(parts: Shapes) -> Edges:
@@ -88,24 +78,19 @@ def edges_of(parts: Shapes) -> Edges:
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     first = np.flatnonzero((ring[1:] == ring[:-1]) & (xy[1:] != xy[:-1]).any(axis=1))
     bounds = shapely.bounds(parts)
-    return Edges(
-        xy[first, 0],
-        xy[first, 1],
-        xy[first + 1, 0],
-        xy[first + 1, 1],
-        ring_part[ring[first]],
-        (bounds[:, 0] + bounds[:, 2]) / 2,
-    )
+    middle_lon = (bounds[:, 0] + bounds[:, 2]) / 2
+    (x1, y1), (x2, y2) = xy[first].T.copy(), xy[first + 1].T.copy()
+    return Edges(x1, y1, x2, y2, ring_part[ring[first]], middle_lon)
 
 
-def border(parts: Shapes, resolution: int, side_m: float) -> Border:
-    """Cells that the borders of polygons run through. ``side_m``: a usual side of a cell."""
+def border(parts: Shapes, resolution: int, side_m: float) -> tuple[Border, Flags]:
+    """Cells that the borders of polygons run through; and which parts are left to the slow way.
+
+    ``side_m``: a usual side of a cell.
+    """
     edges = edges_of(parts)
     pieces, doubtful = _walk(edges, len(parts), resolution, side_m)
     return _areas(parts, edges, pieces, doubtful, side_m)
-
-
-# --- the walk ---------------------------------------------------------------------------------
 
 
 def sample_points(edges: Edges, step_m: float) -> tuple[Index, Array]:
@@ -167,8 +152,8 @@ def _gaps(edges: Edges, found: Pieces, asked: Index, doubtful: Flags) -> tuple[I
     end = np.concatenate((found.t0, np.ones(len(last)), np.ones(len(bare))))
     length = np.hypot(edges.x2[edge] - edges.x1[edge], edges.y2[edge] - edges.y1[edge])
     gap = ((end - start) * length > GAP_DEG) & ~doubtful[edges.part[edge]]
-    whole = np.r_[np.zeros(len(edge) - len(bare), dtype=bool), ~doubtful[edges.part[bare]]]
-    gap |= whole  # an edge without any piece is looked at however short it is
+    # an edge without any piece is looked at however short it is
+    gap |= np.r_[np.zeros(len(edge) - len(bare), dtype=bool), ~doubtful[edges.part[bare]]]
     return edge[gap], (start[gap] + end[gap]) / 2
 
 
@@ -216,9 +201,6 @@ def _local(edges: Edges, edge: Index, shape: Hexagons, at: Index) -> tuple[Array
     return edges.x1[edge] - (origin + turned), edges.y1[edge] - shape.origin[at, 1]
 
 
-# --- the areas --------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Groups:
     """Pieces in order of part and cell: group of each, and the hexagons of the groups."""
@@ -232,7 +214,9 @@ class _Groups:
     coefficients: Array  # of each place in ``shape``
 
 
-def _areas(parts: Shapes, edges: Edges, pieces: Pieces, doubtful: Flags, side_m: float) -> Border:
+def _areas(
+    parts: Shapes, edges: Edges, pieces: Pieces, doubtful: Flags, side_m: float
+) -> tuple[Border, Flags]:
     frame = _frame(edges, pieces)
     around = _perimeter(frame.shape, frame.coefficients)
     along, bulge, length = _along_pieces(edges, frame, side_m)
@@ -246,16 +230,8 @@ def _areas(parts: Shapes, edges: Edges, pieces: Pieces, doubtful: Flags, side_m:
     doubtful = doubtful.copy()
     doubtful[frame.part[wrong]] = True
     area = np.clip(area, 0.0, cell_m2)
-    keep = ~doubtful[frame.part]
-    return Border(
-        frame.part[keep],
-        frame.cell[keep],
-        area[keep],
-        cell_m2[keep],
-        bulge[keep],
-        length[keep],
-        doubtful,
-    )
+    every = Border(frame.part, frame.cell, area, cell_m2, bulge, length)
+    return taken(every, ~doubtful[frame.part]), doubtful
 
 
 def _frame(edges: Edges, pieces: Pieces) -> _Groups:
@@ -344,9 +320,6 @@ def _corner_in_part(parts: Shapes, edges: Edges, frame: _Groups, which: Flags) -
     shapely.prepare(parts)
     inside = shapely.contains_xy(parts[part], origin[:, 0] + turned, origin[:, 1])
     return np.asarray(inside, dtype=np.float64)
-
-
-# --- the slow way: GEOS, cell by cell ----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

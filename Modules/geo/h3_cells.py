@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final, TypeAlias
 
 import h3  # type: ignore[import-untyped]
@@ -86,9 +87,6 @@ def parents(cells: Cells, resolution: int) -> Cells:
 
 def _numpy(values: Any) -> Cells:
     return np.asarray(pa.array(values).to_numpy(zero_copy_only=False), dtype=np.uint64)
-
-
-# --- boundaries ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,26 +176,19 @@ def _polar(lon: Array, lat: Array, middle_lon: float) -> shapely.Polygon:
     return shapely.orient_polygons(shapely.Polygon(ring))
 
 
-# --- areas --------------------------------------------------------------------------------------
-
-
 def _icosahedron() -> Array:
     """Unit vectors of the centres of the 20 faces: between the corners, where the pentagons are."""
-    corners = np.array(
-        [_unit(*reversed(h3.cell_to_latlng(cell))) for cell in sorted(h3.get_pentagons(0))]
-    )
+    corners = np.array([_unit(*h3.cell_to_latlng(cell)) for cell in sorted(h3.get_pentagons(0))])
     near = corners @ corners.T > 0.4  # neighbours: 63 degrees, the next ones 117
     faces = [
         corners[i] + corners[j] + corners[k]
-        for i in range(12)
-        for j in range(i + 1, 12)
-        for k in range(j + 1, 12)
+        for i, j, k in combinations(range(12), 3)
         if near[i, j] and near[j, k] and near[i, k]
     ]
     return np.array([face / np.linalg.norm(face) for face in faces])
 
 
-def _unit(lon: float, lat: float) -> tuple[float, float, float]:
+def _unit(lat: float, lon: float) -> tuple[float, float, float]:
     x, y = math.radians(lon), math.radians(lat)
     return math.cos(y) * math.cos(x), math.cos(y) * math.sin(x), math.sin(y)
 

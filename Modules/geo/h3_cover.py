@@ -44,15 +44,8 @@ from Modules.geo.arrays import (
 )
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.geo.h3_areas import lengths_m, straight_areas_m2
-from Modules.geo.h3_border import border, cut_slowly, edges_of
-from Modules.geo.h3_cells import (
-    Cells,
-    cell_areas_m2,
-    cells_at,
-    check_resolution,
-    filled,
-    parents,
-)
+from Modules.geo.h3_border import CutCells, border, cut_slowly, edges_of
+from Modules.geo.h3_cells import Cells, cell_areas_m2, cells_at, check_resolution, filled, parents
 from Modules.words.errors import DataError
 
 MAX_CELLS_POLYGON: Final = 2_000_000
@@ -95,12 +88,9 @@ class Chunk:
 def cover(
     polygons: Sequence[BaseGeometry] | Shapes, resolution: int, names: Sequence[str] | None = None
 ) -> Cover:
-    """Every cell that each polygon touches, at one resolution, here and now.
+    """Every cell that each Polygon or MultiPolygon (EPSG:4326) touches at one resolution (0 to 15).
 
-    Args:
-        polygons: Polygon or MultiPolygon, EPSG:4326.
-        resolution: 0 to 15.
-        names: what errors call the polygons; their places if not given.
+    ``names``: what errors call the polygons; their places if not given.
 
     Raises:
         DataError: the resolution does not exist, a polygon cannot be used, or there are too many
@@ -134,8 +124,7 @@ def chunks(
     shapes = shapes_of(polygons)
     known = [str(name) for name in (names if names is not None else range(len(shapes)))]
     check_polygons(shapes, known)
-    counts = check_cells(shapes, resolution, known)
-    starts = list(_starts(counts, max_cells))
+    starts = _starts(check_cells(shapes, resolution, known), max_cells)
     return [
         Chunk(tuple(shapes[i:j]), tuple(known[i:j]), i, resolution)
         for i, j in pairwise([*starts, len(shapes)])
@@ -172,9 +161,6 @@ def whole_cells(found: Cover) -> Cover:
     return taken(found, found.fraccion >= WHOLE)
 
 
-# --- checks -----------------------------------------------------------------------------------
-
-
 def estimate_cells(polygons: Sequence[BaseGeometry] | Shapes, resolution: int) -> Array:
     """How many cells each polygon will touch, about, without making them.
 
@@ -203,8 +189,8 @@ def check_cells(shapes: Shapes, resolution: int, names: Sequence[str]) -> Array:
         DataError: about more than 2 million cells for one polygon, or 20 million for all.
     """
     counts = estimate_cells(shapes, resolution)
-    worst = int(counts.argmax()) if len(counts) else 0
-    if len(counts) and counts[worst] > MAX_CELLS_POLYGON:
+    if counts.max(initial=0.0) > MAX_CELLS_POLYGON:
+        worst = int(counts.argmax())
         raise DataError(
             f"polygon {names[worst]} would have about {counts[worst]:,.0f} cells at resolution "
             f"{resolution}; the limit is {MAX_CELLS_POLYGON:,}: use a coarser resolution"
@@ -255,9 +241,6 @@ def _parts_of(shapes: Shapes) -> tuple[Shapes, Index]:
     return parts[there], owner[there]
 
 
-# --- the cover ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Touched:
     """Cells of simple polygons: part, cell, areas straight and geodesic, and of the cell (m²)."""
@@ -294,13 +277,14 @@ def cover_chunk(chunk: Chunk) -> Cover:
 
 def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Touched:
     side = float(h3.average_hexagon_edge_length(resolution, unit="m"))
-    rim = border(parts, resolution, side)
+    rim, doubtful = border(parts, resolution, side)
     cell, part = filled(parts, resolution)
-    cell, part = _inside(cell, part, rim.cell, rim.part, resolution)
+    on_rim = np.isin(_keys(cell, part, resolution), _keys(rim.cell, rim.part, resolution))
+    cell, part = cell[~on_rim], part[~on_rim]
     cell_m2 = cell_areas_m2(cell, resolution)
     area = sums(rim.part, rim.area_m2, len(parts))
     area = area + sums(part, cell_m2, len(parts))
-    slow = rim.doubtful | ~_adds_up(area, parts)
+    slow = doubtful | ~_adds_up(area, parts)
     fast = ~slow[part]
     whole = cell_m2[fast]
     # a geodesic may stray out of a cell that its edge cuts a corner of: half is left to it
@@ -318,37 +302,15 @@ def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Touched:
 def _slow(polygon: shapely.Polygon, part: int, resolution: int, side: float) -> _Touched:
     rim, inside = cut_slowly(polygon, resolution, side)
     whole = cell_areas_m2(inside, resolution)
-    area = np.concatenate((rim.area_m2, whole))
-    return _Touched(
-        np.full(len(area), part),
-        np.concatenate((rim.cell, inside)),
-        area,
-        area,
-        np.concatenate((rim.cell_m2, whole)),
-        np.concatenate((rim.length_m, np.zeros(len(inside)))),
-    )
+    every = joined([rim, CutCells(inside, whole, whole, np.zeros(len(inside)))])
+    parts = np.full(len(every.cell), part)
+    return _Touched(parts, every.cell, every.area_m2, every.area_m2, every.cell_m2, every.length_m)
 
 
 def _adds_up(area: Array, parts: Shapes) -> Flags:
     """Whether the areas found are those of the parts: to 2e-8, and ten nanometres of border."""
-    perimeter_m = shapely.length(parts) * 111_320
-    good: Flags = np.abs(area - straight_areas_m2(parts)) <= (
-        _EXACT * np.abs(area) + 1e-8 * perimeter_m
-    )
-    return good
-
-
-def _inside(
-    cell: Cells, part: Index, rim_cell: Cells, rim_part: Index, resolution: int
-) -> tuple[Cells, Index]:
-    """The filled cells that the border does not touch."""
-    keys = _keys(cell, part, resolution)
-    rim = np.sort(_keys(rim_cell, rim_part, resolution))
-    if not len(rim):
-        return cell, part
-    at = np.minimum(np.searchsorted(rim, keys), len(rim) - 1)
-    inside = rim[at] != keys
-    return cell[inside], part[inside]
+    reach = _EXACT * np.abs(area) + 1e-8 * (shapely.length(parts) * 111_320)
+    return np.asarray(np.abs(area - straight_areas_m2(parts)) <= reach)
 
 
 def _keys(cell: Cells, part: Index, resolution: int) -> Cells:

@@ -7,15 +7,14 @@ points' mean latitude: good enough to say which of two points of one campo is ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+from Modules.geo.arrays import Array
 
 
-def short_route(lonlat: Floats, start: Sequence[float] | None = None) -> list[int]:
+def short_route(lonlat: Array, start: Sequence[float] | None = None) -> list[int]:
     """Indices of all points, each the nearest to the one before it.
 
     The first is the nearest to ``start``, or the westernmost (of those the southernmost) without
@@ -39,7 +38,7 @@ def short_route(lonlat: Floats, start: Sequence[float] | None = None) -> list[in
 
 
 def visiting_order(
-    lonlat: Floats, groups: Sequence[str], ranks: Sequence[int | None]
+    lonlat: Array, groups: Sequence[str], ranks: Sequence[int | None]
 ) -> NDArray[np.int64]:
     """Place of each point in a visit of one campo, from 1: group after group (its lotes).
 

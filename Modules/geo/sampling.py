@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import shapely
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from pyproj import Proj
 from shapely.geometry.base import BaseGeometry
 
+from Modules.geo.arrays import Array, Index
 from Modules.words.errors import SettingsError
 
 METODO: Final = (
@@ -39,8 +40,6 @@ METODO: Final = (
     "sobre muestreo balanceado de Halton (Robertson et al. 2013)"
 )
 METODO_INTERIOR: Final = "punto más interior"  # where the margin leaves nothing
-
-Floats: TypeAlias = NDArray[np.float64]
 
 _DECIMALS: Final = 7  # of a degree: one centimetre, finer than any receiver in a field
 _CENTRE_STEP: Final = 0.1  # degrees: neighbours share a projection, a moved border keeps it
@@ -80,11 +79,11 @@ class _Terreno:
     metres: BaseGeometry
     proj: Proj
 
-    def to_degrees(self, xy: Floats) -> Floats:
+    def to_degrees(self, xy: Array) -> Array:
         lon, lat = self.proj(xy[:, 0], xy[:, 1], inverse=True)
         return np.column_stack((lon, lat))
 
-    def to_metres(self, lonlat: Floats) -> Floats:
+    def to_metres(self, lonlat: Array) -> Array:
         return np.column_stack(self.proj(lonlat[:, 0], lonlat[:, 1]))
 
 
@@ -119,14 +118,11 @@ def propose_points(
 def _terreno(polygon: BaseGeometry) -> _Terreno:
     degrees = shapely.normalize(shapely.force_2d(polygon))
     west, south, east, north = shapely.bounds(degrees)
-    proj = _projection(_centre(west, east), _centre(south, north))
+    middle = ((west + east) / 2, (south + north) / 2)
+    proj = _projection(*(round(each / _CENTRE_STEP) * _CENTRE_STEP for each in middle))
     dense = shapely.segmentize(degrees, _EDGE_STEP)
     metres = shapely.transform(dense, lambda xy: np.column_stack(proj(xy[:, 0], xy[:, 1])))
     return _Terreno(degrees, metres, proj)
-
-
-def _centre(low: float, high: float) -> float:
-    return round((low + high) / 2 / _CENTRE_STEP) * _CENTRE_STEP
 
 
 @lru_cache(maxsize=256)
@@ -134,7 +130,7 @@ def _projection(lon: float, lat: float) -> Proj:
     return Proj(proj="aeqd", lon_0=lon, lat_0=lat, ellps="WGS84", units="m")
 
 
-def _as_points(terreno: _Terreno, lonlat: Floats, *, en_margen: bool) -> tuple[PuntoPropuesto, ...]:
+def _as_points(terreno: _Terreno, lonlat: Array, *, en_margen: bool) -> tuple[PuntoPropuesto, ...]:
     lonlat = lonlat[np.lexsort((lonlat[:, 1], lonlat[:, 0]))]
     there = shapely.points(terreno.to_metres(lonlat))
     distances = shapely.distance(terreno.metres.boundary, there)
@@ -144,17 +140,14 @@ def _as_points(terreno: _Terreno, lonlat: Floats, *, en_margen: bool) -> tuple[P
     )
 
 
-# --- where a point may be -------------------------------------------------------------------------
-
-
-def _accepted(region: BaseGeometry, wanted: int) -> Floats:
+def _accepted(region: BaseGeometry, wanted: int) -> Array:
     """The first ``wanted`` points of the Halton sequence over the box that lie in the region.
 
     Fewer where the region fills little of its box: the sequence is followed so far and no further.
     """
     shapely.prepare(region)
     west, south, east, north = shapely.bounds(region)
-    kept: list[Floats] = []
+    kept: list[Array] = []
     count, start, batch = 0, 1, 2 * wanted
     while count < wanted and start <= _MAX_DRAWS:
         halves, thirds = _halton(start, batch)
@@ -167,12 +160,12 @@ def _accepted(region: BaseGeometry, wanted: int) -> Floats:
 
 
 @lru_cache(maxsize=16)  # every ambiente begins with the same points
-def _halton(start: int, count: int) -> tuple[Floats, Floats]:
+def _halton(start: int, count: int) -> tuple[Array, Array]:
     index = np.arange(start, start + count)
     return radical_inverse(index, 2), radical_inverse(index, 3)
 
 
-def radical_inverse(index: NDArray[np.int64], base: int) -> Floats:
+def radical_inverse(index: NDArray[np.int64], base: int) -> Array:
     """Van der Corput's sequence: the digits of each index in ``base``, mirrored at the point.
 
     Two of them with bases that share no factor make a Halton sequence (Halton 1960).
@@ -185,7 +178,7 @@ def radical_inverse(index: NDArray[np.int64], base: int) -> Floats:
     return value
 
 
-def _over_triangles(region: BaseGeometry, wanted: int) -> Floats:
+def _over_triangles(region: BaseGeometry, wanted: int) -> Array:
     """Halton points laid over the region's triangles by their area: none falls outside.
 
     For regions that fill next to nothing of their box, like two far patches or a long diagonal.
@@ -204,10 +197,7 @@ def _over_triangles(region: BaseGeometry, wanted: int) -> Floats:
     return np.asarray(a + u * (b - a) + v * (c - a), dtype=np.float64)
 
 
-# --- which of them --------------------------------------------------------------------------------
-
-
-def _chosen(terreno: _Terreno, xy: Floats, cantidad: int) -> Floats:
+def _chosen(terreno: _Terreno, xy: Array, cantidad: int) -> Array:
     """Of the candidates (metres) those to propose, in degrees as published; none if too few.
 
     Published are seven decimals. Where that moves one out of the polygon or onto another, in what
@@ -222,22 +212,22 @@ def _chosen(terreno: _Terreno, xy: Floats, cantidad: int) -> Floats:
     kept = _apart_and_inside(terreno, every)
     if len(kept) < cantidad:
         return np.empty((0, 2))
-    chosen: Floats = every[kept][_spatial_coverage(xy[kept], cantidad)]
+    chosen: Array = every[kept][_spatial_coverage(xy[kept], cantidad)]
     return chosen
 
 
-def _rounded(terreno: _Terreno, xy: Floats) -> Floats:
+def _rounded(terreno: _Terreno, xy: Array) -> Array:
     return np.asarray(np.round(terreno.to_degrees(xy), _DECIMALS), dtype=np.float64)
 
 
-def _apart_and_inside(terreno: _Terreno, lonlat: Floats) -> NDArray[np.intp]:
+def _apart_and_inside(terreno: _Terreno, lonlat: Array) -> Index:
     """Indices of the points inside, of equal ones the first."""
     inside = np.flatnonzero(shapely.contains_xy(terreno.degrees, lonlat[:, 0], lonlat[:, 1]))
     _, first = np.unique(lonlat[inside, 0] + 1j * lonlat[inside, 1], return_index=True)
     return np.asarray(inside[np.sort(first)], dtype=np.intp)
 
 
-def _spatial_coverage(xy: Floats, cantidad: int) -> NDArray[np.intp]:
+def _spatial_coverage(xy: Array, cantidad: int) -> Index:
     """Indices of ``cantidad`` points of ``xy``, each in the middle of its stratum of k-means.
 
     Lloyd's rounds from the first points of the sequence; a stratum that lost all its points keeps
@@ -257,12 +247,12 @@ def _spatial_coverage(xy: Floats, cantidad: int) -> NDArray[np.intp]:
     return _nearest_each_once(_squared_distances(xy, middles))
 
 
-def _squared_distances(xy: Floats, middles: Floats) -> Floats:
+def _squared_distances(xy: Array, middles: Array) -> Array:
     dx, dy = xy[:, :1] - middles[:, 0], xy[:, 1:] - middles[:, 1]
     return np.asarray(dx * dx + dy * dy, dtype=np.float64)
 
 
-def _nearest_each_once(distances: Floats) -> NDArray[np.intp]:
+def _nearest_each_once(distances: Array) -> Index:
     free = distances.copy()
     chosen = np.empty(distances.shape[1], dtype=np.intp)
     for column in range(distances.shape[1]):
@@ -271,28 +261,19 @@ def _nearest_each_once(distances: Floats) -> NDArray[np.intp]:
     return chosen
 
 
-# --- slivers --------------------------------------------------------------------------------------
-
-
-def _most_interior(terreno: _Terreno) -> Floats:
+def _most_interior(terreno: _Terreno) -> Array:
     """The point farthest from every edge (centre of the largest inscribed circle), in degrees.
 
     Any interior point, not rounded, where the shape is too thin for that: a sliver of centimetres.
     """
-    lonlat = np.round(_circle_centre(terreno), _DECIMALS)
-    if len(lonlat) and shapely.contains_xy(terreno.degrees, lonlat[:, 0], lonlat[:, 1]).all():
-        return lonlat
-    return np.asarray(shapely.get_coordinates(shapely.point_on_surface(terreno.degrees)))
-
-
-def _circle_centre(terreno: _Terreno) -> Floats:
-    """Centre of the largest inscribed circle; none where GEOS finds no such circle."""
     metres = terreno.metres
     # a strip is about twice area over perimeter wide; be right to a twentieth of that
     tolerance = max(metres.area / max(metres.length, 1.0) / 10, 0.001)
     try:
         radius = shapely.maximum_inscribed_circle(metres, tolerance=tolerance)
     except shapely.errors.GEOSException:
-        return np.empty((0, 2))
-    centre = shapely.get_coordinates(radius)[:1]
-    return terreno.to_degrees(centre) if len(centre) else centre
+        radius = None
+    lonlat = _rounded(terreno, shapely.get_coordinates(radius)[:1])  # none: GEOS finds no circle
+    if shapely.contains_xy(terreno.degrees, lonlat[:, 0], lonlat[:, 1]).any():
+        return lonlat
+    return np.asarray(shapely.get_coordinates(shapely.point_on_surface(terreno.degrees)))

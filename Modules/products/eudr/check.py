@@ -23,13 +23,7 @@ from Modules.products.eudr.document import (
 )
 from Modules.products.eudr.properties import check_properties
 from Modules.products.eudr.rules import REGLA, REGLAS, Requisito
-from Modules.products.eudr.shapes import (
-    GEOMETRY_RULES,
-    Faults,
-    check_overlaps,
-    check_shape,
-    measure,
-)
+from Modules.products.eudr.shapes import GEOMETRY_RULES, Faults, check_shape, check_together
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
 
@@ -63,13 +57,9 @@ class EudrReport:
         """No rule of level error is broken, or could not be looked at."""
         return not any(found.is_error for found in self.findings())
 
-    def broken(self, *severities: Severity) -> list[Finding]:
-        """The findings "no cumple", of some severities or of all."""
-        return [
-            found
-            for found in self.findings()
-            if found.what == NO_CUMPLE and (not severities or found.severity in severities)
-        ]
+    def broken(self) -> list[Finding]:
+        """The findings "no cumple"."""
+        return [found for found in self.findings() if found.what == NO_CUMPLE]
 
     def findings(self) -> Iterator[Finding]:
         """Every rule that is not kept or could not be looked at."""
@@ -200,14 +190,13 @@ def _place(feature: object) -> str:
 
 
 def _check_features(features: Sequence[Any]) -> list[Faults]:
-    """The rules of every feature: shapes first, areas all at once, then properties."""
+    """The rules of every feature: each shape, then all shapes together, then properties."""
     looked = [_check_geometry(feature) for feature in features]
     everyone = [faults for _, faults in looked]
-    measure(everyone)
+    check_together(everyone)
     for feature, (geometry, faults) in zip(features, looked, strict=True):
         if "elemento" not in faults.broken:
             check_properties(feature["properties"] or {}, geometry, faults)
-    check_overlaps(everyone)
     return everyone
 
 
@@ -261,9 +250,10 @@ def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
         by_rule[found.code].append(found)
     for regla in REGLAS:
         lines.extend(_rule_lines(report, regla, by_rule[regla.codigo], per_rule))
-    errors, notices = (len(report.broken(one)) for one in (Severity.ERROR, Severity.WARNING))
-    verdict = "CUMPLE" if report.passed else "NO CUMPLE"
-    lines += ["", f"{verdict}: {_count(errors, 'error', 'errores')}, {_count(notices, 'aviso')}"]
+    severities = [one.severity for one in report.broken()]
+    errors = _count(severities.count(Severity.ERROR), "error", "errores")
+    notices = _count(severities.count(Severity.WARNING), "aviso")
+    lines += ["", f"{'CUMPLE' if report.passed else 'NO CUMPLE'}: {errors}, {notices}"]
     return "\n".join(lines)
 
 

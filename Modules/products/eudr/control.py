@@ -88,9 +88,9 @@ def control_table(
 
 def _cells(about: Sequence[object], regla: Requisito, resultado: str, detalle: str) -> _Row:
     """A row of the preparation: of no file."""
-    lote_id, empresa, campo, lote, cultivos = about
-    place = (None, None, empresa, campo, lote, lote_id, cultivos)
-    return (*place, regla.codigo, regla.nivel, resultado, detalle)
+    lote_id, *place, cultivos = about
+    said = (regla.codigo, regla.nivel, resultado, detalle)
+    return (None, None, *place, lote_id, cultivos, *said)
 
 
 def _found(about: Sequence[object], one: Finding, archivo: str) -> _Row:

@@ -52,7 +52,7 @@ class Faults:
 
 
 def check_shape(geometry: WrittenGeometry, country: object, faults: Faults) -> None:
-    """Every rule of one geometry; overlaps with others come later (``check_overlaps``)."""
+    """Every rule of one geometry; overlaps with others come later (``check_together``)."""
     runs = geometry.all_positions
     _check_writing(runs, faults)
     _check_place(np.concatenate([run.xy for run in runs]), country, faults)
@@ -75,15 +75,6 @@ def check_shape(geometry: WrittenGeometry, country: object, faults: Faults) -> N
     faults.polygons = shells
     for polygon in geometry.polygons:
         faults.whole.append(shapely.Polygon(polygon[0].xy, [hole.xy for hole in polygon[1:]]))
-
-
-def measure(features: Sequence[Faults]) -> None:
-    """The area of every feature that is sound enough, all at once."""
-    polygons = [polygon for faults in features for polygon in faults.whole]
-    areas = iter(geodesic_area_ha(polygons).tolist())
-    for faults in features:
-        if faults.whole:
-            faults.area_ha = sum(next(areas) for _ in faults.whole)
 
 
 def _check_writing(runs: Sequence[Positions], faults: Faults) -> None:
@@ -204,8 +195,12 @@ def _meeting(polygons: Sequence[shapely.Polygon]) -> Iterator[tuple[int, int | N
         yield from ((i, j) for j in near.tolist() if j != i)
 
 
-def check_overlaps(features: Sequence[Faults]) -> None:
-    """Find features that lie on one another by more than the tolerances."""
+def check_together(features: Sequence[Faults]) -> None:
+    """Measure the features that are sound enough; find those that lie on one another too much."""
+    wholes = iter(geodesic_area_ha([one for faults in features for one in faults.whole]).tolist())
+    for faults in features:
+        if faults.whole:
+            faults.area_ha = sum(next(wholes) for _ in faults.whole)
     polygons = [polygon for faults in features for polygon in faults.polygons]
     owners = [i for i, faults in enumerate(features) for _ in faults.polygons]
     areas = geodesic_area_ha(polygons).tolist()
