@@ -111,13 +111,7 @@ class Comparacion:
 
 
 def comparar(
-    store: SnapshotStore,
-    a: str,
-    b: str,
-    *,
-    campania: Campania,
-    zone: ZoneInfo,
-    tolerancia_m: float,
+    store: SnapshotStore, a: str, b: str, *, campania: Campania, zone: ZoneInfo, tolerancia_m: float
 ) -> Comparacion:
     """What changed from snapshot ``a`` to ``b``: ids, or ``ultimo`` or ``anterior`` of campania.
 

@@ -16,20 +16,8 @@ from Modules.formats.kml_styles import Estilo
 from Modules.formats.kml_text import xml_id, xml_texts
 from Modules.words.spanish import hectares, number
 
-CAMBIO: Final = Kind(
-    "cambio",
-    {
-        "cambio": "Cambio",
-        "campo": "Campo",
-        "lote": "Lote",
-        "nombre": "Nombre",
-        "detalle": "Detalle",
-        "superficie": "Superficie",
-        "tabla": "Tabla",
-        "id": "Id",
-    },
-    hidden=("tabla", "id"),
-)
+_DATA: Final = ("cambio", "campo", "lote", "nombre", "detalle", "superficie", "tabla", "id")
+CAMBIO: Final = Kind("cambio", {name: name.capitalize() for name in _DATA}, hidden=("tabla", "id"))
 
 
 @dataclass(frozen=True, slots=True)

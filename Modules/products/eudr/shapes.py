@@ -30,10 +30,7 @@ _WRITTEN: Final = frozenset({"precision", "seis_decimales", "dos_dimensiones", "
 _RINGS: Final = frozenset({"cuatro_posiciones", "anillo_cerrado", "vertices_repetidos"})
 _READ: Final = frozenset({"tipo_geometria", "coordenadas", "rango"})
 GEOMETRY_RULES: Final = _READ | _WRITTEN | _RINGS | _SHAPE | _WHOLE | _PLACED
-_REASONS: Final = {
-    "Self-intersection": "se cruza",
-    "Ring Self-intersection": "se toca a sí mismo",
-}
+_REASONS: Final = {"Self-intersection": "se cruza", "Ring Self-intersection": "se toca a sí mismo"}
 
 
 @dataclass(slots=True)
