@@ -9,9 +9,9 @@ A pause is the operator's, not the registry's: deploying again neither sets nor 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from httpx import HTTPError, HTTPStatusError
@@ -36,7 +36,9 @@ from Modules.orchestration.deployments import (
     SCHEDULE_SLUG,
     WORK_POOL,
     Deployment,
+    held_facts,
     release,
+    wanted_facts,
 )
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.words.errors import PipelineError, SettingsError
@@ -71,7 +73,7 @@ class DeployReport:
     """What a deployment run did, or would do."""
 
     cambios: tuple[DeploymentChange, ...]
-    ajenos: tuple[str, ...] = field(default=())  # on our pool, not in the registry: left alone
+    ajenos: tuple[str, ...] = ()  # on our pool, not in the registry: left alone
 
 
 def main(deployment: Deployment) -> None:
@@ -121,11 +123,11 @@ def deploy(deployment: Deployment) -> DeploymentChange:
     """
     with _refusals(deployment.full_name):
         ensure_pool(deployment.work_pool)
-        cambio, wanted, held = _compared(deployment)
+        cambio, flow, held = _compared(deployment)
         _refuse_from_outside(deployment, held)
         if cambio.estado != "igual":
-            kind = VersionInfo(type="prefect:simple", version=wanted.version or "")
-            wanted.apply(version_info=kind)
+            kind = VersionInfo(type="prefect:simple", version=release())
+            _wanted(deployment, flow, held).apply(version_info=kind)
             _drop_schedules(held, keep=1 if deployment.cron else 0)
         return cambio
 
@@ -169,7 +171,9 @@ def unregistered() -> tuple[str, ...]:
     known = {one.full_name for one in DEPLOYMENTS.values()}
     with get_client(sync_client=True) as client:
         on_pool = WorkPoolFilter.model_validate({"name": {"any_": [WORK_POOL]}})
-        held = _pages(lambda at: client.read_deployments(work_pool_filter=on_pool, offset=at))
+        held: list[DeploymentResponse] = []
+        while page := client.read_deployments(work_pool_filter=on_pool, offset=len(held)):
+            held += page
         names = {f"{client.read_flow(one.flow_id).name}/{one.name}" for one in held}
     return tuple(sorted(names - known))
 
@@ -226,27 +230,25 @@ def check_server(settings: Settings) -> None:
 
 def _compared(
     deployment: Deployment,
-) -> tuple[DeploymentChange, RunnerDeployment, DeploymentResponse | None]:
+) -> tuple[DeploymentChange, Flow[..., Any], DeploymentResponse | None]:
     held = None
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         held = client.read_deployment_by_name(deployment.full_name)
     flow = cast("Flow[..., Any]", Flow.from_source(str(PROJECT_ROOT), deployment.entrypoint))
-    wanted = _wanted(deployment, flow, held)
     if held is None:
-        return DeploymentChange(deployment, "nuevo"), wanted, None
-    different = differences(_as_held(held), _as_wanted(wanted, flow))
+        return DeploymentChange(deployment, "nuevo"), flow, None
+    antes = held_facts(held.model_dump(mode="json"))
+    antes["parameter_openapi_schema"] = held.parameter_openapi_schema
+    ahora = wanted_facts(deployment)
+    ahora["parameter_openapi_schema"] = parameter_schema(flow).model_dump(exclude_unset=True)
+    different = tuple(
+        Diferencia(campo, antes[campo], value)
+        for campo, value in ahora.items()
+        if antes[campo] != value
+    )
     estado: DeploymentState = "cambia" if different else "igual"
     paused = held.paused or _schedule_paused(held)
-    return DeploymentChange(deployment, estado, different, paused), wanted, held
-
-
-def differences(antes: Mapping[str, Any], ahora: Mapping[str, Any]) -> tuple[Diferencia, ...]:
-    """Fields of ``ahora`` that ``antes`` does not hold with the same value."""
-    return tuple(
-        Diferencia(campo, antes.get(campo), value)
-        for campo, value in ahora.items()
-        if antes.get(campo) != value
-    )
+    return DeploymentChange(deployment, estado, different, paused), flow, held
 
 
 def _wanted(
@@ -272,48 +274,6 @@ def _wanted(
     )
 
 
-def _as_wanted(wanted: RunnerDeployment, flow: Flow[..., Any]) -> dict[str, Any]:
-    step = wanted.storage.to_pull_step() if wanted.storage else {}
-    return {
-        **_common(wanted),
-        "concurrency_limit": wanted.concurrency_limit,
-        "pull_steps": step if isinstance(step, list) else [step],
-        "parameter_openapi_schema": parameter_schema(flow).model_dump(exclude_unset=True),
-    }
-
-
-def _as_held(held: DeploymentResponse) -> dict[str, Any]:
-    limit = held.global_concurrency_limit
-    return {
-        **_common(held),
-        "concurrency_limit": None if limit is None else limit.limit,
-        "pull_steps": held.pull_steps,
-        "parameter_openapi_schema": held.parameter_openapi_schema,
-    }
-
-
-def _common(one: RunnerDeployment | DeploymentResponse) -> dict[str, Any]:
-    """What both spell the same way, as plain values."""
-    options = one.concurrency_options
-    return {
-        "version": one.version,
-        "description": one.description,
-        "entrypoint": one.entrypoint,
-        "work_pool_name": one.work_pool_name,
-        "schedules": [_schedule_facts(schedule) for schedule in one.schedules or ()],
-        "parameters": one.parameters,
-        "tags": sorted(one.tags),
-        "job_variables": one.job_variables,
-        "collision_strategy": None if options is None else options.collision_strategy.value,
-        "enforce_parameter_schema": one.enforce_parameter_schema,
-    }
-
-
-def _schedule_facts(one: Any) -> dict[str, Any]:
-    schedule = one.schedule.model_dump(mode="json", exclude_none=True)
-    return {"slug": one.slug, "parameters": one.parameters or {}, **schedule}
-
-
 def _schedule_paused(held: DeploymentResponse) -> bool:
     return bool(held.schedules) and not any(one.active for one in held.schedules)
 
@@ -328,15 +288,6 @@ def _drop_schedules(held: DeploymentResponse | None, *, keep: int) -> None:
         for schedule in now.schedules:
             if schedule not in ours:
                 client.delete_deployment_schedule(held.id, schedule.id)
-
-
-def _pages(
-    read: Callable[[int], list[DeploymentResponse]],
-) -> Iterator[DeploymentResponse]:
-    at = 0
-    while page := read(at):
-        yield from page
-        at += len(page)
 
 
 @contextmanager

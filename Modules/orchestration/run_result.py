@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -24,17 +23,7 @@ class RunResult(TypedDict):
     status: str  # "ok" or "error"
     data: dict[str, Any]
     summary: str
-    error: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Falla:
-    """An error as the result carries it."""
-
-    kind: str
-    exit_code: int
-    detail: str  # English, one line
-    mensaje: str = field(repr=False)  # Spanish: what happened, what is intact, what to do
+    error: dict[str, Any] | None  # kind, exit_code, detail (English) and mensaje (Spanish)
 
 
 def begin() -> Settings:
@@ -66,23 +55,20 @@ def failed(error: PipelineError) -> Outcome:
 
 def result_of(start: datetime, outcome: Outcome) -> RunResult:
     """The result of a run that ends now; an error is told in the log too."""
-    falla = None if outcome.error is None else _falla(outcome.error)
-    if falla is not None:
-        logger.error("%s: %s", falla.kind, falla.detail)
+    error, falla = outcome.error, None
+    if error is not None:
+        logger.error("%s: %s", type(error).__name__, error)
+        falla = {
+            "kind": type(error).__name__,
+            "exit_code": error.exit_code,
+            "detail": str(error),
+            "mensaje": mensaje_de_falla(error),
+        }
     return RunResult(
         start_time=start.isoformat(timespec="seconds"),
         end_time=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="ok" if falla is None else "error",
+        status="ok" if error is None else "error",
         data=dict(outcome.data),
         summary=outcome.markdown,
-        error=None if falla is None else asdict(falla),
-    )
-
-
-def _falla(error: PipelineError) -> Falla:
-    return Falla(
-        kind=type(error).__name__,
-        exit_code=error.exit_code,
-        detail=str(error),
-        mensaje=mensaje_de_falla(error),
+        error=falla,
     )

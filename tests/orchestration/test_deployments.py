@@ -115,6 +115,16 @@ def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 def test_the_doctor_wants_what_prefect_would_deploy(one: Deployment) -> None:
     flow = Flow.from_source(str(PROJECT_ROOT), one.entrypoint)
-    prefects = deploy._as_wanted(deploy._wanted(one, flow, None), flow)
-    del prefects["parameter_openapi_schema"]
-    assert wanted_facts(one) == prefects
+    prefects = deploy._wanted(one, flow, None)
+    wanted = wanted_facts(one)
+    options, (pull_step,) = prefects.concurrency_options, wanted.pop("pull_steps")
+    assert prefects.storage.to_pull_step() in (pull_step, [pull_step])
+    assert wanted.pop("collision_strategy") == options.collision_strategy.value
+    assert wanted.pop("schedules") == [
+        {"slug": schedule.slug, "parameters": schedule.parameters or {}}
+        | schedule.schedule.model_dump(mode="json", exclude_none=True)
+        for schedule in prefects.schedules
+    ]
+    assert wanted == {name: getattr(prefects, name) for name in wanted} | {
+        "tags": sorted(prefects.tags)
+    }
