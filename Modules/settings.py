@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from datetime import time
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -33,46 +34,39 @@ TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 
-def whole(*, ge: int, le: int | None = None) -> Callable[[str], int]:
-    """A whole number from ``ge`` to ``le``."""
-
-    def read(value: str) -> int:
-        try:
-            number = int(_NO_FRACTION.sub("", value.strip()))
-        except ValueError as err:
-            raise ValueError(
-                "Input should be a valid integer, unable to parse string as an integer"
-            ) from err
-        if number < ge:
-            raise ValueError(f"Input should be greater than or equal to {ge}")
-        if le is not None and number > le:
-            raise ValueError(f"Input should be less than or equal to {le}")
-        return number
-
-    return read
-
-
 def number(
-    *, ge: float | None = None, gt: float | None = None, le: float
-) -> Callable[[str], float]:
-    """A number up to ``le``."""
+    parse: Callable[[str], float] = float,
+    kind: str = "a number",
+    *,
+    ge: float = -inf,
+    gt: float = -inf,
+    le: float = inf,
+) -> Callable[[str], Any]:
+    """A number between bounds."""
 
     def read(value: str) -> float:
         try:
-            number = float(value)
+            found = parse(value)
         except ValueError as err:
             raise ValueError(
-                "Input should be a valid number, unable to parse string as a number"
+                f"Input should be a valid {kind.split()[1]}, unable to parse string as {kind}"
             ) from err
-        if not number <= le:  # so that what is no number is refused too
+        if not found <= le:  # so that what is no number is refused too
             raise ValueError(f"Input should be less than or equal to {le}")
-        if gt is not None and number <= gt:
-            raise ValueError(f"Input should be greater than {gt}")
-        if ge is not None and number < ge:
+        if found < ge:
             raise ValueError(f"Input should be greater than or equal to {ge}")
-        return number
+        if found <= gt:
+            raise ValueError(f"Input should be greater than {gt}")
+        return found
 
     return read
+
+
+def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
+    """A whole number from ``ge`` to ``le``."""
+    return number(
+        lambda value: int(_NO_FRACTION.sub("", value.strip())), "an integer", ge=ge, le=le
+    )
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -165,10 +159,15 @@ def time_zone(value: str) -> str:
 share = number(gt=0, le=10)
 
 
-def setting(default: object, read: Callable[[str], object], description: str, example: str) -> Any:
-    """A field of ``Settings``: how its text is read, what it is for, and what one looks like."""
-    facts = {"read": read, "description": description, "example": example}
-    return field(default=default, metadata=facts)
+def setting(
+    read: Callable[[str], object], default: str | None, description: str, example: str | None = None
+) -> Any:
+    """A field of ``Settings``: how its text is read, what it is where nobody says, what it is for.
+
+    ``default`` is text as in ``.env``, and the example too, unless another one says more.
+    """
+    facts = {"read": read, "description": description, "example": example or default}
+    return field(default=None if default is None else read(default), metadata=facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,187 +175,163 @@ class Settings:
     """All settings of a run. See ``.env.example`` for the variables, one line each."""
 
     databaler_base_url: str | None = setting(
-        None,
         http_url,
+        None,
         "Address of the Databaler portal; without it the demo portal answers",
         "https://databaler.example/base-portal/api/v1",
     )
     databaler_client_id: str | None = setting(
-        None, str, "User, client id or name of the API key", "lindero"
+        str, None, "User, client id or name of the API key", "lindero"
     )
     databaler_client_secret: Secret | None = setting(
-        None, Secret, "Its password, client secret or API key", "…"
+        Secret, None, "Its password, client secret or API key", "…"
     )
     databaler_profile: Path | None = setting(
-        None,
         below_root,
+        None,
         "TOML file that says how the portal differs from the assumed contract",
         "perfil.toml",
     )
 
     lindero_campania: Campania = setting(
-        Campania(25, 26), Campania.parse, "Campaña of a run that names none", "25/26"
+        Campania.parse, "25/26", "Campaña of a run that names none"
     )
-    lindero_outputs_dir: Path = setting(
-        PROJECT_ROOT / "outputs", below_root, "Where products go", "outputs"
-    )
+    lindero_outputs_dir: Path = setting(below_root, "outputs", "Where products go")
     lindero_test_outputs_dir: Path = setting(
-        PROJECT_ROOT / "test_outputs", below_root, "Where products of a trial go", "test_outputs"
+        below_root, "test_outputs", "Where products of a trial go"
     )
-    lindero_state_dir: Path = setting(
-        PROJECT_ROOT / "data/lindero", below_root, "Where snapshots are kept", "data/lindero"
-    )
+    lindero_state_dir: Path = setting(below_root, "data/lindero", "Where snapshots are kept")
     lindero_symlink_config: Path = setting(
-        PROJECT_ROOT / "symlink_config.json",
-        below_root,
-        "Which product folders must be links, and to where",
-        "symlink_config.json",
+        below_root, "symlink_config.json", "Which product folders must be links, and to where"
     )
     lindero_environment: Literal["local", "production"] = setting(
-        "local", one_of("local", "production"), "Named in summaries and manifests", "production"
+        one_of("local", "production"), "local", "Named in summaries and manifests", "production"
     )
     lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "Detail of the logs", "INFO"
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Detail of the logs"
     )
 
     lindero_portal_concurrency: int = setting(
-        4, whole(ge=1, le=32), "Requests to the portal at a time", "4"
+        whole(ge=1, le=32), "4", "Requests to the portal at a time"
     )
     lindero_portal_requests_per_second: float = setting(
-        5.0, number(le=10_000, gt=0), "Requests to the portal in a second", "5"
+        number(le=10_000, gt=0), "5", "Requests to the portal in a second"
     )
     lindero_bbox: BoundingBox = setting(
-        BoundingBox(),
-        read_bbox,
-        "min_lon,min_lat,max_lon,max_lat; a row outside is rejected",
-        "-76,-56,-34,6",
+        read_bbox, "-76,-56,-34,6", "min_lon,min_lat,max_lon,max_lat; a row outside is rejected"
     )
 
     lindero_guard_rows_drop: float = setting(
-        0.10, share, "Share of rows lost that refuses a night", "0.10"
+        share, "0.10", "Share of rows lost that refuses a night"
     )
     lindero_guard_area_drop: float = setting(
-        0.10, share, "Share of area lost that refuses a night", "0.10"
+        share, "0.10", "Share of area lost that refuses a night"
     )
     lindero_guard_ids_replaced: float = setting(
-        0.20, share, "Share of ids replaced that refuses a night", "0.20"
+        share, "0.20", "Share of ids replaced that refuses a night"
     )
     lindero_guard_unusable_geometry: float = setting(
-        0.05, share, "Share of unusable geometry that refuses a night", "0.05"
+        share, "0.05", "Share of unusable geometry that refuses a night"
     )
-    lindero_guard_growth: float = setting(
-        0.50, share, "Share of growth that refuses a night", "0.50"
-    )
+    lindero_guard_growth: float = setting(share, "0.50", "Share of growth that refuses a night")
     lindero_guard_best_drop: float = setting(
-        0.15, share, "Drop against the best of the last 30 that refuses", "0.15"
+        share, "0.15", "Drop against the best of the last 30 that refuses"
     )
     lindero_guard_warning: float = setting(
-        0.02, share, "Share of any of these that gives a warning", "0.02"
+        share, "0.02", "Share of any of these that gives a warning"
     )
 
     lindero_demo_size: Literal["small", "company", "stress"] = setting(
-        "small",
-        one_of("small", "company", "stress"),
-        "Size of the demo portal's made-up world",
-        "small",
+        one_of("small", "company", "stress"), "small", "Size of the demo portal's made-up world"
     )
     lindero_demo_day: int = setting(
-        0, whole(ge=0, le=3650), "Day of the made-up world; it moves on", "0"
+        whole(ge=0, le=3650), "0", "Day of the made-up world; it moves on"
     )
 
-    lindero_retention_daily: int = setting(14, whole(ge=1), "Daily snapshots kept", "14")
-    lindero_retention_weekly: int = setting(8, whole(ge=0), "Weekly snapshots kept", "8")
-    lindero_retention_monthly: int = setting(24, whole(ge=0), "Monthly snapshots kept", "24")
+    lindero_retention_daily: int = setting(whole(ge=1), "14", "Daily snapshots kept")
+    lindero_retention_weekly: int = setting(whole(ge=0), "8", "Weekly snapshots kept")
+    lindero_retention_monthly: int = setting(whole(ge=0), "24", "Monthly snapshots kept")
     lindero_retention_quarantine_days: int = setting(
-        90, whole(ge=1), "Days that refused nights are kept", "90"
+        whole(ge=1), "90", "Days that refused nights are kept"
     )
     lindero_h3_resolutions: tuple[int, ...] = setting(
-        (9, 10, 11), read_resolutions, "H3 resolutions of the hexagons", "9,10,11"
+        read_resolutions, "9,10,11", "H3 resolutions of the hexagons"
     )
 
     lindero_task_runner: str = setting(
-        "processes",
         task_runner,
+        "processes",
         "Who makes the hexagons: serial, threads, processes, dask or a Dask address",
         "tcp://dask-scheduler:8786",
     )
     lindero_task_workers: int = setting(
-        2, whole(ge=1, le=64), "How many of them at a time, on this machine", "2"
+        whole(ge=1, le=64), "2", "How many of them at a time, on this machine"
     )
     lindero_muestreo_puntos: int = setting(
-        3, whole(ge=1, le=100), "Sampling points proposed per ambiente", "3"
+        whole(ge=1, le=100), "3", "Sampling points proposed per ambiente"
     )
     lindero_muestreo_margen_m: float = setting(
-        20.0, number(ge=0, le=1000), "Metres that they keep from its edge", "20"
+        number(ge=0, le=1000), "20", "Metres that they keep from its edge"
     )
-    lindero_eudr_puntos: bool = setting(
-        default=False,
-        read=flag,
-        description="Declare plots under 4 ha as points (EUDR)",
-        example="false",
-    )
+    lindero_eudr_puntos: bool = setting(flag, "false", "Declare plots under 4 ha as points (EUDR)")
 
     lindero_late_after: time = setting(
-        time(7),
-        read_time,
-        "Local time after which a nightly run that was due before is late",
-        "07:00",
+        read_time, "07:00", "Local time after which a nightly run that was due before is late"
     )
     lindero_late_runs: Literal["run", "skip"] = setting(
-        "run",
         one_of("run", "skip"),
+        "run",
         "What a late nightly run does: run all the same, or skip",
         "skip",
     )
     lindero_alert_webhook_url: Secret | None = setting(
-        None,
         Secret,
+        None,
         "Webhook that is told of a failed, crashed or cancelled night",
         "https://hooks.example/…",
     )
     lindero_alert_email: str | None = setting(
-        None, str, "Address that is told instead, or too", "campo@empresa.example"
+        str, None, "Address that is told instead, or too", "campo@empresa.example"
     )
     lindero_alert_smtp_url: Secret | None = setting(
-        None,
         Secret,
+        None,
         "Mail server for it: smtps://user:password@host:port",
         "smtps://lindero:…@mail.empresa.example:465",
     )
     lindero_uid: int = setting(
-        1000, whole(ge=1), "User of the containers; it owns data, logs and outputs", "1000"
+        whole(ge=1), "1000", "User of the containers; it owns data, logs and outputs"
     )
-    lindero_gid: int = setting(1000, whole(ge=1), "Its group", "1000")
+    lindero_gid: int = setting(whole(ge=1), "1000", "Its group")
     lindero_port: int = setting(
-        4200, whole(ge=1, le=65535), "Port of loopback that the Prefect UI answers on", "4200"
+        whole(ge=1, le=65535), "4200", "Port of loopback that the Prefect UI answers on"
     )
 
-    prefect_postgres_user: str = setting("prefect", str, "User of Prefect's database", "prefect")
+    prefect_postgres_user: str = setting(str, "prefect", "User of Prefect's database")
     prefect_postgres_password: Secret | None = setting(
-        None, Secret, "Password of Prefect's database", "…"
+        Secret, None, "Password of Prefect's database", "…"
     )
-    prefect_postgres_db: str = setting("prefect", str, "Name of Prefect's database", "prefect")
-    prefect_postgres_host: str = setting("127.0.0.1", str, "Host of Prefect's database", "postgres")
-    prefect_postgres_port: int = setting(5432, whole(ge=1, le=65535), "Its port", "5432")
-    prefect_redis_messaging_host: str = setting("127.0.0.1", str, "Host of Redis", "redis")
-    prefect_redis_messaging_port: int = setting(6379, whole(ge=1, le=65535), "Its port", "6379")
+    prefect_postgres_db: str = setting(str, "prefect", "Name of Prefect's database")
+    prefect_postgres_host: str = setting(str, "127.0.0.1", "Host of Prefect's database", "postgres")
+    prefect_postgres_port: int = setting(whole(ge=1, le=65535), "5432", "Its port")
+    prefect_redis_messaging_host: str = setting(str, "127.0.0.1", "Host of Redis", "redis")
+    prefect_redis_messaging_port: int = setting(whole(ge=1, le=65535), "6379", "Its port")
     prefect_redis_messaging_password: Secret | None = setting(
-        None, Secret, "Password of Redis", "…"
+        Secret, None, "Password of Redis", "…"
     )
     prefect_api_url: str | None = setting(
-        None,
         http_url,
+        None,
         "Prefect server; without it runs by hand do without one",
         "http://127.0.0.1:4200/api",
     )
     prefect_server_api_auth_string: Secret | None = setting(
-        None, Secret, "user:password of the Prefect server", "admin:…"
+        Secret, None, "user:password of the Prefect server", "admin:…"
     )
     tz: str = setting(
-        "America/Argentina/Buenos_Aires",
         time_zone,
-        "Time zone of schedules and of what people read",
         "America/Argentina/Buenos_Aires",
+        "Time zone of schedules and of what people read",
     )
 
     def outputs_dir(self, modo: Modo) -> Path:
