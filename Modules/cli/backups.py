@@ -14,14 +14,16 @@ from Modules.cli.options import (
     Campania,
     Json,
     OfTrials,
+    Snapshot,
     complain,
     console,
     say,
     say_json,
     say_table,
+    switch,
 )
 from Modules.disk.run_lock import run_lock, user_name
-from Modules.settings import load_settings
+from Modules.settings import Settings, load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from Modules.backups.restore import RestorePlan
     from Modules.backups.verify import Verification
     from Modules.diff.compare import Comparacion
+    from Modules.store.snapshots import SnapshotStore
     from Modules.words.finding import Finding
 
 MAX_CELL = 40  # characters of what to do that a table has room for
@@ -38,13 +41,7 @@ MAX_FOREIGN = 10  # files that are not ours, named one by one
 
 backups = App(name="backups", help="Los backups guardados.")
 
-Overwrite = Annotated[
-    bool, Parameter(negative="", help="Reemplaza lo que ya esté; lo demás queda como está.")
-]
-AllOfThem = Annotated[bool, Parameter("--all", negative="", help="Todos, también la cuarentena.")]
-Sample = Annotated[
-    bool, Parameter(negative="", help="El más nuevo y una parte de los demás: todos en un mes.")
-]
+Overwrite = Annotated[bool, switch("Reemplaza lo que ya esté; lo demás queda como está.")]
 
 
 @backups.command(name="list")
@@ -54,36 +51,28 @@ def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Js
     from Modules.words.spanish import number
 
     settings = load_settings()
-    rows = list_snapshots(
-        settings, campania or str(settings.lindero_campania), modo=Modo.of(test=test)
-    )
+    season = campania or str(settings.lindero_campania)
+    rows = list_snapshots(settings, season, modo=Modo.of(test=test))
     if json_:
         say_json(rows)
     elif rows:
-        told = [{**row, "ha": row["ha"] and number(row["ha"], 1)} for row in rows]
-        say_table(("id", "estado", "lotes", "ha", "igual a"), told)
+        header = ("id", "estado", "lotes", "ha", "igual a")
+        told = ({**row, "ha": row["ha"] and number(row["ha"], 1)} for row in rows)
+        say_table(header, ([row[name] for name in header] for row in told))
     else:
         say("No hay backups de esa campaña.")
     return 0
 
 
 @backups.command(name="show")
-def backups_show(snapshot: str, *, test: OfTrials = False, json_: Json = False) -> int:
-    """Qué es un backup: cuándo y de dónde vino, qué dijeron los controles, cuánto tiene.
-
-    Parameters
-    ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
-    """
+def backups_show(snapshot: Snapshot, *, test: OfTrials = False, json_: Json = False) -> int:
+    """Qué es un backup: cuándo y de dónde vino, qué dijeron los controles, cuánto tiene."""
     from rich.markdown import Markdown
 
     from Modules.backups.describe import as_markdown, describe
-    from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
-    store = SnapshotStore(settings.store_dir(Modo.of(test=test)))
-    facts = describe(store.find(snapshot), settings.zone)
+    facts = describe(_store(settings, test=test).find(snapshot), settings.zone)
     if json_:
         say_json(facts)
     else:
@@ -94,8 +83,10 @@ def backups_show(snapshot: str, *, test: OfTrials = False, json_: Json = False) 
 @backups.command(name="verify")
 def backups_verify(
     *snapshots: str,
-    all_: AllOfThem = False,
-    sample: Sample = False,
+    all_: Annotated[bool, switch("Todos, también la cuarentena.", "--all")] = False,
+    sample: Annotated[
+        bool, switch("El más nuevo y una parte de los demás: todos en un mes.")
+    ] = False,
     test: OfTrials = False,
     json_: Json = False,
 ) -> int:
@@ -113,13 +104,8 @@ def backups_verify(
     if bool(snapshots) + all_ + sample > 1:
         raise SettingsError("name backups, or --all, or --sample: one of them")
     scope = Scope.ALL if all_ else Scope.SAMPLE if sample else Scope.NEWEST
-    found = verify_backups(
-        load_settings(),
-        Modo.of(test=test),
-        ids=snapshots,
-        scope=scope,
-        now=datetime.now(UTC),
-    )
+    modo, now = Modo.of(test=test), datetime.now(UTC)
+    found = verify_backups(load_settings(), modo, ids=snapshots, scope=scope, now=now)
     if json_:
         say_json(found.to_dict())
     else:
@@ -129,12 +115,12 @@ def backups_verify(
 
 @backups.command(name="accept")
 def backups_accept(
-    snapshot: str,
+    snapshot: Snapshot,
     *,
     reason: str,
     test: OfTrials = False,
     although_empty: Annotated[
-        bool, Parameter("--aunque-vacio", negative="", help="Aunque una lista quedó vacía.")
+        bool, switch("Aunque una lista quedó vacía.", "--aunque-vacio")
     ] = False,
     json_: Json = False,
 ) -> int:
@@ -142,8 +128,6 @@ def backups_accept(
 
     Parameters
     ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
     reason
         Por qué los datos están bien; queda registrado.
     """
@@ -167,14 +151,8 @@ def backups_accept(
 
 
 @backups.command(name="publish")
-def backups_publish(snapshot: str, *, test: OfTrials = False, json_: Json = False) -> int:
-    """Vuelve a publicar la copia de un backup aceptado: escribe allí lo que falte.
-
-    Parameters
-    ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
-    """
+def backups_publish(snapshot: Snapshot, *, test: OfTrials = False, json_: Json = False) -> int:
+    """Vuelve a publicar la copia de un backup aceptado: escribe allí lo que falte."""
     from Modules.jobs import backup
     from Modules.jobs.report import aviso_pendiente
 
@@ -193,14 +171,14 @@ def backups_publish(snapshot: str, *, test: OfTrials = False, json_: Json = Fals
 
 @backups.command(name="restore")
 def backups_restore(
-    snapshot: str,
+    snapshot: Snapshot,
     *,
     to: Path,
     campo: str | None = None,
     lote: str | None = None,
     format_: Annotated[Literal["snapshot", "gpkg"] | None, Parameter("--format")] = None,
     overwrite: Overwrite = False,
-    dry_run: Annotated[bool, Parameter(negative="", help="Sólo muestra qué escribiría.")] = False,
+    dry_run: Annotated[bool, switch("Sólo muestra qué escribiría.")] = False,
     test: OfTrials = False,
     json_: Json = False,
 ) -> int:
@@ -208,8 +186,6 @@ def backups_restore(
 
     Parameters
     ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
     to
         La carpeta: una que no exista, o vacía.
     campo
@@ -220,11 +196,10 @@ def backups_restore(
         snapshot (tal como se guardó) o gpkg (un GeoPackage con todas las tablas).
     """
     from Modules.backups.restore import RestoreFormat, plan_restore, restore
-    from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
     plan = plan_restore(
-        SnapshotStore(settings.store_dir(Modo.of(test=test))),
+        _store(settings, test=test),
         snapshot,
         to,
         formato=None if format_ is None else RestoreFormat(format_),
@@ -247,7 +222,7 @@ def backups_restore(
 
 @backups.command(name="export")
 def backups_export(
-    snapshot: str,
+    snapshot: Snapshot,
     *,
     to: Path,
     format_: Annotated[Literal["gpkg", "geojson", "parquet", "csv", "xlsx"], Parameter("--format")],
@@ -262,8 +237,6 @@ def backups_export(
 
     Parameters
     ----------
-    snapshot
-        El id, como lo muestra `lindero backups list`.
     to
         El archivo, si termina como el formato; si no, la carpeta.
     format_
@@ -272,11 +245,10 @@ def backups_export(
         Sólo esta tabla (campos, lotes, siembras …).
     """
     from Modules.backups.export import ExportFormat, export, plan_export
-    from Modules.store.snapshots import SnapshotStore
 
     settings = load_settings()
     plan = plan_export(
-        SnapshotStore(settings.store_dir(Modo.of(test=test))),
+        _store(settings, test=test),
         snapshot,
         to,
         ExportFormat(format_),
@@ -322,7 +294,6 @@ def backups_diff(
         Metros que un borde puede correrse sin que sea un cambio.
     """
     from Modules.diff import compare as comparar
-    from Modules.store.snapshots import SnapshotStore
     from Modules.words.domain import Campania as Season
 
     settings = load_settings()
@@ -330,7 +301,7 @@ def backups_diff(
         if path is not None:
             comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
     found = comparar.comparar(
-        SnapshotStore(settings.store_dir(Modo.of(test=test))),
+        _store(settings, test=test),
         a,
         b,
         campania=Season.parse(campania) if campania else settings.lindero_campania,
@@ -348,9 +319,7 @@ def backups_diff(
 @backups.command(name="prune")
 def backups_prune(
     *,
-    dry_run: Annotated[
-        bool, Parameter("--dry-run", negative="", help="Dice qué quitaría y no quita nada.")
-    ] = False,
+    dry_run: Annotated[bool, switch("Dice qué quitaría y no quita nada.")] = False,
     test: OfTrials = False,
     json_: Json = False,
 ) -> int:
@@ -378,7 +347,10 @@ def backups_prune(
     return 1 if poda.plan.negado or poda.danados else 0
 
 
-# --- how it is said ------------------------------------------------------------------------------
+def _store(settings: Settings, *, test: bool) -> SnapshotStore:
+    from Modules.store.snapshots import SnapshotStore
+
+    return SnapshotStore(settings.store_dir(Modo.of(test=test)))
 
 
 def _say_verification(done: Verification) -> None:
@@ -440,9 +412,8 @@ def _say_diff(found: Comparacion) -> None:
         say(f"Aviso: {aviso}")
     say(f"{found.resumen}\n" if found.diferencias.cambios else found.resumen)
     rows = cambios(changes_of(found.diferencias))
-    shown = [dict(zip(HEADER, map(escape, row), strict=True)) for row in rows[:MAX_ROWS]]
-    if shown:
-        say_table(HEADER, shown)
+    if rows:
+        say_table(HEADER, (map(escape, row) for row in rows[:MAX_ROWS]))
     if len(rows) > MAX_ROWS:
         say(f"Y {number(len(rows) - MAX_ROWS)} renglones más: --json, --gpkg o --kmz los tienen.")
 
@@ -450,13 +421,11 @@ def _say_diff(found: Comparacion) -> None:
 def _write_diff(found: Comparacion, gpkg: Path | None, kmz: Path | None, *, quiet: bool) -> None:
     from Modules.diff import compare as comparar
 
-    files, avisos = [], []
-    if gpkg is not None:
-        files += comparar.write_gpkg_of(found, gpkg)
+    files = [] if gpkg is None else list(comparar.write_gpkg_of(found, gpkg))
     if kmz is not None:
-        made, notes = comparar.write_kmz_of(found, kmz)
-        files, avisos = files + made, list(notes)
-    for aviso in avisos:
-        complain(aviso)
+        made, avisos = comparar.write_kmz_of(found, kmz)
+        files += made
+        for aviso in avisos:
+            complain(aviso)
     for file in files if not quiet else ():
         say(f"Escrito: {file}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from Modules.cli.options import Json, say, say_json, say_table
-from Modules.orchestration.deployments import DEPLOYMENTS, Deployment, named
+from Modules.cli.options import Json, say, say_json, say_table, switch
+from Modules.orchestration.deployments import DEPLOYMENTS, named
 from Modules.words.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ deploy = App(name="deploy", help="Pone los despliegues en el servidor de Prefect
 @deploy.default
 def deploy_command(
     *names: str,
-    all_: Annotated[bool, Parameter("--all", negative="", help="Todos los despliegues.")] = False,
-    dry_run: Annotated[
-        bool, Parameter(negative="", help="Dice qué cambiaría, sin escribir nada.")
-    ] = False,
+    all_: Annotated[bool, switch("Todos los despliegues.", "--all")] = False,
+    dry_run: Annotated[bool, switch("Dice qué cambiaría, sin escribir nada.")] = False,
     json_: Json = False,
 ) -> int:
     """Pone despliegues en el servidor de Prefect; lo que ya está igual no se toca.
@@ -51,7 +49,9 @@ def deploy_command(
     names
         Cuáles, por ejemplo backup o kmz; sin nombre y sin --all los enumera.
     """
-    chosen = _chosen(names, all_=all_)
+    if bool(names) is all_:
+        raise SettingsError(f"name what to deploy, or write --all: {', '.join(DEPLOYMENTS)}")
+    chosen = tuple(DEPLOYMENTS.values()) if all_ else named(names)
     from Modules.orchestration import deploy as prefect_deploy
 
     informe = prefect_deploy.dry_run(chosen) if dry_run else prefect_deploy.deploy_all(chosen)
@@ -62,14 +62,8 @@ def deploy_command(
     return 0
 
 
-def _chosen(names: tuple[str, ...], *, all_: bool) -> tuple[Deployment, ...]:
-    if bool(names) is all_:
-        raise SettingsError(f"name what to deploy, or write --all: {', '.join(DEPLOYMENTS)}")
-    return tuple(DEPLOYMENTS.values()) if all_ else named(names)
-
-
 def _show(informe: DeployReport, *, dry_run: bool) -> None:
-    say_table(("despliegue", "corre", "estado", "qué cambia"), [_row(c) for c in informe.cambios])
+    say_table(("despliegue", "corre", "estado", "qué cambia"), map(_row, informe.cambios))
     for ajeno in informe.ajenos:
         say(f"{ajeno}: no está en el registro de Lindero; queda como está.")
     if dry_run:
@@ -78,14 +72,10 @@ def _show(informe: DeployReport, *, dry_run: bool) -> None:
         say("Para correr uno ya: prefect deployment run 'FLUJO/DESPLIEGUE'")
 
 
-def _row(cambio: DeploymentChange) -> dict[str, Any]:
-    pausa = ", en pausa" if cambio.en_pausa else ""
-    return {
-        "despliegue": cambio.deployment.full_name,
-        "corre": cambio.deployment.cuando,
-        "estado": f"{cambio.estado}{pausa}",
-        "qué cambia": "\n".join(map(_line, cambio.diferencias)),
-    }
+def _row(cambio: DeploymentChange) -> tuple[str, ...]:
+    one, pausa = cambio.deployment, ", en pausa" if cambio.en_pausa else ""
+    changes = "\n".join(map(_line, cambio.diferencias))
+    return one.full_name, one.cuando, f"{cambio.estado}{pausa}", changes
 
 
 def _line(diferencia: Diferencia) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 NOT_A_TERMINAL_WIDTH = 110
 
-Json = Annotated[bool, Parameter("--json", negative="", help="Salida JSON, para máquinas.")]
-Test = Annotated[
-    bool, Parameter(negative="", help="Prueba: escribe en test_outputs, no toca OneDrive.")
-]
-OfTrials = Annotated[bool, Parameter("--test", negative="", help="Los de las pruebas.")]
-Verbose = Annotated[bool, Parameter(negative="", help="Muestra también los registros de Prefect.")]
+
+def switch(said: str, *names: str) -> Parameter:
+    """An option that is there or not; ``names`` where it is not called as its variable is."""
+    return Parameter(names or None, negative="", help=said)
+
+
+Json = Annotated[bool, switch("Salida JSON, para máquinas.", "--json")]
+Test = Annotated[bool, switch("Prueba: escribe en test_outputs, no toca OneDrive.")]
+OfTrials = Annotated[bool, switch("Los de las pruebas.", "--test")]
+Verbose = Annotated[bool, switch("Muestra también los registros de Prefect.")]
 Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
+Snapshot = Annotated[str, Parameter(help="El id, como lo muestra `lindero backups list`.")]
 
 
 def say(text: str) -> None:
@@ -45,11 +50,11 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL_WIDTH)
 
 
-def say_table(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def say_table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Rows as a table; a value that is None is left empty."""
     from rich.table import Table
 
     table = Table(*header)
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in header))
+        table.add_row(*("" if value is None else str(value) for value in row))
     console().print(table)

@@ -28,10 +28,8 @@ def stack_init() -> int:
     load_settings()
     env_file = PROJECT_ROOT / ".env"
     written = write_missing(env_file, os.environ)
-    if written:
-        say(f"{env_file.name}: se agregaron {', '.join(written)}")
-    else:
-        say(f"{env_file.name}: no falta ningún secreto")
+    said = f"se agregaron {', '.join(written)}" if written else "no falta ningún secreto"
+    say(f"{env_file.name}: {said}")
     return 0
 
 
@@ -51,10 +49,7 @@ def stack_up(*, single: Annotated[bool, Parameter(negative="")] = False) -> int:
     settings = load_settings()
     say("Levantando la plataforma; la primera vez tarda cerca de un minuto…")
     _, started = local.up(settings, single=single)
-    if started:
-        say(f"Se levantó: {', '.join(started)}.")
-    else:
-        say("Ya estaba corriendo.")
+    say(f"Se levantó: {', '.join(started)}." if started else "Ya estaba corriendo.")
     say(f"Prefect: http://127.0.0.1:{settings.lindero_port} (pide PREFECT_SERVER_API_AUTH_STRING)")
     say("Cómo está: lindero stack status. Para apagarla: lindero stack down")
     if settings.prefect_api_url is None:
@@ -81,7 +76,7 @@ def stack_status(*, json_: Json = False) -> int:
     if json_:
         say_json(rows)
     else:
-        say_table(("proceso", "estado", "pid", "detalle"), rows)
+        say_table(("proceso", "estado", "pid", "detalle"), (row.values() for row in rows))
     return 0 if all(one.health.ok for one in found) else 1
 
 

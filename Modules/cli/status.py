@@ -9,9 +9,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from Modules.cli.options import Json, OfTrials, say, say_json, say_table
+from Modules.cli.options import Json, OfTrials, say, say_json, say_table, switch
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
@@ -51,9 +51,7 @@ def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
 @doctor.default
 def show_doctor(
     *,
-    portal: Annotated[
-        bool, Parameter(negative="", help="Le pide también al portal una página de cada lista.")
-    ] = False,
+    portal: Annotated[bool, switch("Le pide también al portal una página de cada lista.")] = False,
     test: OfTrials = False,
     json_: Json = False,
 ) -> int:
@@ -76,9 +74,7 @@ def show_doctor(
     if json_:
         say_json(rows)
     else:
-        titles = {"que": "qué", "que_hacer": "qué hacer"}
-        plain = [{titles.get(key, key): text for key, text in row.items()} for row in rows]
-        say_table(("qué", "estado", "detalle", "qué hacer"), plain)
+        say_table(("qué", "estado", "detalle", "qué hacer"), (row.values() for row in rows))
     return report.exit_code
 
 
@@ -88,10 +84,8 @@ def _say_facts(facts: Facts) -> None:
     last = facts.publicada
     if last is not None:
         age = duration(max(facts.ahora - last.cuando, timedelta()))
-        when = moment(last.cuando, facts.zone)
-        say(
-            f"Publicado: la noche del {when} (hace {age}), campaña {last.campania}, {last.snapshot}"
-        )
+        when = f"la noche del {moment(last.cuando, facts.zone)} (hace {age})"
+        say(f"Publicado: {when}, campaña {last.campania}, {last.snapshot}")
     by_time = sorted(facts.corridas, key=lambda run: run.esperada)
     for run in {run.flujo: run for run in by_time}.values():  # the newest of each flow
         say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {run.estado}")
