@@ -11,12 +11,7 @@ with PortalClient(PortalConfig("https://databaler.example/base-portal/api/v1", â
 ```
 """
 
-from Modules.portal.client import (
-    OnPage,
-    PortalClient,
-    PortalConfig,
-    campania_id,
-)
+from Modules.portal.client import OnPage, PortalClient, PortalConfig, campania_id
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
 from Modules.portal.transport import Limits
 from Modules.words.domain import Campania, Fetched, Portal, RawPage, Record, Recurso

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect import flow
-from prefect.client.schemas.objects import State
 
-from Modules.orchestration import deploy as prefect_deploy
-from Modules.orchestration import flow_run as flow_cli
+from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import KMZ
-from Modules.orchestration.run_result import RunResult
 from Modules.orchestration.stories import hacer_kmz
 
 
-@flow(name=KMZ.flow, flow_run_name=flow_cli.run_name, persist_result=False)
-def generar_kmz_flow(campania: str = "25/26", test: bool = False) -> RunResult | State[Any]:
+@flow(name=KMZ.flow, flow_run_name=flow_run.run_name, persist_result=False)
+def generar_kmz_flow(campania: str = "25/26", test: bool = False) -> flow_run.Ended:
     """Arma los KMZ por campo, por lote y por cultivo con el último backup aceptado.
 
     Args:
         campania: Campaña, con el formato 25/26.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_cli.conclude(lambda: hacer_kmz(campania, test=test, stage=flow_cli.as_task))
+    return flow_run.conclude(lambda: hacer_kmz(campania, test=test, stage=flow_run.as_task))
 
 
 if __name__ == "__main__":
-    prefect_deploy.main(KMZ)
+    deploy.main(KMZ)

@@ -43,20 +43,15 @@ RESUMEN_KEY = "resumen-corrida"
 CALIDAD_KEY = "calidad-datos"
 AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in our memory
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
-
+Ended = RunResult | State[Any]  # what a flow returns: its result, or a state that holds it
 
 EPHEMERAL_START_S = 120  # a flow called as a function brings a server: seconds that it may take
-
-
-def _give_time_to_start() -> None:
-    """Prefect's own 20 s are too few on a busy machine; who set a limit keeps it."""
-    if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.model_fields_set:
-        name = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
-        os.environ.setdefault(name, str(EPHEMERAL_START_S))
-        refresh_global_settings_context()  # Prefect read its settings as it was imported
-
-
-_give_time_to_start()
+# Prefect's own 20 s are too few on a busy machine; who set a limit keeps it
+if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.model_fields_set:
+    os.environ.setdefault(
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(EPHEMERAL_START_S)
+    )
+    refresh_global_settings_context()  # Prefect read its settings as it was imported
 
 
 class FlowFailed(Exception):
@@ -79,7 +74,7 @@ def run_name() -> str:
     return "-".join(part for part in (campania, modo, f"{datetime.now():%Y-%m-%d}") if part)  # noqa: DTZ005
 
 
-def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
+def conclude(job: Callable[[], Outcome]) -> Ended:
     """Run ``job``, show its summary, and return the result or a Failed state that holds it.
 
     Only errors of our own are turned into a message; anything else is a fault of ours and goes
@@ -91,8 +86,13 @@ def conclude(job: Callable[[], Outcome]) -> RunResult | State[Any]:
         settings = begin()
         demora = _demora(settings, start)
         if demora is not None and settings.lindero_late_runs == "skip":
-            return _salteada(demora)
-        outcome = job() if demora is None else _avisar(demora, job())
+            mensaje = mensaje_de_salteada(demora)
+            _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
+            return Cancelled(message=mensaje)
+        outcome = job()
+        if demora is not None:
+            aviso = f"> **Corrió tarde.** {markdown(demora.mensaje)}"
+            outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
     except PipelineError as err:
         outcome = failed(err)
     result = result_of(start, outcome)
@@ -127,12 +127,7 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
     if not settings.on_a_cluster:
         yield on_this_machine(settings)
         return
-    with _dask(settings.lindero_task_runner, settings.lindero_task_workers) as runner:
-        yield runner
-
-
-@contextmanager
-def _dask(kind: str, workers: int) -> Iterator[Runner]:
+    kind, workers = settings.lindero_task_runner, settings.lindero_task_workers
     try:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as err:
@@ -202,17 +197,6 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
             *(demora.programada, demora.empieza, demora.limite, settings.lindero_late_runs),
         )
     return demora
-
-
-def _salteada(demora: Tardanza) -> State[Any]:
-    mensaje = mensaje_de_salteada(demora)
-    _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
-    return Cancelled(message=mensaje)
-
-
-def _avisar(demora: Tardanza, outcome: Outcome) -> Outcome:
-    aviso = f"> **Corrió tarde.** {markdown(demora.mensaje)}"
-    return replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
 
 
 def _show(markdown: str, calidad: Sequence[Mapping[str, Any]]) -> None:

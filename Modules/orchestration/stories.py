@@ -168,9 +168,7 @@ def rebuild(
     *,
     test: bool,
 ) -> Outcome:
-    """Make some products out of the last accepted backup, and say what became of them.
-
-    ``make`` is called under the run lock, once there is a backup to make them of.
+    """Make products out of the last accepted backup, under the run lock; say what became of them.
 
     Raises:
         SettingsError, DataError: no such campaña, or no accepted backup of it yet.

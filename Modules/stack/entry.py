@@ -154,14 +154,9 @@ def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:
     url = api_of(settings).url
     _await_api(url)
     for line in prefect_ops.prepare(replace(settings, prefect_api_url=url)):
-        _say(line)
+        print(line, flush=True)  # noqa: T201 - the log of the worker
     for cambio in prefect_deploy.deploy_all().cambios:
-        _say(f"deployment {cambio.deployment.full_name}: {cambio.estado}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        print(f"deployment {cambio.deployment.full_name}: {cambio.estado}", flush=True)  # noqa: T201
 
 
 def _await_api(url: str) -> None:

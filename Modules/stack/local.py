@@ -87,10 +87,6 @@ class Stack:
         """The processes of this stack, in the order in which they start."""
         return SINGLE if self.single else FULL
 
-    def log(self, name: str) -> Path:
-        """Where a process writes."""
-        return log_of(self.settings, name)
-
     def process(self, name: str) -> Running | None:
         """A process as it is remembered, whether it still runs or not."""
         return next((one for one in self._known() if one.name == name), None)
@@ -131,7 +127,7 @@ class Stack:
         if running is None:
             raise StackError(f"{name} was not started")
         patience_s = PATIENCE_S[name] if patience_s is None else patience_s
-        wait_until(lambda: self._fault(name), running, self.log(name), patience_s)
+        wait_until(lambda: self._fault(name), running, log_of(self.settings, name), patience_s)
 
     def health(self, name: str) -> Health:
         """Whether a process does its work."""
@@ -159,48 +155,31 @@ class Stack:
         remember(self.folder / RUN_NAME, processes, facts)
 
     def _spec(self, name: str) -> Spec:
+        log = log_of(self.settings, name)
         if name == "postgres":
-            return self._postgres()
+            return self._postgres(log)
         if name == "redis":
-            return self._redis()
+            return self._redis(log)
         process = "single" if self.single and name == "server" else name
         address = ("--host", LOOPBACK, "--port", str(self.settings.lindero_port))
-        return Spec(
-            name=name,
-            command=(sys.executable, "-m", "Modules.stack.entry", process, *address),
-            environment=self._told(name),
-            folder=PROJECT_ROOT,
-            log=self.log(name),
-        )
+        command = (sys.executable, "-m", "Modules.stack.entry", process, *address)
+        return Spec(name, command, self._told(name), PROJECT_ROOT, log)
 
-    def _postgres(self) -> Spec:
+    def _postgres(self, log: Path) -> Spec:
         data = self.folder / "postgres"
         postgres = embedded_servers.find_postgres(data)
         account = embedded_servers.account_for(postgres, data)
         database = stack_entry.database_of(self.settings)
         embedded_servers.make_database_folder(postgres, data, database, account)
-        return Spec(
-            name="postgres",
-            command=postgres.command(data, self.ports["postgres"]),
-            environment=self._minimal(),
-            folder=self.folder,
-            log=self.log("postgres"),
-            stop_signal=signal.SIGINT,  # its "fast" stop: does not wait for clients
-            account=account,
-        )
+        command = postgres.command(data, self.ports["postgres"])
+        fast = signal.SIGINT  # its "fast" stop: does not wait for clients
+        return Spec("postgres", command, self._minimal(), self.folder, log, fast, account=account)
 
-    def _redis(self) -> Spec:
-        configuration = embedded_servers.redis_configuration(
-            stack_entry.redis_of(self.settings), self.folder / "redis"
-        )
-        return Spec(
-            name="redis",
-            command=(str(embedded_servers.find_redis()), "-"),  # it reads what is typed
-            environment=self._minimal(),
-            folder=self.folder,
-            log=self.log("redis"),
-            typed=configuration,
-        )
+    def _redis(self, log: Path) -> Spec:
+        redis = stack_entry.redis_of(self.settings)
+        configuration = embedded_servers.redis_configuration(redis, self.folder / "redis")
+        command = (str(embedded_servers.find_redis()), "-")  # it reads what is typed
+        return Spec("redis", command, self._minimal(), self.folder, log, typed=configuration)
 
     def _minimal(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _MINIMAL if name in os.environ}
@@ -249,11 +228,10 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
 
 def find(settings: Settings) -> Stack | None:
     """The stack that was started here and not stopped, if any; parts of it may have died."""
-    folder = stack_folder(settings)
-    note, processes = recall(folder / RUN_NAME)
+    note, processes = recall(stack_folder(settings) / RUN_NAME)
     if not processes:
         return None
-    return _stack(settings, folder, note.get("ports", {}), single=bool(note.get("single")))
+    return _stack(settings, note.get("ports", {}), single=bool(note.get("single")))
 
 
 def status(settings: Settings) -> tuple[ProcessState, ...]:
@@ -350,8 +328,7 @@ def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
 
 def _chosen(settings: Settings, *, single: bool) -> Stack:
     """The stack with the ports of last time where they are free, else with others."""
-    folder = stack_folder(settings)
-    note, processes = recall(folder / RUN_NAME)
+    note, processes = recall(stack_folder(settings) / RUN_NAME)
     alive = {one.name for one in processes if one.alive()}
     before = note.get("ports", {})
     port = settings.lindero_port
@@ -364,10 +341,10 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
         name: before[name] if name in alive and name in before else _free_port(before.get(name))
         for name in ("postgres", "redis", "worker")
     }
-    return _stack(settings, folder, ports, single=single)
+    return _stack(settings, ports, single=single)
 
 
-def _stack(settings: Settings, folder: Path, ports: Mapping[str, int], *, single: bool) -> Stack:
+def _stack(settings: Settings, ports: Mapping[str, int], *, single: bool) -> Stack:
     port = ports.get("server", settings.lindero_port)
     here = replace(
         settings,
@@ -378,7 +355,7 @@ def _stack(settings: Settings, folder: Path, ports: Mapping[str, int], *, single
         prefect_redis_messaging_port=ports.get("redis", 0),
         prefect_api_url=f"http://{LOOPBACK}:{port}/api",
     )
-    return Stack(here, folder, dict(ports), single)
+    return Stack(here, stack_folder(settings), dict(ports), single)
 
 
 def _free_port(wanted: int | None) -> int:

@@ -61,12 +61,6 @@ class Running:
         """Whether it still runs; another process under the same pid does not count."""
         return self.process() is not None
 
-    def kill(self) -> None:
-        """End it at once, as a lack of memory would."""
-        process = self.process()
-        if process is not None:
-            _end([process], _KILL, patience_s=10)
-
     def process(self) -> psutil.Process | None:
         """The process that was started, if it still runs."""
         try:

@@ -73,7 +73,7 @@ class Plataforma:
 
     @property
     def stack(self) -> Stack:
-        """Handles on the processes: ``process(name).kill()``, ``stop(name)``, ``health(name)``."""
+        """Handles on the processes: ``process(name)``, ``stop(name)``, ``health(name)``."""
         found = stack.find(self.settings)
         assert found is not None, "the stack was not started"
         return found
@@ -83,6 +83,13 @@ class Plataforma:
         running = self.stack.process(name)
         assert running is not None, f"{name} was never started"
         return running
+
+    def kill(self, name: str) -> None:
+        """End one of the five at once, as a lack of memory would."""
+        process = self.process(name).process()
+        assert process is not None, f"{name} does not run"
+        process.kill()
+        psutil.wait_procs([process], timeout=10)
 
     @property
     def origin(self) -> str:
@@ -157,7 +164,7 @@ class Plataforma:
     @contextmanager
     def log_of(self, name: str) -> Iterator[Callable[[], str]]:
         """What a process has written to its log since the block began."""
-        log = self.stack.log(name)
+        log = stack.log_of(self.settings, name)
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             begun = file.tell()

@@ -96,7 +96,6 @@ def test_a_pid_that_another_process_got_is_never_signalled(folder: Path) -> None
 
     assert not before.alive()
     stop(before, patience_s=0)
-    before.kill()
 
     assert running.alive()
 
@@ -107,7 +106,9 @@ def test_children_that_outlive_their_parent_are_found_and_ended(folder: Path) ->
     children = psutil.Process(running.pid).children()
     assert len(children) == 1
 
-    running.kill()
+    parent = psutil.Process(running.pid)
+    parent.kill()
+    parent.wait()
     assert children[0].is_running()
     stop_strays(folder)
 

@@ -154,14 +154,14 @@ def test_the_health_of_services_sees_a_scheduler_that_stopped(plataforma: Plataf
         return stack_health.services(redis_of(settings), api_of(settings), at)
 
     assert health(now).ok
-    plataforma.process("services").kill()
+    plataforma.kill("services")
     later = health(now + timedelta(minutes=4))  # as if it had been gone for so long
     assert not later.ok
     assert "planificador" in later.text
 
 
 def test_up_mends_what_has_died(plataforma: Plataforma) -> None:
-    plataforma.process("services").kill()
+    plataforma.kill("services")
     assert plataforma.lindero("stack", "status").returncode == 1
 
     assert "Se levantó: services." in plataforma.up()
@@ -178,7 +178,7 @@ def test_a_run_that_is_killed_with_its_worker_ends_crashed(
     flow = psutil.Process(plataforma.process("worker").pid).children(recursive=True)
     assert any("prefect.engine" in " ".join(process.cmdline()) for process in flow)
 
-    plataforma.process("worker").kill()
+    plataforma.kill("worker")
     for process in flow:
         process.kill()
 
@@ -223,7 +223,7 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
         plataforma.stack.await_healthy(name)
     # Rounds of the scheduler that were under way when Redis went come again after 300 s (Docket's
     # time of redelivery, measured here). Services is ill until then; the next tests want it well.
-    plataforma.process("services").kill()
+    plataforma.kill("services")
     forget_rounds(plataforma.stack.settings)
     assert "Se levantó: services." in plataforma.up()
 
