@@ -49,10 +49,7 @@ def logged_task(
 
     def decorate(work: Callable[P, R]) -> Task[P, R]:
         return task(
-            name=name,
-            retries=retries,
-            retry_delay_seconds=delay_s,
-            retry_condition_fn=transient,
+            name=name, retries=retries, retry_delay_seconds=delay_s, retry_condition_fn=transient
         )(timed(work))
 
     return decorate

@@ -162,11 +162,7 @@ def run_here(deployment: Deployment, parameters: Mapping[str, Any]) -> RunResult
 
 
 def rebuild(
-    titulo: str,
-    campania: str,
-    make: Callable[[Encargo], tuple[Resultado, ...]],
-    *,
-    test: bool,
+    titulo: str, campania: str, make: Callable[[Encargo], tuple[Resultado, ...]], *, test: bool
 ) -> Outcome:
     """Make products out of the last accepted backup, under the run lock; say what became of them.
 
