@@ -95,8 +95,10 @@ def _run(options: argparse.Namespace, project: Path, environment: Mapping[str, s
     pedido = _pedido(options, project, environment)
     _judge(pedido, project)
     _show(pedido.enlaces)
-    if pedido.asked and not options.si and not _confirmed():
-        raise _WrongError("Se canceló.")
+    if pedido.asked and not options.si:
+        answer = _ask("¿Escribir los archivos?", "S/n").casefold()
+        if answer not in ("s/n", "s", "si", "sí"):
+            raise _WrongError("Se canceló.")
     for name, changed in write_files(project, pedido.enlaces, pedido.roots).items():
         _say(f"{name}: {'escrito' if changed else 'sin cambios'}")
     if options.centinelas:
@@ -127,9 +129,6 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     add("--centinelas", action="store_true",
         help="deja además el centinela en cada destino (en Windows)")  # fmt: skip
     return parser.parse_args(list(argv))
-
-
-# --- the mapping: from flags, from the file, or from answers --------------------------------------
 
 
 def _pedido(options: argparse.Namespace, project: Path, environment: Mapping[str, str]) -> _Pedido:
@@ -196,9 +195,6 @@ def _link(carpeta: str, target: PureWindowsPath) -> Enlace:
     return Enlace(PurePosixPath("outputs") / carpeta, target)
 
 
-# --- the questions --------------------------------------------------------------------------------
-
-
 def _answered(before: Sequence[Enlace], roots: Sequence[PureWindowsPath], project: Path) -> _Pedido:
     root = _ask_root(roots)
     known = tuple(dict.fromkeys((root, *roots)))
@@ -255,13 +251,6 @@ def _ask(question: str, proposed: str) -> str:
             "Se terminaron las respuestas. Sin preguntas: --no-preguntar y --destino."
         )
     return _bare(line) or proposed
-
-
-def _confirmed() -> bool:
-    return _ask("¿Escribir los archivos?", "S/n").casefold() in ("s/n", "s", "si", "sí")
-
-
-# --- what is judged, shown and done ---------------------------------------------------------------
 
 
 def _judge(pedido: _Pedido, project: Path) -> None:

@@ -124,9 +124,6 @@ def _avisos(settings: Settings) -> Avisos:
     )
 
 
-# --- runs that nobody holds any more -------------------------------------------------------------
-
-
 def _orphans(client: SyncPrefectClient, pool: str) -> list[FlowRun]:
     return client.read_flow_runs(
         limit=PAGE,
@@ -163,9 +160,6 @@ def _fresh(worker: Worker, now: datetime) -> bool:
     """Whether the next heartbeat is not overdue yet; a worker spreads them by a third."""
     seen, interval_s = worker.last_heartbeat_time, worker.heartbeat_interval_seconds or 30
     return seen is not None and now - seen < timedelta(seconds=2 * interval_s)
-
-
-# --- automations ---------------------------------------------------------------------------------
 
 
 def _zombies() -> AutomationCore:
@@ -224,9 +218,6 @@ def _ensure_automation(client: SyncPrefectClient, wanted: AutomationCore) -> tup
 def _content(automation: AutomationCore) -> dict[str, object]:
     core = AutomationCore.model_validate(automation.model_dump(exclude={"id"}))
     return core.model_dump(exclude={"enabled"})
-
-
-# --- alerts --------------------------------------------------------------------------------------
 
 
 def _ensure_alerts(client: SyncPrefectClient, avisos: Avisos, pool: str) -> list[str]:
