@@ -377,14 +377,8 @@ def load_settings(env_file: Path | None = None) -> Settings:
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
-    return read_settings(
-        {
-            name.lower(): text
-            for source in (written, os.environ)
-            for name, text in source.items()
-            if text
-        }
-    )
+    texts = (*written.items(), *os.environ.items())
+    return read_settings({name.lower(): text for name, text in texts if text})
 
 
 def read_settings(texts: Mapping[str, str]) -> Settings:

@@ -64,20 +64,13 @@ def stack_status(*, json_: Json = False) -> int:
     from Modules.stack import local
 
     found = local.status(load_settings())
-    rows = [
-        {
-            "proceso": one.name,
-            "estado": "bien" if one.health.ok else "mal",
-            "pid": one.pid,
-            "detalle": one.health.text,
-        }
-        for one in found
-    ]
+    header = ("proceso", "estado", "pid", "detalle")
+    rows = [(name, "bien" if one.ok else "mal", pid, one.text) for name, pid, one in found]
     if json_:
-        say_json(rows)
+        say_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        say_table(("proceso", "estado", "pid", "detalle"), (row.values() for row in rows))
-    return 0 if all(one.health.ok for one in found) else 1
+        say_table(header, rows)
+    return 0 if all(one.ok for _, _, one in found) else 1
 
 
 @stack.command(name="logs")

@@ -28,7 +28,7 @@ from prefect.utilities.annotations import quote
 
 from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
-from Modules.orchestration.lateness import RunStart, Tardanza, mensaje_de_salteada, tardanza
+from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stories import P, R, Step, on_this_machine
 from Modules.products.h3.product import Runner
@@ -184,13 +184,14 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return None
-    corrida = RunStart(
-        programada=flow_run.scheduled_start_time,
-        empieza=start,
+    demora = tardanza(
+        flow_run.scheduled_start_time,
+        start,
         automatica=context.flow_run.auto_scheduled,
         intento=context.flow_run.run_count,
+        late_after=settings.lindero_late_after,
+        zone=settings.zone,
     )
-    demora = tardanza(corrida, late_after=settings.lindero_late_after, zone=settings.zone)
     if demora is not None:
         logger.warning(
             "late run: due %s, begins %s, limit %s; LINDERO_LATE_RUNS=%s",

@@ -12,16 +12,6 @@ from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
-class RunStart:
-    """What is known of a run as it begins; both moments carry a time zone."""
-
-    programada: datetime
-    empieza: datetime
-    automatica: bool  # made by the schedule
-    intento: int = 1  # from the second on, somebody asked for it again
-
-
-@dataclass(frozen=True, slots=True)
 class Tardanza:
     """A run that began late, in local time."""
 
@@ -38,7 +28,15 @@ class Tardanza:
         )
 
 
-def tardanza(corrida: RunStart, *, late_after: time, zone: ZoneInfo) -> Tardanza | None:
+def tardanza(
+    programada: datetime,  # both moments carry a time zone
+    empieza: datetime,
+    *,
+    automatica: bool,  # made by the schedule
+    intento: int = 1,  # from the second on, somebody asked for it again
+    late_after: time,
+    zone: ZoneInfo,
+) -> Tardanza | None:
     """Whether a run is late: it begins after the first ``late_after`` that follows its hour.
 
     So a run due at 03:00 is late after 07:00 of that day, one due at 23:30 or at 08:00 after 07:00
@@ -50,15 +48,15 @@ def tardanza(corrida: RunStart, *, late_after: time, zone: ZoneInfo) -> Tardanza
     Returns:
         The delay, or None if the run is not late.
     """
-    if not corrida.automatica or corrida.intento > 1:
+    if not automatica or intento > 1:
         return None
-    programada = corrida.programada.astimezone(zone)
+    programada = programada.astimezone(zone)
     limite = datetime.combine(programada, late_after, zone)
     if programada >= limite:
         limite = datetime.combine(programada + timedelta(days=1), late_after, zone)
-    if corrida.empieza.astimezone(UTC) <= limite.astimezone(UTC):  # not by the wall: clocks shift
+    if empieza.astimezone(UTC) <= limite.astimezone(UTC):  # not by the wall: clocks shift
         return None
-    return Tardanza(programada, corrida.empieza.astimezone(zone), limite)
+    return Tardanza(programada, empieza.astimezone(zone), limite)
 
 
 def mensaje_de_salteada(demora: Tardanza) -> str:

@@ -65,15 +65,6 @@ _STEPS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessState:
-    """What became of one process."""
-
-    name: str
-    pid: int | None  # None: it does not run
-    health: Health
-
-
-@dataclass(frozen=True, slots=True)
 class Stack:
     """A stack of this machine. ``settings`` hold the addresses that were chosen for it."""
 
@@ -234,13 +225,13 @@ def find(settings: Settings) -> Stack | None:
     return _stack(settings, note.get("ports", {}), single=bool(note.get("single")))
 
 
-def status(settings: Settings) -> tuple[ProcessState, ...]:
-    """Every process of the stack and whether it does its work."""
+def status(settings: Settings) -> tuple[tuple[str, int | None, Health], ...]:
+    """Every process of the stack, its pid if it runs, and whether it does its work."""
     stack = find(settings)
     if stack is None:
-        return tuple(ProcessState(name, None, ill("no corre")) for name in FULL)
+        return tuple((name, None, ill("no corre")) for name in FULL)
     pids = {one.name: one.pid for one in stack.alive()}
-    return tuple(ProcessState(name, pids.get(name), stack.health(name)) for name in stack.names)
+    return tuple((name, pids.get(name), stack.health(name)) for name in stack.names)
 
 
 def down(settings: Settings) -> tuple[str, ...]:

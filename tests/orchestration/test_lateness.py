@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.orchestration.lateness import RunStart, Tardanza, mensaje_de_salteada, tardanza
+from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 
 BUENOS_AIRES = ZoneInfo("America/Argentina/Buenos_Aires")
 LATE_AFTER = time(7)
@@ -16,12 +16,11 @@ LATE_AFTER = time(7)
 def _judge(
     due: str, begins: str, *, zone: ZoneInfo = BUENOS_AIRES, **known: object
 ) -> Tardanza | None:
-    run = RunStart(
-        programada=datetime.fromisoformat(due).replace(tzinfo=zone),
-        empieza=datetime.fromisoformat(begins).replace(tzinfo=zone),
-        **{"automatica": True, **known},
+    programada, empieza = (
+        datetime.fromisoformat(text).replace(tzinfo=zone) for text in (due, begins)
     )
-    return tardanza(run, late_after=LATE_AFTER, zone=zone)
+    known = {"automatica": True, **known}
+    return tardanza(programada, empieza, late_after=LATE_AFTER, zone=zone, **known)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +56,11 @@ def test_a_run_by_hand_or_tried_again_is_never_late() -> None:
 
 
 def test_the_limit_is_local_whatever_zone_the_moments_carry() -> None:
-    run = RunStart(
-        programada=datetime(2026, 11, 21, 6, 0, tzinfo=UTC),  # 03:00 in Buenos Aires
-        empieza=datetime(2026, 11, 21, 9, 59, tzinfo=UTC),  # 06:59
-        automatica=True,
-    )
-    assert tardanza(run, late_after=LATE_AFTER, zone=BUENOS_AIRES) is None
-    late = tardanza(run, late_after=time(6, 30), zone=BUENOS_AIRES)
+    due = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)  # 03:00 in Buenos Aires
+    begins = datetime(2026, 11, 21, 9, 59, tzinfo=UTC)  # 06:59
+    here = {"automatica": True, "zone": BUENOS_AIRES}
+    assert tardanza(due, begins, late_after=LATE_AFTER, **here) is None
+    late = tardanza(due, begins, late_after=time(6, 30), **here)
     assert late is not None
     assert (late.programada.hour, late.empieza.hour, late.limite.hour) == (3, 6, 6)
 
