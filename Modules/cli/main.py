@@ -98,44 +98,44 @@ def _speak_anywhere() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-@run.command(name="backup")
-def run_backup(
-    *, campania: Campania = None, test: Test = False, json_: Json = False, verbose: Verbose = False
-) -> int:
-    """Trae una campaña, la revisa, guarda el backup y lo publica."""
-    settings = load_settings()
-    campania = campania or str(settings.lindero_campania)
-    modo = Modo.of(test=test)
-    check_portal(settings, modo)  # refuse before anything is started or written
-    with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
-        from Modules.jobs import backup
-
-        backup.prepare(settings, campania, modo=modo)
-        parameters = {"campania": campania, "test": test}
-        return _run_flow(settings, BACKUP, parameters, as_json=json_, verbose=verbose)
-
-
 def add_product_commands(group: App) -> None:
     """A command for each in the registry of products."""
     for comando in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
         again = "Rehace" if comando == CADA_NOCHE else "Arma"
         texto = f"{again} {registry.lista(comando)} con el último backup aceptado."
-        group.command(_product_command(comando), name=comando, help=texto)
+        group.command(_of_a_campania(comando), name=comando, help=texto)
 
 
-def _product_command(comando: str) -> Callable[..., int]:
-    def run_product(
+def _of_a_campania(comando: str) -> Callable[..., int]:
+    def run_it(
         *,
         campania: Campania = None,
         test: Test = False,
         json_: Json = False,
         verbose: Verbose = False,
     ) -> int:
-        return _rebuild(DEPLOYMENTS[comando], campania, test=test, as_json=json_, verbose=verbose)
+        settings, modo = load_settings(), Modo.of(test=test)
+        season = campania or str(settings.lindero_campania)
+        deployment = DEPLOYMENTS[comando]
+        if deployment is BACKUP:
+            check_portal(settings, modo)  # refuse before anything is started or written
+        with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
+            if deployment is BACKUP:
+                from Modules.jobs import backup
 
-    return run_product
+                backup.prepare(settings, season, modo=modo)
+            else:
+                from Modules.jobs import products as productos
+
+                productos.last_accepted(settings, season, modo)
+            parameters = {"campania": season, "test": test}
+            return _run_flow(settings, deployment, parameters, as_json=json_, verbose=verbose)
+
+    return run_it
 
 
+TRAE = "Trae una campaña, la revisa, guarda el backup y lo publica."
+run.command(_of_a_campania("backup"), name="backup", help=TRAE)
 add_product_commands(run)
 
 
@@ -237,19 +237,6 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("lindero")
-
-
-def _rebuild(
-    deployment: Deployment, campania: str | None, *, test: bool, as_json: bool, verbose: bool
-) -> int:
-    settings, modo = load_settings(), Modo.of(test=test)
-    season = campania or str(settings.lindero_campania)
-    with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
-        from Modules.jobs import products as productos
-
-        productos.last_accepted(settings, season, modo)
-        parameters = {"campania": season, "test": test}
-        return _run_flow(settings, deployment, parameters, as_json=as_json, verbose=verbose)
 
 
 def _run_flow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from operator import methodcaller
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -34,8 +35,9 @@ def say(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """An answer for machines."""
-    say(json.dumps(value, ensure_ascii=False, indent=2))
+    """An answer for machines; a moment as text, to the second."""
+    seconds = methodcaller("isoformat", timespec="seconds")
+    say(json.dumps(value, ensure_ascii=False, indent=2, default=seconds))
 
 
 def complain(text: str) -> None:

@@ -97,7 +97,7 @@ def _say_facts(facts: Facts) -> None:
 def _as_json(facts: Facts, report: Report) -> dict[str, Any]:
     return {
         "bien": not report.findings,
-        "ahora": facts.ahora.isoformat(timespec="seconds"),
+        "ahora": facts.ahora,
         "modo": facts.modo.value,
         "hallazgos": [
             {
@@ -108,15 +108,6 @@ def _as_json(facts: Facts, report: Report) -> dict[str, Any]:
             }
             for one in report.findings
         ],
-        "publicada": None if facts.publicada is None else _plain(asdict(facts.publicada)),
-        "servidor": None if facts.servidor is None else _plain(asdict(facts.servidor)),
+        "publicada": None if facts.publicada is None else asdict(facts.publicada),
+        "servidor": None if facts.servidor is None else asdict(facts.servidor),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Facts with every moment as text."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import permutations
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
@@ -215,7 +216,7 @@ def _same_links(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
                 "está dos veces: deje una sola línea para esta carpeta", where=one.carpeta
             )
         seen.add(key)
-    for one, other in _pairs_of(enlaces):
+    for one, other in permutations(enlaces, 2):
         if is_below(PureWindowsPath(one.enlace), PureWindowsPath(other.enlace)):
             said = f"está dentro de {other.enlace}, que también es un enlace: deje uno de los dos"
             yield Finding(said, where=one.carpeta)
@@ -227,7 +228,7 @@ def _overlaps(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
             if _folded(one.destino) == _folded(other.destino):
                 said = f"tiene el mismo destino que {other.carpeta}: cada carpeta necesita el suyo"
                 yield Finding(said, where=one.carpeta)
-    for one, other in _pairs_of(enlaces):
+    for one, other in permutations(enlaces, 2):
         if is_below(one.destino, other.destino):
             said = f"su destino está dentro del de {other.carpeta}: elija una carpeta aparte"
             yield Finding(said, where=one.carpeta)
@@ -283,10 +284,6 @@ def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[Finding]:
             "largo podrían pasar el límite de Windows"
         )
         yield Finding(said, Severity.WARNING, one.carpeta)
-
-
-def _pairs_of(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, Enlace]]:
-    return ((one, other) for one in enlaces for other in enlaces if one is not other)
 
 
 def _fold(name: str) -> str:

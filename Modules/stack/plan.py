@@ -53,10 +53,8 @@ _OF_THE_STORES: Final = (
     DATABASE_PASSWORD,
 )
 _OF_THE_PORTAL: Final = ("DATABALER_CLIENT_ID", "DATABALER_CLIENT_SECRET")
-_OF_ALERTS: Final = (
-    "LINDERO_ALERT_WEBHOOK_URL",
-    "LINDERO_ALERT_SMTP_URL",
-)  # Prefect's blocks hold them
+# Prefect's blocks hold them
+_OF_ALERTS: Final = ("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_SMTP_URL")
 
 
 @dataclass(frozen=True, slots=True)
