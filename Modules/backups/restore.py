@@ -151,9 +151,6 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
     return store.find(snapshot_id)
 
 
-# --- what is written -----------------------------------------------------------------------------
-
-
 def _sizes(snapshot: Snapshot) -> dict[str, int]:
     try:
         return {name: path.stat().st_size for name, path in snapshot.files.items()}

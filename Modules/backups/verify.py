@@ -172,9 +172,6 @@ def verify_backups(
     )
 
 
-# --- which ---------------------------------------------------------------------------------------
-
-
 def _chosen(bench: _Bench, scope: Scope, today: date) -> list[Path]:
     """The backups to read in full, damaged ones too: the choice is by folder, not by manifest."""
     by_id = {SnapshotId.parse(held.path.name): held.path for held in bench.survey}
@@ -218,9 +215,6 @@ def _copies(bench: _Bench) -> list[Path]:
         for copy in folders(season, links=True)
         if entries(copy) and ((copy / MANIFEST).exists() or copy in mine)
     ]
-
-
-# --- the store -----------------------------------------------------------------------------------
 
 
 def _check_chain(bench: _Bench, proved: set[Path]) -> Iterator[Finding]:
@@ -315,9 +309,6 @@ def _stranger(path: Path) -> Finding:
         where=path.parent.name,
         todo="si es un backup con otro nombre, devuélvale el suyo; si no, sáquelo",
     )
-
-
-# --- the copies ----------------------------------------------------------------------------------
 
 
 def _check_published(bench: _Bench, *, every: bool) -> Iterator[Finding]:

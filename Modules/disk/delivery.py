@@ -109,9 +109,6 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
     _check(target.folder, facts)
 
 
-# --- looking -------------------------------------------------------------------------------------
-
-
 def refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
     """Nothing is delivered among the backups themselves.
 
@@ -135,9 +132,6 @@ def _refuse_in_the_way(folder: Path, name: str) -> None:
             raise PublishError(f"{path} is in the way; move it away")
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise PublishError(f"{path} leads out of {folder}")
-
-
-# --- delivering ----------------------------------------------------------------------------------
 
 
 def _temp_name(folder: Path) -> str:

@@ -155,9 +155,6 @@ def _as_left(target: Path, entry: OurFile) -> bool:
     return S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == known
 
 
-# --- the steps -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Publication:
     folder: Path

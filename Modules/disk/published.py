@@ -17,13 +17,7 @@ from typing import Final
 
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.publish import published
-from Modules.disk.publish_record import (
-    MANIFEST,
-    NO_RECORD,
-    PUBLISHED,
-    parse_record,
-    records_below,
-)
+from Modules.disk.publish_record import MANIFEST, NO_RECORD, PUBLISHED, parse_record, records_below
 from Modules.disk.safe_files import FileFact, fingerprint, is_link
 from Modules.words.errors import PublishError
 from Modules.words.finding import Finding

@@ -55,9 +55,6 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
     return Report(tuple(found for check in checks for found in check))
 
 
-# --- settings ------------------------------------------------------------------------------------
-
-
 def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Finding]:
     secrets = ("DATABALER_CLIENT_ID", "DATABALER_CLIENT_SECRET")
     missing = [name for name in secrets if getattr(settings, name.lower()) is None]
@@ -133,9 +130,6 @@ def _time_zone(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield warn(what, f"{settings.tz}; {other}")
     else:
         yield fine(what, settings.tz)
-
-
-# --- folders -------------------------------------------------------------------------------------
 
 
 def _destinations(settings: Settings, modo: Modo) -> Iterator[Finding]:

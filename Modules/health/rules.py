@@ -126,9 +126,6 @@ def judge(facts: Facts) -> Report:
     return Report.worst_first(found for rule in RULES for found in rule(facts))
 
 
-# --- what lies on the disk -----------------------------------------------------------------------
-
-
 def _cut_short(facts: Facts) -> Iterator[Finding]:
     for folder in facts.cortadas:
         yield Finding(
@@ -187,9 +184,6 @@ def _refused(facts: Facts) -> Iterator[Finding]:
             todo="Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero "
             f'backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
         )
-
-
-# --- what the server says ------------------------------------------------------------------------
 
 
 def _server(facts: Facts) -> Iterator[Finding]:

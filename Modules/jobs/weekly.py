@@ -228,9 +228,6 @@ def outcome(week: Week, informe: WeekReport) -> Outcome:
     )
 
 
-# --- helpers -------------------------------------------------------------------------------------
-
-
 def _ids(store: SnapshotStore) -> set[str]:
     return {path.name for path in store.folders()}
 
@@ -255,9 +252,6 @@ def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
             notes=(str(err),),
         )
         return Simulacro(name, 0, snapshot.size_bytes, found)
-
-
-# --- how it is said ------------------------------------------------------------------------------
 
 
 def _data(week: Week, informe: WeekReport) -> dict[str, Any]:

@@ -26,14 +26,7 @@ from Modules.disk.json_text import from_json
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.safe_files import fingerprint
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_sums
-from Modules.store.snapshot import (
-    Snapshot,
-    load,
-    read_raw,
-    read_table,
-    table_facts,
-    table_path,
-)
+from Modules.store.snapshot import Snapshot, load, read_raw, read_table, table_facts, table_path
 from Modules.words.columns import TABLES, Table
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError, SnapshotDamaged
@@ -97,9 +90,6 @@ def expected_files(folder: Path) -> Mapping[str, Expected]:
         with suppress(OSError, DataError, KeyError, TypeError, ValueError):
             return reader(folder)
     return {}
-
-
-# --- the manifests -------------------------------------------------------------------------------
 
 
 def _check_manifests(snapshot: Snapshot) -> list[Finding]:
@@ -193,9 +183,6 @@ def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
                 yield f"resumen says {key} {stated} of {table}, its own tables say otherwise"
 
 
-# --- the files -----------------------------------------------------------------------------------
-
-
 def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:
     """Missing, extra, of another size, of another content."""
     if not listed:
@@ -244,9 +231,6 @@ def _check_file(folder: Path, path: str, expected: Expected) -> list[Finding]:
         what = f"{fact.size} bytes, {expected.size} expected"
         return [problem_of(path, what, Damage.SIZE, detalle)]
     return [problem_of(path, "SHA-256 differs from the manifest", Damage.CONTENT)]
-
-
-# --- what is in them -----------------------------------------------------------------------------
 
 
 def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Finding]:

@@ -117,9 +117,6 @@ def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
     return sorted(found, key=lambda copia: copia.id.number)
 
 
-# --- helpers -------------------------------------------------------------------------------------
-
-
 def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     snapshot = store.find(str(linea.ficha.id))
     staging = store.root / STAGING

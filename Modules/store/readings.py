@@ -46,10 +46,7 @@ class Lecturas:
         self._read.pop(str(snapshot.id), None)
         if sound:
             utc = now.astimezone(UTC).isoformat(timespec="seconds")
-            self._read[str(snapshot.id)] = {
-                "manifest_sha256": snapshot.manifest_sha256,
-                "utc": utc,
-            }
+            self._read[str(snapshot.id)] = {"manifest_sha256": snapshot.manifest_sha256, "utc": utc}
 
     def save(self, there: set[str]) -> None:
         """Write the list, of the ids that are ``there`` only.

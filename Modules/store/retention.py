@@ -87,11 +87,7 @@ class PrunePlan:
 
 
 def plan(
-    fichas: Iterable[Ficha],
-    reglas: Reglas,
-    now: datetime,
-    *,
-    in_use: Collection[SnapshotId] = (),
+    fichas: Iterable[Ficha], reglas: Reglas, now: datetime, *, in_use: Collection[SnapshotId] = ()
 ) -> PrunePlan:
     """What goes now, what would go later, and why the rest stays.
 
@@ -146,9 +142,6 @@ def clock_problem(ids: Sequence[SnapshotId], now: datetime) -> tuple[str, str] |
             "no se guardó ninguna noche. No se quita nada. Primero hay que hacer un backup",
         )
     return None
-
-
-# --- why a backup stays --------------------------------------------------------------------------
 
 
 def _reasons(

@@ -238,9 +238,6 @@ def table_facts(df: pd.DataFrame, table: Table) -> dict[str, Any]:
     return facts
 
 
-# --- helpers -------------------------------------------------------------------------------------
-
-
 def _optional_id(text: str | None) -> SnapshotId | None:
     return None if text is None else SnapshotId.parse(text)
 

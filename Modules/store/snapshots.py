@@ -44,14 +44,7 @@ from Modules.disk.safe_files import (
 from Modules.store.chain import Link, broken_links
 from Modules.store.integrity import Proof, prove_manifests, verify_folder
 from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
-from Modules.store.snapshot import (
-    Snapshot,
-    load,
-    page_path,
-    read_tables,
-    table_facts,
-    table_path,
-)
+from Modules.store.snapshot import Snapshot, load, page_path, read_tables, table_facts, table_path
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
@@ -198,12 +191,7 @@ class SnapshotStore:
             remove_tree(path)
 
     def keep(
-        self,
-        draft: Draft,
-        *,
-        verdict: Mapping[str, Any],
-        accepted: bool,
-        facts: Mapping[str, Any],
+        self, draft: Draft, *, verdict: Mapping[str, Any], accepted: bool, facts: Mapping[str, Any]
     ) -> Snapshot:
         """Close a draft: verdict, manifest, hashes, then one rename into its place.
 
@@ -369,8 +357,6 @@ class SnapshotStore:
             )
         self._log_acceptance(snapshot, reason=reason.strip(), who=who, now=now)
         return self._load(self._settle(snapshot.path, SNAPSHOTS, snapshot.campania))
-
-    # --- helpers ---------------------------------------------------------------------------------
 
     def _settle(self, source: Path, place: str, campania: Campania) -> Path:
         """Rename a whole folder into its place, durably."""
