@@ -23,7 +23,7 @@ from Modules.jobs.outcome import Resultado
 from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.settings import Settings
-from Modules.store.snapshot import Snapshot
+from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo
 from Modules.words.names import check_names
@@ -55,7 +55,7 @@ def keep(
     store = SnapshotStore(settings.store_dir(Modo.TEST))
     draft = store.draft(season, now)
     draft.write_tables(tables)
-    before = None if parent is None else store.read_tables(parent)
+    before = None if parent is None else read_tables(parent)
     facts = {
         "portal": {"origin": "demo:small", "profile": "contract@0"},
         "parent": None if parent is None else str(parent.id),

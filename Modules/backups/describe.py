@@ -1,4 +1,7 @@
-"""What a backup is, on one page: when, from where, what the checks said, what is in it. Spanish."""
+"""Which backups there are, one row each, and what one is on one page. Spanish.
+
+The page says when, from where, what the checks said and what is in it. No table is opened.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,35 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, read_verdict
+from Modules.store.snapshots import SnapshotStore
+from Modules.words.domain import Campania, Modo, SnapshotId
 from Modules.words.spanish import markdown, markdown_table, moment, number
+
+
+def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
+    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to.
+
+    Of one whose manifest is damaged only the id and the state are known.
+    """
+    store = SnapshotStore(settings.store_dir(modo))
+    season = Campania.parse(campania)
+    rows = [_row(one) for one in (*store.accepted(season, None), *store.quarantined(season, None))]
+    unknown = dict.fromkeys(("lotes", "ha", "igual a"))
+    rows += [{"id": p.name, "estado": "dañado", **unknown} for p, _ in store.damaged(season)]
+    return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
+
+
+def _row(snapshot: Snapshot) -> dict[str, Any]:
+    figures = snapshot.manifest["tables"]["lotes"]
+    return {
+        "id": str(snapshot.id),
+        "estado": "aceptado" if snapshot.accepted else "cuarentena",
+        "lotes": figures["rows"],
+        "ha": round(figures["superficie_ha"], 1),
+        "igual a": None if snapshot.equal_to is None else str(snapshot.equal_to),
+    }
 
 
 def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from Modules.disk.safe_files import FileFact, copy_new, is_link, writing
 from Modules.formats.geofiles import write_geojson, write_gpkg
 from Modules.formats.sheets import Sheet, write_csv, write_xlsx
 from Modules.night.tables import Tables
-from Modules.store.snapshot import Snapshot, table_path
+from Modules.store.snapshot import Snapshot, read_tables, table_path
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.columns import TABLES
 from Modules.words.errors import SettingsError
@@ -92,7 +92,7 @@ def plan_export(
     if there and not overwrite:
         raise SettingsError(f"{folder / there[0]} exists: name another file, or add --overwrite")
     return ExportPlan(
-        snapshot, target, _fill(snapshot, store.read_tables(snapshot), formato, names, zone)
+        snapshot, target, _fill(snapshot, read_tables(snapshot), formato, names, zone)
     )
 
 

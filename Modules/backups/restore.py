@@ -22,7 +22,7 @@ from Modules.formats.geofiles import write_geojson, write_gpkg
 from Modules.night.tables import Tables
 from Modules.store.integrity import verify_folder
 from Modules.store.manifest import SUMS_NAME
-from Modules.store.snapshot import Snapshot
+from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError, SnapshotDamaged
@@ -87,7 +87,7 @@ def plan_restore(
         PublishError: a path that may not be written.
     """
     snapshot = sound(store, snapshot_id)
-    tables = store.read_tables(snapshot)
+    tables = read_tables(snapshot)
     chosen = choose(tables, campo=campo, lote=lote)
     if chosen is not None and formato is RestoreFormat.SNAPSHOT:
         raise SettingsError("a campo or lote is restored as GeoPackage; leave --format out")

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from Modules.disk import journal
+from Modules.disk.json_files import read_lines
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.published import CheckedFolder, check_folder, published_sha256
@@ -27,12 +27,12 @@ from Modules.disk.safe_files import entries, fingerprint, folders
 from Modules.products import registry
 from Modules.products.entry import Producto
 from Modules.settings import Settings
-from Modules.store.chain import sample
+from Modules.store.chain import rewritten, sample
 from Modules.store.integrity import expected_files
 from Modules.store.manifest import JSON_NAME, SUMS_NAME
 from Modules.store.prune import LOG_NAME
 from Modules.store.snapshot import Snapshot
-from Modules.store.snapshots import SNAPSHOTS, Held, SnapshotStore, rewritten
+from Modules.store.snapshots import SNAPSHOTS, Held, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
 from Modules.words.errors import DataError, PublishError
 from Modules.words.finding import Finding, Report
@@ -223,11 +223,14 @@ def _check_chain(bench: _Bench, proved: set[Path]) -> Iterator[Finding]:
         for snapshot in bench.accepted
         if published_sha256(bench.copy_of(snapshot.path), SUMS_NAME) == snapshot.manifest_sha256
     ]
-    for folder, other in rewritten(bench.survey, as_published):
-        if folder in proved:
+    proofs = (held.proof for held in bench.survey)  # one that is damaged is no witness
+    sound = [one.snapshot for one in proofs if one.snapshot is not None and not one.problems]
+    places = {str(snapshot.id): snapshot.path for snapshot in sound}
+    for name, other in rewritten(sound, as_published):
+        if places[name] in proved:
             what = f"not the manifest that {other} was made with or names"
             problem = problem_of(JSON_NAME, what, Damage.CHAIN, f"con {other}")
-            yield _of_snapshot(bench, folder, problem)
+            yield _of_snapshot(bench, places[name], problem)
 
 
 def _check_places(bench: _Bench, proved: Sequence[Held]) -> Iterator[Finding]:
@@ -287,7 +290,7 @@ def _check_lost(bench: _Bench) -> Iterator[Finding]:
     named |= {copy.name: copy.parent.name for copy in _copies(bench)}
     there = {held.path.name for held in bench.survey}
     with suppress(PublishError):  # a list that cannot be read: nothing was taken out on purpose
-        there |= {str(entry.get("id")) for entry in journal.entries(bench.root / LOG_NAME)}
+        there |= {str(entry.get("id")) for entry in read_lines(bench.root / LOG_NAME)}
     for name in sorted(set(named) - there):
         copy = bench.outputs / BACKUP / named[name] / name
         place = bench.root / SNAPSHOTS / named[name] / name

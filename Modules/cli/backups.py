@@ -47,7 +47,7 @@ Overwrite = Annotated[bool, switch("Reemplaza lo que ya esté; lo demás queda c
 @backups.command(name="list")
 def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
-    from Modules.backups.listing import list_snapshots
+    from Modules.backups.describe import list_snapshots
     from Modules.words.spanish import number
 
     settings = load_settings()

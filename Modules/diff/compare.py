@@ -26,7 +26,7 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.formats.qgis import add_styles
-from Modules.store.snapshot import Snapshot
+from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania
 from Modules.words.errors import DataError, PublishError, SettingsError
@@ -123,8 +123,8 @@ def comparar(
         SnapshotDamaged: a table is missing or not what the manifest says.
     """
     before, after = (_find(store, name, campania) for name in (a, b))
-    tables = store.read_tables(before)
-    now = tables if after.id == before.id else store.read_tables(after)
+    tables = read_tables(before)
+    now = tables if after.id == before.id else read_tables(after)
     return Comparacion(before, after, zone, diferencias(tables, now, tolerancia_m=tolerancia_m))
 
 

@@ -172,11 +172,7 @@ def _sync_parents(folder: Path, names: Iterable[str]) -> None:
 
 
 def _check(folder: Path, facts: Mapping[str, FileFact]) -> None:
-    """Read everything back.
-
-    Raises:
-        PublishError: names the file that is not as it was written.
-    """
+    """Read everything back; the ``PublishError`` names the file that is not as it was written."""
     for name, fact in sorted(facts.items()):
         try:
             found = fingerprint(folder / name)

@@ -99,7 +99,9 @@ def publish_files(
     if beyond := sorted(name for name in built if not scope(name)):
         raise PublishError(f"{beyond[0]} is of another publication of {folder}; name it otherwise")
     check_path(folder)
-    _sweep_temps(folder)
+    for temp in sorted(folder.rglob(_TEMP_PATTERN)):  # of a killed run
+        remove_file(temp)
+        _prune(temp.parent, folder)
     recorded, lost = read_record(folder)
     before, others = _apart(recorded, scope)
     planned = {name: _source_fact(name, path) for name, path in sorted(built.items())}
@@ -279,15 +281,14 @@ def _held_entry(plan: _Publication, name: str) -> OurFile:
 
 
 def _on_disk(folder: Path, name: str, fact: FileFact) -> OurFile:
-    return OurFile(fact, _mtime(folder / name))
+    with writing(folder / name):
+        return OurFile(fact, (folder / name).stat().st_mtime_ns)
 
 
 def _refuse_foreign(plan: _Publication) -> None:
     """Nothing is written over a link, a folder, or a file that we did not make."""
     for name in plan.changed:
-        target = plan.folder / name
-        if is_link(target):
-            raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+        target = _target(plan.folder, name)
         if target.is_dir():
             raise PublishError(f"{target} is a folder; a file of that name is to be published")
     root = plan.folder.resolve()
@@ -330,21 +331,15 @@ def _intent(plan: _Publication) -> PublishRecord:
 def _present(folder: Path, name: str, before: PublishRecord) -> OurFile:
     """Which of our entries of a file lies there; any of them if somebody edited it."""
     entries = [found[name] for found in (before.files, before.obsolete) if name in found]
-    matching = (
-        match
-        for entry in entries
-        if (match := _unchanged(folder, name, entry.fact, entry)) is not None
-    )
-    return next(matching, entries[0])
+    lying = (_unchanged(folder, name, entry.fact, entry) for entry in entries)
+    return next((match for match in lying if match is not None), entries[0])
 
 
 def _remove_stale(
     folder: Path, stale: Mapping[str, OurFile]
 ) -> tuple[list[str], list[str], list[str]]:
     """Remove ours that are no longer made; leave those edited since, and those held open."""
-    removed: list[str] = []
-    left: list[str] = []
-    held: list[str] = []
+    removed, left, held = [], [], []
     for name, entry in sorted(stale.items()):
         target = folder / name
         if not os.path.lexists(target):
@@ -372,13 +367,6 @@ def _prune(folder: Path, root: Path) -> None:
         except OSError:
             return  # not empty, or in use: both are fine
         folder = folder.parent
-
-
-def _sweep_temps(folder: Path) -> None:
-    """Remove temps of a killed run, and the folders that only they had."""
-    for temp in sorted(folder.rglob(_TEMP_PATTERN)):
-        remove_file(temp)
-        _prune(temp.parent, folder)
 
 
 def _source_fact(name: str, path: Path) -> FileFact:
@@ -412,13 +400,8 @@ def _unchanged(
 
 
 def _target(folder: Path, name: str) -> Path:
-    """The target, looked at once more just before it is replaced."""
+    """The target, which is no link; looked at once more just before it is replaced."""
     target = folder / name
     if is_link(target):
         raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
     return target
-
-
-def _mtime(path: Path) -> int:
-    with writing(path):
-        return path.stat().st_mtime_ns

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from Modules.disk.json_text import from_json, to_json
+from Modules.disk.json_files import from_json, to_json
 from Modules.disk.safe_files import FileFact, is_link, write_beside
 from Modules.words.errors import DataError, PublishError
 from Modules.words.names import check_names
@@ -21,14 +21,8 @@ MANIFEST: Final = ".lindero.json"
 FORMAT: Final = "lindero-published/1"
 PUBLISHING: Final = "publicando"
 PUBLISHED: Final = "publicado"
-NO_RECORD: Final = (
-    DataError,
-    PublishError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ValueError,
-)  # what ``parse_record`` raises
+# what ``parse_record`` raises
+NO_RECORD: Final = (DataError, PublishError, KeyError, TypeError, AttributeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)

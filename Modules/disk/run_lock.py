@@ -36,14 +36,22 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
         PublishError: the state folder cannot be written, or its file system has no locks.
     """
     folder = state_dir / modo.value
-    if _take_over(folder):
+    if folder in _HANDED_OVER:
+        _HANDED_OVER.remove(folder)  # for one at a time
         try:
             yield
         finally:
             _HANDED_OVER.add(folder)
         return
+
+    def refusal() -> RunLocked:
+        return RunLocked(
+            f"another run of mode {modo.value} is on ({holder(folder)}); "
+            "wait for it to end, or stop that process"
+        )
+
     make_folder(folder)
-    with only_one(folder / LOCK_NAME, lambda: _refusal(folder, modo)):
+    with only_one(folder / LOCK_NAME, refusal):
         try:
             write_beside(folder / HOLDER_NAME, _whoami(modo))
             yield
@@ -93,22 +101,6 @@ def early_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
             yield
         finally:
             _HANDED_OVER.discard(folder)
-
-
-def _take_over(folder: Path) -> bool:
-    """Whether this process holds the lock for whoever asks now; for one at a time."""
-    try:
-        _HANDED_OVER.remove(folder)
-    except KeyError:
-        return False
-    return True
-
-
-def _refusal(folder: Path, modo: Modo) -> RunLocked:
-    return RunLocked(
-        f"another run of mode {modo.value} is on ({holder(folder)}); "
-        "wait for it to end, or stop that process"
-    )
 
 
 def holder(folder: Path) -> str:

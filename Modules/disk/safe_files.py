@@ -2,7 +2,8 @@
 
 No library writes to a final name. A new file is written where nobody looks yet (a staging folder,
 or a ``.tmp`` beside the target, which OneDrive leaves alone), flushed to the disk, and renamed.
-Every failure of the operating system becomes a ``PublishError`` that names the file and the cause.
+Whatever writes, moves or removes here raises a ``PublishError`` that names the file, the cause and
+what to do, whenever the operating system refuses.
 
 Windows refuses a rename while somebody holds the target open (codes 5, 32, 33): those three are
 tried again for about 2.5 s and then raised.
@@ -48,11 +49,7 @@ class FileFact:
 
 @contextmanager
 def writing(what: str | Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into a ``PublishError`` that names ``what`` and the cause.
-
-    Raises:
-        PublishError: the operating system refused; the message says why and what to do.
-    """
+    """Turn an ``OSError`` of the block into a ``PublishError`` that names ``what`` and why."""
     try:
         yield
     except OSError as err:
@@ -70,27 +67,20 @@ def fact_of(data: bytes) -> FileFact:
 
 
 def fingerprint(path: Path) -> FileFact:
-    """Size and hash of a file on disk, read in pieces.
+    """Size and hash of a file on disk.
 
     Raises:
         OSError: the file cannot be read; callers name it in their own error.
     """
-    digest = hashlib.sha256()
-    size = 0
     with path.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            digest.update(piece)
-            size += len(piece)
-    return FileFact(size, digest.hexdigest())
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileFact(file.tell(), sha256)
 
 
 def write_new(path: Path, data: bytes) -> FileFact:
     """Write a file that must not exist yet, and flush it to the disk.
 
     The name in its folder is durable only after ``sync_folder``.
-
-    Raises:
-        PublishError: the file exists, or the disk refused.
     """
     with writing(path), path.open("xb") as file:
         file.write(data)
@@ -100,11 +90,7 @@ def write_new(path: Path, data: bytes) -> FileFact:
 
 
 def copy_new(source: Path, target: Path) -> FileFact:
-    """Copy to a file that must not exist yet, flush it, and return what was written.
-
-    Raises:
-        PublishError: the source cannot be read, the target exists, or the disk refused.
-    """
+    """Copy to a file that must not exist yet, flush it, and return what was written."""
     digest = hashlib.sha256()
     size = 0
     with writing(target), source.open("rb") as reader, target.open("xb") as writer:
@@ -118,21 +104,13 @@ def copy_new(source: Path, target: Path) -> FileFact:
 
 
 def sync_file(path: Path) -> None:
-    """Flush a file that a library wrote and closed.
-
-    Raises:
-        PublishError: the disk refused.
-    """
+    """Flush a file that a library wrote and closed."""
     with writing(path), path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Windows has no such call; there it does nothing.
-
-    Raises:
-        PublishError: the disk refused.
-    """
+    """Make the names in a folder durable. Windows has no such call; there it does nothing."""
     if os.name == "nt":  # pragma: no cover - Windows only
         return
     with writing(folder):
@@ -144,11 +122,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, each durable in its own parent.
-
-    Raises:
-        PublishError: something in the way is no folder, or the disk refused.
-    """
+    """Make a folder and its missing parents, each durable in its own parent."""
     missing: list[Path] = []
     current = folder
     while not current.is_dir():
@@ -163,25 +137,17 @@ def make_folder(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename within a disk, replacing a file at the target; the caller syncs the folder.
-
-    Raises:
-        PublishError: the disk refused, or the target stayed open in another program.
-    """
+    """Rename within a disk, replacing a file at the target; the caller syncs the folder."""
     with writing(target):
-        retry_sharing(lambda: _replace(source, target))
-
-
-def _replace(source: Path, target: Path) -> None:
-    source.replace(target)
+        retry_sharing(lambda: source.replace(target))
 
 
 def retry_sharing(
-    action: Callable[[], None],
+    action: Callable[[], object],
     *,
     pauses_s: Sequence[float] = SHARING_PAUSES_S,
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
+) -> object:
     """Do ``action``, again after each pause while Windows says that somebody holds the file.
 
     Raises:
@@ -205,8 +171,7 @@ def is_sharing_violation(err: BaseException | None) -> bool:
 def write_beside(path: Path, data: bytes) -> FileFact:
     """Replace a file by a whole new one: temp beside it, fsync, rename, fsync the folder.
 
-    Raises:
-        PublishError: the disk refused; the earlier file is intact.
+    Where that is refused, the earlier file is intact.
     """
     temp = path.with_name(f".lindero-{fact_of(data).sha256[:16]}.tmp")
     remove_file(temp)
@@ -222,21 +187,13 @@ def write_beside(path: Path, data: bytes) -> FileFact:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file; one that is not there is fine.
-
-    Raises:
-        PublishError: the disk refused.
-    """
+    """Remove a file; one that is not there is fine."""
     with writing(path):
         retry_sharing(lambda: path.unlink(missing_ok=True))
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and all in it, or whatever else has its name; a link, not what it leads to.
-
-    Raises:
-        PublishError: the disk refused.
-    """
+    """Remove a folder and all in it, or whatever else has its name; of a link only the link."""
     with writing(path):
         if is_link(path) or path.is_file():
             path.unlink()

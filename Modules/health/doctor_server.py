@@ -57,7 +57,10 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
         yield _pool(server)
         yield _worker(server)
-        yield from _automations(settings, server)
+        found = server.ask("/automations/filter", {"limit": 200})
+        automations = {one["name"]: one for one in found}
+        yield _zombies(automations.get(ZOMBIES))
+        yield _alerts(settings, automations.get(AVISO))
         yield from _deployments(server)
     except ServerSilent as err:
         yield bad(what, f"{server.url} {err}", _LEVANTAR)
@@ -67,7 +70,7 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
 
 def _pool(server: PrefectServer) -> Finding:
     what = f"Pool {WORK_POOL}"
-    pool = server.get(f"/work_pools/{WORK_POOL}")
+    pool = server.ask(f"/work_pools/{WORK_POOL}")
     if pool is None:
         return bad(what, "no está", _REINICIAR)
     if pool["type"] != "process":
@@ -79,7 +82,7 @@ def _pool(server: PrefectServer) -> Finding:
 
 
 def _worker(server: PrefectServer) -> Finding:
-    workers = server.post(f"/work_pools/{WORK_POOL}/workers/filter", {})
+    workers = server.ask(f"/work_pools/{WORK_POOL}/workers/filter", {})
     alive = [str(one["name"]) for one in workers if one["status"] == "ONLINE"]
     if not alive:
         return bad("Worker", "ninguno da señales", _LEVANTAR)
@@ -87,12 +90,6 @@ def _worker(server: PrefectServer) -> Finding:
         todo = "Si uno se reinició recién, nada; si son dos de verdad, dejar uno solo"
         return warn("Worker", f"dan señales {', '.join(alive)}", todo)
     return fine("Worker", f"{alive[0]} da señales")
-
-
-def _automations(settings: Settings, server: PrefectServer) -> Iterator[Finding]:
-    found = {one["name"]: one for one in server.post("/automations/filter", {"limit": 200})}
-    yield _zombies(found.get(ZOMBIES))
-    yield _alerts(settings, found.get(AVISO))
 
 
 def _zombies(held: Mapping[str, Any] | None) -> Finding:
@@ -145,8 +142,8 @@ def _not_ours(server: PrefectServer) -> list[str]:
     """Deployments on our pool that are not in the registry, as ``flow/deployment``."""
     body = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
     names, at = set(), 0
-    while page := server.post("/deployments/filter", {**body, "offset": at}):
-        flows = ((server.get(f"/flows/{one['flow_id']}"), one["name"]) for one in page)
+    while page := server.ask("/deployments/filter", {**body, "offset": at}):
+        flows = ((server.ask(f"/flows/{one['flow_id']}"), one["name"]) for one in page)
         names |= {f"{flow['name']}/{name}" for flow, name in flows if flow is not None}
         at += len(page)
     return sorted(names - {one.full_name for one in DEPLOYMENTS.values()})

@@ -38,50 +38,34 @@ class PrefectServer:
     url: str
     auth: str | None = field(default=None, repr=False)  # user:password
 
-    def get(self, path: str) -> Any | None:
-        """What lies at a path; None where there is nothing.
+    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """What lies at a path, None where there is nothing; what a filter finds, with its body.
 
         Raises:
             ServerSilent: it does not answer, refuses the password, or answers something else.
         """
-        return self._ask("GET", path, None)
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """What a filter finds.
-
-        Raises:
-            ServerSilent: as ``get``.
-        """
-        return self._ask("POST", path, body)
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any | None:
         import requests  # late: most machines that ask for a status have no server
 
         with _spanish(), requests.Session() as session:
             session.trust_env = False  # neither a proxy nor the passwords of a .netrc
+            if self.auth is not None:  # as Prefect's own client: UTF-8, not requests' Latin-1
+                word = b64encode(self.auth.encode("utf-8")).decode("ascii")
+                session.headers["Authorization"] = f"Basic {word}"
             answer = session.request(
-                method,
+                "GET" if body is None else "POST",
                 f"{self.url}{path}",
                 json=body,
-                headers=_headers(self.auth),
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
             )
         if answer.status_code in (401, 403):
             raise ServerSilent("rechaza la clave: revisar PREFECT_SERVER_API_AUTH_STRING")
-        if answer.status_code == 404 and method == "GET":
+        if answer.status_code == 404 and body is None:
             return None
         if answer.status_code != 200:
             raise ServerSilent(f"contesta {answer.status_code}")
         with _spanish():
             return answer.json()
-
-
-def _headers(auth: str | None) -> dict[str, str]:
-    """As Prefect's own client writes it: UTF-8, where requests would write Latin-1."""
-    if auth is None:
-        return {}
-    return {"Authorization": f"Basic {b64encode(auth.encode('utf-8')).decode('ascii')}"}
 
 
 @contextmanager
@@ -136,9 +120,9 @@ def check(server: PrefectServer) -> str:
     Raises:
         ServerSilent: it does not.
     """
-    if server.get("/ready") is None:
+    if server.ask("/ready") is None:
         raise ServerSilent(OTRA_COSA)
-    return str(server.get("/admin/version"))
+    return str(server.ask("/admin/version"))
 
 
 def read_deployment(server: PrefectServer, deployment: Deployment) -> Mapping[str, Any] | None:
@@ -148,7 +132,7 @@ def read_deployment(server: PrefectServer, deployment: Deployment) -> Mapping[st
         ServerSilent: it does not answer.
     """
     names = f"{quote(deployment.flow, safe='')}/{quote(deployment.name, safe='')}"
-    found: Mapping[str, Any] | None = server.get(f"/deployments/name/{names}")
+    found: Mapping[str, Any] | None = server.ask(f"/deployments/name/{names}")
     return found
 
 
@@ -162,21 +146,16 @@ def is_paused(deployment: Mapping[str, Any]) -> bool:
 def _runs(server: PrefectServer, flow: str, *, test: bool) -> Iterator[Run]:
     for run in _flow_runs(server, flow, {"not_any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_DESC"):
         if _is_test(run) is test:
-            yield _run(flow, run)
-
-
-def _run(flow: str, run: Mapping[str, Any]) -> Run:
-    state = run["state"]
-    done = state["type"] in DONE
-    return Run(
-        flujo=flow,
-        nombre=str(run["name"]),
-        estado=str(state["type"]),
-        esperada=_moment(run["expected_start_time"]),
-        inicio=_moment(run["start_time"]) if run["start_time"] else None,
-        fin=_moment(state["timestamp"]) if done else None,
-        mensaje=str(state.get("message") or ""),
-    )
+            state = run["state"]
+            yield Run(
+                flujo=flow,
+                nombre=str(run["name"]),
+                estado=str(state["type"]),
+                esperada=_moment(run["expected_start_time"]),
+                inicio=_moment(run["start_time"]) if run["start_time"] else None,
+                fin=_moment(state["timestamp"]) if state["type"] in DONE else None,
+                mensaje=str(state.get("message") or ""),
+            )
 
 
 def _schedule(
@@ -205,7 +184,7 @@ def _schedule(
 def _flow_runs(
     server: PrefectServer, flow: str, types: Mapping[str, Sequence[str]], sort: str
 ) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = server.post(
+    found: Sequence[Mapping[str, Any]] = server.ask(
         "/flow_runs/filter",
         {
             "flows": {"name": {"any_": [flow]}},

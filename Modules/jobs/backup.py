@@ -25,7 +25,7 @@ from Modules.disk.run_lock import run_lock
 from Modules.jobs.outcome import Outcome
 from Modules.night.verdict import Verdict, checked
 from Modules.settings import Settings
-from Modules.store.snapshot import Snapshot, proved_files, read_table
+from Modules.store.snapshot import Snapshot, proved_files, read_table, read_tables
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.columns import LOTES
 from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
@@ -89,33 +89,19 @@ def prepare(settings: Settings, campania: str, *, modo: Modo) -> Job:
 
     Raises:
         SettingsError: no campaña.
-        PublishError: the destination could not be written in the end.
+        PublishError: the destination could not be written in the end: a dangling link, a plain
+            folder where a link is configured, read-only, full.
     """
-    job = Job(
-        settings=settings,
-        campania=Campania.parse(campania),
-        modo=modo,
-        store=SnapshotStore(settings.store_dir(modo)),
-        destination=settings.outputs_dir(modo) / FOLDER,
-    )
-    check_job_destination(job)
-    return job
-
-
-def check_job_destination(job: Job) -> None:
-    """Refuse a destination that could not be written in the end.
-
-    Raises:
-        PublishError: a dangling link, a plain folder where a link is configured, read-only, full.
-    """
-    links = expected_links(job.settings.lindero_symlink_config, job.destination.parent)
-    history = job.store.accepted(job.campania, None)
-    last_bytes = history[-1].size_bytes if history else 0
+    outputs = settings.outputs_dir(modo)
+    store = SnapshotStore(settings.store_dir(modo))
+    job = Job(settings, Campania.parse(campania), modo, store, outputs / FOLDER)
+    last = store.latest_accepted(job.campania)
     check_destination(
         job.destination,
-        need_bytes=max(MIN_FREE_BYTES, SPARE * last_bytes),
-        must_be_link=links.get(FOLDER),
+        need_bytes=max(MIN_FREE_BYTES, SPARE * last.size_bytes if last else 0),
+        must_be_link=expected_links(settings.lindero_symlink_config, outputs).get(FOLDER),
     )
+    return job
 
 
 def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Recurso, Fetched]:
@@ -139,7 +125,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     """
     from Modules.diff.changes import diff_tables
     from Modules.night.checks import judge
-    from Modules.night.figures import best_of, of_the_last_days, resumen
+    from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
     from Modules.night.repair import BoundedRepair
     from Modules.night.tables import build_tables
 
@@ -151,16 +137,16 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         mend=BoundedRepair(),
     )
     history = job.store.accepted(job.campania, access.portal)
-    parent, before, damaged = _newest_sound(job, history)
+    parent, before, damaged = _newest_sound(history)
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
     now = resumen(built.tables, repairs=built.repairs)
     verdict = judge(
         built.tables,
         now,
         before,
-        None if parent is None else _resumen(parent),
+        None if parent is None else Resumen.from_dict(parent.manifest["resumen"]),
         best_of(
-            [_resumen(night) for night in recent],
+            [Resumen.from_dict(night.manifest["resumen"]) for night in recent],
             accepted_by_hand=[night.acceptance is not None for night in recent],
         ),
         job.settings.thresholds(),
@@ -182,11 +168,17 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
 def _if_first(job: Job, verdict: Verdict) -> Verdict:
     """The verdict on a first night; refused if it is the first only because others were lost.
 
-    A damaged manifest does not say of which portal it is, so those of all portals count.
+    A damaged manifest does not say of which portal it is, so those of all portals count. In a
+    trial a store that went away is only a warning.
     """
     folders = job.store.folders(job.campania)
     if lost := _lost_copies(job, {path.name for path in folders}):
-        return _with_lost(job, verdict, lost)
+        severity = Severity.WARNING if job.modo is Modo.TEST else Severity.ERROR
+        notes = [
+            f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
+            "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
+        ]
+        return _with(verdict, checked("backups con los que comparar", severity, notes))
     kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
     damaged = {path for path, _ in job.store.damaged(job.campania)}
     return _with_damaged(job, verdict, [path.name for path in kept if path in damaged])
@@ -207,24 +199,14 @@ def _lost_copies(job: Job, known: Set[str]) -> list[str]:
     return sorted(names - known)
 
 
-def _with_lost(job: Job, verdict: Verdict, lost: Sequence[str]) -> Verdict:
-    """The verdict with a check that the store went away; of a trial that is only a warning."""
-    severity = Severity.WARNING if job.modo is Modo.TEST else Severity.ERROR
-    notes = [
-        f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
-        "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
-    ]
-    return _with(verdict, checked("backups con los que comparar", severity, notes))
-
-
 def _newest_sound(
-    job: Job, history: Sequence[Snapshot]
+    history: Sequence[Snapshot],
 ) -> tuple[Snapshot | None, Tables | None, list[str]]:
     """The newest accepted night whose tables are sound, its tables, and the ids passed over."""
     damaged: list[str] = []
     for snapshot in reversed(history):
         try:
-            return snapshot, job.store.read_tables(snapshot), damaged
+            return snapshot, read_tables(snapshot), damaged
         except SnapshotDamaged as err:
             logger.warning("%s is damaged and cannot be compared with: %s", snapshot.id, err)
             damaged.append(str(snapshot.id))
@@ -304,16 +286,12 @@ def accept_snapshot(
     with run_lock(settings.lindero_state_dir, modo):
         found = store.find(snapshot_id)
         job = prepare(settings, str(found.campania), modo=modo)
-        cut_short = found.acceptance is not None and not intact(_folder(job, found))
-        snapshot = (
-            found
-            if cut_short
-            else store.accept(
+        if found.acceptance is None or intact(_folder(job, found)):  # else it was cut short
+            found = store.accept(
                 snapshot_id, reason=reason, who=who, now=now, although_empty=although_empty
             )
-        )
-        publish(job, job.store.first_equal(snapshot), now)
-    return snapshot
+        publish(job, store.first_equal(found), now)
+    return found
 
 
 def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: datetime) -> Published:
@@ -357,12 +335,8 @@ def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | N
             "superficie_ha": round(night.superficie_ha, 4),
             "changes": len(cambios(night.changes)),
             "recursos": {
-                lista.recurso.lower(): {
-                    "received": lista.recibidos,
-                    "accepted": lista.aceptados,
-                    "rejected": lista.rechazados,
-                }
-                for lista in recepcion(night)
+                name.lower(): dict(zip(("received", "accepted", "rejected"), rows, strict=True))
+                for name, rows in recepcion(night).items()
             },
         },
         markdown=resumen_markdown(job, night, snapshot, published, carpeta),
@@ -382,12 +356,6 @@ def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
 
 def _folder(job: Job, snapshot: Snapshot) -> Path:
     return job.destination / job.campania.slug / str(snapshot.id)
-
-
-def _resumen(snapshot: Snapshot) -> Resumen:
-    from Modules.night.figures import Resumen
-
-    return Resumen.from_dict(snapshot.manifest["resumen"])
 
 
 def _facts(job: Job, night: Night) -> dict[str, Any]:

@@ -14,21 +14,10 @@ from pathlib import Path
 from typing import Final
 
 _MODULES = Path(__file__).resolve().parents[1]
-_LIBRARIES = (
-    "geopandas",
-    "h3",
-    "h3ronpy",
-    "lxml",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pyogrio",
-    "pyproj",
-    "shapely",
-    "xlsxwriter",
+_LIBRARIES = (  # sorted
+    *("geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow", "pyogrio", "pyproj"),
+    *("shapely", "xlsxwriter"),
 )
-
-
 BELOW_PRODUCTS: Final = (  # what the bytes of every product can depend on
     *("words", "geo", "disk", "formats", "night", "store", "diff"),
     *("products/source.py", "products/entry.py"),

@@ -33,25 +33,15 @@ def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
         SettingsError: the profile is wrong, or a production run without a portal.
     """
     profile = read_profile(settings)
-    if settings.databaler_base_url is not None:
-        config = _config(
-            settings,
-            profile,
-            base_url=settings.databaler_base_url,
-            client_id=settings.databaler_client_id,
-            client_secret=settings.databaler_client_secret,
-        )
+    url, client_id = settings.databaler_base_url, settings.databaler_client_id
+    if url is not None:
+        config = _config(settings, profile, url, client_id, settings.databaler_client_secret)
         yield Access(config, Portal(config.base_url, profile.identity))
         return
     check_portal(settings, modo)
     with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:
-        config = _config(
-            settings,
-            DEFAULT_PROFILE,
-            base_url=demo.base_url,
-            client_id=demo.client_id,
-            client_secret=Secret(demo.client_secret),
-        )
+        secret = Secret(demo.client_secret)
+        config = _config(settings, DEFAULT_PROFILE, demo.base_url, demo.client_id, secret)
         origin = f"demo:{settings.lindero_demo_size}"
         yield Access(config, Portal(origin, DEFAULT_PROFILE.identity))
 
@@ -74,16 +64,11 @@ def read_profile(settings: Settings) -> Profile:
 
 
 def _config(
-    settings: Settings,
-    profile: Profile,
-    *,
-    base_url: str,
-    client_id: str | None,
-    client_secret: Secret | None,
+    settings: Settings, profile: Profile, url: str, client_id: str | None, secret: Secret | None
 ) -> PortalConfig:
-    word = None if client_secret is None else SecretStr(client_secret.get_secret_value())
+    word = None if secret is None else SecretStr(secret.get_secret_value())
     limits = Limits(
         concurrency=settings.lindero_portal_concurrency,
         requests_per_second=settings.lindero_portal_requests_per_second,
     )
-    return PortalConfig(base_url, profile, client_id, word, limits)
+    return PortalConfig(url, profile, client_id, word, limits)

@@ -30,7 +30,7 @@ from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
 from Modules.products.source import Fuente
 from Modules.settings import Settings
-from Modules.store.snapshot import Snapshot, read_verdict
+from Modules.store.snapshot import Snapshot, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo
 from Modules.words.errors import (
@@ -115,25 +115,6 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     return store, snapshot
 
 
-def read_fuente(store: SnapshotStore, first: Snapshot, settings: Settings) -> Fuente:
-    """A snapshot as products are given it.
-
-    Raises:
-        SnapshotDamaged: it is not what its manifest says.
-    """
-    try:
-        changes = Changes.from_dict(read_verdict(first)["changes"])
-    except (KeyError, TypeError) as err:
-        raise SnapshotDamaged(f"{first.id}: verdict.json does not say what changed") from err
-    return Fuente(
-        tables=store.read_tables(first),
-        campania=first.campania,
-        snapshot_id=first.id,
-        changes=changes,
-        zone=settings.zone,
-    )
-
-
 def order(
     settings: Settings, modo: Modo, store: SnapshotStore, snapshot: Snapshot, now: datetime
 ) -> Encargo:
@@ -143,7 +124,17 @@ def order(
         SnapshotDamaged: the snapshot is not what its manifest says.
     """
     first = store.first_equal(snapshot)
-    fuente = read_fuente(store, first, settings)
+    try:
+        changes = Changes.from_dict(read_verdict(first)["changes"])
+    except (KeyError, TypeError) as err:
+        raise SnapshotDamaged(f"{first.id}: verdict.json does not say what changed") from err
+    fuente = Fuente(
+        tables=read_tables(first),
+        campania=first.campania,
+        snapshot_id=first.id,
+        changes=changes,
+        zone=settings.zone,
+    )
     return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
 
 

@@ -7,7 +7,6 @@ message of a failed run. Numbers are written as in Argentina: 1.234,5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,30 +37,19 @@ _RECURSO = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Recepcion:
-    """Rows of one list of the portal: what came, what is used, what was rejected by name."""
-
-    recurso: str
-    recibidos: int
-    aceptados: int
-    rechazados: int
-
-
-def recepcion(night: Night) -> tuple[Recepcion, ...]:
-    """Counts of each list, in the portal's order; received = accepted + rejected."""
+def recepcion(night: Night) -> dict[str, tuple[int, int, int]]:
+    """Rows received, accepted and rejected of each list, in the portal's order, by its name."""
     tables = night.tables.as_dict()
     rejected = night.tables.rechazados["recurso"].value_counts()
-    return tuple(
-        Recepcion(
-            name,
-            recibidos=len(night.fetched[recurso].records),
-            aceptados=len(tables[recurso.value]),
-            rechazados=int(rejected.get(recurso, 0)),
+    return {
+        name: (
+            len(night.fetched[recurso].records),
+            len(tables[recurso.value]),
+            int(rejected.get(recurso, 0)),
         )
         for recurso, name in _RECURSO.items()
         if recurso in night.fetched
-    )
+    }
 
 
 def resumen_markdown(
@@ -71,10 +59,7 @@ def resumen_markdown(
 
     ``carpeta``: where the published copy is, or would be; ``published``: None if nothing was.
     """
-    counts = [
-        (c.recurso, number(c.recibidos), number(c.aceptados), number(c.rechazados))
-        for c in recepcion(night)
-    ]
+    counts = [(name, *map(number, rows)) for name, rows in recepcion(night).items()]
     danados = "\n".join(f"- {markdown(said)}" for _, said in job.store.damaged(job.campania))
     parts = [
         _titulo(job, night, snapshot),

@@ -144,7 +144,7 @@ def plan_prune(week: Week, *, full: bool = True) -> tuple[Poda, Lecturas]:
     def made_of(verified: Callable[[Snapshot], bool]) -> PrunePlan:
         return plan(fichas(store, verified), week.reglas, now, in_use=used)
 
-    leftover = tuple(str(copia.id) for copia in obsolete_copies(store, week.copies))
+    leftover = tuple(copy.name for copy in obsolete_copies(store, week.copies))
     supposed = made_of(lambda _: True)
     if not supposed.salen:
         return Poda(supposed, (), leftover), lecturas
@@ -202,7 +202,12 @@ def with_poda(informe: WeekReport, podar: Callable[[], Poda]) -> WeekReport:
         poda = podar()
     except PipelineError as err:
         return replace(informe, fallo_poda=err)
-    return replace(informe, poda=poda, fallo_poda=_denied(poda))
+    fallo: PipelineError | None = None
+    if poda.plan.negado:
+        fallo = DataError(poda.plan.negado)
+    elif poda.danados:
+        fallo = SnapshotDamaged(short(poda.danados, MAX_PROBLEMS))
+    return replace(informe, poda=poda, fallo_poda=fallo)
 
 
 def outcome(week: Week, informe: WeekReport) -> Outcome:
@@ -213,7 +218,14 @@ def outcome(week: Week, informe: WeekReport) -> Outcome:
     if said:
         error = SnapshotDamaged(f"{len(said)} dañados: {short(said, MAX_PROBLEMS)}")
     return Outcome(
-        data=_data(week, informe),
+        data={
+            "modo": week.modo.value,
+            **informe.lectura.to_dict(),
+            "hallazgos": as_dicts(informe.report),
+            "sano": informe.report.passed,
+            "simulacros": [one.id for one in informe.simulacros],
+            "poda": None if informe.poda is None else poda_data(informe.poda),
+        },
         markdown=_markdown(week, informe),
         calidad=[
             {
@@ -232,12 +244,6 @@ def _ids(store: SnapshotStore) -> set[str]:
     return {path.name for path in store.folders()}
 
 
-def _denied(poda: Poda) -> PipelineError | None:
-    if poda.plan.negado:
-        return DataError(poda.plan.negado)
-    return SnapshotDamaged(short(poda.danados, MAX_PROBLEMS)) if poda.danados else None
-
-
 def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
     name = str(snapshot.id)
     try:
@@ -252,17 +258,6 @@ def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
             notes=(str(err),),
         )
         return Simulacro(name, 0, snapshot.size_bytes, found)
-
-
-def _data(week: Week, informe: WeekReport) -> dict[str, Any]:
-    return {
-        "modo": week.modo.value,
-        **informe.lectura.to_dict(),
-        "hallazgos": as_dicts(informe.report),
-        "sano": informe.report.passed,
-        "simulacros": [one.id for one in informe.simulacros],
-        "poda": None if informe.poda is None else poda_data(informe.poda),
-    }
 
 
 def poda_data(poda: Poda) -> dict[str, Any]:

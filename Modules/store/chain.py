@@ -8,47 +8,37 @@ in any 31 days.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from Modules.store.snapshot import Snapshot
 from Modules.words.domain import SnapshotId
 
 PARTS: Final = 4  # weeks in which every backup is read once: four fit in any 31 days
 _THURSDAY: Final = 3  # weeks begin on Thursday: the run of a Sunday may be three days late or early
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A backup in the chain: the hash of its sums, and the one it states of its parent."""
+def rewritten(nights: Iterable[Snapshot], proved: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Ids of backups whose manifest was rewritten, each with the other end of the broken link.
 
-    id: str
-    sums_sha256: str
-    parent: str | None
-    parent_sums_sha256: str | None
-
-
-def broken_links(nights: Iterable[Link], proved: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """Backups whose manifest was rewritten, each with the other end of the broken link.
-
-    A backup that is as some child of it says is vouched for, and so are those of ``proved``. Of
-    the two ends of a broken link, it is the one that nobody vouches for; both, if that does not
-    tell.
+    Each states the hash of the one it was compared with: who rewrites a manifest, its sums too,
+    is found as long as its parent or a child of it is among ``nights``. A backup that is as some
+    child of it says is vouched for, and so are those of ``proved``, of which it is known from
+    elsewhere. Of the two ends of a broken link, it is the one that nobody vouches for; both, if
+    that does not tell.
     """
-    known = {night.id: night for night in nights}
-    children = [night for night in known.values() if night.parent in known]
-    vouched = set(proved) | {
-        str(night.parent)
-        for night in children
-        if night.parent_sums_sha256 == known[str(night.parent)].sums_sha256
-    }
+    known = {str(night.id): night for night in nights}
+    links = [(name, str(one.parent)) for name, one in known.items() if str(one.parent) in known]
+    sound = [
+        (child, parent)
+        for child, parent in links
+        if known[child].parent_manifest_sha256 == known[parent].manifest_sha256
+    ]
+    vouched = {*proved, *(parent for _, parent in sound)}
     found: set[tuple[str, str]] = set()
-    for night in children:
-        ends = (night.id, str(night.parent))
-        if night.parent_sums_sha256 == known[ends[1]].sums_sha256:
-            continue
-        suspects = [end for end in ends if end not in vouched] or list(ends)
-        found |= {(end, ends[1] if end == ends[0] else ends[0]) for end in suspects}
+    for child, parent in set(links) - set(sound):
+        ends = {(child, parent), (parent, child)}
+        found |= {end for end in ends if end[0] not in vouched} or ends
     return sorted(found)
 
 

@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from Modules.disk.json_text import from_json
+from Modules.disk.json_files import from_json
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.safe_files import fingerprint
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_sums
@@ -92,30 +92,21 @@ def expected_files(folder: Path) -> Mapping[str, Expected]:
     return {}
 
 
-def _check_manifests(snapshot: Snapshot) -> list[Finding]:
+def _check_manifests(snapshot: Snapshot) -> Iterator[Finding]:
     sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
     listed = {path: fact.sha256 for path, fact in snapshot.facts.items()}
-    problems = [
-        problem_of(
-            SUMS_NAME, f"does not list the same files as {JSON_NAME}: {path}", Damage.MANIFEST
-        )
-        for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME}))
-    ]
-    problems += [
-        problem_of(SUMS_NAME, f"SHA-256 of {path} differs from {JSON_NAME}", Damage.MANIFEST)
-        for path in sorted(set(listed) & set(sums))
-        if listed[path] != sums[path]
-    ]
-    needed = (*(table_path(name) for name in TABLES), VERDICT_NAME)
-    problems += [
-        problem_of(JSON_NAME, f"does not list {path}", Damage.MANIFEST)
-        for path in needed
-        if path not in listed
-    ]
-    return problems + [
-        problem_of(JSON_NAME, what, Damage.CONTRADICTION)
-        for what in _contradictions(snapshot, listed)
-    ]
+    for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME})):
+        what = f"does not list the same files as {JSON_NAME}: {path}"
+        yield problem_of(SUMS_NAME, what, Damage.MANIFEST)
+    for path in sorted(set(listed) & set(sums)):
+        if listed[path] != sums[path]:
+            what = f"SHA-256 of {path} differs from {JSON_NAME}"
+            yield problem_of(SUMS_NAME, what, Damage.MANIFEST)
+    for path in (*map(table_path, TABLES), VERDICT_NAME):
+        if path not in listed:
+            yield problem_of(JSON_NAME, f"does not list {path}", Damage.MANIFEST)
+    for what in _contradictions(snapshot, listed):
+        yield problem_of(JSON_NAME, what, Damage.CONTRADICTION)
 
 
 def _manifest_problem(folder: Path, said: str) -> Finding:

@@ -17,14 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from Modules.disk import journal
 from Modules.disk.destinations import check_path
-from Modules.disk.json_text import from_json
+from Modules.disk.json_files import append_line, from_json, read_lines
 from Modules.disk.publish import publish_files
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.safe_files import (
@@ -44,14 +42,6 @@ from Modules.words.errors import DataError, SettingsError
 
 LOG_NAME: Final = "podados.jsonl"
 _AWAY: Final = "poda-"
-
-
-@dataclass(frozen=True, slots=True)
-class Copia:
-    """A published copy of a backup that is no longer in the store."""
-
-    folder: Path
-    id: SnapshotId
 
 
 def fichas(store: SnapshotStore, verified: Callable[[Snapshot], bool]) -> list[Ficha]:
@@ -99,29 +89,29 @@ def prune(store: SnapshotStore, plan: PrunePlan, copies: Path, now: datetime) ->
     store.sweep()
     for linea in plan.salen:
         _take_out(store, linea, now)
-    for copia in obsolete_copies(store, copies):
-        _withdraw(copia, now)
+    for copy in obsolete_copies(store, copies):
+        _withdraw(copy, now)
     store.sweep()
 
 
-def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Copia]:
-    """Published copies of backups that were taken out; sorted by the number of the id."""
-    found = set()
+def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Path]:
+    """Folders of published copies of backups that were taken out; by the number of the id."""
+    found = {}
     there = {folder.name for folder in store.folders()}
-    for entry in journal.entries(store.root / LOG_NAME):
+    for entry in read_lines(store.root / LOG_NAME):
         with suppress(SettingsError, KeyError, TypeError):
             snapshot_id = SnapshotId.parse(entry["id"])
             folder = copies / Campania.parse(entry["campania"]).slug / str(snapshot_id)
             if folder.is_dir() and not is_link(folder) and str(snapshot_id) not in there:
-                found.add(Copia(folder, snapshot_id))
-    return sorted(found, key=lambda copia: copia.id.number)
+                found[folder] = snapshot_id.number
+    return sorted(found, key=found.__getitem__)
 
 
 def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     snapshot = store.find(str(linea.ficha.id))
     staging = store.root / STAGING
     make_folder(staging)
-    journal.append(
+    append_line(
         store.root / LOG_NAME,
         {
             "id": str(snapshot.id),
@@ -137,22 +127,17 @@ def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
     sync_folder(staging)
 
 
-def _withdraw(copia: Copia, now: datetime) -> None:
+def _withdraw(copy: Path, now: datetime) -> None:
     """Remove our files of a published copy, and its folder if nothing else is in it."""
-    check_path(copia.folder)
-    if (copia.folder / MANIFEST).is_file():
-        publish_files({}, copia.folder, snapshot_id=str(copia.id), now=now)
-        _remove_empty(copia.folder)
-        if [path.name for path in entries(copia.folder)] != [MANIFEST]:
+    check_path(copy)
+    if (copy / MANIFEST).is_file():
+        publish_files({}, copy, snapshot_id=copy.name, now=now)
+        for path in sorted(copy.rglob("*"), reverse=True):
+            if path.is_dir() and not is_link(path):  # a kill between two files may leave some
+                with suppress(OSError):  # it holds something, which stays
+                    path.rmdir()
+        if [path.name for path in entries(copy)] != [MANIFEST]:
             return  # somebody's own files: they stay, and so does what says what was here
-        remove_file(copia.folder / MANIFEST)
+        remove_file(copy / MANIFEST)
     with suppress(OSError):  # not empty, or open in another program: the next prune tries again
-        copia.folder.rmdir()
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove the empty folders below one: a kill between two files may leave some."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not is_link(path):
-            with suppress(OSError):  # it holds something, which stays
-                path.rmdir()
+        copy.rmdir()

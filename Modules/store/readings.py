@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from Modules.disk.json_text import from_json, to_json
+from Modules.disk.json_files import from_json, to_json
 from Modules.disk.safe_files import write_beside
 from Modules.store.snapshot import Snapshot
 from Modules.words.errors import DataError

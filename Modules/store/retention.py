@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -154,7 +154,11 @@ def _reasons(
         for one in which:
             reasons.setdefault(one.number, []).append(why)
 
-    for group in _groups(todas):
+    groups: dict[tuple[Campania, Portal], list[Ficha]] = {}
+    for ficha in todas:
+        if ficha.accepted:
+            groups.setdefault((ficha.campania, ficha.portal), []).append(ficha)
+    for group in groups.values():
         _keep_group(group, reglas, keep)
     keep((ficha.id for ficha in todas if ficha.accepted and not ficha.verified), "sin verificar")
     refused = [ficha for ficha in todas if not ficha.accepted]
@@ -207,16 +211,6 @@ def _newest_of_each(
     for one in newest_first:
         found.setdefault(key(one), one)
     return list(found.values())[:most]
-
-
-def _groups(todas: Sequence[Ficha]) -> list[list[Ficha]]:
-    """Accepted backups by portal and campaña, each group in the order of the numbers."""
-
-    def whose(ficha: Ficha) -> tuple[Campania, str, str]:
-        return ficha.campania, ficha.portal.origin, ficha.portal.profile
-
-    accepted = sorted((ficha for ficha in todas if ficha.accepted), key=whose)  # stable
-    return [list(group) for _, group in groupby(accepted, key=whose)]
 
 
 def contradicting(ids: Sequence[SnapshotId]) -> set[int]:

@@ -1,7 +1,8 @@
 """One snapshot on disk: what it says of itself, its tables and its pages.
 
-Nothing here writes. Reading checks the hash on the very bytes that are parsed. Proof that a whole
-snapshot is sound is in ``integrity``.
+Nothing here writes. Reading checks the hash on the very bytes that are parsed: a file that is
+missing, or not what the manifest says, raises a ``SnapshotDamaged`` that names it. Proof that a
+whole snapshot is sound is in ``integrity``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from Modules.disk.json_text import from_json
+from Modules.disk.json_files import from_json
 from Modules.disk.safe_files import FileFact, fact_of, fingerprint
 from Modules.store.manifest import (
     FORMAT,
@@ -62,6 +63,12 @@ class Snapshot:
         return _optional_id(self.manifest["parent"])
 
     @property
+    def parent_manifest_sha256(self) -> str | None:
+        """The hash that the parent had then."""
+        stated: str | None = self.manifest.get("parent_manifest_sha256")
+        return stated
+
+    @property
     def equal_to(self) -> SnapshotId | None:
         """The parent, if every table has the same bytes; otherwise None."""
         return _optional_id(self.manifest["equal_to"])
@@ -103,9 +110,6 @@ def load(folder: Path) -> Snapshot:
     """Read a snapshot's manifest and prove it against ``manifest.sha256``.
 
     Whether it counts as accepted is the store's to say: here it does not.
-
-    Raises:
-        SnapshotDamaged: a manifest is missing, unreadable, or they do not agree; named.
     """
     try:
         sums = (folder / SUMS_NAME).read_bytes()
@@ -131,48 +135,26 @@ def load(folder: Path) -> Snapshot:
 
 
 def read_tables(snapshot: Snapshot) -> Tables:
-    """All tables of a snapshot, each proved against the manifest.
-
-    Raises:
-        SnapshotDamaged: a table is missing or not what the manifest says; names the file.
-    """
+    """All tables of a snapshot, each proved against the manifest."""
     from Modules.night.tables import Tables
 
     return Tables(**{name: read_table(snapshot, table) for name, table in TABLES.items()})
 
 
 def read_table(snapshot: Snapshot, table: Table) -> pd.DataFrame:
-    """One table of a snapshot, proved against the manifest.
-
-    Raises:
-        SnapshotDamaged: it is missing or not what the manifest says; names the file.
-    """
+    """One table of a snapshot, proved against the manifest."""
     from Modules.formats.geofiles import table_from_bytes
 
     path = table_path(table.name)
+    data = _read_proved(snapshot, path)
     try:
-        return table_from_bytes(_read_proved(snapshot, path), table, source=path)
-    except SnapshotDamaged:
-        raise
+        return table_from_bytes(data, table, source=path)
     except DataError as err:
         raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
 
 
-def read_page(snapshot: Snapshot, recurso: Recurso, number: int) -> bytes:
-    """One raw page as received, proved against the manifest.
-
-    Raises:
-        SnapshotDamaged: the page is missing or not what the manifest says; names the file.
-    """
-    return read_raw(snapshot, page_path(recurso, number))
-
-
 def read_raw(snapshot: Snapshot, path: str) -> bytes:
-    """The page in one file below ``raw/``, proved against the manifest.
-
-    Raises:
-        SnapshotDamaged: it is missing, not what the manifest says, or no zstd; names the file.
-    """
+    """A page as received, in one file below ``raw/``, proved against the manifest."""
     import pyarrow as pa
 
     data = _read_proved(snapshot, path)
@@ -184,25 +166,16 @@ def read_raw(snapshot: Snapshot, path: str) -> bytes:
 
 
 def read_verdict(snapshot: Snapshot) -> dict[str, Any]:
-    """``verdict.json``, proved against the manifest.
-
-    Raises:
-        SnapshotDamaged: it is missing or not what the manifest says.
-    """
+    """``verdict.json``, proved against the manifest."""
+    data = _read_proved(snapshot, VERDICT_NAME)
     try:
-        return from_json(_read_proved(snapshot, VERDICT_NAME), source=VERDICT_NAME)
-    except SnapshotDamaged:
-        raise
+        return from_json(data, source=VERDICT_NAME)
     except DataError as err:
         raise SnapshotDamaged(f"{snapshot.id}: {err}") from err
 
 
 def proved_files(snapshot: Snapshot) -> dict[str, Path]:
-    """``Snapshot.files``, each read and proved: a copy must never be made of a damaged file.
-
-    Raises:
-        SnapshotDamaged: a file is missing or not what the manifest says; names it.
-    """
+    """``Snapshot.files``, each read and proved: a copy must never be made of a damaged file."""
     for path, expected in snapshot.facts.items():
         try:
             found = fingerprint(snapshot.path / path)

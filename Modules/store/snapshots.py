@@ -10,22 +10,22 @@ last_number                  the number in the last id given out
 
 A night is written in staging, file by file and flushed; ``manifest.sha256`` comes last; then the
 whole folder is renamed. So a kill or a power cut at any moment leaves either no snapshot or a
-whole one. Callers hold ``run_lock``: the store does not guard against two writers.
+whole one. Callers hold ``run_lock``: the store does not guard against two writers. Whatever writes
+raises a ``PublishError`` where the disk refuses.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from Modules.disk import journal
-from Modules.disk.json_text import to_json
+from Modules.disk.json_files import append_line, read_lines, to_json
 from Modules.disk.problems import in_english
 from Modules.disk.safe_files import (
     FileFact,
@@ -41,10 +41,9 @@ from Modules.disk.safe_files import (
     write_new,
     writing,
 )
-from Modules.store.chain import Link, broken_links
 from Modules.store.integrity import Proof, prove_manifests, verify_folder
 from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
-from Modules.store.snapshot import Snapshot, load, page_path, read_tables, table_facts, table_path
+from Modules.store.snapshot import Snapshot, load, page_path, table_facts, table_path
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
@@ -53,7 +52,7 @@ from Modules.words.finding import Finding
 if TYPE_CHECKING:
     from Modules.night.tables import Tables
 
-__all__ = ["Draft", "Held", "Snapshot", "SnapshotStore", "rewritten"]
+__all__ = ["Draft", "Held", "Snapshot", "SnapshotStore"]
 
 ZSTD_LEVEL: Final = 3
 STAGING: Final = "staging"
@@ -77,11 +76,7 @@ class Draft:
         self.tables: dict[str, dict[str, Any]] = {}
 
     def write_pages(self, fetched: Fetched) -> None:
-        """Keep the raw pages of one resource: one standard zstd frame each.
-
-        Raises:
-            PublishError: the disk refused, or a page number comes twice.
-        """
+        """Keep the raw pages of one resource: one standard zstd frame each."""
         import pyarrow as pa
 
         make_folder(self.path / "raw")
@@ -106,7 +101,6 @@ class Draft:
 
         Raises:
             DataError: a table is not as ``columns.TABLES`` says.
-            PublishError: the disk refused.
         """
         from Modules.formats.geofiles import write_table
 
@@ -117,16 +111,8 @@ class Draft:
             self.tables[name] = table_facts(df, TABLES[name])
 
     def write(self, name: str, data: bytes) -> None:
-        """Keep one more file at the top of the folder.
-
-        Raises:
-            PublishError: the disk refused, or the file is there already.
-        """
+        """Keep one more file at the top of the folder."""
         self.files[name] = write_new(self.path / name, data)
-
-    def discard(self) -> None:
-        """Throw the draft away; after an error, so that nothing waits for the next sweep."""
-        remove_tree(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +135,6 @@ class SnapshotStore:
         """Begin a night: sweep what killed runs left, give out the next id.
 
         ``now`` is timezone-aware; the number rises whatever the clock says.
-
-        Raises:
-            PublishError: the state folder cannot be written.
         """
         self.sweep()
         number = 1 + self._last_number()
@@ -163,11 +146,7 @@ class SnapshotStore:
         return Draft(path, snapshot_id, campania, now)
 
     def sweep(self) -> tuple[str, ...]:
-        """Remove drafts of killed runs; the names of what was removed.
-
-        Raises:
-            PublishError: the disk refused.
-        """
+        """Remove drafts of killed runs; the names of what was removed."""
         orphans = folders(self.root / STAGING)
         for path in orphans:
             remove_tree(path)
@@ -177,11 +156,7 @@ class SnapshotStore:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for building products, gone after the block; swept if the run is killed.
-
-        Raises:
-            PublishError: the state folder cannot be written.
-        """
+        """A folder for building products, gone after the block; swept if the run is killed."""
         make_folder(self.root / STAGING)
         with writing(self.root / STAGING):
             path = Path(tempfile.mkdtemp(prefix="scratch-", dir=self.root / STAGING))
@@ -202,7 +177,6 @@ class SnapshotStore:
         Raises:
             DataError: verdict or facts are not JSON-able or clash with the store's names.
             SettingsError, SnapshotDamaged: the parent is not there, or not sound.
-            PublishError: the disk refused; nothing was kept.
         """
         parent = self.find(facts["parent"]) if facts.get("parent") else None
         own = _manifest(draft, accepted=accepted, parent=parent)
@@ -243,16 +217,25 @@ class SnapshotStore:
     def damaged(self, campania: Campania | None = None) -> list[tuple[Path, str]]:
         """Folders that should be snapshots and are not, with what is wrong."""
         found = []
-        for path in self._folders((SNAPSHOTS, QUARANTINE), campania):
+        for path in self.folders(campania):
             try:
                 self._load(path)
             except SnapshotDamaged as err:
                 found.append((path, str(err)))
         return found
 
-    def folders(self, campania: Campania | None = None) -> list[Path]:
+    def folders(
+        self, campania: Campania | None = None, places: Sequence[str] = (SNAPSHOTS, QUARANTINE)
+    ) -> list[Path]:
         """Every folder that should be a snapshot, sound or not, accepted ones first."""
-        return list(self._folders((SNAPSHOTS, QUARANTINE), campania))
+        return [
+            path
+            for place in places
+            for season in folders(self.root / place)
+            if campania is None or season.name == campania.slug
+            for path in folders(season)
+            if _number(path.name)
+        ]
 
     def strangers(self) -> list[Path]:
         """What lies where only snapshots belong: under another name, or no folder at all."""
@@ -282,7 +265,7 @@ class SnapshotStore:
             SettingsError: no id, or no such snapshot.
         """
         name = str(SnapshotId.parse(snapshot_id))
-        for path in self._folders((SNAPSHOTS, QUARANTINE), None):
+        for path in self.folders():
             if path.name == name:
                 return path
         raise SettingsError(f"there is no snapshot {name} below {self.root}")
@@ -308,14 +291,6 @@ class SnapshotStore:
             return self.find(str(snapshot.first_equal))
         except SettingsError:
             return snapshot
-
-    def read_tables(self, snapshot: Snapshot) -> Tables:
-        """All tables of a snapshot, each proved against the manifest.
-
-        Raises:
-            SnapshotDamaged: a table is missing or not what the manifest says; names the file.
-        """
-        return read_tables(snapshot)
 
     def verify(self, snapshot: Snapshot | Path) -> list[Finding]:
         """Everything that is wrong with a snapshot (or its folder), each with its file."""
@@ -386,7 +361,7 @@ class SnapshotStore:
 
     def _list(self, place: str, campania: Campania | None, portal: Portal | None) -> list[Snapshot]:
         found = []
-        for path in self._folders((place,), campania):
+        for path in self.folders(campania, (place,)):
             with suppress(SnapshotDamaged):
                 found.append(self._load(path))
         return sorted(
@@ -394,16 +369,9 @@ class SnapshotStore:
             key=lambda snapshot: snapshot.id.number,
         )
 
-    def _folders(self, places: tuple[str, ...], campania: Campania | None) -> Iterator[Path]:
-        """Every folder in these places whose name is a snapshot id."""
-        for place in places:
-            for season in folders(self.root / place):
-                if campania is None or season.name == campania.slug:
-                    yield from (path for path in folders(season) if _number(path.name))
-
     def _last_number(self) -> int:
         """The highest number ever given out: the note, or what lies there if that is higher."""
-        seen = [_number(path.name) for path in self._folders((SNAPSHOTS, QUARANTINE), None)]
+        seen = [_number(path.name) for path in self.folders()]
         with suppress(OSError, ValueError):
             seen.append(int((self.root / LAST_NUMBER).read_text("ascii")))
         return max(seen, default=0)
@@ -419,44 +387,19 @@ class SnapshotStore:
             "who": who,
             "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
         }
-        journal.append(self.root / ACCEPTANCES, entry)
+        append_line(self.root / ACCEPTANCES, entry)
 
     def _acceptance(self, snapshot: Snapshot) -> dict[str, Any] | None:
         """The log's entry for exactly this snapshot; a torn line counts as none."""
         return next(
             (
                 entry
-                for entry in journal.entries(self.root / ACCEPTANCES)
+                for entry in read_lines(self.root / ACCEPTANCES)
                 if entry.get("id") == str(snapshot.id)
                 and entry.get("manifest_sha256") == snapshot.manifest_sha256
             ),
             None,
         )
-
-
-def rewritten(survey: Sequence[Held], proved: Collection[str] = ()) -> list[tuple[Path, str]]:
-    """Snapshots whose manifest is not as a night after them says, with that night's id.
-
-    Each night states the hash of the one it was compared with: who rewrites a manifest, its
-    sums too, is found as long as that parent or a child of it is there. ``proved`` are ids of
-    which it is known from elsewhere that they are as they were. One whose manifests do not agree
-    is told of by name elsewhere, and is no witness here.
-    """
-    found = {
-        held.path.name: held.proof.snapshot
-        for held in survey
-        if held.proof.snapshot is not None and not held.proof.problems
-    }
-    links = [
-        Link(
-            name,
-            one.manifest_sha256,
-            None if one.parent is None else str(one.parent),
-            one.manifest.get("parent_manifest_sha256"),
-        )
-        for name, one in found.items()
-    ]
-    return [(found[name].path, other) for name, other in broken_links(links, proved)]
 
 
 def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[str, Any]:

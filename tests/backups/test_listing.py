@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from Modules.backups.listing import list_snapshots
+from Modules.backups.describe import list_snapshots
 from Modules.settings import load_settings
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo

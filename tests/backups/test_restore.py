@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from Modules.backups.restore import RestoreFormat, drill, plan_restore, restore
+from Modules.store.snapshot import read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError, SnapshotDamaged
@@ -66,7 +67,7 @@ def test_a_file_that_changes_after_the_plan_is_named_and_nothing_is_delivered(
 def test_a_campo_does_not_come_as_a_snapshot(
     made: World, store: SnapshotStore, tmp_path: Path
 ) -> None:
-    campo = store.read_tables(made.snapshots[0]).campos["campo_id"].iloc[0]
+    campo = read_tables(made.snapshots[0]).campos["campo_id"].iloc[0]
     with pytest.raises(SettingsError, match="leave --format out"):
         plan_restore(
             store,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from Modules.backups.verify import Scope, Verification, verify_backups
-from Modules.disk.json_text import to_json
+from Modules.disk.json_files import to_json
 from Modules.disk.safe_files import fact_of
 from Modules.settings import Settings
 from Modules.store import integrity, snapshots

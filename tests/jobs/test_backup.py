@@ -93,7 +93,7 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     compared = replace(FIRST, first_night=False)
 
     def sound() -> tuple[Snapshot | None, list[str]]:
-        found, _, damaged = backup._newest_sound(job, job.store.accepted(SEASON))
+        found, _, damaged = backup._newest_sound(job.store.accepted(SEASON))
         return found, damaged
 
     assert sound() == (newer, [])

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from Modules.backups.verify import Scope, Verification, verify_backups
-from Modules.disk.json_text import to_json
+from Modules.disk.json_files import to_json
 from Modules.disk.publish_record import MANIFEST as RECORD
 from Modules.disk.safe_files import fact_of
 from Modules.jobs.backup import prepare, publish

@@ -17,6 +17,7 @@ import pytest
 from geopandas.testing import assert_geodataframe_equal
 
 from Modules.demo.world import build_world
+from Modules.store.snapshot import read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from tests.faults.named import Fault
@@ -87,7 +88,7 @@ def test_show_says_what_a_backup_is(place: Place) -> None:
     facts = place.backups("show", str(place.second.id), "--json").json
     assert facts["estado"] == "aceptado"
     assert facts["parent"] == str(place.first.id)
-    assert facts["tablas"]["lotes"]["rows"] == len(place.store.read_tables(place.second).lotes)
+    assert facts["tablas"]["lotes"]["rows"] == len(read_tables(place.second).lotes)
     assert facts["tablas"]["lotes"]["superficie_ha"] > 1000
     assert {"name", "passed", "figures"} <= set(facts["verdict"]["checks"][0])
     assert facts["acceptance"] is None
@@ -264,7 +265,7 @@ def test_all_of_a_backup_comes_as_one_geopackage(place: Place) -> None:
     answer = place.backups("restore", str(place.first.id), "--to", str(target), "--format", "gpkg")
     assert answer.code == 0, answer.err
     (path,) = target.iterdir()
-    tables = place.store.read_tables(place.first)
+    tables = read_tables(place.first)
     with closing(sqlite3.connect(path)) as db:
         for name, df in tables.as_dict().items():
             assert db.execute(f"SELECT count(*) FROM {name}").fetchone() == (len(df),)
@@ -273,7 +274,7 @@ def test_all_of_a_backup_comes_as_one_geopackage(place: Place) -> None:
 
 
 def test_one_campo_or_one_lote_comes_as_geopackage_and_geojson(place: Place) -> None:
-    tables = place.store.read_tables(place.second)
+    tables = read_tables(place.second)
     lote = tables.lotes.iloc[0]
     target = place.base / "vuelta"
     for more, expected in (
@@ -295,7 +296,7 @@ def test_one_campo_or_one_lote_comes_as_geopackage_and_geojson(place: Place) -> 
 
 
 def test_twin_lotes_are_listed_and_refused(place: Place) -> None:
-    names = place.store.read_tables(place.second).lotes["lote"]
+    names = read_tables(place.second).lotes["lote"]
     twin = str(names.value_counts().index[0])
     answer = place.backups(
         "restore", str(place.second.id), "--to", str(place.base / "vuelta"), "--lote", twin
@@ -319,7 +320,7 @@ def test_tables_of_a_backup_in_other_formats(place: Place, formato: str, files: 
     assert len(written) == files
     again = place.backups(*arguments)
     assert (again.code, again.err.count("\n")) == (2, 1)
-    lotes = place.store.read_tables(place.second).lotes
+    lotes = read_tables(place.second).lotes
     if formato == "gpkg":
         assert len(gpd.read_file(written[0], layer="lotes")) == len(lotes)
     elif formato == "xlsx":
@@ -333,7 +334,7 @@ def test_tables_of_a_backup_in_other_formats(place: Place, formato: str, files: 
 
 
 def test_geojson_and_parquet_hold_the_very_shapes(place: Place) -> None:
-    lotes = place.store.read_tables(place.second).lotes
+    lotes = read_tables(place.second).lotes
     for formato in ("geojson", "parquet"):
         target = place.base / f"mis lotes.{formato}"
         arguments = ("export", str(place.second.id), "--format", formato, "--to", str(target))

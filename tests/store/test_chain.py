@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.disk.problems import Damage, problem_of
-from Modules.store.chain import PARTS, Link, broken_links, chosen, part_of, sample
+from Modules.store.chain import PARTS, chosen, part_of, rewritten, sample
+from Modules.store.snapshot import Snapshot
 from Modules.words.domain import SnapshotId
 
 DAYS = st.dates(date(2020, 1, 1), date(2060, 1, 1))
@@ -59,46 +62,47 @@ def test_the_newest_is_always_in_the_sample() -> None:
         assert found == sorted(found)
 
 
-def _chain(*sums: str) -> list[Link]:
-    """Nights a, b, c … in a row, each with the hash that the next one states of it."""
-    names = "abcdefgh"
+def _night(number: int, sums: str, parent_sums: str | None) -> Snapshot:
+    """A backup that was compared with the one before it, if it states a hash of it."""
+    parent = None if parent_sums is None else str(snapshot_id(number - 1))
+    manifest = {"parent": parent, "parent_manifest_sha256": parent_sums}
+    return Snapshot(snapshot_id(number), Path(), manifest, sums, accepted=True)
+
+
+def _chain(*sums: str) -> list[Snapshot]:
+    """Nights 1, 2, 3 … in a row, each with the hash that the next one states of it."""
+    before = (None, *sums)
+    return [_night(at + 1, now, before[at]) for at, now in enumerate(sums)]
+
+
+def _rewrite(nights: list[Snapshot], number: int) -> list[Snapshot]:
     return [
-        Link(
-            names[at],
-            now,
-            None if at == 0 else names[at - 1],
-            None if at == 0 else sums[at - 1],
-        )
-        for at, now in enumerate(sums)
+        replace(one, manifest_sha256=f"{one.manifest_sha256}!") if one.id.number == number else one
+        for one in nights
     ]
 
 
-def _rewritten(links: list[Link], name: str) -> list[Link]:
-    return [
-        Link(one.id, f"{one.sums_sha256}!", one.parent, one.parent_sums_sha256)
-        if one.id == name
-        else one
-        for one in links
-    ]
+def _numbers(found: list[tuple[str, str]]) -> list[tuple[int, int]]:
+    return [(SnapshotId.parse(one).number, SnapshotId.parse(other).number) for one, other in found]
 
 
 def test_a_sound_chain_has_no_broken_link() -> None:
-    assert broken_links(_chain("1", "2", "3")) == []
-    assert broken_links([]) == []
+    assert rewritten(_chain("1", "2", "3")) == []
+    assert rewritten([]) == []
 
 
 def test_a_night_in_the_middle_that_was_rewritten_is_the_one_named() -> None:
-    assert broken_links(_rewritten(_chain("1", "2", "3", "4"), "b")) == [("b", "c")]
+    assert _numbers(rewritten(_rewrite(_chain("1", "2", "3", "4"), 2))) == [(2, 3)]
 
 
 def test_the_night_before_the_last_is_told_apart_once_the_last_is_known_to_be_right() -> None:
-    links = _rewritten(_chain("1", "2", "3"), "b")
-    assert broken_links(links) == [("b", "c"), ("c", "b")]
-    assert broken_links(links, proved=["c"]) == [("b", "c")]
+    nights = _rewrite(_chain("1", "2", "3"), 2)
+    assert _numbers(rewritten(nights)) == [(2, 3), (3, 2)]
+    assert _numbers(rewritten(nights, [str(nights[2].id)])) == [(2, 3)]
 
 
 def test_a_pruned_parent_breaks_nothing() -> None:
-    assert broken_links(_chain("1", "2", "3")[1:]) == []
+    assert rewritten(_chain("1", "2", "3")[1:]) == []
 
 
 @pytest.mark.parametrize("kind", list(Damage))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.disk.json_text import from_json, to_json
+from Modules.disk.json_files import from_json, to_json
 from Modules.store.manifest import disagreement, from_sums, to_sums
 from Modules.words.errors import DataError
 

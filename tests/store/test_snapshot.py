@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from Modules.disk.json_text import to_json
+from Modules.disk.json_files import to_json
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.safe_files import fact_of
 from Modules.store.integrity import Expected, _check_file, prove_manifests, verify_folder
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, to_sums
 from Modules.store.snapshot import (
     load,
+    page_path,
     proved_files,
-    read_page,
     read_raw,
     read_tables,
     read_verdict,
@@ -392,7 +392,7 @@ def test_what_cannot_be_read_though_its_hash_is_right_is_named_by_whoever_reads_
     with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: raw/lotes-0001\.json\.zst: \w"):
         read_raw(snapshot, page)
     with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: raw/lotes-0001\.json\.zst: \w"):
-        read_page(snapshot, Recurso.LOTES, 1)
+        read_raw(snapshot, page_path(Recurso.LOTES, 1))
 
 
 def test_sums_of_another_night_are_told_from_a_damaged_manifest(copy: Path, tmp_path: Path) -> None:

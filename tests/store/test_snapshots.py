@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from pandas.testing import assert_frame_equal
 
-from Modules.disk.json_text import to_json
+from Modules.disk.json_files import to_json
 from Modules.disk.safe_files import fact_of
 from Modules.night.tables import Tables
+from Modules.store.chain import rewritten
 from Modules.store.manifest import to_sums
-from Modules.store.snapshot import read_page
-from Modules.store.snapshots import Snapshot, SnapshotStore, rewritten
+from Modules.store.snapshot import page_path, read_raw, read_tables
+from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
 from tests.kill_points import Killer, killer
@@ -133,15 +134,15 @@ def test_raw_pages_are_standard_zstd(store: SnapshotStore) -> None:
 def test_raw_pages_come_back_as_received(store: SnapshotStore) -> None:
     snapshot = night(store)
     for page in fetched(Recurso.LOTES).pages:
-        assert read_page(snapshot, Recurso.LOTES, page.number) == page.body
+        assert read_raw(snapshot, page_path(Recurso.LOTES, page.number)) == page.body
     with pytest.raises(SnapshotDamaged, match=r"lotes-0003\.json\.zst: not in the manifest"):
-        read_page(snapshot, Recurso.LOTES, 3)
+        read_raw(snapshot, page_path(Recurso.LOTES, 3))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7])
 def test_tables_come_back_equal(store: SnapshotStore, rows: int) -> None:
     before = tables(rows)
-    after = store.read_tables(night(store, before))
+    after = read_tables(night(store, before))
     for name, df in before.as_dict().items():
         assert_frame_equal(after.as_dict()[name], df)
 
@@ -231,11 +232,6 @@ def test_a_draft_that_was_left_is_swept_by_the_next_night(store: SnapshotStore) 
     left = [store.draft(SEASON, NOW).path.name]
     assert store.sweep() == tuple(left)
     assert store.sweep() == ()
-
-
-def test_a_discarded_draft_leaves_nothing(store: SnapshotStore) -> None:
-    store.draft(SEASON, NOW).discard()
-    assert not list((store.root / "staging").iterdir())
 
 
 def test_scratch_is_gone_after_use_and_after_an_error(store: SnapshotStore) -> None:
@@ -524,7 +520,7 @@ def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStor
     first = night(store)
     second = night(store, tables(8), parent=first)
     third = night(store, tables(9), parent=second)
-    assert rewritten(store.survey()) == []
+    assert rewritten(store.accepted()) == []
     manifest = json.loads((second.path / "manifest.json").read_text("utf-8"))
     manifest["versions"]["lindero"] = "9"
     data = to_json(manifest)
@@ -533,7 +529,7 @@ def test_a_rewritten_manifest_is_found_by_the_night_after_it(store: SnapshotStor
     sums = to_sums({**hashes, "manifest.json": fact_of(data).sha256})
     (second.path / "manifest.sha256").write_bytes(sums)
     assert store.verify(second) == store.verify(second.path) == [], "by itself it is sound"
-    assert rewritten(store.survey(), [str(third.id)]) == [(second.path, str(third.id))]
+    assert rewritten(store.accepted(), [str(third.id)]) == [(str(second.id), str(third.id))]
 
 
 def test_what_is_no_snapshot_among_them_is_listed(store: SnapshotStore) -> None:
@@ -580,7 +576,7 @@ def test_a_night_whose_manifest_is_damaged_is_no_witness_against_others(
     first = night(store)
     second = night(store, tables(8), parent=first)
     (second.path / "manifest.json").write_bytes(b"{}")
-    assert rewritten(store.survey()) == []
+    assert rewritten(store.accepted()) == []
     assert [path for path, _ in store.damaged()] == [second.path]
 
 

@@ -1,5 +1,6 @@
-"""A journal: one JSON object a line, only ever appended to, each line flushed to the disk.
+"""Our own JSON files: written one way, read with a named error; and journals.
 
+A journal holds one JSON object a line. It is only ever appended to, each line flushed to the disk.
 A torn last line is of a process that was killed while it wrote: what it was about to do did not
 happen. It counts as not written, and the next line begins on a new one.
 """
@@ -14,10 +15,38 @@ from pathlib import Path
 from typing import Any
 
 from Modules.disk.safe_files import sync_folder, writing
-from Modules.words.errors import PublishError
+from Modules.words.errors import DataError, PublishError
 
 
-def append(journal: Path, entry: Mapping[str, Any]) -> None:
+def to_json(value: Mapping[str, Any]) -> bytes:
+    """JSON for people and machines: sorted keys, two blanks, UTF-8, no NaN.
+
+    Raises:
+        DataError: a value is not JSON-able, or is NaN or infinite.
+    """
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode("utf-8")
+    except (TypeError, ValueError) as err:
+        raise DataError(f"cannot be written as JSON: {err}") from err
+
+
+def from_json(data: bytes, *, source: str) -> dict[str, Any]:
+    """Read an object written by ``to_json``.
+
+    Raises:
+        DataError: not UTF-8, not JSON, or not an object; names ``source``.
+    """
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as err:
+        raise DataError(f"{source}: not readable as JSON ({type(err).__name__})") from err
+    if not isinstance(value, dict):
+        raise DataError(f"{source}: a JSON object is expected")
+    return value
+
+
+def append_line(journal: Path, entry: Mapping[str, Any]) -> None:
     """Add one line, flushed; after a torn line on a new one.
 
     Raises:
@@ -34,7 +63,7 @@ def append(journal: Path, entry: Mapping[str, Any]) -> None:
     sync_folder(journal.parent)
 
 
-def entries(journal: Path) -> Iterator[dict[str, Any]]:
+def read_lines(journal: Path) -> Iterator[dict[str, Any]]:
     """Every readable line, oldest first; none if there is no journal.
 
     Raises:
