@@ -22,9 +22,9 @@ import shapely
 
 from Modules.backups.restore import sound
 from Modules.disk.delivery import Fill, Target, deliver, look_at
-from Modules.disk.safe_files import FileFact, copy_new, is_link, writing
-from Modules.formats.geofiles import write_geojson, write_gpkg
-from Modules.formats.sheets import Sheet, write_csv, write_xlsx
+from Modules.disk.safe_files import FileFact, copy_new, is_link, write_new, writing
+from Modules.formats.geofiles import geojson_bytes, write_gpkg
+from Modules.formats.sheets import Sheet, csv_bytes, xlsx_bytes
 from Modules.night.tables import Tables
 from Modules.store.snapshot import Snapshot, read_tables, table_path
 from Modules.store.snapshots import SnapshotStore
@@ -141,14 +141,14 @@ def _fill(
             case ExportFormat.GPKG:
                 return write_gpkg(chosen, path)
             case ExportFormat.GEOJSON:
-                return write_geojson(gpd.GeoDataFrame(frames[first]), path)
+                return write_new(path, geojson_bytes(gpd.GeoDataFrame(frames[first])))
             case ExportFormat.PARQUET:
                 return copy_new(snapshot.path / table_path(first), path)
             case ExportFormat.CSV:
-                return write_csv(_flat(frames[first]), path)
+                return write_new(path, csv_bytes(_flat(frames[first])))
             case ExportFormat.XLSX:
                 sheets = [Sheet(name, _flat(df)) for name, df in chosen.items()]
-                return write_xlsx(sheets, path, snapshot.id.utc.astimezone(zone))
+                return write_new(path, xlsx_bytes(sheets, snapshot.id.utc.astimezone(zone)))
 
     def fill(folder: Path) -> dict[str, FileFact]:
         return {name: write(folder / name, wanted) for name, wanted in names.items()}

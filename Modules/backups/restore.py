@@ -17,8 +17,8 @@ from typing import Any
 from Modules.backups.selection import Seleccion, choose, only
 from Modules.disk.delivery import Fill, Target, deliver, look_at
 from Modules.disk.problems import in_english
-from Modules.disk.safe_files import FileFact, copy_new, make_folder
-from Modules.formats.geofiles import write_geojson, write_gpkg
+from Modules.disk.safe_files import FileFact, copy_new, make_folder, write_new
+from Modules.formats.geofiles import geojson_bytes, write_gpkg
 from Modules.night.tables import Tables
 from Modules.store.integrity import verify_folder
 from Modules.store.manifest import SUMS_NAME
@@ -190,7 +190,7 @@ def _as_geopackage(
             del layers["rechazados"]  # of the whole night
         facts = {gpkg: write_gpkg(layers, folder / gpkg)}
         if chosen is not None:
-            facts[geojson] = write_geojson(tables.lotes, folder / geojson)
+            facts[geojson] = write_new(folder / geojson, geojson_bytes(tables.lotes))
         return facts
 
     return ((gpkg,) if chosen is None else (gpkg, geojson)), fill

@@ -3,7 +3,7 @@
 Equal tables give equal bytes: rows stay in the order given, nothing writes the time of day.
 Column types come from ``columns.TABLES``, not from the values, so that a table without rows, or a
 column without values, has the same schema as a full one. Coordinates are lon, lat in EPSG:4326 in
-full double precision. Writers make a new file and flush it; they never replace one.
+full double precision. A GeoPackage is a new file, flushed; the others are bytes.
 
 Formats: GeoParquet 1.1.0 (geoparquet.org, WKB, ``bbox`` covering), OGC GeoPackage 1.4 (GDAL),
 RFC 7946. The CRS in GeoParquet is EPSG:4326 in PROJJSON; by its rule the order in WKB is lon, lat
@@ -31,7 +31,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
-from Modules.disk.safe_files import FileFact, fact_of, sync_file, write_new
+from Modules.disk.safe_files import FileFact, fact_of, sync_file
 from Modules.formats.cells import cells
 from Modules.words.columns import CRS, TABLES, Table
 from Modules.words.errors import DataError, PublishError
@@ -79,18 +79,8 @@ class _Layer:
     geometry_type: str | None
 
 
-def write_table(df: pd.DataFrame, table: Table, path: Path) -> FileFact:
-    """Write one table of the contract as GeoParquet 1.1 (plain Parquet without geometry).
-
-    Raises:
-        DataError: the columns are not the contract's, or a value does not fit its column.
-        PublishError: the file exists, or the disk refused.
-    """
-    return write_new(path, table_bytes(df, table))
-
-
 def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
-    """The bytes that ``write_table`` writes.
+    """One table of the contract as GeoParquet 1.1 (plain Parquet without geometry).
 
     Raises:
         DataError: the columns are not the contract's, or a value does not fit its column.
@@ -109,21 +99,10 @@ def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_table(path: Path, table: Table) -> pd.DataFrame:
-    """Read a table written by ``write_table``; a GeoDataFrame if the table has geometry.
-
-    Raises:
-        DataError: the file cannot be read or does not hold the contract's columns and types.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as err:
-        raise DataError(f"{path} cannot be read: {err.strerror or err}") from err
-    return table_from_bytes(data, table, source=str(path))
-
-
 def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
-    """Read the bytes of a table; ``source`` names them in errors.
+    """What ``table_bytes`` made, a GeoDataFrame if the table has geometry.
+
+    ``source`` names the bytes in errors.
 
     Raises:
         DataError: not a Parquet file, or not the contract's columns and types.
@@ -165,20 +144,10 @@ def write_gpkg(layers: Mapping[str, pd.DataFrame], path: Path) -> FileFact:
     return fact_of(path.read_bytes())
 
 
-def write_geojson(gdf: gpd.GeoDataFrame, path: Path) -> FileFact:
-    """Write a FeatureCollection as RFC 7946 asks: lon, lat, shells counter-clockwise, no ``crs``.
+def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
+    """A FeatureCollection as RFC 7946 asks: lon, lat, shells counter-clockwise, no ``crs``.
 
     One feature a line. Coordinates are printed so that they read back to the same double.
-
-    Raises:
-        DataError: no CRS, or another than EPSG:4326.
-        PublishError: the file exists, or the disk refused.
-    """
-    return write_new(path, geojson_bytes(gdf))
-
-
-def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
-    """The bytes that ``write_geojson`` writes.
 
     Raises:
         DataError: no CRS, or another than EPSG:4326.

@@ -46,7 +46,7 @@ def write_shp_zip(
     """Write the rows of a polygon table as a zipped Shapefile.
 
     Args:
-        geoparquet: the table as ``table_files.write_table`` wrote it.
+        geoparquet: a file of what ``geofiles.table_bytes`` gave.
         table: its contract; descriptions go into the dictionary.
         fields: field name of each column without geometry; distinct, ``MAX_FIELD`` at most, ASCII.
         path: the ZIP, a new file.

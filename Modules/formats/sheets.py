@@ -19,7 +19,6 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -28,7 +27,6 @@ from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from Modules.disk.safe_files import FileFact, write_new
 from Modules.formats.cells import cells
 from Modules.words.errors import DataError, PublishError
 from Modules.words.names import unique_names
@@ -88,19 +86,8 @@ def guarded(text: str) -> str:
     return f"'{clean}" if clean[:1] in _FORMULA_STARTS and clean else clean
 
 
-def write_csv(
-    frame: pd.DataFrame, path: Path, headers: Mapping[str, str] | None = None
-) -> FileFact:
-    """Write a table as CSV; see the module for the dialect. Geometry columns are left to callers.
-
-    Raises:
-        PublishError: the file exists, or the disk refused.
-    """
-    return write_new(path, csv_bytes(frame, headers))
-
-
 def csv_bytes(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> bytes:
-    """The bytes that ``write_csv`` writes."""
+    """A table as CSV; see the module for the dialect. Geometry columns are left to callers."""
     names = headers or {}
     columns = [
         _each(cells(frame.iloc[:, at]).tolist(), lambda value: _csv_cell(_cell(value)))
@@ -113,18 +100,8 @@ def csv_bytes(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> 
     return sink.getvalue().encode("utf-8-sig")
 
 
-def write_xlsx(sheets: Sequence[Sheet], path: Path, created: datetime) -> FileFact:
-    """Write a workbook with XlsxWriter; ``created`` is the only time in it.
-
-    Raises:
-        DataError: a sheet is larger than Excel takes, or there is none.
-        PublishError: the file exists, or the disk refused.
-    """
-    return write_new(path, xlsx_bytes(sheets, created))
-
-
 def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
-    """The bytes that ``write_xlsx`` writes.
+    """A workbook, by XlsxWriter; ``created`` is the only time in it.
 
     Raises:
         DataError: a sheet is larger than Excel takes, or there is none.

@@ -22,6 +22,7 @@ from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.run_lock import run_lock
+from Modules.disk.safe_files import write_new
 from Modules.jobs.outcome import Outcome
 from Modules.night.verdict import Verdict, checked
 from Modules.settings import Settings
@@ -250,7 +251,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         SnapshotDamaged: a file of it is not what its manifest says; its copy is left alone.
         PublishError: a file could not be written; what was there before is intact.
     """
-    from Modules.formats.geofiles import write_geojson, write_gpkg
+    from Modules.formats.geofiles import geojson_bytes, write_gpkg
 
     if not snapshot.accepted:
         raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
@@ -260,7 +261,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         lotes = read_table(snapshot, LOTES)
         built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
         write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])
-        write_geojson(lotes, built["lotes.geojson"])
+        write_new(built["lotes.geojson"], geojson_bytes(lotes))
         return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
 
 

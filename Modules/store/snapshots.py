@@ -102,12 +102,12 @@ class Draft:
         Raises:
             DataError: a table is not as ``columns.TABLES`` says.
         """
-        from Modules.formats.geofiles import write_table
+        from Modules.formats.geofiles import table_bytes
 
         make_folder(self.path / "tables")
         for name, df in tables.as_dict().items():
             path = table_path(name)
-            self.files[path] = write_table(df, TABLES[name], self.path / path)
+            self.files[path] = write_new(self.path / path, table_bytes(df, TABLES[name]))
             self.tables[name] = table_facts(df, TABLES[name])
 
     def write(self, name: str, data: bytes) -> None:

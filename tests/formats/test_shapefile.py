@@ -11,7 +11,8 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from Modules.formats.geofiles import write_table
+from Modules.disk.safe_files import write_new
+from Modules.formats.geofiles import table_bytes
 from Modules.formats.shapefile import write_shp_zip
 from Modules.words.columns import Column, Table
 from Modules.words.errors import DataError, PublishError
@@ -57,7 +58,7 @@ def frame(names: list[str | None]) -> gpd.GeoDataFrame:
 
 def write(names: list[str | None], folder: Path) -> Path:
     folder.mkdir()
-    write_table(frame(names), TABLE, folder / "a.parquet")
+    write_new(folder / "a.parquet", table_bytes(frame(names), TABLE))
     write_shp_zip(folder / "a.parquet", TABLE, FIELDS, folder / "a.zip", layer="cultivos_25-26")
     assert {path.name for path in folder.iterdir()} == {"a.parquet", "a.zip"}
     return folder / "a.zip"

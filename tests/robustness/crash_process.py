@@ -157,7 +157,8 @@ def _night(order: dict[str, Any], tell: Any) -> None:
 
 def _product() -> Any:
     """One product folder whose files every night replaces: the tables as they are."""
-    from Modules.formats.geofiles import write_geojson
+    from Modules.disk.safe_files import write_new
+    from Modules.formats.geofiles import geojson_bytes
     from Modules.products.entry import Hecho, Producto
 
     def build(fuente: Any, work: Path) -> Hecho:
@@ -166,7 +167,7 @@ def _product() -> Any:
             files[f"{fuente.campania.slug}/{name}.csv"] = work / f"{name}.csv"
             df.drop(columns="geometry", errors="ignore").to_csv(work / f"{name}.csv")
         files[f"{fuente.campania.slug}/mapas/campos.geojson"] = work / "campos.geojson"
-        write_geojson(fuente.tables.lotes, work / "campos.geojson")
+        write_new(work / "campos.geojson", geojson_bytes(fuente.tables.lotes))
         return Hecho({"Tablas": files})
 
     return Producto("tablas", ("Tablas",), build, paquetes=(), pagina="")

@@ -16,10 +16,11 @@ from typing import Final
 
 import geopandas as gpd
 
-from Modules.formats.geofiles import write_geojson, write_gpkg, write_table
+from Modules.disk.safe_files import write_new
+from Modules.formats.geofiles import geojson_bytes, table_bytes, write_gpkg
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, quoted
 from Modules.formats.shapefile import write_shp_zip
-from Modules.formats.sheets import write_xlsx
+from Modules.formats.sheets import xlsx_bytes
 from Modules.products.cultivos.sown import (
     CAMPOS_DBF,
     SIEMBRAS_EN_LOTES,
@@ -66,10 +67,11 @@ def build_cultivos(
     )
     rows, crops = sown(fuente.tables), sown_crops(fuente.tables)
     _write_gpkg(fuente, rows, crops, gpkg, base)
-    write_geojson(rows, geojson)
-    write_table(rows, SIEMBRAS_EN_LOTES, parquet)
+    write_new(geojson, geojson_bytes(rows))
+    write_new(parquet, table_bytes(rows, SIEMBRAS_EN_LOTES))
     write_shp_zip(parquet, SIEMBRAS_EN_LOTES, CAMPOS_DBF, shp, layer=base)
-    write_xlsx(summary_sheets(fuente, rows, crops, tolerancia), summary, fuente.hora_local)
+    sheets = summary_sheets(fuente, rows, crops, tolerancia)
+    write_new(summary, xlsx_bytes(sheets, fuente.hora_local))
     return {path.name: path for path in (gpkg, geojson, parquet, shp, summary)}
 
 

@@ -21,7 +21,7 @@ from Modules.formats.cells import cells
 from Modules.formats.colours import ESTADOS, POTENCIALES
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
-from Modules.formats.sheets import write_csv
+from Modules.formats.sheets import csv_bytes
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
@@ -108,7 +108,8 @@ def build_muestreos(
     built = {f"{stem}.gpkg": work / f"{stem}.gpkg", f"{stem}.csv": work / f"{stem}.csv"}
     write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"])
     add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
-    write_csv(pd.DataFrame(plan.puntos[list(CSV_HEADERS)]), built[f"{stem}.csv"], CSV_HEADERS)
+    rows = pd.DataFrame(plan.puntos[list(CSV_HEADERS)])
+    write_new(built[f"{stem}.csv"], csv_bytes(rows, CSV_HEADERS))
     documents = modus_documents(
         _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=_plan_date(fuente)
     )

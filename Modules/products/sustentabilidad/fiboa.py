@@ -28,7 +28,7 @@ import shapely
 
 from Modules.disk.safe_files import FileFact, write_new
 from Modules.formats.geofiles import ZSTD_LEVEL, as_geoparquet
-from Modules.formats.sheets import write_csv
+from Modules.formats.sheets import csv_bytes
 from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables
@@ -133,7 +133,7 @@ def write_code_list(tables: Tables, path: Path) -> FileFact:
         for code, name in codes.drop_duplicates("crop:code").itertuples(index=False)
     ]
     frame = pd.DataFrame(sorted(rows), columns=list(CODE_LIST_COLUMNS), dtype="string")
-    return write_csv(frame, path)
+    return write_new(path, csv_bytes(frame))
 
 
 def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict[str, Any]:

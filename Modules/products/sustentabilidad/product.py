@@ -17,7 +17,7 @@ from typing import Final
 import pandas as pd
 
 from Modules.disk.safe_files import make_folder, write_new
-from Modules.formats.sheets import NUMBER_HA, Sheet, write_csv, write_xlsx
+from Modules.formats.sheets import NUMBER_HA, Sheet, csv_bytes, xlsx_bytes
 from Modules.night.tables import Tables
 from Modules.products.eudr.check import check_eudr
 from Modules.products.eudr.control import HEADERS, Checked, control_table
@@ -76,7 +76,7 @@ def build_sustentabilidad(
     write_code_list(fuente.tables, files[codes])
     book = f"establecimientos_{slug}.xlsx"
     files[book] = work / book
-    write_xlsx(_sheets(fuente.tables), files[book], fuente.snapshot_id.utc)
+    write_new(files[book], xlsx_bytes(_sheets(fuente.tables), fuente.snapshot_id.utc))
     return files
 
 
@@ -104,7 +104,8 @@ def _eudr(
         others.extend(_write(own, stem, work, files, max_bytes, with_features=False))
     name = f"eudr_control_{slug}.csv"
     files[name] = work / name
-    write_csv(control_table(lotes, declared, whole, others), files[name], HEADERS)
+    control = control_table(lotes, declared, whole, others)
+    write_new(files[name], csv_bytes(control, HEADERS))
     return files
 
 

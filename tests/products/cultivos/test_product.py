@@ -23,7 +23,7 @@ import shapely
 from defusedxml import ElementTree
 
 from Modules.diff.changes import diff_tables
-from Modules.formats.geofiles import read_table
+from Modules.formats.geofiles import table_from_bytes
 from Modules.formats.sheets import guarded
 from Modules.night.tables import build_tables
 from Modules.products.cultivos.product import build_cultivos
@@ -48,6 +48,10 @@ NAMES = [
     "resumen_25-26.xlsx",
 ]
 GPKG, GEOJSON, PARQUET, SHP, XLSX = NAMES
+
+
+def read_sown(path: Path) -> pd.DataFrame:
+    return table_from_bytes(path.read_bytes(), SIEMBRAS_EN_LOTES, source=path.name)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +183,7 @@ def test_geojson_is_what_rfc_7946_asks(demo_fuente: Fuente, built: dict[str, Pat
 
 def test_geoparquet_opens_in_three_readers(demo_fuente: Fuente, built: dict[str, Path]) -> None:
     rows = sown(demo_fuente.tables)
-    pd.testing.assert_frame_equal(read_table(built[PARQUET], SIEMBRAS_EN_LOTES), rows)
+    pd.testing.assert_frame_equal(read_sown(built[PARQUET]), rows)
     by_geopandas = gpd.read_parquet(built[PARQUET])
     assert by_geopandas.crs.to_epsg() == 4326
     assert list(by_geopandas["siembra_id"]) == list(rows["siembra_id"])
@@ -330,7 +334,7 @@ def test_a_season_without_siembras_gives_valid_files(demo_fuente: Fuente, tmp_pa
         assert len(opens(built)) == 0
         bare = pyogrio.read_dataframe(built[GPKG], layer="sin_cultivo")
         assert len(bare) == len(night.tables.lotes)
-        assert len(read_table(built[PARQUET], SIEMBRAS_EN_LOTES)) == 0
+        assert len(read_sown(built[PARQUET])) == 0
         assert set(night.tables.as_dict()) == set(TABLES)
 
 
