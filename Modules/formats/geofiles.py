@@ -56,16 +56,6 @@ _PANDAS: Final[Mapping[pa.DataType, Any]] = {
 _DTYPE_OF_COLUMN: Final = {
     column.name: column.dtype for table in TABLES.values() for column in table.columns
 }
-_TYPE_NAMES: Final = (  # by shapely's type id
-    "Point",
-    "LineString",
-    "LinearRing",
-    "Polygon",
-    "MultiPoint",
-    "MultiLineString",
-    "MultiPolygon",
-    "GeometryCollection",
-)
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
 _gdal_options = threading.Lock()  # GDAL's options are one set for the whole process
 
@@ -238,8 +228,7 @@ def _geometries(df: pd.DataFrame) -> np.ndarray:
 
 def _kinds(shapes: np.ndarray) -> list[str]:
     """Names of the geometry types in a column, sorted; missing geometry has none."""
-    numbers = sorted(set(shapely.get_type_id(shapes).tolist()) - {-1})
-    return sorted(_TYPE_NAMES[number] for number in numbers)
+    return sorted(gpd.GeoSeries(shapes).geom_type.dropna().unique())
 
 
 def _first_line(err: BaseException) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from Modules.formats.kml_geometry import LookAt
-from Modules.formats.kml_styles import Balloon, Estilo, icons, leyenda_style, style_text
+from Modules.formats.kml_styles import Estilo, icons, leyenda_style, style_text
 from Modules.formats.kml_text import html, title, xml, xml_id
 from Modules.words.spanish import count, hectares
 
@@ -39,9 +39,9 @@ class Kind:
     hidden: tuple[str, ...] = ()  # in the data, not in the balloon
 
     @property
-    def balloon(self) -> Balloon:
-        """The balloon that shows the kind's data."""
-        return Balloon(tuple(name for name in self.fields if name not in self.hidden))
+    def balloon(self) -> tuple[str, ...]:
+        """The names of the data that its balloon shows."""
+        return tuple(name for name in self.fields if name not in self.hidden)
 
     @property
     def template(self) -> str:
@@ -185,18 +185,13 @@ def in_parts(document: Document, *, max_placemarks: int, max_bytes: int) -> list
 
 
 def split_folders(
-    folders: Sequence[Folder],
-    *,
-    max_placemarks: int = MAX_PLACEMARKS,
-    max_bytes: int = MAX_BYTES,
+    folders: Sequence[Folder], *, max_placemarks: int, max_bytes: int
 ) -> list[tuple[Folder, ...]]:
     """Folders as parts that stay below both limits; what belongs together stays together.
 
     One thing that is larger than a limit makes a part of its own. Below the limits, and for
     nothing, it is one part.
     """
-    if sum(len(f.placemarks) for f in folders) <= max_placemarks and _size(folders) <= max_bytes:
-        return [tuple(folders)]
     amounts: dict[str, list[int]] = {}  # key → placemarks, bytes
     for folder in folders:
         for key, text in zip(folder.keys, folder.placemarks, strict=True):
@@ -210,15 +205,6 @@ def split_folders(
             part, used, size = part + 1, 0, 0
         part_of[key], used, size = part, used + amount_, size + bytes_
     return [_only(folders, part_of, number) for number in range(part + 1)]
-
-
-def _size(folders: Sequence[Folder]) -> int:
-    """An upper bound in bytes: no character of ours takes more than four; mostly ASCII."""
-    total = 0
-    for folder in folders:
-        for text in folder.placemarks:
-            total += len(text) if text.isascii() else len(text.encode("utf-8"))
-    return total
 
 
 def _only(folders: Sequence[Folder], part_of: Mapping[str, int], part: int) -> tuple[Folder, ...]:

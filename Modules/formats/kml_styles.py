@@ -29,13 +29,6 @@ _SIDE: Final = 32  # pixels of an icon
 
 
 @dataclass(frozen=True, slots=True)
-class Balloon:
-    """What a balloon shows, by the names of the ``Data``; their labels are in the placemark."""
-
-    fields: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Estilo:
     """A style of polygons, lines and points. ``icon`` is "punto" or "cuadro".
 
@@ -50,7 +43,7 @@ class Estilo:
     icon: str = "cuadro"
     icon_scale: float = 0.0
     label_scale: float = 0.0
-    balloon: Balloon | None = None
+    balloon: tuple[str, ...] | None = None  # names of the ``Data`` it shows; they carry labels
     plain: bool = False  # icon and label only, no highlight: labels, entries of a legend
 
     @property
@@ -59,24 +52,18 @@ class Estilo:
         return f"files/{self.icon}-{self.color[1:].lower()}.png"
 
 
+CONTORNO: Final = Estilo("contorno", WHITE, fill=False, line=WHITE, width=3.0)
+ETIQUETA: Final = Estilo("etiqueta", WHITE, label_scale=0.8, plain=True)  # without an icon
+
+
 def cultivo_style(key: str, color: str) -> Estilo:
     """The style of a cultivo, by its code."""
     return Estilo(kml_text.xml_id("cultivo", key), color)
 
 
-def contorno_style() -> Estilo:
-    """The outline of a lote whose ambientes are drawn in it."""
-    return Estilo("contorno", WHITE, fill=False, line=WHITE, width=3.0)
-
-
 def punto_style(style_id: str, color: str) -> Estilo:
     """Of a marcador or of a sampling point."""
     return Estilo(style_id, color, icon="punto", icon_scale=0.8, label_scale=0.7)
-
-
-def etiqueta_style() -> Estilo:
-    """A label without an icon."""
-    return Estilo("etiqueta", WHITE, label_scale=0.8, plain=True)
 
 
 @lru_cache(maxsize=4096)
@@ -150,10 +137,9 @@ def _points(style: Estilo, style_id: str, grow: float) -> etree._Element:
     return element
 
 
-def _balloon_html(balloon: Balloon) -> str:
+def _balloon_html(fields: Iterable[str]) -> str:
     rows = "".join(
-        f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>"
-        for name in balloon.fields
+        f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>" for name in fields
     )
     return f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>'
 

@@ -28,7 +28,7 @@ _UNIX: Final = 3
 _REGULAR_FILE: Final = 0o100644 << 16
 
 
-def kmz_bytes(doc: bytes, icons: Mapping[str, bytes], *, level: int = LEVEL) -> bytes:
+def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
     """An archive of ``doc.kml`` and of icons by relative path, in the order of their names.
 
     Raises:
@@ -36,7 +36,7 @@ def kmz_bytes(doc: bytes, icons: Mapping[str, bytes], *, level: int = LEVEL) -> 
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(_member(DOC), doc, zipfile.ZIP_DEFLATED, level)
+        archive.writestr(_member(DOC), doc, zipfile.ZIP_DEFLATED, LEVEL)
         for name in sorted(icons):
             if not name.startswith("files/") or ".." in name or not name.isascii():
                 raise DataError(f"{name!r} is not an icon below files/")
@@ -81,12 +81,10 @@ class KmzWriter:
     max_bytes: int
     avisos: list[str] = field(default_factory=list)
 
-    def fits(self, document: Document) -> bool:
-        """Whether a document is small enough for one file."""
-        return (
-            _placemarks(document) <= self.max_placemarks
-            and len(document.render()) <= self.max_bytes
-        )
+    def fits(self, document: Document, data: bytes) -> bool:
+        """Whether a document, rendered as ``data``, is small enough for one file."""
+        marks = sum(len(folder.placemarks) for folder in document.folders) + len(document.legend)
+        return marks <= self.max_placemarks and len(data) <= self.max_bytes
 
     def write(self, familia: str, maps: Iterable[Mapa]) -> dict[str, Path]:
         """Write the maps of a family; path below its folder → file."""
@@ -105,7 +103,7 @@ class KmzWriter:
     def _fitting(self, maps: Sequence[Mapa]) -> Iterator[tuple[str, Document, bytes]]:
         for mapa in maps:
             data = mapa.document.render()
-            if _placemarks(mapa.document) <= self.max_placemarks and len(data) <= self.max_bytes:
+            if self.fits(mapa.document, data):
                 yield mapa.path, mapa.document, data
             else:
                 yield from self._parts(mapa, [other.path for other in maps])
@@ -119,22 +117,13 @@ class KmzWriter:
             f"(más de {count(self.max_placemarks, 'elemento', 'elementos')} "
             f"o {self.max_bytes // 1_000_000} MB): está en {len(parts)} partes"
         )
-        folder, _, name = _split(mapa.path)
+        folder, _, name = mapa.path.rpartition("/")
+        others = (other.rpartition("/") for other in taken)
         names = unique_names(
             {f"{name}/{i}": f"{name} - parte {i}" for i in range(1, len(parts) + 1)},
             max_length=_PART_LENGTH,
-            taken=[
-                other for other_folder, _, other in map(_split, taken) if other_folder == folder
-            ],
+            taken=[other for parent, _, other in others if parent == folder],
         )
         for i, document in enumerate(parts, 1):
             path = "/".join(filter(None, (folder, names[f"{name}/{i}"])))
             yield path, document, document.render()
-
-
-def _split(path: str) -> tuple[str, str, str]:
-    return path.rpartition("/")
-
-
-def _placemarks(document: Document) -> int:
-    return sum(len(folder.placemarks) for folder in document.folders) + len(document.legend)

@@ -32,6 +32,8 @@ _SLD: Final = "http://www.opengis.net/sld"
 _SE: Final = "http://www.opengis.net/se"
 _OGC: Final = "http://www.opengis.net/ogc"
 _INK: Final = "#263238"
+_LABEL_PT: Final = 8
+_MARK_MM: Final = 3
 _EXPRESSION: Final = "3"  # QgsProperty type: an expression
 _POLYGON, _POINT = "2", "0"  # Qgis::GeometryType
 _HORIZONTAL, _AROUND_POINT = "4", "0"  # Qgis::LabelPlacement
@@ -94,7 +96,6 @@ class Label:
 
     expression: str
     column: str
-    size_pt: float = 8.0
     visible_below: int = 75_000  # scale denominator above which the map would be full of text
 
 
@@ -136,24 +137,16 @@ def fill_style(
 
 
 def marker_style(
-    attribute: str,
-    categories: Sequence[Category],
-    *,
-    label: Label | None = None,
-    size_mm: float = 3.0,
-    rest: Category = REST,
+    attribute: str, categories: Sequence[Category], *, label: Label | None = None
 ) -> Style:
-    """Points as marks by category; ``rest`` for rows that have none."""
-    known = _legend(categories, rest)
-    symbols = [_marker_symbol(c, size_mm) for c in known]
-    renderer = _categorized(attribute, known, symbols, None)
+    """Points as marks by category; grey for rows that have none."""
+    known = _legend(categories, REST)
+    renderer = _categorized(attribute, known, [_marker_symbol(one) for one in known], None)
     qml = _qml(renderer, label, _POINT, _AROUND_POINT)
-    return Style(qml, _sld(attribute, known, label, lambda c: _sld_mark(c, size_mm)))
+    return Style(qml, _sld(attribute, known, label, _sld_mark))
 
 
-def add_styles(
-    path: Path, styles: Mapping[str, Style], descriptions: Mapping[str, str] | None = None
-) -> None:
+def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[str, str]) -> None:
     """Give layers of a finished GeoPackage their default style.
 
     Args:
@@ -164,7 +157,6 @@ def add_styles(
     Raises:
         PublishError: the file is not such a GeoPackage, a layer is not in it, or the disk refused.
     """
-    texts = descriptions or {}
     try:
         address = f"{path.resolve().as_uri()}?mode=rw"  # never makes a file
         with closing(sqlite3.connect(address, uri=True)) as db, db:
@@ -172,8 +164,12 @@ def add_styles(
             db.execute(_CREATE)
             db.execute(_REGISTER, (FIXED_DATE,))
             for layer, style in styles.items():
-                _add_style(db, path, layer, style, texts.get(layer, layer))
-            for layer, text in texts.items():
+                text = descriptions[layer]
+                name = text[:_MAX_STYLE_NAME]
+                values = (name, style.qml, style.sld, text, _OWNER, FIXED_DATE, layer)
+                if db.execute(_INSERT, values).rowcount != 1:
+                    raise PublishError(f"{path} has no layer {layer!r} to style")
+            for layer, text in descriptions.items():
                 db.execute(_DESCRIBE, (text, layer))
             db.execute(_COUNT, (_TABLE, len(styles)))
     except sqlite3.Error as err:
@@ -262,7 +258,7 @@ def _fill_symbol(category: Category, opacity: float, hatch_when: str | None) -> 
     return symbol
 
 
-def _marker_symbol(category: Category, size_mm: float) -> etree._Element:
+def _marker_symbol(category: Category) -> etree._Element:
     symbol, layer = _symbol("marker", "SimpleMarker")
     mark = {
         "color": _rgba(category.colour),
@@ -271,7 +267,7 @@ def _marker_symbol(category: Category, size_mm: float) -> etree._Element:
         "outline_style": "solid",
         "outline_width": "0.3",
         "outline_width_unit": "MM",
-        "size": f"{size_mm:g}",
+        "size": f"{_MARK_MM}",
         "size_unit": "MM",
     }
     _options(layer, mark)
@@ -309,7 +305,7 @@ def _labeling(label: Label, placement: str) -> etree._Element:
     text = {
         "fieldName": label.expression,
         "isExpression": "1",
-        "fontSize": f"{label.size_pt:g}",
+        "fontSize": f"{_LABEL_PT}",
         "fontSizeUnit": "Point",
         "textColor": _rgba(_INK),
         "textOpacity": "1",
@@ -384,7 +380,7 @@ def _sld_fill(colour: str, opacity: float) -> etree._Element:
     return symbolizer
 
 
-def _sld_mark(category: Category, size_mm: float) -> etree._Element:
+def _sld_mark(category: Category) -> etree._Element:
     symbolizer = etree.Element(f"{{{_SE}}}PointSymbolizer")
     graphic = _add(symbolizer, f"{{{_SE}}}Graphic")
     mark = _add(graphic, f"{{{_SE}}}Mark")
@@ -392,7 +388,7 @@ def _sld_mark(category: Category, size_mm: float) -> etree._Element:
     _add(mark, f"{{{_SE}}}WellKnownName").text = shape
     _parameters(mark, "Fill", {"fill": category.colour})
     _parameters(mark, "Stroke", {"stroke": "#FFFFFF", "stroke-width": "1"})
-    _add(graphic, f"{{{_SE}}}Size").text = f"{size_mm / 0.28:.0f}"  # SLD's pixel is 0.28 mm
+    _add(graphic, f"{{{_SE}}}Size").text = f"{_MARK_MM / 0.28:.0f}"  # SLD's pixel is 0.28 mm
     return symbolizer
 
 
@@ -400,7 +396,7 @@ def _sld_label(label: Label) -> etree._Element:
     symbolizer = etree.Element(f"{{{_SE}}}TextSymbolizer")
     shown = _add(symbolizer, f"{{{_SE}}}Label")
     _add(shown, f"{{{_OGC}}}PropertyName").text = label.column
-    _parameters(symbolizer, "Font", {"font-size": f"{label.size_pt * 4 / 3:.0f}"})
+    _parameters(symbolizer, "Font", {"font-size": f"{_LABEL_PT * 4 / 3:.0f}"})
     halo = _add(symbolizer, f"{{{_SE}}}Halo")
     _add(halo, f"{{{_SE}}}Radius").text = "1"
     _parameters(halo, "Fill", {"fill": "#FFFFFF"})
@@ -418,15 +414,3 @@ def _add(
     parent: etree._Element, tag: str, attributes: Mapping[str, str] | None = None
 ) -> etree._Element:
     return etree.SubElement(parent, tag, dict(attributes or {}))
-
-
-# --- GeoPackage ----------------------------------------------------------------------------------
-
-
-def _add_style(
-    db: sqlite3.Connection, path: Path, layer: str, style: Style, description: str
-) -> None:
-    name = description[:_MAX_STYLE_NAME]
-    values = (name, style.qml, style.sld, description, _OWNER, FIXED_DATE, layer)
-    if db.execute(_INSERT, values).rowcount != 1:
-        raise PublishError(f"{path} has no layer {layer!r} to style")

@@ -178,7 +178,7 @@ def _check_rows(nights: Nights, table: str) -> Finding:
 def _check_area(nights: Nights, table: str) -> Finding:
     limits = nights.limits
     before, now = nights.area_before(table), nights.now.superficie_ha[table]
-    lost, gained = rows_behind(nights.frame_before(table), nights.frame(table), "superficie_ha")
+    lost, gained = rows_behind(nights.frame_before(table), nights.frame(table))
     many = nights.rows_before(table) >= limits.small_table or gained >= limits.min_growth
     severity = max(
         nights.rate(before - now, before, limits.area_loss, enough=lost >= limits.min_rows),

@@ -158,7 +158,7 @@ def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     limits = nights.limits
     before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
     best = campo.best.superficie_ha.get(campo.table, 0.0)
-    lost, gained = rows_behind(campo.before, campo.now, "superficie_ha")
+    lost, gained = rows_behind(campo.before, campo.now)
     shrunk = _enough(nights, campo, lost)
     since_best = shrunk or _enough_since_best(nights, campo)
     severity = max(

@@ -237,13 +237,13 @@ def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
     return set(frame[TABLES[table].key])
 
 
-def rows_behind(before: pd.DataFrame, now: pd.DataFrame, column: str) -> tuple[int, int]:
-    """How many rows lost and how many gained: gone or new, or changed by over 1 % of their own.
+def rows_behind(before: pd.DataFrame, now: pd.DataFrame) -> tuple[int, int]:
+    """How many rows lost area and how many gained: gone or new, or changed by over 1 % of theirs.
 
-    Rows are matched by the first column; ``column`` is an area.
+    Rows are matched by the first column.
     """
     key = before.columns[0]
-    was, is_now = (rows.set_index(key)[column].to_dict() for rows in (before, now))
+    was, is_now = (rows.set_index(key)["superficie_ha"].to_dict() for rows in (before, now))
     lost = sum(is_now.get(one, 0.0) < area * (1 - _MOVED) for one, area in was.items())
     gained = sum(was.get(one, 0.0) < area * (1 - _MOVED) for one, area in is_now.items())
     return lost, gained

@@ -84,22 +84,14 @@ def _portal_crop(item: Item, own: str, name: str) -> Cultivo:
 # --- siembras: nested in their lote -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SiembraRows:
-    """Rows of ``siembras``, and the names of crops that nobody knows, as written."""
-
-    rows: list[Row]
-    unknown: tuple[str, ...]
-
-
 def siembra_rows(
     lotes: Mapping[int, tuple[str, str]],
     records: Sequence[Record],
     campania: Campania,
     catalogue: Catalogue,
     ledger: Ledger,
-) -> SiembraRows:
-    """Rows of ``siembras``.
+) -> tuple[list[Row], tuple[str, ...]]:
+    """Rows of ``siembras``, and the names of crops that nobody knows, as written.
 
     Args:
         lotes: of each record (by its place in ``records``) that became a lote: lote_id, campo_id.
@@ -123,7 +115,7 @@ def siembra_rows(
             row = _siembra_row(item, place, lote, campania, catalogue)
             found.append((row, record, value))
     unknown = {row[6] for row, _, _ in found if row[5] == OTRO}
-    return SiembraRows(_distinct_siembras(found, ledger), tuple(sorted(unknown)))
+    return _distinct_siembras(found, ledger), tuple(sorted(unknown))
 
 
 def _siembra_problem(
@@ -235,10 +227,8 @@ def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> l
     """The columns of ``ambientes`` but the geometry."""
     values = placed.values
     unnamed = [{} if clean.text(row.get("nombre")) else row for row in values.rows]
-    codes = Bunch(unnamed, values.recurso, values.illegible).text(
-        "codigo"
-    )  # nobody asks for others
-    names = zip(values.text("nombre"), codes, placed.ids, strict=True)
+    asked = Bunch(unnamed, values.recurso, values.illegible)  # nobody asks for other codes
+    names = zip(values.text("nombre"), asked.text("codigo"), placed.ids, strict=True)
     return [
         placed.ids,
         placed.lote_ids,

@@ -107,19 +107,19 @@ class _Builder:
         cultivos, catalogue = rw.cultivo_rows(self._items(Recurso.CULTIVOS), self.ledger)
         campos = [rw.campo_row(item) for item in self._items(Recurso.CAMPOS)]
         lotes = self._lotes({row[0] for row in campos})
-        siembras = rw.siembra_rows(
+        siembras, unknown = rw.siembra_rows(
             {item.at: (item.id, campo_id) for item, campo_id, _ in lotes},
             self.fetched.get(Recurso.LOTES, ()),
             self.campania,
             catalogue,
             self.ledger,
         )
-        lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras.rows)
+        lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras)
         home = {item.id: campo_id for item, campo_id, _ in lotes}
         tables = Tables(
             campos=_frame(col.CAMPOS, campos),
             lotes=_geo_frame(col.LOTES, lote_rows),
-            siembras=_frame(col.SIEMBRAS, siembras.rows),
+            siembras=_frame(col.SIEMBRAS, siembras),
             ambientes=self._ambientes(home),
             marcadores=self._marcadores(home),
             zonas=_geo_frame(col.ZONAS, self._zona_rows()),
@@ -128,7 +128,7 @@ class _Builder:
         )
         repairs = sorted(self.repairs, key=lambda r: (_LIST_ORDER[r.recurso], r.id))
         illegible = dict(sorted(self.ledger.illegible.items()))
-        return Built(tables, tuple(repairs), siembras.unknown, illegible)
+        return Built(tables, tuple(repairs), unknown, illegible)
 
     def _items(self, recurso: Recurso, *, seasonal: bool = False) -> list[Item]:
         """Records that have an id and are not deleted, repeated or of another campaña."""

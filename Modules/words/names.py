@@ -208,9 +208,7 @@ def _told_apart(
 def _colliding(names: Mapping[str, str], reserved: set[str]) -> list[str]:
     """Ids whose names fall together with another or with a reserved one."""
     keys = {key: name_key(name) for key, name in names.items()}
-    count: dict[str, int] = {}
-    for folded in keys.values():
-        count[folded] = count.get(folded, 0) + 1
+    count = Counter(keys.values())
     return [key for key, folded in keys.items() if count[folded] > 1 or folded in reserved]
 
 

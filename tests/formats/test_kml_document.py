@@ -16,7 +16,7 @@ from Modules.formats.kml_document import (
     split_folders,
 )
 from Modules.formats.kml_geometry import LookAt
-from Modules.formats.kml_styles import cultivo_style, etiqueta_style
+from Modules.formats.kml_styles import ETIQUETA, cultivo_style
 from Modules.formats.kml_text import plain, xml_texts
 from Modules.products.kmz.kinds import AMBIENTE, LOTE, MARCADOR, PUNTO, SIEMBRA
 from tests.kml_reading import KML, data, folders, parse
@@ -42,7 +42,7 @@ def document(names: list[str]) -> Document:
         name=title,
         lines=(title, "línea"),
         look_at=LookAt(-62, -35, 900),
-        styles=(STYLE, etiqueta_style()),
+        styles=(STYLE, ETIQUETA),
         legend=(Entry(STYLE, title, 2, ("lote", "lotes"), 10.0, POINT),),
         folders=(
             Folder("Cosas", texts, keys),
@@ -87,8 +87,8 @@ def test_a_hostile_name_is_text_in_the_description() -> None:
 
 @pytest.mark.parametrize("kind", [LOTE, SIEMBRA, AMBIENTE, MARCADOR, PUNTO], ids=lambda k: k.prefix)
 def test_a_balloon_names_only_what_is_in_the_data(kind: Kind) -> None:
-    assert set(kind.balloon.fields) < set(kind.fields)
-    assert "campo" in kind.balloon.fields
+    assert set(kind.balloon) < set(kind.fields)
+    assert "campo" in kind.balloon
     assert all(name.isidentifier() and name.isascii() for name in kind.fields)
 
 

@@ -16,7 +16,7 @@ def test_colours_are_turned_round() -> None:
 
 @pytest.mark.parametrize("style", [
     styles.cultivo_style("SOJ1", "#2E7D32"), styles.punto_style("tipo-otro", "#795548"),
-    styles.contorno_style(),
+    styles.CONTORNO,
 ], ids=lambda style: style.id)  # fmt: skip
 def test_a_style_has_two_faces_the_highlighted_one_thicker(style: styles.Estilo) -> None:
     text = styles.style_text(style)

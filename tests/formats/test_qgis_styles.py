@@ -22,6 +22,7 @@ LAYERS = {
     ),
     'lotes "sin"': gpd.GeoDataFrame({"cultivo": []}, geometry=[], crs="EPSG:4326"),
 }
+TITLES = {name: name for name in LAYERS}
 # how QGIS asks for the style of a layer that is opened
 DEFAULT_STYLE = """
 SELECT styleName, styleQML, styleSLD FROM layer_styles
@@ -38,7 +39,9 @@ def gpkg(tmp_path: Path) -> Path:
 
 
 def test_qgis_finds_the_style_of_every_layer(gpkg: Path) -> None:
-    add_styles(gpkg, dict.fromkeys(LAYERS, STYLE), {"siembras": "Siembras 25/26" + "." * 40})
+    add_styles(
+        gpkg, dict.fromkeys(LAYERS, STYLE), TITLES | {"siembras": "Siembras 25/26" + "." * 40}
+    )
     with closing(sqlite3.connect(gpkg)) as db:
         found = [db.execute(DEFAULT_STYLE, (name, "geom")).fetchone() for name in LAYERS]
     assert found == [
@@ -50,7 +53,7 @@ def test_qgis_finds_the_style_of_every_layer(gpkg: Path) -> None:
 
 
 def test_other_readers_see_a_table_without_geometry(gpkg: Path) -> None:
-    add_styles(gpkg, dict.fromkeys(LAYERS, STYLE))
+    add_styles(gpkg, dict.fromkeys(LAYERS, STYLE), TITLES)
     kinds = {str(name): kind for name, kind in pyogrio.list_layers(gpkg)}
     assert list(kinds) == [*LAYERS, "layer_styles"]
     assert kinds["layer_styles"] is None
@@ -61,7 +64,7 @@ def test_other_readers_see_a_table_without_geometry(gpkg: Path) -> None:
 
 
 def test_the_file_is_whole_and_alone(gpkg: Path, tmp_path: Path) -> None:
-    add_styles(gpkg, {"siembras": STYLE})
+    add_styles(gpkg, {"siembras": STYLE}, TITLES)
     with closing(sqlite3.connect(gpkg)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -76,19 +79,19 @@ def test_the_file_is_whole_and_alone(gpkg: Path, tmp_path: Path) -> None:
 def test_equal_styles_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.gpkg", "b.gpkg"):
         write_gpkg(LAYERS, tmp_path / name)
-        add_styles(tmp_path / name, dict.fromkeys(LAYERS, STYLE), {"siembras": "Siembras"})
+        add_styles(tmp_path / name, dict.fromkeys(LAYERS, STYLE), TITLES)
     assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
 
 
 def test_a_layer_that_is_not_there_is_named(gpkg: Path) -> None:
     with pytest.raises(PublishError, match="no layer 'otra'"):
-        add_styles(gpkg, {"otra": STYLE})
+        add_styles(gpkg, {"otra": STYLE}, {"otra": "Otra"})
 
 
 def test_a_file_that_is_no_geopackage_is_refused_and_none_is_made(tmp_path: Path) -> None:
     (tmp_path / "x.gpkg").write_bytes(b"not a database" * 100)
     with pytest.raises(PublishError, match="styles"):
-        add_styles(tmp_path / "x.gpkg", {})
+        add_styles(tmp_path / "x.gpkg", {}, {})
     with pytest.raises(PublishError, match="styles"):
-        add_styles(tmp_path / "none.gpkg", {})
+        add_styles(tmp_path / "none.gpkg", {}, {})
     assert not (tmp_path / "none.gpkg").exists()

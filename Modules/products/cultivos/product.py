@@ -24,7 +24,6 @@ from Modules.formats.sheets import xlsx_bytes
 from Modules.products.cultivos.sown import (
     CAMPOS_DBF,
     SIEMBRAS_EN_LOTES,
-    TOLERANCIA,
     Sembrado,
     crop_keys,
     sown,
@@ -42,15 +41,8 @@ _LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
 _SECOND: Final = f"{quoted('orden')} > 1 AND {quoted('n_siembras')} > 1"
 
 
-def build_cultivos(
-    fuente: Fuente, work: Path, *, tolerancia: float = TOLERANCIA
-) -> dict[str, Path]:
+def build_cultivos(fuente: Fuente, work: Path) -> dict[str, Path]:
     """Write the files of the product into ``work``, an existing folder without them.
-
-    Args:
-        fuente: the night they are built from.
-        work: scratch folder.
-        tolerancia: share of the computed area past which a declared one is listed as different.
 
     Returns:
         Path of each file by its name below ``cultivos/``.
@@ -70,8 +62,7 @@ def build_cultivos(
     write_new(geojson, geojson_bytes(rows))
     write_new(parquet, table_bytes(rows, SIEMBRAS_EN_LOTES))
     write_shp_zip(parquet, SIEMBRAS_EN_LOTES, CAMPOS_DBF, shp, layer=base)
-    sheets = summary_sheets(fuente, rows, crops, tolerancia)
-    write_new(summary, xlsx_bytes(sheets, fuente.hora_local))
+    write_new(summary, xlsx_bytes(summary_sheets(fuente, rows, crops), fuente.hora_local))
     return {path.name: path for path in (gpkg, geojson, parquet, shp, summary)}
 
 

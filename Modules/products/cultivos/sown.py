@@ -52,22 +52,12 @@ LOTES_SIN_CULTIVO: Final = Table(
     LOTES.geometry_types,
 )
 CAMPOS_DBF: Final[Mapping[str, str]] = {  # DBF takes ten characters
-    "siembra_id": "siembra_id",
-    "lote_id": "lote_id",
-    "lote": "lote",
-    "campo_id": "campo_id",
-    "campo": "campo",
-    "campania": "campania",
-    "orden": "orden",
-    "n_siembras": "n_siembras",
+    **{name: name for name in SIEMBRAS_EN_LOTES.names if name != "geometry"},
     "cultivo_codigo": "cult_cod",
-    "cultivo": "cultivo",
-    "material": "material",
     "superficie_ha": "sup_ha",
     "superficie_declarada_ha": "sup_dec_ha",
     "fecha_siembra": "f_siembra",
     "fecha_cosecha": "f_cosecha",
-    "estado": "estado",
 }
 
 
@@ -148,13 +138,8 @@ def campo_labels(lotes: pd.DataFrame) -> dict[str, str]:
 def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
     """A row for each campo that has lotes, by name.
 
-    Columns: ``campo``, ``Sembrado.columna`` of each crop, ``sembrada_ha``, ``tierra_ha``,
-    ``sin_cultivo_ha``, ``lotes``. A crop that a campo does not have is missing, not zero.
-
-    Args:
-        tables: the night.
-        rows: its ``sown``.
-        crops: its ``sown_crops``.
+    ``rows`` are ``sown``. Columns: ``campo``, ``Sembrado.columna`` of each crop, ``sembrada_ha``,
+    ``tierra_ha``, ``sin_cultivo_ha``, ``lotes``. A crop that a campo has not is missing, not zero.
     """
     labels = campo_labels(tables.lotes)
     keys = sorted(labels, key=lambda key: (labels[key], key))
@@ -198,7 +183,7 @@ def by_crop(rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
     return pd.DataFrame(values, columns=names)
 
 
-def differences(tables: Tables, rows: pd.DataFrame, tolerancia: float = TOLERANCIA) -> pd.DataFrame:
+def differences(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:
     """Lotes and siembras that declare another area than their border holds, widest first.
 
     A siembra counts where it declares something else than its lote does, which has a row already.
@@ -216,7 +201,7 @@ def differences(tables: Tables, rows: pd.DataFrame, tolerancia: float = TOLERANC
     both["diferencia_ha"] = declared - computed
     both["diferencia"] = (both["diferencia_ha"] / computed).where(computed > 0)
     both["width"] = both["diferencia_ha"].abs()
-    wide = both[both["width"] > tolerancia * computed]
+    wide = both[both["width"] > TOLERANCIA * computed]
     wide = wide.sort_values(["width", "lote_id", "que"], ascending=[False, True, True])
     wide["campo"] = wide["campo_id"].map(campo_labels(tables.lotes)).astype("string")
     names = ["campo", "lote", "que", "superficie_ha", "superficie_declarada_ha"]

@@ -14,6 +14,7 @@ import pandas as pd
 from Modules.diff.changes import SOLO_REESCRITO, cambios
 from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
 from Modules.products.cultivos.sown import (
+    TOLERANCIA,
     Sembrado,
     by_campo,
     by_crop,
@@ -63,24 +64,15 @@ _FORMATS: Final = (
 )
 
 
-def summary_sheets(
-    fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado], tolerancia: float
-) -> list[Sheet]:
-    """The sheets in order: the whole, campo by crop, crops, what is bare, changes, differences.
-
-    Args:
-        fuente: the night.
-        rows: its ``cultivos_tablas.sown``.
-        crops: its ``cultivos_tablas.sown_crops``.
-        tolerancia: share of the computed area past which a declared one is listed.
-    """
+def summary_sheets(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> list[Sheet]:
+    """The sheets in order: the whole, campo by crop, crops, what is bare, changes, differences."""
     return [
         _whole(fuente),
         _by_campo(fuente, rows, crops),
         _by_crop(fuente, rows, crops),
         _bare(fuente),
         _changes(fuente),
-        _differences(fuente, rows, tolerancia),
+        _differences(fuente, rows),
     ]
 
 
@@ -174,15 +166,14 @@ def _changes(fuente: Fuente) -> Sheet:
     return Sheet("Cambios", frame, notes=notes, freeze_columns=2)
 
 
-def _differences(fuente: Fuente, rows: pd.DataFrame, tolerancia: float) -> Sheet:
-    frame = differences(fuente.tables, rows, tolerancia)
+def _differences(fuente: Fuente, rows: pd.DataFrame) -> Sheet:
     return Sheet(
         "Diferencias de superficie",
-        frame,
+        differences(fuente.tables, rows),
         headers=_HEADERS,
         formats=_FORMATS,
         notes=(
-            f"Lotes y siembras que declaran más de un {number(tolerancia * 100, 1)} % de "
+            f"Lotes y siembras que declaran más de un {number(TOLERANCIA * 100, 1)} % de "
             "diferencia con la superficie calculada de su contorno.",
         ),
         freeze_columns=2,

@@ -21,94 +21,73 @@ from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
 _NOTHING_SOWN: Final = "sin siembra"
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
+_LABELS: Final = {
+    "ambiente": "Ambiente",
+    "ambiente_id": "Id del ambiente",
+    "analisis": "Análisis",
+    "campania": "Campaña",
+    "campo": "Campo",
+    "codigo": "Código",
+    "cultivo": "Cultivo",
+    "cultivos": "Cultivo",
+    "estado": "Estado",
+    "fecha": "Fecha",
+    "fecha_cosecha": "Fecha de cosecha",
+    "fecha_siembra": "Fecha de siembra",
+    "lote": "Lote",
+    "lote_id": "Id del lote",
+    "marcador_id": "Id del marcador",
+    "material": "Material",
+    "muestra_analisis": "Análisis",
+    "muestra_codigo": "Código de muestra",
+    "muestra_profundidades_cm": "Profundidades (cm)",
+    "observacion": "Observación",
+    "orden": "Orden de visita",
+    "origen": "Origen",
+    "potencial": "Potencial",
+    "profundidades_cm": "Profundidades (cm)",
+    "punto_id": "Id del punto",
+    "siembra_id": "Id de la siembra",
+    "submuestras": "Submuestras",
+    "subtipo": "Subtipo",
+    "superficie": "Superficie",
+    "superficie_declarada": "Superficie declarada",
+    "superficie_ha": "Superficie (ha)",
+    "tipo": "Tipo",
+}
 
-LOTE = Kind(
+
+def _kind(prefix: str, names: str, **own: str) -> Kind:
+    """A kind with data of these names, in order; ``own`` labels are other than everybody's."""
+    return Kind(prefix, {name: own.get(name, _LABELS[name]) for name in names.split()}, _IDS)
+
+
+LOTE: Final = _kind(
     "lote",
-    {
-        "campo": "Campo",
-        "lote": "Lote",
-        "cultivos": "Cultivo",
-        "superficie": "Superficie",
-        "superficie_declarada": "Superficie declarada",
-        "campania": "Campaña",
-        "superficie_ha": "Superficie (ha)",
-        "lote_id": "Id del lote",
-    },
-    hidden=_IDS,
+    "campo lote cultivos superficie superficie_declarada campania superficie_ha lote_id",
 )
-SIEMBRA = Kind(
+SIEMBRA: Final = _kind(
     "siembra",
-    {
-        "campo": "Campo",
-        "lote": "Lote",
-        "cultivo": "Cultivo",
-        "orden": "Orden en la campaña",
-        "material": "Material",
-        "fecha_siembra": "Fecha de siembra",
-        "fecha_cosecha": "Fecha de cosecha",
-        "estado": "Estado",
-        "superficie": "Superficie del lote",
-        "superficie_declarada": "Superficie sembrada declarada",
-        "campania": "Campaña",
-        "superficie_ha": "Superficie (ha)",
-        "siembra_id": "Id de la siembra",
-        "lote_id": "Id del lote",
-    },
-    hidden=_IDS,
+    "campo lote cultivo orden material fecha_siembra fecha_cosecha estado superficie "
+    "superficie_declarada campania superficie_ha siembra_id lote_id",
+    orden="Orden en la campaña",
+    superficie="Superficie del lote",
+    superficie_declarada="Superficie sembrada declarada",
 )
-AMBIENTE = Kind(
+AMBIENTE: Final = _kind(
     "ambiente",
-    {
-        "campo": "Campo",
-        "lote": "Lote",
-        "ambiente": "Ambiente",
-        "potencial": "Potencial",
-        "superficie": "Superficie",
-        "campania": "Campaña",
-        "superficie_ha": "Superficie (ha)",
-        "ambiente_id": "Id del ambiente",
-        "lote_id": "Id del lote",
-    },
-    hidden=_IDS,
+    "campo lote ambiente potencial superficie campania superficie_ha ambiente_id lote_id",
 )
-MARCADOR = Kind(
+MARCADOR: Final = _kind(
     "marcador",
-    {
-        "campo": "Campo",
-        "lote": "Lote",
-        "tipo": "Tipo",
-        "subtipo": "Subtipo",
-        "estado": "Estado",
-        "fecha": "Fecha",
-        "observacion": "Observación",
-        "muestra_codigo": "Código de muestra",
-        "muestra_profundidades_cm": "Profundidades (cm)",
-        "muestra_analisis": "Análisis",
-        "marcador_id": "Id del marcador",
-    },
-    hidden=_IDS,
+    "campo lote tipo subtipo estado fecha observacion muestra_codigo muestra_profundidades_cm "
+    "muestra_analisis marcador_id",
 )
-PUNTO = Kind(
+PUNTO: Final = _kind(
     "punto",
-    {
-        "codigo": "Código",
-        "origen": "Origen",
-        "orden": "Orden de visita",
-        "campo": "Campo",
-        "lote": "Lote",
-        "ambiente": "Ambiente",
-        "potencial": "Potencial",
-        "cultivos": "Cultivo",
-        "subtipo": "Tipo de muestra",
-        "profundidades_cm": "Profundidades (cm)",
-        "analisis": "Análisis",
-        "submuestras": "Submuestras",
-        "estado": "Estado",
-        "fecha": "Fecha",
-        "observacion": "Observación",
-        "punto_id": "Id del punto",
-    },
-    hidden=_IDS,
+    "codigo origen orden campo lote ambiente potencial cultivos subtipo profundidades_cm analisis "
+    "submuestras estado fecha observacion punto_id",
+    subtipo="Tipo de muestra",
 )
 
 

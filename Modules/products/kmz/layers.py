@@ -198,16 +198,18 @@ def _shape(frame: pd.DataFrame) -> _Shape:
 
 def _capa(
     kind: Kind,
+    frame: pd.DataFrame,
     shape: _Shape,
     grupos: list[Grupo],
     *,
-    keys: list[str],
     names: list[str],
     snippets: list[str],
     values: Mapping[str, Sequence[str]],
-    superficie_ha: list[float],
+    superficie_ha: list[float] | None = None,
     styles: list[str] | None = None,
 ) -> Capa:
+    keys = _cells(frame, f"{kind.prefix}_id")
+    areas = superficie_ha or [0.0] * len(keys)
     texts = placemarks(
         kind,
         keys=keys,
@@ -218,7 +220,7 @@ def _capa(
         geometries=shape.texts,
     )
     marks = labels(kind, keys, names, shape.points)
-    return Capa(kind, keys, texts, marks, shape.points, shape.bounds, superficie_ha, grupos)
+    return Capa(kind, keys, texts, marks, shape.points, shape.bounds, areas, grupos)
 
 
 def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo] | None) -> Capa:
@@ -229,9 +231,9 @@ def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo] | None) -> Ca
     outline = ["contorno"] * len(lotes) if grupos is None else None
     return _capa(
         LOTE,
+        lotes,
         shape,
         grupos or [],
-        keys=_cells(lotes, "lote_id"),
         names=values["lote"],
         snippets=_joined(values["cultivos"], values["superficie"]),
         values=values,
@@ -256,9 +258,9 @@ def _siembras(
     }
     return _capa(
         SIEMBRA,
+        siembras,
         shape,
         [balloons[group.key] for group in crops],
-        keys=_cells(siembras, "siembra_id"),
         names=values["lote"],
         snippets=_joined(values["cultivo"], values["superficie"]),
         values=values,
@@ -273,9 +275,9 @@ def _ambientes(ambientes: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
     grupos = [potencial(cell) for cell in _cells(ambientes, "potencial")]
     return _capa(
         AMBIENTE,
+        ambientes,
         _shape(ambientes),
         grupos,
-        keys=_cells(ambientes, "ambiente_id"),
         names=values["ambiente"],
         snippets=_joined([group.nombre for group in grupos], values["superficie"]),
         values=values,
@@ -291,13 +293,12 @@ def _marcadores(marcadores: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
     values["observacion"] = text.xml_texts(_cells(marcadores, "observacion"), MAX_OBSERVACION)
     return _capa(
         MARCADOR,
+        marcadores,
         _shape(marcadores),
         [tipo(cell) for cell in _cells(marcadores, "tipo")],
-        keys=_cells(marcadores, "marcador_id"),
         names=values["marcador"],
         snippets=_joined(values["tipo"], values["estado"]),
         values=values,
-        superficie_ha=[0.0] * len(marcadores),
     )
 
 
@@ -320,13 +321,12 @@ def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
     codes = [code or name for code, name in zip(values["codigo"], values["punto"], strict=True)]
     capa = _capa(
         PUNTO,
+        puntos,
         _shape(puntos),
         [estado(cell) for cell in _cells(puntos, "estado")],
-        keys=_cells(puntos, "punto_id"),
         names=codes,
         snippets=_joined(values["ambiente"], values["estado"]),
         values=values,
-        superficie_ha=[0.0] * len(puntos),
     )
     return capa, _cells(puntos, "campo_id")
 
@@ -336,14 +336,11 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
     ambientes = _sorted(
         ambientes,
         lambda row: (
-            spanish.natural(row[0]),
-            row[1],
-            spanish.natural(row[2]),
-            spanish.natural(row[3]),
+            spanish.natural(row[0]), row[1], spanish.natural(row[2]), spanish.natural(row[3]),
             row[4],
         ),
         ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
-    )
+    )  # fmt: skip
     return _ambientes(ambientes, ambientes), _cells(ambientes, "campo_id")
 
 

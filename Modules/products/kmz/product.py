@@ -27,7 +27,7 @@ from Modules.formats.kml_document import (
     Folder,
 )
 from Modules.formats.kml_geometry import LookAt
-from Modules.formats.kml_styles import Estilo, contorno_style, etiqueta_style
+from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.products.entry import Hecho
 from Modules.products.kmz import (
@@ -59,7 +59,7 @@ _AMBIENTES: Final = ("ambiente", "ambientes")
 _MARCADORES: Final = ("marcador", "marcadores")
 _SIEMBRAS: Final = ("siembra", "siembras")
 _PUNTOS: Final = ("punto", "puntos")
-_CONTORNO: Final = replace(contorno_style(), balloon=LOTE.balloon)
+_CONTORNO: Final = replace(CONTORNO, balloon=LOTE.balloon)
 _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
 
 
@@ -130,7 +130,7 @@ def build_muestreos_kmz(
         return Mapa(path, _muestreos(fuente, title, _Cut(points, rows), _Cut(zones, areas)))
 
     whole = mapa(stem, f"Muestreos {fuente.campania}", None)
-    if len(campos) < 2 or writer.fits(whole.document):
+    if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
         return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
     built = writer.write(
@@ -351,7 +351,7 @@ def _document(
         name=title,
         lines=lines,
         look_at=LookAt.framing(*shown),
-        styles=(etiqueta_style(), *(styles[key] for key in sorted(styles))),
+        styles=(ETIQUETA, *(styles[key] for key in sorted(styles))),
         legend=entries,
         folders=tuple(folders),
     )

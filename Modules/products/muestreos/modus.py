@@ -30,21 +30,13 @@ SUFFIX: Final[Mapping[str, str]] = {  # of the file of each kind; a document hol
     "residue": "_residuos",
 }
 
-_KIND_OF_WORD: Final[Mapping[str, str]] = {
-    "foliar": "plant-tissue",
-    "hoja": "plant-tissue",
-    "hojas": "plant-tissue",
-    "planta": "plant-tissue",
-    "plantas": "plant-tissue",
-    "tejido": "plant-tissue",
-    "nematodo": "nematode",
-    "nematodos": "nematode",
-    "agua": "water",
-    "rastrojo": "residue",
-    "rastrojos": "residue",
-    "residuo": "residue",
-    "residuos": "residue",
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "plant-tissue": ("foliar", "hoja", "hojas", "planta", "plantas", "tejido"),
+    "nematode": ("nematodo", "nematodos"),
+    "water": ("agua",),
+    "residue": ("rastrojo", "rastrojos", "residuo", "residuos"),
 }
+_KIND_OF_WORD: Final = {word: kind for kind, words in _WORDS.items() for word in words}
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
 )

@@ -118,14 +118,6 @@ class PlanMuestreo:
         return self.puntos[self.puntos["origen"] == PROPUESTO].reset_index(drop=True)
 
 
-def puntos(
-    fuente: Fuente, *, puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE, margen_m: float = MARGEN_M
-) -> gpd.GeoDataFrame:
-    """Real and proposed points in visiting order; see ``plan_muestreo``."""
-    plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
-    return plan.puntos
-
-
 def plan_muestreo(
     fuente: Fuente, *, puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE, margen_m: float = MARGEN_M
 ) -> PlanMuestreo:
@@ -313,13 +305,8 @@ def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64]) -> pd.Series:
 
 def _frame(frame: gpd.GeoDataFrame, table: Table) -> gpd.GeoDataFrame:
     """The columns of a table, in its order and types; missing ones are empty."""
-    data = pd.DataFrame(
-        {
-            column.name: _typed(frame, column)
-            for column in table.columns
-            if column.dtype != "geometry"
-        }
-    )
+    *columns, _ = table.columns
+    data = pd.DataFrame({column.name: _typed(frame, column) for column in columns})
     return gpd.GeoDataFrame(data, geometry=frame.geometry.to_numpy(), crs=CRS)
 
 

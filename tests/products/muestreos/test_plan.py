@@ -25,7 +25,6 @@ from Modules.products.muestreos.plan import (
     PUNTOS,
     PlanMuestreo,
     plan_muestreo,
-    puntos,
 )
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
@@ -164,7 +163,7 @@ def test_codes_of_proposed_points_fit_a_label_and_are_unique() -> None:
         item("a", "a3", EAST, nombre="Bajo"),
     ]
     fuente = fuente_of(ambientes, lotes=lotes)
-    codes = puntos(fuente, puntos_por_ambiente=2)["codigo"]
+    codes = plan_muestreo(fuente, puntos_por_ambiente=2).puntos["codigo"]
     assert sorted(codes) == [
         *("LPZ-7 A-B-Bajo-P1", "LPZ-7 A-B-Bajo-P2"),
         *("LPZ-7 A-B-LOMA (a2)-P1", "LPZ-7 A-B-LOMA (a2)-P2"),
