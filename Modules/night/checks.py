@@ -106,9 +106,6 @@ def judge(
     return Verdict(accepted, tuple(checks), first_night=not compared)
 
 
-# --- whole tables -----------------------------------------------------------------------------
-
-
 def _check_empty(nights: Nights, table: str) -> Finding:
     rows, before = nights.now.filas[table], nights.rows_before(table)
     unused = _faulty(nights.now, table)
@@ -222,9 +219,6 @@ def _check_best(nights: Nights, table: str) -> list[Finding]:
         figures |= {"mejor_ha": best_ha, "ahora_ha": now_ha}
     name = f"{table}: contra la mejor de {limits.best_of_nights} noches"
     return [checked(name, max(rows, area), notes, figures)]
-
-
-# --- observations: never a refusal ---------------------------------------------------------------
 
 
 def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:

@@ -193,9 +193,6 @@ def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, floa
     return {campo_id: math.fsum(values) for campo_id, values in found.items()}
 
 
-# --- nights side by side -------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Nights:
     """The tables and figures of tonight, of the last accepted night and of the best."""

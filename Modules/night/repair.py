@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
@@ -24,27 +25,25 @@ BUDGET_S = 120.0  # of all of a night
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+@dataclass(slots=True)
 class BoundedRepair:
     """``make_valid`` that gives up: a ``geometry.Mend`` for one night."""
 
-    def __init__(
-        self, *, limit_s: float = LIMIT_S, budget_s: float = BUDGET_S, small: int = SMALL
-    ) -> None:
-        self._limit_s = limit_s
-        self._left_s = budget_s
-        self._small = small
+    limit_s: float = LIMIT_S
+    budget_s: float = BUDGET_S  # what is left of it
+    small: int = SMALL
 
     def __call__(self, geometry: BaseGeometry) -> BaseGeometry | None:
         """The geometry made valid (lon-lat as it came), or None if the time was over."""
-        if shapely.get_num_coordinates(geometry) <= self._small:
+        if shapely.get_num_coordinates(geometry) <= self.small:
             return make_valid(geometry)
-        if self._left_s <= 0:
+        if self.budget_s <= 0:
             return None
         begin = time.monotonic()
         try:
-            return _in_child(geometry, min(self._limit_s, self._left_s))
+            return _in_child(geometry, min(self.limit_s, self.budget_s))
         finally:
-            self._left_s -= time.monotonic() - begin
+            self.budget_s -= time.monotonic() - begin
 
 
 def _in_child(geometry: BaseGeometry, limit_s: float) -> BaseGeometry | None:

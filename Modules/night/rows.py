@@ -23,9 +23,6 @@ SIEMBRAS = "siembras"  # not a list of the portal: nested in its lotes
 _NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
 
 
-# --- tables without geometry ------------------------------------------------------------------
-
-
 def campo_row(item: Item) -> Row:
     """A row of ``campos``."""
     empresa = item.values.get("empresa")
@@ -79,9 +76,6 @@ def _portal_crop(item: Item, own: str, name: str) -> Cultivo:
         item.get("orden", clean.integer) or base.orden,
         item.get("color", clean.colour) or base.color,
     )
-
-
-# --- siembras: nested in their lote -----------------------------------------------------------
 
 
 def siembra_rows(
@@ -185,9 +179,6 @@ def _distinct_siembras(found: list[tuple[Row, Record, Any]], ledger: Ledger) -> 
         else:
             kept[key] = (key, *row[1:])
     return list(kept.values())
-
-
-# --- attributes of tables with geometry: what stands before and after the areas -------------------
 
 
 def lote_row(

@@ -231,9 +231,6 @@ class _Builder:
         return [(*rw.zona_row(item), geometry) for item, geometry in shaped]
 
 
-# --- frames -------------------------------------------------------------------------------
-
-
 def _refusal_order(row: Row) -> tuple[object, ...]:
     recurso, found, name, motivo, detail, page, index = row
     return _LIST_ORDER[recurso], page, index, found or "", motivo, detail, name or ""

@@ -60,16 +60,17 @@ def text(name: str, description: str, *, nullable: bool = True) -> Column:
     return Column(name, "string", description, nullable)
 
 
-def _ha(name: str, description: str, *, nullable: bool = True) -> Column:
+def hectares(name: str, description: str, *, nullable: bool = True) -> Column:
+    """A column of hectares."""
     return Column(name, "float64", description, nullable, unit="ha")
 
 
 _CAMPANIA = text("campania", "Campaña, por ejemplo 25/26", nullable=False)
 _UPDATED = Column("updated_at", "timestamp", "Última modificación en el portal (UTC)")
-_COMPUTED_HA = _ha(
+_COMPUTED_HA = hectares(
     "superficie_ha", "Superficie calculada sobre el elipsoide WGS 84", nullable=False
 )
-_DECLARED_HA = _ha("superficie_declarada_ha", "Superficie que declara el portal")
+_DECLARED_HA = hectares("superficie_declarada_ha", "Superficie que declara el portal")
 _GEOMETRY = Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat)", nullable=False)
 
 _POLYGONS = ("Polygon", "MultiPolygon")
@@ -123,7 +124,7 @@ SIEMBRAS = Table(
         text("cultivo_codigo", "Código del cultivo; OTR si no se reconoce", nullable=False),
         text("cultivo", "Nombre del cultivo", nullable=False),
         text("material", "Variedad o híbrido"),
-        _ha("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
+        hectares("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
         Column("fecha_siembra", "date", "Fecha de siembra"),
         Column("fecha_cosecha", "date", "Fecha de cosecha"),
         text("estado", "planificado, sembrado, cosechado o perdido"),

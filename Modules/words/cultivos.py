@@ -98,16 +98,6 @@ _BY_NAME: Mapping[str, str] = MappingProxyType(
 )
 
 
-def normalise_cultivo(text: str) -> tuple[str, str]:
-    """Code and name of a crop: out of its code or of any known spelling.
-
-    An unknown crop keeps its name as written (cleaned), with code OTR.
-    """
-    name = clean_text(text)
-    code = CATALOGUE[name.upper()].codigo if name.upper() in CATALOGUE else _BY_NAME.get(fold(name))
-    return (code, CATALOGUE[code].nombre) if code is not None else (OTRO, name)
-
-
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The crops in force: the base catalogue, over it what the portal says of its own.
@@ -128,10 +118,14 @@ class Catalogue:
 
 
 def canonical(codigo: str | None, nombre: str) -> str | None:
-    """The base code of a portal's crop, by its code or else its name; None for one of its own."""
+    """The base code of a portal's crop, by its code or else any known spelling of its name.
+
+    None for a crop of the portal's own.
+    """
     if codigo and codigo.upper() in CATALOGUE:
         return codigo.upper()
-    code, _ = normalise_cultivo(nombre)
+    name = clean_text(nombre)
+    code = name.upper() if name.upper() in CATALOGUE else _BY_NAME.get(fold(name))
     return None if code == OTRO else code
 
 

@@ -14,7 +14,6 @@ from Modules.words.cultivos import (
     canonical,
     fold,
     merge,
-    normalise_cultivo,
 )
 
 
@@ -40,31 +39,31 @@ from Modules.words.cultivos import (
 )  # fmt: skip
 def test_known_spellings(code, spellings):
     for text in spellings:
-        assert normalise_cultivo(text) == (code, CATALOGUE[code].nombre), text
+        assert canonical(None, text) == code, text
 
 
 @pytest.mark.parametrize(
     "text", ["Caña de azúcar", "Soja 21", "Soja 1ra o 2da", "Trigo candeal", ""]
 )
-def test_an_unknown_crop_is_kept_as_written(text):
-    assert normalise_cultivo(text) == (OTRO, text)
+def test_an_unknown_crop_has_no_code(text):
+    assert canonical(None, text) is None
 
 
 def test_first_and_second_sowing_are_never_folded_together():
-    codes = {normalise_cultivo(text)[0] for text in ("Soja", "Soja 1ra", "Soja 2da")}
+    codes = {canonical(None, text) for text in ("Soja", "Soja 1ra", "Soja 2da")}
     assert len(codes) == 3
 
 
 def test_each_code_and_each_name_leads_to_its_own_crop():
     for code, crop in CATALOGUE.items():
-        assert normalise_cultivo(code) == (code, crop.nombre)
-        assert normalise_cultivo(crop.nombre.upper()) == (code, crop.nombre)
+        assert canonical(None, code) == (None if code == OTRO else code)
+        assert canonical(None, crop.nombre.upper()) == (None if code == OTRO else code)
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_folding_never_raises_and_folding_again_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
-    normalise_cultivo(text)
+    canonical(None, text)
 
 
 def test_the_portal_wins_for_name_and_colour_and_its_own_crops_are_known():

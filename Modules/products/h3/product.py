@@ -91,8 +91,6 @@ def build_hexagonos(
     """Write the files of the product below ``work``.
 
     Args:
-        fuente: the night.
-        work: an empty scratch folder.
         resolutions: of H3, 0 to 15.
         run: who runs the chunks.
         max_placemarks: above it, or above ``max_bytes`` unpacked, the KMZ is split by campo.
@@ -178,9 +176,6 @@ def sampling_grid(found: Cover, ambientes: pd.DataFrame, resolution: int) -> gpd
 
 def _chunks(frame: pd.DataFrame, key: str, resolution: int) -> list[Chunk]:
     return chunks(frame["geometry"].to_numpy(), resolution, frame[key].tolist())
-
-
-# --- files --------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from Modules.geo.h3_cells import Cells, centres, hex_text
 from Modules.geo.h3_cover import WHOLE, Cover
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import Sembrado, crop_keys, sown_crops
-from Modules.words.columns import AMBIENTES, LOTES, Column, Table, text
+from Modules.words.columns import AMBIENTES, LOTES, Column, Table, hectares, text
 from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.errors import DataError
 from Modules.words.names import layer_names
@@ -30,20 +30,13 @@ from Modules.words.names import layer_names
 BARE: Final = Sembrado("", "", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
 SLICE_ROWS: Final = 250_000
 
-
 _H3: Final = (
     text("h3", "Celda H3, en hexadecimal", nullable=False),
     Column("resolucion", "Int64", "Resolución H3, de 0 a 15", nullable=False),
 )
 _PART: Final = (
     Column("fraccion", "float64", "Parte de la celda que cubre, de 0 a 1", nullable=False),
-    Column(
-        "superficie_ha",
-        "float64",
-        "Superficie de esa parte (WGS 84)",
-        nullable=False,
-        unit="ha",
-    ),
+    hectares("superficie_ha", "Superficie de esa parte (WGS 84)", nullable=False),
 )
 H3_LOTES: Final = Table(
     "h3_lotes",
@@ -77,9 +70,7 @@ _CELDA: Final = (
     text("cultivo", "Cultivo con más superficie en la celda", nullable=False),
     Column("n_lotes", "Int64", "Cantidad de lotes que toca", nullable=False),
     Column("fraccion", "float64", "Parte de la celda que cubren los lotes", nullable=False),
-    Column(
-        "superficie_ha", "float64", "Superficie de lotes en la celda", nullable=False, unit="ha"
-    ),
+    hectares("superficie_ha", "Superficie de lotes en la celda", nullable=False),
 )
 
 
@@ -102,9 +93,6 @@ class Tabla:
             part = slice(start, min(start + rows, self.rows))
             arrays = [self.columns[field.name](part).cast(field.type) for field in self.schema]
             yield pa.Table.from_arrays(arrays, schema=self.schema)
-
-
-# --- by lote, by ambiente -----------------------------------------------------------------------
 
 
 def by_lote(found: Cover, lotes: pd.DataFrame, resolution: int) -> Tabla:
@@ -149,9 +137,6 @@ def _cell_columns(cells: Cells, resolution: int) -> dict[str, Callable[[slice], 
 
 def _taken(values: pa.Array, at: Index) -> Callable[[slice], pa.Array]:
     return lambda rows: values.take(pa.array(at[rows]))
-
-
-# --- by cell --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +194,7 @@ class Celdas:
         }
         columns |= {name: self._hectares(i) for i, name in enumerate(self.columnas)}
         extra = tuple(
-            Column(name, "float64", f"Superficie con {crop.nombre}", nullable=False, unit="ha")
+            hectares(name, f"Superficie con {crop.nombre}", nullable=False)
             for name, crop in zip(self.columnas, self.cultivos, strict=True)
         )
         return Tabla(Table("h3_celdas", (*_CELDA, *extra)), len(self), columns)

@@ -172,9 +172,6 @@ def legend(capa: Capa, rows: Sequence[int], words: tuple[str, str]) -> tuple[Ent
     )
 
 
-# --- the tables, one by one ----------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """Geometry as text, and a point inside it; rows in step with a table."""
@@ -342,9 +339,6 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
         ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
     )  # fmt: skip
     return _ambientes(ambientes, ambientes), _cells(ambientes, "campo_id")
-
-
-# --- tables --------------------------------------------------------------------------------------
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[Any]:

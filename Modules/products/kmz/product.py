@@ -74,8 +74,6 @@ def build_mapas_kmz(
     """Write the families of KMZ below ``work``.
 
     Args:
-        fuente: the night.
-        work: an empty scratch folder.
         familias: which of the folders.
         max_placemarks: above it a file is split; ``max_bytes`` likewise, unpacked.
 
@@ -109,10 +107,10 @@ def build_muestreos_kmz(
 ) -> Hecho:
     """Write ``muestreos_25-26.kmz``: points real and proposed over the ambientes they are in.
 
+    Too large for one file, the map is one for each campo.
+
     Args:
-        fuente: the night.
         puntos: as ``muestreos.plan.PUNTOS``; ``ambientes`` as its ``AMBIENTES_PLAN``.
-        work: an empty scratch folder. Too large for one file, the map is one for each campo.
 
     Raises:
         PublishError: the disk refused.
@@ -140,9 +138,6 @@ def build_muestreos_kmz(
     )  # fmt: skip
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": built}, (aviso, *writer.avisos))
-
-
-# --- names ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +173,6 @@ def _file_name(*parts: str) -> str:
         return name
     mark = hashlib.sha256(name.encode("utf-8")).hexdigest()[:10]
     return f"{safe_name(name, 60)} ({mark})"
-
-
-# --- the four families ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,9 +315,6 @@ def _muestreos(fuente: Fuente, title: str, puntos: _Cut, ambientes: _Cut) -> Doc
         (*(replace(entry, superficie_ha=None) for entry in puntos.legend(_PUNTOS)),
          *ambientes.legend(_AMBIENTES)),
     )  # fmt: skip
-
-
-# --- documents -----------------------------------------------------------------------------------
 
 
 def _document(

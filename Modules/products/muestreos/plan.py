@@ -21,7 +21,7 @@ from Modules.geo.routes import visiting_order
 from Modules.geo.sampling import propose_points
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
-from Modules.words.columns import CRS, Column, Table, text
+from Modules.words.columns import CRS, Column, Table, hectares, text
 from Modules.words.names import unique_names
 
 PUNTOS_POR_AMBIENTE: Final = 3
@@ -41,7 +41,6 @@ _FORMA: Final = {
     "Polygon": "polígono",
     "MultiPolygon": "polígonos",
 }
-
 
 PUNTOS = Table(
     "puntos",
@@ -87,7 +86,7 @@ AMBIENTES_PLAN = Table(
         text("lote", "Nombre del lote", nullable=False),
         text("ambiente", "Nombre del ambiente", nullable=False),
         text("potencial", "alto, medio o bajo"),
-        Column("superficie_ha", "float64", "Superficie calculada", nullable=False, unit="ha"),
+        hectares("superficie_ha", "Superficie calculada", nullable=False),
         Column("n_muestreos", "Int64", "Marcadores de muestreo, sin los anulados", nullable=False),
         Column("n_propuestos", "Int64", "Puntos propuestos", nullable=False),
         Column("orden", "Int64", "Orden en el lote"),
@@ -128,7 +127,6 @@ def plan_muestreo(
     matter.
 
     Args:
-        fuente: the night.
         puntos_por_ambiente: how many points to propose for an ambiente, 1 or more.
         margen_m: least distance of a proposed point from the ambiente's edge, metres.
 
@@ -150,9 +148,6 @@ def plan_muestreo(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
     )
-
-
-# --- real -----------------------------------------------------------------------------------------
 
 
 def _real_points(
@@ -209,9 +204,6 @@ def _ambiente_of(
     return np.where(named >= 0, named, lies), counts.astype(np.int64)
 
 
-# --- proposed -------------------------------------------------------------------------------------
-
-
 def _proposed_points(
     tables: Tables, ambientes: gpd.GeoDataFrame, cantidad: int, margen_m: float
 ) -> gpd.GeoDataFrame:
@@ -262,9 +254,6 @@ def _codes(tables: Tables) -> dict[str, str]:
         for row in tables.ambientes.itertuples(index=False)
     }
     return unique_names(texts, _MAX_CODE)
-
-
-# --- both -----------------------------------------------------------------------------------------
 
 
 def _with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:

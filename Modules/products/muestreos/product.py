@@ -94,8 +94,6 @@ def build_muestreos(
     """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
 
     Args:
-        fuente: the night.
-        work: an empty folder of this product.
         puntos_por_ambiente: points proposed for an ambiente without marks, 1 or more.
         margen_m: how far from the ambiente's edge, metres.
 

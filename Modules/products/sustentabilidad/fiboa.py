@@ -61,6 +61,7 @@ _ENGLISH: Final = {
     "soja": "Soybean", "maíz": "Maize", "trigo": "Wheat", "cebada": "Barley", "sorgo": "Sorghum",
     "girasol": "Sunflower", "maní": "Peanut", "cobertura": "Cover crop", "barbecho": "Fallow",
 }  # fmt: skip
+_OWN: Final = ("lote", "campo_id", "campo", "campania")
 _FIELDS: Final = (
     pa.field("id", pa.string(), nullable=False),
     pa.field("collection", pa.string(), nullable=False),
@@ -68,10 +69,7 @@ _FIELDS: Final = (
     pa.field("determination:datetime", pa.timestamp("ms", tz="UTC")),
     pa.field("crop:code", pa.string(), nullable=False),
     pa.field("crop:name", pa.string()),
-    pa.field("lote", pa.string()),
-    pa.field("campo_id", pa.string()),
-    pa.field("campo", pa.string()),
-    pa.field("campania", pa.string()),
+    *(pa.field(name, pa.string()) for name in _OWN),
     pa.field("geometry", pa.binary(), nullable=False),
 )
 
@@ -85,9 +83,6 @@ def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: st
     """Write the lotes as fiboa 0.3; see the module.
 
     Args:
-        tables: one night.
-        campania: its season, part of the collection's name.
-        path: a file that is not there yet.
         code_list: where the list of crop codes is, seen from the file.
 
     Raises:
@@ -147,7 +142,7 @@ def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict
         "determination:datetime": times,
         "crop:code": crops["crop:code"].fillna(NO_CROP[0]),
         "crop:name": crops["crop:name"].fillna(NO_CROP[1]),
-        **{name: lotes[name] for name in ("lote", "campo_id", "campo", "campania")},
+        **{name: lotes[name] for name in _OWN},
         "geometry": shapely.to_wkb(lotes.geometry.to_numpy()),
     }
 
@@ -168,11 +163,8 @@ def _code_names(tables: Tables) -> dict[str, tuple[str, str]]:
         crop.cultivo_codigo: (crop.cultivo, _ENGLISH.get(crop.especie, ""))
         for crop in tables.cultivos.itertuples()
     }
-    return {
-        **known,
-        "OTR": ("Otro cultivo", "Other crop"),
-        NO_CROP[0]: (NO_CROP[1], "No crop"),
-    }
+    others = {"OTR": ("Otro cultivo", "Other crop"), NO_CROP[0]: (NO_CROP[1], "No crop")}
+    return known | others
 
 
 def _join(code: str, names: Mapping[str, tuple[str, str]], which: int) -> str:

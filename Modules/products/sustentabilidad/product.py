@@ -50,8 +50,6 @@ def build_sustentabilidad(
     """Write every file of the folder below ``work``.
 
     Args:
-        fuente: one accepted night.
-        work: a scratch folder; made if it is not there.
         pais: where the fields are, ISO 3166-1 alpha-2.
         puntos: declare plots under 4 ha as a point.
         cultivos: codes of the crops to declare; None: those of ``ESPECIES_EUDR``.
@@ -78,9 +76,6 @@ def build_sustentabilidad(
     files[book] = work / book
     write_new(files[book], xlsx_bytes(_sheets(fuente.tables), fuente.snapshot_id.utc))
     return files
-
-
-# --- EUDR ----------------------------------------------------------------------------------------
 
 
 def _eudr(
@@ -185,31 +180,21 @@ def _write(
     return checked
 
 
-# --- establecimientos ----------------------------------------------------------------------------
-
-
 def _sheets(tables: Tables) -> list[Sheet]:
-    formats = {
-        "superficie_ha": NUMBER_HA,
-        "centroide_lon": _DEGREES,
-        "centroide_lat": _DEGREES,
-    }
-    frames = {
-        "Lotes": establecimientos.lotes_table(tables),
-        "Siembras": establecimientos.siembras_table(tables),
-    }
-    notes = {
-        "Lotes": "Tierra: cada lote cuenta una vez, aunque tenga dos siembras.",
-        "Siembras": "Sembrado: un lote con dos siembras cuenta dos veces.",
-    }
+    degrees = dict.fromkeys(("centroide_lon", "centroide_lat"), _DEGREES)
+    land = "Tierra: cada lote cuenta una vez, aunque tenga dos siembras."
+    sown = "Sembrado: un lote con dos siembras cuenta dos veces."
     return [
         Sheet(
             name,
-            frame,
+            rows,
             headers=establecimientos.HEADERS,
-            formats=formats,
+            formats={"superficie_ha": NUMBER_HA, **degrees},
             totals=("superficie_ha",),
-            notes=(notes[name], "CUIT y RENSPA son datos personales: no reenviar sin necesidad."),
+            notes=(note, "CUIT y RENSPA son datos personales: no reenviar sin necesidad."),
         )
-        for name, frame in frames.items()
+        for name, rows, note in (
+            ("Lotes", establecimientos.lotes_table(tables), land),
+            ("Siembras", establecimientos.siembras_table(tables), sown),
+        )
     ]
