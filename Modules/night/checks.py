@@ -39,6 +39,7 @@ from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.figures import (
     BY_CAMPO,
     JUDGED,
+    NOTHING,
     UNUSABLE_GEOMETRY,
     WITH_AREA,
     Nights,
@@ -84,7 +85,8 @@ def judge(
         repairs, cultivos_desconocidos, valores_ilegibles: as ``Built`` has them; for warnings.
     """
     compared = previous is not None and resumen_previous is not None
-    nights = Nights(now, resumen_now, previous, resumen_previous, best, thresholds)
+    before = NOTHING if resumen_previous is None else resumen_previous
+    nights = Nights(now, resumen_now, previous, before, best, thresholds)
     checks = [_check_empty(nights, table) for table in JUDGED]
     checks += [_check_geometry(nights, table) for table in _WITH_GEOMETRY]
     if compared:
@@ -107,9 +109,9 @@ def judge(
 
 
 def _check_empty(nights: Nights, table: str) -> Finding:
-    rows, before = nights.now.filas[table], nights.rows_before(table)
+    rows, before = nights.now.filas[table], nights.before.filas.get(table, 0)
     unused = _faulty(nights.now, table)
-    news = nights.resumen_before is None or _faulty(nights.resumen_before, table) == 0
+    news = _faulty(nights.before, table) == 0
     bad = rows == 0 and (
         before > 0 or table in _NEVER_EMPTY or (news and unused >= nights.limits.min_rows)
     )
@@ -133,11 +135,9 @@ def _check_geometry(nights: Nights, table: str) -> Finding:
     limits, now = nights.limits, nights.now
     bad, received = now.geometria_inutil[table], now.recibidos[table]
     share = share_of(bad, received)
-    limit, before = limits.first_night_unusable, 0.0
-    if nights.resumen_before is not None:
-        was = nights.resumen_before
-        before = share_of(was.geometria_inutil.get(table, 0), was.recibidos.get(table, 0))
-        limit = limits.unusable_geometry
+    first, was = nights.before is NOTHING, nights.before
+    limit = limits.first_night_unusable if first else limits.unusable_geometry
+    before = share_of(was.geometria_inutil.get(table, 0), was.recibidos.get(table, 0))
     accepted_as_bad = before >= limit and share <= before + limits.warning
     enough = bad >= limits.min_rows and not accepted_as_bad
     severity = nights.rate(bad, received, limit, enough=enough)
@@ -160,7 +160,7 @@ def _check_table(nights: Nights, table: str) -> list[Finding]:
 
 def _check_rows(nights: Nights, table: str) -> Finding:
     limits = nights.limits
-    before, now = nights.rows_before(table), nights.now.filas[table]
+    before, now = nights.before.filas.get(table, 0), nights.now.filas[table]
     lost, gained = before - now, now - before
     severity = max(
         nights.rate(lost, before, limits.rows_loss, enough=lost >= limits.min_rows),
@@ -174,9 +174,10 @@ def _check_rows(nights: Nights, table: str) -> Finding:
 
 def _check_area(nights: Nights, table: str) -> Finding:
     limits = nights.limits
-    before, now = nights.area_before(table), nights.now.superficie_ha[table]
+    before, now = nights.before.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
     lost, gained = rows_behind(nights.frame_before(table), nights.frame(table))
-    many = nights.rows_before(table) >= limits.small_table or gained >= limits.min_growth
+    rows = nights.before.filas.get(table, 0)
+    many = rows >= limits.small_table or gained >= limits.min_growth
     severity = max(
         nights.rate(before - now, before, limits.area_loss, enough=lost >= limits.min_rows),
         nights.rate(now - before, before, limits.growth, enough=many),

@@ -46,9 +46,7 @@ def check_campos(nights: Nights) -> Finding:
 
 
 def _what_it_had(nights: Nights, campo_id: str) -> str:
-    if nights.resumen_before is None:
-        return ""
-    had = nights.resumen_before.por_campo.get(campo_id, _NOBODY)
+    had = nights.before.por_campo.get(campo_id, _NOBODY)
     lotes, area = had.filas.get("lotes"), had.superficie_ha.get("lotes", 0.0)
     return f": tenía {lotes} lotes, {number(area, 1)} ha" if lotes else ": no tenía lotes"
 
@@ -76,7 +74,7 @@ def _campos(nights: Nights, table: str) -> list[_Campo]:
     ours = (refused["recurso"] == table) & refused["motivo"].isin(UNUSABLE_GEOMETRY)
     refused_ids = frozenset(refused.loc[ours, "id"].dropna())
     now, nothing = _groups(nights.frame(table)), nights.frame(table).iloc[:0]
-    had = {} if nights.resumen_before is None else nights.resumen_before.por_campo
+    had = nights.before.por_campo
     best = {} if nights.best is None else nights.best.por_campo
     still = set(nights.frame("campos")["campo_id"])
     return [

@@ -84,6 +84,9 @@ class Resumen:
         return cls(**{**data, "por_campo": campos})
 
 
+NOTHING = Resumen({}, {}, {}, {}, {}, {}, {})  # no night
+
+
 def resumen(tables: Tables, *, repairs: Sequence[Repair] = ()) -> Resumen:
     """The figures of a night's tables."""
     frames = tables.as_dict()
@@ -200,7 +203,7 @@ class Nights:
     tables: Tables
     now: Resumen
     tables_before: Tables | None
-    resumen_before: Resumen | None
+    before: Resumen  # NOTHING if there was none
     best: Resumen | None
     limits: Thresholds
 
@@ -214,19 +217,9 @@ class Nights:
             return self.frame(table).iloc[:0]
         return self.tables_before.as_dict()[table]
 
-    def rows_before(self, table: str) -> int:
-        """Rows of the last accepted night."""
-        return 0 if self.resumen_before is None else self.resumen_before.filas.get(table, 0)
-
     def rate(self, part: float, whole: float, limit: float, *, enough: bool) -> Severity:
         """How bad it is that ``part`` of ``whole`` is lost, new or unusable; see ``rate``."""
         return rate(share_of(part, whole), limit, self.limits.warning, enough=enough)
-
-    def area_before(self, table: str) -> float:
-        """Hectares of the last accepted night."""
-        if self.resumen_before is None:
-            return 0.0
-        return self.resumen_before.superficie_ha.get(table, 0.0)
 
 
 def ids_of(frame: pd.DataFrame, table: str) -> set[str]:

@@ -52,11 +52,9 @@ def build_cultivos(fuente: Fuente, work: Path) -> dict[str, Path]:
         PublishError: a file is in the way, or the disk refused.
     """
     base, season = f"cultivos_{fuente.campania.slug}", fuente.campania.slug
-    suffixes = (".gpkg", ".geojson", ".parquet", "_shp.zip")
-    names = [f"{base}{suffix}" for suffix in suffixes]
-    gpkg, geojson, parquet, shp, summary = (
-        work / name for name in (*names, f"resumen_{season}.xlsx")
-    )
+    endings = (".gpkg", ".geojson", ".parquet", "_shp.zip")
+    gpkg, geojson, parquet, shp = (work / f"{base}{ending}" for ending in endings)
+    summary = work / f"resumen_{season}.xlsx"
     rows, crops = sown(fuente.tables), sown_crops(fuente.tables)
     _write_gpkg(fuente, rows, crops, gpkg, base)
     write_new(geojson, geojson_bytes(rows))

@@ -16,11 +16,7 @@ CARPETA: Final = "H3"
 
 
 def build(
-    fuente: Fuente,
-    work: Path,
-    *,
-    lindero_h3_resolutions: Sequence[int],
-    run: Runner | None = None,
+    fuente: Fuente, work: Path, *, lindero_h3_resolutions: Sequence[int], run: Runner | None = None
 ) -> Hecho:
     """The files of ``H3/``; ``run`` runs the chunks, here if it is not given."""
     from Modules.products.h3.product import build_hexagonos, serial

@@ -44,11 +44,7 @@ def documents(
     styles = [_style(celdas, i) for i in range(len(celdas.cultivos))]
     order = np.lexsort((celdas.cell, celdas.campo))
     texts = _placemarks(celdas, shapes, styles)
-    folder = Folder(
-        "Hexágonos",
-        [texts[i] for i in order],
-        [str(celdas.campo[i]) for i in order],
-    )
+    folder = Folder("Hexágonos", [texts[i] for i in order], [str(celdas.campo[i]) for i in order])
     shown = sorted(set(celdas.dominante.tolist()))
     whole = Document(
         name=f"Hexágonos {fuente.campania} · resolución {celdas.resolution}",

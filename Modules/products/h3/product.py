@@ -131,11 +131,7 @@ def build_hexagonos(
 
 
 def _write_lotes(
-    writer: _Writer,
-    fuente: Fuente,
-    lotes: pd.DataFrame,
-    resolution: int,
-    covers: Iterable[Cover],
+    writer: _Writer, fuente: Fuente, lotes: pd.DataFrame, resolution: int, covers: Iterable[Cover]
 ) -> Celdas:
     found = merge(list(covers))
     writer.table(by_lote(found, lotes, resolution), f"_r{resolution:02d}_lotes")

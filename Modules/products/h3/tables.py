@@ -40,11 +40,7 @@ _PART: Final = (
 )
 H3_LOTES: Final = Table(
     "h3_lotes",
-    (
-        *_H3,
-        *LOTES.pick("lote_id", "campo_id", "lote", "campo", "campania", "cultivos"),
-        *_PART,
-    ),
+    (*_H3, *LOTES.pick("lote_id", "campo_id", "lote", "campo", "campania", "cultivos"), *_PART),
 )
 H3_AMBIENTES: Final = Table(
     "h3_ambientes",

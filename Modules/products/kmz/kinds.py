@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 
 from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
@@ -19,7 +18,6 @@ from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
 from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
-_NOTHING_SOWN: Final = "sin siembra"
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
 _LABELS: Final = {
     "ambiente": "Ambiente",
@@ -63,8 +61,7 @@ def _kind(prefix: str, names: str, **own: str) -> Kind:
 
 
 LOTE: Final = _kind(
-    "lote",
-    "campo lote cultivos superficie superficie_declarada campania superficie_ha lote_id",
+    "lote", "campo lote cultivos superficie superficie_declarada campania superficie_ha lote_id"
 )
 SIEMBRA: Final = _kind(
     "siembra",
@@ -101,11 +98,12 @@ class Grupo:
     orden: tuple[int, str] = (0, "")
 
 
-@lru_cache(maxsize=1)
-def sin_cultivo() -> Grupo:
-    """Lotes on which nothing is sown in the campaña."""
-    style = Estilo("sin-cultivo", SIN_CULTIVO.color, balloon=LOTE.balloon)
-    return Grupo(_NOTHING_SOWN, SIN_CULTIVO.nombre, style, (2, SIN_CULTIVO.nombre))
+SIN_SIEMBRA: Final = Grupo(  # lotes on which nothing is sown in the campaña
+    "sin siembra",
+    SIN_CULTIVO.nombre,
+    Estilo("sin-cultivo", SIN_CULTIVO.color, balloon=LOTE.balloon),
+    (2, SIN_CULTIVO.nombre),
+)
 
 
 def cultivos(codes: Sequence[str], names: Sequence[str], colours: Mapping[str, str]) -> list[Grupo]:

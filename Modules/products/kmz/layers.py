@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from Modules.formats import kml_text as text
 from Modules.formats.cells import cells
-from Modules.formats.kml_document import Entry, Kind, labels, placemarks
+from Modules.formats.kml_document import Kind, labels, placemarks
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
 from Modules.night.tables import Tables
 from Modules.products.kmz.kinds import (
@@ -29,11 +29,11 @@ from Modules.products.kmz.kinds import (
     MARCADOR,
     PUNTO,
     SIEMBRA,
+    SIN_SIEMBRA,
     Grupo,
     cultivos,
     estado,
     potencial,
-    sin_cultivo,
     tipo,
 )
 from Modules.words import spanish
@@ -101,7 +101,7 @@ class Lotes:
     @cached_property
     def capa(self) -> Capa:
         """The lotes in the colour of what was sown last."""
-        grupos = [row[-1] if row else sin_cultivo() for row in self.cultivos]
+        grupos = [row[-1] if row else SIN_SIEMBRA for row in self.cultivos]
         return _lotes(self._lotes, self._shape, grupos)
 
     @cached_property
@@ -150,26 +150,6 @@ class Lotes:
         places = np.asarray(self._places(frame), dtype=np.intp)
         edges = np.searchsorted(places, np.arange(len(self._rank) + 1)).tolist()
         return [range(a, b) for a, b in pairwise(edges)]
-
-
-def legend(capa: Capa, rows: Sequence[int], words: tuple[str, str]) -> tuple[Entry, ...]:
-    """One entry for each group among some rows; it points at the group's largest row."""
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        found.setdefault(capa.grupos[row].key, []).append(row)
-    groups = {key: capa.grupos[members[0]] for key, members in found.items()}
-    ha = capa.superficie_ha
-    return tuple(
-        Entry(
-            style=group.style,
-            name=group.nombre,
-            amount=len(found[key]),
-            words=words,
-            superficie_ha=sum(ha[row] for row in found[key]),
-            point=capa.points[max(found[key], key=ha.__getitem__)],
-        )
-        for key, group in sorted(groups.items(), key=lambda item: (item[1].orden, item[0]))
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,33 +19,14 @@ from typing import Final
 
 import geopandas as gpd
 
-from Modules.formats.kml_document import (
-    MAX_BYTES,
-    MAX_PLACEMARKS,
-    Document,
-    Entry,
-    Folder,
-)
+from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS, Document, Entry, Folder
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.products.entry import Hecho
-from Modules.products.kmz import (
-    POR_CAMPO,
-    POR_CULTIVO_CAMPO,
-    POR_CULTIVO_LOTE,
-    POR_LOTE,
-    PRODUCTO,
-)
-from Modules.products.kmz.kinds import LOTE, Grupo, sin_cultivo
-from Modules.products.kmz.layers import (
-    Bounds,
-    Capa,
-    Lotes,
-    ambientes_capa,
-    legend,
-    puntos_capa,
-)
+from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
+from Modules.products.kmz.kinds import LOTE, SIN_SIEMBRA, Grupo
+from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa
 from Modules.products.source import Fuente
 from Modules.words.names import safe_name, unique_names
 from Modules.words.spanish import count, hectares, moment
@@ -153,7 +134,7 @@ class _Names:
         known = dict(zip(lotes.campo_id, lotes.campo, strict=True))
         known |= dict(zip(campos["campo_id"].tolist(), campos["campo"].tolist(), strict=True))
         crops = {group.key: group.nombre for row in lotes.cultivos for group in row}
-        crops[sin_cultivo().key] = sin_cultivo().nombre
+        crops[SIN_SIEMBRA.key] = SIN_SIEMBRA.nombre
         return cls(unique_names(known, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH))
 
 
@@ -190,7 +171,23 @@ class _Cut:
         return [self.capa.grupos[i].style for i in self.rows]
 
     def legend(self, words: tuple[str, str]) -> tuple[Entry, ...]:
-        return legend(self.capa, self.rows, words)
+        """One entry for each group; it points at the group's largest row."""
+        found: dict[str, list[int]] = {}
+        for row in self.rows:
+            found.setdefault(self.capa.grupos[row].key, []).append(row)
+        groups = {key: self.capa.grupos[members[0]] for key, members in found.items()}
+        ha = self.capa.superficie_ha
+        return tuple(
+            Entry(
+                style=group.style,
+                name=group.nombre,
+                amount=len(found[key]),
+                words=words,
+                superficie_ha=sum(ha[row] for row in found[key]),
+                point=self.capa.points[max(found[key], key=ha.__getitem__)],
+            )
+            for key, group in sorted(groups.items(), key=lambda item: (item[1].orden, item[0]))
+        )
 
     @property
     def bounds(self) -> Bounds:
@@ -277,7 +274,7 @@ def _cultivo(
 ) -> Document:
     """What is sown of one cultivo on some lotes; of "Sin cultivo", the lotes."""
     area = sum(lotes.capa.superficie_ha[row] for row in rows)
-    if group.key == sin_cultivo().key:
+    if group.key == SIN_SIEMBRA.key:
         cut, name = _Cut(lotes.capa, rows), "Lotes"
     else:
         sown = [i for row in rows for i in lotes.siembras_of[row]]
@@ -299,7 +296,7 @@ def _by_cultivo(lotes: Lotes) -> Iterator[tuple[Grupo, str, list[int]]]:
     """For each cultivo and campo, the lotes; a lote once, however often it is sown with it."""
     found: dict[tuple[str, str], tuple[Grupo, list[int]]] = {}
     for row, sown in enumerate(lotes.cultivos):
-        for group in {group.key: group for group in sown or [sin_cultivo()]}.values():
+        for group in {group.key: group for group in sown or [SIN_SIEMBRA]}.values():
             found.setdefault((group.key, lotes.campo_id[row]), (group, []))[1].append(row)
     for (_, campo_id), (group, rows) in sorted(found.items()):
         yield group, campo_id, rows
