@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from Modules.formats.colours import ESTADOS, POTENCIALES, TIPOS
+from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS
 from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
