@@ -65,10 +65,7 @@ def test_the_image_runs_as_nobody_special_and_writes_below_tmp() -> None:
 def test_the_runtime_stage_takes_only_the_environment_and_the_project() -> None:
     runtime = LINES[LINES.index("FROM ${BASE_IMAGE}") :]
     copies = [line for line in runtime if line.startswith("COPY ")]
-    assert copies == [
-        "COPY --from=build /opt/lindero /opt/lindero",
-        "COPY --from=build /app /app",
-    ]
+    assert copies == ["COPY --from=build /opt/lindero /opt/lindero", "COPY --from=build /app /app"]
 
 
 @pytest.mark.parametrize(

@@ -209,10 +209,7 @@ def test_a_file_no_longer_made_goes_and_a_foreign_one_stays(
     tables = demo_fuente.tables
     first, *_ = SnapshotStore(settings.store_dir(Modo.TEST)).accepted(SEASON)
     keep(
-        settings,
-        replace(tables, siembras=tables.siembras.iloc[:0].copy()),
-        now=LATER,
-        parent=first,
+        settings, replace(tables, siembras=tables.siembras.iloc[:0].copy()), now=LATER, parent=first
     )
     assert productos.failure(make_all(encargo_of(settings, now=LATER))) is None
     assert not [path for path in of_empresa if path.exists()]

@@ -19,12 +19,7 @@ from Modules.products.cultivos.sown import MAX_DESCONOCIDOS
 from Modules.words.domain import Recurso
 from Modules.words.text import clean_text
 from tests.fuentes import campo, fuente_of, lote
-from tests.productos_hechos import (
-    assert_sound,
-    flat,
-    made,
-    settings_below,
-)
+from tests.productos_hechos import assert_sound, flat, made, settings_below
 
 # --- names ---------------------------------------------------------------------------------------
 

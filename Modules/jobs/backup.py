@@ -200,9 +200,7 @@ def _lost_copies(job: Job, known: Set[str]) -> list[str]:
     return sorted(names - known)
 
 
-def _newest_sound(
-    history: Sequence[Snapshot],
-) -> tuple[Snapshot | None, Tables | None, list[str]]:
+def _newest_sound(history: Sequence[Snapshot]) -> tuple[Snapshot | None, Tables | None, list[str]]:
     """The newest accepted night whose tables are sound, its tables, and the ids passed over."""
     damaged: list[str] = []
     for snapshot in reversed(history):

@@ -272,9 +272,7 @@ def test_nothing_of_our_own_demo_portal_is_unexpected() -> None:
     with running_portal(world) as portal:
         config = config_of(portal.base_url)
         config = dataclasses.replace(
-            config,
-            client_id=portal.client_id,
-            client_secret=SecretStr(portal.client_secret),
+            config, client_id=portal.client_id, client_secret=SecretStr(portal.client_secret)
         )
         report = check_api(config, SEASON)
     assert [(f.where, f.item) for f in report.findings if f.what == Que.SOBRA] == []

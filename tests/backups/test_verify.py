@@ -129,12 +129,7 @@ def test_damage_in_two_manifests_and_in_files_is_all_named(made: World) -> None:
     (folder / "tables" / "campos.parquet").unlink()
     (folder / "mio.txt").write_text("x")
     found = {one.item for one in _verify(made).report.findings}
-    assert found == {
-        "manifest.json",
-        "raw/lotes-0001.json.zst",
-        "tables/campos.parquet",
-        "mio.txt",
-    }
+    assert found == {"manifest.json", "raw/lotes-0001.json.zst", "tables/campos.parquet", "mio.txt"}
 
 
 def test_a_backup_that_is_gone_without_a_prune_is_missed(made: World) -> None:
@@ -268,8 +263,7 @@ def test_a_damaged_first_of_equal_nights_is_named_and_so_is_its_missing_copy(
     tmp_path: Path,
 ) -> None:
     settings = Settings(
-        lindero_state_dir=tmp_path / "state",
-        lindero_test_outputs_dir=tmp_path / "out",
+        lindero_state_dir=tmp_path / "state", lindero_test_outputs_dir=tmp_path / "out"
     )
     store = SnapshotStore(settings.store_dir(Modo.TEST))
     first = night(store)

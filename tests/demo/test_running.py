@@ -88,10 +88,7 @@ def test_wrong_arguments_are_one_line_and_a_settings_error() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        (["--day", "-1"], "before the first night"),
-        (["--campania", "2025"], "is not a campaña"),
-    ],
+    [(["--day", "-1"], "before the first night"), (["--campania", "2025"], "is not a campaña")],
 )
 def test_the_command_line_refuses_with_exit_code_2(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]

@@ -345,11 +345,7 @@ def test_what_came_in_is_noted(world: World) -> None:
 
 
 def test_all_servers_send_the_same_bytes(world: World) -> None:
-    with (
-        running_portal(world) as thread,
-        faulty_portal(world) as proxy,
-        demo_process() as child,
-    ):
+    with running_portal(world) as thread, faulty_portal(world) as proxy, demo_process() as child:
         clients = [Client(portal) for portal in (thread, proxy, child)]
         for recurso in Recurso:
             answers = [client.get(recurso, **LOTES) for client in clients]

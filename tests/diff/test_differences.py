@@ -28,12 +28,7 @@ from tests.fuentes import fuente_of_file
 from tests.sample_tables import tables as sample_tables
 from tests.table_contract import check_table
 
-MIRROR = {
-    "nuevo": "eliminado",
-    "nueva": "eliminada",
-    "eliminado": "nuevo",
-    "eliminada": "nueva",
-}
+MIRROR = {"nuevo": "eliminado", "nueva": "eliminada", "eliminado": "nuevo", "eliminada": "nueva"}
 
 
 def world(day: int = 0) -> Tables:

@@ -151,8 +151,7 @@ def test_a_plain_folder_where_a_link_is_configured(outputs: Path, target: Path) 
     (outputs / "cultivos").mkdir()
     said = f"is a plain folder; a link to {target} is configured, and files left here would never"
     with pytest.raises(
-        PublishError,
-        match=f"{said} reach it: move its content away and set up the link$",
+        PublishError, match=f"{said} reach it: move its content away and set up the link$"
     ):
         check_destination(outputs / "cultivos", must_be_link=target)
 

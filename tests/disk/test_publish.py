@@ -41,10 +41,7 @@ class Bench:
 
     def publish(self, content: Mapping[str, str], *, days: int = 0) -> Published:
         return publish_files(
-            self.built(content),
-            self.out,
-            snapshot_id=f"id-{days}",
-            now=NOW + timedelta(days=days),
+            self.built(content), self.out, snapshot_id=f"id-{days}", now=NOW + timedelta(days=days)
         )
 
     def content(self) -> dict[str, str]:

@@ -116,10 +116,7 @@ def test_a_spoilt_note_of_the_holder_is_no_obstacle(tmp_path: Path, text: str) -
 
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with (
-        pytest.raises(PublishError, match="state"),
-        run_lock(tmp_path / "state", Modo.TEST),
-    ):
+    with pytest.raises(PublishError, match="state"), run_lock(tmp_path / "state", Modo.TEST):
         pytest.fail("no lock there")
 
 

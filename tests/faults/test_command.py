@@ -38,8 +38,7 @@ def test_faults_can_be_asked_for_on_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
-    [("nada", "no fault called"), ("status_503@nada", "no list called")],
+    ("fault", "said"), [("nada", "no fault called"), ("status_503@nada", "no list called")]
 )
 def test_a_fault_that_is_none_is_refused_with_exit_code_2(
     fault: str, said: str, capsys: pytest.CaptureFixture[str]

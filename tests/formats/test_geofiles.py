@@ -26,12 +26,7 @@ from pandas.testing import assert_frame_equal
 
 from Modules.disk.safe_files import fingerprint, write_new
 from Modules.formats import geofiles as table_files
-from Modules.formats.geofiles import (
-    geojson_bytes,
-    table_bytes,
-    table_from_bytes,
-    write_gpkg,
-)
+from Modules.formats.geofiles import geojson_bytes, table_bytes, table_from_bytes, write_gpkg
 from Modules.words.columns import CULTIVOS, LOTES, MARCADORES, TABLES, ZONAS, Table
 from Modules.words.errors import DataError, PublishError
 from tests.sample_tables import frame, tables

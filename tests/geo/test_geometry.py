@@ -17,14 +17,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-from Modules.geo.geometry import (
-    Repaired,
-    Unreadable,
-    decode,
-    geodesic_area_ha,
-    repair,
-    usable,
-)
+from Modules.geo.geometry import Repaired, Unreadable, decode, geodesic_area_ha, repair, usable
 from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.words.errors import SettingsError
 
@@ -248,13 +241,7 @@ JUNK = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["Polygon", "Point", "MultiPolygon", "POINT (1 2)", "exterior", "0101"]),
-    lambda inner: (
-        st.lists(inner, max_size=5)
-        | st.dictionaries(
-            st.sampled_from(JUNK_KEYS),
-            inner,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(JUNK_KEYS), inner),
     max_leaves=30,
 )
 

@@ -11,11 +11,7 @@ from shapely.affinity import rotate
 
 from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
-from Modules.geo.h3_areas import (
-    bulges_m2,
-    lengths_m,
-    straight_areas_m2,
-)
+from Modules.geo.h3_areas import bulges_m2, lengths_m, straight_areas_m2
 
 
 def field(lon: float, lat: float, size: float, turn: float) -> shapely.Polygon:

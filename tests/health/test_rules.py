@@ -8,15 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.health.rules import (
-    Facts,
-    Programa,
-    Publicacion,
-    Rechazo,
-    Run,
-    Servidor,
-    judge,
-)
+from Modules.health.rules import Facts, Programa, Publicacion, Rechazo, Run, Servidor, judge
 from Modules.orchestration.deployments import BACKUP, H3
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity

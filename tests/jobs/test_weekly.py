@@ -53,11 +53,7 @@ def many_(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-FEW = {
-    "lindero_retention_daily": 2,
-    "lindero_retention_weekly": 0,
-    "lindero_retention_monthly": 0,
-}
+FEW = {"lindero_retention_daily": 2, "lindero_retention_weekly": 0, "lindero_retention_monthly": 0}
 LATER = NOW + timedelta(days=11, hours=2)
 
 

@@ -103,9 +103,7 @@ def promised(estado: Estado, destino: Destino, chosen: tuple[str, ...]) -> tuple
 
 
 def _windows(
-    estado: Estado = Estado.FALTA,
-    destino: Destino = Destino.EXISTE,
-    lugar: Lugar = Lugar.BIEN,
+    estado: Estado = Estado.FALTA, destino: Destino = Destino.EXISTE, lugar: Lugar = Lugar.BIEN
 ) -> Windows:
     windows = Windows()
     windows.put(ROOT)

@@ -125,9 +125,7 @@ def _certificate(folder: Path) -> Path:
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path = folder / "loopback.pem"
     path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))

@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.portal.asking import (
-    Step,
-    WalkBroken,
-    check_url,
-    freeze,
-    read_campania,
-    write_campania,
-)
+from Modules.portal.asking import Step, WalkBroken, check_url, freeze, read_campania, write_campania
 from Modules.portal.profile import DEFAULT_PROFILE, parse_profile
 from Modules.words.domain import Campania, Recurso
 from Modules.words.errors import SettingsError

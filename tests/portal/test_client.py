@@ -635,10 +635,7 @@ def test_a_portal_that_echoes_secrets_does_not_make_us_show_them(
             return None
         return json_reply({"detail": echo, "title": echo}, status, X_Request_Id=TOKEN)
 
-    with (
-        answering(contract_route(change=change)) as portal,
-        pytest.raises(PipelineError) as caught,
-    ):
+    with answering(contract_route(change=change)) as portal, pytest.raises(PipelineError) as caught:
         fetch(portal.url)
     for text in (_all_of(caught.value), everything_logged()):
         assert TOKEN not in text

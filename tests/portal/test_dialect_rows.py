@@ -11,14 +11,7 @@ import shapely
 
 from Modules.geo.geometry import decode
 from Modules.words.domain import Record, Recurso
-from tests.portal.dialect_server import (
-    POLYGON,
-    answering,
-    config_of,
-    fetch,
-    json_reply,
-    lote,
-)
+from tests.portal.dialect_server import POLYGON, answering, config_of, fetch, json_reply, lote
 
 ONE_PAGE = '[auth]\nkind = "none"\n[paging]\nkind = "none"\n[envelope]\nrows = "items"\n'
 

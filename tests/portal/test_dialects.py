@@ -413,10 +413,7 @@ def test_envelope(name: str) -> None:
     with answering(route) as portal:
         found = fetch(portal.url, ONE_PAGE + profile)
     assert ids(found) == ALL
-    assert found.records[0].values["siembras"][0]["cultivo"] == {
-        "codigo": "TRI",
-        "nombre": "Trigo",
-    }
+    assert found.records[0].values["siembras"][0]["cultivo"] == {"codigo": "TRI", "nombre": "Trigo"}
     assert found.records[0].values["geometry"] == POLYGON
     assert found.pages[0].body == route(ANY_REQUEST).body
 
@@ -581,10 +578,7 @@ def test_a_206_can_be_a_good_page() -> None:
 def test_what_counts_as_an_error_under_a_200(rules: str, body: dict[str, Any]) -> None:
     profile = ONE_PAGE + ROWS_ONLY + f'[answers]\nmessage = ["msg"]\n{rules}\n'
     wanted = "lotes page 1: an error object under 200" + (": malo" if "msg" in body else "")
-    with (
-        answering(_reply_with(body)) as portal,
-        pytest.raises(ApiRejected, match=wanted),
-    ):
+    with answering(_reply_with(body)) as portal, pytest.raises(ApiRejected, match=wanted):
         fetch(portal.url, profile)
     assert len(portal.requests) == 1
 

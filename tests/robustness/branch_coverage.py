@@ -20,29 +20,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = {
-    "guard": (
-        "night/checks",
-        "night/checks_campos",
-        "night/verdict",
-        "night/figures",
-    ),
+    "guard": ("night/checks", "night/checks_campos", "night/verdict", "night/figures"),
     "manifest": ("store/manifest",),
-    "store": (
-        "store/snapshots",
-        "store/snapshot",
-        "store/integrity",
-        "disk/safe_files",
-    ),
-    "publisher": (
-        "disk/publish",
-        "disk/publish_record",
-        "words/names",
-        "disk/destinations",
-    ),
-    "retention": (
-        "store/retention",
-        "store/prune",
-    ),
+    "store": ("store/snapshots", "store/snapshot", "store/integrity", "disk/safe_files"),
+    "publisher": ("disk/publish", "disk/publish_record", "words/names", "disk/destinations"),
+    "retention": ("store/retention", "store/prune"),
 }
 TESTS = (
     "night/test_checks",

@@ -64,10 +64,7 @@ class Scenario:
 
 
 def _each_night(
-    first: datetime,
-    count: int,
-    wrong: Callable[[int], timedelta] = lambda _: NONE,
-    **more: Any,
+    first: datetime, count: int, wrong: Callable[[int], timedelta] = lambda _: NONE, **more: Any
 ) -> tuple[Night, ...]:
     return tuple(
         Night(first + i * DAY, wrong(i), refused=i % 10 == 4, **more) for i in range(count)

@@ -36,11 +36,7 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "store/snapshot": ("store/test_snapshot",),
     "store/integrity": ("store/test_snapshot",),
     "disk/safe_files": ("disk/test_safe_files",),
-    "disk/publish": (
-        "disk/test_publish",
-        "disk/test_publish_faults",
-        "disk/test_publish_pending",
-    ),
+    "disk/publish": ("disk/test_publish", "disk/test_publish_faults", "disk/test_publish_pending"),
     "disk/publish_record": ("disk/test_publish_record", "disk/test_publish"),
     "words/names": ("words/test_names", "words/test_publish_names"),
     "disk/destinations": (

@@ -15,10 +15,7 @@ from tests.robustness.crash_bench import Bench, bench, torn, unhealed
 from tests.robustness.random_kills import kill_nights
 from tests.robustness.syscalls import why_not
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(bool(why_not()), reason=why_not() or "-"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 KILLS = 4
 
 

@@ -25,13 +25,7 @@ from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
-from tests.scripts.conftest import (
-    ROOT,
-    Command,
-    command_in,
-    environment_below,
-    prefect_server,
-)
+from tests.scripts.conftest import ROOT, Command, command_in, environment_below, prefect_server
 
 pytestmark = pytest.mark.integration
 
@@ -293,10 +287,7 @@ def test_a_prefect_server_with_a_password_takes_that_of_the_settings(
     home = tmp_path / "server"
     home.mkdir()
     with prefect_server(home, PREFECT_SERVER_API_AUTH_STRING="admin:right-51") as api:
-        wrong = {
-            "PREFECT_API_URL": api,
-            "PREFECT_SERVER_API_AUTH_STRING": "admin:canary-51",
-        }
+        wrong = {"PREFECT_API_URL": api, "PREFECT_SERVER_API_AUTH_STRING": "admin:canary-51"}
         refused = lindero("run", "backup", "--test", **wrong)
         assert (refused.code, refused.err.count("\n")) == (2, 1)
         assert "PREFECT_SERVER_API_AUTH_STRING" in refused.err

@@ -16,14 +16,7 @@ from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration.deploy import DeployReport
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
 from Modules.words.errors import SettingsError
-from tests.scripts.conftest import (
-    ROOT,
-    Command,
-    ask,
-    command_in,
-    environment_below,
-    prefect_server,
-)
+from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
 
 pytestmark = pytest.mark.integration
 

@@ -127,9 +127,7 @@ def _a_person_who_asks_again_is_not_turned_away(api: str, folder: Path, skipped:
     state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
     ask("POST", f"{api}/flow_runs/{skipped.id}/set_state", {"state": state, "force": False})
     again = _execute(
-        *(api, folder, skipped.id),
-        LINDERO_LATE_AFTER=skipped.limit(1),
-        LINDERO_LATE_RUNS="skip",
+        *(api, folder, skipped.id), LINDERO_LATE_AFTER=skipped.limit(1), LINDERO_LATE_RUNS="skip"
     )
     assert again["state_type"] == "COMPLETED", again["state"]
 

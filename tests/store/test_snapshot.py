@@ -127,16 +127,11 @@ def test_a_file_replaced_by_a_link_or_a_folder_is_named(copy: Path, name: str) -
 
 
 @settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(name=st.sampled_from(NAMES), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_found_in_its_file(
-    sound: Snapshot,
-    tmp_path_factory: pytest.TempPathFactory,
-    name: str,
-    place: float,
-    bit: int,
+    sound: Snapshot, tmp_path_factory: pytest.TempPathFactory, name: str, place: float, bit: int
 ) -> None:
     folder = _shared_copy(sound, tmp_path_factory)
     data = bytearray((folder / name).read_bytes())
@@ -447,10 +442,7 @@ OTHER = "2025-11-20T060002Z-000009"
             _set("utc", value="yesterday"),
             ["cannot be understood (ValueError: Invalid isoformat string: 'yesterday')"],
         ),
-        (
-            _set("equal_to", value=OTHER),
-            ["is equal to a night that is not its parent", NO_FIT],
-        ),
+        (_set("equal_to", value=OTHER), ["is equal to a night that is not its parent", NO_FIT]),
         (_set("first_equal", value=OTHER), [NO_FIT]),
         (
             _set("parent_manifest_sha256", value="0" * 64),
@@ -475,10 +467,7 @@ OTHER = "2025-11-20T060002Z-000009"
             ],
         ),
         (_set("resumen", value={}), ["cannot be understood (KeyError: 'filas')"]),
-        (
-            lambda manifest: manifest["files"].append(manifest["files"][0]),
-            ["lists a file twice"],
-        ),
+        (lambda manifest: manifest["files"].append(manifest["files"][0]), ["lists a file twice"]),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_found_and_told_how(

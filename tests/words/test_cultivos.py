@@ -6,15 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.words.cultivos import (
-    CATALOGUE,
-    GREY,
-    OTRO,
-    Cultivo,
-    canonical,
-    fold,
-    merge,
-)
+from Modules.words.cultivos import CATALOGUE, GREY, OTRO, Cultivo, canonical, fold, merge
 
 
 @pytest.mark.parametrize(

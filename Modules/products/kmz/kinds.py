@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS
 from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
+from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS
 from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")

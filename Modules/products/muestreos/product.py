@@ -18,8 +18,8 @@ import pandas as pd
 
 from Modules.disk.safe_files import write_new, writing
 from Modules.formats.cells import cells
-from Modules.formats.legends import ESTADOS, POTENCIALES
 from Modules.formats.geofiles import write_gpkg
+from Modules.formats.legends import ESTADOS, POTENCIALES
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
 from Modules.formats.sheets import csv_bytes
 from Modules.products.kmz.product import build_muestreos_kmz

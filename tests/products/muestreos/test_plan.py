@@ -20,12 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables, build_tables
-from Modules.products.muestreos.plan import (
-    AMBIENTES_PLAN,
-    PUNTOS,
-    PlanMuestreo,
-    plan_muestreo,
-)
+from Modules.products.muestreos.plan import AMBIENTES_PLAN, PUNTOS, PlanMuestreo, plan_muestreo
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from Modules.words.errors import SettingsError
@@ -120,10 +115,7 @@ def test_marks_of_other_kinds_and_annulled_ones_are_no_samples() -> None:
 
 
 def test_where_ambientes_overlap_the_one_of_the_marks_lote_is_its_own() -> None:
-    lotes = [
-        item("lote", "10", LOTE, campo_id="1"),
-        item("lote", "20", LOTE, campo_id="1"),
-    ]
+    lotes = [item("lote", "10", LOTE, campo_id="1"), item("lote", "20", LOTE, campo_id="1")]
     ambientes = [item("a", "a1", LOTE), item("a", "a2", LOTE, lote_id="20")]
     plan = plan_muestreo(fuente_of(ambientes, [mark("m1", -60.998, -33.995, lote_id="20")], lotes))
     assert plan.reales["ambiente_id"].tolist() == ["a2"]
@@ -297,11 +289,7 @@ def test_hostile_names_everywhere(shared_data: Path) -> None:
     ambientes = [
         item("a", f"a{n}", WEST, lote_id=f"l{n}", nombre=word) for n, word in enumerate(words)
     ]
-    records = {
-        Recurso.CAMPOS: campos,
-        Recurso.LOTES: lotes,
-        Recurso.AMBIENTES: ambientes,
-    }
+    records = {Recurso.CAMPOS: campos, Recurso.LOTES: lotes, Recurso.AMBIENTES: ambientes}
     given = {r: [Record(i, 1, n) for n, i in enumerate(rows)] for r, rows in records.items()}
     tables = build_tables(given, campania=Campania(25, 26), encodings={}, bbox=BoundingBox()).tables
     plan = plan_muestreo(night_of(tables), puntos_por_ambiente=1)

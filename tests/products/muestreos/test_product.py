@@ -24,11 +24,7 @@ from Modules.products.source import Fuente
 from Modules.words.domain import SnapshotId
 
 NAMES = {"muestreos_25-26.gpkg", "muestreos_25-26.csv", "muestreos_25-26.modus.json"}
-LAYERS = {
-    "muestreos": "Point",
-    "puntos_propuestos": "Point",
-    "ambientes": "MultiPolygon",
-}
+LAYERS = {"muestreos": "Point", "puntos_propuestos": "Point", "ambientes": "MultiPolygon"}
 
 
 @pytest.fixture(scope="module")
