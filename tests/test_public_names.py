@@ -14,6 +14,9 @@ PUBLIC = {
         "Cover check_cells check_polygons chunks cover cover_chunk cover_polygon estimate_cells "
         "merge sum_to_parents whole_cells"
     ),
+    "Modules.databaler_base_portal_api_util": "OnPage PortalClient PortalConfig campania_id",
+    "Modules.decorators": "carpeta logged_task retry_transient timed",
+    "Modules.carpetas": "carpeta",
     "Modules.outputs": "carpeta",
     "Modules.settings": "PROJECT_ROOT Settings check_portal load_settings",
 }
