@@ -449,6 +449,8 @@ def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # a shell that runs the tests in the background has them ignore what this test sends
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     me = psutil.Process(process.pid)
     deadline = time.monotonic() + 60

@@ -85,11 +85,11 @@ class Plataforma:
         return running
 
     def kill(self, name: str) -> None:
-        """End one of the five at once, as a lack of memory would."""
+        """End one of the five at once, as a lack of memory would, if it still runs."""
         process = self.process(name).process()
-        assert process is not None, f"{name} does not run"
-        process.kill()
-        psutil.wait_procs([process], timeout=10)
+        if process is not None:
+            process.kill()
+            psutil.wait_procs([process], timeout=10)
 
     @property
     def origin(self) -> str:

@@ -240,7 +240,7 @@ def test_status_reports_the_start_that_was_cancelled_and_no_more(plataforma: Pla
 
     found = json.loads(answer.stdout)["hallazgos"]
     assert [one["codigo"] for one in found] == ["cancelada_por_otra"]  # the crash is superseded
-    assert answer.returncode == 1
+    assert answer.returncode == 0  # a warning: it clears with the next good night
 
 
 def test_no_route_answers_without_the_auth_string(plataforma: Plataforma) -> None:
