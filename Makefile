@@ -120,7 +120,7 @@ check: $(VENV)/.ready ## format, lint, types and floors
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) lint-imports --no-timings 2>/dev/null || $(RUN) lint-imports
+	@$(RUN) lint-imports --no-logo
 
 lint: check ## the same as check
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,11 +125,13 @@ def _wait_until_ready(api: str, server: subprocess.Popen[bytes], log: Path) -> N
     pytest.fail(f"the Prefect server did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
-def ask(method: str, url: str, body: object = None) -> Any:
+def ask(
+    method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> Any:
     """An answer of a Prefect server; on SQLite a busy one says 503 for a moment."""
     deadline = time.monotonic() + 60
     while True:
-        answer = requests.request(method, url, json=body, timeout=30)
+        answer = requests.request(method, url, json=body, headers=headers, timeout=30)
         if answer.status_code != 503 or time.monotonic() > deadline:
             break
         time.sleep(0.5)  # asking again, bounded by the deadline above

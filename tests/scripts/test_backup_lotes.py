@@ -18,14 +18,13 @@ from typing import Any
 import geopandas as gpd
 import psutil
 import pytest
-import requests
 from filelock import FileLock
 
 from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
-from tests.scripts.conftest import ROOT, Command, command_in, environment_below, prefect_server
+from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
 
 pytestmark = pytest.mark.integration
 
@@ -335,9 +334,7 @@ def test_an_accepted_night_whose_publication_was_cut_short_is_finished_by_accept
 
 
 def _post(api: str, path: str, body: dict[str, Any]) -> Any:
-    answer = requests.post(f"{api}/{path}", json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json()
+    return ask("POST", f"{api}/{path}", body)
 
 
 def test_the_flow_deploys_itself_at_three_in_buenos_aires(

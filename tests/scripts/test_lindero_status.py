@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from Modules.orchestration.alerts import AVISO, ZOMBIES
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
-from tests.scripts.conftest import ROOT, Command, command_in, environment_below, prefect_server
+from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
 
 pytestmark = pytest.mark.integration
 
@@ -31,22 +30,17 @@ class Server:
         self.headers = {"Authorization": f"Basic {token}"}
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = requests.post(
-            f"{self.api}{path}", json=body or {}, headers=self.headers, timeout=30
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        return ask("POST", f"{self.api}{path}", body or {}, self.headers)
 
     def state(self, run: str, kind: str) -> str:
         """Ask for a state; the one that it came to."""
         self.post(f"/flow_runs/{run}/set_state", {"state": {"type": kind}})
-        found = requests.get(f"{self.api}/flow_runs/{run}", headers=self.headers, timeout=30).json()
+        found = ask("GET", f"{self.api}/flow_runs/{run}", headers=self.headers)
         return str(found["state"]["type"])
 
     def deployment(self) -> str:
         path = f"/deployments/name/{BACKUP.flow}/{BACKUP.name}"
-        answer = requests.get(f"{self.api}{path}", headers=self.headers, timeout=30)
-        return str(answer.json()["id"])
+        return str(ask("GET", f"{self.api}{path}", headers=self.headers)["id"])
 
     def start(self) -> str:
         """A run of the backup, as somebody presses the button in the UI."""
