@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,7 @@ def test_the_geopackage_has_every_layer_styled_with_what_changed(
         assert layer[part].sum() == pytest.approx(sum(getattr(one, part) for one in borders))
     table = pyogrio.read_dataframe(path, layer=CAMBIOS)
     assert list(table["id"]) == [cambio.id for cambio in found.cambios]
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         rows = db.execute("SELECT f_table_name FROM layer_styles WHERE useAsDefault").fetchall()
     assert {name for (name,) in rows} == names
 
