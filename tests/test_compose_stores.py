@@ -107,6 +107,10 @@ def test_redis_keeps_what_it_was_told_over_a_restart_and_cannot_be_reconfigured(
         for command in (("CONFIG", "GET", "*"), ("DEBUG", "SLEEP", "0"), ("MODULE", "LIST")):
             with pytest.raises(redis_client.exceptions.NoPermissionError):
                 client.execute_command(*command)
+        deadline = time.monotonic() + PATIENCE_S
+        while client.info("persistence")["aof_buffer_length"]:  # a slow disk: up to two seconds
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # polling, bounded by the deadline above
         process.kill()  # nothing is handed over
         process.wait(PATIENCE_S)
     with (
