@@ -1,6 +1,6 @@
 """``make quick``: the tests that a change can have touched, nearest first, within a minute.
 
-    python -m tests.quick [--base REV] [--seconds 40] [PYTEST ARGUMENT …]
+    python -m tests.quick [--base REV] [--seconds 30] [PYTEST ARGUMENT …]
 
 Changed is what differs from ``--base`` (HEAD), untracked files too. A test file is as near as the
 nearest changed module that it imports, counted in imports: 0 for the tests of the changed module's
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run them; the exit code of pytest, 0 if the change touches no test."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", default="HEAD")
-    parser.add_argument("--seconds", default="40")
+    parser.add_argument("--seconds", default="30")
     options, more = parser.parse_known_args(argv)
     tests = nearest_tests(changed_files(options.base))
     if not tests:
