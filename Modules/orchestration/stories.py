@@ -38,7 +38,7 @@ pages_logger.propagate = False  # for whoever draws progress; the UI gains nothi
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StageInfo:
     """A stage as people see it; a nightly run repeats it when it was ours to wait."""
 
     name: str
@@ -49,23 +49,25 @@ class Step:
 class Stage(Protocol):
     """Who runs a stage: ``work`` with its arguments, under the name of the step."""
 
-    def __call__(self, step: Step, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(
+        self, step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """What ``work`` returns or raises."""
         ...
 
 
 Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs pieces of hexagons
 
-TRAER: Final = Step("Traer del portal", retries=2, delay_s=300)
-REVISAR: Final = Step("Revisar la noche")
-GUARDAR: Final = Step("Guardar el snapshot")
-PUBLICAR: Final = Step("Publicar", retries=2, delay_s=60)
-LEER: Final = Step("Leer los backups")
-ENSAYAR: Final = Step("Simulacro de restauración")
-PODAR: Final = Step("Quitar lo viejo")
+TRAER: Final = StageInfo("Traer del portal", retries=2, delay_s=300)
+REVISAR: Final = StageInfo("Revisar la noche")
+GUARDAR: Final = StageInfo("Guardar el snapshot")
+PUBLICAR: Final = StageInfo("Publicar", retries=2, delay_s=60)
+LEER: Final = StageInfo("Leer los backups")
+ENSAYAR: Final = StageInfo("Simulacro de restauración")
+PODAR: Final = StageInfo("Quitar lo viejo")
 
 
-def call(step: Step, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG001 - nobody sees the name
+def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG001 - nobody sees the name
     """Run a stage as a plain call, once: a run by hand answers at once, it never waited."""
     return work(*args, **kwargs)
 
@@ -187,7 +189,9 @@ def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple
     """Build and publish each product as a stage of its own; a failure is part of its result."""
     from Modules.jobs import products as productos
 
-    made = (stage(Step(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista)
+    made = (
+        stage(StageInfo(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista
+    )
     return tuple(chain.from_iterable(made))
 
 
