@@ -17,13 +17,21 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from Modules.outputs import carpeta
+from Modules.outputs import carpeta, publicar, ultimas_tablas
 from Modules.words.errors import ApiUnavailable, PublishError
 
 if TYPE_CHECKING:
     from prefect import Task
 
-__all__ = ["TRANSIENT", "carpeta", "logged_task", "retry_transient", "timed"]
+__all__ = [
+    "TRANSIENT",
+    "carpeta",
+    "logged_task",
+    "publicar",
+    "retry_transient",
+    "timed",
+    "ultimas_tablas",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")

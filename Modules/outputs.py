@@ -1,18 +1,28 @@
-"""For the users' own flows: the folder that a product of theirs is written to.
+"""For the users' own flows: the tables that they read, and the folder that they write to.
 
->>> from Modules.outputs import carpeta
->>> (carpeta("lluvias", test=True) / "lluvias.csv").write_text("campo;mm\\n")  # doctest: +SKIP
+>>> from Modules.outputs import publicar, ultimas_tablas
+>>> tables = ultimas_tablas("25/26", test=True)  # doctest: +SKIP
+>>> with publicar("lluvias", test=True) as folder:  # doctest: +SKIP
+...     tables.campos[["campo_id", "nombre"]].to_csv(folder / "campos.csv", index=False)
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.safe_files import make_folder
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 from Modules.words.names import check_names
+
+if TYPE_CHECKING:
+    from Modules.night.tables import Tables
 
 
 def carpeta(producto: str, *, test: bool) -> Path:
@@ -40,3 +50,50 @@ def carpeta(producto: str, *, test: bool) -> Path:
     check_destination(folder)
     make_folder(folder)
     return folder
+
+
+@contextmanager
+def publicar(producto: str, *, test: bool) -> Iterator[Path]:
+    """An empty folder to build in; at the end of the block its files become those of the product.
+
+    All of them or none: each is written whole beside its name and renamed, files of an earlier
+    publication that are not built any more go, and files of others are not touched. A block that
+    ends by an exception publishes nothing. Equal files are not written again.
+
+    Args:
+        producto: name of the folder below (test_)outputs, as in ``carpeta``.
+        test: as the flow's own parameter ``test``.
+
+    Raises:
+        SettingsError, PublishError: as ``carpeta``; a file in the way that is not of this product.
+    """
+    from Modules.disk.publish import publish_files
+
+    target = carpeta(producto, test=test)
+    with tempfile.TemporaryDirectory(prefix="lindero-") as name:
+        folder = Path(name)
+        yield folder
+        files = (path for path in folder.rglob("*") if path.is_file())
+        built = {path.relative_to(folder).as_posix(): path for path in files}
+        publish_files(built, target, snapshot_id="", now=datetime.now(UTC))
+
+
+def ultimas_tablas(campania: str, *, test: bool) -> Tables:
+    """The tables of the last accepted night of a campaña, each proved against its manifest.
+
+    Frames in the columns of ``docs/productos.md``; geometry in EPSG:4326, (lon, lat).
+
+    Args:
+        campania: "25/26".
+        test: whether of the trials or of the nights.
+
+    Raises:
+        SettingsError: the settings or the campaña are wrong.
+        DataError: no night of it was accepted yet.
+        SnapshotDamaged: the backup is not what its manifest says.
+    """
+    from Modules.jobs.products import last_accepted
+    from Modules.store.snapshot import read_tables
+
+    _, snapshot = last_accepted(load_settings(), campania, Modo.of(test=test))
+    return read_tables(snapshot)

@@ -94,6 +94,7 @@ def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path)
 def test_clean_removes_only_what_the_targets_made(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     made = [".venv/bin/python", ".tools/image-check/trixie/etc/x", ".pytest_cache/x", "build/x"]
+    made += ["lindero"]
     theirs = [".env", "outputs/cultivos/x.gpkg", "test_outputs/x", "data/lindero/prod/x", "logs/x"]
     theirs += ["data/postgres/pgdata/x", "symlink_config.json", "compose.onedrive.yml", "mine.txt"]
     for name in (*made, *theirs):

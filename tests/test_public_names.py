@@ -15,9 +15,9 @@ PUBLIC = {
         "merge sum_to_parents whole_cells"
     ),
     "Modules.databaler_base_portal_api_util": "OnPage PortalClient PortalConfig campania_id",
-    "Modules.decorators": "carpeta logged_task retry_transient timed",
+    "Modules.decorators": "carpeta logged_task publicar retry_transient timed ultimas_tablas",
     "Modules.carpetas": "carpeta",
-    "Modules.outputs": "carpeta",
+    "Modules.outputs": "carpeta publicar ultimas_tablas",
     "Modules.settings": "PROJECT_ROOT Settings check_portal load_settings",
 }
 

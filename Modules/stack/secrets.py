@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,15 +18,19 @@ from dotenv import dotenv_values
 from Modules.disk.safe_files import writing
 from Modules.stack.plan import AUTH_STRING, SECRETS
 
+CLIENT_AUTH: Final = "PREFECT_API_AUTH_STRING"  # the same under the name that `prefect …` reads
 _BYTES: Final = 24
 _USER: Final = "admin"
+_PLAIN: Final = set(string.ascii_letters + string.digits + "-_:.")
 _HEADER: Final = "# secretos de la plataforma, hechos al azar por `lindero stack init`"
 
 
 def write_missing(env_file: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
     """Add to ``env_file`` the secrets that neither it nor ``environment`` has.
 
-    The file becomes readable by its owner only.
+    The secret of the API stands there twice: for the server, and for ``prefect`` typed in this
+    folder; one that only ``environment`` has is not copied. The file becomes readable by its owner
+    only.
 
     Returns:
         The variables that were added.
@@ -36,15 +41,20 @@ def write_missing(env_file: Path, environment: Mapping[str, str]) -> tuple[str, 
     with writing(env_file):
         before = env_file.read_bytes() if env_file.exists() else b""
         here = dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
-        missing = [name for name in SECRETS if not (environment.get(name) or here.get(name))]
+        missing = {
+            name: _random(name) for name in SECRETS if not (environment.get(name) or here.get(name))
+        }
+        api = missing.get(AUTH_STRING) or here.get(AUTH_STRING)
+        if api and not (environment.get(CLIENT_AUTH) or here.get(CLIENT_AUTH)):
+            missing[CLIENT_AUTH] = api
         if missing:
             _append(env_file, len(before), _lines(before, missing))
     return tuple(missing)
 
 
-def _lines(before: bytes, missing: list[str]) -> bytes:
+def _lines(before: bytes, missing: Mapping[str, str]) -> bytes:
     end = b"\r\n" if b"\r\n" in before else b"\n"
-    lines = [_HEADER, *(f"{name}={_random(name)}" for name in missing)]
+    lines = [_HEADER, *(f"{name}={_quoted(value)}" for name, value in missing.items())]
     glue = end if before and not before.endswith((b"\n", b"\r")) else b""
     return glue + b"".join(line.encode() + end for line in lines)
 
@@ -53,6 +63,13 @@ def _random(name: str) -> str:
     """No character of it needs quotes in a file, a shell or an address."""
     secret = secrets.token_urlsafe(_BYTES)
     return f"{_USER}:{secret}" if name == AUTH_STRING else secret
+
+
+def _quoted(value: str) -> str:
+    """As a ``.env`` wants it: a secret chosen by a person may hold a blank, a ``#`` or a quote."""
+    if set(value) <= _PLAIN:
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _append(path: Path, size: int, data: bytes) -> None:

@@ -16,14 +16,14 @@ from Modules.stack.plan import (
     SECRETS,
     check_secrets,
 )
-from Modules.stack.secrets import write_missing
+from Modules.stack.secrets import CLIENT_AUTH, write_missing
 from Modules.words.errors import PublishError
 
 
 def test_a_file_that_is_not_there_is_made_with_all_of_them(tmp_path: Path) -> None:
     env_file = tmp_path / ".env"
 
-    assert write_missing(env_file, {}) == SECRETS
+    assert write_missing(env_file, {}) == (*SECRETS, CLIENT_AUTH)
 
     check_secrets({name: dotenv_values(env_file)[name] for name in SECRETS})
     load_settings(env_file)
@@ -38,7 +38,7 @@ def test_lines_that_are_there_stay_byte_for_byte(tmp_path: Path) -> None:
     )
     env_file.write_bytes(before)
 
-    assert write_missing(env_file, {}) == (REDIS_PASSWORD, AUTH_STRING)
+    assert write_missing(env_file, {}) == (REDIS_PASSWORD, AUTH_STRING, CLIENT_AUTH)
 
     after = env_file.read_bytes()
     assert after.startswith(before + b"\r\n")
@@ -69,6 +69,19 @@ def test_what_the_environment_has_is_not_made(tmp_path: Path) -> None:
     written = write_missing(tmp_path / ".env", {AUTH_STRING: "admin:of-the-environment"})
 
     assert written == (DATABASE_PASSWORD, REDIS_PASSWORD)
+
+
+@pytest.mark.parametrize("own", ["admin:plain-1", "admin:a b#c", "ñ:it's \\ $HOME"])
+def test_prefect_as_a_client_gets_the_secret_that_the_file_has(tmp_path: Path, own: str) -> None:
+    env_file = tmp_path / ".env"
+    write_missing(env_file, {})
+    lines = env_file.read_text(encoding="utf-8").splitlines()
+    quoted = own.replace("\\", "\\\\").replace("'", "\\'")
+    kept = [line for line in lines if AUTH_STRING not in line and CLIENT_AUTH not in line]
+    env_file.write_text("\n".join([*kept, f"{AUTH_STRING}='{quoted}'", ""]), encoding="utf-8")
+
+    assert write_missing(env_file, {}) == (CLIENT_AUTH,)
+    assert dotenv_values(env_file, interpolate=False)[CLIENT_AUTH] == own
 
 
 def test_two_files_get_different_secrets(tmp_path: Path) -> None:
