@@ -47,7 +47,10 @@ help: ## this list
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	@echo "Instalando los paquetes en $(VENV), una sola vez: cerca de un minuto…"
 	@$(UV) sync --locked --quiet
+	@[ $(VENV) != .venv ] || { printf '#!/bin/sh\nexec "$$(dirname "$$0")/.venv/bin/lindero" "$$@"\n' > lindero; chmod +x lindero; \
+	  echo "Listo. Los comandos de esta guía se escriben acá con ./ adelante: ./lindero --help"; }
 	@touch $@
 
 init: $(VENV)/.ready ## write the passwords that .env lacks, random ones
@@ -129,11 +132,11 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in start backup productos kmz unchanged hexagonos diferencias; do $(RUN) --group bench python bench/$$bench.py || exit 1; done
+	@for bench in start backup productos kmz unchanged hexagonos diferencias; do $(RUN) python bench/$$bench.py || exit 1; done
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
-	  retention_histories clock ten_starts nights hostile_bodies generated_inputs branch_coverage; do \
+	  retention_histories clock ten_starts nights hostile_bodies exits generated_inputs branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 
@@ -147,4 +150,4 @@ image-check: ## build the Dockerfile for real on Debian, and run a night inside 
 	@.ci/image-check
 
 clean: ## remove what these targets made, never outputs or data
-	@rm -rf .venv .venv313 .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .venv313 .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero

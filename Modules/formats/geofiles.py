@@ -98,10 +98,12 @@ def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
         DataError: not a Parquet file, or not the contract's columns and types.
     """
     try:
-        arrow = pq.read_table(pa.BufferReader(data))
+        # pq.read_table's scanner lets go of Python's buffer in a thread of Arrow after the call has
+        # returned, and an interpreter that ends just then ends by abort (exit 134)
+        arrow = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
         _check_schema(arrow.schema, table, source)
         arrow = arrow.select(list(table.names))
-        df = arrow.to_pandas(types_mapper=_PANDAS.get, ignore_metadata=True)
+        df = arrow.to_pandas(types_mapper=_PANDAS.get, ignore_metadata=True, use_threads=False)
         if not table.spatial:
             return df
         shapes = shapely.from_wkb(df["geometry"].to_numpy(dtype=object))

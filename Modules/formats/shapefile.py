@@ -58,7 +58,8 @@ def write_shp_zip(
     """
     columns = [column for column in table.columns if column.dtype != "geometry"]
     _check_fields(fields, [column.name for column in columns])
-    arrow = pq.read_table(geoparquet, columns=[*fields, "geometry"])
+    with pq.ParquetFile(geoparquet) as file:
+        arrow = file.read(columns=[*fields, "geometry"], use_threads=False)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="shp-") as folder:
         shp = Path(folder) / f"{layer}.shp"
         _write_shp(_as_dbf(arrow).rename_columns([*fields.values(), "geometry"]), shp)
