@@ -119,7 +119,7 @@ def _of_a_campania(comando: str) -> Callable[..., int]:
         deployment = DEPLOYMENTS[comando]
         if deployment is BACKUP:
             check_portal(settings, modo)  # refuse before anything is started or written
-        with _orderly_end(), early_lock(settings.lindero_state_dir, modo):
+        with _alone(settings, modo, quiet=json_):
             if deployment is BACKUP:
                 from Modules.jobs import backup
 
@@ -129,7 +129,8 @@ def _of_a_campania(comando: str) -> Callable[..., int]:
 
                 productos.last_accepted(settings, season, modo)
             parameters = {"campania": season, "test": test}
-            return _run_flow(settings, deployment, parameters, as_json=json_, verbose=verbose)
+            result = _run_flow(settings, deployment, parameters, verbose=verbose)
+        return _answer(result, as_json=json_)
 
     return run_it
 
@@ -143,9 +144,9 @@ add_product_commands(run)
 def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbose = False) -> int:
     """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
     settings = load_settings()
-    with _orderly_end(), early_lock(settings.lindero_state_dir, Modo.of(test=test)):
-        parameters = {"test": test}
-        return _run_flow(settings, VERIFICAR, parameters, as_json=json_, verbose=verbose)
+    with _alone(settings, Modo.of(test=test), quiet=json_):
+        result = _run_flow(settings, VERIFICAR, {"test": test}, verbose=verbose)
+    return _answer(result, as_json=json_)
 
 
 @validar.command(name="eudr")
@@ -240,13 +241,8 @@ def _version() -> str:
 
 
 def _run_flow(
-    settings: Settings,
-    deployment: Deployment,
-    parameters: dict[str, Any],
-    *,
-    as_json: bool,
-    verbose: bool,
-) -> int:
+    settings: Settings, deployment: Deployment, parameters: dict[str, Any], *, verbose: bool
+) -> RunResult:
     """Under Prefect where a server is configured, or a cluster asked for; else without it."""
     if server_configured(settings) or (deployment is H3 and settings.on_a_cluster):
         run_here = _under_prefect(settings, verbose=verbose)
@@ -254,14 +250,7 @@ def _run_flow(
         from Modules.orchestration.stories import run_here
 
         _log_to_stderr(verbose=verbose)
-    with _progress(quiet=as_json):
-        result = run_here(deployment, parameters)
-    if as_json:
-        say_json(result)
-    else:
-        _show_result(result)
-    error = result["error"]
-    return int(error["exit_code"]) if error else 0
+    return run_here(deployment, parameters)
 
 
 def _under_prefect(
@@ -288,6 +277,13 @@ def _log_to_stderr(*, verbose: bool) -> None:
     form = "%(asctime)s.%(msecs)03d | %(levelname)-7s | %(name)s - %(message)s"
     handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
     logging.getLogger().addHandler(handler)
+
+
+@contextmanager
+def _alone(settings: Settings, modo: Modo, *, quiet: bool) -> Iterator[None]:
+    """A run by hand: under the lock, ended in order, and telling what it does."""
+    with _progress(quiet=quiet), _orderly_end(), early_lock(settings.lindero_state_dir, modo):
+        yield
 
 
 class _Terminated(BaseException):
@@ -332,53 +328,83 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
         os.environ.setdefault(name, value)
 
 
-class _ProgressHandler(logging.Handler):
-    """Draws what the client logs about pages as a line a list."""
+class _Told(logging.Handler):
+    """A stage as a line on standard error, where there is no terminal to draw on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if name := getattr(record, "stage", None):
+            sys.stderr.write(f"{name}…\n")
+
+
+class _Drawn(logging.Handler):
+    """The stage that is on, with its time, and a line for each list whose pages come."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(logging.DEBUG)
         self._progress = progress
-        self._tasks: dict[str, Any] = {}
+        self._stage = progress.add_task("Preparando", total=None, pages="")
+        self._lists: dict[str, Any] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if name := getattr(record, "stage", None):
+            for task in self._lists.values():
+                self._progress.remove_task(task)
+            self._lists.clear()
+            self._progress.update(self._stage, description=name)
         recurso, page, pages = getattr(record, "page", (None, 0, None))
         if recurso is None:
             return
-        if recurso not in self._tasks:
-            self._tasks[recurso] = self._progress.add_task(str(recurso), total=None)
-        self._progress.update(self._tasks[recurso], completed=page, total=pages)
+        if recurso not in self._lists:
+            self._lists[recurso] = self._progress.add_task(f"  {recurso}", total=None, pages="")
+        came = f"{page} de {pages} páginas" if pages else f"{page} páginas"
+        self._progress.update(self._lists[recurso], completed=page, total=pages, pages=came)
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[None]:
-    if quiet or not sys.stderr.isatty():
+    """Say what a run does while it does it: on standard error, and nothing beside JSON."""
+    if quiet:
         yield
         return
+    logger = logging.getLogger("Modules.progress")  # of orchestration.stories
+    with _display() as handler:
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+@contextmanager
+def _display() -> Iterator[logging.Handler]:
+    if not sys.stderr.isatty():
+        yield _Told()
+        return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:g} páginas"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[pages]}"),
     )
-    pages = logging.getLogger("Modules.pages")
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        handler = _ProgressHandler(progress)
-        pages.addHandler(handler)
-        try:
-            yield
-        finally:
-            pages.removeHandler(handler)
+        yield _Drawn(progress)
 
 
-def _show_result(result: RunResult) -> None:
-    from rich.markdown import Markdown
+def _answer(result: RunResult, *, as_json: bool) -> int:
+    """What a run came to, on standard output; its exit code."""
+    error = result["error"]
+    if as_json:
+        say_json(result)
+    else:
+        from rich.markdown import Markdown
 
-    console().print(Markdown(result["summary"]))
-    if result["error"]:
-        complain(result["error"]["mensaje"])
+        console().print(Markdown(result["summary"]))
+        if error:
+            complain(error["mensaje"])
+    return int(error["exit_code"]) if error else 0
 
 
 if __name__ == "__main__":

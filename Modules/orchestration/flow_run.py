@@ -30,7 +30,7 @@ from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
-from Modules.orchestration.stories import P, R, StageInfo, on_this_machine
+from Modules.orchestration.stories import P, R, StageInfo, log_stage, on_this_machine
 from Modules.products.h3.product import Runner
 from Modules.settings import Settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
@@ -106,6 +106,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
 
 def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a Prefect task; what it is given is not looked through."""
+    log_stage(step)
     task: Callable[..., R] = Task(
         work,
         name=step.name,

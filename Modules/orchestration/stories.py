@@ -32,9 +32,9 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
 P = ParamSpec("P")
 R = TypeVar("R")
 
-pages_logger = logging.getLogger("Modules.pages")
-pages_logger.setLevel(logging.DEBUG)
-pages_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
+progress_logger = logging.getLogger("Modules.progress")
+progress_logger.setLevel(logging.DEBUG)
+progress_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ ENSAYAR: Final = StageInfo("Simulacro de restauración")
 PODAR: Final = StageInfo("Quitar lo viejo")
 
 
-def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: ARG001 - nobody sees the name
+def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a plain call, once: a run by hand answers at once, it never waited."""
+    log_stage(step)
     return work(*args, **kwargs)
 
 
@@ -204,8 +205,13 @@ def on_this_machine(settings: Settings) -> Runner:
     return known[settings.lindero_task_runner]
 
 
+def log_stage(step: StageInfo) -> None:
+    """Tell whoever draws progress that a stage begins."""
+    progress_logger.debug("%s", step.name, extra={"stage": step.name})
+
+
 def log_page(recurso: Recurso, page: int, pages: int | None) -> None:
     """Tell the log, and whoever draws progress from it, that a page has come."""
-    pages_logger.debug(
+    progress_logger.debug(
         "%s: page %d of %s", recurso, page, pages or "?", extra={"page": (recurso, page, pages)}
     )

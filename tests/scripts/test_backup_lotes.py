@@ -88,7 +88,7 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     lindero: Command, tmp_path: Path
 ) -> None:
     first = lindero("run", "backup", "--test", "--json")
-    assert first.code == 0, first.err
+    assert (first.code, first.err) == (0, "")
     data = first.json["data"]
     assert data["first_night"]
     assert data["recursos"]["lotes"] == {"received": 150, "accepted": 150, "rejected": 0}
@@ -104,6 +104,9 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     second = lindero("run", "backup", "--test")
     assert second.code == 0, second.err
     assert "sin cambios" in second.out
+    stages = ["Traer del portal", "Revisar la noche", "Guardar el snapshot", "Publicar"]
+    told = [*stages, *(f"Producto {name}" for name in ("cultivos", "muestreos", "sustentabilidad"))]
+    assert second.err.splitlines() == [f"{stage}…" for stage in told]
     assert contents(tmp_path / "test_outputs") == before
 
     third = lindero("run", "backup", "--test", LINDERO_DEMO_DAY="1")
@@ -250,7 +253,8 @@ def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
 ) -> None:
     portal.inject(Fault("status_503", "lotes", times=1))
     answer = under_prefect("run", "backup")
-    assert (answer.code, answer.err) == (0, "")
+    assert answer.code == 0, answer.err
+    assert all(line.endswith("…") for line in answer.err.splitlines()), answer.err  # the stages
     said = [line["message"] for line in _post(prefect_api, "logs/filter", {"limit": 200})]
     assert any("lotes" in line and "503" in line for line in said)
 
@@ -416,7 +420,8 @@ def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: Faul
         bad = _alone(tmp_path, "run", "backup", **{**told, **environment})
         assert bad.returncode == code
         assert said in bad.stderr
-        assert bad.stderr.count("\n") == 1
+        assert bad.stderr.count("\n") == 2
+        assert bad.stderr.startswith("Traer del portal…\nlindero: ")
     portal.inject(Fault("status_503", "lotes", times=1))
     try:
         good = _alone(tmp_path, "run", "backup", "--verbose", **told)
