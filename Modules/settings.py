@@ -237,6 +237,9 @@ class Settings:
     lindero_guard_best_drop: float = setting(
         share, "0.15", "Drop against the best of the last 30 that refuses"
     )
+    lindero_guard_emptied: float = setting(
+        share, "0.05", "Rows that had a column filled and come without it, as a share, that refuse"
+    )
     lindero_guard_warning: float = setting(
         share, "0.02", "Share of any of these that gives a warning"
     )
@@ -353,6 +356,7 @@ class Settings:
             unusable_geometry=self.lindero_guard_unusable_geometry,
             growth=self.lindero_guard_growth,
             best_loss=self.lindero_guard_best_drop,
+            emptied=self.lindero_guard_emptied,
             warning=self.lindero_guard_warning,
         )
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a t
     from Modules.diff.changes import Changes
     from Modules.jobs.portal_access import Access
     from Modules.night.figures import Resumen
+    from Modules.night.survey import Survey
     from Modules.night.tables import Built, Tables
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Night:
     fetched: Mapping[Recurso, Fetched] = field(repr=False)
     built: Built = field(repr=False)
     resumen: Resumen = field(repr=False)
+    seen: Survey = field(repr=False)
     verdict: Verdict
     changes: Changes = field(repr=False)
     parent: Snapshot | None
@@ -124,10 +126,12 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     An accepted night that is damaged is passed over and named; with none that is sound, this one
     is refused, and kept all the same.
     """
+    from Modules.api_check.moved import Moved
     from Modules.diff.changes import diff_tables
     from Modules.night.checks import judge
     from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
     from Modules.night.repair import BoundedRepair
+    from Modules.night.survey import Survey, survey
     from Modules.night.tables import build_tables
 
     built = build_tables(
@@ -140,7 +144,7 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     history = job.store.accepted(job.campania, access.portal)
     parent, before, damaged = _newest_sound(history)
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
-    now = resumen(built.tables, repairs=built.repairs)
+    now, seen = resumen(built.tables, repairs=built.repairs), survey(fetched)
     verdict = judge(
         built.tables,
         now,
@@ -154,16 +158,35 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         repairs=built.repairs,
         cultivos_desconocidos=built.cultivos_desconocidos,
         valores_ilegibles=built.valores_ilegibles,
+        seen=seen,
+        seen_before=Survey.from_dict(None if parent is None else parent.manifest.get("seen")),
+        lines=Moved(access.config.profile, fetched).line,
     )
+    verdict = _same_portal(verdict, history, access.portal)
     return Night(
         portal=access.portal,
         fetched=fetched,
         built=built,
         resumen=now,
+        seen=seen,
         verdict=_with_damaged(job, verdict, damaged) if history else _if_first(job, verdict),
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
+
+
+def _same_portal(verdict: Verdict, history: Sequence[Snapshot], portal: Portal) -> Verdict:
+    """The verdict; refused if the last accepted night came from another portal.
+
+    Whoever accepts this night says that the change is meant, and the next one is compared with it.
+    """
+    if not history or history[-1].portal.origin == portal.origin:
+        return verdict
+    notes = [
+        f"la última noche aceptada ({history[-1].id}) vino de {history[-1].portal.origin} y esta "
+        f"de {portal.origin}. Si el portal cambió de dirección, aceptar esta noche una vez"
+    ]
+    return _with(verdict, checked("el portal es el mismo", Severity.ERROR, notes))
 
 
 def _if_first(job: Job, verdict: Verdict) -> Verdict:
@@ -363,6 +386,7 @@ def _facts(job: Job, night: Night) -> dict[str, Any]:
         "environment": job.settings.lindero_environment,
         "parent": None if night.parent is None else str(night.parent.id),
         "resumen": night.resumen.to_dict(),
+        "seen": night.seen.to_dict(),
         "request_ids": {
             recurso.value: [page.request_id for page in answer.pages]
             for recurso, answer in night.fetched.items()

@@ -36,7 +36,7 @@ def open_portal(settings: Settings, modo: Modo) -> Iterator[Access]:
     url, client_id = settings.databaler_base_url, settings.databaler_client_id
     if url is not None:
         config = _config(settings, profile, url, client_id, settings.databaler_client_secret)
-        yield Access(config, Portal(config.base_url, profile.identity))
+        yield Access(config, Portal(config.origin, profile.identity))
         return
     check_portal(settings, modo)
     with demo_process(size=settings.lindero_demo_size, day=settings.lindero_demo_day) as demo:

@@ -1,7 +1,7 @@
 """The verdict on a night: checks with their figures, and whether it is accepted.
 
-A night is compared with the last accepted one of the same portal and campaña, and with the best of
-the last 30. A check that fails is a refusal if it is ``blocking`` and a warning if not; all of
+A night is compared with the last accepted one of its campaña and mode, and with the best of the
+last 30. A check that fails is a refusal if it is ``blocking`` and a warning if not; all of
 them are made, so the report shows every one. Shares are fractions of the earlier figure.
 
 What refuses (design, section 6), with the thresholds of ``Thresholds``:
@@ -13,6 +13,9 @@ What refuses (design, section 6), with the thresholds of ``Thresholds``:
 * 5 % or more of the records of a list without a usable geometry, unless the last accepted night
   was as bad (somebody accepted it). The first night, when more than half are: then it is the
   profile that is wrong, not the data.
+* a column that was filled and comes empty in 5 % or more of its rows, unless somebody edited them
+  (``checks_columns``); declared areas of the same rows 10 % smaller; other campañas or crops;
+* answers that are older than the last accepted night's (``checks_age``).
 
 Small numbers. One lote of three is 33 %, and taking out a lote is daily work, so a percentage
 refuses only where the rows behind it are enough to be a fault rather than a decision. A row is
@@ -35,7 +38,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from Modules.night.checks_age import check_age
 from Modules.night.checks_campos import check_campos, check_in_campos
+from Modules.night.checks_columns import (
+    Lines,
+    check_catalogues,
+    check_columns,
+    check_declared_areas,
+    check_types,
+    todo,
+)
 from Modules.night.figures import (
     BY_CAMPO,
     JUDGED,
@@ -49,8 +61,9 @@ from Modules.night.figures import (
     resumen,
     rows_behind,
 )
+from Modules.night.survey import Survey
 from Modules.night.tables import Repair, Tables
-from Modules.night.verdict import Verdict, checked, share_of
+from Modules.night.verdict import Verdict, checked, share_of, told
 from Modules.words.domain import Motivo
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import number, percent
@@ -76,6 +89,9 @@ def judge(
     repairs: Sequence[Repair] = (),
     cultivos_desconocidos: Sequence[str] = (),
     valores_ilegibles: Mapping[str, int] | None = None,
+    seen: Survey | None = None,
+    seen_before: Survey | None = None,
+    lines: Lines = todo,
 ) -> Verdict:
     """Judge a night.
 
@@ -83,19 +99,27 @@ def judge(
         previous, resumen_previous: the last accepted night; without them, it is the first.
         best: ``best_of`` the accepted nights.
         repairs, cultivos_desconocidos, valores_ilegibles: as ``Built`` has them; for warnings.
+        seen, seen_before: what the answers of the two nights said.
+        lines: what the profile has to say for a member that does not come any more.
     """
     compared = previous is not None and resumen_previous is not None
     before = NOTHING if resumen_previous is None else resumen_previous
     nights = Nights(now, resumen_now, previous, before, best, thresholds)
-    checks = [_check_empty(nights, table) for table in JUDGED]
+    seen, was_seen = seen or Survey(), seen_before or Survey()
+    checks = told("columnas con datos", check_columns(nights, seen, lines))  # mends what follows
+    checks += [_check_empty(nights, table) for table in JUDGED]
     checks += [_check_geometry(nights, table) for table in _WITH_GEOMETRY]
     if compared:
         for table in JUDGED:
             checks += _check_table(nights, table)
         checks.append(check_campos(nights))
         checks += [check_in_campos(nights, table) for table in BY_CAMPO]
+        checks += told("superficies que declara el portal", check_declared_areas(nights))
+        checks += told("listas de campañas y cultivos", check_catalogues(nights, seen, was_seen))
+        moments = seen.moments, was_seen.moments
+        checks += told("respuestas tan nuevas como las últimas", check_age(nights, *moments))
     else:
-        note = "no hay una noche aceptada de este portal y campaña con la que comparar"
+        note = "no hay una noche aceptada de esta campaña con la que comparar"
         checks.append(_warn("primera noche de la campaña", [note], {}))
     checks += [
         _refused_rows(nights),
@@ -103,6 +127,7 @@ def judge(
         _declared_area(nights),
         _unknown_crops(cultivos_desconocidos),
         _illegible(valores_ilegibles or {}),
+        check_types(seen),
     ]
     accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)

@@ -7,7 +7,6 @@ key, so the order in which records came never matters. Geometry is EPSG:4326, lo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,8 @@ from Modules.words import text as clean
 from Modules.words.columns import CRS, Column, Table
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 
-MAX_AREA_HA = 100_000.0  # of a lote, ambiente or mark: more than any; a zona may be a province
+MAX_AREA_HA = 100_000.0  # of a lote, ambiente, mark or a zona in a lote: more than any
+MAX_REGION_HA = 40_000_000.0  # of a zona that groups campos: Buenos Aires has 30.8 million
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
 
 
@@ -148,7 +148,7 @@ class _Builder:
             decoded,
             types=table.geometry_types,
             bbox=self.bbox,
-            max_area_ha=math.inf if recurso is Recurso.ZONAS else MAX_AREA_HA,
+            max_area_ha=MAX_REGION_HA if recurso is Recurso.ZONAS else MAX_AREA_HA,
             mend=self.mend,
         )
         kept: list[tuple[Item, BaseGeometry | None]] = []
@@ -228,7 +228,16 @@ class _Builder:
 
     def _zona_rows(self) -> list[Row]:
         shaped = self._shaped(Recurso.ZONAS, self._items(Recurso.ZONAS), col.ZONAS, bare=True)
-        return [(*rw.zona_row(item), geometry) for item, geometry in shaped]
+        rows = []
+        for item, geometry in shaped:
+            row = rw.zona_row(item)
+            drawn = geometry is not None and (row[3] is not None or row[2] == "exclusion")
+            if drawn and geodesic_area_ha([geometry])[0] > MAX_AREA_HA:
+                why = f"supera las {MAX_AREA_HA:.0f} ha y no es una región"
+                self.ledger.refuse(Recurso.ZONAS, item, Motivo.SUPERFICIE_IMPOSIBLE, why)
+            else:
+                rows.append((*row, geometry))
+        return rows
 
 
 def _refusal_order(row: Row) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ Names and notes are Spanish, for the people who read the report; shares are frac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,11 @@ def checked(
     if len(lines) > MAX_NOTES:
         lines = (*lines[:MAX_NOTES], f"… y {len(lines) - MAX_NOTES} más")
     return Finding(name, severity, notes=lines, figures=dict(figures or {}))
+
+
+def told(name: str, checks: Iterable[Finding]) -> list[Finding]:
+    """Those of many alike that have something to say; one that is fine where none has."""
+    return [check for check in checks if not check.fine] or [checked(name, Severity.FINE)]
 
 
 def rate(share: float, limit: float, warning: float, *, enough: bool) -> Severity:

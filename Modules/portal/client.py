@@ -16,7 +16,6 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -29,7 +28,16 @@ from Modules.portal.pace import Pace, Stopped
 from Modules.portal.profile import DEFAULT_PROFILE, Profile
 from Modules.portal.transport import Limits, Transport
 from Modules.portal.walk import Look, Walk, Walked, Walker
-from Modules.words.domain import Campania, Fetched, Portal, RawPage, Record, Recurso
+from Modules.words.domain import (
+    MOMENTS,
+    Campania,
+    Fetched,
+    Portal,
+    RawPage,
+    Record,
+    Recurso,
+    normal_origin,
+)
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
 
 __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
@@ -57,8 +65,7 @@ class PortalConfig:
         Raises:
             SettingsError: the base URL is not https (loopback apart) or not bare.
         """
-        parts = urlsplit(check_url(self.base_url, "DATABALER_BASE_URL"))
-        return f"{parts.scheme}://{parts.netloc}".lower()
+        return normal_origin(check_url(self.base_url, "DATABALER_BASE_URL"))
 
 
 class PortalClient:
@@ -318,10 +325,13 @@ def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
             records += [r if r.page == number else replace(r, page=number) for r in page.records]
     totals = [walked.declared_total for walked in walks]
     declared = sum(total for total in totals if total is not None)
+    said = [page.view.moments for walked in walks for page in walked.pages]
+    moments = {name: [one[name] for one in said if name in one] for name in MOMENTS}
     return Fetched(
         recurso,
         tuple(pages),
         tuple(records),
         None if None in totals else declared,
         max((walked.walks for walked in walks), default=1),
+        {name: MOMENTS[name](found) for name, found in moments.items() if found},
     )

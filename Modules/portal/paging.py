@@ -11,10 +11,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from Modules.portal.answers import NOTHING
+from Modules.portal.answers import NOTHING, http_date
 from Modules.portal.asking import Ask, Step, WalkBroken, origin_of
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import (
@@ -30,6 +31,7 @@ from Modules.portal.sections import (
 )
 from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged
+from Modules.words.text import timestamp
 
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
 _ERROR_MARKS = {"error", "errors", "title", "message", "mensaje", "detail", "fault", "code"}
@@ -47,6 +49,7 @@ class PageView:
     next: str | None = None
     token: str | None = None
     link_header: str | None = None
+    moments: Mapping[str, datetime] = field(default_factory=dict)  # see ``domain.MOMENTS``
     empty_answer: bool = False  # a status or body that the profile counts as "nothing"
 
 
@@ -86,7 +89,18 @@ def read_page(
         _text(document, link, what),
         token,
         next_of_link_header(headers.get("link", "")),
+        _moments(document, headers, envelope),
     )
+
+
+def _moments(document: Any, headers: Mapping[str, str], envelope: Envelope) -> dict[str, datetime]:
+    """Of when the answer says it is; what it does not say, or not legibly, is left out."""
+    path = split_path(envelope.snapshot_at)
+    said = timestamp(dig(document, path)) if path else None
+    found = {"snapshot_at": said} | {
+        name: http_date(headers.get(name.lower(), "")) for name in ("Date", "Last-Modified")
+    }
+    return {name: moment for name, moment in found.items() if moment is not None}
 
 
 def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:

@@ -13,7 +13,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -39,6 +39,7 @@ _CONTRACT_ENVELOPE = Envelope(
     rows="items", total="total_items", pages="total_pages", page="page", next="next"
 )
 _SIEMBRA = {member.name for member in SIEMBRA}
+_NO_MEANING: Any = {"paging": True, "headers": True, "envelope": {"snapshot_at"}}
 _SEASONAL = frozenset({Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES})
 
 
@@ -88,9 +89,9 @@ class Profile(Section):
         meaning = {
             "season": self.season.model_dump(mode="json"),
             "time": self.time.model_dump(mode="json"),
-            "envelope": self.envelope.model_dump(mode="json"),
+            "envelope": self.envelope.model_dump(mode="json", exclude=_NO_MEANING["envelope"]),
             "resources": {
-                recurso.value: resource.model_dump(mode="json", exclude={"paging", "headers"})
+                recurso.value: resource.model_dump(mode="json", exclude=_NO_MEANING)
                 for recurso, resource in self.resources.items()
             },
         }

@@ -225,6 +225,7 @@ class Envelope(Section):
     pages: str = ""
     page: str = ""
     next: str = ""
+    snapshot_at: str = "snapshot_at"  # of when the data are; looked for, never insisted on
 
 
 class BodyRule(Section):

@@ -235,7 +235,8 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
             manifest["format"] == FORMAT
             and manifest["id"] == folder.name
             and Campania.parse(manifest["campania"]).slug == folder.parent.name
-            and isinstance(Portal(**manifest["portal"]).origin, str)
+            and isinstance(manifest["portal"]["origin"], str)
+            and set(manifest["portal"]) == {"origin", "profile"}
             and isinstance(manifest["accepted"], bool)
             and all(manifest["tables"][name]["rows"] >= 0 for name in TABLES)
             and manifest["tables"][LOTES.name][_AREA] >= 0

@@ -201,7 +201,10 @@ class SnapshotStore:
     def accepted(
         self, campania: Campania | None = None, portal: Portal | None = None
     ) -> list[Snapshot]:
-        """Accepted snapshots whose manifest is sound, oldest first; see ``damaged`` for others."""
+        """Accepted snapshots whose manifest is sound, oldest first; see ``damaged`` for others.
+
+        ``portal``: only those that a night of this one is compared with, see ``Portal.line``.
+        """
         return self._list(SNAPSHOTS, campania, portal)
 
     def latest_accepted(self, campania: Campania, portal: Portal | None = None) -> Snapshot | None:
@@ -310,7 +313,7 @@ class SnapshotStore:
         Raises:
             SettingsError: no such snapshot, no reason, or it is accepted already.
             SnapshotDamaged: it is not what its manifest says.
-            DataError: a newer one of the same portal and campaña is accepted already, or a table
+            DataError: a newer one of the same campaña is accepted already, or a table
                 is empty that had data, or that never is, and nobody said that this is right.
         """
         snapshot = self.find(snapshot_id)
@@ -365,8 +368,8 @@ class SnapshotStore:
             with suppress(SnapshotDamaged):
                 found.append(self._load(path))
         return sorted(
-            (snapshot for snapshot in found if portal is None or snapshot.portal == portal),
-            key=lambda snapshot: snapshot.id.number,
+            (one for one in found if portal is None or one.portal.line == portal.line),
+            key=lambda one: one.id.number,
         )
 
     def _last_number(self) -> int:

@@ -6,14 +6,18 @@ Standard library only. Times are timezone-aware; ids are opaque text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from Modules.words.errors import SettingsError
 
+_DEMO = "demo:"
+_PORTS = {"https": 443, "http": 80}
 _CAMPANIA = re.compile(r"(\d\d)/(\d\d)")
 _SNAPSHOT_ID = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d{2})(\d{2})(\d{2})Z-(\d{6,})")
 
@@ -133,10 +137,45 @@ class SnapshotId:
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """Who answered: snapshots are compared only with those of an equal portal."""
+    """Who answered, and how it was read. Only the origin says whether it is the same portal.
 
-    origin: str  # "https://host:port", or "demo:small" for the built-in one; never credentials
+    Manifests of older versions hold the base URL as the settings had it; read back, it is an
+    origin too.
+    """
+
+    origin: str  # as ``normal_origin`` has it, or "demo:small" for the built-in one; no credentials
     profile: str  # name and hash of the profile in use
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin", normal_origin(self.origin))
+
+    @property
+    def line(self) -> str:
+        """Nights of one campaña are compared within it: the made-up companies, each for itself,
+        and everything else, whatever its address: a change of portal is no first night."""
+        return self.origin if self.origin.startswith(_DEMO) else ""
+
+
+def normal_origin(url: str) -> str:
+    """``scheme://host:port`` of an address (RFC 6454 §4), one spelling for one portal.
+
+    Case, a dot that ends the host, a port that is the scheme's own and an international name or
+    its punycode make no difference, nor does the path. What is no http(s) address stays as it is.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return url
+    if parts.scheme not in _PORTS or not host:
+        return url
+    try:
+        host = f"[{ip_address(host).compressed}]" if ":" in host else host
+        host = host.encode("idna").decode("ascii").lower()
+    except ValueError:
+        host = host.lower()  # no name that has a punycode: as it is written
+    own = port is None or port == _PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}{'' if own else f':{port}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +215,15 @@ class RawPage:
     path: str  # path and query as asked; no host, never a secret
 
 
+# Of when an answer says it is, each an instant: the oldest of a list's pages for the first two,
+# for a page out of a cache makes the list old; the newest of the last.
+MOMENTS: Mapping[str, Callable[..., datetime]] = {
+    "snapshot_at": min,
+    "Date": min,
+    "Last-Modified": max,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One resource, whole: the pages in order and what they hold."""
@@ -185,6 +233,7 @@ class Fetched:
     records: tuple[Record, ...] = field(repr=False)
     declared_total: int | None  # None where the portal declares none
     walks: int = 1  # 2 if the first walk did not add up
+    moments: Mapping[str, datetime] = field(default_factory=dict)  # of ``MOMENTS``, those given
 
 
 @dataclass(frozen=True, slots=True)

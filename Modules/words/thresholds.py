@@ -15,6 +15,7 @@ class Thresholds:
     unusable_geometry: float = 0.05
     growth: float = 0.50
     best_loss: float = 0.15
+    emptied: float = 0.05  # of the rows that had a column filled: it comes empty
     warning: float = 0.02
     best_of_nights: int = 30
     first_night_unusable: float = 0.50  # more than half: the profile is wrong, not the data

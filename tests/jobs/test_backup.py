@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from Modules.jobs import backup
+from Modules.jobs.backup import Night
+from Modules.jobs.portal_access import Access
 from Modules.night.verdict import Verdict
+from Modules.portal.client import PortalConfig
+from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
 from Modules.settings import Settings
 from Modules.store.snapshots import Snapshot, SnapshotStore
-from Modules.words.domain import Modo
+from Modules.words.domain import Modo, Portal, Recurso
 from Modules.words.errors import SnapshotDamaged
+from tests.night.answered import Items, answered, items
 from tests.sample_tables import NOW, SEASON, tables
 
 FIRST = Verdict(accepted=True, checks=(), first_night=True)
@@ -106,3 +111,66 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     (older.path / "tables" / "lotes.parquet").unlink()
     assert sound() == (None, [str(newer.id), str(older.id)])
     assert not backup._with_damaged(job, FIRST, [str(newer.id), str(older.id)]).accepted
+
+
+# --- whose night it is -------------------------------------------------------------------------
+
+PORTAL = "https://portal.example/base-portal/api/v1"
+
+
+def _judged(job: backup.Job, url: str, night: Items, profile: Profile = DEFAULT_PROFILE) -> Night:
+    access = Access(PortalConfig(url, profile), Portal(url, profile.identity))
+    return backup.judge_night(job, access, answered(night, profile=profile).fetched)
+
+
+@pytest.fixture
+def half() -> Items:
+    night = items()
+    return {**night, Recurso.LOTES: night[Recurso.LOTES][::2]}
+
+
+def _whole() -> Items:
+    """Without the lote that needs a repair, for that starts a process."""
+    night = items()
+    return {**night, Recurso.LOTES: [one for one in night[Recurso.LOTES] if one["id"] != "10001"]}
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["manifest of now", "manifest of before"])
+def test_another_spelling_path_or_profile_is_the_same_portal(
+    job: backup.Job, half: Items, older: bool
+) -> None:
+    first = _judged(job, PORTAL, _whole())
+    assert (first.verdict.accepted, first.verdict.first_night) == (True, True)
+    facts = backup._facts(job, first)
+    if older:
+        facts = {k: v for k, v in facts.items() if k != "seen"}
+        facts["portal"] = {"origin": "https://PORTAL.example:443/v0", "profile": "contract@0"}
+    draft = job.store.draft(job.campania, NOW)
+    draft.write_tables(first.tables)
+    job.store.keep(draft, verdict={}, accepted=True, facts=facts)
+    edited = parse_profile('[resources.lotes.fields]\nnombre = "nombre"', "p")
+    spelt = [(PORTAL, edited), ("https://PORTAL.example.:443/v2", DEFAULT_PROFILE)]
+    for url, profile in spelt:
+        found = _judged(job, url, half, profile).verdict
+        assert (found.accepted, found.first_night) == (False, False), (url, profile.name)
+        assert not any("portal es el mismo" in one for one in found.reasons)
+    assert _judged(job, url, _whole(), edited).verdict.accepted
+
+
+def test_another_portal_is_refused_until_a_person_accepts_it_once(job: backup.Job) -> None:
+    backup.keep(job, _judged(job, PORTAL, _whole()), NOW)
+    other = "https://nuevo.example/api"
+    moved = _judged(job, other, _whole())
+    assert (moved.verdict.accepted, moved.verdict.first_night) == (False, False)
+    (why,) = moved.verdict.reasons
+    assert "vino de https://portal.example y esta de https://nuevo.example" in why
+    kept = backup.keep(job, moved, NOW)
+    assert not _judged(job, other, _whole()).verdict.accepted, "never silently"
+    job.store.accept(str(kept.id), reason="servidor nuevo", who="ana", now=NOW)
+    assert _judged(job, other, _whole()).verdict.accepted
+    assert not _judged(job, PORTAL, _whole()).verdict.accepted, "nor back"
+
+
+def test_the_made_up_company_is_nobodys_other_portal(job: backup.Job) -> None:
+    night(job.store)  # of the demo portal, in a trial
+    assert _judged(job, PORTAL, _whole()).verdict.first_night

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -512,6 +513,28 @@ def test_everything_in_order_with_its_pages_and_their_ids() -> None:
     assert {page.request_id for page in lotes.pages} == {"req-lotes"}
     assert [(r.page, r.index) for r in lotes.records][:4] == [(1, 0), (1, 1), (1, 2), (2, 0)]
     assert [args[1:] for args in told if args[0] == Recurso.LOTES] == [(n, 4) for n in (1, 2, 3, 4)]
+
+
+def test_a_list_is_as_old_as_its_oldest_page_and_changed_with_its_newest() -> None:
+    """Out of a cache comes one page, not the list."""
+
+    def dated(request: Request) -> Reply | None:
+        if request.path != "/api/lotes" or "authorization" not in request.headers:
+            return None
+        page = contract_page(request, LOTES)
+        day = f"{10 + page['page'] % 3:02d}"  # pages 1, 2, 3, 4: days 11, 12, 10, 11
+        page["snapshot_at"] = f"2025-11-{day}T03:00:00-03:00"
+        dates = {"Date": f"Mon, {day} Nov 2025 06:00:05 GMT"}
+        return json_reply(page, **dates, Last_Modified=f"Mon, {day} Nov 2025 05:00:00 GMT")
+
+    with answering(contract_route(change=dated)) as portal:
+        found = fetch(portal.url, SMALL_PAGES).moments
+        assert found["snapshot_at"] == datetime(2025, 11, 10, 6, tzinfo=UTC)
+        assert found["Last-Modified"] == datetime(2025, 11, 12, 5, tzinfo=UTC)
+        elsewhere = f"{SMALL_PAGES}[envelope]\nrows = 'items'\nsnapshot_at = 'page'\n"
+        assert "snapshot_at" not in fetch(portal.url, elsewhere).moments, (
+            "what is no instant is none"
+        )
 
 
 def test_the_order_of_results_does_not_depend_on_the_order_of_answers() -> None:

@@ -1,0 +1,101 @@
+"""Checks of age: an answer that is older than the last accepted night's.
+
+A cache, a replica that fell behind or a restored copy answers with whole, well-formed lists of
+some days ago. What tells: ``snapshot_at``, ``Date`` and ``Last-Modified`` that go back, and rows
+whose own ``updated_at`` goes back. The newest ``updated_at`` alone proves nothing: it goes back
+whenever the newest row is taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from Modules.night.figures import JUDGED, Nights
+from Modules.night.verdict import checked, share_of
+from Modules.words.columns import TABLES
+from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import duration, moment, number
+
+Moments = Mapping[str, Mapping[str, datetime]]  # list → name → instant, as ``Fetched`` has them
+
+SKEW = timedelta(minutes=15)  # clocks of servers that answer by turns; less is not older
+_SAME = timedelta(seconds=2)  # HTTP dates have no fractions
+_BY_ROWS = "Last-Modified"  # may be the newest updated_at, and go back with it
+
+
+def check_age(nights: Nights, now: Moments, before: Moments) -> list[Finding]:
+    """One finding a list: whether it is as new as last night's, and how far back if not."""
+    lists = dict.fromkeys([*now, *JUDGED])
+    return [_of_list(nights, name, now.get(name, {}), before.get(name, {})) for name in lists]
+
+
+def _of_list(
+    nights: Nights, name: str, now: Mapping[str, datetime], before: Mapping[str, datetime]
+) -> Finding:
+    severity, notes, back = Severity.FINE, [], timedelta(0)
+    newest = _newest(nights, name)
+    for kind, was in before.items():
+        is_now = now.get(kind)
+        if is_now is None and kind != "snapshot_at":
+            continue  # a header may come and go
+        if is_now is None:
+            severity = max(severity, Severity.WARNING)
+            notes.append(f"ya no trae {kind}: no se sabe de cuándo es")
+        elif was - is_now > SKEW and not (kind == _BY_ROWS and _by_rows(nights, name, is_now)):
+            severity, back = Severity.ERROR, max(back, was - is_now)
+            notes.append(_said(kind, is_now, was))
+    if newest is not None:
+        by_rows, text = _rows(nights, name, *newest)
+        severity = max(severity, by_rows)
+        notes += [text] if by_rows else []
+        back = max(back, newest[0] - newest[1])
+    figures = {"horas_atras": round(back.total_seconds() / 3600, 1)}
+    return checked(f"{name}: no es más viejo que la última noche", severity, notes, figures)
+
+
+def _said(what: str, now: datetime, before: datetime) -> str:
+    return (
+        f"{what} es de {moment(now)} UTC, {duration(before - now)} antes que {moment(before)} UTC"
+    )
+
+
+def _newest(nights: Nights, name: str) -> tuple[datetime, datetime] | None:
+    """The newest ``updated_at`` of last night and of tonight; None where either has none."""
+    if name not in TABLES or "updated_at" not in TABLES[name].names:
+        return None
+    newest = [frame(name)["updated_at"].max() for frame in (nights.frame_before, nights.frame)]
+    return None if pd.isna(newest).any() else (newest[0], newest[1])
+
+
+def _by_rows(nights: Nights, name: str, said: datetime) -> bool:
+    """Whether an instant is only the newest ``updated_at`` of the rows that are left."""
+    newest = _newest(nights, name)
+    return newest is not None and abs(newest[1] - said) < _SAME
+
+
+def _rows(nights: Nights, name: str, was: datetime, now: datetime) -> tuple[Severity, str]:
+    """How bad it is that rows went back, and how far.
+
+    One row may have been put right by hand, or take its time from something that was removed.
+    """
+    key, limits = TABLES[name].key, nights.limits
+    both = nights.frame_before(name)[[key, "updated_at"]].merge(
+        nights.frame(name)[[key, "updated_at"]], on=key, suffixes=("_was", "_now")
+    )
+    went = both["updated_at_was"] - both["updated_at_now"]
+    back = int((went > SKEW).sum())
+    newest_too = was - now > SKEW
+    share = share_of(back, len(both))
+    enough = back >= min(limits.min_rows, len(both)) and (
+        newest_too or back >= limits.min_growth or share >= limits.emptied
+    )
+    if back:
+        text = f"updated_at retrocede en {number(back)} filas, hasta {duration(went.max())}"
+        text += f"; {_said('el más nuevo', now, was)}" if newest_too else ""
+        return Severity.ERROR if enough else Severity.WARNING, text
+    returned = int((~nights.frame(name)[key].isin(nights.frame_before(name)[key])).sum())
+    text = f"{_said('el updated_at más nuevo', now, was)}, y hay {number(returned)} filas más"
+    return Severity.WARNING if newest_too and returned else Severity.FINE, text

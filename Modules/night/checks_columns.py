@@ -1,0 +1,256 @@
+"""Checks of columns: what was filled and comes empty, declared areas, catalogues, mixed types.
+
+A table may have every row of the night before and yet say nothing any more: a portal that calls
+``nombre`` otherwise still sends whole lists. Rows are compared under their key, so those that come
+or go do not matter here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import pandas as pd
+
+from Modules.night.figures import JUDGED, Nights
+from Modules.night.survey import MADE_UP, Survey
+from Modules.night.verdict import checked, share_of
+from Modules.portal.contract import CONTRACT, SIEMBRA
+from Modules.words.columns import TABLES
+from Modules.words.domain import Recurso
+from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import number, percent
+
+# What to write in the profile for a member of a table; also given what some ids had last night.
+Lines: TypeAlias = Callable[[str, str, Mapping[str, str]], str]
+
+_NAME = {
+    "campos": "campo",
+    "lotes": "lote",
+    "ambientes": "ambiente",
+    "marcadores": "marcador",
+    "zonas": "zona",
+    "cultivos": "cultivo",
+}
+_MEMBERS = {  # where the column is called otherwise than the contract's member
+    "empresa": "empresa.nombre",
+    "cuit": "empresa.cuit",
+    "superficie_declarada_ha": "superficie_ha",
+    "n_siembras": "siembras",
+    "cultivo_codigo": "cultivo.codigo",
+    "cultivo": "cultivo.nombre",
+}
+_OURS = {"campo_id", "lote_id", "campo", "campania", "superficie_ha", "cultivos", "geometry"}
+_OF_ZONAS = {"lote_id", "geometry"}  # there they are the portal's, and may be empty
+_POINTS_TO = {"ambiente_id": "ambientes", "zona_id": "zonas", "lote_id": "lotes"}
+_KEYS = {"id", "campo_id", "lote_id"}  # without them a record is no row
+_BLOCKING = {*_KEYS, "nombre", "siembras"}  # on a first night; the rest warns
+_CLEARED = "orden"  # of a mark: nobody visits it once it is done
+_NEARLY_ALL = 0.95
+_DECLARED = "superficie_declarada_ha"
+_WITH_DECLARED = ("campos", "lotes", "siembras", "ambientes")
+
+
+def todo(table: str, member: str, _known: Mapping[str, str]) -> str:
+    """What to write in the profile, where nobody looked for the true path."""
+    section, key = place(table, member)
+    return f'en el perfil, bajo {section}: {key} = "…"'
+
+
+def place(table: str, member: str) -> tuple[str, str]:
+    """Section and key of the profile that say where a member of a table comes from."""
+    if member in ("geometry", "siembras"):
+        inner = "geometry" if member == "geometry" else "siembras"
+        return f"[resources.{table}.{inner}]", "path"
+    inner = "lotes.siembras" if table == "siembras" else table
+    return f"[resources.{inner}.fields]", f'"{member}"' if "." in member else member
+
+
+def check_columns(nights: Nights, seen: Survey, lines: Lines = todo) -> list[Finding]:
+    """Of each table the columns that were filled last night and are empty tonight.
+
+    On a first night: the members that the contract demands and most records leave out. Keys are
+    looked for on every night, for a list of orphans does not say what the profile has to.
+    """
+    first = nights.tables_before is None
+    found = [_left_out(nights, table, seen, lines, keys_only=not first) for table in JUDGED]
+    return found if first else [*found, *(_emptied(nights, t, seen, lines) for t in JUDGED)]
+
+
+def _left_out(
+    nights: Nights, table: str, seen: Survey, lines: Lines, *, keys_only: bool
+) -> Finding:
+    worst, notes, received = Severity.FINE, [], nights.now.recibidos[table]
+    here = _ids(nights.frame(table), table)
+    for member in _demanded(table):
+        ids = seen.missing.get((table, member), frozenset())
+        rows, of = (len(ids), received) if member in _KEYS else (len(ids & here.keys()), len(here))
+        most = share_of(rows, of) > nights.limits.first_night_unusable
+        if most and not (keys_only and member not in _KEYS):
+            worst = max(worst, Severity.ERROR if member in _BLOCKING else Severity.WARNING)
+            text = f"«{member}» falta en {number(rows)} de {number(of)} registros"
+            notes.append(f"{text}; {lines(table, member, {})}")
+    return checked(f"{table}: lo que el contrato exige", worst, notes, {"faltan": len(notes)})
+
+
+def _ids(frame: pd.DataFrame, table: str) -> dict[str, None]:
+    """The ids of the rows in their order, as ``Survey`` has them."""
+    own = frame[TABLES[table].key].tolist()
+    if table == "siembras":  # one that shares its id is called lote_id/id already
+        pairs = zip(frame["lote_id"].tolist(), own, strict=True)
+        own = [f"{lote}/{one.removeprefix(f'{lote}/')}" for lote, one in pairs]
+    return dict.fromkeys(own)
+
+
+def _demanded(table: str) -> list[str]:
+    """Members that the contract requires; of the campaña its question says as much."""
+    members = SIEMBRA if table == "siembras" else CONTRACT[Recurso(table)].members
+    return [one.name for one in members if one.required and one.name != "campania"]
+
+
+def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
+    worst, notes = Severity.FINE, []
+    was, now = _side_by_side(nights, table)
+    edited = _edited(nights, table, was, now)
+    for column in TABLES[table].names[1:]:
+        member = _member(table, column)
+        if member is None:
+            continue
+        filled = _told(was, table, column)
+        gone = filled & _silent(now, was, table, column, seen.missing.get((table, member)))
+        some = gone & ~edited & ~_left_with_it(nights, was, column)
+        severity = _rate(nights, int(filled.sum()), int(gone.sum()), int(some.sum()), column)
+        counts = int(gone.sum()), int(filled.sum())
+        if not severity and _dried_up(nights, table, column):
+            severity, counts = Severity.ERROR, (len(nights.frame(table)),) * 2
+        if severity:
+            worst = max(worst, severity)
+            known = {str(one): str(was.at[one, column]) for one in gone.index[gone]}
+            text = f"«{member}» viene vacío en {number(counts[0])} de {number(counts[1])} filas"
+            notes.append(f"{text} que lo tenían; {lines(table, member, known)}")
+    return checked(f"{table}: columnas que tenían datos", worst, notes, {"vacias": len(notes)})
+
+
+def _side_by_side(nights: Nights, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that both nights have, by key and in one order."""
+    key, before, now = TABLES[table].key, nights.frame_before(table), nights.frame(table)
+    was = pd.DataFrame(before[before[key].isin(now[key])]).set_index(key, drop=False)
+    return was, pd.DataFrame(now).set_index(key, drop=False).loc[was.index]
+
+
+def _member(table: str, column: str) -> str | None:
+    """The contract's name of what a column holds; None for what is ours, or said by its parent."""
+    if column == _NAME.get(table):
+        return "nombre"
+    if column in _OURS and not (table == "zonas" and column in _OF_ZONAS):
+        return None
+    if column.startswith("muestra_"):
+        return column.replace("_", ".", 1)
+    return _MEMBERS.get(column, column)
+
+
+def _told(frame: pd.DataFrame, table: str, column: str) -> pd.Series:
+    """The rows in which a column holds something, and not what we put there for nothing."""
+    told = frame[column].notna()
+    if column == _NAME.get(table):
+        return told & (frame[column] != frame[TABLES[table].key])
+    if column == "tipo":
+        return told & (frame[column] != "otro")
+    return told & (frame[column] > 0) if column == "n_siembras" else told
+
+
+def _silent(
+    now: pd.DataFrame, was: pd.DataFrame, table: str, column: str, missing: frozenset[str] | None
+) -> pd.Series:
+    """The rows in which a column says nothing of the portal's tonight."""
+    if _member(table, column) not in MADE_UP[table]:
+        return now[column].isna()
+    left_out = pd.Series([one in (missing or ()) for one in _ids(now, table)], now.index)
+    same = (now[column] == was[column]).fillna(value=False).astype(bool)
+    return left_out & ~same
+
+
+def _edited(nights: Nights, table: str, was: pd.DataFrame, now: pd.DataFrame) -> pd.Series:
+    """The rows that somebody changed since last night; a siembra changes with its lote."""
+    if table != "siembras":
+        none = pd.Series(data=False, index=was.index)
+        return now["updated_at"] > was["updated_at"] if "updated_at" in was else none
+    lotes, lotes_now = _side_by_side(nights, "lotes")
+    changed = lotes_now.index[lotes_now["updated_at"] > lotes["updated_at"]]
+    return was["lote_id"].isin(changed)
+
+
+def _left_with_it(nights: Nights, was: pd.DataFrame, column: str) -> pd.Series:
+    """The rows whose value was the id of something that is not there any more."""
+    parent = _POINTS_TO.get(column)
+    if parent is None:
+        return pd.Series(data=False, index=was.index)
+    return ~was[column].isin(nights.frame(parent)[TABLES[parent].key])
+
+
+def _rate(nights: Nights, filled: int, gone: int, unexplained: int, column: str) -> Severity:
+    """Few rows are a decision, and so is what somebody edited; nearly a whole column is not."""
+    limits = nights.limits
+    if column != _CLEARED and gone >= max(limits.min_growth, _NEARLY_ALL * filled):
+        return Severity.ERROR
+    least = limits.min_rows if column in _NAME.values() else limits.campo_min_lotes
+    enough = unexplained >= min(least, filled)
+    return nights.rate(unexplained, filled, limits.emptied, enough=enough)
+
+
+def _dried_up(nights: Nights, table: str, column: str) -> bool:
+    """Whether a column of most rows is one of none, though the rows be others."""
+    before, now = nights.frame_before(table), nights.frame(table)
+    if min(len(before), len(now)) < nights.limits.min_growth or column == "n_siembras":
+        return False  # too few to tell; without any siembra their own table is empty
+    most = share_of(float(_told(before, table, column).sum()), len(before)) > 0.5
+    return most and not _told(now, table, column).any()
+
+
+def check_declared(nights: Nights, table: str) -> Finding:
+    """What the portal declares for the same rows; in step with what they measure, if they do."""
+    was, now = _side_by_side(nights, table)
+    both = (was[_DECLARED] > 0) & (now[_DECLARED] > 0)
+    was, now = was[both], now[both]
+    before, after = float(was[_DECLARED].sum()), float(now[_DECLARED].sum())
+    if "superficie_ha" in was and len(was):
+        before *= float(now["superficie_ha"].sum()) / float(was["superficie_ha"].sum())
+    limits = nights.limits
+    moved = int(((now[_DECLARED] - was[_DECLARED]).abs() > limits.warning * was[_DECLARED]).sum())
+    enough = moved >= min(limits.min_rows, len(was))
+    severity = max(
+        nights.rate(before - after, before, limits.area_loss, enough=enough),
+        nights.rate(after - before, before, limits.growth, enough=enough),
+    )
+    note = f"las mismas filas declaran {number(before, 1)} → {number(after, 1)} ha"
+    figures = {"antes_ha": before, "ahora_ha": after, "filas": moved}
+    notes = [f"{note} ({percent(before, after)})"]
+    return checked(f"{table}: superficie declarada", severity, notes, figures)
+
+
+def check_declared_areas(nights: Nights) -> list[Finding]:
+    """``check_declared`` of every table that has such areas."""
+    return [check_declared(nights, table) for table in _WITH_DECLARED]
+
+
+def check_catalogues(nights: Nights, seen: Survey, before: Survey) -> list[Finding]:
+    """Lists of campañas and crops under other ids than last night's: those of another company."""
+    found, limits = [], nights.limits
+    for name, was in before.catalogues.items():
+        now = seen.catalogues.get(name, {})
+        kept = len(was.items() & now.items())
+        others = min(len(was) - kept, len(now) - kept)
+        enough = others >= min(limits.min_rows, len(was))
+        severity = nights.rate(others, len(was), limits.ids_replaced, enough=others > 0 and enough)
+        text = f"{number(others)} de {number(len(was))} tienen otro id o código"
+        notes = [f"{text}: puede ser la lista de otra empresa"]
+        figures = {"antes": len(was), "otros": others}
+        found.append(checked(f"{name}: la misma lista", severity, notes, figures))
+    return found
+
+
+def check_types(seen: Survey) -> Finding:
+    """Members that are a number in one record and text in the next."""
+    notes = [f"{name}: {counts}" for name, counts in seen.mixed.items()]
+    severity = Severity.WARNING if notes else Severity.FINE
+    return checked("tipos de los valores", severity, notes, {"mezclados": len(notes)})

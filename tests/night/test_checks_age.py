@@ -1,0 +1,92 @@
+"""Answers that are older than the last accepted night's, and what only looks so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from Modules.words.domain import Recurso
+from tests.night.answered import (
+    Item,
+    answered,
+    changed,
+    company,
+    dated,
+    items,
+    judged,
+    refusals,
+    warnings,
+)
+
+NIGHT = datetime(2025, 11, 26, 6, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+WITH_TIMES = (Recurso.ZONAS, Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES)
+
+
+@pytest.mark.parametrize("recurso", list(Recurso))
+@pytest.mark.parametrize("kind", ["snapshot_at", "Date", "Last_Modified"])
+def test_a_moment_that_goes_back_is_refused_with_how_far(recurso: Recurso, kind: str) -> None:
+    before = dated(company(), recurso, **{kind: NIGHT})
+    for back, accepted in ((3 * DAY, False), (timedelta(minutes=10), True), (-DAY, True)):
+        verdict = judged(dated(company(), recurso, **{kind: NIGHT - back}), before)
+        assert verdict.accepted == accepted, (back, refusals(verdict))
+        if not accepted:
+            (why,) = refusals(verdict)
+            assert why.startswith(f"{recurso}: no es más viejo que la última noche: ")
+            assert "es de 23/11/2025 06:00 UTC, 3 días antes que 26/11/2025 06:00 UTC" in why
+
+
+def test_a_portal_that_says_no_moment_is_no_older_one() -> None:
+    silent, said = company(), dated(company(), Recurso.LOTES, snapshot_at=NIGHT)
+    assert judged(silent, silent).accepted
+    assert judged(said, silent).accepted
+    stopped = judged(silent, said)
+    assert stopped.accepted
+    assert any("ya no trae snapshot_at" in one for one in warnings(stopped))
+    assert judged(said, said, unseen=True).accepted, "a manifest of an older version"
+
+
+@pytest.mark.parametrize("recurso", WITH_TIMES)
+def test_rows_that_go_back_are_refused_list_by_list(recurso: Recurso) -> None:
+    def older(item: Item) -> Item:
+        at = datetime.fromisoformat(item["updated_at"]) - 2 * DAY
+        return {**item, "updated_at": at.isoformat()}
+
+    (why,) = refusals(judged(answered(changed(items(), recurso, older)), company()))
+    assert why.startswith(f"{recurso}: no es más viejo que la última noche: ")
+    assert "2 días antes" in why
+
+
+def test_yesterdays_company_is_refused_and_tomorrows_is_not() -> None:
+    older, newer = company(2), company(5)
+    assert judged(newer, older).accepted
+    assert any("updated_at retrocede" in one for one in refusals(judged(older, newer)))
+
+
+def test_the_newest_rows_may_be_taken_out() -> None:
+    """The newest updated_at then goes back, and with it a Last-Modified that is made of it."""
+    night = items(5)
+    marks = sorted(night[Recurso.MARCADORES], key=lambda one: one["updated_at"])
+    left = {**night, Recurso.MARCADORES: marks[:-2]}
+    newest = [datetime.fromisoformat(one["updated_at"]) for one in (marks[-1], marks[-3])]
+    assert newest[0] - newest[1] > timedelta(minutes=15)
+    before = dated(company(5), Recurso.MARCADORES, Last_Modified=newest[0])
+    fewer = answered(left)
+    verdict = judged(dated(fewer, Recurso.MARCADORES, Last_Modified=newest[1]), before)
+    assert verdict.accepted
+    assert not [one for one in warnings(verdict) if "más viejo" in one]
+    stale = dated(fewer, Recurso.MARCADORES, Last_Modified=newest[1] - DAY)
+    assert not judged(stale, before).accepted
+    back = [*marks[:-2], {**marks[0], "id": "m-back"}]
+    returned = judged(answered({**night, Recurso.MARCADORES: back}), company(5))
+    assert any("y hay 1 filas más" in one for one in warnings(returned))
+
+
+def test_one_row_that_goes_back_is_a_warning() -> None:
+    night = items()
+    mark = night[Recurso.MARCADORES][0]
+    mark["updated_at"] = (datetime.fromisoformat(mark["updated_at"]) - DAY).isoformat()
+    verdict = judged(answered(night), company())
+    assert verdict.accepted
+    assert any("updated_at retrocede en 1 filas" in one for one in warnings(verdict))
