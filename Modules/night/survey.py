@@ -69,28 +69,32 @@ class Survey:
 
 def survey(fetched: Mapping[Recurso, Fetched]) -> Survey:
     """Look through all answers."""
-    missing: dict[tuple[str, str], set[str]] = {}
-    types: dict[tuple[str, str], Counter[type]] = {}
+    missing: dict[tuple[str, str], frozenset[str]] = {}
+    mixed: dict[str, str] = {}
     for table, members, items in _tables(fetched):
         for member in members:
-            path, key = split_path(member.name), (table, member.name)
-            wanted = member.required or member.name in MADE_UP.get(table, ())
-            for own_id, values in items:
-                value = values.get(path[0]) if len(path) == 1 else dig(values, path)
-                if _says_nothing(value, member):
-                    if wanted:
-                        missing.setdefault(key, set()).add(own_id)
-                elif member.kind in _AS_WRITTEN:
-                    types.setdefault(key, Counter())[type(value)] += 1
+            path = split_path(member.name)
+            if len(path) == 1:
+                values = [of_item.get(path[0]) for _, of_item in items]
+            else:
+                values = [dig(of_item, path) for _, of_item in items]
+            if member.required or member.name in MADE_UP.get(table, ()):
+                pairs = zip(items, values, strict=True)
+                silent = frozenset(own for (own, _), value in pairs if _says_nothing(value, member))
+                missing |= {(table, member.name): silent} if silent else {}
+            if member.kind in _AS_WRITTEN and (text := _several(values)):
+                mixed[f"{table}.{member.name}"] = text
     return Survey(
-        {key: frozenset(ids) for key, ids in missing.items()},
-        {".".join(key): text for key, found in types.items() if (text := _several(found))},
+        missing,
+        mixed,
         {one.value: _codes(fetched[one].records) for one in _CATALOGUES if one in fetched},
         {recurso.value: answer.moments for recurso, answer in fetched.items()},
     )
 
 
 def _says_nothing(value: Any, member: Member) -> bool:
+    if type(value) is str and value and value.isprintable() and not value.isspace():
+        return False  # nearly all there is
     no_text = member.kind == "text" and clean.text(value) is None
     return no_text or value is MISSING or clean.is_absent(value)
 
@@ -118,16 +122,16 @@ def _tables(
             yield "siembras", SIEMBRA, sown
 
 
-def _several(types: Counter[type]) -> str:
-    """ "230 texto, 3 número"; nothing where all are of one type."""
-    words: Counter[str] = Counter()
-    for kind, count in types.items():
-        words[_WORDS.get(kind, "objeto")] += count
-    return (
-        ", ".join(f"{number(n)} {word}" for word, n in words.most_common())
-        if len(words) > 1
-        else ""
+def _several(values: Sequence[Any]) -> str:
+    """ "230 texto, 3 número"; nothing where all that say something are of one type."""
+    if len(set(map(type, values)) - {type(None), type(MISSING)}) < 2:
+        return ""
+    words = Counter(
+        _WORDS.get(type(value), "objeto")
+        for value in values
+        if value is not MISSING and not clean.is_absent(value)
     )
+    return ", ".join(f"{number(n)} {word}" for word, n in words.most_common() if len(words) > 1)
 
 
 def _codes(records: Sequence[Record]) -> dict[str, str]:
