@@ -130,15 +130,17 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     from Modules.night.repair import BoundedRepair
     from Modules.night.tables import build_tables
 
+    history = job.store.accepted(job.campania, access.portal)
+    parent, before, damaged = _newest_sound(history)
     built = build_tables(
         {recurso: answer.records for recurso, answer in fetched.items()},
         campania=job.campania,
         encodings=access.config.profile.encodings(),
         bbox=job.settings.lindero_bbox,
         mend=BoundedRepair(),
+        previous=before,
+        limits=job.settings.thresholds(),
     )
-    history = job.store.accepted(job.campania, access.portal)
-    parent, before, damaged = _newest_sound(history)
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
     now = resumen(built.tables, repairs=built.repairs)
     verdict = judge(

@@ -238,20 +238,20 @@ def _refused_rows(nights: Nights) -> Finding:
 
 
 def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
-    """All repaired geometries; those whose area moved are named."""
+    """All repaired geometries, those whose area moved first."""
+
+    def moved(one: Repair) -> bool:
+        larger = max(one.area_before_ha, one.area_after_ha)
+        return one.moved_ha > nights.limits.repaired_area * larger
+
     notes = [
-        f"{one.recurso} {one.id}: {one.motivo}; {number(one.area_before_ha, 2)} → "
-        f"{number(one.area_after_ha, 2)} ha"
-        for one in repairs
+        f"{one.recurso} {one.id}{f' «{one.nombre}»' if one.nombre else ''}: {one.motivo}; "
+        f"{number(one.area_before_ha, 2)} → {number(one.area_after_ha, 2)} ha"
+        for one in sorted(repairs, key=lambda one: (not moved(one), -one.moved_ha))
     ]
-    moved = sum(
-        abs(one.area_after_ha - one.area_before_ha)
-        > nights.limits.repaired_area * max(one.area_before_ha, one.area_after_ha)
-        for one in repairs
-    )
     figures = {
         "reparadas": len(repairs),
-        "con_otra_superficie": moved,
+        "con_otra_superficie": sum(map(moved, repairs)),
         "antes_ha": math.fsum(one.area_before_ha for one in repairs),
         "despues_ha": math.fsum(one.area_after_ha for one in repairs),
     }
