@@ -219,7 +219,14 @@ def _with_mends(item: BaseGeometry | Mended, found: Repaired | Unreadable) -> Re
         before = after = float(geodesic_area_ha([found.geometry])[0])
     motivo = "; ".join(filter(None, (*sorted(item.mends), found.motivo)))
     closed = enc.ANILLO_ABIERTO in item.mends
-    return Repaired(found.geometry, True, before, after, motivo, closed)
+    return Repaired(
+        found.geometry,
+        changed=True,
+        area_before_ha=before,
+        area_after_ha=after,
+        motivo=motivo,
+        closed=closed,
+    )
 
 
 def _faults(
@@ -328,9 +335,9 @@ def make_valid(geometry: BaseGeometry) -> BaseGeometry:
     if geometry.geom_type not in ("Polygon", "MultiPolygon"):
         return shapely.make_valid(geometry)
     try:
-        return _polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
+        return polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
     except shapely.errors.GEOSException:
-        return _polygons_of(shapely.make_valid(geometry))
+        return polygons_of(shapely.make_valid(geometry))
 
 
 def _why_invalid(geometry: BaseGeometry) -> str:
@@ -338,7 +345,7 @@ def _why_invalid(geometry: BaseGeometry) -> str:
     return _REASONS.get(said, "la geometría no es válida")
 
 
-def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
+def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of a geometry, as one Polygon or MultiPolygon; empty if there are none."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry

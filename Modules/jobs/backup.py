@@ -34,6 +34,7 @@ from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import short
+from Modules.words.strict_json import without_lone_surrogates
 
 if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a table is there
     from Modules.diff.changes import Changes
@@ -156,6 +157,8 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         repairs=built.repairs,
         cultivos_desconocidos=built.cultivos_desconocidos,
         valores_ilegibles=built.valores_ilegibles,
+        valores_desconocidos=built.valores_desconocidos,
+        caracteres_quitados=_lone_surrogates(fetched),
     )
     return Night(
         portal=access.portal,
@@ -166,6 +169,15 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         changes=diff_tables(before, built.tables),
         parent=parent,
     )
+
+
+def _lone_surrogates(fetched: Mapping[Recurso, Fetched]) -> dict[str, int]:
+    """Of each list that has any, the halves of characters that its records are without."""
+    counts = {
+        recurso.value: sum(without_lone_surrogates(page.body)[1] for page in answer.pages)
+        for recurso, answer in fetched.items()
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _if_first(job: Job, verdict: Verdict) -> Verdict:

@@ -36,6 +36,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from Modules.night.checks_campos import check_campos, check_in_campos
+from Modules.night.checks_ground import check_ground
 from Modules.night.figures import (
     BY_CAMPO,
     JUDGED,
@@ -46,6 +47,7 @@ from Modules.night.figures import (
     Resumen,
     best_of,
     ids_of,
+    places,
     resumen,
     rows_behind,
 )
@@ -76,13 +78,17 @@ def judge(
     repairs: Sequence[Repair] = (),
     cultivos_desconocidos: Sequence[str] = (),
     valores_ilegibles: Mapping[str, int] | None = None,
+    valores_desconocidos: Mapping[str, int] | None = None,
+    caracteres_quitados: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Judge a night.
 
     Args:
         previous, resumen_previous: the last accepted night; without them, it is the first.
         best: ``best_of`` the accepted nights.
-        repairs, cultivos_desconocidos, valores_ilegibles: as ``Built`` has them; for warnings.
+        repairs, cultivos_desconocidos, valores_ilegibles, valores_desconocidos: as ``Built`` has
+            them; for warnings.
+        caracteres_quitados: of each list, halves of characters that were taken out of its texts.
     """
     compared = previous is not None and resumen_previous is not None
     before = NOTHING if resumen_previous is None else resumen_previous
@@ -101,8 +107,11 @@ def judge(
         _refused_rows(nights),
         _repaired(nights, repairs),
         _declared_area(nights),
+        *check_ground(nights),
         _unknown_crops(cultivos_desconocidos),
         _illegible(valores_ilegibles or {}),
+        _unknown_values(valores_desconocidos or {}),
+        _odd_characters(caracteres_quitados or {}),
     ]
     accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)
@@ -264,8 +273,9 @@ def _declared_area(nights: Nights) -> Finding:
     computed, declared = lotes["superficie_ha"], lotes["superficie_declarada_ha"]
     off = (declared - computed).abs() > nights.limits.declared_area * computed
     rows = lotes[off]  # never those that declare none
+    names = places(nights.tables) if len(rows) else {}
     notes = [
-        f"{row.campo} / {row.lote}: declara {number(row.superficie_declarada_ha, 1)} ha, "
+        f"{names[row.lote_id]}: declara {number(row.superficie_declarada_ha, 1)} ha, "
         f"mide {number(row.superficie_ha, 1)} ha"
         for row in rows.itertuples()
     ]
@@ -280,3 +290,18 @@ def _unknown_crops(names: Sequence[str]) -> Finding:
 def _illegible(values: Mapping[str, int]) -> Finding:
     notes = [f"{name}: {number(count)} quedaron vacíos" for name, count in values.items()]
     return _warn("valores legibles", notes, {"total": sum(values.values())})
+
+
+def _unknown_values(values: Mapping[str, int]) -> Finding:
+    notes = [
+        f"{name}: {number(count)}, quedan como están escritos" for name, count in values.items()
+    ]
+    return _warn("estados, tipos y potenciales conocidos", notes, {"total": sum(values.values())})
+
+
+def _odd_characters(lists: Mapping[str, int]) -> Finding:
+    notes = [
+        f"{name}: {number(count)} caracteres imposibles (mitades de carácter), se quitaron"
+        for name, count in lists.items()
+    ]
+    return _warn("caracteres de los textos", notes, {"total": sum(lists.values())})

@@ -77,6 +77,7 @@ class Built:
     repairs: tuple[Repair, ...]
     cultivos_desconocidos: tuple[str, ...]
     valores_ilegibles: Mapping[str, int]  # "lotes.superficie_ha": how many became empty
+    valores_desconocidos: Mapping[str, int]  # "marcadores.estado «x»": of no closed list of ours
 
 
 def build_tables(
@@ -143,7 +144,7 @@ class _Builder:
         )
         repairs = sorted(self.repairs, key=lambda r: (_LIST_ORDER[r.recurso], r.id))
         illegible = dict(sorted(self.ledger.illegible.items()))
-        return Built(tables, tuple(repairs), unknown, illegible)
+        return Built(tables, tuple(repairs), unknown, illegible, _unlisted(tables))
 
     def _items(self, recurso: Recurso, *, seasonal: bool = False) -> list[Item]:
         """Records that have an id and are not deleted, repeated or of another campaña."""
@@ -195,8 +196,11 @@ class _Builder:
         moved = abs(after - result.area_before_ha)
         declared = clean.area_ha(item.values.get("superficie_ha")) or 0.0
         share = limits.declared_area if result.closed else limits.repaired_area
-        known = (("el portal declara", declared, share),
-                 ("la última noche tenía", self._area_before(table, item.id), limits.repaired_area))  # fmt: skip
+        before = self._area_before(table, item.id)
+        known = (
+            ("el portal declara", declared, share),
+            ("la última noche tenía", before, limits.repaired_area),
+        )
         said = [(who, area, max(of * area, limits.repaired_ha)) for who, area, of in known if area]
         small = not result.closed and all(moved <= slack for _, _, slack in said)
         if not said or small or any(abs(after - area) <= slack for _, area, slack in said):
@@ -278,6 +282,18 @@ class _Builder:
     def _zona_rows(self) -> list[Row]:
         shaped = self._shaped(Recurso.ZONAS, self._items(Recurso.ZONAS), col.ZONAS, bare=True)
         return [(*rw.zona_row(item), geometry) for item, geometry in shaped]
+
+
+def _unlisted(tables: Tables) -> dict[str, int]:
+    """Values that are in no closed list, and how often each comes."""
+    found: dict[str, int] = {}
+    for name, frame in tables.as_dict().items():
+        for column in col.TABLES[name].columns:
+            if column.values:
+                values = frame[column.name].dropna()
+                counts = values[~values.isin(column.values)].value_counts().sort_index()
+                found |= {f"{name}.{column.name} «{value}»": int(n) for value, n in counts.items()}
+    return found
 
 
 def _refusal_order(row: Row) -> tuple[object, ...]:

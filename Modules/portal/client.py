@@ -31,6 +31,7 @@ from Modules.portal.transport import Limits, Transport
 from Modules.portal.walk import Look, Walk, Walked, Walker
 from Modules.words.domain import Campania, Fetched, Portal, RawPage, Record, Recurso
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+from Modules.words.text import deleted
 
 __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
 
@@ -182,6 +183,8 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
     """
     known = []
     for record in records:
+        if deleted(record.values.get("deleted_at")):
+            continue
         text = record.values.get("codigo")
         found = read_campania(codigo, str(text)) if isinstance(text, str | int) else None
         if found == campania:

@@ -348,7 +348,7 @@ def crossed() -> dict[str, Any]:
 def is_open(share: float) -> dict[str, Any]:
     """The square cut down to a share of its width, and not closed."""
     (ring,) = square(size=0.01)["coordinates"]
-    lon, lat = ring[0]
+    lon = ring[0][0]
     cut = [[lon + (x - lon) * share, y] for x, y in ring[:-1]]
     return {"type": "Polygon", "coordinates": [cut]}
 
