@@ -333,7 +333,7 @@ def _no_geometry(part: Any) -> bool:
     if part.get("type") == "Feature":
         return _no_geometry(part.get("geometry"))
     kind = part.get("type")
-    held = part.get(_JSON_COLLECTIONS.get(kind, "coordinates"))
+    held = part.get(_JSON_COLLECTIONS.get(str(kind), "coordinates"))
     return _no_shell(held) if kind == "Polygon" else _hollow(held)
 
 
