@@ -41,6 +41,7 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
     members = [member for member in shape.members if member.name != "siembras"]
     columns = Columns(recurso, good, profile.time.zone)
     columns.uses(*(rule.path for rule in resource.fields.values()))
+    columns.uses(f"{resource.root}.deleted_at".removeprefix("."))  # read of any list
     section = f"[resources.{recurso}.fields]"
     every = columns.compare(members, resource.fields, resource.root, section)
     if shape.geometry != "none":

@@ -14,8 +14,7 @@ import pandas as pd
 
 from Modules.night.tables import Tables
 from Modules.words.errors import SettingsError
-from Modules.words.names import name_key
-from Modules.words.text import clean_text
+from Modules.words.names import look
 
 BY_ID = "id="
 
@@ -89,18 +88,14 @@ def _one(what: str, text: str, names: Mapping[str, str], told: Mapping[str, str]
         if text.removeprefix(BY_ID) in names:
             return text.removeprefix(BY_ID)
         raise SettingsError(f"there is no {what} with the id {text.removeprefix(BY_ID)!r}")
-    key = _key(text)
-    fitting = [one for one, name in names.items() if one == text or _key(name) == key]
+    key = look(text)
+    fitting = [one for one, name in names.items() if one == text or look(name) == key]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         listed = "; ".join(f"{BY_ID}{one} ({told[one]})" for one in sorted(fitting)[:20])
         raise SettingsError(f"{len(fitting)} {what}s fit {text!r}, write one of: {listed}")
-    keys = {_key(name): name for name in names.values()}
+    keys = {look(name): name for name in names.values()}
     near = [keys[one] for one in difflib.get_close_matches(key, list(keys), n=3, cutoff=0.6)]
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     raise SettingsError(f"there is no {what} {text!r}{hint}")
-
-
-def _key(text: str) -> str:
-    return " ".join(name_key(clean_text(text)).split())

@@ -1,14 +1,16 @@
 """One geometry out of one value, in each of the six ways in which a portal may write it.
 
 Every reader takes what the portal sent, keeps (first, second) number as (x, y), drops further
-dimensions, closes a ring left open, and raises ``Unusable`` for what it cannot read: never
-anything else, whatever the value. Curves, triangulations and collections are refused by name.
+dimensions, and raises ``Unusable`` for what it cannot read: never anything else, whatever the
+value. Curves, triangulations and collections of several kinds are refused by name; a collection of
+one kind is that kind. A ring left open is closed, parts and holes without a coordinate are left
+out, and either is noted in the ``mends`` that a reader is given.
 
 Legend of nesting: a position is ``[x, y, …]``, a ring is a list of positions, a polygon is a list
 of rings (shell first, then holes), a multipolygon is a list of polygons.
 
-GEOS reads nested WKT and WKB by recursion and a long nest kills the process, so WKT is checked
-for a single level before GEOS sees it, and WKB for two.
+GEOS reads nested WKT and WKB by recursion and a long nest kills the process, so the collections in
+both are counted, to ``_MAX_NEST``, before GEOS sees them.
 
 Formats: GeoJSON RFC 7946; WKT and WKB as in OGC 06-103r4, with the Z, M and SRID variants of
 ISO 13249-3 and of PostGIS (EWKT, EWKB).
@@ -20,10 +22,10 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import shapely
@@ -33,14 +35,25 @@ from Modules.geo.arrays import Array
 from Modules.words.domain import Motivo
 
 _CHUNK = 1_000  # one strange geometry sends no more than these down the slow road
+_MAX_NEST = 16  # collections in one another: no portal has more than two
 _MIN_RING = 4  # positions of the smallest ring, the closing one included
 _WKT_START = re.compile(
     r"\s*(?:SRID\s*=\s*(\d+)\s*;\s*)?"
-    r"(POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON)(?=[\s(ZM])",
+    r"(POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION)"
+    r"(?=[\s(ZM])",
     re.IGNORECASE,
 )
 _WKT_WORDS = frozenset(("Z", "M", "ZM", "EMPTY", "E", "NAN", "INF", "INFINITY"))
+_WKT_KINDS = frozenset(
+    ("POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "MULTILINESTRING", "MULTIPOLYGON")
+)
+_COLLECTION = "GEOMETRYCOLLECTION"
 _WORD = re.compile(r"[A-Za-z]+")
+ANILLO_ABIERTO = "un anillo no estaba cerrado"
+PARTES_VACIAS = "había partes o huecos sin coordenadas"
+
+Mends: TypeAlias = set[str]  # what a reader had to mend, in words for users
+
 _LAT_KEYS = ("lat", "latitude", "latitud", "y")
 _LON_KEYS = ("lon", "lng", "long", "longitude", "longitud", "x")
 
@@ -102,16 +115,17 @@ def _finite(array: Array) -> Array:
     return array
 
 
-def _ring(array: Array) -> BaseGeometry:
+def _ring(array: Array, mends: Mends) -> BaseGeometry:
     if (array[0] != array[-1]).any():
         array = np.vstack((array, array[:1]))
+        mends.add(ANILLO_ABIERTO)
     if len(array) < _MIN_RING:
         raise _illegible(f"un anillo tiene sólo {len(array)} posiciones")
     return shapely.linearrings(array)
 
 
-def _polygon(rings: Iterable[Array]) -> BaseGeometry:
-    shell, *holes = [_ring(ring) for ring in rings]
+def _polygon(rings: Sequence[Array], mends: Mends) -> BaseGeometry:
+    shell, *holes = [_ring(ring, mends) for ring in rings]
     return shapely.polygons(shell, holes=holes or None)
 
 
@@ -123,32 +137,116 @@ def _items(value: object) -> Sequence[object]:
     return value
 
 
-def _json_point(value: object) -> BaseGeometry:
+def _hollow(value: object) -> bool:
+    """Whether a part, ring or hole holds no coordinate: null, or lists and nothing in them."""
+    if not isinstance(value, list | tuple):
+        return value is None
+    return all(isinstance(one, list | tuple) and _hollow(one) for one in value)
+
+
+def _filled(value: object, mends: Mends, hollow: Callable[[Any], bool] = _hollow) -> list[Any]:
+    """The items that hold a coordinate; that others were left out is noted."""
+    items = _items(value)
+    kept = [one for one in items if not hollow(one)]
+    if not kept:
+        raise _empty()
+    if len(kept) < len(items):
+        mends.add(PARTES_VACIAS)
+    return kept
+
+
+def _no_shell(rings: Any) -> bool:
+    """Whether a polygon has no ring, or none in the place of its shell."""
+    return _hollow(rings) or (isinstance(rings, list | tuple) and _hollow(rings[0]))
+
+
+def _json_point(value: object, _mends: Mends) -> BaseGeometry:
     x, y, *_ = value if type(value) is list and len(value) > 1 else (None, None)
     if type(x) is float and type(y) is float and math.isfinite(x) and math.isfinite(y):
         return shapely.Point(x, y)  # nearly all marks: no array for two numbers
     return shapely.points(_floats([value] if _items(value) else value)[0])
 
 
-def _json_line(value: object) -> BaseGeometry:
+def _json_line(value: object, _mends: Mends) -> BaseGeometry:
     array = _floats(value)
     if len(array) < 2:
         raise _illegible("una línea tiene una sola posición")
     return shapely.linestrings(array)
 
 
-def _json_polygon(value: object) -> BaseGeometry:
-    return _polygon(_floats(ring) for ring in _items(value))
+def _json_polygon(value: object, mends: Mends) -> BaseGeometry:
+    if _no_shell(_items(value)):
+        raise _empty()
+    return _polygon([_floats(ring) for ring in _filled(value, mends)], mends)
 
 
-_JSON_SHAPES: Mapping[str, Callable[[object], BaseGeometry]] = {
+def _json_points(value: object, mends: Mends) -> BaseGeometry:
+    return shapely.multipoints(_floats(_filled(value, mends)))
+
+
+def _json_lines(value: object, mends: Mends) -> BaseGeometry:
+    return shapely.multilinestrings([_json_line(one, mends) for one in _filled(value, mends)])
+
+
+def _json_polygons(value: object, mends: Mends) -> BaseGeometry:
+    parts = _filled(value, mends, _no_shell)
+    return shapely.multipolygons([_json_polygon(part, mends) for part in parts])
+
+
+_JSON_SHAPES: Mapping[str, Callable[[object, Mends], BaseGeometry]] = {
     "Point": _json_point,
-    "MultiPoint": lambda value: shapely.multipoints(_floats(value)),
+    "MultiPoint": _json_points,
     "LineString": _json_line,
-    "MultiLineString": lambda value: shapely.multilinestrings([*map(_json_line, _items(value))]),
+    "MultiLineString": _json_lines,
     "Polygon": _json_polygon,
-    "MultiPolygon": lambda value: shapely.multipolygons([*map(_json_polygon, _items(value))]),
+    "MultiPolygon": _json_polygons,
 }
+_JSON_COLLECTIONS = {"GeometryCollection": "geometries", "FeatureCollection": "features"}
+
+
+def one_kind(parts: Sequence[BaseGeometry], mends: Mends) -> BaseGeometry:
+    """The parts of a collection as one geometry of their kind, those without a coordinate left out.
+
+    A single part stays as it is; points, lines or polygons become one multi-geometry.
+
+    Raises:
+        Unusable: nothing is left, or they are of several kinds.
+    """
+    kept = [part for part in parts if not part.is_empty]
+    if not kept:
+        raise _empty()
+    if len(kept) < len(parts):
+        mends.add(PARTES_VACIAS)
+    single = list(shapely.get_parts(kept))
+    kinds = sorted({part.geom_type for part in single})
+    if len(kinds) > 1:
+        text = f"es una colección de clases distintas: {', '.join(kinds)}"
+        raise Unusable(Motivo.TIPO_DE_GEOMETRIA, text)
+    if len(kept) == 1:
+        return kept[0]
+    build = {"Point": shapely.multipoints, "LineString": shapely.multilinestrings}
+    return build.get(kinds[0], shapely.multipolygons)(single)
+
+
+def _tidied(geometry: BaseGeometry, mends: Mends) -> BaseGeometry:
+    """What GEOS read, collections taken apart, without empty parts and holes."""
+    if geometry.geom_type == "GeometryCollection":
+        parts = [part if part.is_empty else _tidied(part, mends) for part in geometry.geoms]
+        return one_kind(parts, mends)
+    parts = shapely.get_parts(geometry)
+    empty = shapely.is_empty(parts)
+    if empty.all():
+        raise _empty()
+    if not empty.any() and (shapely.get_num_coordinates(shapely.get_rings(parts)) > 0).all():
+        return geometry
+    mends.add(PARTES_VACIAS)
+    return one_kind([_without_empty_holes(part) for part in parts[~empty]], mends)
+
+
+def _without_empty_holes(part: BaseGeometry) -> BaseGeometry:
+    if part.geom_type != "Polygon":
+        return part
+    return shapely.Polygon(part.exterior, [ring for ring in part.interiors if not ring.is_empty])
 
 
 def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
@@ -207,26 +305,39 @@ def _plain_positions(values: list[Any]) -> Array | None:
     return array[:, :2]
 
 
-def read_geojson(value: object) -> BaseGeometry:
-    """A GeoJSON geometry object, or a Feature that holds one; positions as sent."""
+def read_geojson(value: object, mends: Mends) -> BaseGeometry:
+    """A GeoJSON geometry object, or a Feature that holds one; positions as sent.
+
+    Collections, of features too, are what they hold if that is of one kind.
+    """
     if not isinstance(value, Mapping):
         raise _illegible("no es un objeto GeoJSON")
-    if value.get("type") == "Feature":
-        value = value.get("geometry")
-        if value is None:
-            raise Unusable(Motivo.SIN_GEOMETRIA, "el Feature no tiene geometría")
-        if not isinstance(value, Mapping):
-            raise _illegible("no es un objeto GeoJSON")
     kind = value.get("type")
+    if kind == "Feature":
+        if value.get("geometry") is None:
+            raise Unusable(Motivo.SIN_GEOMETRIA, "el Feature no tiene geometría")
+        return read_geojson(value["geometry"], mends)
+    if isinstance(kind, str) and kind in _JSON_COLLECTIONS:
+        parts = _filled(value.get(_JSON_COLLECTIONS[kind]), mends, _no_geometry)
+        return one_kind([read_geojson(part, mends) for part in parts], mends)
     shape = _JSON_SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None:
-        if kind == "GeometryCollection":
-            raise Unusable(Motivo.TIPO_DE_GEOMETRIA, "es una GeometryCollection")
         raise _illegible("el tipo GeoJSON falta o no se conoce")
-    return shape(value.get("coordinates"))
+    return shape(value.get("coordinates"), mends)
 
 
-def read_geojson_text(value: object) -> BaseGeometry:
+def _no_geometry(part: Any) -> bool:
+    """Whether a member of a collection is null, or holds nothing."""
+    if not isinstance(part, Mapping):
+        return part is None
+    if part.get("type") == "Feature":
+        return _no_geometry(part.get("geometry"))
+    kind = part.get("type")
+    held = part.get(_JSON_COLLECTIONS.get(str(kind), "coordinates"))
+    return _no_shell(held) if kind == "Polygon" else _hollow(held)
+
+
+def read_geojson_text(value: object, mends: Mends) -> BaseGeometry:
     """GeoJSON written into a text field."""
     try:
         parsed = json.loads(_text(value, "GeoJSON en texto"))
@@ -234,25 +345,31 @@ def read_geojson_text(value: object) -> BaseGeometry:
         raise _illegible("el texto no es JSON") from err
     if parsed is None:
         raise Unusable(Motivo.SIN_GEOMETRIA, "no tiene geometría")
-    return read_geojson(parsed)
+    return read_geojson(parsed, mends)
 
 
-def read_wkt(value: object, epsg: int | None) -> BaseGeometry:
+def read_wkt(value: object, epsg: int | None, mends: Mends) -> BaseGeometry:
     """WKT or EWKT; an SRID other than ``epsg`` (and not 0) is refused rather than believed."""
     text = _text(value, "WKT en texto")
     start = _WKT_START.match(text)
     if start is None or not text.isascii() or "\0" in text:
         word = _WORD.search(text[:40])
-        if word is not None and word[0].upper() in ("GEOMETRYCOLLECTION", "CURVEPOLYGON", "TIN"):
+        if word is not None and word[0].upper() in ("CURVEPOLYGON", "TIN"):
             raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es {word[0].upper()}")
         raise _illegible("el texto no es WKT")
     _same_srid(int(start[1]) if start[1] and len(start[1]) < 10 else 0, epsg)
-    if any(word.upper() not in _WKT_WORDS for word in _WORD.findall(text, start.end())):
+    words = [word.upper() for word in _WORD.findall(text, start.end())]
+    allowed = _WKT_WORDS
+    if start[2].upper() == _COLLECTION:
+        allowed |= _WKT_KINDS | {_COLLECTION}
+    if any(word not in allowed for word in words):
         raise _illegible("el texto no es WKT")
+    if words.count(_COLLECTION) >= _MAX_NEST:
+        raise Unusable(Motivo.TIPO_DE_GEOMETRIA, "es una colección de demasiados niveles")
     geometry = shapely.from_wkt(text[start.start(2) :], on_invalid="ignore")
     if geometry is None:
         raise _illegible("el texto no es WKT")
-    return shapely.force_2d(geometry)
+    return _tidied(shapely.force_2d(geometry), mends)
 
 
 def _text(value: object, expected: str) -> str:
@@ -268,7 +385,7 @@ def _same_srid(srid: int, epsg: int | None) -> None:
         raise _illegible(f"dice SRID {srid} y se esperaba EPSG:{epsg}")
 
 
-def read_wkb_hex(value: object, epsg: int | None) -> BaseGeometry:
+def read_wkb_hex(value: object, epsg: int | None, mends: Mends) -> BaseGeometry:
     """WKB or EWKB in hexadecimal; an SRID other than ``epsg`` (and not 0) is refused."""
     text = _text(value, "WKB en hexadecimal").strip()
     try:
@@ -276,29 +393,31 @@ def read_wkb_hex(value: object, epsg: int | None) -> BaseGeometry:
         _check_headers(raw, epsg)
     except (struct.error, ValueError) as err:
         raise _illegible("el texto no es WKB en hexadecimal") from err
-    geometry = shapely.from_wkb(raw, on_invalid="fix")  # closes open rings
+    geometry = shapely.from_wkb(raw, on_invalid="ignore")
+    if geometry is None:
+        geometry = shapely.from_wkb(raw, on_invalid="fix")  # closes open rings
+        mends.add(ANILLO_ABIERTO)
     if geometry is None:
         raise _illegible("el WKB no forma una geometría")
-    if not len(parts := shapely.get_parts(geometry)) or shapely.is_empty(parts).any():
-        raise _empty()
-    flat = shapely.set_srid(shapely.force_2d(geometry), 0)
+    flat = _tidied(shapely.set_srid(shapely.force_2d(geometry), 0), mends)
     _finite(shapely.get_coordinates(flat))
-    sizes = shapely.get_num_coordinates(shapely.get_rings(parts))
-    if (sizes == 0).any():
-        raise _empty()
+    sizes = shapely.get_num_coordinates(shapely.get_rings(shapely.get_parts(flat)))
     if (sizes < _MIN_RING).any():
         raise _illegible(f"un anillo tiene sólo {sizes.min()} posiciones")
     return flat
 
 
 def _check_headers(raw: bytes, epsg: int | None) -> None:
-    """Walk over every type code of a WKB: two levels and no more, before GEOS goes down them.
+    """Walk over every type code of a WKB, before GEOS goes down them.
 
     Codes are taken apart as GEOS does it, or a nest could hide from one of the two.
     """
-    at, outer, left = 0, 0, 1
-    while left:
-        left -= 1
+    at, open_ = 0, [(0, 1)]  # type and parts left of each collection that we are in; 0: any
+    while open_:
+        outer, left = open_.pop()
+        if not left:
+            continue
+        open_.append((outer, left - 1))
         (mark,) = struct.unpack_from("B", raw, at)
         if mark > 1:
             raise _illegible("el orden de bytes del WKB no es 0 ni 1")
@@ -311,9 +430,9 @@ def _check_headers(raw: bytes, epsg: int | None) -> None:
         iso, kind = divmod(code & 0x1FFFFFFF, 1000)
         z, m = iso in (1, 3) or code & 0x80000000, iso in (2, 3) or code & 0x40000000
         width = 8 * (2 + bool(z) + bool(m))
-        if outer and kind != outer - 3:
+        if outer in (4, 5, 6) and kind != outer - 3:
             raise _illegible("una parte del WKB no es del tipo que corresponde")
-        if kind > 6:
+        if kind > 7 or len(open_) > _MAX_NEST:
             raise Unusable(Motivo.TIPO_DE_GEOMETRIA, f"es de tipo WKB {kind}")
         if iso > 3 or kind == 0:
             raise _illegible("el tipo del WKB no se conoce")
@@ -323,7 +442,7 @@ def _check_headers(raw: bytes, epsg: int | None) -> None:
         (count,) = number.unpack_from(raw, at)
         at += 4
         if kind > 3:
-            outer, left = kind, count
+            open_.append((kind, count))
         elif kind == 2:
             at += count * width
         else:
@@ -333,26 +452,37 @@ def _check_headers(raw: bytes, epsg: int | None) -> None:
         raise _illegible("el WKB está cortado")
 
 
-def read_latlon_rings(value: object, *, lat_first: bool) -> BaseGeometry:
+def read_latlon_rings(value: object, mends: Mends, *, lat_first: bool) -> BaseGeometry:
     """Rings of points with named coordinates, or of pairs in the axis order of the encoding.
 
     A list of points is a polygon, a list of such lists a polygon with holes, one level more a
     multipolygon. Also ``{"multipolygons": [{"rings": [{"points": […], "type": "exterior"}]}]}``,
     as one large platform writes them: each exterior ring starts a polygon, interiors follow it.
+    Such rings are closed or not as the portal likes: closing one mends nothing.
     """
-    if isinstance(value, Mapping):
-        return _nested_objects(value, lat_first)
+    found: Mends = set()
+    made = (
+        _nested_objects(value, lat_first, found)
+        if isinstance(value, Mapping)
+        else _nested_lists(value, lat_first, found)
+    )
+    mends |= found - {ANILLO_ABIERTO}
+    return made
+
+
+def _nested_lists(value: object, lat_first: bool, mends: Mends) -> BaseGeometry:
     items = _items(value)
-    depth = _depth(items)
+    depth = _depth(_filled(items, set()))
     if depth == 1:
-        return _polygon([_latlon(items, lat_first)])
-    if depth == 2:
-        return _polygon(_latlon(ring, lat_first) for ring in items)
-    if depth == 3:
-        return shapely.multipolygons(
-            [_polygon(_latlon(ring, lat_first) for ring in _items(part)) for part in items]
-        )
-    raise _illegible("los anillos no son listas de puntos")
+        return _polygon([_latlon(items, lat_first)], mends)
+    if depth not in (2, 3):
+        raise _illegible("los anillos no son listas de puntos")
+    made = []
+    for part in [items] if depth == 2 else _filled(items, mends, _no_shell):
+        if _no_shell(part):
+            raise _empty()
+        made.append(_polygon([_latlon(ring, lat_first) for ring in _filled(part, mends)], mends))
+    return made[0] if depth == 2 else shapely.multipolygons(made)
 
 
 def _depth(items: Sequence[object]) -> int:
@@ -362,7 +492,7 @@ def _depth(items: Sequence[object]) -> int:
     while isinstance(first, list | tuple) and first:
         if isinstance(first[0], int | float | str):
             return depth
-        first, depth = first[0], depth + 1
+        first, depth = next((one for one in first if not _hollow(one)), None), depth + 1
     return depth if isinstance(first, Mapping) else 0
 
 
@@ -374,23 +504,28 @@ def _latlon(ring: object, lat_first: bool) -> Array:
     return pairs[:, ::-1] if lat_first else pairs
 
 
-def _nested_objects(value: Mapping[Any, Any], lat_first: bool) -> BaseGeometry:
-    polygons: list[list[Array]] = []
-    parts = value.get("multipolygons", [value])
-    for part in _items(parts):
-        for ring in _items(part.get("rings") if isinstance(part, Mapping) else None):
+def _nested_objects(value: Mapping[Any, Any], lat_first: bool, mends: Mends) -> BaseGeometry:
+    polygons: list[list[object]] = []  # of each its rings, shell first
+    for part in _items(value.get("multipolygons", [value])):
+        rings = part.get("rings") if isinstance(part, Mapping) else None
+        if rings == []:
+            polygons.append([])
+            continue
+        for ring in _items(rings):
             if not isinstance(ring, Mapping):
                 raise _illegible("un anillo no es un objeto con puntos")
-            points = _latlon(ring.get("points"), lat_first)
             if ring.get("type") == "interior" and polygons:
-                polygons[-1].append(points)
+                polygons[-1].append(ring.get("points"))
             else:
-                polygons.append([points])
-    made = [_polygon(rings) for rings in polygons]
+                polygons.append([ring.get("points")])
+    made = [
+        _polygon([_latlon(ring, lat_first) for ring in _filled(rings, mends)], mends)
+        for rings in _filled(polygons, mends, _no_shell)
+    ]
     return made[0] if len(made) == 1 else shapely.multipolygons(made)
 
 
-def read_lat_lon(value: object) -> BaseGeometry:
+def read_lat_lon(value: object, _mends: Mends) -> BaseGeometry:
     """A point out of two named numbers; an object without either has no geometry."""
     if not isinstance(value, Mapping):
         raise _illegible("se esperaban latitud y longitud")

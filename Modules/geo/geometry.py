@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
@@ -42,8 +42,16 @@ _REASONS = {  # what GEOS says of an invalid polygon, for users
     "Too few points in geometry component": "un anillo tiene muy pocos puntos distintos",
 }
 
-Decoded: TypeAlias = BaseGeometry | Unreadable
+Decoded: TypeAlias = "BaseGeometry | Mended | Unreadable"
 Mend: TypeAlias = Callable[[BaseGeometry], BaseGeometry | None]  # valid, or None: took too long
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A geometry that could not be read as it was written, and what was done about it (Spanish)."""
+
+    geometry: BaseGeometry
+    mends: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,9 @@ class Repaired:
     area_before_ha: float = 0.0  # only where changed; crossing loops cancel each other in it
     area_after_ha: float = 0.0
     motivo: str = ""
+    closed: bool = (
+        False  # a ring was open: how large the field is the last edge says, which is ours
+    )
 
 
 @np.errstate(invalid="ignore", over="ignore")  # a NaN is refused here, it is not to warn
@@ -78,18 +89,20 @@ def decode(values: Sequence[object], encoding: GeometryEncoding) -> list[Decoded
     return _to_lon_lat(decoded, encoding)
 
 
-def _read(value: object, reader: Callable[[object], BaseGeometry]) -> Decoded:
+def _read(value: object, reader: Callable[[object, enc.Mends], BaseGeometry]) -> Decoded:
     if value is None:
         return Unreadable(Motivo.SIN_GEOMETRIA, "no tiene geometría")
+    mends: enc.Mends = set()
     try:
-        return reader(value)
+        geometry = reader(value, mends)
+        return Mended(geometry, frozenset(mends)) if mends else geometry
     except Unusable as err:
         return err.reason
     except (shapely.errors.ShapelyError, ValueError, RecursionError):
         return Unreadable(Motivo.GEOMETRIA_ILEGIBLE, "las coordenadas no forman una geometría")
 
 
-def _reader(encoding: GeometryEncoding) -> Callable[[object], BaseGeometry]:
+def _reader(encoding: GeometryEncoding) -> Callable[[object, enc.Mends], BaseGeometry]:
     if encoding.axis_order not in ("lon_lat", "lat_lon"):
         raise SettingsError(
             f"axis_order {encoding.axis_order!r} of a geometry encoding is unknown; "
@@ -97,12 +110,14 @@ def _reader(encoding: GeometryEncoding) -> Callable[[object], BaseGeometry]:
         )
     lat_first = encoding.axis_order == "lat_lon"
     epsg = _crs(encoding.crs).to_epsg()
-    readers: dict[str, Callable[[object], BaseGeometry]] = {
+    readers: dict[str, Callable[[object, enc.Mends], BaseGeometry]] = {
         "geojson": enc.read_geojson,
         "geojson_text": enc.read_geojson_text,
-        "wkt": lambda value: enc.read_wkt(value, epsg),
-        "wkb_hex": lambda value: enc.read_wkb_hex(value, epsg),
-        "latlon_rings": lambda value: enc.read_latlon_rings(value, lat_first=lat_first),
+        "wkt": lambda value, mends: enc.read_wkt(value, epsg, mends),
+        "wkb_hex": lambda value, mends: enc.read_wkb_hex(value, epsg, mends),
+        "latlon_rings": lambda value, mends: enc.read_latlon_rings(
+            value, mends, lat_first=lat_first
+        ),
         "lat_lon": enc.read_lat_lon,
     }
     if encoding.kind not in readers:
@@ -145,9 +160,24 @@ def _to_lon_lat(decoded: list[Decoded], encoding: GeometryEncoding) -> list[Deco
             x, y = transformer.transform(x, y)
         return np.column_stack((x, y))
 
-    there = [item for item in decoded if not isinstance(item, Unreadable)]
-    moved = iter(shapely.transform(shapes_of(there), move))
-    return [item if isinstance(item, Unreadable) else next(moved) for item in decoded]
+    moved = iter(shapely.transform(shapes_of(_shapes_in(decoded)), move))
+    return [
+        item
+        if isinstance(item, Unreadable)
+        else replace(item, geometry=next(moved))
+        if isinstance(item, Mended)
+        else next(moved)
+        for item in decoded
+    ]
+
+
+def _shapes_in(decoded: Sequence[Decoded]) -> list[BaseGeometry]:
+    """The geometry of each that has one."""
+    return [
+        item.geometry if isinstance(item, Mended) else item
+        for item in decoded
+        if not isinstance(item, Unreadable)
+    ]
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -166,7 +196,7 @@ def usable(
     ±180 and ±90 degrees, wholly within ``bbox``, area, validity (repaired; see ``repair``). Shells
     come out counter-clockwise. ``mend`` makes one valid (``make_valid``); None from it is refused.
     """
-    array = shapes_of([item for item in decoded if not isinstance(item, Unreadable)])
+    array = shapes_of(_shapes_in(decoded))
     faults = _faults(array, types, bbox, max_vertices)
     for i in _too_large(array, faults, max_area_ha):
         text = f"supera las {max_area_ha:.0f} ha"
@@ -174,7 +204,29 @@ def usable(
     good = np.array([fault is None for fault in faults], dtype=bool)
     repaired = iter(_repair_all(array[good], types, mend))
     looked = iter([fault or next(repaired) for fault in faults])
-    return [item if isinstance(item, Unreadable) else next(looked) for item in decoded]
+    return [
+        item if isinstance(item, Unreadable) else _with_mends(item, next(looked))
+        for item in decoded
+    ]
+
+
+def _with_mends(item: BaseGeometry | Mended, found: Repaired | Unreadable) -> Repaired | Unreadable:
+    """What became of a geometry, with what had to be mended to read it."""
+    if not isinstance(item, Mended) or isinstance(found, Unreadable):
+        return found
+    before, after = found.area_before_ha, found.area_after_ha
+    if not found.changed:
+        before = after = float(geodesic_area_ha([found.geometry])[0])
+    motivo = "; ".join(filter(None, (*sorted(item.mends), found.motivo)))
+    closed = enc.ANILLO_ABIERTO in item.mends
+    return Repaired(
+        found.geometry,
+        changed=True,
+        area_before_ha=before,
+        area_after_ha=after,
+        motivo=motivo,
+        closed=closed,
+    )
 
 
 def _faults(
@@ -283,9 +335,9 @@ def make_valid(geometry: BaseGeometry) -> BaseGeometry:
     if geometry.geom_type not in ("Polygon", "MultiPolygon"):
         return shapely.make_valid(geometry)
     try:
-        return _polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
+        return polygons_of(shapely.make_valid(geometry, method="structure", keep_collapsed=False))
     except shapely.errors.GEOSException:
-        return _polygons_of(shapely.make_valid(geometry))
+        return polygons_of(shapely.make_valid(geometry))
 
 
 def _why_invalid(geometry: BaseGeometry) -> str:
@@ -293,7 +345,7 @@ def _why_invalid(geometry: BaseGeometry) -> str:
     return _REASONS.get(said, "la geometría no es válida")
 
 
-def _polygons_of(geometry: BaseGeometry) -> BaseGeometry:
+def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of a geometry, as one Polygon or MultiPolygon; empty if there are none."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry

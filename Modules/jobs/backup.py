@@ -34,6 +34,7 @@ from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import short
+from Modules.words.strict_json import without_lone_surrogates
 
 if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a table is there
     from Modules.diff.changes import Changes
@@ -134,15 +135,17 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
     from Modules.night.survey import Survey, survey
     from Modules.night.tables import build_tables
 
+    history = job.store.accepted(job.campania, access.portal)
+    parent, before, damaged = _newest_sound(history)
     built = build_tables(
         {recurso: answer.records for recurso, answer in fetched.items()},
         campania=job.campania,
         encodings=access.config.profile.encodings(),
         bbox=job.settings.lindero_bbox,
         mend=BoundedRepair(),
+        previous=before,
+        limits=job.settings.thresholds(),
     )
-    history = job.store.accepted(job.campania, access.portal)
-    parent, before, damaged = _newest_sound(history)
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
     now, seen = resumen(built.tables, repairs=built.repairs), survey(fetched)
     verdict = judge(
@@ -161,6 +164,8 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         seen=seen,
         seen_before=Survey.from_dict(None if parent is None else parent.manifest.get("seen")),
         lines=Moved(access.config.profile, fetched).line,
+        valores_desconocidos=built.valores_desconocidos,
+        caracteres_quitados=_lone_surrogates(fetched),
     )
     verdict = _same_portal(verdict, history, access.portal)
     return Night(
@@ -187,6 +192,15 @@ def _same_portal(verdict: Verdict, history: Sequence[Snapshot], portal: Portal) 
         f"de {portal.origin}. Si el portal cambió de dirección, aceptar esta noche una vez"
     ]
     return _with(verdict, checked("el portal es el mismo", Severity.ERROR, notes))
+
+
+def _lone_surrogates(fetched: Mapping[Recurso, Fetched]) -> dict[str, int]:
+    """Of each list that has any, the halves of characters that its records are without."""
+    counts = {
+        recurso.value: sum(without_lone_surrogates(page.body)[1] for page in answer.pages)
+        for recurso, answer in fetched.items()
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _if_first(job: Job, verdict: Verdict) -> Verdict:

@@ -113,7 +113,7 @@ def calidad_datos(verdict: Verdict, built: Built) -> list[dict[str, Any]]:
     for repair in built.repairs:
         before, after = number(repair.area_before_ha, 2), number(repair.area_after_ha, 2)
         change = f"{repair.motivo}; {before} ha → {after} ha"
-        where = f"{repair.recurso} {repair.id}"
+        where = f"{repair.recurso} {repair.id} {repair.nombre}".strip()
         rows.append(("reparado", "geometría reparada", where, change))
     kept = "se conserva como está escrito y se dibuja en gris"
     rows += [("aviso", "cultivo desconocido", name, kept) for name in built.cultivos_desconocidos]

@@ -48,6 +48,7 @@ from Modules.night.checks_columns import (
     check_types,
     todo,
 )
+from Modules.night.checks_ground import check_ground
 from Modules.night.figures import (
     BY_CAMPO,
     JUDGED,
@@ -58,6 +59,7 @@ from Modules.night.figures import (
     Resumen,
     best_of,
     ids_of,
+    places,
     resumen,
     rows_behind,
 )
@@ -92,15 +94,19 @@ def judge(
     seen: Survey | None = None,
     seen_before: Survey | None = None,
     lines: Lines = todo,
+    valores_desconocidos: Mapping[str, int] | None = None,
+    caracteres_quitados: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Judge a night.
 
     Args:
         previous, resumen_previous: the last accepted night; without them, it is the first.
         best: ``best_of`` the accepted nights.
-        repairs, cultivos_desconocidos, valores_ilegibles: as ``Built`` has them; for warnings.
         seen, seen_before: what the answers of the two nights said.
         lines: what the profile has to say for a member that does not come any more.
+        repairs, cultivos_desconocidos, valores_ilegibles, valores_desconocidos: as ``Built`` has
+            them; for warnings.
+        caracteres_quitados: of each list, halves of characters that were taken out of its texts.
     """
     compared = previous is not None and resumen_previous is not None
     before = NOTHING if resumen_previous is None else resumen_previous
@@ -125,9 +131,12 @@ def judge(
         _refused_rows(nights),
         _repaired(nights, repairs),
         _declared_area(nights),
+        *check_ground(nights),
         _unknown_crops(cultivos_desconocidos),
         _illegible(valores_ilegibles or {}),
         check_types(seen),
+        _unknown_values(valores_desconocidos or {}),
+        _odd_characters(caracteres_quitados or {}),
     ]
     accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)
@@ -263,20 +272,20 @@ def _refused_rows(nights: Nights) -> Finding:
 
 
 def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
-    """All repaired geometries; those whose area moved are named."""
+    """All repaired geometries, those whose area moved first."""
+
+    def moved(one: Repair) -> bool:
+        larger = max(one.area_before_ha, one.area_after_ha)
+        return one.moved_ha > nights.limits.repaired_area * larger
+
     notes = [
-        f"{one.recurso} {one.id}: {one.motivo}; {number(one.area_before_ha, 2)} → "
-        f"{number(one.area_after_ha, 2)} ha"
-        for one in repairs
+        f"{one.recurso} {one.id}{f' «{one.nombre}»' if one.nombre else ''}: {one.motivo}; "
+        f"{number(one.area_before_ha, 2)} → {number(one.area_after_ha, 2)} ha"
+        for one in sorted(repairs, key=lambda one: (not moved(one), -one.moved_ha))
     ]
-    moved = sum(
-        abs(one.area_after_ha - one.area_before_ha)
-        > nights.limits.repaired_area * max(one.area_before_ha, one.area_after_ha)
-        for one in repairs
-    )
     figures = {
         "reparadas": len(repairs),
-        "con_otra_superficie": moved,
+        "con_otra_superficie": sum(map(moved, repairs)),
         "antes_ha": math.fsum(one.area_before_ha for one in repairs),
         "despues_ha": math.fsum(one.area_after_ha for one in repairs),
     }
@@ -289,8 +298,9 @@ def _declared_area(nights: Nights) -> Finding:
     computed, declared = lotes["superficie_ha"], lotes["superficie_declarada_ha"]
     off = (declared - computed).abs() > nights.limits.declared_area * computed
     rows = lotes[off]  # never those that declare none
+    names = places(nights.tables) if len(rows) else {}
     notes = [
-        f"{row.campo} / {row.lote}: declara {number(row.superficie_declarada_ha, 1)} ha, "
+        f"{names[row.lote_id]}: declara {number(row.superficie_declarada_ha, 1)} ha, "
         f"mide {number(row.superficie_ha, 1)} ha"
         for row in rows.itertuples()
     ]
@@ -305,3 +315,18 @@ def _unknown_crops(names: Sequence[str]) -> Finding:
 def _illegible(values: Mapping[str, int]) -> Finding:
     notes = [f"{name}: {number(count)} quedaron vacíos" for name, count in values.items()]
     return _warn("valores legibles", notes, {"total": sum(values.values())})
+
+
+def _unknown_values(values: Mapping[str, int]) -> Finding:
+    notes = [
+        f"{name}: {number(count)}, quedan como están escritos" for name, count in values.items()
+    ]
+    return _warn("estados, tipos y potenciales conocidos", notes, {"total": sum(values.values())})
+
+
+def _odd_characters(lists: Mapping[str, int]) -> Finding:
+    notes = [
+        f"{name}: {number(count)} caracteres imposibles (mitades de carácter), se quitaron"
+        for name, count in lists.items()
+    ]
+    return _warn("caracteres de los textos", notes, {"total": sum(lists.values())})

@@ -20,6 +20,7 @@ from Modules.night.verdict import rate, share_of
 from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo, SnapshotId
 from Modules.words.finding import Severity
+from Modules.words.names import names_with_ids
 from Modules.words.thresholds import Thresholds
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
@@ -175,13 +176,14 @@ def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
     rows = {name: _per_campo(frames[name]) for name in BY_CAMPO}
     areas = {name: _per_campo(frames[name], "superficie_ha") for name in WITH_AREA}
     campos = frames["campos"]
+    names = names_with_ids(dict(zip(campos["campo_id"], campos["campo"], strict=True)))
     return {
         campo_id: CampoFigures(
             campo,
             {name: int(rows[name].get(campo_id, 0)) for name in BY_CAMPO},
             {name: float(areas[name].get(campo_id, 0.0)) for name in WITH_AREA},
         )
-        for campo_id, campo in zip(campos["campo_id"], campos["campo"], strict=True)
+        for campo_id, campo in names.items()
     }
 
 
@@ -225,6 +227,15 @@ class Nights:
 def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
     """The keys of a table."""
     return set(frame[TABLES[table].key])
+
+
+def places(tables: Tables) -> dict[str, str]:
+    """ "Campo / lote" of each lote, as people read it: with ids where two look alike."""
+    lotes, campos = tables.lotes, tables.campos
+    campo = names_with_ids(dict(zip(campos["campo_id"], campos["campo"], strict=True)))
+    home = dict(zip(lotes["lote_id"], lotes["campo_id"], strict=True))
+    lote = names_with_ids(dict(zip(lotes["lote_id"], lotes["lote"], strict=True)), within=home)
+    return {key: f"{campo[home[key]]} / {name}" for key, name in lote.items()}
 
 
 def rows_behind(before: pd.DataFrame, now: pd.DataFrame) -> tuple[int, int]:

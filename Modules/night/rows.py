@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from typing import Any, TypeAlias
 
 from Modules.night.screen import Bunch, Item, Ledger, Row
 from Modules.words import text as clean
+from Modules.words.columns import AMBIENTES, CAMPOS, MARCADORES, ZONAS, Table
+from Modules.words.columns import SIEMBRAS as SIEMBRAS_TABLE
 from Modules.words.cultivos import CATALOGUE, GREY, OTRO, Catalogue, Cultivo, canonical, merge
 from Modules.words.domain import Campania, Motivo, Record, Recurso
+from Modules.words.names import look
 
 Columna: TypeAlias = Sequence[Any]
 
@@ -37,7 +42,7 @@ def campo_row(item: Item) -> Row:
         item.text("renspa"),
         item.text("provincia"),
         item.text("partido"),
-        item.text("tenencia"),
+        item.get("tenencia", _listed(CAMPOS, "tenencia")),
         item.get("superficie_ha", clean.area_ha),
         item.get("activo", clean.boolean),
         item.get("updated_at", clean.timestamp),
@@ -124,7 +129,7 @@ def _siembra_problem(
     if clean.identifier(value.get("id")) is None:
         absent = clean.is_absent(value.get("id"))
         return Motivo.SIN_ID if absent else Motivo.TIPO_INVALIDO, "no tiene un id usable"
-    if value.get("deleted_at"):
+    if clean.deleted(value.get("deleted_at")):
         return Motivo.BORRADO, "borrada en el portal"
     if _named_crop(value) == (None, None):
         return Motivo.TIPO_INVALIDO, "no dice el cultivo"
@@ -143,9 +148,9 @@ def _siembra_row(
         *_crop(item.values, catalogue),
         item.text("material"),
         item.get("superficie_ha", clean.area_ha),
-        item.get("fecha_siembra", clean.day),
-        item.get("fecha_cosecha", clean.day),
-        item.text("estado"),
+        item.get("fecha_siembra", _day_of(campania)),
+        item.get("fecha_cosecha", _day_of(campania)),
+        item.get("estado", _listed(SIEMBRAS_TABLE, "estado")),
     )
 
 
@@ -226,7 +231,7 @@ def ambiente_columns(placed: Placed, campania: Campania, areas_ha: Columna) -> l
         placed.campo_ids,
         [str(campania)] * len(placed.ids),
         [name or code or own_id for name, code, own_id in names],
-        values.text("potencial"),
+        values.get("potencial", _listed(AMBIENTES, "potencial")),
         values.get("orden", clean.integer),
         values.get("color", clean.colour),
         areas_ha,
@@ -248,11 +253,11 @@ def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
         values.get("ambiente_id", clean.identifier),
         placed.campo_ids,
         [str(campania)] * len(placed.ids),
-        [tipo or "otro" for tipo in values.text("tipo")],
+        [tipo or "otro" for tipo in values.get("tipo", _listed(MARCADORES, "tipo"))],
         values.text("subtipo"),
         [name or own_id for name, own_id in names],
-        values.text("estado"),
-        values.get("fecha", clean.day),
+        values.get("estado", _listed(MARCADORES, "estado")),
+        values.get("fecha", _day_of(campania)),
         values.get("orden", clean.integer),
         values.get("observacion", lambda value: clean.text(value, clean.MAX_TEXT)),
         muestras.text("codigo"),
@@ -262,6 +267,33 @@ def marcador_columns(placed: Placed, campania: Campania) -> list[Columna]:
         muestras.get("analisis", _once(_analyses)),
         values.get("updated_at", clean.timestamp),
     ]
+
+
+@cache
+def _listed(table: Table, column: str) -> Callable[[object], str | None]:
+    """A reader of a closed list: "Anulada" and "ANULADO" are anulado; what it lacks stays."""
+    known = {look(value): value for value in table.pick(column)[0].values}
+
+    def read(value: object) -> str | None:
+        found = clean.text(value)
+        if found is None or found in known:
+            return found
+        key = look(found)
+        masculine = f"{key[:-1]}o" if key.endswith("a") else key
+        return known.get(key) or known.get(masculine) or found
+
+    return read
+
+
+@cache
+def _day_of(campania: Campania) -> Callable[[object], date | None]:
+    """A reader of days that can belong to a campaña: one sown or sampled years later cannot."""
+
+    def read(value: object) -> date | None:
+        found = clean.day(value)
+        return None if found is None or found.year > 2001 + campania.hasta else found
+
+    return read
 
 
 def _once(read: Callable[[object], str | None]) -> Callable[[object], str | None]:
@@ -304,7 +336,7 @@ def zona_row(item: Item) -> Row:
     return (
         item.id,
         item.text("nombre") or item.id,
-        item.text("tipo") or "otro",
+        item.get("tipo", _listed(ZONAS, "tipo")) or "otro",
         item.get("lote_id", clean.identifier),
         item.get("updated_at", clean.timestamp),
     )

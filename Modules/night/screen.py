@@ -70,7 +70,10 @@ class Ledger:
             return f"no dice de qué {noun} es"
         motivo = self.reasons.get((parent.value, parent_id))
         if motivo is None:
-            return f"el {noun} {parent_id} no está en la lista"
+            bare = parent_id.lstrip("0")
+            as_number = self.reasons.get((parent.value, bare)) is Motivo.TIPO_INVALIDO
+            hint = f"; vino el número {bare}, que se rechazó" if as_number else ""
+            return f"el {noun} {parent_id} no está en la lista{hint}"
         return f"el {noun} {parent_id} fue rechazado ({motivo.value})"
 
 
@@ -205,7 +208,29 @@ def _with_id(recurso: Recurso, records: Sequence[Record], ledger: Ledger) -> lis
             ledger.refuse(recurso, record, Motivo.SIN_ID, "no tiene id")
         else:
             ledger.refuse(recurso, record, Motivo.TIPO_INVALIDO, "el id no es un texto usable")
-    return items
+    return _of_one_type(recurso, items, ledger)
+
+
+def _of_one_type(recurso: Recurso, items: list[Item], ledger: Ledger) -> list[Item]:
+    """The items whose id is of the type of most: 1 is not known to be "000001", nor another."""
+    numbers = sum(_is_number(item) for item in items)
+    if numbers in (0, len(items)):  # nearly always
+        return items
+    odd = 2 * numbers <= len(items)  # numbers are: the contract writes ids as text
+    came = ("número", "texto") if odd else ("texto", "número")
+    kept = []
+    for item in items:
+        if _is_number(item) is odd:
+            text = f"el id {item.id} vino como {came[0]} y los demás como {came[1]}"
+            ledger.refuse(recurso, item, Motivo.TIPO_INVALIDO, text)
+        else:
+            kept.append(item)
+    return kept
+
+
+def _is_number(item: Item) -> bool:
+    value = item.values["id"]
+    return type(value) is not str and isinstance(value, int | float | clean.Numeral)
 
 
 def _rank(item: Item) -> tuple[float, int, int, str]:
@@ -215,7 +240,7 @@ def _rank(item: Item) -> tuple[float, int, int, str]:
 
 
 def _problem(item: Item, season: tuple[Campania, str] | None) -> tuple[Motivo, str] | None:
-    if item.values.get("deleted_at"):
+    if clean.deleted(item.values.get("deleted_at")):
         when = clean.text(item.values["deleted_at"]) or "sin fecha"
         return Motivo.BORRADO, f"borrado en el portal: {when}"
     said = item.values.get("campania")

@@ -18,16 +18,19 @@ import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
 from Modules.geo.encodings import Unreadable
-from Modules.geo.geometry import Mend, decode, geodesic_area_ha, usable
+from Modules.geo.geometry import Mend, Repaired, decode, geodesic_area_ha, usable
 from Modules.night import rows as rw
 from Modules.night.screen import Bunch, Item, Ledger, Row, screen
 from Modules.words import columns as col
 from Modules.words import text as clean
 from Modules.words.columns import CRS, Column, Table
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
+from Modules.words.spanish import number
+from Modules.words.thresholds import Thresholds
 
 MAX_AREA_HA = 100_000.0  # of a lote, ambiente, mark or a zona in a lote: more than any
 MAX_REGION_HA = 40_000_000.0  # of a zona that groups campos: Buenos Aires has 30.8 million
+_LIMITS = Thresholds()
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
 
 
@@ -58,6 +61,12 @@ class Repair:
     area_before_ha: float
     area_after_ha: float
     motivo: str  # Spanish
+    nombre: str = ""
+
+    @property
+    def moved_ha(self) -> float:
+        """By how much the area changed."""
+        return abs(self.area_after_ha - self.area_before_ha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Built:
     repairs: tuple[Repair, ...]
     cultivos_desconocidos: tuple[str, ...]
     valores_ilegibles: Mapping[str, int]  # "lotes.superficie_ha": how many became empty
+    valores_desconocidos: Mapping[str, int]  # "marcadores.estado «x»": of no closed list of ours
 
 
 def build_tables(
@@ -77,6 +87,8 @@ def build_tables(
     encodings: Mapping[Recurso, GeometryEncoding],
     bbox: BoundingBox,
     mend: Mend | None = None,
+    previous: Tables | None = None,
+    limits: Thresholds = _LIMITS,
 ) -> Built:
     """Tables of one campaña out of the records of each list.
 
@@ -84,11 +96,13 @@ def build_tables(
         encodings: how each list writes geometry; GeoJSON in EPSG:4326 where it is not named.
         bbox: where fields can be, degrees EPSG:4326; a geometry that leaves it is refused.
         mend: makes a geometry valid within a time limit; ``geometry.make_valid`` if not given.
+        previous: the last accepted night, whose areas a repair is held against.
+        limits: what a repair may do to an area.
 
     Raises:
         SettingsError: an encoding names a kind, CRS or axis order that does not exist.
     """
-    return _Builder(fetched, campania, encodings, bbox, mend).build()
+    return _Builder(fetched, campania, encodings, bbox, mend, previous, limits).build()
 
 
 @dataclass(slots=True)
@@ -100,6 +114,8 @@ class _Builder:
     encodings: Mapping[Recurso, GeometryEncoding]
     bbox: BoundingBox
     mend: Mend | None
+    previous: Tables | None
+    limits: Thresholds
     ledger: Ledger = field(default_factory=Ledger)
     repairs: list[Repair] = field(default_factory=list)
 
@@ -128,7 +144,7 @@ class _Builder:
         )
         repairs = sorted(self.repairs, key=lambda r: (_LIST_ORDER[r.recurso], r.id))
         illegible = dict(sorted(self.ledger.illegible.items()))
-        return Built(tables, tuple(repairs), unknown, illegible)
+        return Built(tables, tuple(repairs), unknown, illegible, _unlisted(tables))
 
     def _items(self, recurso: Recurso, *, seasonal: bool = False) -> list[Item]:
         """Records that have an id and are not deleted, repeated or of another campaña."""
@@ -159,11 +175,48 @@ class _Builder:
                     continue
                 self.ledger.refuse(recurso, item, result.motivo, result.detalle)
                 continue
-            kept.append((item, result.geometry))
             if result.changed:
+                if other := self._another_field(table, item, result):
+                    self.ledger.refuse(recurso, item, Motivo.GEOMETRIA_IRREPARABLE, other)
+                    continue
                 areas = result.area_before_ha, result.area_after_ha
-                self.repairs.append(Repair(recurso.value, item.id, *areas, result.motivo))
+                name = clean.text(item.values.get("nombre")) or ""
+                self.repairs.append(Repair(recurso.value, item.id, *areas, result.motivo, name))
+            kept.append((item, result.geometry))
         return kept
+
+    def _another_field(self, table: Table, item: Item, result: Repaired) -> str:
+        """Why a repair made another field than the one that was meant; "" if it did not.
+
+        It is held against what the portal declares and against the last accepted night, where they
+        say something; one of the two that agrees is enough. A ring that was left open says nothing
+        of its area itself, and many declare a few per cent more or less than their border holds.
+        """
+        after, limits = result.area_after_ha, self.limits
+        moved = abs(after - result.area_before_ha)
+        declared = clean.area_ha(item.values.get("superficie_ha")) or 0.0
+        share = limits.declared_area if result.closed else limits.repaired_area
+        before = self._area_before(table, item.id)
+        known = (
+            ("el portal declara", declared, share),
+            ("la última noche tenía", before, limits.repaired_area),
+        )
+        said = [(who, area, max(of * area, limits.repaired_ha)) for who, area, of in known if area]
+        small = not result.closed and all(moved <= slack for _, _, slack in said)
+        if not said or small or any(abs(after - area) <= slack for _, area, slack in said):
+            return ""
+        others = ", ".join(f"{who} {number(area, 2)} ha" for who, area, _ in said)
+        return (
+            f"{result.motivo}; al repararla queda otra superficie: {number(after, 2)} ha, {others}"
+        )
+
+    def _area_before(self, table: Table, own_id: str) -> float:
+        """Hectares of a row in the last accepted night; 0 where there is none."""
+        if self.previous is None:
+            return 0.0
+        rows = self.previous.as_dict()[table.name]
+        shapes = rows.loc[rows[table.key] == own_id, "geometry"].dropna().tolist()
+        return float(geodesic_area_ha(shapes).sum())
 
     def _with_parent(
         self, recurso: Recurso, items: Sequence[Item], key: str, parent: Recurso, known: Set[str]
@@ -238,6 +291,18 @@ class _Builder:
             else:
                 rows.append((*row, geometry))
         return rows
+
+
+def _unlisted(tables: Tables) -> dict[str, int]:
+    """Values that are in no closed list, and how often each comes."""
+    found: dict[str, int] = {}
+    for name, frame in tables.as_dict().items():
+        for column in col.TABLES[name].columns:
+            if column.values:
+                values = frame[column.name].dropna()
+                counts = values[~values.isin(column.values)].value_counts().sort_index()
+                found |= {f"{name}.{column.name} «{value}»": int(n) for value, n in counts.items()}
+    return found
 
 
 def _refusal_order(row: Row) -> tuple[object, ...]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import Answers, BodyRule
 from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable
-from Modules.words.strict_json import JsonRefused, Reason, parse_json
+from Modules.words.strict_json import JsonRefused, Reason, parse_json, without_lone_surrogates
 
 NOTHING: Final = object()  # the document of an answer that the profile counts as empty
 
@@ -99,7 +99,7 @@ class Judge:
         if not answer.body.strip():
             raise TryAgain(f"{who}: an empty body under {answer.status}")
         try:
-            document = parse_json(answer.body, self.max_depth)
+            document = parse_json(without_lone_surrogates(answer.body)[0], self.max_depth)
         except JsonRefused as err:
             kind = CutJson if err.reason is Reason.CUT else ApiContractChanged
             raise kind(f"{who}: {err}") from err

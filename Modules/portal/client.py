@@ -39,6 +39,7 @@ from Modules.words.domain import (
     normal_origin,
 )
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+from Modules.words.text import deleted
 
 __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
 
@@ -189,6 +190,8 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
     """
     known = []
     for record in records:
+        if deleted(record.values.get("deleted_at")):
+            continue
         text = record.values.get("codigo")
         found = read_campania(codigo, str(text)) if isinstance(text, str | int) else None
         if found == campania:

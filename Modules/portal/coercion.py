@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from Modules.portal.contract import Kind
 from Modules.portal.sections import FieldRule, FieldType
+from Modules.words.text import Numeral
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
@@ -21,7 +22,13 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", re.ASCII)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
-_NATURAL: dict[Kind, FieldType] = {"id": "id", "number": "number", "datetime": "datetime"}
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NATURAL: dict[Kind, FieldType] = {
+    "id": "id",
+    "number": "number",
+    "date": "date",
+    "datetime": "datetime",
+}
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:
@@ -56,7 +63,9 @@ def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> An
         return value
     layout = rule.format if rule is not None else ""
     match kind:
-        case "id" | "text":
+        case "id":
+            return _identifier(value, rule)
+        case "text":
             return _text(value)
         case "number":
             return to_number(value)
@@ -68,7 +77,7 @@ def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> An
             return _BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
         case "date":
             moment = _moment(value, layout, zone)
-            return moment.date().isoformat() if moment is not None else value
+            return _day(moment, zone).isoformat() if moment is not None else value
         case "datetime":
             if not layout and isinstance(value, str) and RFC3339.fullmatch(value):
                 return value  # nearly all there is
@@ -87,6 +96,15 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+
+
+def _identifier(value: Any, rule: FieldRule | None) -> Any:
+    """An id as text, marked where it came as a number and the profile does not speak of it."""
+    found = _text(value)
+    if rule is not None and rule.pad and isinstance(found, str) and found.isdecimal():
+        return found.zfill(rule.pad)
+    spoken_of = rule is not None and rule.type is not None
+    return found if found is value or spoken_of else Numeral(found)
 
 
 def to_number(value: Any) -> Any:
@@ -128,3 +146,15 @@ def _moment(value: Any, layout: str, zone: str) -> datetime | None:
     except (ValueError, TypeError, OverflowError, OSError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=here)
+
+
+def _day(moment: datetime, zone: str) -> date:
+    """The day of an instant in the portal's zone, whatever the offset it was written with.
+
+    Midnight UTC is a day that a machine wrote as an instant, and stays that day.
+    """
+    here = ZoneInfo(zone)
+    if moment.tzinfo is here:
+        return moment.date()
+    utc = moment.astimezone(UTC)
+    return utc.date() if utc.time() == time() else moment.astimezone(here).date()

@@ -100,3 +100,8 @@ CONTRACT: Mapping[Recurso, ItemShape] = {
         Member("muestra.analisis", "list"), Member("adjuntos", "list"), _UPDATED,
     ), "required"),
 }  # fmt: skip
+
+
+def readable(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    """The members that are read of an item: any row may say ``deleted_at``, agreed on or not."""
+    return members if _DELETED in members else (*members, _DELETED)

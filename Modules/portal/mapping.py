@@ -13,14 +13,15 @@ from typing import Any, TypeAlias
 
 from Modules.portal import coercion
 from Modules.portal.asking import read_campania
-from Modules.portal.coercion import MISSING, RFC3339, coerce, dig, natural_type, split_path
-from Modules.portal.contract import CONTRACT, SIEMBRA, Member
+from Modules.portal.coercion import DATE, MISSING, RFC3339, coerce, dig, natural_type, split_path
+from Modules.portal.contract import CONTRACT, SIEMBRA, Member, readable
 from Modules.portal.profile import Profile
 from Modules.portal.sections import FieldRule, FieldType, Geometry, Resource, Siembras
 from Modules.words.domain import Campania, Record, Recurso
 from Modules.words.errors import ApiContractChanged
 
 _PLAIN: Mapping[FieldType, type] = {"id": str, "number": float}
+_PLAIN_TIMES = {"date": DATE.fullmatch, "datetime": RFC3339.fullmatch}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Mapper:
     def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
         """``sent`` is the campaña as the portal was asked for it."""
         resource, zone = profile.resources[recurso], profile.time.zone
-        members = [member for member in CONTRACT[recurso].members if member.name != "siembras"]
+        members = [m for m in readable(CONTRACT[recurso].members) if m.name != "siembras"]
         getters = _getters(members, resource.fields, resource.root, zone)
         shaped = CONTRACT[recurso].geometry != "none"
         self._geometry = _geometry(resource.geometry) if shaped else None
@@ -154,8 +155,8 @@ class _Reading:
             frozenset((*whole, *(g.path[0] for g in (*copied, *inside, *direct)))),
             tuple((o, frozenset(g.path[1] for g in inside if g.path[0] == o)) for o in objects),
             tuple(
-                (g.path[0], str, RFC3339.fullmatch, g)
-                if g.kind == "datetime"
+                (g.path[0], str, _PLAIN_TIMES[g.kind], g)
+                if g.kind in _PLAIN_TIMES
                 else (g.path[0], g.plain, None, g)
                 for g in direct
             ),
@@ -213,7 +214,7 @@ def _geometry(rule: Geometry) -> Callable[[dict[str, Any]], Any]:
 def _siembras(
     rule: Siembras, root: str, zone: str
 ) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
-    getters = _getters(SIEMBRA, rule.fields, root if rule.flat else "", zone)
+    getters = _getters(readable(SIEMBRA), rule.fields, root if rule.flat else "", zone)
     # Flat: only what the profile maps, for the row's own id, area and dates are the lote's.
     reading = _Reading.of([g for g in getters if g.rule is not None] if rule.flat else getters)
     own_path = rule.path != "siembras"

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from Modules.portal.contract import CONTRACT, SIEMBRA
+from Modules.portal.contract import CONTRACT, SIEMBRA, readable
 from Modules.portal.sections import (
     Answers,
     Auth,
@@ -38,8 +38,8 @@ from Modules.words.errors import SettingsError
 _CONTRACT_ENVELOPE = Envelope(
     rows="items", total="total_items", pages="total_pages", page="page", next="next"
 )
-_SIEMBRA = {member.name for member in SIEMBRA}
 _NO_MEANING: Any = {"paging": True, "headers": True, "envelope": {"snapshot_at"}}
+_SIEMBRA = {member.name for member in readable(SIEMBRA)}
 _SEASONAL = frozenset({Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES})
 
 
@@ -71,7 +71,7 @@ class Profile(Section):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         for recurso, resource in self.resources.items():
-            known = {member.name for member in CONTRACT[recurso].members} - {"siembras"}
+            known = {member.name for member in readable(CONTRACT[recurso].members)} - {"siembras"}
             where = f"resources.{recurso}"
             refuse_unknown(resource.fields, known, f"{where}.fields.")
             refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")

@@ -19,6 +19,8 @@ FieldType = Literal[
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_DIRECTIVE = re.compile(r"%.", re.DOTALL)
+_LITERAL_ZONE = re.compile(r"\bUTC|GMT|ART|Z(?![a-z])|[+-]\d\d:?\d\d$")
 _SEASON_TEXT = re.compile(r"([^{}]|\{(aa|aaaa|bb|bbbb)\})*")
 
 
@@ -277,6 +279,7 @@ class FieldRule(Section):
     source: Literal["row", "season", "parent"] = "row"
     type: FieldType | None = None
     format: str = ""  # of a date or datetime: strptime's, or "epoch_s", "epoch_ms"
+    pad: int = Field(default=0, ge=0, le=40)  # of an id in digits: zeros in front, to so many
     values: dict[str, Scalar] = Field(default_factory=dict)
     default: Scalar | None = None
 
@@ -287,6 +290,14 @@ class FieldRule(Section):
         if self.source != "row" and self.path:
             raise ValueError("a field with source takes no path")
         return self
+
+    @field_validator("format")
+    @classmethod
+    def _zone_is_read(cls, layout: str) -> str:
+        literal = _DIRECTIVE.sub("\0", layout)
+        if "%Z" in layout.replace("%%", "") or _LITERAL_ZONE.search(literal):
+            raise ValueError("a zone written out is not read; write %z for Z, UTC or -03:00")
+        return layout
 
 
 class _WithFields(Section):

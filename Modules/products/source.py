@@ -2,17 +2,24 @@
 
 ``snapshot_id`` is that of the first of a row of equal nights: the same data carry the same id and
 the same time, so a product that shows them does not change on a quiet night.
+
+Campos that look alike, and lotes that do in one campo, carry their id in their name, "7 (l-81)", so
+that no sheet, label, file or table shows two things as one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+import pandas as pd
 
 from Modules.diff.changes import Changes
 from Modules.night.tables import Tables
 from Modules.words.domain import Campania, SnapshotId
+from Modules.words.names import names_with_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,30 @@ class Fuente:
     changes: Changes = field(repr=False)
     zone: ZoneInfo
 
+    def __post_init__(self) -> None:
+        """Tell the names apart."""
+        object.__setattr__(self, "tables", _told_apart(self.tables))
+
     @property
     def hora_local(self) -> datetime:
         """When the data were fetched, in the time of the people who read it."""
         return self.snapshot_id.utc.astimezone(self.zone)
+
+
+def _told_apart(tables: Tables) -> Tables:
+    """The tables with the names of campos and lotes as people read them."""
+    campos, lotes = tables.campos, tables.lotes
+    campo = names_with_ids(dict(zip(campos["campo_id"], campos["campo"], strict=True)))
+    home = dict(zip(lotes["lote_id"], lotes["campo_id"], strict=True))
+    lote = names_with_ids(dict(zip(lotes["lote_id"], lotes["lote"], strict=True)), within=home)
+
+    def shown(keys: pd.Series, names: Mapping[str, str]) -> pd.Series:
+        return keys.map(names).astype("string")
+
+    return replace(
+        tables,
+        campos=campos.assign(campo=shown(campos["campo_id"], campo)),
+        lotes=lotes.assign(
+            campo=shown(lotes["campo_id"], campo), lote=shown(lotes["lote_id"], lote)
+        ),
+    )

@@ -24,6 +24,7 @@ class Column:
     description: str
     nullable: bool = True
     unit: str | None = None
+    values: tuple[str, ...] = ()  # the closed list, where there is one; others stay as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,11 @@ class Table:
         return bool(self.geometry_types)
 
 
-def text(name: str, description: str, *, nullable: bool = True) -> Column:
+def text(
+    name: str, description: str, *, nullable: bool = True, values: tuple[str, ...] = ()
+) -> Column:
     """A column of text."""
-    return Column(name, "string", description, nullable)
+    return Column(name, "string", description, nullable, values=values)
 
 
 def hectares(name: str, description: str, *, nullable: bool = True) -> Column:
@@ -88,7 +91,9 @@ CAMPOS = Table(
         text("renspa", "RENSPA (dato personal)"),
         text("provincia", "Provincia"),
         text("partido", "Partido o departamento"),
-        text("tenencia", "propio, arrendado o aparceria"),
+        text(
+            "tenencia", "propio, arrendado o aparceria", values=("propio", "arrendado", "aparceria")
+        ),
         _DECLARED_HA,
         Column("activo", "boolean", "Si el campo está activo"),
         _UPDATED,
@@ -127,7 +132,11 @@ SIEMBRAS = Table(
         hectares("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
         Column("fecha_siembra", "date", "Fecha de siembra"),
         Column("fecha_cosecha", "date", "Fecha de cosecha"),
-        text("estado", "planificado, sembrado, cosechado o perdido"),
+        text(
+            "estado",
+            "planificado, sembrado, cosechado o perdido",
+            values=("planificado", "sembrado", "cosechado", "perdido"),
+        ),
     ),
 )
 
@@ -139,7 +148,7 @@ AMBIENTES = Table(
         text("campo_id", "Campo del lote", nullable=False),
         _CAMPANIA,
         text("ambiente", "Nombre del ambiente (loma, bajo …)", nullable=False),
-        text("potencial", "alto, medio o bajo"),
+        text("potencial", "alto, medio o bajo", values=("alto", "medio", "bajo")),
         Column("orden", "Int64", "Orden en el lote"),
         text("color", "Color #RRGGBB que propone el portal"),
         _COMPUTED_HA,
@@ -160,10 +169,18 @@ MARCADORES = Table(
         text("ambiente_id", "Ambiente en el que está"),
         text("campo_id", "Campo del lote", nullable=False),
         _CAMPANIA,
-        text("tipo", "muestreo, recorrida, maleza, plaga, enfermedad …", nullable=False),
+        text(
+            "tipo",
+            "muestreo, recorrida, maleza, plaga, enfermedad …",
+            nullable=False,
+            values=(
+                *("muestreo", "recorrida", "maleza", "plaga", "enfermedad"),
+                *("infraestructura", "otro"),
+            ),
+        ),
         text("subtipo", "Detalle del tipo"),
         text("marcador", "Nombre del marcador", nullable=False),
-        text("estado", "planificado, hecho o anulado"),
+        text("estado", "planificado, hecho o anulado", values=("planificado", "hecho", "anulado")),
         Column("fecha", "date", "Fecha"),
         Column("orden", "Int64", "Orden de visita"),
         text("observacion", "Observación"),
@@ -183,7 +200,12 @@ ZONAS = Table(
     (
         text("zona_id", "Identificador de la zona", nullable=False),
         text("zona", "Nombre de la zona", nullable=False),
-        text("tipo", "region (agrupa campos), exclusion u otro (en un lote)", nullable=False),
+        text(
+            "tipo",
+            "region (agrupa campos), exclusion u otro (en un lote)",
+            nullable=False,
+            values=("region", "exclusion", "otro"),
+        ),
         text("lote_id", "Lote en el que está dibujada"),
         _UPDATED,
         Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat); puede faltar"),

@@ -42,6 +42,7 @@ _FORBIDDEN: Final = re.compile(r'[/\\|:*?"<>;!]')  # GDAL's readers cut a path a
 _VTI: Final = re.compile("_(?=vti_)", re.IGNORECASE)  # OneDrive takes no name with "_vti_"
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
+_BLANK: Final = frozenset("\u2800\u115f\u1160\u3164\uffa0")  # letters and signs by class, unseen
 _TAKEN_BY_SQLITE: Final = ("gpkg_", "sqlite_", "rtree_", "idx_", "trigger_", "layer_styles")
 
 
@@ -63,6 +64,11 @@ def name_key(text: str) -> str:
         return "".join(c for c in text.lower() if c.isprintable())
     flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).upper().casefold())
     return "".join(c for c in flat if not unicodedata.combining(c) and _visible(c))
+
+
+def look(text: str) -> str:
+    """What a person cannot tell apart: case, accents, blanks and what is invisible left aside."""
+    return " ".join(name_key(clean_text(text)).split())
 
 
 def unique_names(
@@ -121,17 +127,17 @@ def layer_names(
 def names_with_ids(
     names: Mapping[str, str], *, within: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """What people read for each id: its name, with the id where another has the same name.
+    """What people read for each id: its name, with the id where another looks the same.
 
     Args:
         names: id to name.
         within: id to what it belongs to; only names of one place are told apart.
     """
     places = within or {}
-    count = Counter((places.get(key), name) for key, name in names.items())
+    looks = {key: (places.get(key), look(name)) for key, name in names.items()}
+    count = Counter(looks.values())
     return {
-        key: f"{name} ({key})" if count[places.get(key), name] > 1 else name
-        for key, name in names.items()
+        key: f"{name} ({key})" if count[looks[key]] > 1 else name for key, name in names.items()
     }
 
 
@@ -184,7 +190,7 @@ def _layer_name(text: str, otherwise: str) -> str:
 
 
 def _visible(letter: str) -> bool:
-    return unicodedata.category(letter) not in _INVISIBLE
+    return unicodedata.category(letter) not in _INVISIBLE and letter not in _BLANK
 
 
 def _cut(name: str, max_length: int, max_bytes: int) -> str:

@@ -23,6 +23,13 @@ _ALL_SQUARE = bytes.maketrans(b"{}", b"[]")
 _ALL_ZERO = bytes.maketrans(b"123456789E", b"000000000e")
 _HUGE = (b"e000", b"e+000", b"0" * 200)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_MAY_BE_HALF = (b"\\ud", b"\\uD", b"\xed")
+_LONE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\xed[\xa0-\xbf][\x80-\xbf])"  # half of one
+    rb"|\\.",
+    re.DOTALL,
+)
 
 
 class Reason(Enum):
@@ -44,6 +51,18 @@ class JsonRefused(DataError):
     def __init__(self, message: str, reason: Reason, *where: int | str) -> None:
         super().__init__(message)
         self.reason, self.where = reason, where
+
+
+def without_lone_surrogates(body: bytes) -> tuple[bytes, int]:
+    """JSON without the halves of characters in its strings, escaped or raw, and how many went.
+
+    No text can hold one, so no table or file of ours could; the rest of the name is as good as
+    ever. RFC 8259 §8.2 leaves open what becomes of them.
+    """
+    if not any(mark in body for mark in _MAY_BE_HALF):  # nearly always
+        return body, 0
+    lone = sum(match[1] is not None for match in _LONE.finditer(body))
+    return _LONE.sub(lambda match: b"" if match[1] else match[0], body), lone
 
 
 def parse_json(

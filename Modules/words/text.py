@@ -14,6 +14,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
+MIN_YEAR, MAX_YEAR = 1971, 2070  # what lies beyond says "none" in some system: 1970, 2999, 9999
 MAX_NAME = 200  # characters of a name; also of an id, which is refused rather than cut
 MAX_TEXT = 4_000  # characters of an observation
 _INT64 = 2**63
@@ -30,7 +31,15 @@ _FORBIDDEN = re.compile(
     + "]"
 )
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_YEAR = re.compile(r"(?<!\d)\d{4}")
+_NOT_DELETED = frozenset(("", "no", "false", "null", "none", "n", "f"))
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?", re.DOTALL)
+
+
+class Numeral(str):
+    """The text of an id that the portal wrote as a number."""
+
+    __slots__ = ()
 
 
 def is_absent(value: object) -> bool:
@@ -105,25 +114,47 @@ def boolean(value: object) -> bool | None:
 
 
 def day(value: object) -> date | None:
-    """A date, out of YYYY-MM-DD or the date part of a time."""
+    """A date, out of YYYY-MM-DD or the date part of a time, of ``MIN_YEAR`` to ``MAX_YEAR``."""
     match = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
     try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        found = date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         return None
+    return found if MIN_YEAR <= found.year <= MAX_YEAR else None
+
+
+def deleted(value: object) -> bool:
+    """Whether a ``deleted_at`` says that its row is gone.
+
+    Systems that cannot leave a date empty write one that cannot be: 0000-00-00, 0001-01-01,
+    1970-01-01, 2999-12-31. Such a date, a blank, false and 0 delete nothing.
+    """
+    if not isinstance(value, str):
+        return bool(value)
+    said = value.strip().casefold()
+    if said in _NOT_DELETED or (said[0].isdigit() and not said.strip("0-/.: tz+")):
+        return False
+    if said.isdecimal() and len(said) not in (4, 8):  # seconds or milliseconds
+        return True
+    years = [int(year) for year in _YEAR.findall(said)]
+    return not years or any(MIN_YEAR <= year <= MAX_YEAR for year in years)
 
 
 def timestamp(value: object) -> datetime | None:
-    """An instant in UTC, out of RFC 3339 text; one without an offset is taken as UTC."""
+    """An instant in UTC, out of RFC 3339 text; one without an offset is taken as UTC.
+
+    None for years that only systems write that cannot leave a time empty.
+    """
     if not isinstance(value, str) or not value.isascii():
         return None
     try:
         found = datetime.fromisoformat(value.strip())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return found if MIN_YEAR <= found.year <= MAX_YEAR else None
 
 
 def colour(value: object) -> str | None:

@@ -20,7 +20,11 @@ class Thresholds:
     best_of_nights: int = 30
     first_night_unusable: float = 0.50  # more than half: the profile is wrong, not the data
     declared_area: float = 0.05  # declared and computed area differ by more: counted
-    repaired_area: float = 0.01  # a repair that moves the area by more is named
+    repaired_area: float = 0.01  # a repair that moves the area by more is named, or no repair
+    repaired_ha: float = 0.1  # hectares: a repair that moves it by less is always one
+    overlap: float = 0.01  # of the smaller of two lotes: neighbours drawn by hand share less
+    mark_distance_m: float = 200.0  # outside its lote: a mark on the road before it is no fault
+    ambiente_inside: float = 0.95  # less of it inside its lote: it is another's, or moved
     min_rows: int = 2  # of a table: fewer rows never refuse by percentage
     min_growth: int = 5  # rows of a table or campo
     small_table: int = 10  # rows; growth in area of a larger one refuses if one row is behind it

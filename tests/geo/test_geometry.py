@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,16 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-from Modules.geo.geometry import Repaired, Unreadable, decode, geodesic_area_ha, repair, usable
+from Modules.geo.encodings import ANILLO_ABIERTO, PARTES_VACIAS
+from Modules.geo.geometry import (
+    Mended,
+    Repaired,
+    Unreadable,
+    decode,
+    geodesic_area_ha,
+    repair,
+    usable,
+)
 from Modules.words.domain import BoundingBox, GeometryEncoding, Motivo
 from Modules.words.errors import SettingsError
 
@@ -38,6 +48,14 @@ LPIS = [
 ]
 POLYGONS = ("Polygon", "MultiPolygon")
 SQUARE = shapely.box(-63.1, -35.51, -63.09, -35.5)
+RING = [[0, 0], [1, 0], [1, 1], [0, 0]]
+OTHER = [[5, 5], [6, 5], [6, 6], [5, 5]]
+POLYGON = {"type": "Polygon", "coordinates": [RING]}
+LINE = {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}
+OPEN_WKB = (
+    "010300000001000000" + struct.pack("<I8d", 4, *np.ravel(SQUARE.exterior.coords[:4])).hex()
+)
+WKB_OF_NESTED_COLLECTIONS = "010700000001000000" * 40 + "0101000000" + "00" * 16
 SHAPES = [
     SQUARE,
     shapely.box(-62, -34, -61, -33) - shapely.box(-61.6, -33.6, -61.4, -33.4),
@@ -52,7 +70,13 @@ MARKS = [
 
 
 def one(value: object, kind: str = "geojson", **more: str) -> BaseGeometry | Unreadable:
-    return decode([value], GeometryEncoding(kind, **more))[0]
+    found = decode([value], GeometryEncoding(kind, **more))[0]
+    return found.geometry if isinstance(found, Mended) else found
+
+
+def mends(value: object, kind: str = "geojson") -> frozenset[str]:
+    found = decode([value], GeometryEncoding(kind))[0]
+    return found.mends if isinstance(found, Mended) else frozenset()
 
 
 def motivo(value: object, kind: str = "geojson", **more: str) -> Motivo:
@@ -139,7 +163,19 @@ def test_lat_lon_numbers_give_a_point_also_as_text():
 
 def test_an_open_ring_is_closed_and_more_dimensions_are_dropped():
     ring = [[*xy, 130.0] for xy in SQUARE.exterior.coords]
-    assert one({"type": "Polygon", "coordinates": [ring[:-1]]}).wkt == SQUARE.wkt
+    is_open = {"type": "Polygon", "coordinates": [ring[:-1]]}
+    assert one(is_open).wkt == SQUARE.wkt
+    assert mends(is_open) == {ANILLO_ABIERTO}
+    assert one(OPEN_WKB, "wkb_hex").equals(SQUARE)
+    assert mends(OPEN_WKB, "wkb_hex") == {ANILLO_ABIERTO}
+    assert not mends(SQUARE.wkb_hex, "wkb_hex")
+    corners = [{"lat": y, "lon": x} for x, y, _ in ring[:-1]]
+    assert one(corners, "latlon_rings").equals(SQUARE)
+    assert not mends(corners, "latlon_rings"), "points of a border: closed or not as they like"
+    (found,) = usable(decode([is_open], GeometryEncoding()), types=POLYGONS, bbox=WORLD)
+    assert isinstance(found, Repaired)
+    assert (found.changed, found.closed, found.motivo) == (True, True, ANILLO_ABIERTO)
+    assert found.area_before_ha == found.area_after_ha == geodesic_area_ha([SQUARE])[0]
     ragged = [ring[0], ring[1][:2], *ring[2:]]
     assert one({"type": "Polygon", "coordinates": [ragged]}).wkt == SQUARE.wkt
     assert not one("POLYGON Z ((0 0 1, 1 0 1, 1 1 1, 0 0 1))", "wkt").has_z
@@ -202,7 +238,21 @@ def test_an_encoding_that_does_not_exist_is_a_setting_to_mend(encoding, named):
         ({"type": "Point", "coordinates": [1e400, 2]}, "geojson", Motivo.COORDENADA_INVALIDA),
         ({"type": "Point", "coordinates": [10**400, 2]}, "geojson", Motivo.GEOMETRIA_ILEGIBLE),
         ({"type": "LineString", "coordinates": [[1, 2]]}, "geojson", Motivo.GEOMETRIA_ILEGIBLE),
-        ({"type": "GeometryCollection", "geometries": []}, "geojson", Motivo.TIPO_DE_GEOMETRIA),
+        ({"type": "GeometryCollection", "geometries": []}, "geojson", Motivo.GEOMETRIA_VACIA),
+        ({"type": "Polygon", "coordinates": [[], RING]}, "geojson", Motivo.GEOMETRIA_VACIA),
+        ({"type": "MultiPolygon", "coordinates": [[], [[]]]}, "geojson", Motivo.GEOMETRIA_VACIA),
+        (
+            {"type": "GeometryCollection", "geometries": [POLYGON, LINE]},
+            "geojson",
+            Motivo.TIPO_DE_GEOMETRIA,
+        ),
+        (
+            "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (0 0, 1 1))",
+            "wkt",
+            Motivo.TIPO_DE_GEOMETRIA,
+        ),
+        ("GEOMETRYCOLLECTION (CIRCULARSTRING (0 0, 1 1))", "wkt", Motivo.GEOMETRIA_ILEGIBLE),
+        ([[], [{"lat": 1, "lon": 2}]], "latlon_rings", Motivo.GEOMETRIA_VACIA),
         ("[" * 100_000, "geojson_text", Motivo.GEOMETRIA_ILEGIBLE),
         ("POLYGON ((0 0, 1 1", "wkt", Motivo.GEOMETRIA_ILEGIBLE),
         ("POINT (1 2)\0 y más", "wkt", Motivo.GEOMETRIA_ILEGIBLE),
@@ -210,6 +260,7 @@ def test_an_encoding_that_does_not_exist_is_a_setting_to_mend(encoding, named):
         ("SRID=32720;POINT (1 2)", "wkt", Motivo.GEOMETRIA_ILEGIBLE),
         ("CURVEPOLYGON (CIRCULARSTRING (0 0, 1 1, 0 0))", "wkt", Motivo.TIPO_DE_GEOMETRIA),
         ("GEOMETRYCOLLECTION (" * 100_000, "wkt", Motivo.TIPO_DE_GEOMETRIA),
+        (WKB_OF_NESTED_COLLECTIONS, "wkb_hex", Motivo.TIPO_DE_GEOMETRIA),
         ("POLYGON (GEOMETRYCOLLECTION (" * 100_000, "wkt", Motivo.GEOMETRIA_ILEGIBLE),
         ("zz", "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
         ("0101000000", "wkb_hex", Motivo.GEOMETRIA_ILEGIBLE),
@@ -230,6 +281,90 @@ def test_an_encoding_that_does_not_exist_is_a_setting_to_mend(encoding, named):
 def test_what_cannot_be_read_is_refused_by_name(value, kind, expected):
     found = one(value, kind)
     assert (found.motivo if isinstance(found, Unreadable) else None) is expected
+
+
+MULTI = {"type": "MultiPolygon", "coordinates": [[RING], [OTHER]]}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected", "mended"),
+    [
+        ({"type": "GeometryCollection", "geometries": [POLYGON]}, "geojson", [RING], False),
+        ({"type": "GeometryCollection", "geometries": [MULTI]}, "geojson", [RING, OTHER], False),
+        (
+            {"type": "GeometryCollection", "geometries": [POLYGON, {**POLYGON, "coordinates": []}]},
+            "geojson",
+            [RING],
+            True,
+        ),
+        (
+            {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": POLYGON}]},
+            "geojson",
+            [RING],
+            False,
+        ),
+        (
+            {"type": "GeometryCollection", "geometries": [
+                {"type": "GeometryCollection", "geometries": [POLYGON]},
+                None,
+                {"type": "MultiPolygon", "coordinates": [[], [OTHER]]},
+            ]},
+            "geojson",
+            [RING, OTHER],
+            True,
+        ),
+        ({"type": "MultiPolygon", "coordinates": [[RING], []]}, "geojson", [RING], True),
+        ({"type": "MultiPolygon", "coordinates": [[[]], [OTHER, []]]}, "geojson", [OTHER], True),
+        ({"type": "MultiPolygon", "coordinates": [None, [RING]]}, "geojson", [RING], True),
+        ({"type": "Polygon", "coordinates": [RING, []]}, "geojson", [RING], True),
+        ({"type": "Polygon", "coordinates": [RING, None]}, "geojson", [RING], True),
+        ("GEOMETRYCOLLECTION (POLYGON ((0 0, 1 0, 1 1, 0 0)))", "wkt", [RING], False),
+        ("GEOMETRYCOLLECTION Z (POLYGON Z ((0 0 9, 1 0 9, 1 1 9, 0 0 9)))", "wkt", [RING], False),
+        ("MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), EMPTY)", "wkt", [RING], True),
+        ("POLYGON ((0 0, 1 0, 1 1, 0 0), EMPTY)", "wkt", [RING], True),
+        (
+            shapely.GeometryCollection([shapely.Polygon(RING), shapely.Polygon(OTHER)]).wkb_hex,
+            "wkb_hex",
+            [RING, OTHER],
+            False,
+        ),
+        (
+            shapely.from_wkt("MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), EMPTY)").wkb_hex,
+            "wkb_hex",
+            [RING],
+            True,
+        ),
+        ([[RING], []], "latlon_rings", [RING], True),
+        ([RING, []], "latlon_rings", [RING], True),
+        (
+            {"multipolygons": [
+                {"rings": [{"points": RING, "type": "exterior"}]},
+                {"rings": [{"points": [], "type": "exterior"}]},
+                {"rings": []},
+            ]},
+            "latlon_rings",
+            [RING],
+            True,
+        ),
+    ],
+)  # fmt: skip
+def test_collections_of_one_kind_are_that_kind_and_empty_parts_go(value, kind, expected, mended):
+    found = one(value, kind)
+    assert not isinstance(found, Unreadable), found
+    assert found.geom_type in POLYGONS
+    assert not shapely.is_empty(shapely.get_parts(found)).any()
+    assert found.equals(shapely.MultiPolygon([shapely.Polygon(ring) for ring in expected]))
+    assert mends(value, kind) == ({PARTES_VACIAS} if mended else frozenset())
+
+
+def test_collections_of_marks_are_points_or_lines():
+    points = [{"type": "Point", "coordinates": [x, 2]} for x in (1, 3)]
+    many = one({"type": "GeometryCollection", "geometries": points})
+    assert many.wkt == "MULTIPOINT ((1 2), (3 2))"
+    assert one({"type": "GeometryCollection", "geometries": points[:1]}).wkt == "POINT (1 2)"
+    assert one({"type": "MultiPoint", "coordinates": [[1, 2], []]}).wkt == "MULTIPOINT ((1 2))"
+    lines = one({"type": "GeometryCollection", "geometries": [LINE, LINE]})
+    assert lines.geom_type == "MultiLineString"
 
 
 JUNK_KEYS = ["type", "coordinates", "lat", "lon", "rings", "points", "geometry", "multipolygons"]
@@ -392,7 +527,9 @@ def test_jts_cases_come_out_valid_or_refused(shared_data: Path):
     decoded = decode(list(cases["wkt"]), GeometryEncoding("wkt"))
     big = BoundingBox(-1e9, -1e9, 1e9, 1e9)
     shrunk = [
-        shape if isinstance(shape, Unreadable) else shapely.transform(shape, lambda xy: xy / 1e4)
+        shape
+        if isinstance(shape, Unreadable)
+        else shapely.transform(getattr(shape, "geometry", shape), lambda xy: xy / 1e4)
         for shape in decoded
     ]
     found = usable(
@@ -444,7 +581,9 @@ def test_earcut_rings_open_and_crooked_come_out_valid_or_refused(shared_data: Pa
     values = [{"type": "Polygon", "coordinates": value} for value in rings]
     decoded = decode(values, GeometryEncoding())
     shrunk = [
-        s if isinstance(s, Unreadable) else shapely.transform(s, lambda xy: xy / 1e5)
+        s
+        if isinstance(s, Unreadable)
+        else shapely.transform(getattr(s, "geometry", s), lambda xy: xy / 1e5)
         for s in decoded
     ]
     found = usable(shrunk, types=POLYGONS, bbox=WORLD)

@@ -756,6 +756,7 @@ def test_observations_are_told_and_never_refuse():
     assert warning(found) == {
         "primera noche de la campaña", "geometrías reparadas", "superficie declarada y medida",
         "cultivos reconocidos", "valores legibles", "filas rechazadas",
+        "ambientes dentro de su lote",
     }  # fmt: skip
     told = " ".join(found.warnings)
     for said in ("«Chía»", "declara 500,0 ha", "se cruza", "sin_id: 1", "lotes.superficie_ha"):

@@ -328,12 +328,75 @@ def test_a_repair_is_reported_with_its_areas():
         "type": "Polygon",
         "coordinates": [[[-63, -35], [-62.9, -34.9], [-62.9, -35], [-63, -34.9], [-63, -35]]],
     }
-    built = build(fetched(lotes=[lote(geometry=bow_tie)]))
+    built = build(fetched(lotes=[lote(geometry=bow_tie, superficie_ha=None)]))
     (repair,) = built.repairs
     assert (repair.recurso, repair.id) == ("lotes", "8841")
     assert repair.area_before_ha < 10 < repair.area_after_ha
     assert repair.area_after_ha == built.tables.lotes.iloc[0]["superficie_ha"]
     assert "cruza" in repair.motivo
+
+
+WHOLE_HA = float(geodesic_area_ha([shapely.geometry.shape(square())])[0])
+
+
+def crossed() -> dict[str, Any]:
+    """The square with two corners changed: each loop cancels the other, and half is left."""
+    (ring,) = square()["coordinates"]
+    return {"type": "Polygon", "coordinates": [[ring[0], ring[2], ring[1], ring[3], ring[0]]]}
+
+
+def is_open(share: float) -> dict[str, Any]:
+    """The square cut down to a share of its width, and not closed."""
+    (ring,) = square(size=0.01)["coordinates"]
+    lon = ring[0][0]
+    cut = [[lon + (x - lon) * share, y] for x, y in ring[:-1]]
+    return {"type": "Polygon", "coordinates": [cut]}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "declared", "before", "kept"),
+    [
+        (crossed(), None, None, True),  # nobody knows better; named in the summary
+        (crossed(), WHOLE_HA, None, False),
+        (crossed(), None, square(), False),
+        (crossed(), WHOLE_HA, square(), False),
+        (crossed(), 0.08, square(size=0.0003), False),
+        (crossed(), WHOLE_HA / 2 * 1.005, square(), True),  # a bow-tie was meant
+        (is_open(1), WHOLE_HA, square(), True),
+        (is_open(1), WHOLE_HA * 1.04, None, True),  # a border by hand is seldom nearer
+        (is_open(1), WHOLE_HA * 2, square(), True),
+        (is_open(0.5), WHOLE_HA, None, False),
+        (is_open(0.5), None, square(), False),
+        (is_open(0.98), None, square(), False),
+        (is_open(1), 0.08, None, False),
+        (is_open(0.5), WHOLE_HA / 2, square(), True),  # cut in two, and declared so
+        (is_open(0.5), None, None, True),
+    ],
+)
+def test_a_repair_that_makes_another_field_is_no_repair(geometry, declared, before, kept):
+    previous = None if before is None else build(fetched(lotes=[lote(geometry=before)])).tables
+    lotes = [lote("1"), lote(geometry=geometry, superficie_ha=declared)]
+    built = build(fetched(lotes=lotes, ambientes=[ambiente()]), previous=previous)
+    assert list(built.tables.lotes["lote_id"]) == (["1", "8841"] if kept else ["1"])
+    assert len(built.repairs) == kept
+    if kept:
+        assert built.repairs[0].nombre == "7 A/B"
+        return
+    assert refusals(built, "lotes") == [("8841", "geometria_irreparable")]
+    assert "al repararla queda otra superficie" in built.tables.rechazados["detalle"][0]
+    assert refusals(built, "ambientes") == [("a-55", "huerfano")], "not left with a lote unsaid"
+
+
+def test_a_small_repair_stays_one_whatever_the_portal_declares():
+    (ring,) = square()["coordinates"]
+    lon, lat = ring[0]
+    spike = [*ring[:1], [lon + 0.005, lat], [lon + 0.005, lat - 1e-5], [lon + 0.00501, lat + 1e-5]]
+    built = build(fetched(lotes=[lote(geometry={"type": "Polygon", "coordinates": [
+        [*spike, [lon + 0.004, lat], *ring[1:]]
+    ]})]))  # fmt: skip
+    (repair,) = built.repairs
+    assert repair.moved_ha < 0.1
+    assert abs(repair.area_after_ha - 61.25) > 1, "what is declared is another matter"
 
 
 def test_each_list_has_its_own_encoding():

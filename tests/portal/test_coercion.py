@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from Modules.portal.coercion import MISSING, coerce, dig, split_path
 from Modules.portal.sections import FieldRule
+from Modules.words.text import Numeral
 
 ZONE = "America/Argentina/Buenos_Aires"
 
@@ -84,3 +86,40 @@ def test_paths() -> None:
     assert dig(row, split_path("n")) is None
     for path in ("x", "a.x", "a.b.1", "a.b.-1", "n.x", "a.b.c"):
         assert dig(row, split_path(path)) is MISSING
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2025-11-20T01:30:00Z", "2025-11-19T22:30:00-03:00", "2025-11-20T03:30:00+02:00",
+     "2025-11-19T22:30:00", "2025-11-19", "2025-11-19T00:00:00Z", "2025-11-18T21:00:00-03:00"],
+)  # fmt: skip
+def test_an_instant_has_one_day_however_it_is_written(written: str) -> None:
+    assert coerce(written, "date", None, ZONE) == "2025-11-19"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%d %H:%M:%S %Z", "%d/%m/%Y %H:%M UTC",
+     "%d/%m/%Y %H:%M GMT", "%Y-%m-%dT%H:%M:%S-03:00", "%Y-%m-%dT%H:%M:%S+0000"],
+)  # fmt: skip
+def test_a_zone_written_out_in_a_format_is_refused(layout: str) -> None:
+    with pytest.raises(ValueError, match="write %z"):
+        FieldRule(path="x", type="datetime", format=layout)
+
+
+def test_a_zone_that_is_read_is_read() -> None:
+    rule = FieldRule(path="x", type="datetime", format="%Y-%m-%dT%H:%M:%S%z")
+    for written in ("2025-11-20T03:00:00Z", "2025-11-20T00:00:00-03:00"):
+        found = coerce(written, "datetime", rule, ZONE)
+        assert datetime.fromisoformat(found) == datetime(2025, 11, 20, 3, tzinfo=UTC)
+    FieldRule(path="x", type="date", format="%d-%m-%Y Zona Sur")
+
+
+def test_an_id_that_came_as_a_number_is_known_unless_the_profile_speaks_of_it() -> None:
+    assert isinstance(coerce(1, "id", None, ZONE), Numeral)
+    assert coerce(1, "id", FieldRule(path="x"), ZONE) == Numeral("1")
+    assert not isinstance(coerce("000001", "id", None, ZONE), Numeral)
+    padded = FieldRule(path="x", pad=6)
+    found = [coerce(value, "id", padded, ZONE) for value in (1, "1", "000001", 1.0, "a-1")]
+    assert found == ["000001", "000001", "000001", "000001", "a-1"]
+    assert not any(isinstance(one, Numeral) for one in found)

@@ -19,6 +19,7 @@ from Modules.words.names import (
     SIN_NOMBRE,
     check_names,
     layer_names,
+    look,
     name_key,
     name_problem,
     names_with_ids,
@@ -197,3 +198,11 @@ def test_people_read_an_id_only_where_two_of_one_place_have_the_same_name() -> N
     names = {"l1": "7", "l2": "7", "l3": "8"}
     assert names_with_ids(names) == {"l1": "7 (l1)", "l2": "7 (l2)", "l3": "8"}
     assert names_with_ids(names, within={"l1": "a", "l2": "b", "l3": "a"}) == names
+
+
+def test_what_people_cannot_tell_apart_is_one_look():
+    twins = ["La Paz", "La Paz\u200b", "La\u00a0Paz", "La  Paz", "LA PAZ", "La\u3164 Paz", "Lá Paz"]
+    assert {look(name) for name in twins} == {"la paz"}
+    shown = names_with_ids({str(at): name for at, name in enumerate([*twins, "La Pampa"])})
+    assert shown["7"] == "La Pampa"
+    assert all(shown[str(at)] == f"{name} ({at})" for at, name in enumerate(twins))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.words.strict_json import JsonRefused, Reason, parse_json
+from Modules.words.strict_json import JsonRefused, Reason, parse_json, without_lone_surrogates
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 _JSON = st.recursive(
@@ -112,6 +112,23 @@ def test_taken_though_it_looks_odd() -> None:
     assert parse_json(b"[" * 64 + b"]" * 64) is not None
     assert parse_json(('["' + "[" * 500 + '\\""]').encode()) == ["[" * 500 + '"']
     assert parse_json(b"[1e300, 1e-400]") == [1e300, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "gone"),
+    [
+        (rb'["La Paz \ud83d"]', "La Paz ", 1),
+        (rb'["\uDE00 La \ud83c\ud83c\udf3e Paz"]', " La 🌾 Paz", 2),
+        (b'["La \xed\xa0\xbd Paz"]', "La  Paz", 1),
+        (rb'["\\ud83d \\\ud83d"]', "\\ud83d \\", 1),  # a backslash, and letters after it
+        (rb'["\ud83c\udf3e \u00f1 \""]', '🌾 ñ "', 0),
+        ('["ñandú 한국"]'.encode(), "ñandú 한국", 0),
+    ],
+)
+def test_halves_of_characters_are_taken_out_and_counted(body: bytes, text: str, gone: int) -> None:
+    cleaned, count = without_lone_surrogates(body)
+    assert count == gone
+    assert parse_json(cleaned) == [text]
 
 
 def test_hostile_strings_cost_no_more_than_their_length() -> None:

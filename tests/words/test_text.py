@@ -126,3 +126,26 @@ def test_naughty_strings_come_out_fit_and_real_labels_lose_nothing_but_blanks(sh
         assert (
             clean.clean_text(label, 10_000).split() == unicodedata.normalize("NFC", label).split()
         )
+
+
+@pytest.mark.parametrize(
+    ("value", "gone"),
+    [
+        ("2025-11-10T09:00:00-03:00", True), ("2025-11-10", True), ("10/11/2025", True),
+        ("20251110", True), ("1762776000", True), (1762776000, True), (True, True), ("sí", True),
+        (None, False), ("", False), (" ", False), (False, False), (0, False), ("0", False),
+        ("no", False), ("null", False), ("0000-00-00 00:00:00", False), ("0000-00-00", False),
+        ("0001-01-01T00:00:00", False), ("0001-01-01T00:00:00-0300", False),
+        ("1900-01-01", False), ("1970-01-01T00:00:00Z", False), ("30/12/1899", False),
+        ("2999-01-01T00:00:00Z", False), ("9999-12-31", False), ("00010101", False),
+    ],
+)  # fmt: skip
+def test_what_says_that_a_row_is_deleted(value, gone):
+    assert clean.deleted(value) is gone
+
+
+@pytest.mark.parametrize("year", ["0001", "1753", "1900", "1970", "2071", "2999", "9999"])
+def test_dates_that_stand_for_none_are_none(year):
+    assert clean.day(f"{year}-01-01") is None
+    assert clean.timestamp(f"{year}-06-01T00:00:00Z") is None
+    assert not clean.is_absent(f"{year}-01-01"), "so that it is counted"

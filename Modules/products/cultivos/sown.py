@@ -1,8 +1,9 @@
 """What is sown where, in hectares: the tables behind the product ``cultivos/``. Pure.
 
-Two areas that must not be mixed up: *superficie de tierra* counts each lote once; *superficie
-sembrada* counts each siembra, so a lote with trigo and then soja 2da counts twice. Both take the
-area of the lote as computed on the ellipsoid. Rows are told apart by id, never by name.
+Two areas that must not be mixed up: *superficie de tierra* counts each lote once, and ground that
+two lotes share once (with the first by id); *superficie sembrada* counts each siembra, so a lote
+with trigo and then soja 2da counts twice. Both take the area of the lote as computed on the
+ellipsoid. Rows are told apart by id, never by name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 import geopandas as gpd
 import pandas as pd
 
+from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
 from Modules.words.columns import LOTES, SIEMBRAS, Table
 from Modules.words.cultivos import CATALOGUE, GREY, OTRO
@@ -152,8 +154,10 @@ def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> p
     }
     columns["sembrada_ha"] = area.groupby(campo).sum().reindex(keys, fill_value=0.0)
     lotes, bare = tables.lotes, without_crop(tables)
-    columns["tierra_ha"] = lotes.groupby("campo_id")["superficie_ha"].sum()
-    sums = bare.groupby("campo_id")["superficie_ha"].sum()
+    land = pd.Series(land_ha(tables), index=lotes.index)
+    columns["tierra_ha"] = land.groupby(lotes["campo_id"]).sum()
+    is_bare = lotes["lote_id"].isin(bare["lote_id"])
+    sums = land[is_bare].groupby(lotes["campo_id"]).sum()
     columns["sin_cultivo_ha"] = sums.reindex(keys, fill_value=0.0)
     columns["lotes"] = lotes.groupby("campo_id").size()
     return pd.DataFrame(columns, index=pd.Index(keys, dtype="string")).reset_index(drop=True)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from Modules.diff.changes import SOLO_REESCRITO, cambios
 from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
+from Modules.night.checks_ground import land_ha
 from Modules.products.cultivos.sown import (
     TOLERANCIA,
     Sembrado,
@@ -28,7 +29,8 @@ from Modules.words.spanish import number
 TIERRA: Final = "Superficie de tierra (ha)"
 SEMBRADA: Final = "Superficie sembrada (ha)"
 QUE_ES_TIERRA: Final = (
-    "Superficie de tierra: cada lote se cuenta una sola vez, tenga las siembras que tenga."
+    "Superficie de tierra: cada lote se cuenta una sola vez, tenga las siembras que tenga, y la "
+    "tierra que dos lotes comparten también una sola."
 )
 QUE_ES_SEMBRADA: Final = (
     "Superficie sembrada: cada siembra se cuenta. Un lote con dos siembras (por ejemplo trigo y "
@@ -78,7 +80,7 @@ def summary_sheets(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]
 
 def _whole(fuente: Fuente) -> Sheet:
     tables = fuente.tables
-    land = tables.lotes["superficie_ha"]
+    land, area = land_ha(tables), tables.lotes["superficie_ha"].to_numpy()
     counts = tables.siembras["lote_id"].value_counts()
     per_lote = counts.reindex(tables.lotes["lote_id"], fill_value=0).to_numpy(dtype="int64")
     rows = [
@@ -87,7 +89,7 @@ def _whole(fuente: Fuente) -> Sheet:
         ("Lotes con cultivo", (per_lote > 0).sum(), land[per_lote > 0].sum(), None),
         ("Lotes sin cultivo", (per_lote == 0).sum(), land[per_lote == 0].sum(), None),
         ("Lotes con dos siembras o más", (per_lote > 1).sum(), land[per_lote > 1].sum(), None),
-        ("Siembras", len(tables.siembras), None, (land * per_lote).sum()),
+        ("Siembras", len(tables.siembras), None, (area * per_lote).sum()),
     ]
     frame = pd.DataFrame(rows, columns=["que", "cantidad", "tierra_ha", "sembrada_ha"])
     frame = frame.astype({"cantidad": "Int64", "tierra_ha": "float64", "sembrada_ha": "float64"})
@@ -146,7 +148,7 @@ def _bare(fuente: Fuente) -> Sheet:
     return Sheet(
         "Lotes sin cultivo",
         pd.DataFrame(frame),
-        headers=_HEADERS | {"superficie_ha": TIERRA},
+        headers=_HEADERS,
         formats=_FORMATS,
         totals=("superficie_ha",),
         freeze_columns=2,

@@ -7,7 +7,7 @@ own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from Modules.geo.routes import visiting_order
 from Modules.geo.sampling import propose_points
+from Modules.night.checks_ground import far_marks, inside_lotes
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS, Column, Table, hectares, text
@@ -47,7 +48,7 @@ PUNTOS = Table(
     (
         text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
         text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
-        Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si está anulado"),
+        Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si no se visita"),
         text("codigo", "Código de la muestra; el de un punto propuesto es único"),
         text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
         text("campo", "Nombre del campo", nullable=False),
@@ -122,9 +123,10 @@ def plan_muestreo(
 ) -> PlanMuestreo:
     """The marks of type muestreo, and proposed points for ambientes that have none.
 
-    An ambiente has marks if one that is not annulled names it or lies in it. Rows come campo by
-    campo (by name), in visiting order, annulled marks last. The order of the tables' rows does not
-    matter.
+    An ambiente has marks if one that is not annulled names it or lies in it. A mark far outside its
+    lote (``far_marks``) is none of an ambiente and on no route, and nothing is proposed outside the
+    lote of an ambiente. Rows come campo by campo (by name), in visiting order, those that are not
+    visited last. The order of the tables' rows does not matter.
 
     Args:
         puntos_por_ambiente: how many points to propose for an ambiente, 1 or more.
@@ -135,15 +137,17 @@ def plan_muestreo(
     """
     tables = fuente.tables
     ambientes = tables.ambientes.sort_values("ambiente_id", ignore_index=True)
-    reales, counts = _real_points(tables, ambientes)
+    reales, counts, far = _real_points(tables, ambientes)
     without = ambientes[counts == 0]
+    without = without.set_geometry(inside_lotes(tables, without))
+    without = without[~without.geometry.is_empty]
     propuestos = _proposed_points(tables, without, puntos_por_ambiente, margen_m)
     both = pd.concat([reales, propuestos], ignore_index=True) if len(propuestos) else reales
     n_propuestos = propuestos["ambiente_id"].value_counts()
     named = _with_names(ambientes.assign(n_muestreos=counts), tables)
     named["n_propuestos"] = named["ambiente_id"].map(n_propuestos).fillna(0)
     return PlanMuestreo(
-        _in_order(_frame(_with_names(both, tables), PUNTOS)),
+        _in_order(_frame(_with_names(both, tables), PUNTOS), far),
         _frame(named, AMBIENTES_PLAN).sort_values(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
@@ -152,13 +156,14 @@ def plan_muestreo(
 
 def _real_points(
     tables: Tables, ambientes: gpd.GeoDataFrame
-) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
-    """The marks as points with their ambiente, and how many valid ones each ambiente has."""
+) -> tuple[gpd.GeoDataFrame, NDArray[np.int64], Set[str]]:
+    """The marks as points with their ambiente, how many valid ones each has, and the far ones."""
     marks = tables.marcadores.sort_values("marcador_id", ignore_index=True)
     marks = marks[marks["tipo"].str.strip().str.casefold() == TIPO].reset_index(drop=True)
     shapes = marks.geometry.to_numpy()
     spots = shapely.point_on_surface(shapes)
-    where, counts = _ambiente_of(marks, spots, ambientes)
+    far = far_marks(tables, marks)
+    where, counts = _ambiente_of(marks, spots, ambientes, far)
     known = [*ambientes["ambiente_id"], None]  # -1 is the last
     table = marks.rename(
         columns={
@@ -177,11 +182,14 @@ def _real_points(
         ambiente_id=pd.array([known[row] for row in where], dtype="string"),
         forma=[_FORMA.get(shape.geom_type, shape.geom_type) for shape in shapes],
     )
-    return table.set_geometry(spots, crs=CRS), counts
+    return table.set_geometry(spots, crs=CRS), counts, set(marks["marcador_id"][far])
 
 
 def _ambiente_of(
-    marks: gpd.GeoDataFrame, spots: NDArray[np.object_], ambientes: gpd.GeoDataFrame
+    marks: gpd.GeoDataFrame,
+    spots: NDArray[np.object_],
+    ambientes: gpd.GeoDataFrame,
+    far: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row of the ambiente of each mark (-1: none), and how many valid marks each ambiente has.
 
@@ -196,7 +204,7 @@ def _ambiente_of(
     first = np.lexsort((row, elsewhere, mark))[::-1]  # the best comes last, and stays
     lies = np.full(len(marks), -1, dtype=np.int64)
     lies[mark[first]] = row[first]
-    valid = (marks["estado"] != ANULADO).fillna(value=True).to_numpy(dtype=bool)
+    valid = (marks["estado"] != ANULADO).fillna(value=True).to_numpy(dtype=bool) & ~far
     pairs = {(i, r) for i, r in zip(mark.tolist(), row.tolist(), strict=True)}
     pairs |= {(i, r) for i, r in enumerate(named.tolist()) if r >= 0}
     rows = [r for i, r in pairs if valid[i]]
@@ -269,20 +277,20 @@ def _with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:
     )
 
 
-def _in_order(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def _in_order(points: gpd.GeoDataFrame, far: Set[str]) -> gpd.GeoDataFrame:
     """With coordinates and a visiting order; sorted by campo, order, id."""
     points = points.sort_values("punto_id", ignore_index=True)
     lonlat = shapely.get_coordinates(points.geometry.to_numpy())
     points["lon"], points["lat"] = np.round(lonlat, 7).T
-    points["orden"] = _orders(points, lonlat)
+    points["orden"] = _orders(points, lonlat, far)
     return points.sort_values(
         ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
     )
 
 
-def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64]) -> pd.Series:
+def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64], far: Set[str]) -> pd.Series:
     orders = pd.Series(pd.NA, index=points.index, dtype="Int64")
-    visit = (points["estado"] != ANULADO).fillna(value=True)
+    visit = (points["estado"] != ANULADO).fillna(value=True) & ~points["punto_id"].isin(far)
     to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
     for _, one in to_visit.groupby("campo_id", sort=True):
         ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]

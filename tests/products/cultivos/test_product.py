@@ -37,7 +37,7 @@ from Modules.products.cultivos.sown import (
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
-from Modules.words.names import check_names
+from Modules.words.names import check_names, names_with_ids
 from Modules.words.text import clean_text
 
 NAMES = [
@@ -390,7 +390,8 @@ def test_hostile_names_as_campo_lote_and_crop(demo_fuente: Fuente, tmp_path: Pat
     built = build_cultivos(night, tmp_path)
     rows = opens(built)
     assert sorted(rows["lote"]) == sorted(night.tables.lotes["lote"])
-    assert set(rows["campo"]) == {clean_text(name) or f"C{at}" for at, name in enumerate(HOSTILE)}
+    names = {f"C{at}": clean_text(name) or f"C{at}" for at, name in enumerate(HOSTILE)}
+    assert set(rows["campo"]) == set(names_with_ids(names).values())
     layers = [str(name) for name, _ in pyogrio.list_layers(built[GPKG])]
     assert len({name.casefold() for name in layers}) == len(layers)
     crops = night.tables.siembras.drop_duplicates(["cultivo_codigo", "cultivo"])

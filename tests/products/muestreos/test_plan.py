@@ -147,6 +147,27 @@ def test_order_in_a_lote_is_the_portals_then_a_short_way() -> None:
     assert (portal["c"], portal["a"], pd.isna(portal["b"])) == (1, 2, True)
 
 
+def test_a_mark_far_from_its_lote_is_on_no_route_and_none_of_an_ambiente() -> None:
+    near, road, far = (shapely.Point(-61.0015 - d, -33.995) for d in (-0.005, 0.0, 2.0))
+    marks = [
+        item("m", name, spot, tipo="muestreo", estado="planificado", ambiente_id="a1", orden=at)
+        for at, (name, spot) in enumerate([("far", far), ("near", near), ("road", road)])
+    ]
+    twice = shapely.box(-61.005, -34, -60.995, -33.99)  # half of it is outside the lote
+    ambientes = [
+        item("a", "a1", WEST),
+        item("a", "a2", twice),
+        item("a", "a3", shapely.box(-60, -34, -59.99, -33.99)),
+    ]
+    with_near = plan_muestreo(fuente_of(ambientes[:1], marks)).puntos.set_index("punto_id")
+    assert with_near["orden"].dropna().to_dict() == {"near": 1, "road": 2}
+    plan = plan_muestreo(fuente_of(ambientes, marks[:1]))
+    assert plan.reales["orden"].isna().all()
+    proposed = plan.propuestos.groupby("ambiente_id").size().to_dict()
+    assert proposed == {"a1": 3, "a2": 3}, "a mark far away is none, and a3 is nowhere in its lote"
+    assert plan.propuestos.geometry.within(LOTE).all()
+
+
 def test_codes_of_proposed_points_fit_a_label_and_are_unique() -> None:
     lotes = [item("lote", n, LOTE, campo_id="1", nombre="7 A/B") for n in ("10", "20")]
     ambientes = [
@@ -157,9 +178,9 @@ def test_codes_of_proposed_points_fit_a_label_and_are_unique() -> None:
     fuente = fuente_of(ambientes, lotes=lotes)
     codes = plan_muestreo(fuente, puntos_por_ambiente=2).puntos["codigo"]
     assert sorted(codes) == [
-        *("LPZ-7 A-B-Bajo-P1", "LPZ-7 A-B-Bajo-P2"),
-        *("LPZ-7 A-B-LOMA (a2)-P1", "LPZ-7 A-B-LOMA (a2)-P2"),
-        *("LPZ-7 A-B-Loma (a1)-P1", "LPZ-7 A-B-Loma (a1)-P2"),
+        *("LPZ-7 A-B (10)-Bajo-P1", "LPZ-7 A-B (10)-Bajo-P2"),
+        *("LPZ-7 A-B (10)-Loma-P1", "LPZ-7 A-B (10)-Loma-P2"),
+        *("LPZ-7 A-B (20)-LOMA-P1", "LPZ-7 A-B (20)-LOMA-P2"),
     ]
     marked = fuente_of(ambientes, [mark("m", -60.998, -33.995, lote_id="20")], lotes)
     left = plan_muestreo(marked, puntos_por_ambiente=2).propuestos["codigo"]

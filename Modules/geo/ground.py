@@ -1,0 +1,91 @@
+"""Shapes held against each other: what overlaps, what lies outside, what is land counted once.
+
+Geometry is EPSG:4326, lon-lat, valid. Shares are of areas in degrees: within one lote a square
+degree is the same everywhere to a thousandth. Everything is done on whole arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import shapely
+
+from Modules.geo.arrays import Array, Flags, Index, Shapes
+from Modules.geo.geometry import geodesic_area_ha
+
+_M_PER_DEGREE: Final = 111_320.0  # of latitude, and of longitude at the equator; true to 0.6 %
+
+
+def overlaps(shapes: Shapes, share: float) -> tuple[Index, Index, Shapes]:
+    """Pairs of polygons that have more than a share of the smaller in common.
+
+    Returns:
+        Places of the first and of the second of each pair (first < second, sorted), and the ground
+        that they have in common.
+    """
+    one, other = shapely.STRtree(shapes).query(shapes)  # by their bounds
+    ordered = one < other
+    one, other = one[ordered], other[ordered]
+    bounds, area = shapely.bounds(shapes), shapely.area(shapes)
+    limit = share * np.minimum(area[one], area[other])
+    low, high = bounds[:, :2], bounds[:, 2:]
+    sides = np.minimum(high[one], high[other]) - np.maximum(low[one], low[other])
+    could = np.prod(sides, axis=1) > limit  # most neighbours only touch
+    one, other, limit = one[could], other[could], limit[could]
+    common = shapely.intersection(shapes[one], shapes[other])
+    much = shapely.area(common) > limit
+    order = np.lexsort((other[much], one[much]))
+    return one[much][order], other[much][order], common[much][order]
+
+
+def land_once_ha(shapes: Shapes, areas_ha: Array, share: float) -> Array:
+    """Hectares of each polygon without the ground that one before it covers already.
+
+    Only what two have in common by more than ``share`` of the smaller counts, so that borders drawn
+    by hand leave the area of a lote what it is. The sum is the land.
+    """
+    land = np.array(areas_ha, dtype=np.float64)
+    _, second, common = overlaps(shapes, share)
+    for place in np.unique(second):
+        covered = shapely.union_all(common[second == place])
+        land[place] = max(0.0, land[place] - float(geodesic_area_ha([covered])[0]))
+    return land
+
+
+def metres_outside(shapes: Shapes, homes: Shapes) -> Array:
+    """How far each shape is from its home, metres; 0 where they meet."""
+    shapely.prepare(homes)
+    away: Flags = ~shapely.intersects(homes, shapes)
+    metres = np.zeros(len(shapes))
+    if away.any():
+        there = shapes[away]
+        flatten = np.cos(np.radians(np.nanmean(shapely.bounds(homes[away])[:, 1::2], axis=1)))
+        distances = shapely.distance(_flat(there, flatten), _flat(homes[away], flatten))
+        metres[away] = distances * _M_PER_DEGREE
+    return metres
+
+
+def _flat(shapes: Shapes, flatten: Array) -> Shapes:
+    """The shapes with degrees of longitude made as long as those of latitude."""
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    xy[:, 0] *= flatten[owner]
+    return np.asarray(shapely.set_coordinates(shapes.copy(), xy), dtype=object)
+
+
+def share_inside(shapes: Shapes, homes: Shapes) -> Array:
+    """The share of each polygon that lies in its home, from 0 to 1."""
+    shapely.prepare(homes)
+    shares = np.ones(len(shapes))
+    out: Flags = ~shapely.covers(homes, shapes)
+    area = shapely.area(shapes[out])
+    inside = shapely.area(shapely.intersection(shapes[out], homes[out]))
+    shares[out] = np.divide(inside, area, out=np.ones(len(area)), where=area > 0)
+    return shares
+
+
+def homes_of(keys: Sequence[str], known: Sequence[str], shapes: Shapes) -> Shapes:
+    """The shape that each key names; all of them are known."""
+    place = {key: at for at, key in enumerate(known)}
+    return np.asarray(shapes[[place[key] for key in keys]], dtype=object)
