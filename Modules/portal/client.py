@@ -57,6 +57,7 @@ class PortalConfig:
     client_id: str | None = None
     client_secret: SecretStr | None = None
     limits: Limits = field(default_factory=Limits)
+    second_secret: SecretStr | None = None
 
     @property
     def origin(self) -> str:
@@ -84,9 +85,12 @@ class PortalClient:
         for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
             if getattr(config.limits, name) <= 0:
                 raise SettingsError(f"the limit {name} must be above 0")
-        secret = config.client_secret.get_secret_value() if config.client_secret else ""
+        secret, second = (
+            one.get_secret_value() if one else ""
+            for one in (config.client_secret, config.second_secret)
+        )
         self._auth = Authenticator(
-            config.profile.auth, self._base_url, config.client_id or "", secret
+            config.profile.auth, self._base_url, config.client_id or "", secret, second
         )
         self._pace = Pace(config.limits.requests_per_second, config.limits.fetch_timeout_s)
         self._transport = Transport(config.limits, self._pace)
