@@ -155,15 +155,18 @@ class PortalClient:
         campania: Campania,
         campania_id: str | None = None,
         parent: str | None = None,
+        profile: Profile | None = None,
     ) -> Look:
         """The first answer of one list, unread: for ``api check``.
 
         Args:
+            profile: asks another way than the client's own.
             campania_id: the portal's id of the campaña, where the profile asks by it.
             parent: id of the parent, where the profile asks by each of them.
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
+            fetch.profile = profile or self._profile
             return fetch.walker.look(fetch.what(recurso, parent))
 
     @contextmanager
