@@ -219,7 +219,7 @@ def test_pygeoapi_is_read_whole_from_an_empty_profile(pygeoapi: str, world: Worl
         items, found = world.items(recurso), fetched[recurso]
         assert [record.values["id"] for record in found.records] == [item["id"] for item in items]
         assert found.declared_total == len(items)
-        assert len(found.pages) == -(-len(items) // PAGE)
+        assert len(found.pages) - -(-len(items) // PAGE) in (0, 1)  # its last may be empty
         assert found.walks == 1
     for item, record in zip(
         world.items(Recurso.LOTES), fetched[Recurso.LOTES].records, strict=True
