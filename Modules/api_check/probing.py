@@ -1,9 +1,9 @@
 """Other ways to ask for a list that did not come, for ``lindero api check``: what does answer?
 
 Each way is tried once, and only where the first request was refused for its shape or came empty:
-the path (404) by the collections of OGC API Features, the parameters (400, 422, 500, no rows: some
-portals filter by what they do not know) by leaving out the campaña or what asks for a page. What
-answers is a proposal in lines of the profile.
+the path (404) by the collections of OGC API Features; the parameters (400, 422, or no rows, for
+some portals filter by what they do not know) by leaving out the campaña or what asks for a page.
+What answers is a proposal in lines of the profile.
 """
 
 from __future__ import annotations
@@ -44,19 +44,17 @@ class Prober:
             path = self._path_of(recurso, profile, ask)
             if path is None:
                 return None
-            detail = (
-                f"no está en {profile.resources[recurso].path!r}; el portal la ofrece en otra ruta"
-            )
+            detail = f"no está en {profile.resources[recurso].path!r}, y sí en otra ruta"
             line = remedy(f"[resources.{recurso}]", f"path = {quoted(path)}")
             found_here = [found(recurso, Que.ERROR, "path", detail, line)]
             profile = profile.with_resource(recurso, path=path)
             if look := _answer(ask, profile):
                 return look, found_here
-        elif err and not any(f"HTTP {status}" in str(err) for status in (400, 422, 500)):
+        elif err and not any(f"HTTP {status}" in str(err) for status in (400, 422)):
             return None
-        for other, findings in _ways(recurso, profile):
+        for other, *less in _ways(recurso, profile):
             if (look := _answer(ask, other)) and (err or not is_empty(look)):
-                return look, found_here + findings(look)
+                return look, [*found_here, *_less(recurso, look, *less)]
         return None
 
     def _path_of(self, recurso: Recurso, profile: Profile, ask: Ask) -> str | None:
@@ -78,33 +76,26 @@ class Prober:
         return self._paths.get(plain(recurso))
 
 
-def _ways(
-    recurso: Recurso, profile: Profile
-) -> Iterator[tuple[Profile, Callable[[Look], list[Finding]]]]:
-    """Profiles that ask for less, and what is found where one is answered."""
+def _ways(recurso: Recurso, profile: Profile) -> Iterator[tuple[Profile, bool, bool]]:
+    """Profiles that ask for less: without pages, without the campaña, without both."""
     resource = profile.resources[recurso]
-    shaped = {member.name for member in CONTRACT[recurso].members}
+    bare = profile.with_resource(recurso, paging=_BARE)
+    yield bare, True, False
+    # a list whose rows have a campaña is asked for by it: then the way it is written is wrong
+    of_a_season = any(member.name == "campania" for member in CONTRACT[recurso].members)
+    if resource.season and profile.season.place == "query" and not of_a_season:
+        yield profile.with_resource(recurso, season=False), False, True
+        yield bare.with_resource(recurso, season=False), True, True
 
-    def no_season(_: Look) -> list[Finding]:
-        line = remedy(f"[resources.{recurso}]", "season = false")
-        return [
-            found(recurso, Que.ERROR, "season", "trae filas si no se le manda la campaña", line)
-        ]
 
-    def no_paging(look: Look) -> list[Finding]:
+def _less(recurso: Recurso, look: Look, bare: bool, no_season: bool) -> Iterator[Finding]:
+    if no_season:
+        todo = remedy(f"[resources.{recurso}]", "season = false")
+        yield found(recurso, Que.ERROR, "season", "contesta si no se le manda la campaña", todo)
+    if bare:
         todo = propose_paging(look.document, look.headers)
         todo = todo or remedy("[paging]", 'kind = "next_link"', 'size_param = ""')
-        return [
-            found(recurso, Que.ERROR, "paging", "trae filas si no se le piden páginas así", todo)
-        ]
-
-    bare = profile.with_resource(recurso, paging=_BARE)
-    yield bare, no_paging
-    # a list whose rows have a campaña is asked for by it: then the way it is written is wrong
-    if resource.season and profile.season.place == "query" and "campania" not in shaped:
-        yield profile.with_resource(recurso, season=False), no_season
-        both = bare.with_resource(recurso, season=False)
-        yield both, lambda look: no_season(look) + no_paging(look)
+        yield found(recurso, Que.ERROR, "paging", "contesta si no se le piden páginas así", todo)
 
 
 def is_empty(look: Look) -> bool:
