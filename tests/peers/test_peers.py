@@ -224,8 +224,11 @@ def test_pygeoapi_is_read_whole_from_an_empty_profile(pygeoapi: str, world: Worl
     for item, record in zip(
         world.items(Recurso.LOTES), fetched[Recurso.LOTES].records, strict=True
     ):
-        for name in ("campo_id", "nombre", "campania", "siembras", "geometry", "updated_at"):
+        for name in ("campo_id", "nombre", "campania", "geometry", "updated_at"):
             assert record.values[name] == item[name]
+        for name in ("id", "orden", "cultivo", "fecha_siembra", "estado"):
+            sown = [siembra[name] for siembra in record.values["siembras"]]
+            assert sown == [siembra[name] for siembra in item["siembras"]]
         assert record.values["superficie_ha"] == float(item["superficie_ha"])
     for item, record in zip(
         world.items(Recurso.CAMPOS), fetched[Recurso.CAMPOS].records, strict=True
