@@ -35,7 +35,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo quick test test-slow test-unit test-integration check lint format bench robustness \
+  deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench robustness \
   mutations lock image-check clean
 
 help: ## this list
@@ -119,6 +119,13 @@ test-unit: $(VENV)/.ready ## the tests that start no process of their own
 test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flows
 	@$(RUN) pytest -n $(TESTERS) --dist loadscope -m "integration and not slow" $(ARGS)
 
+.venv-peers/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	@UV_PROJECT_ENVIRONMENT=.venv-peers $(UV) sync --locked --quiet --no-default-groups --only-group peers
+	@touch $@
+
+test-peers: $(VENV)/.ready .venv-peers/.ready ## api check against servers that nobody here wrote: pygeoapi, datasette
+	@$(RUN) pytest -q tests/peers $(ARGS)
+
 check: $(VENV)/.ready ## format, lint, types and floors
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -150,4 +157,4 @@ image-check: ## build the Dockerfile for real on Debian, and run a night inside 
 	@.ci/image-check
 
 clean: ## remove what these targets made, never outputs or data
-	@rm -rf .venv .venv313 .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero
+	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero

@@ -186,6 +186,9 @@ class Settings:
     databaler_client_secret: Secret | None = setting(
         Secret, None, "Its password, client secret or API key", "…"
     )
+    databaler_second_secret: Secret | None = setting(
+        Secret, None, "Second secret, where the profile sends one: a subscription key", "…"
+    )
     databaler_profile: Path | None = setting(
         below_root,
         None,

@@ -1,8 +1,8 @@
 """``lindero api check``: each list asked for once, its first page held against the contract.
 
 What it says is Spanish, for the person who writes the profile: what is there, what is missing,
-what is unexpected, what is of another type, and the line of the profile that would mend it. Rows
-are never quoted; nothing is written.
+what is unexpected, what is of another type, and the line of the profile that would mend it, with
+three values of what it maps. Of a row no more is quoted; nothing is written.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from Modules.api_check.comparison import compare_rows, propose_envelope, propose_paging
 from Modules.api_check.findings import Que, found, remedy
-from Modules.portal.answers import NoConnection
+from Modules.api_check.probing import Prober, is_empty
+from Modules.portal.answers import NoConnection, NotThere
+from Modules.portal.asking import LeftOrigin, WalkBroken, link_target
 from Modules.portal.client import PortalClient, PortalConfig, campania_id
 from Modules.portal.paging import PageView, read_page
+from Modules.portal.sections import NextLinkPaging, NoAuth
 from Modules.portal.walk import Look
 from Modules.words.domain import Campania, Record, Recurso
 from Modules.words.errors import ApiAuth, ApiContractChanged, CampaniaUnknown, PipelineError
@@ -64,8 +68,19 @@ def check_api(config: PortalConfig, campania: Campania) -> ApiReport:
     with PortalClient(config) as client:
         checker = _Checker(client, campania)
         findings = tuple(checker.look_at_all())
-        origin, profile = client.portal.origin, client.portal.profile
-    return ApiReport(origin, profile, str(campania), checker.rows, findings, checker.worst)
+        portal = client.portal
+    if checker.no_token_there:  # an open portal has none: do its lists answer without?
+        auth = NoAuth(kind="none", second_header=config.profile.auth.second_header)
+        opened = replace(config, profile=config.profile.model_copy(update={"auth": auth}))
+        with PortalClient(opened) as client:
+            other = _Checker(client, campania)
+            more = tuple(other.look_at_all())
+        if other.answered:
+            detail = f"las listas contestan sin credenciales ({findings[0].notes[0]})"
+            todo = remedy("[auth]", 'kind = "none"')
+            checker, findings = other, (found(None, Que.ERROR, "", detail, todo), *more)
+    rows, worst = checker.rows, checker.worst
+    return ApiReport(portal.origin, portal.profile, str(campania), rows, findings, worst)
 
 
 class _Checker:
@@ -77,7 +92,8 @@ class _Checker:
         self._first_ids: dict[Recurso, str] = {}
         self.rows: dict[Recurso, int | None] = dict.fromkeys(Recurso)
         self.worst = 0
-        self._answered = self._over = False
+        self._prober = Prober()
+        self.answered = self._over = self.no_token_there = False
 
     def look_at_all(self) -> Iterator[Finding]:
         """Ask for list after list, until an error concerns them all."""
@@ -99,27 +115,39 @@ class _Checker:
                 detail = f"se pide por cada uno de {resource.parent}, y no hay ninguno"
                 yield found(recurso, Que.ERROR, "", detail)
                 return
+        ask = partial(self._client.look, recurso, self._campania, self._campania_id, parent)
         try:
-            look = self._client.look(recurso, self._campania, self._campania_id, parent)
+            look = ask(self._profile)
         except PipelineError as err:
+            prober, profile = self._prober, self._profile
+            if self._client.let_in and (other := prober.another_way(recurso, profile, err, ask)):
+                self.answered = True
+                yield from other[1]
+                yield from self._compare(recurso, other[0])
+                return
+            self.no_token_there = not self._client.let_in and isinstance(err.__cause__, NotThere)
             self._over = self._concerns_all(err)
             concerned = None if self._over else recurso
             self.worst = max(self.worst, err.exit_code)
             yield found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
             return
-        self._answered = True
+        self.answered = True
+        if is_empty(look) and (
+            other := self._prober.another_way(recurso, self._profile, None, ask)
+        ):
+            yield from other[1]
+            look = other[0]
         yield from self._compare(recurso, look)
 
     def _compare(self, recurso: Recurso, look: Look) -> Iterator[Finding]:
-        paging = propose_paging(look.document, look.headers)
         try:
             view = look.view()
             records = look.records(view)
         except ApiContractChanged as err:
-            todo = propose_envelope(look.document, look.headers)
+            todo = propose_envelope(recurso, look.document, look.headers)
             detail = f"las filas no están donde dice el perfil ({err})"
             yield found(recurso, Que.ERROR, "envelope", detail, todo)
-            if paging:
+            if paging := propose_paging(look.document, look.headers):
                 detail = "así parece venir la página siguiente"
                 yield found(recurso, Que.SOBRA, "paging", detail, paging, grave=False)
             if todo:
@@ -127,10 +155,37 @@ class _Checker:
             return
         yield from self._read(recurso, view, records)
         numbered = view.total is not None or view.pages is not None
-        if paging and not numbered and look.walk.paging.kind in ("page", "none"):
+        kind = look.walk.paging.kind
+        link = view.next if kind in ("page", "offset", "next_link") else None
+        if isinstance(look.walk.paging, NextLinkPaging) and look.walk.paging.source == "header":
+            link = view.link_header
+        more = propose_paging(look.document, look.headers, now=True)
+        if (
+            more
+            and not link
+            and (kind == "next_link" or (kind in ("page", "none") and not numbered))
+        ):
             detail = "hay más páginas que las que el perfil sabría pedir"
-            yield found(recurso, Que.ERROR, "paging", detail, paging)
+            yield found(recurso, Que.ERROR, "paging", detail, more)
+        yield from self._follow(recurso, look, link)
         yield from self._find_campania(recurso, records)
+
+    def _follow(self, recurso: Recurso, look: Look, link: str | None) -> Iterator[Finding]:
+        """Whether the link to the next page could be followed; it is not asked for."""
+        try:
+            if link:
+                link_target(look.ask.what, look.ask.url, link, look.ask.url, look.walk.frozen.keep)
+        except LeftOrigin:
+            known = look.walk.paging.model_dump(exclude_defaults=True) | {"keep": "origin"}
+            pairs = {"kind": look.walk.paging.kind} | known
+            lines = [f"{name} = {json.dumps(value)}" for name, value in pairs.items()]
+            own = self._profile.resources[recurso].paging is not None
+            section = f"[resources.{recurso}.paging]" if own else "[paging]"
+            detail = "el enlace a la página siguiente lleva a otro servidor; si es un proxy:"
+            yield found(recurso, Que.ERROR, "paging", detail, remedy(section, *lines))
+        except WalkBroken:
+            detail = "el enlace a la página siguiente no es una dirección"
+            yield found(recurso, Que.ERROR, "paging", detail)
 
     def _inside(self, recurso: Recurso, look: Look, todo: str) -> Iterator[Finding]:
         """Compare the rows that the proposed envelope would find: one pass shows more."""
@@ -167,7 +222,7 @@ class _Checker:
 
     def _concerns_all(self, err: PipelineError) -> bool:
         """Whether the next list would meet the same: the token, the credentials, the connection."""
-        if not self._client.let_in or (isinstance(err, ApiAuth) and not self._answered):
+        if not self._client.let_in or (isinstance(err, ApiAuth) and not self.answered):
             return True
         cause: BaseException | None = err
         while cause is not None and not isinstance(cause, _NO_LIST):
@@ -187,6 +242,8 @@ def _remedy_of(recurso: Recurso | None, err: PipelineError) -> str:
         return remedy(f"[resources.{recurso}]", path)
     if "HTTP 401" in text or "credentials" in text:
         return remedy("[auth]", 'kind = "client_credentials"  # o el modo verdadero')
+    if "bad UTF-8" in text:
+        return remedy("[answers]", 'charset = "windows-1252"  # o el que use el portal')
     if "HTTP 204" in text:
         return remedy("[answers]", "empty_statuses = [204]")
     if "HTTP 400" in text or "HTTP 422" in text:
@@ -195,12 +252,19 @@ def _remedy_of(recurso: Recurso | None, err: PipelineError) -> str:
 
 
 def proposed_profile(report: ApiReport) -> str:
-    """All remedies as one piece of TOML, each section and each key once."""
+    """All remedies as one piece of TOML, each section and each key once.
+
+    A section that the profile replaces whole is taken whole, from where most of it was seen.
+    """
     sections: dict[str, dict[str, str]] = {}
     for finding in report.findings:
         if finding.todo:
             section, *lines = finding.todo.splitlines()
             known = sections.setdefault(section, {})
+            if section in ("[paging]", "[envelope]") and len(lines) > len(known):
+                known.clear()
+            elif section in ("[paging]", "[envelope]"):
+                continue
             for line in lines:
                 known.setdefault(line.partition("=")[0], line)
     return "\n".join(
@@ -253,6 +317,8 @@ def _finding_text(finding: Finding, shown: set[str]) -> Iterator[str]:
     if finding.todo not in shown:
         shown.add(finding.todo)
         yield from (f"             {line}" for line in finding.todo.splitlines())
+    if len(finding.notes) > 1:
+        yield f"             ejemplos: {finding.notes[1]}"
 
 
 def _finding_dict(finding: Finding) -> dict[str, Any]:
@@ -262,6 +328,7 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
         "que": str(finding.what),
         "campo": finding.item,
         "detalle": finding.notes[0],
+        "ejemplos": finding.notes[1] if len(finding.notes) > 1 else None,
         "grave": finding.is_error,
         "remedio": {"seccion": section, "lineas": lines} if lines else None,
     }

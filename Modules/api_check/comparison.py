@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from Modules.api_check.findings import Columns, Que, found, kind_of, quoted, remedy
 from Modules.api_check.guessing import (
@@ -20,12 +21,15 @@ from Modules.api_check.guessing import (
     lat_lon_columns,
     leaves,
     lists_in,
+    plain,
+    root_of,
     same_name,
     season_template,
 )
 from Modules.portal.asking import read_campania
 from Modules.portal.coercion import MISSING
 from Modules.portal.contract import CONTRACT, SIEMBRA
+from Modules.portal.paging import next_of_link_header
 from Modules.portal.profile import Profile
 from Modules.words.domain import BoundingBox, Recurso
 from Modules.words.finding import Finding
@@ -38,6 +42,14 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
         detail = "la lista llegó vacía; no hay filas que mirar"
         return [found(recurso, Que.ESTA, "", detail, grave=False)]
     resource, shape = profile.resources[recurso], CONTRACT[recurso]
+    extra, names = [], {member.name.partition(".")[0] for member in shape.members}
+    mapped = any("." in rule.path for rule in resource.fields.values())
+    if not resource.root and not mapped and (root := root_of(good, names)):
+        detail = f"los campos de cada fila están adentro de {root!r}"
+        line = remedy(f"[resources.{recurso}]", f"root = {quoted(root)}")
+        extra = [found(recurso, Que.FALTA, "root", detail, line)]
+        profile = profile.with_resource(recurso, root=root)
+        resource = profile.resources[recurso]
     members = [member for member in shape.members if member.name != "siembras"]
     columns = Columns(recurso, good, profile.time.zone)
     columns.uses(*(rule.path for rule in resource.fields.values()))
@@ -48,7 +60,7 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
         every.append(_geometry(profile, columns, required=shape.geometry == "required"))
     if recurso == Recurso.LOTES:
         every += _siembras(profile, columns)
-    return [*_season(profile, columns, every), *columns.unexpected()]
+    return [*extra, *_season(profile, columns, every), *columns.unexpected()]
 
 
 def _geometry(profile: Profile, columns: Columns, *, required: bool) -> Finding:
@@ -150,14 +162,16 @@ def _season(profile: Profile, columns: Columns, every: Sequence[Finding]) -> lis
     old = next((finding for finding in every if finding.item == name), None)
     if old is None or not asked or (name == "campania" and profile.season.send == "id"):
         return list(every)
-    rule = profile.resources[recurso].fields.get(name)
-    path = rule.path if rule is not None else name
+    resource = profile.resources[recurso]
+    rule = resource.fields.get(name)
+    path = rule.path if rule is not None else f"{resource.root}.{name}".removeprefix(".")
     extra: list[Finding] = []
     if old.what == Que.FALTA:
         path = _season_path(columns, old)
         line = remedy(f"[resources.{recurso}.fields]", f"{name} = {quoted(path)}")
         todo = line if path else old.todo
-        extra = [found(recurso, Que.FALTA, name, old.notes[0], todo, grave=True)]
+        values = columns.values(path) if path else ()
+        extra = [found(recurso, Que.FALTA, name, old.notes[0], todo, grave=True, values=values)]
     texts = [str(v) for v in columns.values(path) if isinstance(v, str | int)] if path else []
     unread = [text for text in texts if read_campania(profile.season.codigo, text) is None]
     if unread:
@@ -180,40 +194,110 @@ def _season_path(columns: Columns, old: Finding) -> str:
     return ""
 
 
-def propose_envelope(document: Any, headers: Mapping[str, str]) -> str:
-    """An [envelope] for a document whose rows were not found; "" if it has no list."""
-    lists = sorted(lists_in(document), key=lambda pair: (-len(pair[1]), pair[0]))
+def propose_envelope(recurso: Recurso, document: Any, headers: Mapping[str, str]) -> str:
+    """An [envelope] for a document whose rows were not found; "" if it has no list.
+
+    Of several lists the one whose items have most names of the contract, then the longest.
+    """
+    known = {plain(member.name) for member in CONTRACT[recurso].members} | {"properties"}
+
+    def rank(pair: tuple[str, list[Any]]) -> tuple[int, int, str]:
+        shared = {plain(name) for one in pair[1][:1] for name in one} & known
+        return -len(shared), -len(pair[1]), pair[0]
+
+    lists = sorted(lists_in(document), key=rank)
     if not lists:
         return ""
-    lines = {"rows": quoted(lists[0][0])}
+    rows_at, rows = lists[0]
+    lines = {"rows": quoted(rows_at)}
     for path, value in leaves(document):
         for key, names in _AROUND.items():
-            fitting = isinstance(value, str | None) if key == "next" else type(value) is int
-            if last_name(path) in names and fitting:
+            fitting = value is None or _is_link(value) if key == "next" else type(value) is int
+            if _name_of(path) in names and fitting:
                 lines.setdefault(key, quoted(path))
     if "x-total-count" in headers and "total" not in lines:
         lines["total_header"] = '"X-Total-Count"'
+    counts = [(path, n) for path, n in leaves(document) if type(n) is int and n >= len(rows) > 0]
+    for path, _ in counts if lines.keys() & {"total", "total_header"} == set() else ():
+        if last_name(path).endswith(("count", "total")):  # some own name of a total
+            lines.setdefault("total", quoted(path))
     order = ("rows", *_AROUND, "total_header")
     return remedy("[envelope]", *(f"{key} = {lines[key]}" for key in order if key in lines))
 
 
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and re.match(r"https?:|[/?]", value) is not None
+
+
 _AROUND: Mapping[str, tuple[str, ...]] = {
-    "total": ("totalitems", "total", "totalcount", "count", "totalelements", "totalrecords"),
+    "total": (
+        "totalitems",
+        "total",
+        "totalcount",
+        "count",
+        "totalelements",
+        "totalrecords",
+        "numbermatched",
+    ),
     "pages": ("totalpages", "pages", "pagecount", "lastpage"),
     "page": ("page", "currentpage", "pagenumber"),
     "next": ("next", "nextpage", "nexturl", "nextlink"),
 }
 
 
-def propose_paging(document: Any, headers: Mapping[str, str]) -> str:
-    """A [paging] that the answer hints at; "" where it hints at nothing."""
-    if 'rel="next"' in headers.get("link", ""):
-        return remedy("[paging]", 'kind = "next_link"', 'source = "header"')
+def _name_of(path: str) -> str:
+    """The plain name of a member; of a link as an object, that of the link."""
+    name, _, last = path.rpartition(".")
+    return last_name(name if last == "href" else path)
+
+
+def propose_paging(document: Any, headers: Mapping[str, str], *, now: bool = False) -> str:
+    """A [paging] that the answer hints at; "" where it hints at nothing.
+
+    With ``now`` only one that says that another page follows this one.
+    """
+    if link := next_of_link_header(headers.get("link", "")):
+        return remedy("[paging]", 'kind = "next_link"', 'source = "header"', _size_param(link))
+    if (by_relation := _next_by_relation(document)) and (by_relation[1] or not now):
+        path, link = by_relation
+        size = _size_param(link)
+        if document.get("type") == "FeatureCollection":
+            size = 'size_param = "limit"'  # of OGC API Features and STAC
+        return remedy("[paging]", 'kind = "next_link"', f"next = {quoted(path)}", size)
     for path, value in leaves(document):
-        name = last_name(path)
+        name = _name_of(path)
+        if name in _AROUND["next"] and _is_link(value):
+            line = f"next = {quoted(path)}"
+            return remedy("[paging]", 'kind = "next_link"', line, _size_param(value))
         if name in ("nextpagetoken", "nexttoken", "nextcursor", "cursor", "continuation"):
             return remedy("[paging]", 'kind = "token"', f"token = {quoted(path)}")
         if name in ("offset", "skip") and isinstance(value, int):
             param = path.rpartition(".")[2]
             return remedy("[paging]", 'kind = "offset"', f'param = "{param}"')
     return ""
+
+
+def _next_by_relation(document: Any) -> tuple[str, str] | None:
+    """The path of ``next`` in a list of links with ``rel``, and the link ("" on a last page)."""
+    for path, links in lists_in(document) if isinstance(document, dict) else ():
+        rels = {str(link["rel"]): link for link in links if "rel" in link}
+        rel = next((rel for rel in rels if plain(rel) in ("next", "nextpage")), "")
+        if rels and (rel or document.get("type") == "FeatureCollection"):
+            one = rels.get(rel) or next(iter(rels.values()))
+            key = next((key for key in ("href", "uri", "url") if isinstance(one.get(key), str)), "")
+            if key:
+                return f"{path}[rel={rel or 'next'}].{key}", one[key] if rel else ""
+    return None
+
+
+_SIZES = ("limit", "size", "pagesize", "perpage", "itemlimit", "count")
+
+
+def _size_param(link: str) -> str:
+    """The line that names the parameter of the size in a link to the next page."""
+    try:
+        asked = parse_qsl(urlsplit(link).query)
+    except ValueError:  # no address at all, which is told elsewhere
+        asked = []
+    names = [name for name, _ in asked if plain(name) in _SIZES]
+    return f"size_param = {quoted(names[0] if names else '')}"

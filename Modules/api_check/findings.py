@@ -3,7 +3,8 @@
 Pure. A ``Finding`` says what was seen (``what`` is a ``Que``) of which member (``item``) of which
 list (``where``) and, where it can be told, the lines of the profile that would mend it (``todo``,
 the section first). It is an error where a run would be refused or lose rows. Words are Spanish: a
-person reads them. Values of a row are not quoted, but for those outside of a closed list.
+person reads them. Values of a row are not quoted, but for those outside of a closed list, and three
+of each member that a line would map: a second note, so that nobody believes a name alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from Modules.api_check.guessing import fits, leaves, reading, same_name
+from Modules.api_check.guessing import examples, fits, leaves, reading, same_name, truth_values
 from Modules.portal.coercion import MISSING, coerce, dig, natural_type, split_path
 from Modules.portal.contract import Member
 from Modules.portal.sections import FieldRule
@@ -40,12 +41,19 @@ def found(
     todo: str = "",
     *,
     grave: bool = True,
+    values: Iterable[Any] = (),
 ) -> Finding:
-    """A finding of a member of a list; without a list it concerns the portal as a whole."""
+    """A finding of a member of a list; without a list it concerns the portal as a whole.
+
+    ``values``: of what the lines in ``todo`` would map; three are shown.
+    """
     mild = Severity.FINE if que is Que.ESTA else Severity.WARNING
     severity = Severity.ERROR if grave else mild
     where = "" if recurso is None else recurso.value
-    return Finding(que, severity, where, campo, todo, notes=(detalle,))
+    shown = examples(values) if todo else ""
+    return Finding(
+        que, severity, where, campo, todo, notes=(detalle, shown) if shown else (detalle,)
+    )
 
 
 def remedy(section: str, *lines: str) -> str:
@@ -103,11 +111,12 @@ class Columns:
         self._known |= set(paths.values())
         self.uses(*filter(self.there, paths.values()))
         named = self._named(
-            [m for m in members if m.name not in given and not self.there(paths[m.name])]
+            [m for m in members if m.name not in given and not self.there(paths[m.name])], below
         )
         every = []
         for member in members:
             name, path, rule = member.name, paths[member.name], rules.get(member.name)
+            mapped = named[name][0] if name in named else path
             if name in given:
                 que, detalle, line, grave = Que.ESTA, "lo da el perfil", "", False
             elif not self.there(path):
@@ -116,7 +125,9 @@ class Columns:
             else:
                 que, detalle, line, grave = self._there(member, path, rule)
             todo = remedy(section, line) if line else ""
-            every.append(found(self.recurso, que, prefix + name, detalle, todo, grave=grave))
+            values = self.present(mapped)
+            one = found(self.recurso, que, prefix + name, detalle, todo, grave=grave, values=values)
+            every.append(one)
         return every
 
     def unexpected(self) -> list[Finding]:
@@ -130,16 +141,21 @@ class Columns:
                 every.append(found(self.recurso, Que.SOBRA, path, detail, grave=False))
         return every
 
-    def _named(self, missing: Sequence[Member]) -> dict[str, tuple[str, str]]:
+    def _named(self, missing: Sequence[Member], below: str) -> dict[str, tuple[str, str]]:
         """The unused path that has the name of each missing member, and the line that maps it.
 
-        A path that is the name goes before one that only ends with it, and serves one member.
+        A path that is the name goes before one that only ends with it, a short one before a deep
+        one, the very name before another spelling; each serves one member.
         """
         named: dict[str, tuple[str, str]] = {}
         for whole in (True, False):
             for member in missing:
-                for path in sorted(self.free()):
-                    line = same_name(member.name, path, whole=whole) and self._maps(member, path)
+                last = member.name.rpartition(".")[2]
+                for path in sorted(
+                    self.free(), key=lambda p: (p.count("."), p.rpartition(".")[2] != last, p)
+                ):
+                    same = same_name(member.name, path.removeprefix(below), whole=whole)
+                    line = same and self._maps(member, path)
                     if line and member.name not in named:
                         named[member.name] = path, line
                         self.uses(path)
@@ -174,6 +190,8 @@ class Columns:
             return Que.OTRO_TIPO, detail, "", True
         how = reading(values, member.kind, self.zone)
         line = "" if how is None else _line(member.name, path, how)
+        if how is None and member.kind == "boolean" and (pairs := truth_values(values)):
+            line = f"{key(member.name)} = {{ path = {quoted(path)}, values = {pairs} }}"
         detail = f"se esperaba {_KINDS[member.kind]} y llegó {kind_of(bad)}"
         return Que.OTRO_TIPO, detail, line, True
 

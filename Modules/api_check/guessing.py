@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from Modules.portal.asking import read_campania
 from Modules.portal.coercion import MISSING, coerce
 from Modules.portal.contract import Kind
 from Modules.portal.sections import FieldRule, FieldType, Geometry
-from Modules.words.domain import BoundingBox
+from Modules.words.domain import BoundingBox, Recurso
 
 _TEMPLATES = (
     *("{aa}/{bb}", "{aaaa}/{bb}", "{aaaa}/{bbbb}", "{aaaa}-{bbbb}", "{aaaa}-{bb}", "{aa}-{bb}"),
@@ -35,12 +35,40 @@ def plain(name: str) -> str:
 def same_name(member: str, path: str, *, whole: bool) -> bool:
     """Whether the path is what the contract calls ``member``, or its last segment is.
 
-    A nested ``id`` is that of its parent: it stands for no member that is called ``id``.
+    What is nested in another thing of the trade, such as ``empresa.nombre``, is that thing's; so
+    is a nested ``id``.
     """
     wanted = plain(member)
     if whole:
         return plain(path) == wanted
-    return wanted != "id" and "." in path and last_name(path) == wanted
+    above = last_name(path.rpartition(".")[0])
+    return wanted != "id" and above not in ("", *_THINGS) and last_name(path) == wanted
+
+
+_THINGS = {recurso.value.removesuffix("s") for recurso in Recurso} | {
+    *("marcador", "empresa", "muestra", "siembra", "productor", "cliente", "usuario")
+}
+
+
+def examples(values: Iterable[Any]) -> str:
+    """Three values as a person is shown them; "" where none is plain."""
+    plain_ones = (value for value in values if isinstance(value, str | int | float))
+    shown = dict.fromkeys(json.dumps(value, ensure_ascii=False)[:40] for value in plain_ones)
+    return ", ".join(list(shown)[:3])
+
+
+def root_of(rows: Sequence[dict[str, Any]], names: set[str]) -> str:
+    """The object of the rows that holds most members of the contract; "" if they do themselves."""
+    held = {name for row in rows for name in row} & names - {"id", "geometry"}
+    inside: dict[str, set[str]] = {}
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, dict) and key not in names:
+                inside.setdefault(key, set()).update(value)
+        if row.get("type") == "Feature" and isinstance(row.get("properties"), dict):
+            return "properties"
+    best = max(inside, key=lambda key: len(inside[key] & names), default="")
+    return best if best and len(inside[best] & names) > max(1, len(held)) else ""
 
 
 def last_name(path: str) -> str:
@@ -106,6 +134,24 @@ def reading(values: Sequence[Any], kind: Kind, zone: str) -> FieldRule | None:
     return None
 
 
+def truth_values(values: Sequence[Any]) -> str:
+    """The ``values`` of a rule under which all these are true or false; "" if none is known."""
+    seen = {str(value) for value in values if value is not None and value is not MISSING}
+    for yes, no in (one for pair in _TRUTHS for one in (pair, map(str.upper, pair))):
+        if seen and seen <= {yes, no}:
+            return f'{{ "{yes}" = true, "{no}" = false }}'
+    return ""
+
+
+_TRUTHS = (
+    ("1", "0"),
+    ("s", "n"),
+    ("si", "no"),
+    ("sí", "no"),
+    ("y", "n"),
+    ("yes", "no"),
+    ("v", "f"),
+)
 _READINGS: dict[Kind, list[tuple[FieldType, str]]] = {
     "id": [("text", "")],
     "text": [("text", "")],

@@ -66,9 +66,12 @@ def read_profile(settings: Settings) -> Profile:
 def _config(
     settings: Settings, profile: Profile, url: str, client_id: str | None, secret: Secret | None
 ) -> PortalConfig:
-    word = None if secret is None else SecretStr(secret.get_secret_value())
+    second = settings.databaler_second_secret
+    word, second_word = (
+        None if one is None else SecretStr(one.get_secret_value()) for one in (secret, second)
+    )
     limits = Limits(
         concurrency=settings.lindero_portal_concurrency,
         requests_per_second=settings.lindero_portal_requests_per_second,
     )
-    return PortalConfig(url, profile, client_id, word, limits)
+    return PortalConfig(url, profile, client_id, word, limits, second_word)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,6 +51,10 @@ class TokenExpired(ApiAuth):
     """401, or the body's way to say it: renewed once, then final."""
 
 
+class NotThere(ApiRejected):
+    """A redirect, 404, 405 or 410: the address is another; nothing was said of who asks."""
+
+
 class Conflict(ApiRejected):
     """409: beyond the first page of a cursor it means that the cursor has died."""
 
@@ -74,6 +79,7 @@ _HINTS = {
     403: "no permission for these credentials",
     404: "there is no such path; check the base URL and the profile",
 }
+_KINDS = {404: NotThere, 405: NotThere, 409: Conflict, 410: NotThere}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +105,23 @@ class Judge:
         if not answer.body.strip():
             raise TryAgain(f"{who}: an empty body under {answer.status}")
         try:
-            document = parse_json(without_lone_surrogates(answer.body)[0], self.max_depth)
+            clean, _ = without_lone_surrogates(answer.body)
+            document = parse_json(self._in_utf8(clean), self.max_depth)
         except JsonRefused as err:
-            kind = CutJson if err.reason is Reason.CUT else ApiContractChanged
-            raise kind(f"{who}: {err}") from err
+            kind, hint = CutJson if err.reason is Reason.CUT else ApiContractChanged, ""
+            if err.reason is Reason.UTF8 and self.rules.charset == "utf-8":
+                hint = '; if it is another charset, write it in [answers]: charset = "windows-1252"'
+            raise kind(f"{who}: {err}{hint}") from err
         return self._judge_body(answer, document, who)
+
+    def _in_utf8(self, body: bytes) -> bytes:
+        """The body, out of the profile's charset only where it is not UTF-8 as it is."""
+        if self.rules.charset == "utf-8":
+            return body
+        for charset in dict.fromkeys(("utf-8", self.rules.charset)):
+            with suppress(UnicodeError):
+                return body.decode(charset).encode()
+        return body
 
     def _judge_status(self, answer: Answer, who: str) -> None:
         status = answer.status
@@ -116,9 +134,9 @@ class Judge:
         if status == 408 or status >= 500:
             raise TryAgain(f"{who}: HTTP {status}")
         if 300 <= status < 400:
-            raise ApiRejected(f"{who}: HTTP {status}, a redirect; not followed, check the address")
+            raise NotThere(f"{who}: HTTP {status}, a redirect; not followed, check the address")
         if status >= 400:
-            kind = Conflict if status == 409 else ApiRejected
+            kind = _KINDS.get(status, ApiRejected)
             hint = _HINTS.get(status, "refused")
             raise kind(f"{who}: HTTP {status}, {hint}{self._said(answer)}")
         raise ApiContractChanged(f"{who}: HTTP {status} where a page was expected")

@@ -2,7 +2,8 @@
 
 A walk fixes its parameters once (``Frozen``); pages add only where they are. A ``next`` link is
 followed only within the origin of the base URL and only while it does not contradict what was
-frozen. No address ever holds a credential.
+frozen. Values keep their types: a JSON body has numbers and booleans, an address their texts. No
+address ever holds a credential.
 """
 
 from __future__ import annotations
@@ -11,17 +12,29 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from Modules.portal.profile import Profile
+from Modules.portal.sections import NoPaging, Scalar
 from Modules.words.domain import Campania, Recurso
 from Modules.words.errors import ApiIncomplete, SettingsError
 
+Params = tuple[tuple[str, Scalar], ...]
 _PORTS = {"https": 443, "http": 80}
 
 
 class WalkBroken(ApiIncomplete):
     """This walk does not hold together; another one from the first page may."""
+
+
+class LeftOrigin(WalkBroken):
+    """A ``next`` link leads to another origin; twice in a row it is the portal's way."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: the next link leaves the portal's origin; not followed. If a proxy rewrites "
+            'addresses, write keep = "origin" in [paging]'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class Ask:
 class Step:
     """Where a page is: parameters beside the frozen ones, or a link that says it all."""
 
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
     headers: tuple[tuple[str, str], ...] = ()
     link: str | None = None
 
@@ -58,14 +71,15 @@ class Frozen:
     label: str  # "lotes", or "lotes of campos 114"
     method: str
     url: str
-    params: tuple[tuple[str, str], ...]
+    params: Params
     headers: tuple[tuple[str, str], ...]
+    keep: str = "none"  # of a next link: see ``sections.Sized``
 
     def ask(self, number: int, step: Step, previous_url: str | None = None) -> Ask:
         """The request of page ``number`` (from 1).
 
         Raises:
-            WalkBroken: the step's link leads to another origin, or drops what was asked.
+            WalkBroken: the step's link changes what was asked; LeftOrigin: it leads elsewhere.
         """
         what = f"{self.label} page {number}"
         headers = self.headers + step.headers
@@ -75,23 +89,44 @@ class Frozen:
         if self.method == "POST":
             body = json.dumps(dict(params), ensure_ascii=False).encode()
             return Ask(what, "POST", url, headers, body, "application/json")
-        return Ask(what, "GET", f"{url}?{urlencode(params)}" if params else url, headers)
+        query = urlencode([(name, written(value)) for name, value in params])
+        return Ask(what, "GET", f"{url}?{query}" if query else url, headers)
 
     def follow(self, what: str, from_url: str, link: str) -> str:
         """The address that ``link`` on the page at ``from_url`` leads to."""
-        try:
-            url = urljoin(from_url, link)
-            parts = urlsplit(url)
-            foreign = origin_of(parts) != origin_of(urlsplit(self.url)) or "@" in parts.netloc
-        except ValueError as err:
-            raise WalkBroken(f"{what}: its address is malformed") from err
-        if foreign:
-            raise WalkBroken(f"{what}: the next link leaves the portal's origin; not followed")
+        parts = link_target(what, from_url, link, self.url, self.keep)
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name, value in self.params:
-            if asked.get(name, value) != value:
+            if asked.get(name, written(value)) != written(value):
                 raise WalkBroken(f"{what}: the next link changes {name!r}, which is frozen")
-        return url.partition("#")[0]
+        return urlunsplit(parts._replace(fragment=""))
+
+
+def link_target(what: str, from_url: str, link: str, own_url: str, keep: str) -> SplitResult:
+    """Where a ``next`` link on the page at ``from_url`` leads.
+
+    Args:
+        own_url: the address of the list; what ``keep`` names is taken from it.
+
+    Raises:
+        WalkBroken: it is malformed; LeftOrigin: it leads to another origin.
+    """
+    try:
+        parts, own = urlsplit(urljoin(from_url, link)), urlsplit(own_url)
+        if keep != "none" and parts.scheme in _PORTS:
+            path = own.path if keep == "address" else parts.path
+            return parts._replace(scheme=own.scheme, netloc=own.netloc, path=path)
+        foreign = origin_of(parts) != origin_of(own) or "@" in parts.netloc
+    except ValueError as err:
+        raise WalkBroken(f"{what}: its next link is malformed") from err
+    if foreign:
+        raise LeftOrigin(what)
+    return parts
+
+
+def written(value: Scalar) -> str:
+    """A value as an address or a form has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def freeze(
@@ -106,17 +141,16 @@ def freeze(
     resource, season = profile.resources[recurso], profile.season
     path = resource.path.replace("{campania}", quote(campania, safe=""))
     path = path.replace("{parent}", quote(parent or "", safe=""))
-    params = tuple(
-        (name, str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in resource.params.items()
-    )
+    params: Params = tuple(resource.params.items())
     headers = tuple((profile.headers | resource.headers).items())
     if resource.season and season.place in ("query", "body"):
         params = ((season.name, campania), *params)
     if resource.season and season.place == "header":
         headers = (*headers, (season.name, campania))
     label = recurso.value if parent is None else f"{recurso.value} of {resource.parent} {parent}"
-    return Frozen(label, resource.method, join(base_url, path), params, headers)
+    paging = profile.paging_of(recurso)
+    keep = "none" if isinstance(paging, NoPaging) else paging.keep
+    return Frozen(label, resource.method, join(base_url, path), params, headers, keep)
 
 
 def join(base_url: str, path: str) -> str:

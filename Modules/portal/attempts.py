@@ -1,7 +1,8 @@
 """The one retry loop: round get, bounded read, decode, parse and page check together.
 
 The transport never retries. What may be tried again says so by its type (``answers.TryAgain``);
-waits are as the portal asks, else full jitter. A refused token is renewed once per page.
+waits are as the portal asks, else full jitter; a wait that no try would outlast ends it. A refused
+token is renewed; where tokens last for a few requests, one is had for this request alone.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Attempts:
     ) -> None:
         self._limits, self._transport, self._auth = limits, transport, auth
         self._pace, self._rules = pace, rules
+        self._let_through = False  # whether a token was ever good
         self._judge = Judge(rules, limits.max_depth, auth.redact)
         self._jitter = wait_random_exponential(
             multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
@@ -54,21 +56,33 @@ class Attempts:
         def once() -> T:
             nonlocal renewed
             headers = self._auth.enter(self._log_in)
-            try:
-                return self._try(ask, headers, self._judge, read)
-            except TokenExpired:
-                if renewed or not self._auth.renewable:
-                    raise
-            renewed = True
-            log.info("%s: the token was refused; renewing it once", ask.what)
-            headers = self._auth.renew(headers, self._log_in)
-            return self._try(ask, headers, self._judge, read)
+            for last in (False, True):
+                try:
+                    return self._with(headers, ask, read)
+                except TokenExpired:
+                    if not self._auth.renewable or (renewed and not self._let_through):
+                        raise
+                    if last:
+                        break
+                    renewed = True
+                    log.info("%s: the token was refused; renewing it", ask.what)
+                    headers = self._auth.renew(headers, self._log_in)
+            return self._auth.alone(self._log_in, lambda own: self._with(own, ask, read))
 
         try:
             return self._persist(ask.what, once)
         except TokenExpired as err:
-            again = ", also with a new token" if renewed else ""
-            raise ApiAuth(f"{err}{again}; check DATABALER_CLIENT_SECRET") from err
+            again = "; check DATABALER_CLIENT_SECRET"
+            if renewed:
+                again = ", also with a new token: the login is good, so see [auth] in the profile"
+            raise ApiAuth(f"{err}{again}") from err
+
+    def _with(self, headers: Mapping[str, str], ask: Ask, read: Callable[[Answer, object], T]) -> T:
+        def read_too(answer: Answer, document: object) -> T:
+            self._let_through = True
+            return read(answer, document)
+
+        return self._try(ask, headers, self._judge, read_too)
 
     def _log_in(self, ask: Ask, headers: Mapping[str, str]) -> object:
         rules = Answers(ok_statuses=(200, 201), message=self._rules.message)
@@ -109,12 +123,22 @@ class Attempts:
         try:
             return retrying(once)
         except TryAgain as err:
+            if self._asks_too_much(err):
+                wait = f"the portal asks to wait for {err.wait_s:.0f} s"
+                raise ApiUnavailable(f"{err}; {wait}, longer than any try of this run") from err
             tries = retrying.statistics.get("attempt_number", 1)
             raise ApiUnavailable(f"{err}; gave up after {tries} tries") from err
 
     def _is_last(self, state: RetryCallState) -> bool:
-        cut = isinstance(_error(state), CutJson)
+        err = _error(state)
+        if self._asks_too_much(err):
+            return True
+        cut = isinstance(err, CutJson)
         return state.attempt_number >= (_TRIES_FOR_CUT_JSON if cut else self._limits.tries)
+
+    def _asks_too_much(self, err: BaseException | None) -> bool:
+        asked = err.wait_s if isinstance(err, TryAgain) else None
+        return asked is not None and asked > self._limits.retry_after_most_s
 
     def _wait_s(self, state: RetryCallState) -> float:
         err = _error(state)

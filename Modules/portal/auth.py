@@ -12,9 +12,11 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 from urllib.parse import quote_plus, urlencode
 
-from Modules.portal.asking import Ask, check_url, join
+from Modules.portal.answers import NotThere
+from Modules.portal.asking import Ask, check_url, join, written
 from Modules.portal.coercion import dig, split_path
 from Modules.portal.sections import ApiKey, Auth, Basic, NoAuth, StaticBearer, TokenAuth
 from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, SettingsError
@@ -22,7 +24,7 @@ from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, Setti
 _SENDABLE = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
 _SHORTEST_SECRET = 4  # shorter ones would blot out half of a message
 RENEW_AT = 0.9
-
+T = TypeVar("T")
 
 Get = Callable[[Ask, Mapping[str, str]], object]  # one request, through the retry loop
 
@@ -30,7 +32,9 @@ Get = Callable[[Ask, Mapping[str, str]], object]  # one request, through the ret
 class Authenticator:
     """Gives the headers of a request; any number of threads may ask."""
 
-    def __init__(self, auth: Auth, base_url: str, client_id: str, client_secret: str) -> None:
+    def __init__(
+        self, auth: Auth, base_url: str, client_id: str, client_secret: str, second: str = ""
+    ) -> None:
         """Checks that what the kind needs is there ("" is missing) and can be sent.
 
         Raises:
@@ -43,12 +47,18 @@ class Authenticator:
             raise SettingsError(f"DATABALER_CLIENT_ID is missing; auth {auth.kind} needs it")
         if not isinstance(auth, NoAuth) and not client_secret:
             raise SettingsError(f"DATABALER_CLIENT_SECRET is missing; auth {auth.kind} needs it")
+        self._second_field = auth.second_field if isinstance(auth, TokenAuth) else ""
+        if (auth.second_header or self._second_field) and not second:
+            raise SettingsError("DATABALER_SECOND_SECRET is missing; the profile's [auth] sends it")
         self._auth, self._base_url = auth, base_url
-        self._id, self._secret = client_id, client_secret
+        self._id, self._secret, self._second = client_id, client_secret, second
         self._lock = threading.Lock()
         self._secrets: set[str] = set()
         self._hide(self._secret)
-        self._headers, self._renew_at = self._fixed_headers(), float("inf")
+        self._hide(second)
+        self._always = {auth.second_header: _sendable(second)} if auth.second_header else {}
+        self._headers: Mapping[str, str] = self._always | self._fixed_headers()
+        self._renew_at = float("inf")
         if isinstance(auth, TokenAuth):
             self._renew_at = 0.0  # at once
 
@@ -80,6 +90,12 @@ class Authenticator:
                 self._log_in(get)
             return self._headers
 
+    def alone(self, get: Get, use: Callable[[Mapping[str, str]], T]) -> T:
+        """What ``use`` makes of a new token that no other thread has used before it."""
+        with self._lock:
+            self._log_in(get)
+            return use(self._headers)
+
     def redact(self, text: str) -> str:
         """The text with every secret blotted out."""
         for secret in sorted(self._secrets, key=len, reverse=True):
@@ -96,26 +112,32 @@ class Authenticator:
             document = get(ask, headers)
         except ApiAuth as err:
             raise ApiAuth(_REFUSED) from err
+        except NotThere as err:
+            todo = "nobody judged the credentials; check DATABALER_BASE_URL and path in [auth]"
+            raise SettingsError(f"{err}; {todo}") from err
         except ApiRejected as err:
             raise ApiAuth(f"{_REFUSED} ({err})") from err
         token = dig(document, split_path(auth.token))
         if not isinstance(token, str) or not _SENDABLE.fullmatch(token):
             raise ApiContractChanged(f"token: no usable token at {auth.token!r} in the answer")
         self._hide(token)
-        self._headers = {auth.header: f"{auth.prefix} {token}".strip()}
+        self._headers = self._always | {auth.header: f"{auth.prefix} {token}".strip()}
         self._renew_at = asked_at + RENEW_AT * self._life_s(auth, document)
 
     def _login_request(self, auth: TokenAuth) -> tuple[Ask, dict[str, str]]:
         url = auth.path
         url = check_url(url, "auth.path") if "://" in url else join(self._base_url, url)
-        fields, headers = dict(auth.fields), {}
+        fields, headers = dict(auth.fields), dict(self._always)
+        if self._second_field:
+            fields[self._second_field] = self._second
         if auth.client_auth == "basic":  # RFC 6749 §2.3.1: both form-encoded first
             headers["Authorization"] = _basic(quote_plus(self._id), quote_plus(self._secret))
             self._hide(headers["Authorization"].partition(" ")[2])
         else:
             fields |= {auth.id_field: self._id, auth.secret_field: self._secret}
         if auth.body == "form":
-            body, kind = urlencode(fields), "application/x-www-form-urlencoded"
+            body = urlencode([(name, written(value)) for name, value in fields.items()])
+            kind = "application/x-www-form-urlencoded"
         else:
             body, kind = json.dumps(fields), "application/json"
         return Ask("token", "POST", url, (), body.encode(), kind), headers
@@ -159,7 +181,7 @@ def _basic(user: str, password: str) -> str:
 def _sendable(secret: str) -> str:
     if not _SENDABLE.fullmatch(secret):
         raise SettingsError(
-            "DATABALER_CLIENT_ID or DATABALER_CLIENT_SECRET has characters that a header cannot "
-            "carry (a line break, a space at an end, an accent); copy it again"
+            "DATABALER_CLIENT_ID, _CLIENT_SECRET or _SECOND_SECRET has characters that a header "
+            "cannot carry (a line break, a space at an end, an accent); copy it again"
         )
     return secret

@@ -58,6 +58,7 @@ class PortalConfig:
     client_id: str | None = None
     client_secret: SecretStr | None = None
     limits: Limits = field(default_factory=Limits)
+    second_secret: SecretStr | None = None
 
     @property
     def origin(self) -> str:
@@ -85,9 +86,12 @@ class PortalClient:
         for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
             if getattr(config.limits, name) <= 0:
                 raise SettingsError(f"the limit {name} must be above 0")
-        secret = config.client_secret.get_secret_value() if config.client_secret else ""
+        secret, second = (
+            one.get_secret_value() if one else ""
+            for one in (config.client_secret, config.second_secret)
+        )
         self._auth = Authenticator(
-            config.profile.auth, self._base_url, config.client_id or "", secret
+            config.profile.auth, self._base_url, config.client_id or "", secret, second
         )
         self._pace = Pace(config.limits.requests_per_second, config.limits.fetch_timeout_s)
         self._transport = Transport(config.limits, self._pace)
@@ -152,15 +156,18 @@ class PortalClient:
         campania: Campania,
         campania_id: str | None = None,
         parent: str | None = None,
+        profile: Profile | None = None,
     ) -> Look:
         """The first answer of one list, unread: for ``api check``.
 
         Args:
+            profile: asks another way than the client's own.
             campania_id: the portal's id of the campaña, where the profile asks by it.
             parent: id of the parent, where the profile asks by each of them.
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
+            fetch.profile = profile or self._profile
             return fetch.walker.look(fetch.what(recurso, parent))
 
     @contextmanager

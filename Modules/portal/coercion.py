@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", re.ASCII)
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
+_CHOICE = re.compile(r"(\[[^\[\]=]+=[^\[\]]*\])")  # links[rel=next].href: a path's step into a list
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NATURAL: dict[Kind, FieldType] = {
     "id": "id",
@@ -32,7 +33,7 @@ _NATURAL: dict[Kind, FieldType] = {
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:
-    """What lies at the dotted path, or ``MISSING``; a number steps into a list."""
+    """What lies at the path, or ``MISSING``; a number or ``[key=value]`` steps into a list."""
     for part in path:
         if isinstance(value, dict):
             if part not in value:
@@ -40,14 +41,26 @@ def dig(value: Any, path: tuple[str, ...]) -> Any:
             value = value[part]
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
+        elif isinstance(value, list) and part.startswith("["):
+            key, _, wanted = part[1:-1].partition("=")
+            chosen = (one for one in value if isinstance(one, dict) and one.get(key) == wanted)
+            value = next(chosen, MISSING)
         else:
             return MISSING
     return value
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """The parts of a dotted path; "" is the value itself."""
-    return tuple(path.split(".")) if path else ()
+    """The parts of a dotted path; "" is the value itself. ``a[k=v].b`` has three."""
+    if "[" not in path:
+        return tuple(path.split(".")) if path else ()
+    parts: list[str] = []
+    for piece in _CHOICE.split(path):
+        if _CHOICE.fullmatch(piece):
+            parts.append(piece)
+        elif piece.strip("."):
+            parts += piece.removeprefix(".").removesuffix(".").split(".")
+    return tuple(parts)
 
 
 def natural_type(kind: Kind) -> FieldType:

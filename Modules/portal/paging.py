@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from Modules.portal.answers import NOTHING, http_date
-from Modules.portal.asking import Ask, Step, WalkBroken, origin_of
+from Modules.portal.asking import Ask, Params, Step, WalkBroken, link_target
 from Modules.portal.coercion import MISSING, dig, split_path
 from Modules.portal.sections import (
     CursorPaging,
@@ -50,6 +51,7 @@ class PageView:
     token: str | None = None
     link_header: str | None = None
     moments: Mapping[str, datetime] = field(default_factory=dict)  # see ``domain.MOMENTS``
+    served: int | None = None  # rows a page, as the portal says
     empty_answer: bool = False  # a status or body that the profile counts as "nothing"
 
 
@@ -81,6 +83,7 @@ def read_page(
         token = in_header if paging.token_header else _text(document, paging.token, what)
     if isinstance(paging, NextLinkPaging):
         link = paging.next if paging.source == "body" else ""
+    served = dig(document, split_path(paging.served)) if isinstance(paging, Sized) else None
     return PageView(
         rows,
         total,
@@ -90,6 +93,7 @@ def read_page(
         token,
         next_of_link_header(headers.get("link", "")),
         _moments(document, headers, envelope),
+        served if type(served) is int else None,
     )
 
 
@@ -146,16 +150,34 @@ def first_step(paging: Paging) -> Step:
     """Where the first page is."""
     match paging:
         case PagePaging():
-            return Step(((paging.param, str(paging.first)), *_size(paging)))
+            return Step(((paging.param, paging.first), *_size(paging)))
         case OffsetPaging():
-            return Step(((paging.param, "0"), *_size(paging)))
+            return Step(((paging.param, 0), *_size(paging)))
         case NoPaging():
             return Step()
     return Step(_size(paging))
 
 
-def _size(paging: Sized) -> tuple[tuple[str, str], ...]:
-    return ((paging.size_param, str(paging.size)),) if paging.size_param else ()
+def _size(paging: Sized) -> Params:
+    return ((paging.size_param, paging.size),) if paging.size_param else ()
+
+
+def as_served(paging: Paging, first: PageView, url: str) -> Paging:
+    """The paging with the size that the portal takes instead of the one it was asked for.
+
+    It says so beside the rows (``served``) or in its ``next``, and the first page is as high: a
+    page that is short of what was asked is then no end, and all others are asked for by its size.
+    """
+    if isinstance(paging, NoPaging) or not 0 < len(first.rows) < paging.size:
+        return paging
+    said = {first.served}
+    if paging.size_param and (link := first.next or first.link_header):
+        with suppress(ValueError):
+            query = dict(parse_qsl(urlsplit(urljoin(url, link)).query))
+            said.add(int(query.get(paging.size_param, "")))
+    return (
+        paging.model_copy(update={"size": len(first.rows)}) if len(first.rows) in said else paging
+    )
 
 
 def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:
@@ -169,7 +191,7 @@ def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:
         return None if count is None else []
     first_at, stride = (paging.first, 1) if isinstance(paging, PagePaging) else (0, height)
     places = [first_at + index * stride for index in range(1, min(count, MAX_PAGES))]
-    return [Step(((paging.param, str(place)), *_size(paging))) for place in places]
+    return [Step(((paging.param, place), *_size(paging))) for place in places]
 
 
 def next_step(
@@ -187,9 +209,9 @@ def next_step(
     if isinstance(paging, TokenPaging):
         if not last.token:
             return None
-        token = ((paging.param, last.token),)
-        in_header = paging.place == "header"
-        return Step(_size(paging), token) if in_header else Step((*token, *_size(paging)))
+        if paging.place == "header":
+            return Step(_size(paging), ((paging.param, last.token),))
+        return Step(((paging.param, last.token), *_size(paging)))
     if isinstance(paging, NoPaging) or not last.rows:
         return None
     if last.total is not None and rows_before >= last.total:
@@ -201,7 +223,7 @@ def next_step(
     if envelope.next and last.next is None:
         return None
     where = paging.first + len(views) if isinstance(paging, PagePaging) else rows_before
-    return Step(((paging.param, str(where)), *_size(paging)))
+    return Step(((paging.param, where), *_size(paging)))
 
 
 def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
@@ -212,7 +234,7 @@ def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
         if not re.fullmatch(r"-?\d{1,18}", str(found), re.ASCII):
             raise ApiContractChanged(f"{what}: the last id is no number, so plus cannot be added")
         found = int(found) + paging.plus
-    return Step(((paging.param, str(found)), *_size(paging)))
+    return Step(((paging.param, found), *_size(paging)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +301,8 @@ def _next_leads_on(
         if not is_last and any(later.view.rows for later in seen[index + 1 :]):
             raise WalkBroken(f"{what}: it says it is the last page, and is not")
         return
-    try:
-        target, here = urlsplit(urljoin(page.ask.url, link)), urlsplit(page.ask.url)
-        foreign = origin_of(target) != origin_of(here) or "@" in target.netloc
-    except ValueError as err:
-        raise WalkBroken(f"{what}: its next link is malformed") from err
-    if foreign or target.path != here.path:
+    target = link_target(what, page.ask.url, link, page.ask.url, paging.keep)
+    if target.path != urlsplit(page.ask.url).path:
         raise WalkBroken(f"{what}: its next link leads elsewhere")
     if is_last and page.view.rows:
         raise WalkBroken(f"{what}: its next link leads on, but the list ends here")

@@ -108,6 +108,11 @@ class Profile(Section):
             if CONTRACT[recurso].geometry != "none"
         }
 
+    def with_resource(self, recurso: Recurso, **changes: object) -> Profile:
+        """This profile, one list of it asked for or read another way."""
+        changed = self.resources[recurso].model_copy(update=changes)
+        return self.model_copy(update={"resources": {**self.resources, recurso: changed}})
+
     def paging_of(self, recurso: Recurso) -> Paging:
         """The paging of one list: its own, or the one of all."""
         return self.resources[recurso].paging or self.paging

@@ -5,6 +5,7 @@ Every key is described for users in ``docs/perfil_databaler.md``; a test holds t
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -57,7 +58,13 @@ SomeHeaderName = Annotated[str, Field(min_length=1), AfterValidator(_header_name
 Headers = Annotated[dict[str, str], AfterValidator(_plain_headers)]
 
 
-class TokenAuth(Section):
+class AnyAuth(Section):
+    """What every kind has: a header for ``DATABALER_SECOND_SECRET``, such as a subscription key."""
+
+    second_header: HeaderName = ""
+
+
+class TokenAuth(AnyAuth):
     """A login with id and secret that gives a token."""
 
     path: str = "/auth/token"  # below the base URL, or a whole https address
@@ -65,7 +72,8 @@ class TokenAuth(Section):
     client_auth: Literal["body", "basic"] = "body"
     id_field: str = "client_id"
     secret_field: str = "client_secret"  # noqa: S105 - the name of the form field
-    fields: dict[str, str] = Field(default_factory=dict)
+    second_field: str = ""  # of the second secret; "" sends it in no field
+    fields: dict[str, Scalar] = Field(default_factory=dict)
     token: str = "access_token"  # noqa: S105 - the path in the answer
     expires_in: str = "expires_in"
     lifetime_s: float | None = Field(default=None, gt=0)
@@ -77,7 +85,7 @@ class ClientCredentials(TokenAuth):
     """OAuth 2 client credentials (RFC 6749 §4.4), a form by default."""
 
     kind: Literal["client_credentials"] = "client_credentials"
-    fields: dict[str, str] = Field(default_factory=lambda: {"grant_type": "client_credentials"})
+    fields: dict[str, Scalar] = {"grant_type": "client_credentials"}
 
 
 class JsonLogin(TokenAuth):
@@ -91,7 +99,7 @@ class JsonLogin(TokenAuth):
     token: str = "token"  # noqa: S105 - the path in the answer
 
 
-class ApiKey(Section):
+class ApiKey(AnyAuth):
     """One or two fixed headers: the secret, and where asked for the client id."""
 
     kind: Literal["api_key"]
@@ -100,7 +108,7 @@ class ApiKey(Section):
     prefix: str = ""
 
 
-class StaticBearer(Section):
+class StaticBearer(AnyAuth):
     """A token that does not expire, given as the client secret."""
 
     kind: Literal["bearer"]
@@ -108,13 +116,13 @@ class StaticBearer(Section):
     prefix: str = "Bearer"
 
 
-class Basic(Section):
+class Basic(AnyAuth):
     """HTTP Basic (RFC 7617) with id and secret."""
 
     kind: Literal["basic"]
 
 
-class NoAuth(Section):
+class NoAuth(AnyAuth):
     """An open portal: a trial server on this machine."""
 
     kind: Literal["none"]
@@ -147,10 +155,16 @@ class Season(Section):
 
 
 class Sized(Section):
-    """Pages of at most ``size`` rows."""
+    """Pages of at most ``size`` rows, or of as many as the portal says it gives (``served``).
+
+    ``keep``: of a ``next`` link that a proxy spoils, what is ours instead: scheme, host and port
+    ("origin"), or the path too ("address").
+    """
 
     size_param: str = "size"  # "" sends none
     size: int = Field(default=1000, ge=1, le=100_000)
+    served: str = "size"  # path in the body; where there is nothing, nothing is said
+    keep: Literal["none", "origin", "address"] = "none"
 
 
 class PagePaging(Sized):
@@ -246,8 +260,21 @@ class Answers(Section):
     error: BodyRule | None = None
     empty: BodyRule | None = None
     expired: BodyRule | None = None
-    message: tuple[str, ...] = ("detail", "title", "message", "error.message", "error_description")
+    message: tuple[str, ...] = (
+        *("detail", "title", "message", "error.message", "error_description"),
+        *("description", "error", "mensaje"),
+    )
     request_id_header: HeaderName = "X-Request-Id"
+    charset: str = "utf-8"  # of a body that is not UTF-8
+
+    @field_validator("charset")
+    @classmethod
+    def _a_charset(cls, charset: str) -> str:
+        try:
+            b" ".decode(charset)
+        except (LookupError, UnicodeError) as err:
+            raise ValueError("not a charset that is known here; such as windows-1252") from err
+        return codecs.lookup(charset).name
 
     @field_validator("ok_statuses", "empty_statuses")
     @classmethod

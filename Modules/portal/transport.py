@@ -43,7 +43,8 @@ USER_AGENT = "lindero"
 _CHUNK = 1 << 16
 _CONNECT_S = 15.0
 _REPR = re.compile(r"(<[^>]*>|\w+\(host=[^)]*\)): ")  # of a connection or pool: urllib3's texts
-_GZIP_OR_ZLIB = 47  # zlib's wbits: a gzip or a zlib header, whichever is there
+_GZIP_OR_ZLIB, _RAW = 47, -15  # zlib's wbits: a gzip or a zlib header as it comes, or none
+_SILENT = 0.8  # of a request's time without a byte: the portal hangs, and another try may do
 _current = threading.local()  # its ``watch``: of the exchange that this thread is in
 
 
@@ -59,6 +60,7 @@ class Limits:
     max_depth: int = 64
     tries: int = 4
     retry_after_cap_s: float = 120.0
+    retry_after_most_s: float = 300.0  # a longer wait than this is a refusal
     backoff_base_s: float = 1.0
     backoff_cap_s: float = 30.0
 
@@ -84,7 +86,8 @@ class Transport:
             TryAgain: reset, timeout, cut body, bad compression.
             NoConnection: a TryAgain; none could be made.
             ApiContractChanged: the body is larger than a page may be.
-            ApiUnavailable: the certificate is not good; no try would mend that.
+            ApiUnavailable: the certificate is not good, or the answer came too slowly to end in
+                the whole request's time; no try would mend that.
             Stopped: ``abort`` was called.
         """
         seconds = max(0.001, min(self._limits.request_timeout_s, self._pace.left()))
@@ -137,7 +140,8 @@ class Transport:
         if watch.ended:
             if self._pace.stopped:
                 raise Stopped(f"{what}: given up")
-            raise TryAgain(f"{what}: the whole request took longer than {seconds:.3g} s")
+            slow = f"the whole request took longer than {seconds:.3g} s, for its answer drips"
+            raise ApiUnavailable(f"{what}: {slow}; not tried again")
 
     def _exchange(self, ask: Ask, secret_headers: Mapping[str, str], seconds: float) -> Answer:
         prepared = _prepare(ask, secret_headers)
@@ -145,7 +149,7 @@ class Transport:
         response = self._adapter.send(
             prepared,
             stream=True,
-            timeout=(min(_CONNECT_S, seconds), seconds),
+            timeout=(min(_CONNECT_S, seconds), _SILENT * seconds),
             verify=self._verify or True,
             proxies={} if here else get_environ_proxies(ask.url),
         )
@@ -166,8 +170,8 @@ class Transport:
         match encoding.strip().lower():
             case "" | "identity":
                 parts = chunks
-            case "gzip" | "x-gzip" | "deflate":
-                parts = _inflate(chunks, limit, what)
+            case "gzip" | "x-gzip" | "deflate" as name:
+                parts = _inflate(chunks, limit, what, raw_too=name == "deflate")
             case _:
                 raise ApiContractChanged(f"{what}: a Content-Encoding that was not asked for")
         body = bytearray()
@@ -286,23 +290,35 @@ def _prepare(ask: Ask, secret_headers: Mapping[str, str]) -> requests.PreparedRe
     return prepared
 
 
-def _inflate(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
-    """Decoded parts of a gzip (RFC 1952; members may follow one another) or zlib body."""
-    stream, begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
+def _inflate(chunks: Iterator[bytes], limit: int, what: str, *, raw_too: bool) -> Iterator[bytes]:
+    """Decoded parts of a gzip (RFC 1952) or zlib body; with ``raw_too`` also of a bare deflate.
+
+    Members may follow one another; zeros after the last one are padding, as gzip takes them.
+    """
+    stream, begun, first = zlib.decompressobj(_GZIP_OR_ZLIB), False, b""
     try:
         for chunk in chunks:
             rest = chunk
+            if not begun:
+                rest = first = first + chunk
+                if len(first) < 2:
+                    continue  # a header has two bytes
+                if raw_too and (first[0] & 15 != 8 or int.from_bytes(first[:2], "big") % 31):
+                    stream = zlib.decompressobj(_RAW)
+            begun = True
             while rest:
                 if stream.eof:
-                    stream, begun = zlib.decompressobj(_GZIP_OR_ZLIB), False
-                begun = True
+                    rest = rest.lstrip(b"\0")
+                    if not rest:
+                        break
+                    stream = zlib.decompressobj(_GZIP_OR_ZLIB)
                 yield stream.decompress(rest, min(limit + 1, _CHUNK * 16))
                 rest = stream.unconsumed_tail or stream.unused_data
     except zlib.error as err:
         raise TryAgain(f"{what}: bad gzip") from err
     if begun and not stream.eof:
         yield stream.flush()  # at most one pending match: the input is used up
-    if begun and not stream.eof:
+    if first and not stream.eof:
         raise TryAgain(f"{what}: the gzip ends too early")
 
 

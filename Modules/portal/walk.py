@@ -10,16 +10,17 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from Modules.portal.answers import Answer, Conflict
-from Modules.portal.asking import Ask, Frozen, Step, WalkBroken
+from Modules.portal.asking import Ask, Frozen, LeftOrigin, Step, WalkBroken
 from Modules.portal.attempts import Attempts
 from Modules.portal.mapping import Mapper
 from Modules.portal.paging import (
     MAX_PAGES,
     Page,
     PageView,
+    as_served,
     check_walk,
     first_step,
     next_step,
@@ -28,7 +29,7 @@ from Modules.portal.paging import (
 )
 from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
 from Modules.words.domain import Record
-from Modules.words.errors import ApiIncomplete
+from Modules.words.errors import ApiContractChanged, ApiIncomplete
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Walker:
 
         Raises:
             ApiIncomplete: two walks in a row did not add up.
+            ApiContractChanged: their ``next`` links lead to another origin.
         """
         for number in (1, 2):
             try:
@@ -96,7 +98,8 @@ class Walker:
                 return Walked(tuple(pages), total, number)
             except WalkBroken as err:
                 if number == 2:
-                    raise ApiIncomplete(f"{err}; twice in a row, so nothing is taken") from err
+                    kind = ApiContractChanged if isinstance(err, LeftOrigin) else ApiIncomplete
+                    raise kind(f"{err}; twice in a row, so nothing is taken") from err
                 log.warning("%s; walking %s once more", err, walk.frozen.label)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
@@ -107,6 +110,7 @@ class Walker:
 
     def _once(self, walk: Walk, told: Told) -> list[Page]:
         first = self._submit(walk, 1, first_step(walk.paging), None).result()
+        walk = replace(walk, paging=as_served(walk.paging, first.view, first.ask.url))
         rest = steps_after_first(walk.paging, first.view)
         told(1, None if rest is None else 1 + len(rest))
         if rest is None:

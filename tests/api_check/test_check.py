@@ -30,6 +30,7 @@ from tests.portal.dialect_server import (
     Request,
     answering,
     config_of,
+    contract_page,
     contract_route,
     ids,
     json_reply,
@@ -57,7 +58,10 @@ def test_the_contract_needs_no_line() -> None:
     with answering(contract_route()) as portal:
         report = _check(portal.url)
         lists = [path for path in portal.paths() if path != "/api/auth/token"]
-    assert lists == [f"/api/{recurso}" for recurso in Recurso]
+    assert list(dict.fromkeys(lists)) == [f"/api/{recurso}" for recurso in Recurso]
+    empty = [f"/api/{recurso}" for recurso in Recurso if not WORLD[recurso]]
+    assert [path for path in dict.fromkeys(lists) if lists.count(path) == 2] == empty
+    assert len(lists) == len(Recurso) + len(empty)  # asked once more, without pages
     assert report.exit_code == 0
     assert proposed_profile(report) == ""
     text = render(report)
@@ -337,8 +341,9 @@ def test_a_token_that_is_not_had_ends_the_pass(reply: Reply, code: int, line: st
     with answering(lambda _: reply) as portal:
         report = _check(portal.url)
         asked = portal.paths()
-    assert set(asked) == {"/api/auth/token"}
-    assert len(asked) == (4 if code == 4 else 1)
+    if reply.status != 404:  # there the lists are tried without credentials: none answers
+        assert set(asked) == {"/api/auth/token"}
+        assert len(asked) == (4 if code == 4 else 1)
     assert [f.where for f in report.findings] == [""]
     assert report.exit_code == code
     text = render(report)
@@ -389,7 +394,7 @@ def test_the_hint_of_a_next_page_that_the_profile_would_never_ask_for() -> None:
     with answering(lambda _: json_reply([lote(1)], Link=link)) as portal:
         found = _of(_check(portal.url, profile), Recurso.LOTES, "paging")
     assert found.is_error
-    assert _lines(found) == ["[paging]", 'kind = "next_link"', 'source = "header"']
+    assert _lines(found)[:3] == ["[paging]", 'kind = "next_link"', 'source = "header"']
 
 
 ODD: dict[str, list[dict[str, Any]]] = {
@@ -451,10 +456,158 @@ def test_from_credentials_to_a_working_profile_by_pasting_what_it_says() -> None
     assert fetched[Recurso.MARCADORES].records[0].values["geometry"] == {"lat": -35.5, "lon": -63.1}
 
 
-def test_no_row_and_no_secret_is_in_the_report() -> None:
+def test_no_secret_and_of_the_rows_three_values_of_what_a_line_maps_are_in_the_report() -> None:
     with answering(_odd) as portal:
         report = _check(portal.url)
     text = render(report) + render(report, as_json=True)
-    for hidden in ("30-12345678-9", "Ñandú", TOKEN, CLIENT_SECRET, "POLYGON"):
+    for hidden in (TOKEN, CLIENT_SECRET, "POLYGON"):
         assert hidden not in text
+    assert 'ejemplos: "30-12345678-9"' in text
     assert json.loads(render(report, as_json=True))["perfil_propuesto"] == proposed_profile(report)
+
+
+# --- portals of other makes ------------------------------------------------------------------
+
+OPEN = '[auth]\nkind = "none"\n'
+SELF = {"rel": "self", "href": "http://127.0.0.1/x"}
+
+
+def _feature(number: int, **properties: Any) -> dict[str, Any]:
+    named = {"empresa": {"nombre": f"ACME {number}"}, "nombre": f"La Paz {number}"}
+    return {
+        "type": "Feature",
+        "id": f"c{number}",
+        "properties": named | properties,
+        "geometry": None,
+    }
+
+
+def _features(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": rows, "links": [SELF], **more}
+
+
+def test_features_have_their_fields_below_properties_and_a_campo_no_company_name() -> None:
+    rows = [_feature(number, tipo="region") for number in range(5)]
+    document = _features(rows, numberMatched=5, numberReturned=5)
+    with answering(lambda _: json_reply(document)) as portal:
+        profile = proposed_profile(_check(portal.url, OPEN))
+        with PortalClient(config_of(portal.url, OPEN + profile)) as client:
+            campos = client.fetch(Recurso.CAMPOS, SEASON)
+    lines = profile.splitlines()
+    assert lines[lines.index("[resources.campos]") + 1] == 'root = "properties"'
+    assert lines[lines.index("[resources.campos.fields]") + 1] == 'id = "id"'
+    assert 'tipo = "type"' not in profile
+    assert "nombre =" not in profile
+    assert [record.values["id"] for record in campos.records] == [f"c{n}" for n in range(5)]
+    assert [record.values["nombre"] for record in campos.records] == [
+        f"La Paz {n}" for n in range(5)
+    ]
+    assert campos.records[3].values["empresa"] == {"nombre": "ACME 3"}
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "shown"),
+    [
+        ({"empresa": {"nombre": "ACME"}}, 'nombre = "…"', None),
+        ({"a": {"b": {"nombre": "x"}}, "datos": {"nombre": "La Paz"}}, '"datos.nombre"', "La Paz"),
+        ({"datos": {"NOMBRE": "otro", "nombre": "La Paz"}}, '"datos.nombre"', "La Paz"),
+    ],
+    ids=["of a company", "a short path", "as the contract writes it"],
+)
+def test_which_path_a_name_is_taken_from(row: dict[str, Any], line: str, shown: str | None) -> None:
+    world = {**WORLD, "campos": [{"id": "c1", **row}]}
+    with answering(contract_route(world)) as portal:
+        found = _of(_check(portal.url), Recurso.CAMPOS, "nombre")
+    assert line in found.todo
+    assert found.notes[1:] == (() if shown is None else (f'"{shown}"',))
+
+
+def test_a_proposal_is_shown_with_three_values_and_no_more() -> None:
+    campos = [{"id": f"c{n}", "Nombre": f"Campo {n // 2}"} for n in range(20)]
+    with answering(contract_route({**WORLD, "campos": campos})) as portal:
+        report = _check(portal.url)
+    assert _of(report, Recurso.CAMPOS, "nombre").notes[1] == '"Campo 0", "Campo 1", "Campo 2"'
+    (found,) = [
+        one
+        for one in json.loads(render(report, as_json=True))["hallazgos"]
+        if (one["recurso"], one["campo"]) == ("campos", "nombre")
+    ]
+    assert found["ejemplos"] == '"Campo 0", "Campo 1", "Campo 2"'
+
+
+def _spoilt_next(link: str) -> Callable[[Request], Reply]:
+    def change(request: Request) -> Reply | None:
+        if request.path != "/api/lotes":
+            return None
+        return json_reply(contract_page(request, WORLD["lotes"]) | {"next": link})
+
+    return contract_route(change=change)
+
+
+def test_a_next_that_a_proxy_spoils_is_told_with_its_line() -> None:
+    with answering(_spoilt_next("http://inner.example/api/lotes?page=2")) as portal:
+        report = _check(portal.url)
+        assert report.exit_code == 1
+        found = _of(report, Recurso.LOTES, "paging")
+        assert _lines(found) == ["[paging]", 'kind = "page"', 'keep = "origin"']
+        assert _check(portal.url, proposed_profile(report)).exit_code == 0
+    with answering(_spoilt_next("http://[::1")) as portal:
+        assert _of(_check(portal.url), Recurso.LOTES, "paging").is_error
+
+
+def test_an_open_portal_without_a_token_is_asked_without_credentials() -> None:
+    def route(request: Request) -> Reply:
+        assert "authorization" not in request.headers
+        name = request.path.removeprefix("/api/")
+        return json_reply(contract_page(request, WORLD[name])) if name in WORLD else Reply(404)
+
+    with answering(route) as portal:
+        profile = proposed_profile(_check(portal.url))
+        assert profile == OPEN
+        assert _check(portal.url, profile).exit_code == 0
+
+
+def test_a_list_that_comes_empty_or_refused_is_asked_for_with_less() -> None:
+    """A portal that takes every parameter that it does not know for a filter, or refuses it."""
+
+    def route(request: Request) -> Reply:
+        name = request.path.removeprefix("/api/")
+        if name == "auth/token":
+            return token_reply()
+        strange = set(request.query) - ({"campania"} if name == "lotes" else set())
+        if strange and name == "zonas":
+            return json_reply({"description": "unknown query parameter"}, 400)
+        return json_reply({"items": [] if strange else WORLD[name]})
+
+    with answering(route) as portal:
+        report = _check(portal.url)
+        profile = proposed_profile(report)
+        assert "[resources.campos]\nseason = false\n" in profile
+        assert "[resources.lotes]\nseason" not in profile
+        assert '[paging]\nkind = "next_link"\nsize_param = ""\n' in profile
+        with PortalClient(config_of(portal.url, profile)) as client:
+            fetched = client.fetch_all(SEASON)
+    assert {recurso: len(found.records) for recurso, found in fetched.items()} == {
+        recurso: len(WORLD[recurso]) for recurso in Recurso
+    }
+
+
+def test_true_and_false_written_as_numbers() -> None:
+    campos = [{"id": "c1", "nombre": "a", "activo": 1}, {"id": "c2", "nombre": "b", "activo": 0}]
+    with answering(contract_route({**WORLD, "campos": campos})) as portal:
+        found = _of(_check(portal.url), Recurso.CAMPOS, "activo")
+    line = 'activo = { path = "activo", values = { "1" = true, "0" = false } }'
+    assert _lines(found) == ["[resources.campos.fields]", line]
+
+
+def test_another_charset_gets_its_line() -> None:
+    def change(request: Request) -> Reply | None:
+        if request.path != "/api/campos":
+            return None
+        page = contract_page(request, WORLD["campos"])
+        return Reply(200, json.dumps(page, ensure_ascii=False).encode("windows-1252"))
+
+    with answering(contract_route(change=change)) as portal:
+        profile = proposed_profile(_check(portal.url))
+        assert profile.startswith('[answers]\ncharset = "windows-1252"')
+        assert _check(portal.url, profile).exit_code == 0

@@ -27,6 +27,7 @@ from Modules.words.domain import Campania, Fetched, Recurso
 
 CLIENT_ID = "lindero-tests"
 CLIENT_SECRET = "s3cret-of-the-tests/+="
+SECOND_SECRET = "subscr1ption-of-the-tests"
 TOKEN = "tok-en.of-the.tests-0123456789"
 
 
@@ -258,6 +259,7 @@ def config_of(url: str, profile: str = "", **limits: Any) -> PortalConfig:
         CLIENT_ID,
         SecretStr(CLIENT_SECRET),
         Limits(**{**quick, **limits}),
+        SecretStr(SECOND_SECRET),
     )
 
 

@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 import traceback
+import zlib
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -149,7 +150,7 @@ AGAIN: dict[str, Reply] = {
     "429, wait in seconds": Reply(429, headers={"Retry-After": "0"}),
     "503, wait in seconds": Reply(503, headers={"Retry-After": "0"}),
     "503, wait until a date": Reply(503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
-    "429, a wait that is longer than we take": Reply(429, headers={"Retry-After": "86400"}),
+    "429, a wait that is longer than we take": Reply(429, headers={"Retry-After": "300"}),
     "503, an old-fashioned date": Reply(
         503, headers={"Retry-After": "Wednesday, 21-Oct-15 07:28:00 GMT"}
     ),
@@ -203,6 +204,20 @@ def test_a_wait_that_the_fetch_has_no_time_for_ends_it_now() -> None:
     assert _asked(portal) == 1
 
 
+@pytest.mark.parametrize("where", ["/api/lotes", "/api/auth/token"])
+def test_a_wait_that_no_try_would_outlast_is_a_refusal_at_once(where: str) -> None:
+    reply = Reply(429, headers={"Retry-After": "301"})
+    with (
+        answering(_spoiling(reply, 99, where)) as portal,
+        pytest.raises(
+            ApiUnavailable, match="HTTP 429; the portal asks to wait for 301 s"
+        ) as caught,
+    ):
+        fetch(portal.url)
+    assert _asked(portal, where) == 1
+    assert caught.value.exit_code == 4
+
+
 def test_cut_json_of_the_right_length_is_tried_once_more() -> None:
     reply = Reply(200, GOOD[:-20], {"Content-Type": "application/json"})
     with answering(_spoiling(reply, 1)) as portal:
@@ -252,9 +267,10 @@ def test_a_drip_does_not_outlast_the_whole_request(name: str) -> None:
     drip = Reply(raw=_DRIPS[name], drip_s=0.03)
     with (
         answering(_spoiling(drip, 99)) as portal,
-        pytest.raises(ApiUnavailable, match=r"the whole request took longer than 0\.4 s"),
+        pytest.raises(ApiUnavailable, match=r"the whole request took longer than 0\.4 s, .*drips"),
     ):
-        fetch(portal.url, request_timeout_s=0.4, tries=1)
+        fetch(portal.url, request_timeout_s=0.4)
+    assert _asked(portal) == 1  # within one deadline, not one a try
 
 
 # --- refused at once ------------------------------------------------------------------------
@@ -347,6 +363,51 @@ def test_gzip_is_read_also_in_several_members() -> None:
     assert portal.requests[-1].headers["accept-encoding"] == "gzip"
 
 
+def _raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+_PACKED: dict[str, tuple[str, bytes]] = {
+    "gzip, zeros behind": ("gzip", gzip.compress(GOOD) + b"\0" * 16),
+    "gzip, zeros behind to the end of a block": ("gzip", gzip.compress(GOOD) + b"\0" * 200_000),
+    "gzip, zeros between members": (
+        "gzip",
+        gzip.compress(GOOD[:100]) + b"\0" * 7 + gzip.compress(GOOD[100:]) + b"\0",
+    ),
+    "deflate as a zlib body": ("deflate", zlib.compress(GOOD)),
+    "deflate without a header": ("deflate", _raw_deflate(GOOD)),
+    "deflate without a header, zeros behind": ("deflate", _raw_deflate(GOOD) + b"\0" * 16),
+}
+
+
+@pytest.mark.parametrize("name", _PACKED)
+def test_what_other_clients_unpack_is_read(name: str) -> None:
+    encoding, body = _PACKED[name]
+    reply = Reply(200, body, {"Content-Encoding": encoding})
+    with answering(_spoiling(reply, 99)) as portal:
+        assert fetch(portal.url).pages[0].body == GOOD
+    assert _asked(portal) == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(GOOD) + b"\0\0more"),
+        ("deflate", _raw_deflate(GOOD)[:-9]),
+        ("deflate", b"\x78"),
+    ],
+    ids=["more than padding", "a cut deflate", "half a header"],
+)
+def test_what_is_not_whole_when_unpacked_is_not_taken(encoding: str, body: bytes) -> None:
+    reply = Reply(200, body, {"Content-Encoding": encoding})
+    with (
+        answering(_spoiling(reply, 99)) as portal,
+        pytest.raises(ApiUnavailable, match=r"gzip.*gave up after 4 tries"),
+    ):
+        fetch(portal.url)
+
+
 # --- complete or refused --------------------------------------------------------------------
 
 
@@ -413,7 +474,11 @@ BROKEN: dict[str, tuple[Any, str]] = {
     ),
     "next is another host": (
         _change_page(1, _put(next="http://elsewhere.example/api/lotes?page=2")),
-        "lotes page 1: its next link leads elsewhere",
+        r'lotes page 1: the next link leaves .*keep = "origin" in \[paging\]',
+    ),
+    "next has a size that is not that of the page": (
+        _change_page(1, _put(next="/api/lotes?campania=25%2F26&page=2&size=2")),
+        "lotes page 1: its next link does not lead to the page that follows",
     ),
     "next is no address": (
         _change_page(1, _put(next="http://[::1")),
@@ -431,9 +496,10 @@ def _request(page: int) -> Request:
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_walk_that_does_not_add_up_twice_is_refused(name: str) -> None:
     change, message = BROKEN[name]
+    kind = ApiContractChanged if name == "next is another host" else ApiIncomplete
     with (
         answering(contract_route(change=change)) as portal,
-        pytest.raises(ApiIncomplete, match=f"{message}.*twice in a row"),
+        pytest.raises(kind, match=f"{message}.*twice in a row"),
     ):
         fetch(portal.url, SMALL_PAGES)
     assert _asked(portal) == 8

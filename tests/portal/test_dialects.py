@@ -22,6 +22,7 @@ from tests.portal.dialect_server import (
     CLIENT_SECRET,
     POLYGON,
     SEASON,
+    SECOND_SECRET,
     TOKEN,
     WORLD,
     Reply,
@@ -72,11 +73,22 @@ def _basic_login(request: Request) -> Reply:
     return token_reply() if good else json_reply({"error": "invalid_client"}, 401)
 
 
+def _password_login(request: Request) -> Reply:
+    good = dict(parse_qsl(request.body.decode())) == {
+        "grant_type": "password",
+        "username": "ana",
+        "password": SECOND_SECRET,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+    }
+    return token_reply() if good else json_reply({"error": "invalid_grant"}, 401)
+
+
 def _json_login(request: Request) -> Reply:
     good = request.path == "/api/login" and request.json == {
         "user": CLIENT_ID,
         "password": CLIENT_SECRET,
-        "remember": "true",
+        "remember": True,
     }
     return json_reply({"data": {"jwt": TOKEN}} if good else {"error": "x"}, 200 if good else 400)
 
@@ -94,7 +106,7 @@ _AUTHS: dict[str, tuple[str, Any]] = {
     ),
     "json login": (
         '[auth]\nkind = "json_login"\npath = "/login"\nid_field = "user"\ntoken = "data.jwt"\n'
-        'header = "X-Token"\nprefix = "JWT"\nlifetime_s = 60\nfields = { remember = "true" }\n',
+        'header = "X-Token"\nprefix = "JWT"\nlifetime_s = 60\nfields = { remember = true }\n',
         _asks_for({"x-token": f"JWT {TOKEN}"}, _json_login),
     ),
     "one api key": (
@@ -109,6 +121,15 @@ _AUTHS: dict[str, tuple[str, Any]] = {
         '[auth]\nkind = "bearer"\n',
         _asks_for({"authorization": f"Bearer {CLIENT_SECRET}"}),
     ),
+    "a subscription key beside the token": (
+        '[auth]\nkind = "client_credentials"\nsecond_header = "X-Subscription"\n',
+        _asks_for({**_BEARER, "x-subscription": SECOND_SECRET}, _form_login),
+    ),
+    "user and password beside the client": (
+        '[auth]\nkind = "client_credentials"\nsecond_field = "password"\n'
+        'fields = { grant_type = "password", username = "ana" }\n',
+        _asks_for(_BEARER, _password_login),
+    ),
     "basic": (
         '[auth]\nkind = "basic"\n',
         _asks_for({"authorization": _basic(f"{CLIENT_ID}:{CLIENT_SECRET}")}),
@@ -121,7 +142,8 @@ def test_auth(name: str) -> None:
     profile, route = _AUTHS[name]
     with answering(route) as portal:
         assert ids(fetch(portal.url, profile)) == ALL
-        assert not any(CLIENT_SECRET in request.target for request in portal.requests)
+        for secret in (CLIENT_SECRET, SECOND_SECRET):
+            assert not any(secret in request.target for request in portal.requests)
 
 
 @pytest.mark.parametrize("name", _AUTHS)
@@ -190,6 +212,39 @@ def test_a_token_refused_again_after_its_renewal_ends_the_run() -> None:
     assert portal.paths() == ["/api/auth/token", "/api/lotes"] * 2
 
 
+@pytest.mark.parametrize("uses", [1, 2])
+def test_a_token_that_is_good_for_few_requests_is_no_wrong_secret(uses: int) -> None:
+    left: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def route(request: Request) -> Reply:
+        with lock:
+            if request.path == "/api/auth/token":
+                left[f"token-{len(left)}"] = uses
+                return json_reply({"access_token": f"token-{len(left) - 1}", "expires_in": 3600})
+            token = request.headers["authorization"].removeprefix("Bearer ")
+            if left[token] == 0:
+                return json_reply({"title": "vencido"}, 401)
+            left[token] -= 1
+        return json_reply(contract_page(request, LOTES))
+
+    with answering(route) as portal:
+        found = fetch(portal.url, '[paging]\nkind = "page"\nsize = 1\n', concurrency=4)
+    assert ids(found) == ALL
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 308])
+def test_another_path_of_the_token_is_no_wrong_secret(status: int) -> None:
+    with (
+        answering(lambda _: Reply(status, headers={"Location": "/x"})) as portal,
+        pytest.raises(SettingsError, match=rf"token: HTTP {status}.*path in \[auth\]") as caught,
+    ):
+        fetch(portal.url)
+    assert not isinstance(caught.value, ApiAuth)
+    assert "refuses the credentials" not in str(caught.value)
+    assert portal.paths() == ["/api/auth/token"]
+
+
 @pytest.mark.parametrize(
     ("profile", "client_id", "secret", "message"),
     [
@@ -198,6 +253,11 @@ def test_a_token_refused_again_after_its_renewal_ends_the_run() -> None:
         ('[auth]\nkind = "api_key"', None, None, "CLIENT_SECRET is missing"),
         ('[auth]\nkind = "api_key"\nid_header = "X-Id"', None, "x", "CLIENT_ID is missing"),
         ('[auth]\nkind = "bearer"', None, "hunter2\nX-Evil: 1", "characters"),
+        ('[auth]\nkind = "none"\nsecond_header = "X-S"', None, None, "SECOND_SECRET is missing"),
+        (
+            '[auth]\nkind = "json_login"\nsecond_field = "pin"',
+            *("x", "x", "SECOND_SECRET is missing"),
+        ),
         ('[auth]\nkind = "api_key"', None, "hunter2 ", "characters"),
     ],
 )
@@ -208,6 +268,7 @@ def test_credentials_that_are_missing_or_cannot_be_sent(
         config_of("http://127.0.0.1:9", profile),
         client_id=client_id,
         client_secret=SecretStr(secret) if secret else None,
+        second_secret=None,
     )
     with pytest.raises(SettingsError, match=message) as caught:
         PortalClient(config)
@@ -280,6 +341,38 @@ def _body_link(request: Request) -> Reply:
     return json_reply(_slice(start, links={"next": link}))
 
 
+def _link_list(request: Request) -> Reply:
+    start = int(request.query.get("at", "0"))
+    around = {"self": start, "previousPage": start - CAP, "nextPage": start + CAP}
+    links = [
+        {"rel": rel, "uri": f"lotes?at={at}&campania=25%2F26"}
+        for rel, at in around.items()
+        if 0 <= at < len(LOTES)
+    ]
+    return json_reply(_slice(start, links=links))
+
+
+def _behind_a_proxy(path: str) -> Callable[[Request], Reply]:
+    def route(request: Request) -> Reply:
+        start = int(request.query.get("at", "0"))
+        link = f"http://inner.example:8000{path}?at={start + CAP}&campania=25%2F26"
+        return json_reply(_slice(start, links={"next": link if start + CAP < 11 else None}))
+
+    return route
+
+
+def _numbered_behind_a_proxy(request: Request) -> Reply:
+    page = int(request.query["page"])
+    link = f"https://inner.example{request.path}?campania=25%2F26&page={page + 1}&size=4"
+    return json_reply(_slice((page - 1) * CAP, links={"next": link if page < 3 else None}))
+
+
+def _capped(request: Request) -> Reply:
+    page = int(request.query["page"])
+    link = f"/api/lotes?campania=25%2F26&page={page + 1}&size={CAP}"
+    return json_reply(_slice((page - 1) * CAP, links={"next": link if page < 3 else None}))
+
+
 def _link_header(request: Request) -> Reply:
     start = int(request.query.get("at", "0"))
     link = '<https://elsewhere.example/first>; rel="first"'
@@ -333,6 +426,36 @@ _PAGINGS: dict[str, tuple[str, Callable[[Request], Reply]]] = {
         '[paging]\nkind="next_link"\nsource="header"\nsize_param=""\n' + WITH_TOTAL,
         _link_header,
     ),
+    "next by its relation in a list": (
+        '[paging]\nkind="next_link"\nnext="links[rel=nextPage].uri"\nsize_param=""\n' + WITH_TOTAL,
+        _link_list,
+    ),
+    "next of a server behind a proxy": (
+        '[paging]\nkind="next_link"\nnext="links.next"\nsize_param=""\nkeep="origin"\n'
+        + WITH_TOTAL,
+        _behind_a_proxy("/api/lotes"),
+    ),
+    "next of a server behind a proxy that shortens paths": (
+        '[paging]\nkind="next_link"\nnext="links.next"\nsize_param=""\nkeep="address"\n'
+        + WITH_TOTAL,
+        _behind_a_proxy("/lotes"),
+    ),
+    "numbered, behind a proxy": (
+        '[paging]\nkind="page"\nsize=4\nkeep="origin"\n' + WITH_TOTAL + 'next="links.next"\n',
+        _numbered_behind_a_proxy,
+    ),
+    "a portal that caps the size and says so in next": (
+        '[paging]\nkind="page"\nstop="short"\n' + WITH_TOTAL + 'next="links.next"\n',
+        _capped,
+    ),
+    "a portal that caps the size and says so beside the rows": (
+        '[paging]\nkind="page"\nstop="short"\n' + ROWS_ONLY,
+        lambda r: json_reply(_slice((int(r.query["page"]) - 1) * CAP, size=CAP)),
+    ),
+    "an offset whose limit is capped": (
+        '[paging]\nkind="offset"\nstop="short"\nserved="limit"\n' + ROWS_ONLY,
+        lambda r: json_reply(_slice(int(r.query["offset"]), limit=CAP)),
+    ),
     "none": ('[paging]\nkind="none"\n' + ROWS_ONLY, _everything),
 }
 
@@ -362,6 +485,44 @@ def test_a_cursor_that_dies_restarts_the_walk_once(name: str) -> None:
         found = fetch(portal.url, OPEN + profile)
     assert len(found.records) == 11
     assert found.walks == 2
+
+
+def test_the_contract_of_a_portal_that_caps_the_size_is_read_whole() -> None:
+    """Asked for 1,000, it answers ``"size": 4`` and a right ``next`` of its own size."""
+
+    def change(request: Request) -> Reply | None:
+        if request.path != "/api/lotes":
+            return None
+        own = replace(request, query={**request.query, "size": str(CAP)})
+        own = replace(own, target=request.target.replace("size=1000", f"size={CAP}"))
+        return json_reply(contract_page(own, LOTES))
+
+    with answering(contract_route(change=change)) as portal:
+        found = fetch(portal.url)
+    assert ids(found) == ALL
+    assert (found.walks, len(found.pages), found.declared_total) == (1, 3, 11)
+    sizes = [r.query["size"] for r in portal.requests if r.path == "/api/lotes"]
+    assert sizes == ["1000", "4", "4"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [("windows-1252", {"nombre": "Ñandú – 7"}), ("latin-1", {"nombre": "Ñandú"})],
+)
+def test_a_portal_of_another_charset(charset: str, body: dict[str, str]) -> None:
+    rows = [LOTES[0] | body]
+    packed = json.dumps({"items": rows}, ensure_ascii=False).encode(charset)
+    unchanged = json.dumps({"items": rows}, ensure_ascii=False).encode()
+    profile = ONE_PAGE + ROWS_ONLY
+    with answering(lambda _: Reply(200, packed)) as portal:
+        with pytest.raises(ApiContractChanged, match=r"bad UTF-8.*charset = \"windows-1252\""):
+            fetch(portal.url, profile)
+        found = fetch(portal.url, f'{profile}[answers]\ncharset = "{charset}"\n')
+        assert found.records[0].values["nombre"] == body["nombre"]
+        assert found.pages[0].body == packed  # kept as it came
+    with answering(lambda _: Reply(200, unchanged)) as portal:  # it has learnt UTF-8 since
+        found = fetch(portal.url, f'{profile}[answers]\ncharset = "{charset}"\n')
+    assert found.records[0].values["nombre"] == body["nombre"]
 
 
 # --- envelope, seasons, parents, ways to ask -------------------------------------------------
@@ -473,8 +634,9 @@ def test_search_by_post_with_everything_in_the_body() -> None:
     )
     with answering(route) as portal:
         assert ids(fetch(portal.url, profile, concurrency=1)) == ALL
-    fixed = {"season": "25/26", "active": "true", "level": "2", "size": "1000"}
-    assert bodies == [("POST", "/api/lotes/search", fixed | {"page": str(n)}) for n in (1, 2, 3)]
+    fixed = {"season": "25/26", "active": True, "level": 2, "size": 1000}
+    assert bodies == [("POST", "/api/lotes/search", fixed | {"page": n}) for n in (1, 2, 3)]
+    assert all(body["active"] is True for *_, body in bodies)
 
 
 def test_fixed_parameters_and_headers_go_with_every_page() -> None:
