@@ -75,7 +75,8 @@ def _show(informe: DeployReport, *, dry_run: bool) -> None:
 def _row(cambio: DeploymentChange) -> tuple[str, ...]:
     one, pausa = cambio.deployment, ", en pausa" if cambio.en_pausa else ""
     changes = "\n".join(map(_line, cambio.diferencias))
-    return one.full_name, one.cuando, f"{cambio.estado}{pausa}", changes
+    kept = "".join(f", {name}={value} puesto a mano" for name, value in cambio.a_mano.items())
+    return one.full_name, one.cuando, f"{cambio.estado}{pausa}{kept}", changes
 
 
 def _line(diferencia: Diferencia) -> str:
@@ -98,6 +99,7 @@ def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:
                 "nombre": one.deployment.full_name,
                 "estado": one.estado,
                 "en_pausa": one.en_pausa,
+                "a_mano": dict(one.a_mano),
                 "cron": one.deployment.cron,
                 "timezone": one.deployment.timezone,
                 "diferencias": {

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,6 +26,7 @@ from Modules.cli.backups import backups
 from Modules.cli.deploy import deploy
 from Modules.cli.options import (
     Campania,
+    Campanias,
     Json,
     OfTrials,
     Test,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
     from Modules.orchestration.run_result import RunResult
 
+DEMO_CAMPANIA = "25/26"  # of a made-up world, where the settings leave it to the portal
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 
 app = App(
@@ -109,26 +112,27 @@ def add_product_commands(group: App) -> None:
 def _of_a_campania(comando: str) -> Callable[..., int]:
     def run_it(
         *,
-        campania: Campania = None,
+        campania: Campanias = None,
         test: Test = False,
         json_: Json = False,
         verbose: Verbose = False,
     ) -> int:
         settings, modo = load_settings(), Modo.of(test=test)
-        season = campania or str(settings.lindero_campania)
         deployment = DEPLOYMENTS[comando]
         if deployment is BACKUP:
             check_portal(settings, modo)  # refuse before anything is started or written
         with _alone(settings, modo, quiet=json_):
             if deployment is BACKUP:
-                from Modules.jobs import backup
+                from Modules.jobs import backup, temporada
 
-                backup.prepare(settings, season, modo=modo)
+                for one in temporada.asked(settings, campania):
+                    backup.prepare(settings, str(one), modo=modo)
             else:
                 from Modules.jobs import products as productos
 
-                productos.last_accepted(settings, season, modo)
-            parameters = {"campania": season, "test": test}
+                for one in productos.asked(settings, campania, modo):
+                    productos.last_accepted(settings, str(one), modo)
+            parameters = {"campania": campania, "test": test}
             result = _run_flow(settings, deployment, parameters, verbose=verbose)
         return _answer(result, as_json=json_)
 
@@ -172,13 +176,12 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
 def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
     from Modules.api_check.check import check_api, render
-    from Modules.jobs import portal_access
-    from Modules.words.domain import Campania as Season
+    from Modules.jobs import portal_access, temporada
 
     settings = load_settings()
-    season = Season.parse(campania) if campania else settings.lindero_campania
     modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
     with portal_access.open_portal(settings, modo) as access:
+        season = temporada.asked_of(access, settings, campania, datetime.now(UTC))
         report = check_api(access.config, season)
     say(render(report, as_json=json_))
     return report.exit_code
@@ -222,7 +225,7 @@ def demo_portal(
     from Modules.demo.running import serve_forever
     from Modules.demo.world import build_world
 
-    season = campania or str(load_settings().lindero_campania)
+    season = campania or next(map(str, load_settings().lindero_campania), DEMO_CAMPANIA)
     if data is None:
         world = build_world(size, day=day, campania=season)
     else:

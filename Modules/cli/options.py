@@ -25,6 +25,10 @@ Json = Annotated[bool, switch("Salida JSON, para máquinas.", "--json")]
 Test = Annotated[bool, switch("Prueba: escribe en test_outputs, no toca OneDrive.")]
 OfTrials = Annotated[bool, switch("Los de las pruebas.", "--test")]
 Verbose = Annotated[bool, switch("Muestra también los registros de Prefect.")]
+Campanias = Annotated[
+    str | None,
+    Parameter(help="Campaña (25/26), varias (25/26,26/27) o actual; sin nada, LINDERO_CAMPANIA."),
+]
 Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
 Snapshot = Annotated[str, Parameter(help="El id, como lo muestra `lindero backups list`.")]
 

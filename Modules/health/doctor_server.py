@@ -18,6 +18,7 @@ from Modules.orchestration.deployments import (
     WORK_POOL,
     Deployment,
     held_facts,
+    set_by_hand,
     wanted_facts,
 )
 from Modules.settings import Settings
@@ -156,11 +157,14 @@ def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Findi
         return worse(what, "no está", todo)
     if prefect_http.is_paused(held):
         return worse(what, "está en pausa", _SIN_PAUSA)
-    facts = held_facts(held)
-    different = [name for name, value in wanted_facts(deployment).items() if facts[name] != value]
+    facts, wanted = held_facts(held), wanted_facts(deployment, held)
+    different = [name for name, value in wanted.items() if facts[name] != value]
     if any(one != "pull_steps" for one in different):
         return warn(what, f"no es el del registro: {', '.join(different)}", todo)
     detail = f"corre {deployment.cuando}"
+    if kept := set_by_hand(held):
+        said = ", ".join(f"{name}={value}" for name, value in kept.items())
+        detail += f"; puesto a mano en Prefect: {said}"
     if different:  # where the project lies is another folder inside a container: no difference
         detail += "; se desplegó desde otra carpeta, la de un contenedor"
     return fine(what, detail)
