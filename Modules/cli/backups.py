@@ -241,7 +241,8 @@ def backups_export(
     Parameters
     ----------
     to
-        El archivo, si termina como el formato; si no, la carpeta.
+        El archivo, si termina como el formato; si no, la carpeta. Un archivo csv, geojson o
+        parquet lleva una sola tabla: la de --tabla.
     format_
         gpkg, geojson, parquet, csv o xlsx.
     tabla

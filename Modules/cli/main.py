@@ -1,7 +1,8 @@
 """The command line: ``lindero``. Thin fronts; what people see is Spanish.
 
 Exit codes: 0 done, 1 the data or a check was refused, 2 usage or settings, 3 another run holds
-the lock, 4 the portal cannot be reached, 5 a destination cannot be written.
+the lock, 4 the portal cannot be reached, 5 a destination cannot be written, 70 a fault of ours,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -72,26 +73,36 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor):
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
     _speak_anywhere()
+    words = sys.argv if argv is None else argv
     try:
         code = app(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
-        complain(f"{err}".strip().splitlines()[0] + " (lindero --help)")
-        code = SettingsError.exit_code
+        said = f"{err}".strip().splitlines()[0] + " (lindero --help)"
+        code = _refused(SettingsError(said), said, words)
     except RunLocked as err:
-        complain(f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}")
-        code = err.exit_code
+        said = f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}"
+        code = _refused(err, said, words)
     except PipelineError as err:
-        complain(str(err))
-        code = err.exit_code
+        code = _refused(err, str(err), words)
     except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
-        if "--verbose" in (sys.argv if argv is None else argv):
+        if "--verbose" in words:
             traceback.print_exc()
-        complain(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
-        code = UNEXPECTED
+        said = f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)"
+        code = _refused(err, said, words)
     except KeyboardInterrupt:
         complain("interrupted; what was published before is intact")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
+    """Say it to people, and with ``--json`` to machines too; the exit code."""
+    complain(said)
+    code = error.exit_code if isinstance(error, PipelineError) else UNEXPECTED
+    if "--json" in words:
+        facts = {"kind": type(error).__name__, "exit_code": code, "detail": str(error)}
+        say_json({"error": facts})
+    return code
 
 
 def _speak_anywhere() -> None:

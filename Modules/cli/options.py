@@ -30,7 +30,12 @@ Campanias = Annotated[
     Parameter(help="Campaña (25/26), varias (25/26,26/27) o actual; sin nada, LINDERO_CAMPANIA."),
 ]
 Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
-Snapshot = Annotated[str, Parameter(help="El id, como lo muestra `lindero backups list`.")]
+Snapshot = Annotated[
+    str,
+    Parameter(
+        help="El id de `lindero backups list`, su número (42) o su fecha; o `ultimo`, `anterior`."
+    ),
+]
 
 
 def say(text: str) -> None:

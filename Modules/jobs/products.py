@@ -110,7 +110,10 @@ def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campani
     found = temporada.asked(settings, campania)
     found = found or temporada.of_store(SnapshotStore(settings.store_dir(modo)))
     if not found:
-        raise DataError(f"there is no accepted backup ({modo}) yet; run lindero run backup first")
+        raise DataError(
+            f"there is no accepted backup ({modo}) yet; run lindero run backup first"
+            f"{SnapshotStore(settings.store_dir(modo)).among_trials()}"
+        )
     return found
 
 
@@ -126,6 +129,7 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     if snapshot is None:
         raise DataError(
             f"there is no accepted backup of {season} ({modo}) yet; run lindero run backup first"
+            f"{store.among_trials(season)}"
         )
     return store, snapshot
 

@@ -33,6 +33,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.utilities.callables import parameter_schema
 
 from Modules.orchestration.deployments import (
+    CONTAINER_ROOT,
     DEPLOYMENTS,
     SCHEDULE_SLUG,
     WORK_POOL,
@@ -46,7 +47,6 @@ from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.words.errors import PipelineError, SettingsError
 
 POOL_TYPE = "process"
-CONTAINER_ROOT = "/app"  # WORKDIR of the image
 
 DeploymentState = Literal["nuevo", "cambia", "igual"]
 

@@ -19,6 +19,7 @@ from Modules.settings import PROJECT_ROOT
 from Modules.words.errors import SettingsError
 
 WORK_POOL = "local-pool"
+CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
 SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
 _SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart

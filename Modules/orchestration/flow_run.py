@@ -22,13 +22,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.runtime import flow_run
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
 from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.alerts import CON_AVISO
+from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stories import P, R, StageInfo, log_stage, on_this_machine
@@ -54,6 +55,7 @@ if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.mode
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(EPHEMERAL_START_S)
     )
     refresh_global_settings_context()  # Prefect read its settings as it was imported
+mark()
 
 
 class FlowFailed(Exception):
@@ -88,6 +90,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     ends Cancelled without running, as LINDERO_LATE_RUNS says.
     """
     start = datetime.now(UTC)
+    if PREFECT_API_URL.value() is None and (left := sweep()):
+        logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
     try:
         settings = begin()
         demora = _demora(settings, start)

@@ -63,6 +63,7 @@ ACCEPTANCES: Final = "acceptances.jsonl"
 LAST_NUMBER: Final = "last_number"
 ULTIMO: Final = "ultimo"
 ANTERIOR: Final = "anterior"
+_ADD_TEST: Final = "; the trials have one: add --test"
 _SHORT_ID: Final = re.compile(r"\d{1,6}|\d{4}-\d\d(-\d\d(T\d{0,6}Z?)?)?")
 _NEVER_EMPTY: Final = (CAMPOS.name, LOTES.name)
 
@@ -281,26 +282,22 @@ class SnapshotStore:
         if _SHORT_ID.fullmatch(snapshot_id) is None:
             snapshot_id = str(SnapshotId.parse(snapshot_id))
         there = self.folders()
-        if whole := [path for path in there if path.name == snapshot_id]:
-            return whole[0]
-        if snapshot_id.isdecimal():
-            found = [path for path in there if _number(path.name) == int(snapshot_id)]
-        else:
-            found = [path for path in there if path.name.startswith(snapshot_id)]
+        found = _named(there, snapshot_id)
         if len(found) > 1:
             names = ", ".join(path.name for path in found[:10])
             raise SettingsError(f"{snapshot_id} is the short name of several snapshots: {names}")
         if not found:
-            trial = "" if self.root.name == Modo.TEST else self._among_trials(snapshot_id)
-            raise SettingsError(f"there is no snapshot {snapshot_id} below {self.root}{trial}")
+            trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
+            hint = _ADD_TEST if _named(trials.folders(), snapshot_id) else ""
+            raise SettingsError(f"there is no snapshot {snapshot_id} below {self.root}{hint}")
         return found[0]
 
     def _newest(self, name: str, campania: Campania | None) -> Snapshot:
         last = next(reversed(self.accepted(campania)), None)
         of = "" if campania is None else f" of {campania}"
         if last is None:
-            trial = "" if self.root.name == Modo.TEST else self._among_trials()
-            raise DataError(f"there is no accepted backup{of} yet; run lindero run backup{trial}")
+            hint = self.among_trials(campania)
+            raise DataError(f"there is no accepted backup{of} yet; run lindero run backup{hint}")
         if name == ULTIMO:
             return last
         earlier = self.accepted(last.campania, last.portal)[:-1]
@@ -308,14 +305,11 @@ class SnapshotStore:
             raise DataError(f"{last.id} is the only accepted backup of its campaña and portal")
         return earlier[-1]
 
-    def _among_trials(self, snapshot_id: str | None = None) -> str:
-        """What to add where production has nothing of what only the trials have."""
+    def among_trials(self, campania: Campania | None = None) -> str:
+        """A hint where production has no accepted night (of a campaña) and only the trials do."""
         trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
-        try:
-            there = bool(trials.folders()) if snapshot_id is None else trials.folder(snapshot_id)
-        except (SettingsError, DataError):
-            return ""
-        return "; the trials have it: add --test" if there else ""
+        there = self.root != trials.root and bool(trials.folders(campania, (SNAPSHOTS,)))
+        return _ADD_TEST if there else ""
 
     def find(self, snapshot_id: str, campania: Campania | None = None) -> Snapshot:
         """The snapshot that ``folder`` finds, accepted or not.
@@ -492,6 +486,15 @@ def _is_season(path: Path) -> bool:
             and Campania.parse(path.name.replace("-", "/")).slug == path.name
         )
     return False
+
+
+def _named(folders: Sequence[Path], name: str) -> list[Path]:
+    """The snapshots that an id means: that one, else those whose number or beginning it is."""
+    if whole := [path for path in folders if path.name == name]:
+        return whole[:1]
+    if name.isdecimal():
+        return [path for path in folders if _number(path.name) == int(name)]
+    return [path for path in folders if path.name.startswith(name)]
 
 
 def _number(name: str) -> int:
