@@ -64,6 +64,9 @@ def deploy_command(
 
 def _show(informe: DeployReport, *, dry_run: bool) -> None:
     say_table(("despliegue", "corre", "estado", "qué cambia"), map(_row, informe.cambios))
+    for cambio in informe.cambios:
+        for name, value in cambio.a_mano.items():
+            say(f"{cambio.deployment.full_name}: {name}={value} puesto a mano en Prefect; queda.")
     for ajeno in informe.ajenos:
         say(f"{ajeno}: no está en el registro de Lindero; queda como está.")
     if dry_run:
@@ -75,8 +78,7 @@ def _show(informe: DeployReport, *, dry_run: bool) -> None:
 def _row(cambio: DeploymentChange) -> tuple[str, ...]:
     one, pausa = cambio.deployment, ", en pausa" if cambio.en_pausa else ""
     changes = "\n".join(map(_line, cambio.diferencias))
-    kept = "".join(f", {name}={value} puesto a mano" for name, value in cambio.a_mano.items())
-    return one.full_name, one.cuando, f"{cambio.estado}{pausa}{kept}", changes
+    return one.full_name, one.cuando, f"{cambio.estado}{pausa}", changes
 
 
 def _line(diferencia: Diferencia) -> str:

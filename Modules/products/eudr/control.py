@@ -110,8 +110,8 @@ def _found(about: Sequence[object], one: Finding, archivo: str) -> _Row:
 
 
 def _preparation(about: Sequence[object], declared: Declared | None, otro: str) -> Iterator[_Row]:
-    if otro:
-        yield _cells(about, _OTRO, NO_CUMPLE, otro)
+    if otro or declared is not None:
+        yield _cells(about, _OTRO, NO_CUMPLE if otro else CUMPLE, otro)
     if declared is None:
         if not otro:
             yield _cells(about, _ALCANZADO, NO_CORRESPONDE, "no se declara")

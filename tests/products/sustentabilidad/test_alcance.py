@@ -103,6 +103,7 @@ def test_another_commodity_is_an_error_and_never_no_corresponde(tmp_path: Path) 
     fuente = fuente_of({Recurso.CAMPOS: [campo(1, "A", empresa="E")], Recurso.LOTES: lotes})
     files, avisos = build_sustentabilidad(fuente, tmp_path)
     other = control(files, "otro_producto")
+    assert "vicia" not in other
     assert other == {
         "palmar": ("error", "no cumple", "«Palma aceitera» es palma aceitera"),
         "monte": ("error", "no cumple", "«Forestación» es madera"),

@@ -228,7 +228,7 @@ def test_small_plots_as_points_other_crops_another_country(
     kinds = [f["geometry"]["type"] for f in _features(_all(fuente, tmp_path / "a"))]
     assert kinds == ["Polygon", "Polygon"]
     features = _features(
-        _all(fuente, tmp_path / "b", puntos=True, cultivos=["SOJ1", "MAIT"], paises={"1": "UY"})
+        _all(fuente, tmp_path / "b", puntos=True, cultivos=["SOJ1", "MAIT"], paises={"C1": "UY"})
     )
     assert [f["geometry"]["type"] for f in features] == ["Point", "Polygon"]
     assert {f["properties"]["ProducerCountry"] for f in features} == {"UY"}
