@@ -78,13 +78,13 @@ def publicar(producto: str, *, test: bool) -> Iterator[Path]:
         publish_files(built, target, snapshot_id="", now=datetime.now(UTC))
 
 
-def ultimas_tablas(campania: str, *, test: bool) -> Tables:
+def ultimas_tablas(campania: str | None = None, *, test: bool) -> Tables:
     """The tables of the last accepted night of a campaña, each proved against its manifest.
 
     Frames in the columns of ``docs/productos.md``; geometry in EPSG:4326, (lon, lat).
 
     Args:
-        campania: "25/26".
+        campania: "25/26"; without one the first of ``LINDERO_CAMPANIA``.
         test: whether of the trials or of the nights.
 
     Raises:
@@ -92,8 +92,10 @@ def ultimas_tablas(campania: str, *, test: bool) -> Tables:
         DataError: no night of it was accepted yet.
         SnapshotDamaged: the backup is not what its manifest says.
     """
-    from Modules.jobs.products import last_accepted
+    from Modules.jobs.products import asked, last_accepted
     from Modules.store.snapshot import read_tables
 
-    _, snapshot = last_accepted(load_settings(), campania, Modo.of(test=test))
+    settings, modo = load_settings(), Modo.of(test=test)
+    first = asked(settings, campania, modo)[0]
+    _, snapshot = last_accepted(settings, str(first), modo)
     return read_tables(snapshot)

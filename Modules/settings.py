@@ -25,10 +25,12 @@ from dotenv.parser import parse_stream
 from Modules.words.domain import BoundingBox, Campania, Modo
 from Modules.words.errors import SettingsError
 from Modules.words.secret import Secret
+from Modules.words.temporada import read_campanias
 from Modules.words.thresholds import Thresholds
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
+_ISO2 = re.compile(r"[A-Z]{2}")
 _NO_FRACTION = re.compile(r"(?<=\d)\.0+$")
 TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
@@ -111,6 +113,14 @@ def read_resolutions(value: str) -> tuple[int, ...]:
     if not resolutions or not 0 <= resolutions[0] <= resolutions[-1] <= 15:
         raise ValueError("H3 resolutions go from 0 to 15")
     return resolutions
+
+
+def read_countries(value: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of an id and a country of two letters, with commas between them."""
+    pairs = [part.strip().rpartition("=") for part in value.split(",") if part.strip()]
+    if wrong := [code for found, _, code in pairs if not found or not _ISO2.fullmatch(code)]:
+        raise ValueError(f"{wrong[0]!r} does not end in = and a country of two letters")
+    return tuple((found.strip(), code) for found, _, code in pairs)
 
 
 def below_root(value: str) -> Path:
@@ -196,8 +206,10 @@ class Settings:
         "perfil.toml",
     )
 
-    lindero_campania: Campania = setting(
-        Campania.parse, "25/26", "Campaña of a run that names none"
+    lindero_campania: tuple[Campania, ...] = setting(  # none: actual
+        read_campanias,
+        "25/26",
+        "Campaña of a run that names none; several with commas, or actual: what the portal has on",
     )
     lindero_outputs_dir: Path = setting(below_root, "outputs", "Where products go")
     lindero_test_outputs_dir: Path = setting(
@@ -280,6 +292,12 @@ class Settings:
         number(ge=0, le=1000), "20", "Metres that they keep from its edge"
     )
     lindero_eudr_puntos: bool = setting(flag, "false", "Declare plots under 4 ha as points (EUDR)")
+    lindero_eudr_paises: tuple[tuple[str, str], ...] = setting(
+        read_countries,
+        "",
+        "Country of campos or lotes by id, where the border leaves a doubt (EUDR)",
+        "114=AR,230=UY",
+    )
 
     lindero_late_after: time = setting(
         read_time, "07:00", "Local time after which a nightly run that was due before is late"

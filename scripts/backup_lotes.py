@@ -13,11 +13,12 @@ from Modules.orchestration.stories import respaldar
 
 
 @flow(name=BACKUP.flow, flow_run_name=flow_run.run_name, persist_result=False)
-def backup_databaler_flow(campania: str = "25/26", test: bool = False) -> flow_run.Ended:
+def backup_databaler_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
     """Trae una campaña de Databaler, la revisa, guarda el backup y lo publica.
 
     Args:
-        campania: Campaña a respaldar, con el formato 25/26.
+        campania: Campaña a respaldar (25/26), varias (25/26,26/27) o actual, la que el portal tiene
+            activa. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive; desactivado
             escribe en outputs, lo que ve toda la empresa.
     """

@@ -16,7 +16,7 @@ from Modules.decorators import logged_task, publicar, ultimas_tablas
 
 
 @logged_task("Resumir por cultivo", retries=2)
-def resumir(campania: str, test: bool) -> str:
+def resumir(campania: str | None, test: bool) -> str:
     """Hectares of each crop, as a table for Excel; the name of the folder it went to."""
     tables = ultimas_tablas(campania, test=test)
     lotes = tables.lotes[["lote_id", "superficie_ha"]]
@@ -28,11 +28,11 @@ def resumir(campania: str, test: bool) -> str:
 
 
 @flow(name="Ejemplo Propio")
-def ejemplo_propio_flow(campania: str = "25/26", test: bool = True) -> str:
+def ejemplo_propio_flow(campania: str | None = None, test: bool = True) -> str:
     """Publica las hectáreas por cultivo de la última noche aceptada.
 
     Args:
-        campania: La campaña, como "25/26".
+        campania: La campaña, como 25/26. Vacío: la de LINDERO_CAMPANIA.
         test: Si lee y escribe las pruebas (test_outputs) en vez de lo publicado (outputs).
     """
     return resumir(campania, test)

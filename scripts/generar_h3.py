@@ -10,11 +10,11 @@ from Modules.orchestration.stories import hacer_h3
 
 
 @flow(name=H3.flow, flow_run_name=flow_run.run_name, persist_result=False)
-def generar_h3_flow(campania: str = "25/26", test: bool = False) -> flow_run.Ended:
+def generar_h3_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
     """Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.
 
     Args:
-        campania: Campaña, con el formato 25/26.
+        campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
     return flow_run.conclude(lambda: hacer_h3(campania, test=test, chunks=flow_run.chunk_runner))

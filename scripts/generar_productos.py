@@ -13,11 +13,11 @@ from Modules.orchestration.stories import hacer_productos
 
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)
-def generar_productos_flow(campania: str = "25/26", test: bool = False) -> flow_run.Ended:
+def generar_productos_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
     """Arma cultivos, muestreos y sustentabilidad con el último backup aceptado.
 
     Args:
-        campania: Campaña, con el formato 25/26.
+        campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
     return flow_run.conclude(lambda: hacer_productos(campania, test=test, stage=flow_run.as_task))

@@ -97,7 +97,7 @@ def built(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Mapp
     made = {
         "cultivos": build_cultivos(demo_fuente, work / "cultivos"),
         "muestreos": build_muestreos(demo_fuente, work / "muestreos"),
-        "sustentabilidad": build_sustentabilidad(demo_fuente, work / "sustentabilidad"),
+        "sustentabilidad": build_sustentabilidad(demo_fuente, work / "sustentabilidad")[0],
     }
     return {f"{folder}/{name}": p for folder, files in made.items() for name, p in files.items()}
 
@@ -113,7 +113,7 @@ def rare(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Mappi
     night = replace(demo_fuente, tables=replace(tables, marcadores=marks))
     (work / "muestreos").mkdir()
     muestreos = build_muestreos(night, work / "muestreos")
-    parts = build_sustentabilidad(demo_fuente, work / "sustentabilidad", max_bytes=12_000)
+    parts = build_sustentabilidad(demo_fuente, work / "sustentabilidad", max_bytes=12_000)[0]
     return {f"muestreos/{name}": path for name, path in muestreos.items()} | {
         f"sustentabilidad/{name}": path for name, path in parts.items()
     }

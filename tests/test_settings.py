@@ -64,7 +64,7 @@ def test_the_example_of_every_variable_is_accepted(monkeypatch: pytest.MonkeyPat
         assert field.metadata["example"], field.name
         assert field.metadata["description"], field.name
         monkeypatch.setenv(field.name.upper(), field.metadata["example"])
-    assert load_settings(NO_FILE).lindero_campania == Campania(25, 26)
+    assert load_settings(NO_FILE).lindero_campania == (Campania(25, 26),)
 
 
 def test_a_misspelled_variable_is_refused_with_the_nearest_name(
@@ -154,7 +154,7 @@ def test_a_text_is_read_and_refused_as_pydantic_does(
 def test_a_dotenv_of_any_editor_is_read(tmp_path: Path, start: str) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_bytes(f"{start}lindero_campania=23/24\r\n\r\n# fin\r\n".encode())
-    assert load_settings(dotenv).lindero_campania == Campania(23, 24)
+    assert load_settings(dotenv).lindero_campania == (Campania(23, 24),)
 
 
 def test_environment_goes_over_dotenv_over_default(
@@ -164,7 +164,7 @@ def test_environment_goes_over_dotenv_over_default(
     dotenv.write_text("LINDERO_CAMPANIA=23/24\nLINDERO_DEMO_DAY=3\nSOMETHING_ELSE=1\n")
     monkeypatch.setenv("LINDERO_DEMO_DAY", "4")
     settings = load_settings(dotenv)
-    assert (settings.lindero_campania, settings.lindero_demo_day) == (Campania(23, 24), 4)
+    assert (settings.lindero_campania, settings.lindero_demo_day) == ((Campania(23, 24),), 4)
     assert settings.lindero_demo_size == "small"
 
 

@@ -5,7 +5,8 @@ The page says when, from where, what the checks said and what is in it. No table
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,27 +17,40 @@ from Modules.words.domain import Campania, Modo, SnapshotId
 from Modules.words.spanish import markdown, markdown_table, moment, number
 
 
-def list_snapshots(settings: Settings, campania: str, *, modo: Modo) -> list[dict[str, Any]]:
-    """One row a snapshot, oldest first: id, state, lotes, ha and what it is equal to.
+def list_snapshots(
+    settings: Settings, campanias: Sequence[Campania], *, modo: Modo
+) -> list[dict[str, Any]]:
+    """One row a snapshot, oldest first: id, local time, state, lotes, ha, what it is equal to.
+
+    Of all campañas where none is named.
 
     Of one whose manifest is damaged only the id and the state are known.
     """
     store = SnapshotStore(settings.store_dir(modo))
-    season = Campania.parse(campania)
-    rows = [_row(one) for one in (*store.accepted(season, None), *store.quarantined(season, None))]
-    unknown = dict.fromkeys(("lotes", "ha", "igual a"))
-    rows += [{"id": p.name, "estado": "dañado", **unknown} for p, _ in store.damaged(season)]
+    rows = []
+    for season in campanias or (None,):
+        rows += [_row(one, settings.zone) for one in store.accepted(season)]
+        rows += [_row(one, settings.zone) for one in store.quarantined(season)]
+        rows += [_damaged_row(path, settings.zone) for path, _ in store.damaged(season)]
     return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
 
 
-def _row(snapshot: Snapshot) -> dict[str, Any]:
+def _damaged_row(path: Path, zone: ZoneInfo) -> dict[str, Any]:
+    known = {"id": path.name, "hora_local": moment(SnapshotId.parse(path.name).utc, zone)}
+    known |= {"campania": path.parent.name.replace("-", "/"), "estado": "dañado"}
+    return known | dict.fromkeys(("lotes", "ha", "igual_a"))
+
+
+def _row(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
     figures = snapshot.manifest["tables"]["lotes"]
     return {
         "id": str(snapshot.id),
+        "hora_local": moment(snapshot.id.utc, zone),
+        "campania": str(snapshot.campania),
         "estado": "aceptado" if snapshot.accepted else "cuarentena",
         "lotes": figures["rows"],
         "ha": round(figures["superficie_ha"], 1),
-        "igual a": None if snapshot.equal_to is None else str(snapshot.equal_to),
+        "igual_a": None if snapshot.equal_to is None else str(snapshot.equal_to),
     }
 
 

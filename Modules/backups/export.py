@@ -75,7 +75,7 @@ def plan_export(
     """Verify the snapshot, look at the target, and say what would be written. Writes nothing.
 
     ``to`` is a file if it ends like the format, else a folder. A file of a format that takes one
-    table has ``tabla``, by default the lotes.
+    table needs ``tabla``.
 
     Raises:
         SnapshotDamaged: names the damaged file.
@@ -120,8 +120,13 @@ def _names(
     stem = f"{snapshot.campania.slug}_{snapshot.id}.{formato.value}"
     if formato in _IN_ONE:
         return {single or f"backup_{stem}": tables}
+    if single is not None and tabla is None:
+        raise SettingsError(
+            f"{single} would hold one table of {len(tables)}: add --tabla lotes, name a folder, or "
+            "take --format gpkg or xlsx"
+        )
     if single is not None:
-        return {single: (tabla or LOTES,)}
+        return {single: tables}
     return {f"{name}_{stem}": (name,) for name in tables}
 
 

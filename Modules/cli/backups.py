@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from Modules.cli.options import (
     Campania,
+    Campanias,
     Json,
     OfTrials,
     Snapshot,
@@ -26,6 +27,7 @@ from Modules.disk.run_lock import run_lock, user_name
 from Modules.settings import Settings, load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError
+from Modules.words.temporada import read_campanias
 
 if TYPE_CHECKING:
     from Modules.backups.restore import RestorePlan
@@ -45,20 +47,21 @@ Overwrite = Annotated[bool, switch("Reemplaza lo que ya esté; lo demás queda c
 
 
 @backups.command(name="list")
-def backups_list(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
+def backups_list(*, campania: Campanias = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
     from Modules.backups.describe import list_snapshots
     from Modules.words.spanish import number
 
     settings = load_settings()
-    season = campania or str(settings.lindero_campania)
-    rows = list_snapshots(settings, season, modo=Modo.of(test=test))
+    seasons = read_campanias(campania) if campania else settings.lindero_campania
+    rows = list_snapshots(settings, seasons, modo=Modo.of(test=test))
     if json_:
         say_json(rows)
     elif rows:
-        header = ("id", "estado", "lotes", "ha", "igual a")
+        names = ("id", "hora_local", "campania", "estado", "lotes", "ha", "igual_a")
         told = ({**row, "ha": row["ha"] and number(row["ha"], 1)} for row in rows)
-        say_table(header, ([row[name] for name in header] for row in told))
+        header = ("id", "hora local", "campaña", "estado", "lotes", "ha", "igual a")
+        say_table(header, ([row[name] for name in names] for row in told))
     else:
         say("No hay backups de esa campaña.")
     return 0
@@ -238,7 +241,8 @@ def backups_export(
     Parameters
     ----------
     to
-        El archivo, si termina como el formato; si no, la carpeta.
+        El archivo, si termina como el formato; si no, la carpeta. Un archivo csv, geojson o
+        parquet lleva una sola tabla: la de --tabla.
     format_
         gpkg, geojson, parquet, csv o xlsx.
     tabla
@@ -297,6 +301,7 @@ def backups_diff(
     from Modules.words.domain import Campania as Season
 
     settings = load_settings()
+    named = Season.parse(campania) if campania else None
     for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz")):
         if path is not None:
             comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
@@ -304,7 +309,7 @@ def backups_diff(
         _store(settings, test=test),
         a,
         b,
-        campania=Season.parse(campania) if campania else settings.lindero_campania,
+        campania=named,
         zone=settings.zone,
         tolerancia_m=tolerancia_m,
     )

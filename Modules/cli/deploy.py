@@ -64,6 +64,9 @@ def deploy_command(
 
 def _show(informe: DeployReport, *, dry_run: bool) -> None:
     say_table(("despliegue", "corre", "estado", "qué cambia"), map(_row, informe.cambios))
+    for cambio in informe.cambios:
+        for name, value in cambio.a_mano.items():
+            say(f"{cambio.deployment.full_name}: {name}={value} puesto a mano en Prefect; queda.")
     for ajeno in informe.ajenos:
         say(f"{ajeno}: no está en el registro de Lindero; queda como está.")
     if dry_run:
@@ -98,6 +101,7 @@ def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:
                 "nombre": one.deployment.full_name,
                 "estado": one.estado,
                 "en_pausa": one.en_pausa,
+                "a_mano": dict(one.a_mano),
                 "cron": one.deployment.cron,
                 "timezone": one.deployment.timezone,
                 "diferencias": {

@@ -1,7 +1,8 @@
 """The command line: ``lindero``. Thin fronts; what people see is Spanish.
 
 Exit codes: 0 done, 1 the data or a check was refused, 2 usage or settings, 3 another run holds
-the lock, 4 the portal cannot be reached, 5 a destination cannot be written.
+the lock, 4 the portal cannot be reached, 5 a destination cannot be written, 70 a fault of ours,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,6 +27,7 @@ from Modules.cli.backups import backups
 from Modules.cli.deploy import deploy
 from Modules.cli.options import (
     Campania,
+    Campanias,
     Json,
     OfTrials,
     Test,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
     from Modules.orchestration.run_result import RunResult
 
+DEMO_CAMPANIA = "25/26"  # of a made-up world, where the settings leave it to the portal
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 
 app = App(
@@ -69,26 +73,36 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor):
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
     _speak_anywhere()
+    words = sys.argv if argv is None else argv
     try:
         code = app(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
-        complain(f"{err}".strip().splitlines()[0] + " (lindero --help)")
-        code = SettingsError.exit_code
+        said = f"{err}".strip().splitlines()[0] + " (lindero --help)"
+        code = _refused(SettingsError(said), said, words)
     except RunLocked as err:
-        complain(f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}")
-        code = err.exit_code
+        said = f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}"
+        code = _refused(err, said, words)
     except PipelineError as err:
-        complain(str(err))
-        code = err.exit_code
+        code = _refused(err, str(err), words)
     except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
-        if "--verbose" in (sys.argv if argv is None else argv):
+        if "--verbose" in words:
             traceback.print_exc()
-        complain(f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)")
-        code = UNEXPECTED
+        said = f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)"
+        code = _refused(err, said, words)
     except KeyboardInterrupt:
         complain("interrupted; what was published before is intact")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
+    """Say it to people, and with ``--json`` to machines too; the exit code."""
+    complain(said)
+    code = error.exit_code if isinstance(error, PipelineError) else UNEXPECTED
+    if "--json" in words:
+        facts = {"kind": type(error).__name__, "exit_code": code, "detail": str(error)}
+        say_json({"error": facts})
+    return code
 
 
 def _speak_anywhere() -> None:
@@ -109,26 +123,27 @@ def add_product_commands(group: App) -> None:
 def _of_a_campania(comando: str) -> Callable[..., int]:
     def run_it(
         *,
-        campania: Campania = None,
+        campania: Campanias = None,
         test: Test = False,
         json_: Json = False,
         verbose: Verbose = False,
     ) -> int:
         settings, modo = load_settings(), Modo.of(test=test)
-        season = campania or str(settings.lindero_campania)
         deployment = DEPLOYMENTS[comando]
         if deployment is BACKUP:
             check_portal(settings, modo)  # refuse before anything is started or written
         with _alone(settings, modo, quiet=json_):
             if deployment is BACKUP:
-                from Modules.jobs import backup
+                from Modules.jobs import backup, temporada
 
-                backup.prepare(settings, season, modo=modo)
+                for one in temporada.asked(settings, campania):
+                    backup.prepare(settings, str(one), modo=modo)
             else:
                 from Modules.jobs import products as productos
 
-                productos.last_accepted(settings, season, modo)
-            parameters = {"campania": season, "test": test}
+                for one in productos.asked(settings, campania, modo):
+                    productos.last_accepted(settings, str(one), modo)
+            parameters = {"campania": campania, "test": test}
             result = _run_flow(settings, deployment, parameters, verbose=verbose)
         return _answer(result, as_json=json_)
 
@@ -172,13 +187,12 @@ def validar_eudr(file: Path, *, json_: Json = False) -> int:
 def api_check(*, campania: Campania = None, test: OfTrials = False, json_: Json = False) -> int:
     """Pide una página de cada lista y dice qué está, qué falta, qué sobra y cómo se arregla."""
     from Modules.api_check.check import check_api, render
-    from Modules.jobs import portal_access
-    from Modules.words.domain import Campania as Season
+    from Modules.jobs import portal_access, temporada
 
     settings = load_settings()
-    season = Season.parse(campania) if campania else settings.lindero_campania
     modo = Modo.TEST if test or settings.databaler_base_url is None else Modo.PROD
     with portal_access.open_portal(settings, modo) as access:
+        season = temporada.asked_of(access, settings, campania, datetime.now(UTC))
         report = check_api(access.config, season)
     say(render(report, as_json=json_))
     return report.exit_code
@@ -222,7 +236,7 @@ def demo_portal(
     from Modules.demo.running import serve_forever
     from Modules.demo.world import build_world
 
-    season = campania or str(load_settings().lindero_campania)
+    season = campania or next(map(str, load_settings().lindero_campania), DEMO_CAMPANIA)
     if data is None:
         world = build_world(size, day=day, campania=season)
     else:

@@ -25,8 +25,17 @@ Json = Annotated[bool, switch("Salida JSON, para máquinas.", "--json")]
 Test = Annotated[bool, switch("Prueba: escribe en test_outputs, no toca OneDrive.")]
 OfTrials = Annotated[bool, switch("Los de las pruebas.", "--test")]
 Verbose = Annotated[bool, switch("Muestra también los registros de Prefect.")]
+Campanias = Annotated[
+    str | None,
+    Parameter(help="Campaña (25/26), varias (25/26,26/27) o actual; sin nada, LINDERO_CAMPANIA."),
+]
 Campania = Annotated[str | None, Parameter(help="Campaña, por ejemplo 25/26.")]
-Snapshot = Annotated[str, Parameter(help="El id, como lo muestra `lindero backups list`.")]
+Snapshot = Annotated[
+    str,
+    Parameter(
+        help="El id de `lindero backups list`, su número (42) o su fecha; o `ultimo`, `anterior`."
+    ),
+]
 
 
 def say(text: str) -> None:

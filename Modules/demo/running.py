@@ -86,6 +86,12 @@ def serve_forever(
     }
     sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+    sys.stderr.write(
+        f"{world.name} contesta acá hasta Ctrl-C. Para que Lindero le hable, en .env o delante del "
+        f"comando:\nDATABALER_BASE_URL={facts['base_url']}\nDATABALER_CLIENT_ID={DEMO_CLIENT_ID}\n"
+        f"DATABALER_CLIENT_SECRET={DEMO_CLIENT_SECRET}\n"
+    )
+    sys.stderr.flush()
     run(DemoPortal(world), listener)
 
 

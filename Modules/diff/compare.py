@@ -29,11 +29,9 @@ from Modules.formats.qgis import add_styles
 from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania
-from Modules.words.errors import DataError, PublishError, SettingsError
+from Modules.words.errors import PublishError, SettingsError
 from Modules.words.spanish import moment, number
 
-ULTIMO: Final = "ultimo"
-ANTERIOR: Final = "anterior"
 FORMATO: Final = 1  # of the JSON
 
 
@@ -111,9 +109,15 @@ class Comparacion:
 
 
 def comparar(
-    store: SnapshotStore, a: str, b: str, *, campania: Campania, zone: ZoneInfo, tolerancia_m: float
+    store: SnapshotStore,
+    a: str,
+    b: str,
+    *,
+    campania: Campania | None,
+    zone: ZoneInfo,
+    tolerancia_m: float,
 ) -> Comparacion:
-    """What changed from snapshot ``a`` to ``b``: ids, or ``ultimo`` or ``anterior`` of campania.
+    """What changed from snapshot ``a`` to ``b``: as ``SnapshotStore.folder`` takes them.
 
     ``zone`` is the time of the people who read it; ``tolerancia_m``: see ``diff.differences``.
 
@@ -122,24 +126,10 @@ def comparar(
         DataError: no snapshot was accepted yet, or only one.
         SnapshotDamaged: a table is missing or not what the manifest says.
     """
-    before, after = (_find(store, name, campania) for name in (a, b))
+    before, after = (store.find(name, campania) for name in (a, b))
     tables = read_tables(before)
     now = tables if after.id == before.id else read_tables(after)
     return Comparacion(before, after, zone, diferencias(tables, now, tolerancia_m=tolerancia_m))
-
-
-def _find(store: SnapshotStore, name: str, campania: Campania) -> Snapshot:
-    if name not in (ULTIMO, ANTERIOR):
-        return store.find(name)
-    last = store.latest_accepted(campania)
-    if last is None:
-        raise DataError(f"there is no accepted backup of {campania} yet; run lindero run backup")
-    if name == ULTIMO:
-        return last
-    of_portal = store.accepted(campania, last.portal)
-    if len(of_portal) < 2:
-        raise DataError(f"{last.id} is the only accepted backup of {campania} from its portal")
-    return of_portal[-2]
 
 
 def _side(one: Snapshot) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -86,12 +86,13 @@ def _profile_identity(settings: Settings) -> str:
 
 def _ask_portal(settings: Settings, modo: Modo) -> Finding:
     from Modules.api_check import check as api_check
-    from Modules.jobs import portal_access
+    from Modules.jobs import portal_access, temporada
 
     what = "Portal responde"
     try:
         with portal_access.open_portal(settings, modo) as access:
-            report = api_check.check_api(access.config, settings.lindero_campania)
+            season = temporada.asked_of(access, settings, None, datetime.now(UTC))
+            report = api_check.check_api(access.config, season)
     except PipelineError as err:
         return bad(what, str(err), "lindero api check dice más")
     if report.exit_code:

@@ -7,6 +7,7 @@ says what was found, both in Spanish.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from Modules.health import prefect_http
@@ -14,13 +15,15 @@ from Modules.health.prefect_http import PrefectServer, ServerSilent
 from Modules.orchestration.alerts import AVISO, ZOMBIE_AFTER_S, ZOMBIES, read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
+    CONTAINER_ROOT,
     DEPLOYMENTS,
     WORK_POOL,
     Deployment,
     held_facts,
+    set_by_hand,
     wanted_facts,
 )
-from Modules.settings import Settings
+from Modules.settings import PROJECT_ROOT, Settings
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
 
@@ -134,19 +137,38 @@ def _no_alerts(settings: Settings) -> Finding:
 def _deployments(server: PrefectServer) -> Iterator[Finding]:
     for deployment in DEPLOYMENTS.values():
         yield _deployment(deployment, prefect_http.read_deployment(server, deployment))
-    if ajenos := _not_ours(server):
-        yield fine("Otros despliegues", f"no son de Lindero: {', '.join(ajenos)}")
+    ajenos = _not_ours(server)
+    if ajenos:
+        yield fine("Otros despliegues", f"no son de Lindero: {', '.join(sorted(ajenos))}")
+    if astray := sorted(name for name, folder in ajenos.items() if _below_root(folder)):
+        detail = 'corren en otra carpeta, y ahí queda lo que escriban en Path("outputs"): '
+        todo = f"Desplegarlos con source={PROJECT_ROOT} y entrypoint scripts/ARCHIVO.py:FLUJO"
+        yield warn("Carpeta de otros despliegues", detail + ", ".join(astray), todo)
 
 
-def _not_ours(server: PrefectServer) -> list[str]:
-    """Deployments on our pool that are not in the registry, as ``flow/deployment``."""
+def _below_root(folder: str | None) -> bool:
+    """Whether a run begins in a folder of the project that is not its root."""
+    roots = (PROJECT_ROOT, Path(CONTAINER_ROOT))
+    return folder is not None and any(root in Path(folder).parents for root in roots)
+
+
+def _not_ours(server: PrefectServer) -> dict[str, str | None]:
+    """Deployments on our pool that are not in the registry, as ``flow/deployment``, and where the
+    runs of each begin.
+    """
     body = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
-    names, at = set(), 0
+    found: dict[str, str | None] = {}
+    at = 0
     while page := server.ask("/deployments/filter", {**body, "offset": at}):
-        flows = ((server.ask(f"/flows/{one['flow_id']}"), one["name"]) for one in page)
-        names |= {f"{flow['name']}/{name}" for flow, name in flows if flow is not None}
+        for one in page:
+            flow = server.ask(f"/flows/{one['flow_id']}")
+            steps = [options for step in one["pull_steps"] or [] for options in step.values()]
+            folder = next((options.get("directory") for options in reversed(steps)), None)
+            if flow is not None:
+                found[f"{flow['name']}/{one['name']}"] = folder
         at += len(page)
-    return sorted(names - {one.full_name for one in DEPLOYMENTS.values()})
+    known = {one.full_name for one in DEPLOYMENTS.values()}
+    return {name: folder for name, folder in found.items() if name not in known}
 
 
 def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Finding:
@@ -156,11 +178,14 @@ def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Findi
         return worse(what, "no está", todo)
     if prefect_http.is_paused(held):
         return worse(what, "está en pausa", _SIN_PAUSA)
-    facts = held_facts(held)
-    different = [name for name, value in wanted_facts(deployment).items() if facts[name] != value]
+    facts, wanted = held_facts(held), wanted_facts(deployment, held)
+    different = [name for name, value in wanted.items() if facts[name] != value]
     if any(one != "pull_steps" for one in different):
         return warn(what, f"no es el del registro: {', '.join(different)}", todo)
     detail = f"corre {deployment.cuando}"
+    if kept := set_by_hand(held):
+        said = ", ".join(f"{name}={value}" for name, value in kept.items())
+        detail += f"; puesto a mano en Prefect: {said}"
     if different:  # where the project lies is another folder inside a container: no difference
         detail += "; se desplegó desde otra carpeta, la de un contenedor"
     return fine(what, detail)

@@ -17,6 +17,7 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import PublishError
 from Modules.words.folders import BACKUP
+from Modules.words.temporada import TERMINADA
 
 
 def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
@@ -57,6 +58,7 @@ def _newest_published(
                 cuando=snapshot.id.utc,
                 carpeta=str(folder),
                 intacta=intact(folder),
+                terminada=snapshot.manifest.get(TERMINADA),
                 aceptada_a_mano=None
                 if snapshot.acceptance is None
                 else datetime.fromisoformat(str(snapshot.acceptance["utc"])),

@@ -19,7 +19,7 @@ A finding is an error where nights do not come, or cannot be judged, until someb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,6 +29,7 @@ from Modules.orchestration.deployments import BACKUP
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
 from Modules.words.spanish import duration, moment
+from Modules.words.temporada import TERMINADA
 
 MAX_AGE: Final = timedelta(hours=26)
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -51,6 +52,7 @@ class Publicacion:
     carpeta: str
     intacta: bool = True  # every file is as it was left
     aceptada_a_mano: datetime | None = None
+    terminada: Mapping[str, str] | None = None  # "que", "hacer": its campaña ended, another is on
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,13 @@ def _last(facts: Facts, last: Publicacion) -> Iterator[Finding]:
             code="publicacion_cambiada",
             todo=f"La próxima noche lo repone; o ahora: {_again(facts)}",
         )
+
+
+def _season(facts: Facts) -> Iterator[Finding]:
+    if facts.publicada is not None and facts.publicada.terminada:
+        said = facts.publicada.terminada
+        what = f"{said['que'][:1].upper()}{said['que'][1:]}."
+        yield Finding(what, Severity.WARNING, code=TERMINADA, todo=said["hacer"])
 
 
 def _refused(facts: Facts) -> Iterator[Finding]:
@@ -350,6 +359,7 @@ def _short(text: str) -> str:
 RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     _cut_short,
     _published,
+    _season,
     _refused,
     _server,
     _schedules,

@@ -12,7 +12,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 from itertools import compress
 from pathlib import Path
@@ -24,6 +24,7 @@ from Modules.disk.publish_record import MANIFEST
 from Modules.disk.run_lock import run_lock
 from Modules.disk.safe_files import write_new
 from Modules.jobs.outcome import Outcome
+from Modules.jobs.temporada import ACTUAL_FACT
 from Modules.night.verdict import Verdict, checked
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, proved_files, read_table, read_tables
@@ -35,6 +36,7 @@ from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import short
 from Modules.words.strict_json import without_lone_surrogates
+from Modules.words.temporada import TERMINADA, current, over
 
 if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a table is there
     from Modules.diff.changes import Changes
@@ -76,11 +78,17 @@ class Night:
     verdict: Verdict
     changes: Changes = field(repr=False)
     parent: Snapshot | None
+    actual: Campania | None = None  # the campaña that is on, if the portal tells
 
     @property
     def tables(self) -> Tables:
         """The tables of the night."""
         return self.built.tables
+
+    @property
+    def over(self) -> Finding | None:
+        """The warning that its campaña ended, while another is on."""
+        return next((one for one in self.verdict.checks if one.code == TERMINADA), None)
 
     @property
     def superficie_ha(self) -> float:
@@ -121,14 +129,22 @@ def fetch(job: Job, access: Access, on_page: OnPage | None = None) -> Mapping[Re
         return client.fetch_all(job.campania, on_page)
 
 
-def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) -> Night:
+def judge_night(
+    job: Job,
+    access: Access,
+    fetched: Mapping[Recurso, Fetched],
+    hoy: date | None = None,
+    asked: Sequence[Campania] = (),
+) -> Night:
     """Make the tables, compare them with the last accepted night, and come to a verdict.
 
     An accepted night that is damaged is passed over and named; with none that is sound, this one
-    is refused, and kept all the same.
+    is refused, and kept all the same. On the day ``hoy`` (none: nobody looks) a campaña that ended
+    is a warning, unless the one that is on is among those ``asked`` for in the same run.
     """
     from Modules.api_check.moved import Moved
     from Modules.diff.changes import diff_tables
+    from Modules.jobs.temporada import listed
     from Modules.night.checks import judge
     from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
     from Modules.night.repair import BoundedRepair
@@ -168,15 +184,20 @@ def judge_night(job: Job, access: Access, fetched: Mapping[Recurso, Fetched]) ->
         caracteres_quitados=_lone_surrogates(fetched),
     )
     verdict = _same_portal(verdict, history, access.portal)
+    verdict = _with_damaged(job, verdict, damaged) if history else _if_first(job, verdict)
+    seasons = listed(fetched[Recurso.CAMPANIAS], access.config.profile.season.codigo)
+    if hoy is not None and (ended := over(job.campania, asked, seasons, hoy)) is not None:
+        verdict = _with(verdict, ended)
     return Night(
         portal=access.portal,
         fetched=fetched,
         built=built,
         resumen=now,
         seen=seen,
-        verdict=_with_damaged(job, verdict, damaged) if history else _if_first(job, verdict),
+        verdict=verdict,
         changes=diff_tables(before, built.tables),
         parent=parent,
+        actual=None if hoy is None else current(seasons, hoy),
     )
 
 
@@ -378,6 +399,7 @@ def outcome(job: Job, night: Night, snapshot: Snapshot, published: Published | N
         markdown=resumen_markdown(job, night, snapshot, published, carpeta),
         calidad=calidad_datos(night.verdict, night.built),
         error=None if snapshot.accepted else _refusal(job, night, snapshot),
+        aviso="" if night.over is None else f"{night.over.line}. {night.over.todo}",
     )
 
 
@@ -399,6 +421,10 @@ def _facts(job: Job, night: Night) -> dict[str, Any]:
         "portal": {"origin": night.portal.origin, "profile": night.portal.profile},
         "environment": job.settings.lindero_environment,
         "parent": None if night.parent is None else str(night.parent.id),
+        ACTUAL_FACT: None if night.actual is None else str(night.actual),
+        TERMINADA: None
+        if night.over is None
+        else {"que": night.over.line, "hacer": night.over.todo},
         "resumen": night.resumen.to_dict(),
         "seen": night.seen.to_dict(),
         "request_ids": {

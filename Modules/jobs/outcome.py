@@ -19,6 +19,7 @@ class Outcome:
     markdown: str
     calidad: Sequence[Mapping[str, Any]] = ()
     error: PipelineError | None = None
+    aviso: str = ""  # Spanish: what people must be told of although the run did its job
 
 
 @dataclass(frozen=True, slots=True)

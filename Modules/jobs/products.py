@@ -21,6 +21,7 @@ from Modules.diff.changes import Changes
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.safe_files import make_folder, write_beside, writing
+from Modules.jobs import temporada
 from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.jobs.report import productos_markdown
@@ -99,6 +100,23 @@ def hexagonos(run: Runner) -> tuple[Producto, ...]:
     return tuple(replace(one, build=partial(one.build, run=run)) for one in made_by("h3"))
 
 
+def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campania, ...]:
+    """The campañas to make products of: those named, or what ``actual`` was last night.
+
+    Raises:
+        SettingsError: no campaña.
+        DataError: ``actual``, and there is no accepted backup yet.
+    """
+    found = temporada.asked(settings, campania)
+    found = found or temporada.of_store(SnapshotStore(settings.store_dir(modo)))
+    if not found:
+        raise DataError(
+            f"there is no accepted backup ({modo}) yet; run lindero run backup first"
+            f"{SnapshotStore(settings.store_dir(modo)).among_trials()}"
+        )
+    return found
+
+
 def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[SnapshotStore, Snapshot]:
     """The newest accepted snapshot of a campaña, of whatever portal.
 
@@ -111,6 +129,7 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     if snapshot is None:
         raise DataError(
             f"there is no accepted backup of {season} ({modo}) yet; run lindero run backup first"
+            f"{store.among_trials(season)}"
         )
     return store, snapshot
 

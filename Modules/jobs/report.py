@@ -160,6 +160,7 @@ def _controles(verdict: Verdict) -> str:
     lines = (
         f"- **{'RECHAZA' if check.is_error else 'aviso'}** · {check.what}"
         f"{': ' if check.notes else ''}{markdown(short(check.notes, MAX_NOTES))}"
+        f"{'. ' if check.todo else ''}{markdown(check.todo)}"
         for check in bad
     )
     return "## Controles\n\n" + "\n".join(lines)

@@ -23,17 +23,20 @@ BLOQUE_CORREO: Final = "lindero-aviso-correo"
 
 HEARTBEAT_S: Final = 30  # PREFECT_FLOWS_HEARTBEAT_FREQUENCY of the worker; Prefect's minimum
 ZOMBIE_AFTER_S: Final = 3 * HEARTBEAT_S
+CON_AVISO: Final = "ConAviso"  # name of the state of a run that is done and has to be told of
 BAD_EVENTS: Final = (
     "prefect.flow-run.Failed",
     "prefect.flow-run.Crashed",
     "prefect.flow-run.Cancelled",
+    f"prefect.flow-run.{CON_AVISO}",
 )
 
 _PORTS: Final = {"ssl": 465, "starttls": 587, "insecure": 25}
 _ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 
 _ESTADO: Final = (
-    "{% set estado = {'FAILED': 'falló', 'CRASHED': 'se cortó', 'CANCELLED': 'se canceló'}"
+    "{% set estado = {'FAILED': 'falló', 'CRASHED': 'se cortó', 'CANCELLED': 'se canceló', "
+    "'COMPLETED': 'terminó con un aviso'}"
     ".get(flow_run.state.type.value, flow_run.state.name) %}"
 )
 ASUNTO: Final = _ESTADO + "Lindero: {{ flow.name }} {{ estado }}"
@@ -42,7 +45,8 @@ TEXTO: Final = (
     "Corrida: {{ flow_run.name }}\n"
     "Estado: {{ flow_run.state.name }}\n"
     "Mensaje: {{ flow_run.state.message or 'sin mensaje' }}\n"
-    "Lo publicado antes sigue como estaba. Para ver qué hacer: lindero status"
+    "{% if flow_run.state.type.value != 'COMPLETED' %}Lo publicado antes sigue como estaba. "
+    "{% endif %}Para ver qué hacer: lindero status"
 )
 # What Slack and Mattermost take, and a Teams workflow that posts it: {"text": …}
 CUERPO_WEBHOOK: Final = (

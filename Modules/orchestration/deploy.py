@@ -3,15 +3,16 @@
 Prefect's own ``deploy`` rewrites a deployment each time, which drops its scheduled runs until the
 scheduler makes new ones. Here the server is read first, and what is equal is not touched.
 
-A pause is the operator's, not the registry's: deploying again neither sets nor lifts one.
+A pause is the operator's, not the registry's: deploying again neither sets nor lifts one. So are
+parameters that somebody wrote in Prefect's page, the campaña above all.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from httpx import HTTPError, HTTPStatusError
@@ -32,19 +33,20 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.utilities.callables import parameter_schema
 
 from Modules.orchestration.deployments import (
+    CONTAINER_ROOT,
     DEPLOYMENTS,
     SCHEDULE_SLUG,
     WORK_POOL,
     Deployment,
     held_facts,
     release,
+    set_by_hand,
     wanted_facts,
 )
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.words.errors import PipelineError, SettingsError
 
 POOL_TYPE = "process"
-CONTAINER_ROOT = "/app"  # WORKDIR of the image
 
 DeploymentState = Literal["nuevo", "cambia", "igual"]
 
@@ -66,6 +68,7 @@ class DeploymentChange:
     estado: DeploymentState
     diferencias: tuple[Diferencia, ...] = ()
     en_pausa: bool = False  # it, or its schedule, was paused by someone
+    a_mano: Mapping[str, Any] = field(default_factory=dict)  # parameters that somebody set
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +240,10 @@ def _compared(
     flow = cast("Flow[..., Any]", Flow.from_source(str(PROJECT_ROOT), deployment.entrypoint))
     if held is None:
         return DeploymentChange(deployment, "nuevo"), flow, None
-    antes = held_facts(held.model_dump(mode="json"))
+    row = held.model_dump(mode="json")
+    antes = held_facts(row)
     antes["parameter_openapi_schema"] = held.parameter_openapi_schema
-    ahora = wanted_facts(deployment)
+    ahora = wanted_facts(deployment, row)
     ahora["parameter_openapi_schema"] = parameter_schema(flow).model_dump(exclude_unset=True)
     different = tuple(
         Diferencia(campo, antes[campo], value)
@@ -248,7 +252,8 @@ def _compared(
     )
     estado: DeploymentState = "cambia" if different else "igual"
     paused = held.paused or _schedule_paused(held)
-    return DeploymentChange(deployment, estado, different, paused), flow, held
+    change = DeploymentChange(deployment, estado, different, paused, set_by_hand(row))
+    return change, flow, held
 
 
 def _wanted(
@@ -257,12 +262,16 @@ def _wanted(
     active = held is None or not _schedule_paused(held)
     zone, slug = deployment.timezone, SCHEDULE_SLUG
     cron = deployment.cron
+    facts = wanted_facts(deployment, None if held is None else held.model_dump(mode="json"))
+    given = [one["parameters"] for one in facts["schedules"]]
     return flow.to_deployment(  # type: ignore[return-value]
         name=deployment.name,
-        schedules=[Cron(cron, timezone=zone, slug=slug, active=active)] if cron else [],
+        schedules=[Cron(cron, timezone=zone, slug=slug, active=active, parameters=given[0])]
+        if cron
+        else [],
         paused=held is not None and held.paused,
         work_pool_name=deployment.work_pool,
-        parameters=dict(deployment.parameters),
+        parameters=facts["parameters"],
         description=deployment.description,
         tags=list(deployment.tags),
         version=release(),

@@ -19,6 +19,7 @@ from Modules.settings import PROJECT_ROOT
 from Modules.words.errors import SettingsError
 
 WORK_POOL = "local-pool"
+CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
 SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
 _SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart
@@ -75,7 +76,6 @@ BACKUP = Deployment(
     description="Trae campos, lotes, ambientes, marcadores y zonas de Databaler, comprueba que "
     "estén completos, guarda un backup verificable y lo publica.",
     cron="0 3 * * *",
-    parameters={"campania": "25/26", "test": False},
     tags=("backup", "prod"),
 )
 HELLO_WORLD = Deployment(
@@ -92,7 +92,6 @@ PRODUCTOS = Deployment(
     entrypoint="scripts/generar_productos.py:generar_productos_flow",
     description=f"Arma {lista(CADA_NOCHE)} con el último backup aceptado. "
     "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
-    parameters={"campania": "25/26", "test": False},
     tags=("productos", "prod"),
 )
 
@@ -103,7 +102,6 @@ KMZ = Deployment(
     description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
     "el último backup aceptado.",
     cron="0 2 * * 1",
-    parameters={"campania": "25/26", "test": False},
     tags=("kmz", "prod"),
 )
 H3 = Deployment(
@@ -112,7 +110,6 @@ H3 = Deployment(
     entrypoint="scripts/generar_h3.py:generar_h3_flow",
     description="Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.",
     cron="30 3 * * *",
-    parameters={"campania": "25/26", "test": False},
     tags=("h3", "prod"),
 )
 
@@ -123,7 +120,6 @@ VERIFICAR = Deployment(
     description="Lee por completo el último backup y una parte de los anteriores, ensaya una "
     "restauración, revisa las copias publicadas y, si todo está sano, quita lo viejo.",
     cron="0 5 * * 0",
-    parameters={"test": False},
     tags=("verificacion", "prod"),
 )
 
@@ -154,12 +150,37 @@ def named(names: Sequence[str]) -> tuple[Deployment, ...]:
     return tuple(found.values())
 
 
-def wanted_facts(one: Deployment) -> dict[str, Any]:
+def set_by_hand(held: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters that a person wrote in Prefect's page: theirs, as a pause is.
+
+    What is the default that the deployment was made with is nobody's choice: so a campaña that an
+    earlier release wrote there goes.
+    """
+    if held is None:
+        return {}
+    schema = (held["parameter_openapi_schema"] or {}).get("properties", {})
+    values = (held["parameters"] or {}).items()
+    return {
+        name: value
+        for name, value in values
+        if name in schema and value != schema[name].get("default")
+    }
+
+
+def _of_schedule(held: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Parameters that a person gave our schedule in Prefect's page."""
+    rows = [] if held is None else held["schedules"]
+    return next((row["parameters"] or {} for row in rows if row["slug"] == SCHEDULE_SLUG), {})
+
+
+def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a server holds of a deployment that is as the registry has it, as its API spells it.
 
-    All but the help of the parameters: only Prefect can read that off the flow.
+    All but the help of the parameters: only Prefect can read that off the flow. ``held``: what the
+    server holds now, for what in it is a person's.
     """
-    schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": {}, "cron": one.cron}
+    schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": _of_schedule(held)}
+    schedule["cron"] = one.cron
     folder = {"directory": str(PROJECT_ROOT)}
     return {
         "version": release(),
@@ -167,7 +188,7 @@ def wanted_facts(one: Deployment) -> dict[str, Any]:
         "entrypoint": one.entrypoint,
         "work_pool_name": one.work_pool,
         "schedules": [schedule | {"timezone": one.timezone, "day_or": True}] if one.cron else [],
-        "parameters": dict(one.parameters),
+        "parameters": {**one.parameters, **set_by_hand(held)},
         "tags": sorted(one.tags),
         "job_variables": {"env": dict(one.env)},
         "collision_strategy": one.collision,

@@ -14,6 +14,7 @@ from Modules.words.errors import (
     ApiIncomplete,
     ApiRejected,
     ApiUnavailable,
+    CampaniasFailed,
     CampaniaUnknown,
     NightRefused,
     PipelineError,
@@ -70,6 +71,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
         "Uno o más productos no se pudieron armar; los demás se publicaron.",
         "Ver el detalle; con el problema resuelto, correr `lindero run productos`.",
     ),
+    CampaniasFailed: (
+        "Falló una campaña o más; las otras quedaron hechas.",
+        "Ver qué pasó con cada una, y volver a correr las que fallaron.",
+    ),
     PublishError: (
         "No se pudo escribir en la carpeta de destino.",
         "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
@@ -80,6 +85,9 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
 
 def mensaje_de_falla(error: PipelineError) -> str:
     """What happened, what was left untouched and what to do, for whoever opens the UI."""
+    if isinstance(error, CampaniasFailed) and error.errors:
+        each = (f"Campaña {one}: {mensaje_de_falla(err)}" for one, err in error.errors.items())
+        return "\n".join((_FALLAS[CampaniasFailed][0], *each))
     que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
     for kind, said in _FALLAS.items():
         if isinstance(error, kind):
@@ -94,6 +102,8 @@ def mensaje_de_falla(error: PipelineError) -> str:
 def _intacto(error: PipelineError) -> str:
     if isinstance(error, PublishError):
         return "Cada archivo publicado está entero: es el de antes o el nuevo."
+    if isinstance(error, CampaniasFailed):
+        return "Lo publicado antes de las que fallaron quedó como estaba."
     if isinstance(error, ProductError):
         return "Los productos que fallaron quedaron como estaban."
     if isinstance(error, NightRefused):

@@ -10,7 +10,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,19 +22,22 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.runtime import flow_run
-from prefect.settings import get_current_settings
-from prefect.states import Cancelled, Failed
+from prefect.settings import PREFECT_API_URL, get_current_settings
+from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
 from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
+from Modules.orchestration.alerts import CON_AVISO
+from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stories import P, R, StageInfo, log_stage, on_this_machine
 from Modules.products.h3.product import Runner
-from Modules.settings import Settings
+from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.words.spanish import markdown
+from Modules.words.temporada import write_campanias
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.mode
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(EPHEMERAL_START_S)
     )
     refresh_global_settings_context()  # Prefect read its settings as it was imported
+mark()
 
 
 class FlowFailed(Exception):
@@ -70,7 +74,11 @@ def run_name() -> str:
     """Name of a run in the UI: campaña, mode and local date."""
     parameters = flow_run.get_parameters()
     modo = "test" if parameters.get("test") else "prod"
-    campania = str(parameters.get("campania", "")).replace("/", "-")
+    campania = str(parameters.get("campania") or "")
+    if not campania:
+        with suppress(PipelineError):  # the run itself says what is wrong
+            campania = write_campanias(load_settings().lindero_campania)
+    campania = campania.replace("/", "-").replace(",", "+")
     return "-".join(part for part in (campania, modo, f"{datetime.now():%Y-%m-%d}") if part)  # noqa: DTZ005
 
 
@@ -82,6 +90,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     ends Cancelled without running, as LINDERO_LATE_RUNS says.
     """
     start = datetime.now(UTC)
+    if PREFECT_API_URL.value() is None and (left := sweep()):
+        logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
     try:
         settings = begin()
         demora = _demora(settings, start)
@@ -98,6 +108,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     result = result_of(start, outcome)
     if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)
+        if outcome.aviso:  # by the name of the state the alert knows it
+            return Completed(name=CON_AVISO, message=outcome.aviso, data=result)
         return result
     mensaje = str(result["error"]["mensaje"])
     _show(f"# La corrida falló\n\n{markdown(mensaje)}\n\n{outcome.markdown}", outcome.calidad)

@@ -6,7 +6,8 @@ Every step may be repeated: what is as wanted is left alone. Two automations are
   fires falsely on healthy short runs, which is harmless because Prefect never changes a final
   state; for that reason nothing else may hang on it, least of all a message.
 * ``lindero-aviso-de-noche-mala`` tells people of a Failed, Crashed or Cancelled run of the pool,
-  through a webhook, an e-mail or both. Without the settings it is removed, its blocks too.
+  and of one that ended with a warning, through a webhook, an e-mail or both. Without the settings
+  it is removed, its blocks too.
 
 The e-mail goes through a block of the type "Slack Webhook": of the types that a Prefect server
 brings it is the one that hands any address to Apprise, mail servers included, and keeps it secret.
@@ -185,7 +186,7 @@ def _zombies() -> AutomationCore:
 def _alert(actions: Sequence[ActionTypes], pool: str) -> AutomationCore:
     return AutomationCore(
         name=AVISO,
-        description="Avisa de una corrida que falló, se cortó o se canceló.",
+        description="Avisa de una corrida que falló, se cortó, se canceló o terminó con un aviso.",
         trigger=EventTrigger(
             expect=set(BAD_EVENTS),
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),

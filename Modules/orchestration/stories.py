@@ -16,15 +16,20 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.disk.run_lock import run_lock
-from Modules.jobs import backup, portal_access
+from Modules.jobs import backup, portal_access, temporada
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
-from Modules.orchestration.run_result import RunResult, run_plain
+from Modules.orchestration.failure import mensaje_de_falla
+from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
-from Modules.words.domain import Modo, Recurso
+from Modules.words.domain import Campania, Modo, Recurso
+from Modules.words.errors import CampaniasFailed, PipelineError
+from Modules.words.spanish import markdown
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
+    from Modules.jobs.backup import Night
+    from Modules.jobs.portal_access import Access
     from Modules.jobs.products import Encargo
     from Modules.products.entry import Producto
     from Modules.products.h3.product import Runner
@@ -58,6 +63,7 @@ class Stage(Protocol):
 
 Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs pieces of hexagons
 
+BUSCAR: Final = StageInfo("Buscar la campaña actual", retries=2, delay_s=300)
 TRAER: Final = StageInfo("Traer del portal", retries=2, delay_s=300)
 REVISAR: Final = StageInfo("Revisar la noche")
 GUARDAR: Final = StageInfo("Guardar el snapshot")
@@ -78,36 +84,97 @@ def _here(settings: Settings) -> Iterator[Runner]:
     yield on_this_machine(settings)
 
 
-def respaldar(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
-    """Fetch, judge, keep and publish one campaña; its products; and prune what is old."""
-    modo = Modo.of(test=test)
-    settings = load_settings()
+def respaldar(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
+    """Fetch, judge, keep and publish; the products; and prune what is old.
+
+    ``campania``: one, several with commas, each its own night, or ``actual``; none:
+    ``LINDERO_CAMPANIA``.
+    """
+    modo, settings = Modo.of(test=test), load_settings()
     check_portal(settings, modo)
-    job = backup.prepare(settings, campania, modo=modo)
+
+    def prepared(asked: Sequence[Campania]) -> dict[Campania, backup.Job]:
+        return {one: backup.prepare(settings, str(one), modo=modo) for one in asked}
+
+    jobs = prepared(temporada.asked(settings, campania))
     with (
         run_lock(settings.lindero_state_dir, modo),
         portal_access.open_portal(settings, modo) as access,
         without_collector(),
     ):
-        fetched = stage(TRAER, backup.fetch, job, access, log_page)
-        night = stage(REVISAR, backup.judge_night, job, access, fetched)
-        snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
-        if not snapshot.accepted:
-            return backup.outcome(job, night, snapshot, None)
-        from Modules.jobs import products as productos
-        from Modules.jobs import weekly as verificacion
-
-        origin = job.store.first_equal(snapshot)
-        published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
-        outcome = backup.outcome(job, night, snapshot, published)
-        encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
-        made = make_all(encargo, productos.PRODUCTOS, stage)
-        outcome = productos.with_productos(outcome, encargo, made)
-        retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
-        return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+        hoy = datetime.now(settings.zone).date()
+        jobs = jobs or prepared(stage(BUSCAR, temporada.ask, access, hoy))
+        judge = partial(backup.judge_night, hoy=hoy, asked=tuple(jobs))
+        return each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage))
 
 
-def hacer_productos(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
+def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:
+    """One campaña of ``respaldar``."""
+    settings, modo = job.settings, job.modo
+    fetched = stage(TRAER, backup.fetch, job, access, log_page)
+    night = stage(REVISAR, judge, job, access, fetched)
+    snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
+    if not snapshot.accepted:
+        return backup.outcome(job, night, snapshot, None)
+    from Modules.jobs import products as productos
+    from Modules.jobs import weekly as verificacion
+
+    origin = job.store.first_equal(snapshot)
+    published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
+    outcome = backup.outcome(job, night, snapshot, published)
+    encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
+    made = make_all(encargo, productos.PRODUCTOS, stage)
+    outcome = productos.with_productos(outcome, encargo, made)
+    retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
+    return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+
+
+def each(asked: Sequence[Campania], work: Callable[[Campania], Outcome]) -> Outcome:
+    """What the work on each campaña came to; of several, one that fails does not stop the others.
+
+    Raises:
+        PipelineError: of the only one.
+        Exception: a fault of ours, once the others are done.
+    """
+    if len(asked) == 1:
+        return work(asked[0])
+    outcomes: dict[Campania, Outcome] = {}
+    fault: Exception | None = None
+    for one in asked:
+        try:
+            outcomes[one] = work(one)
+        except PipelineError as err:
+            outcomes[one] = failed(err)
+        except Exception as err:  # noqa: BLE001 - raised below, when the others are done
+            fault = err
+    if fault is not None:
+        raise fault
+    return _together(outcomes)
+
+
+def _together(outcomes: Mapping[Campania, Outcome]) -> Outcome:
+    """Several campañas as one: every summary, and an error that names each that failed."""
+    errors = {str(one): did.error for one, did in outcomes.items() if did.error is not None}
+    done = [str(one) for one in outcomes if str(one) not in errors]
+    said = "; ".join(f"{one}: {error}" for one, error in errors.items())
+    summaries = []
+    for one, did in outcomes.items():
+        failure = f"\n\n**Falló.** {markdown(mensaje_de_falla(did.error))}" if did.error else ""
+        summaries.append(f"# Campaña {one}{failure}\n\n{did.markdown}".rstrip())
+    return Outcome(
+        data={"campanias": {str(one): did.data for one, did in outcomes.items()}},
+        markdown="\n\n".join(summaries),
+        calidad=[
+            {"campaña": str(one), **row} for one, did in outcomes.items() for row in did.calidad
+        ],
+        error=CampaniasFailed(f"{said}; done: {', '.join(done) or 'none'}", errors)
+        if errors
+        else None,
+        aviso="; ".join(did.aviso for did in outcomes.values() if did.aviso),
+    )
+
+
+def hacer_productos(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
     """Make cultivos, muestreos and sustentabilidad once more."""
     from Modules.jobs import products as productos
 
@@ -115,7 +182,7 @@ def hacer_productos(campania: str, *, test: bool, stage: Stage = call) -> Outcom
     return rebuild("Productos", campania, make, test=test)
 
 
-def hacer_kmz(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
+def hacer_kmz(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
     """Make the maps for phones and Google Earth."""
     from Modules.jobs import products as productos
 
@@ -123,7 +190,7 @@ def hacer_kmz(campania: str, *, test: bool, stage: Stage = call) -> Outcome:
     return rebuild("KMZ", campania, make, test=test)
 
 
-def hacer_h3(campania: str, *, test: bool, chunks: Chunks = _here) -> Outcome:
+def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here) -> Outcome:
     """Make the hexagons: as no stage, for ``chunks`` may make tasks of its pieces."""
     from Modules.jobs import products as productos
 
@@ -165,9 +232,15 @@ def run_here(deployment: Deployment, parameters: Mapping[str, Any]) -> RunResult
 
 
 def rebuild(
-    titulo: str, campania: str, make: Callable[[Encargo], tuple[Resultado, ...]], *, test: bool
+    titulo: str,
+    campania: str | None,
+    make: Callable[[Encargo], tuple[Resultado, ...]],
+    *,
+    test: bool,
 ) -> Outcome:
     """Make products out of the last accepted backup, under the run lock; say what became of them.
+
+    ``campania`` as in ``respaldar``; ``actual`` is the one that the last night found to be on.
 
     Raises:
         SettingsError, DataError: no such campaña, or no accepted backup of it yet.
@@ -176,14 +249,18 @@ def rebuild(
     from Modules.jobs import products as productos
 
     settings, modo = load_settings(), Modo.of(test=test)
-    with run_lock(settings.lindero_state_dir, modo):
-        store, snapshot = productos.last_accepted(settings, campania, modo)
+
+    def one(season: Campania) -> Outcome:
+        store, snapshot = productos.last_accepted(settings, str(season), modo)
         encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
         outcome = Outcome(
-            data={"campania": campania, "modo": modo.value, "snapshot": str(snapshot.id)},
-            markdown=f"# {titulo} {campania}\n\nDel snapshot `{snapshot.id}`.",
+            data={"campania": str(season), "modo": modo.value, "snapshot": str(snapshot.id)},
+            markdown=f"# {titulo} {season}\n\nDel snapshot `{snapshot.id}`.",
         )
         return productos.with_productos(outcome, encargo, make(encargo))
+
+    with run_lock(settings.lindero_state_dir, modo):
+        return each(productos.asked(settings, campania, modo), one)
 
 
 def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple[Resultado, ...]:

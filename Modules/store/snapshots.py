@@ -17,6 +17,7 @@ raises a ``PublishError`` where the disk refuses.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -45,7 +46,7 @@ from Modules.store.integrity import Proof, prove_manifests, verify_folder
 from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, to_sums
 from Modules.store.snapshot import Snapshot, load, page_path, table_facts, table_path
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
-from Modules.words.domain import Campania, Fetched, Portal, SnapshotId
+from Modules.words.domain import Campania, Fetched, Modo, Portal, SnapshotId
 from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
 from Modules.words.finding import Finding
 
@@ -60,6 +61,10 @@ SNAPSHOTS: Final = "snapshots"
 QUARANTINE: Final = "quarantine"
 ACCEPTANCES: Final = "acceptances.jsonl"
 LAST_NUMBER: Final = "last_number"
+ULTIMO: Final = "ultimo"
+ANTERIOR: Final = "anterior"
+_ADD_TEST: Final = "; the trials have one: add --test"
+_SHORT_ID: Final = re.compile(r"\d{1,6}|\d{4}-\d\d(-\d\d(T\d{0,6}Z?)?)?")
 _NEVER_EMPTY: Final = (CAMPOS.name, LOTES.name)
 
 
@@ -261,26 +266,59 @@ class SnapshotStore:
             found.append(held)
         return found
 
-    def folder(self, snapshot_id: str) -> Path:
-        """Where the snapshot with this id lies, sound or not.
+    def folder(self, snapshot_id: str, campania: Campania | None = None) -> Path:
+        """Where a snapshot lies, sound or not.
+
+        ``snapshot_id``: its id, the number at its end ("42") or how it begins ("2025-11-20"), if
+        that says which; ``ultimo``, the newest accepted one (of ``campania``, if given), or
+        ``anterior``, the one before it of the same campaña and portal.
 
         Raises:
-            SettingsError: no id, or no such snapshot.
+            SettingsError: no id, or no such snapshot, or more than one.
+            DataError: nothing was accepted yet, or only one.
         """
-        name = str(SnapshotId.parse(snapshot_id))
-        for path in self.folders():
-            if path.name == name:
-                return path
-        raise SettingsError(f"there is no snapshot {name} below {self.root}")
+        if snapshot_id in (ULTIMO, ANTERIOR):
+            return self._newest(snapshot_id, campania).path
+        if _SHORT_ID.fullmatch(snapshot_id) is None:
+            snapshot_id = str(SnapshotId.parse(snapshot_id))
+        there = self.folders()
+        found = _named(there, snapshot_id)
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found[:10])
+            raise SettingsError(f"{snapshot_id} is the short name of several snapshots: {names}")
+        if not found:
+            trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
+            hint = _ADD_TEST if _named(trials.folders(), snapshot_id) else ""
+            raise SettingsError(f"there is no snapshot {snapshot_id} below {self.root}{hint}")
+        return found[0]
 
-    def find(self, snapshot_id: str) -> Snapshot:
-        """The snapshot with this id, accepted or not.
+    def _newest(self, name: str, campania: Campania | None) -> Snapshot:
+        last = next(reversed(self.accepted(campania)), None)
+        of = "" if campania is None else f" of {campania}"
+        if last is None:
+            hint = self.among_trials(campania)
+            raise DataError(f"there is no accepted backup{of} yet; run lindero run backup{hint}")
+        if name == ULTIMO:
+            return last
+        earlier = self.accepted(last.campania, last.portal)[:-1]
+        if not earlier:
+            raise DataError(f"{last.id} is the only accepted backup of its campaña and portal")
+        return earlier[-1]
+
+    def among_trials(self, campania: Campania | None = None) -> str:
+        """A hint where production has no accepted night (of a campaña) and only the trials do."""
+        trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
+        there = self.root != trials.root and bool(trials.folders(campania, (SNAPSHOTS,)))
+        return _ADD_TEST if there else ""
+
+    def find(self, snapshot_id: str, campania: Campania | None = None) -> Snapshot:
+        """The snapshot that ``folder`` finds, accepted or not.
 
         Raises:
-            SettingsError: no id, or no such snapshot.
+            SettingsError, DataError: as ``folder``.
             SnapshotDamaged: its manifest is not sound.
         """
-        return self._load(self.folder(snapshot_id))
+        return self._load(self.folder(snapshot_id, campania))
 
     def first_equal(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot that held the data first: itself, or the first of a row of equal nights.
@@ -448,6 +486,15 @@ def _is_season(path: Path) -> bool:
             and Campania.parse(path.name.replace("-", "/")).slug == path.name
         )
     return False
+
+
+def _named(folders: Sequence[Path], name: str) -> list[Path]:
+    """The snapshots that an id means: that one, else those whose number or beginning it is."""
+    if whole := [path for path in folders if path.name == name]:
+        return whole[:1]
+    if name.isdecimal():
+        return [path for path in folders if _number(path.name) == int(name)]
+    return [path for path in folders if path.name.startswith(name)]
 
 
 def _number(name: str) -> int:

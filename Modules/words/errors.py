@@ -14,6 +14,7 @@
     - SnapshotDamaged        1  a kept snapshot is not what its manifest says
   - PublishError             5  a destination could not be written
   - ProductError             1  a product could not be made; the others were
+  - CampaniasFailed          *  of several campañas one or more failed; the others were done
   - StackError               1  a process of the local stack does not start or does not answer
 
 Messages are English, one line, and say what was wrong, where, and what to do. They quote ids,
@@ -22,19 +23,19 @@ resources and pages, never a body, a header or a token.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 
 class PipelineError(Exception):
     """Base of every error raised on purpose."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class SettingsError(PipelineError):
     """The environment, the profile or the command is wrong; nothing was started."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: int = 2
 
 
 class CampaniaUnknown(SettingsError):
@@ -48,13 +49,13 @@ class ApiAuth(SettingsError):
 class RunLocked(PipelineError):
     """Another run holds the lock of this mode."""
 
-    exit_code: ClassVar[int] = 3
+    exit_code: int = 3
 
 
 class ApiUnavailable(PipelineError):
     """The portal cannot be reached, or keeps failing; a later try may do."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: int = 4
 
 
 class ApiRejected(PipelineError):
@@ -91,11 +92,24 @@ class SnapshotDamaged(DataError):
 class PublishError(PipelineError):
     """A destination could not be written; what was published before is intact."""
 
-    exit_code: ClassVar[int] = 5
+    exit_code: int = 5
 
 
 class ProductError(PipelineError):
     """One product or more could not be made; the others were made and published."""
+
+
+class CampaniasFailed(PipelineError):
+    """Of several campañas one or more failed; each of the others was done.
+
+    Ends with the code that all ``errors`` (by campaña) have in common, else with 1.
+    """
+
+    def __init__(self, message: str, errors: Mapping[str, PipelineError] | None = None) -> None:
+        super().__init__(message)
+        self.errors = dict(errors or {})
+        codes = {error.exit_code for error in self.errors.values()}
+        self.exit_code = codes.pop() if len(codes) == 1 else 1
 
 
 class StackError(PipelineError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,8 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from Modules.demo import running
 from Modules.demo.__main__ import main
 from Modules.demo.child import demo_process
+from Modules.demo.world import build_world
 from Modules.words.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,3 +108,13 @@ def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_the_demo_portal_tells_a_person_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:
+    running.serve_forever(build_world("small"), 0, lambda _, listener: listener.close())
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert f"DATABALER_BASE_URL={facts['base_url']}" in said.err
+    for name in ("client_id", "client_secret"):
+        assert f"DATABALER_{name.upper()}={facts[name]}" in said.err
+    assert "Ctrl-C" in said.err

@@ -12,10 +12,11 @@ import pytest
 from Modules.disk.publish import publish_files
 from Modules.disk.published import conflict_copies
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
+from Modules.health import doctor_server
 from Modules.health.doctor import examine
 from Modules.products.cultivos import CARPETA as CULTIVOS
 from Modules.products.registry import product_folders
-from Modules.settings import Settings
+from Modules.settings import PROJECT_ROOT, Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding
@@ -223,3 +224,31 @@ def test_a_damaged_backup_is_bad(settings: Settings) -> None:
 
 def test_another_time_zone_is_a_warning(settings: Settings) -> None:
     assert rows(settings, tz="America/Montevideo")["Zona horaria"].is_warning
+
+
+class _Server:
+    """A Prefect server that holds two deployments that are not ours."""
+
+    def ask(self, path: str, body: object = None) -> object:
+        if path.startswith("/flows/"):
+            return {"name": "Lluvias"}
+        if body["offset"]:  # type: ignore[index]
+            return []
+        step = "prefect.deployments.steps.set_working_directory"
+        folders = {"bien": PROJECT_ROOT, "mal": PROJECT_ROOT / "scripts", "fuera": "/srv/otro"}
+        return [
+            {"name": name, "flow_id": "1", "pull_steps": [{step: {"directory": str(folder)}}]}
+            for name, folder in folders.items()
+        ] + [{"name": "nada", "flow_id": "1", "pull_steps": None}]
+
+
+def test_a_flow_of_the_users_whose_outputs_would_land_in_scripts_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor_server, "DEPLOYMENTS", {})
+    others, astray = doctor_server._deployments(_Server())  # type: ignore[arg-type]
+    assert others.fine
+    assert others.notes[0].count("Lluvias/") == 4
+    assert astray.is_warning
+    assert astray.notes[0].endswith('Path("outputs"): Lluvias/mal')
+    assert f"source={PROJECT_ROOT}" in astray.todo

@@ -21,6 +21,7 @@ from Modules.orchestration.deployments import (
     Deployment,
     named,
     release,
+    set_by_hand,
     wanted_facts,
 )
 from Modules.settings import PROJECT_ROOT
@@ -110,6 +111,23 @@ def test_the_version_of_a_deployment_is_that_of_package_and_code() -> None:
     assert package == "0.1.0"
     assert len(code) == 12
     assert release() == f"{package}+{code}"
+
+
+def test_a_parameter_is_a_persons_unless_it_is_the_default_it_was_deployed_with() -> None:
+    """An earlier release held the campaña in code: what it wrote on a server is nobody's wish."""
+    older = {"properties": {"campania": {"default": "25/26"}, "test": {"default": False}}}
+    now = {"properties": {"campania": {"default": None}, "test": {"default": False}}}
+
+    def kept(schema: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+        held = {"parameters": parameters, "parameter_openapi_schema": schema, "schedules": []}
+        assert wanted_facts(BACKUP, held)["parameters"] == set_by_hand(held)
+        return set_by_hand(held)
+
+    assert kept(older, campania="25/26", test=False) == {}
+    assert kept(older, campania="26/27", test=False) == {"campania": "26/27"}
+    assert kept(now, campania="25/26") == {"campania": "25/26"}
+    assert kept(now, gone=1) == {}
+    assert all(one.parameters == {} for one in ALL), "no deployment carries a campaña"
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)

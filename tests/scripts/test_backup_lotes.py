@@ -181,6 +181,22 @@ def test_a_refused_night_says_why_and_touches_nothing(
     assert contents(outputs) == before
 
 
+def test_of_two_campanias_the_one_that_fails_does_not_hide_the_other(
+    after_a_good_night: tuple[Command, Path],
+) -> None:
+    command, _ = after_a_good_night
+    both = command("run", "backup", "--json", LINDERO_CAMPANIA="98/99,25/26")
+    assert both.code == 2, both.err
+    seasons = both.json["data"]["campanias"]
+    assert (seasons["98/99"], seasons["25/26"]["accepted"]) == ({}, True)
+    assert both.json["error"]["kind"] == "CampaniasFailed"
+    assert "Campaña 98/99: El portal no tiene esa campaña." in both.json["error"]["mensaje"]
+    assert "25/26" in both.json["summary"]
+    by_the_portal = command("run", "backup", "--json", "--campania", "actual")
+    assert by_the_portal.json["data"]["campania"] == "25/26"
+    assert command("run", "kmz", "--campania", "98/99,25/26").code == 1
+
+
 def test_a_quarantined_night_can_be_accepted_once(
     production: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:

@@ -338,6 +338,11 @@ def test_geojson_and_parquet_hold_the_very_shapes(place: Place) -> None:
     for formato in ("geojson", "parquet"):
         target = place.base / f"mis lotes.{formato}"
         arguments = ("export", str(place.second.id), "--format", formato, "--to", str(target))
+        refused = place.backups(*arguments, "--json")
+        assert (refused.code, refused.json["error"]["kind"]) == (2, "SettingsError")
+        assert "one table of" in refused.err
+        assert not target.exists(), "of all tables one file would hold the lotes only"
+        arguments = (*arguments, "--tabla", "lotes")
         assert place.backups(*arguments).code == 0
         found = gpd.read_parquet(target) if formato == "parquet" else gpd.read_file(target)
         assert list(found["lote_id"].astype(str)) == list(lotes["lote_id"])

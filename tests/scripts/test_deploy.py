@@ -161,14 +161,13 @@ def test_prefect_deploy_and_lindero_deploy_give_the_same_field_by_field(
 def test_only_what_differs_is_written_and_a_dry_run_names_it(lindero: Command, api: str) -> None:
     before = _held(api)
     changed = before[BACKUP.name]
-    other = {"tags": ["mine"], "parameters": {"campania": "24/25", "test": True}}
-    ask("PATCH", f"{api}/deployments/{changed['id']}", other)
+    ask("PATCH", f"{api}/deployments/{changed['id']}", {"tags": ["mine"]})
     said = lindero("deploy", "backup", "--dry-run")
     assert "cambia" in said.out
-    assert "parámetros" in said.out
-    assert "24/25" in said.out
+    assert "etiquetas" in said.out
+    assert "mine" in said.out
     (would,) = prefect_deploy.dry_run([BACKUP]).cambios
-    assert {one.campo for one in would.diferencias} == {"tags", "parameters"}
+    assert {one.campo for one in would.diferencias} == {"tags"}
     assert _held(api)[BACKUP.name]["tags"] == ["mine"], "a dry run writes nothing"
 
     statuses = _statuses(prefect_deploy.deploy_all())
@@ -180,6 +179,30 @@ def test_only_what_differs_is_written_and_a_dry_run_names_it(lindero: Command, a
     assert schedule["id"] == before[BACKUP.name]["schedules"][0]["id"]
     for name in set(before) - {BACKUP.name}:
         assert after[name]["updated"] == before[name]["updated"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_campania_that_a_person_set_in_the_page_survives_a_deployment_and_is_shown(
+    lindero: Command, api: str
+) -> None:
+    """Of the deployment, and of its schedule; a start of the worker deploys the same way."""
+    row = _held(api)[BACKUP.name]
+    assert row["parameters"] == {}, "the flow reads LINDERO_CAMPANIA"
+    where = f"{api}/deployments/{row['id']}"
+    schedule = row["schedules"][0]
+    ask("PATCH", where, {"parameters": {"campania": "26/27"}})
+    ask("PATCH", f"{where}/schedules/{schedule['id']}", {"parameters": {"campania": "27/28"}})
+    (same,) = prefect_deploy.deploy_all([BACKUP]).cambios
+    assert (same.estado, same.a_mano) == ("igual", {"campania": "26/27"})
+    ask("PATCH", where, {"description": "other"})
+    said = lindero("deploy", "backup", LINDERO_CAMPANIA="25/26")
+    assert "campania=26/27 puesto a mano" in said.out
+    after = _held(api)[BACKUP.name]
+    assert after["parameters"] == {"campania": "26/27"}
+    assert after["schedules"][0]["parameters"] == {"campania": "27/28"}
+    assert after["description"] == BACKUP.description
+    ask("PATCH", where, {"parameters": {}})
+    ask("PATCH", f"{where}/schedules/{schedule['id']}", {"parameters": {}})
 
 
 @pytest.mark.usefixtures("deployed")

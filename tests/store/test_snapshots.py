@@ -595,3 +595,36 @@ def test_an_acceptance_logged_before_a_kill_is_not_logged_twice(store: SnapshotS
     assert (store.root / "acceptances.jsonl").read_bytes() == log
     assert again.acceptance is not None
     assert (again.acceptance["who"], again.acceptance["reason"]) == ("ana", "granizo")
+
+
+def test_a_snapshot_is_named_by_its_number_its_day_or_as_the_last_one(store: SnapshotStore) -> None:
+    first, second = night(store), night(store, now=NOW + timedelta(days=1))
+    other = night(store, campania=Campania(24, 25), now=NOW + timedelta(days=2))
+    refused = night(store, accepted=False, now=NOW + timedelta(days=3))
+    for name in (str(first.id), str(first.id.number), f"{first.id.number:06d}", str(first.id)[:10]):
+        assert store.find(name).id == first.id
+    assert store.find(str(refused.id.number)).id == refused.id
+    assert store.find("ultimo").id == other.id
+    assert store.find("ultimo", SEASON).id == second.id
+    assert store.find("anterior", SEASON).id == first.id
+    with pytest.raises(DataError, match="the only accepted backup"):
+        store.find("anterior")
+    with pytest.raises(SettingsError, match="short name of several snapshots"):
+        store.find(str(first.id)[:7])
+    for wrong in ("99", "2031-01", "x", "último", ""):
+        with pytest.raises(SettingsError):
+            store.find(wrong)
+
+
+def test_what_only_the_trials_have_is_said(store: SnapshotStore) -> None:
+    one = night(store)
+    production = SnapshotStore(store.root.with_name("prod"))
+    for name in (str(one.id), str(one.id.number)):
+        with pytest.raises(SettingsError, match="add --test"):
+            production.find(name)
+    with pytest.raises(DataError, match="add --test"):
+        production.find("ultimo")
+    for other in (lambda: production.find("99"), lambda: production.find("ultimo", Campania(1, 2))):
+        with pytest.raises((SettingsError, DataError)) as said:
+            other()
+        assert "--test" not in str(said.value)

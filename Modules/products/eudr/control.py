@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
@@ -36,13 +37,20 @@ HEADERS: Final[Mapping[str, str]] = {  # column to Spanish header, in order
 _ALCANZADO: Final = Requisito(
     "alcanzado", Severity.WARNING, "elemento", "El lote tiene un cultivo alcanzado por la norma"
 )
+_OTRO: Final = Requisito(
+    "otro_producto",
+    Severity.ERROR,
+    "elemento",
+    "Ningún cultivo es de otro producto alcanzado, que este archivo no declara",
+)
+_PAIS: Final = Requisito("pais", Severity.ERROR, "elemento", "Se sabe en qué país está el lote")
 _COMPLETO: Final = Requisito(
     "completo", Severity.ERROR, "elemento", "Con seis decimales no se pierde ninguna parte"
 )
 _SUPERFICIE: Final = Requisito(
     "superficie", Severity.WARNING, "elemento", "Lo declarado mide lo mismo que el lote"
 )
-PREPARACION: Final = (_ALCANZADO, _COMPLETO, _SUPERFICIE)
+PREPARACION: Final = (_ALCANZADO, _OTRO, _PAIS, _COMPLETO, _SUPERFICIE)
 _TOLERANCE: Final = 0.001  # of the area: six decimals move an outline by 5 cm at most
 _TOLERANCE_HA: Final = 0.001
 _Row = tuple[object, ...]
@@ -62,17 +70,19 @@ def control_table(
     declared: Sequence[Declared],
     whole: Sequence[Checked],
     others: Sequence[Checked],
+    otros: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """One row a rule and lote, feature or file, with the columns of ``HEADERS``.
 
     ``lotes`` has ``lote_id empresa campo lote cultivos`` of the campaña; ``whole`` are the files of
     all lotes, whose features are listed, ``others`` those of single empresas, listed as files only.
+    ``otros``: by lote_id, which of its crops are of commodities that no file declares.
     """
     about = {row[0]: row for row in lotes.itertuples(index=False, name=None)}
     by_lote = {one.plot.lote_id: one for one in declared}
     rows: list[_Row] = []
     for lote_id, row in about.items():
-        rows.extend(_preparation(row, by_lote.get(lote_id)))
+        rows.extend(_preparation(row, by_lote.get(lote_id), otros.get(lote_id, "")))
     for file in whole:
         rows.extend(
             _found(about[file.lote_ids[int(one.item) - 1]], one, file.name)
@@ -99,13 +109,19 @@ def _found(about: Sequence[object], one: Finding, archivo: str) -> _Row:
     return (archivo, int(one.item) if one.item else None, *place)
 
 
-def _preparation(about: Sequence[object], declared: Declared | None) -> Iterator[_Row]:
+def _preparation(about: Sequence[object], declared: Declared | None, otro: str) -> Iterator[_Row]:
+    if otro or declared is not None:
+        yield _cells(about, _OTRO, NO_CUMPLE if otro else CUMPLE, otro)
     if declared is None:
-        yield _cells(about, _ALCANZADO, NO_CORRESPONDE, "no se declara")
+        if not otro:
+            yield _cells(about, _ALCANZADO, NO_CORRESPONDE, "no se declara")
         return
     count = len(declared.features)
     form = "un punto" if declared.as_point else f"{count} polígono{'' if count == 1 else 's'}"
-    yield _cells(about, _ALCANZADO, CUMPLE, f"se declara con {form}")
+    named = "".join(f"; «{name}» se declara por su nombre" for name in declared.plot.por_nombre)
+    yield _cells(about, _ALCANZADO, CUMPLE, f"se declara con {form}{named}")
+    country, duda = declared.plot.country, declared.plot.duda
+    yield _cells(about, _PAIS, NO_CUMPLE if duda else CUMPLE, duda or country)
     yield _cells(about, _COMPLETO, *_complete(declared))
     yield _cells(about, _SUPERFICIE, *_area(declared))
 

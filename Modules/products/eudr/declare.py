@@ -45,6 +45,8 @@ class Plot:
     country: str  # ISO 3166-1 alpha-2
     place: str
     geometry: BaseGeometry = field(repr=False)
+    por_nombre: tuple[str, ...] = ()  # crops that are covered by the words of their name alone
+    duda: str = ""  # Spanish: why its country is not sure; "" if it is
 
 
 @dataclass(frozen=True, slots=True)

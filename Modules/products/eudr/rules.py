@@ -109,16 +109,3 @@ _ISO2: Final = (
     "ZW"
 )
 ISO2: Final = frozenset(_ISO2.split())
-
-# Where a country's land lies, in degrees: west, south, east, north. Those where our users farm; of
-# others the order of the axes cannot be told from the numbers alone.
-COUNTRY_BOXES: Final[Mapping[str, tuple[float, float, float, float]]] = MappingProxyType(
-    {
-        "AR": (-73.7, -55.2, -53.5, -21.7),
-        "BO": (-69.8, -23.0, -57.4, -9.6),
-        "BR": (-74.1, -33.9, -28.8, 5.4),
-        "CL": (-75.8, -56.1, -66.3, -17.4),
-        "PY": (-62.8, -27.7, -54.2, -19.2),
-        "UY": (-58.6, -35.2, -53.0, -30.0),
-    }
-)

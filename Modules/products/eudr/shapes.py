@@ -18,7 +18,8 @@ from Modules.geo.geometry import geodesic_area_ha
 from Modules.products.eudr.declare import DECIMALS
 from Modules.products.eudr.document import Positions, WrittenGeometry
 from Modules.products.eudr.grid import GRID
-from Modules.products.eudr.rules import COUNTRY_BOXES, OVERLAP_TOLERANCE, OVERLAP_TOLERANCE_HA
+from Modules.products.eudr.paises import countries_of, outlines
+from Modules.products.eudr.rules import OVERLAP_TOLERANCE, OVERLAP_TOLERANCE_HA
 
 _MAX_PAIRS: Final = 2_000_000  # pairs of features looked at for overlaps
 _MAX_NAMED: Final = 5  # others named in one finding
@@ -95,16 +96,18 @@ def _check_place(xy: NDArray[np.float64], country: object, faults: Faults) -> No
             faults.skipped -= {"orden_lon_lat"}
             faults.broken["orden_lon_lat"] = "la latitud está antes que la longitud"
         return
-    box = COUNTRY_BOXES.get(country) if isinstance(country, str) else None
-    if box is None or _within(xy, box):
+    if not isinstance(country, str) or country not in outlines():
+        return  # of others the order of the axes cannot be told from the numbers alone
+    near = countries_of(shapely.multipoints(xy))
+    if near == (country,):
         return
-    if _within(xy[:, ::-1], box):
+    if country in near:  # across or beside a border: an outline does not settle that
+        faults.skipped |= {"dentro_del_pais"}
+        return
+    if country in countries_of(shapely.multipoints(xy[:, ::-1])):
         faults.broken["orden_lon_lat"] = f"dadas vuelta, las coordenadas caen en {country}"
-    faults.broken["dentro_del_pais"] = f"{west:.6f}, {south:.6f} no cae en {country}"
-
-
-def _within(xy: NDArray[np.float64], box: tuple[float, float, float, float]) -> bool:
-    return bool(((xy >= box[:2]) & (xy <= box[2:])).all())
+    elsewhere = f": cae en {near[0]}" if near else ""
+    faults.broken["dentro_del_pais"] = f"{west:.6f}, {south:.6f} no cae en {country}{elsewhere}"
 
 
 def _check_rings(rings: Sequence[NDArray[np.float64]], faults: Faults) -> bool:

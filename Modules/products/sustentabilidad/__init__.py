@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,18 +14,27 @@ if TYPE_CHECKING:
 CARPETA: Final = "sustentabilidad"
 
 
-def build(fuente: Fuente, work: Path, *, lindero_eudr_puntos: bool) -> Hecho:
+def build(
+    fuente: Fuente,
+    work: Path,
+    *,
+    lindero_eudr_puntos: bool,
+    lindero_eudr_paises: Sequence[tuple[str, str]],
+) -> Hecho:
     """The files of ``sustentabilidad/``."""
     from Modules.products.sustentabilidad.product import build_sustentabilidad
 
-    return Hecho({CARPETA: build_sustentabilidad(fuente, work, puntos=lindero_eudr_puntos)})
+    files, avisos = build_sustentabilidad(
+        fuente, work, paises=dict(lindero_eudr_paises), puntos=lindero_eudr_puntos
+    )
+    return Hecho({CARPETA: files}, avisos)
 
 
 PRODUCTO: Final = Producto(
     nombre="sustentabilidad",
     carpetas=(CARPETA,),
     build=build,
-    paquetes=("sustentabilidad", "eudr"),
+    paquetes=("sustentabilidad", "eudr", "eudr/paises.geojson"),
     pagina="productos.md",
-    ajustes=("lindero_eudr_puntos",),
+    ajustes=("lindero_eudr_puntos", "lindero_eudr_paises"),
 )

@@ -30,7 +30,7 @@ from Modules.products.sustentabilidad.product import (
     eudr_codes,
 )
 from Modules.words.domain import Recurso
-from Modules.words.errors import PublishError, SettingsError
+from Modules.words.errors import PublishError
 from Modules.words.names import check_names, name_key
 from tests.fuentes import campo, fuente_of, fuente_of_file, lote
 
@@ -40,7 +40,12 @@ FIBOA, CODES = "fiboa_25-26.parquet", "fiboa_25-26_cultivos.csv"
 
 @pytest.fixture(scope="module")
 def built(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return build_sustentabilidad(demo_fuente, tmp_path_factory.mktemp("sust"))
+    return files_of(demo_fuente, tmp_path_factory.mktemp("sust"))
+
+
+def files_of(fuente: Fuente, work: Path, **options: object) -> dict[str, Path]:
+    """The files alone; what people should know is looked at where it matters."""
+    return build_sustentabilidad(fuente, work, **options)[0]  # type: ignore[arg-type]
 
 
 def _features(path: Path) -> list[dict[str, dict[str, object]]]:
@@ -190,9 +195,7 @@ def test_two_builds_give_the_same_bytes_and_row_order_does_not_matter(
     turned = {
         name: frame.iloc[::-1].reset_index(drop=True) for name, frame in tables.as_dict().items()
     }
-    again = build_sustentabilidad(
-        replace(demo_fuente, tables=replace(tables, **turned)), tmp_path / "again"
-    )
+    again = files_of(replace(demo_fuente, tables=replace(tables, **turned)), tmp_path / "again")
     assert {name: path.read_bytes() for name, path in again.items()} == {
         name: path.read_bytes() for name, path in built.items()
     }
@@ -201,7 +204,7 @@ def test_two_builds_give_the_same_bytes_and_row_order_does_not_matter(
 def test_a_campania_without_anything_gives_valid_files(demo_fuente: Fuente, tmp_path: Path) -> None:
     none = {name: frame.iloc[:0] for name, frame in demo_fuente.tables.as_dict().items()}
     fuente = replace(demo_fuente, tables=replace(demo_fuente.tables, **none))
-    files = build_sustentabilidad(fuente, tmp_path)
+    files = files_of(fuente, tmp_path)
     assert set(files) == {ALL, CONTROL, FIBOA, CODES, BOOK}
     assert _features(files[ALL]) == []
     assert len(gpd.read_parquet(files[FIBOA])) == 0
@@ -225,7 +228,7 @@ def test_small_plots_as_points_other_crops_another_country(
     kinds = [f["geometry"]["type"] for f in _features(_all(fuente, tmp_path / "a"))]
     assert kinds == ["Polygon", "Polygon"]
     features = _features(
-        _all(fuente, tmp_path / "b", puntos=True, cultivos=["SOJ1", "MAIT"], pais="UY")
+        _all(fuente, tmp_path / "b", puntos=True, cultivos=["SOJ1", "MAIT"], paises={"C1": "UY"})
     )
     assert [f["geometry"]["type"] for f in features] == ["Point", "Polygon"]
     assert {f["properties"]["ProducerCountry"] for f in features} == {"UY"}
@@ -236,7 +239,7 @@ def test_small_plots_as_points_other_crops_another_country(
 
 
 def _all(fuente: Fuente, work: Path, **options: object) -> Path:
-    return build_sustentabilidad(fuente, work, **options)[ALL]  # type: ignore[arg-type]
+    return files_of(fuente, work, **options)[ALL]
 
 
 def test_a_portals_own_code_for_soja_is_covered() -> None:
@@ -261,12 +264,12 @@ def test_a_portals_own_code_for_soja_is_covered() -> None:
 
 
 def test_files_are_split_below_the_limit(demo_fuente: Fuente, tmp_path: Path) -> None:
-    files = build_sustentabilidad(demo_fuente, tmp_path, max_bytes=12_000)
+    files = files_of(demo_fuente, tmp_path, max_bytes=12_000)
     parts = [name for name in files if re.fullmatch(r"eudr_25-26_parte\d+\.geojson", name)]
     assert len(parts) > 3
     assert ALL not in files
     assert all(files[name].stat().st_size <= 12_000 for name in files if "eudr_25-26_p" in name)
-    whole = build_sustentabilidad(demo_fuente, tmp_path / "whole")[ALL]
+    whole = files_of(demo_fuente, tmp_path / "whole")[ALL]
     assert [f for name in parts for f in _features(files[name])] == _features(whole)
     rows = [row for row in _control(files) if row["Elemento"]]
     assert {row["Archivo"] for row in rows} == set(parts)
@@ -288,7 +291,7 @@ def test_what_collapses_is_in_the_control_and_not_in_the_file(tmp_path: Path) ->
             ],
         }
     )  # fmt: skip
-    files = build_sustentabilidad(fuente, tmp_path)
+    files = files_of(fuente, tmp_path)
     assert len(_features(files[ALL])) == 1
     said = {
         row["Lote"]: row["Detalle"]
@@ -299,16 +302,10 @@ def test_what_collapses_is_in_the_control_and_not_in_the_file(tmp_path: Path) ->
     assert "no está en el archivo" in said["polvo"]
 
 
-def test_a_country_that_is_none_is_a_settings_error(demo_fuente: Fuente, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="ISO 3166-1"):
-        build_sustentabilidad(demo_fuente, tmp_path / "x", pais="ARG")
-    assert not (tmp_path / "x").exists()
-
-
 def test_an_existing_file_is_never_replaced(demo_fuente: Fuente, tmp_path: Path) -> None:
     (tmp_path / ALL).write_text("mío")
     with pytest.raises(PublishError):
-        build_sustentabilidad(demo_fuente, tmp_path)
+        files_of(demo_fuente, tmp_path)
     assert (tmp_path / ALL).read_text() == "mío"
 
 
@@ -356,7 +353,7 @@ HOSTILE = [
 
 def test_hostile_names_give_sound_files_inside_the_folder(tmp_path: Path) -> None:
     work = tmp_path / "in" / "work"
-    files = build_sustentabilidad(_night_of_names(HOSTILE), work)
+    files = files_of(_night_of_names(HOSTILE), work)
     _assert_sound(files, len(HOSTILE))
     assert {path.parent for path in files.values()} == {work}
     assert {p for p in tmp_path.rglob("*") if p.is_file()} == set(files.values())
@@ -372,7 +369,7 @@ def test_the_big_list_of_naughty_strings_and_real_labels(shared_data: Path, tmp_
     names = [name for name in (*blns, *real) if re.search(r"\w", name)]
     fuente = _night_of_names(names)
     assert len(fuente.tables.lotes) == len(names)
-    _assert_sound(build_sustentabilidad(fuente, tmp_path), len(names))
+    _assert_sound(files_of(fuente, tmp_path), len(names))
 
 
 @settings(max_examples=300, deadline=None)
@@ -397,7 +394,7 @@ def test_real_fields_of_soya(shared_data: Path, tmp_path: Path) -> None:
     """LEM+: 1 854 fields of western Bahia, January 2020, holes and parts as they were drawn."""
     source = shared_data / "fields/br_lem_fields.parquet"
     fuente = fuente_of_file(source, cultivo="Jan_2020")
-    files = build_sustentabilidad(fuente, tmp_path, pais="BR")
+    files = files_of(fuente, tmp_path)
     frame = gpd.read_parquet(source)
     soya = frame[frame["Jan_2020"] == "Soybean"]
     report = check_eudr_file(files[ALL])
@@ -423,7 +420,7 @@ def test_zones_that_overlap_by_ten_centimetres(shared_data: Path, tmp_path: Path
         for i, item in enumerate(_items(source))
     ]
     fuente = fuente_of({Recurso.CAMPOS: [campo(1, "Trigal", empresa="E")], Recurso.LOTES: soja})
-    files = build_sustentabilidad(fuente, tmp_path)
+    files = files_of(fuente, tmp_path)
     report = check_eudr_file(files[ALL])
     assert report.passed
     total = sum(float(str(f["properties"]["Area"])) for f in _features(files[ALL]))

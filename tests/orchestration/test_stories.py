@@ -1,0 +1,67 @@
+"""Several campañas in one run: each its own night, and none hides another."""
+
+from __future__ import annotations
+
+import pytest
+
+from Modules.jobs.outcome import Outcome
+from Modules.orchestration.failure import mensaje_de_falla
+from Modules.orchestration.stories import each
+from Modules.words.domain import Campania
+from Modules.words.errors import ApiUnavailable, CampaniasFailed, NightRefused
+
+A, B, C = Campania(24, 25), Campania(25, 26), Campania(26, 27)
+
+
+def night(one: Campania) -> Outcome:
+    """The middle one is refused, the last cannot be fetched."""
+    if one == C:
+        raise ApiUnavailable("lotes page 3: 503")
+    if one == B:
+        refused = NightRefused("cuarentena", command="lindero backups accept 42")
+        return Outcome({"accepted": False}, "# Backup 25/26", [{"qué": "x"}], refused)
+    return Outcome({"accepted": True}, "# Backup 24/25", aviso="la 24/25 terminó")
+
+
+def test_of_one_campania_the_outcome_is_its_own_and_an_error_goes_up() -> None:
+    assert each((A,), night) == night(A)
+    with pytest.raises(ApiUnavailable):
+        each((C,), night)
+
+
+def test_one_that_fails_hides_none_of_the_others_and_the_run_fails() -> None:
+    did = each((C, A, B), night)
+    assert list(did.data["campanias"]) == ["26/27", "24/25", "25/26"]
+    assert did.data["campanias"]["24/25"] == {"accepted": True}
+    for said in ("# Backup 24/25", "# Backup 25/26", "# Campaña 26/27", "No se pudo llegar"):
+        assert said in did.markdown
+    assert did.calidad == [{"campaña": "25/26", "qué": "x"}]
+    assert did.aviso == "la 24/25 terminó"
+    assert isinstance(did.error, CampaniasFailed)
+    assert set(did.error.errors) == {"26/27", "25/26"}
+    assert did.error.exit_code == 1, "4 and 1 have nothing in common"
+    message = mensaje_de_falla(did.error)
+    assert "Campaña 26/27: No se pudo llegar al portal" in message
+    assert "lindero backups accept 42" in message
+    assert "Campaña 24/25" not in message
+
+
+def test_the_exit_code_is_that_of_all_failures() -> None:
+    did = each((A, C), night)
+    assert did.error is not None
+    assert did.error.exit_code == 4
+    assert each((A,) * 2, night).error is None
+
+
+def test_a_fault_of_ours_goes_up_when_the_others_are_done() -> None:
+    done = []
+
+    def work(one: Campania) -> Outcome:
+        if one == A:
+            raise ZeroDivisionError
+        done.append(one)
+        return night(A)
+
+    with pytest.raises(ZeroDivisionError):
+        each((A, B), work)
+    assert done == [B]
