@@ -28,7 +28,7 @@ from Modules.products.sustentabilidad import establecimientos
 from Modules.products.sustentabilidad.fiboa import write_code_list, write_fiboa
 from Modules.words.cultivos import CATALOGUE
 from Modules.words.errors import SettingsError
-from Modules.words.names import name_key, safe_name, unique_names
+from Modules.words.names import name_key, names_with_ids, safe_name, unique_names
 from Modules.words.text import clean_text
 
 ESPECIES_EUDR: Final = frozenset({"soja"})
@@ -126,9 +126,13 @@ def _lotes(tables: Tables) -> pd.DataFrame:
 def _plots(tables: Tables, lotes: pd.DataFrame, codes: frozenset[str], pais: str) -> list[Plot]:
     sown = tables.siembras.loc[tables.siembras["cultivo_codigo"].isin(codes), "lote_id"]
     wanted = lotes[lotes["lote_id"].isin(set(sown))]
+    every = tables.lotes
+    campos = names_with_ids(dict(zip(every["campo_id"], every["campo"], strict=True)))
+    rows = zip(every["lote_id"], every["campo_id"], every["lote"], strict=True)
+    places = names_with_ids({key: f"{campos[campo]} - {lote}" for key, campo, lote in rows})
     shapes = dict(zip(tables.lotes["lote_id"], tables.lotes.geometry, strict=True))
     return [
-        Plot(row.lote_id, row.empresa, pais, f"{row.campo} - {row.lote}", shapes[row.lote_id])
+        Plot(row.lote_id, row.empresa, pais, places[row.lote_id], shapes[row.lote_id])
         for row in wanted.itertuples()
     ]
 
