@@ -18,13 +18,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from Modules.disk.safe_files import FileFact, copy_new, fingerprint, is_link, writing
+from Modules.disk.safe_files import FileFact, copy_new, fact_of, fingerprint, is_link, writing
 
 _SIDES: Final = ("-wal", "-shm", "-journal")
 _MAGIC: Final = b"SQLite format 3\x00"
-_COUNTER: Final = 24  # where SQLite counts transactions, and for which count its page count holds
-_VALID_FOR: Final = 92
+_COUNTER: Final = slice(24, 28)  # of transactions
 _ONE: Final = b"\x00\x00\x00\x01"
+_SETTLED: Final = (  # what SQLite (file format, 1.3) writes when it only opens a file in WAL mode:
+    (slice(18, 20), b"\x01\x01"),  # the mode, 1: no WAL
+    (_COUNTER, _ONE),
+    (slice(92, 96), _ONE),  # for which count the number of pages holds
+    (slice(96, 100), b"\x00\x2d\xe2\x18"),  # which SQLite wrote last: 3.7
+)
 _SNAPSHOT: Final = re.compile('<MDI key="snapshot">([^<]+)<')
 _PROPERTIES: Final = "docProps/core.xml"
 _TIMES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>([^<]*)<")
@@ -47,7 +52,37 @@ def is_edited(path: Path, ours: Collection[FileFact]) -> bool:
     """
     if path.suffix not in _SAID or is_link(path) or not path.is_file():
         return False
-    return fingerprint(path) not in ours and _SAID[path.suffix](path)
+    return settled_fact(path) not in ours and _SAID[path.suffix](path)
+
+
+def settled_fact(path: Path) -> FileFact:
+    """Size and hash of a file; of a GeoPackage as if nobody had opened it since it was written.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return fact_of(_settled(path.read_bytes())) if path.suffix == ".gpkg" else fingerprint(path)
+
+
+def settle(path: Path) -> None:
+    """Give a GeoPackage that is new the head of one that nobody opened.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("rb+") as file:
+        head = _settled(file.read(100))
+        file.seek(0)
+        file.write(head)
+
+
+def _settled(data: bytes) -> bytes:
+    if not data.startswith(_MAGIC):
+        return data
+    head = bytearray(data[:100])
+    for where, what in _SETTLED:
+        head[where] = what
+    return bytes(head) + data[100:]
 
 
 def same_but_night(source: Path, target: Path) -> bool:
@@ -59,7 +94,7 @@ def _without_night(path: Path) -> bytes:
     """The bytes, with the time and the snapshot of the night (``formats.geofiles``) blotted out."""
     data = path.read_bytes()
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with _as_it_lies(path) as db:
             said = db.execute("SELECT last_change FROM gpkg_contents LIMIT 1").fetchall()
             about = db.execute("SELECT metadata FROM gpkg_metadata LIMIT 1").fetchone()
     except sqlite3.Error:
@@ -70,26 +105,19 @@ def _without_night(path: Path) -> bytes:
     return data
 
 
-def count_from_one(path: Path) -> None:
-    """Set SQLite's count of transactions (file format, 1.3) to that of a file nobody edited.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    with path.open("rb+") as file:
-        for at in (_COUNTER, _VALID_FOR):
-            file.seek(at)
-            file.write(_ONE)
+def _as_it_lies(path: Path) -> closing[sqlite3.Connection]:
+    """A database read as the bytes it is: no file is made beside it, and none there is heeded."""
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    return closing(sqlite3.connect(address, uri=True))
 
 
 def _written_database(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(_COUNTER + len(_ONE))
-    if not head.startswith(_MAGIC) or head[_COUNTER:] == _ONE:
+        head = file.read(_COUNTER.stop)
+    if not head.startswith(_MAGIC) or head[_COUNTER] == _ONE:
         return False
     try:
-        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"  # makes no file beside it
-        with closing(sqlite3.connect(address, uri=True)) as db:
+        with _as_it_lies(path) as db:
             pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             (size,) = db.execute(pages).fetchone()
             sound = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from Modules.disk.edits import is_edited, side_files
+from Modules.disk.edits import is_edited, settled_fact, side_files
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.publish import published
 from Modules.disk.publish_record import MANIFEST, NO_RECORD, PUBLISHED, parse_record, records_below
@@ -144,6 +144,8 @@ def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
         return
     try:
         fact = fingerprint(path)
+        if fact != expected:
+            fact = settled_fact(path)  # who only opened it changed nothing
         if side_files(path):  # in use; the caller says so
             return
         if is_edited(path, {expected}):

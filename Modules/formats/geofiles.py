@@ -32,7 +32,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
-from Modules.disk.edits import count_from_one
+from Modules.disk.edits import settle
 from Modules.disk.safe_files import FileFact, fact_of, sync_file, writing
 from Modules.formats.cells import cells
 from Modules.formats.legends import ETIQUETAS
@@ -158,7 +158,7 @@ def write_gpkg(
         raise PublishError(f"{path} could not be written: {err}") from err
     _check_gpkg(path, tables)
     with writing(path):
-        count_from_one(path)
+        settle(path)
     sync_file(path)
     return fact_of(path.read_bytes())
 

@@ -103,11 +103,13 @@ def labels(
     return list(map(LABEL_TEMPLATE.__mod__, zip(ids, names, shown, points, strict=True)))
 
 
-def region(west: float, south: float, east: float, north: float, pixels: int) -> str:
-    """When a placemark is shown: while a box (degrees EPSG:4326) takes ``pixels`` of the screen.
+def region(box: Sequence[float], pixels: int) -> str:
+    """When a placemark is shown: while a box takes ``pixels`` of the screen.
 
-    A viewer that knows no level of detail shows it always.
+    ``box`` is west, south, east, north, degrees EPSG:4326. A viewer that knows no level of detail
+    shows it always.
     """
+    west, south, east, north = box
     return _REGION % (north, south, east, west, pixels)
 
 

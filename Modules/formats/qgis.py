@@ -20,7 +20,7 @@ from typing import Final
 
 from lxml import etree
 
-from Modules.disk.edits import count_from_one
+from Modules.disk.edits import settle
 from Modules.disk.safe_files import sync_file, writing
 from Modules.words.cultivos import GREY
 from Modules.words.errors import PublishError
@@ -179,7 +179,7 @@ def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[st
     except sqlite3.Error as err:
         raise PublishError(f"the styles could not be written into {path}: {err}") from err
     with writing(path):
-        count_from_one(path)
+        settle(path)
     sync_file(path)
 
 

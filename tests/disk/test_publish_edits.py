@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import pandas as pd
 import pytest
 
 from Modules.disk.delivery import look_at
-from Modules.disk.edits import count_from_one
+from Modules.disk.edits import settle
 from Modules.disk.problems import Damage
 from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.published import check_folder, held_files
 from Modules.formats.sheets import Sheet, xlsx_bytes
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.report import productos_markdown
+from Modules.products.cultivos.product import build_cultivos
+from Modules.products.source import Fuente
 from Modules.words.errors import PublishError
 
 NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
@@ -40,7 +43,7 @@ def publish(out: Path, day: int, name: str = NAME) -> Published:
     with closing(sqlite3.connect(source)) as db, db:
         db.execute("CREATE TABLE lotes (noche INTEGER, nota TEXT)")
         db.execute("INSERT INTO lotes VALUES (?, '')", (day,))
-    count_from_one(source)
+    settle(source)
     return publish_files(
         {name: source}, out, snapshot_id=f"id-{day}", now=NOW + timedelta(days=day)
     )
@@ -122,6 +125,19 @@ def test_an_edit_is_kept_each_time_and_is_no_damage(out: Path) -> None:
     assert publish(out, 0).changed is False
 
 
+def test_a_layer_that_somebody_only_opened_is_neither_edited_nor_damaged(out: Path) -> None:
+    publish(out, 0)
+    before = (out / NAME).read_bytes()
+    for mode in ("WAL", "DELETE"):  # as an older QGIS does, to look at it
+        with closing(sqlite3.connect(out / NAME)) as db:
+            db.execute(f"PRAGMA journal_mode={mode}")
+            db.execute("SELECT * FROM lotes").fetchall()
+    assert (out / NAME).read_bytes() != before
+    assert check_folder(out).problems == ()
+    done = publish(out, 1)
+    assert (done.written, done.edited) == ((NAME,), ())
+
+
 @pytest.mark.parametrize("broken", ["half", "a byte short", "a bit turned over", "a count lost"])
 def test_a_layer_that_is_broken_is_damage_and_is_put_right(out: Path, broken: str) -> None:
     publish(out, 0)
@@ -172,3 +188,32 @@ def test_nothing_is_delivered_over_a_layer_that_is_held(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}-wal").write_bytes(b"x")
     with pytest.raises(PublishError, match=f"{NAME}-wal"):
         look_at(tmp_path, [NAME], overwrite=True)
+
+
+def test_case_01_a_wal_that_qgis_left_beside_a_published_layer(
+    shared_data: Path, demo_fuente: Fuente, out: Path, tmp_path: Path
+) -> None:
+    script = shared_data / "cases" / "01-stale-wal.py"
+    if not script.is_file():
+        pytest.skip("../shared has no case 01")
+
+    def night(number: int, fuente: Fuente) -> Published:
+        work = tmp_path / f"work-{number}"
+        work.mkdir()
+        built = {NAME: build_cultivos(fuente, work)[NAME]}
+        return publish_files(built, out, snapshot_id=str(number), now=NOW + timedelta(days=number))
+
+    def say(what: str) -> str:
+        command = [sys.executable, script, out / NAME, what]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    night(0, demo_fuente)
+    say("edit")
+    siembras = demo_fuente.tables.siembras.assign(material="esta noche")
+    later = replace(demo_fuente, tables=replace(demo_fuente.tables, siembras=siembras))
+    done = night(1, later)
+    assert (done.written, len(done.pending)) == ((), 1)
+    read = say("read")
+    assert "('ok',)" in read
+    assert "NOTA" in read  # the analyst's own work, whole
+    assert "esta noche" not in read

@@ -289,7 +289,7 @@ def _marcadores(marcadores: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
 
 
 def puntos_capa(
-    puntos: pd.DataFrame, cajas: Mapping[str, Bounds], siglas: Mapping[str, str]
+    puntos: pd.DataFrame, cajas: Mapping[str, Sequence[float]], siglas: Mapping[str, str]
 ) -> tuple[Capa, list[str]]:
     """Sampling points of a plan (``muestreos.plan.PUNTOS``), and the campo of each.
 
@@ -321,7 +321,7 @@ def puntos_capa(
         names=text.xml_texts(_short_names(values["orden"], campo_of, siglas)),
         snippets=_joined(codes, _joined(values["ambiente"], values["estado"])),
         values=values,
-        regions=[region(*cajas[key], _LABEL_PIXELS) for key in _cells(puntos, "lote_id")],
+        regions=[region(cajas[key], _LABEL_PIXELS) for key in _cells(puntos, "lote_id")],
     )
     return capa, campo_of
 
@@ -377,7 +377,7 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
         ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
     )  # fmt: skip
     capa = _ambientes(ambientes, ambientes)
-    shown = [region(*box, _LABEL_PIXELS) for box in capa.bounds.tolist()]
+    shown = [region(box, _LABEL_PIXELS) for box in capa.bounds.tolist()]
     names = text.xml_texts(_cells(ambientes, "ambiente"))
     marks = labels(AMBIENTE, capa.keys, names, capa.points, shown)
     return replace(capa, labels=marks), _cells(ambientes, "campo_id")

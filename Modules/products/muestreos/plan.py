@@ -286,7 +286,7 @@ def _sample_ids(points: gpd.GeoDataFrame) -> pd.Series:
     codes = points["codigo"].fillna(points["punto"])
     texts = codes.where(~codes.duplicated(keep=False), points["punto"])
     ids = names_with_ids(dict(zip(points["punto_id"], texts, strict=True)))
-    return points["punto_id"].map(ids)
+    return points["punto_id"].map(ids).astype("string")
 
 
 def _in_order(points: gpd.GeoDataFrame, far: Set[str]) -> gpd.GeoDataFrame:

@@ -225,6 +225,8 @@ def test_the_workbook_says_which_area_is_which(demo_fuente: Fuente, built: dict[
         "Resumen",
         "Campo por cultivo",
         "Por cultivo",
+        "Avance",
+        "Lotes",
         "Lotes sin cultivo",
         "Cambios",
         "Diferencias de superficie",

@@ -192,7 +192,7 @@ def test_no_two_samples_share_an_id_and_composite_ones_say_so(
     assert len(set(ids)) == len(ids) == len(plan.puntos)
     codes = [row["Código"] for row in rows if row["Origen"] == "real"]
     assert len(set(codes)) < len(codes) / 2, "the world must hold codes of several marks"
-    assert {row["Compuesta"] for row in rows} == {"sí", "no", ""}
+    assert {row["Compuesta"] for row in rows} == {"sí", ""}  # of a proposed one nobody said
     document = json.loads(built["muestreos_25-26.modus.json"].read_text(encoding="utf-8"))
     samples = document["samples"].values()
     bags = [sample["source"]["sampleid"] for sample in samples]
@@ -232,7 +232,7 @@ def test_empty_tables_give_files_that_open(
     frames = {layer: gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer) for layer in LAYERS}
     document = json.loads(made["muestreos_25-26.modus.json"].read_bytes())
     header = made["muestreos_25-26.csv"].read_bytes().decode("utf-8-sig").split("\r\n")[0]
-    assert header.startswith("Orden de visita,Código,")
+    assert header.startswith("Orden de visita,Id de la muestra,Código,")
     assert (len(frames["muestreos"]) == 0) == ("marcadores" in names)
     assert (len(frames["ambientes"]) == 0) == ("ambientes" in names)
     if "ambientes" in names and "marcadores" in names:
