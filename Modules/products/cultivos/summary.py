@@ -165,7 +165,7 @@ def _lotes(fuente: Fuente) -> Sheet:
     return Sheet(
         "Lotes",
         by_lote(fuente.tables),
-        headers=_HEADERS | {"superficie_ha": TIERRA},
+        headers=_HEADERS,
         formats=_FORMATS,
         totals=("superficie_ha",),
         notes=("Un renglón por lote; lo de varias siembras va en su orden, unido con +.",),

@@ -329,11 +329,11 @@ def puntos_capa(
 def _short_names(
     orders: Sequence[str], campo_of: Sequence[str], siglas: Mapping[str, str]
 ) -> list[str]:
-    """ "12"; one that is not visited, for it was annulled, is "anulado 1"."""
-    names, annulled = [], dict.fromkeys(campo_of, 0)
+    """ "12"; one that is not visited, annulled or far away, is "sin visita 1"."""
+    names, unvisited = [], dict.fromkeys(campo_of, 0)
     for order, campo in zip(orders, campo_of, strict=True):
-        annulled[campo] += not order
-        name = order or f"anulado {annulled[campo]}"
+        unvisited[campo] += not order
+        name = order or f"sin visita {unvisited[campo]}"
         names.append(f"{siglas[campo]} {name}" if campo in siglas else name)
     return names
 

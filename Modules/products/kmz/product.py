@@ -353,6 +353,7 @@ def _muestreos(
         (*(replace(entry, superficie_ha=None) for entry in puntos.legend(_PUNTOS)),
          *ambientes.legend(_AMBIENTES),
          *(replace(entry, superficie_ha=None) for entry in recorrida.legend(_MARCADORES))),
+        frame=[contornos, ambientes],  # not a mark that lies far away
     )  # fmt: skip
     return replace(document, styles=(_CONTORNO, _RECORRIDO, *document.styles))
 
