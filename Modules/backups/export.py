@@ -144,7 +144,7 @@ def _fill(
         (first, *_) = wanted
         match formato:
             case ExportFormat.GPKG:
-                return write_gpkg(chosen, path)
+                return write_gpkg(chosen, path, snapshot.id)
             case ExportFormat.GEOJSON:
                 return write_new(path, geojson_bytes(gpd.GeoDataFrame(frames[first])))
             case ExportFormat.PARQUET:

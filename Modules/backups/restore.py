@@ -188,7 +188,7 @@ def _as_geopackage(
         layers = dict(tables.as_dict())
         if chosen is not None:
             del layers["rechazados"]  # of the whole night
-        facts = {gpkg: write_gpkg(layers, folder / gpkg)}
+        facts = {gpkg: write_gpkg(layers, folder / gpkg, snapshot.id)}
         if chosen is not None:
             facts[geojson] = write_new(folder / geojson, geojson_bytes(tables.lotes))
         return facts

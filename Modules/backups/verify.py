@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from Modules.disk.json_files import read_lines
-from Modules.disk.problems import Damage, problem_of
+from Modules.disk.problems import SOLTAR, Damage, problem_of
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.published import CheckedFolder, check_folder, published_sha256
 from Modules.disk.safe_files import entries, fingerprint, folders
@@ -350,6 +350,10 @@ def _made_before(bench: _Bench, producto: Producto) -> bool:
 def _mend_copy(bench: _Bench, folder: Path, problem: Finding) -> str:
     """What to do about a file of a published folder. What is missing is written again."""
     carpeta = folder.relative_to(bench.outputs).as_posix()
+    if problem.code == Damage.HELD:
+        return SOLTAR
+    if problem.code == Damage.EDITED:
+        return "nada: la próxima corrida guarda la edición al lado, como (editado), y lo renueva"
     stays = problem.code == Damage.MISSING or problem.item == MANIFEST
     first = "" if stays else "borre ese archivo y "
     if producto := registry.of_folder(carpeta):

@@ -361,8 +361,9 @@ def _store(settings: Settings, *, test: bool) -> SnapshotStore:
 def _say_verification(done: Verification) -> None:
     found = done.report.findings
     for place in dict.fromkeys(one.where for one in found):
-        say(f"\n{place}: DAÑADO")
-        _say_findings([one for one in found if one.where == place])
+        own = [one for one in found if one.where == place]
+        say(f"\n{place}: {'DAÑADO' if any(one.is_error for one in own) else 'aviso'}")
+        _say_findings(own)
     for name in done.ajenos[:MAX_FOREIGN]:
         say(f"ajeno, no se toca: {name}")
     if len(done.ajenos) > MAX_FOREIGN:
@@ -370,7 +371,7 @@ def _say_verification(done: Verification) -> None:
     say(
         f"\nLeídos enteros: {len(done.leidos)} de {done.manifiestos} backups "
         f"y {len(done.carpetas)} carpetas publicadas. "
-        + (f"Dañados: {len(found)}." if found else "Todo está sano.")
+        + (f"Dañados: {len(damaged)}." if (damaged := done.report.errors) else "Todo está sano.")
     )
 
 

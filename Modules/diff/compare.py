@@ -168,7 +168,7 @@ def write_gpkg_of(found: Comparacion, path: Path) -> list[Path]:
 
     def build(work: Path) -> None:
         target = work / path.name
-        write_gpkg(frames(found.diferencias), target)
+        write_gpkg(frames(found.diferencias), target, found.b.id)
         add_styles(target, styles(), titulos())
 
     return _in_place(path.parent, build)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from Modules.disk.destinations import check_destination, check_path
+from Modules.disk.edits import side_files
 from Modules.disk.safe_files import (
     FileFact,
     entries,
@@ -130,6 +131,11 @@ def _refuse_in_the_way(folder: Path, name: str) -> None:
             raise PublishError(f"{path} is a link; nothing is written through it: remove it")
         if path.is_dir() if at == len(parts) - 1 else path.exists() and not path.is_dir():
             raise PublishError(f"{path} is in the way; move it away")
+    if sides := side_files(path):
+        raise PublishError(
+            f"{path}: another program has it open, or died and left {sides[0].name} beside it; "
+            "close it there and run again"
+        )
     if not path.parent.resolve().is_relative_to(folder.resolve()):
         raise PublishError(f"{path} leads out of {folder}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from Modules.words.finding import Finding
+from Modules.words.finding import Finding, Severity
 
 
 class Damage(StrEnum):
@@ -27,6 +27,8 @@ class Damage(StrEnum):
     PLACE = "fuera_de_lugar"
     UNFINISHED = "a_medias"
     UNRECORDED = "sin_registro"
+    EDITED = "editado"
+    HELD = "tomado"
 
 
 _SAID: Final = {
@@ -42,7 +44,13 @@ _SAID: Final = {
     Damage.PLACE: "está fuera de lugar",
     Damage.UNFINISHED: "una publicación quedó a medias",
     Damage.UNRECORDED: "no hay registro de lo publicado",
+    Damage.EDITED: "alguien lo editó",
+    Damage.HELD: "otro programa tiene abierto el archivo, o se cortó y dejó esto a su lado",
 }
+SOLTAR: Final = (  # what to do about ``HELD``, for people
+    "Cerrar el archivo en QGIS; si nadie lo tiene abierto, abrirlo y cerrarlo una vez"
+)
+_NO_DAMAGE: Final = frozenset({Damage.EDITED, Damage.HELD})
 
 
 def problem_of(
@@ -57,7 +65,8 @@ def problem_of(
     """A finding of one file; ``detalle`` and ``todo`` are Spanish."""
     said = _SAID[damage]
     what = f"{said} ({detalle})" if detalle else said
-    return Finding(what, where=where, item=file, todo=todo, code=damage.value, notes=(english,))
+    severity = Severity.WARNING if damage in _NO_DAMAGE else Severity.ERROR
+    return Finding(what, severity, where, file, todo, damage.value, (english,))
 
 
 def in_english(found: Finding) -> str:

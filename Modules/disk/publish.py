@@ -12,9 +12,11 @@ also how the next run knows which files are ours. The order of writing:
 A run killed before 2 changed nothing. Killed later, the manifest says so, and the next run does
 the rest. Nothing published is read back as long as size and time of change are as we left them.
 
-A file that another program holds open on Windows stays as it was; the new one is left beside it as
-"name (pendiente) 2025-11-20.ext". The manifest lists that copy among what is to go, so the next
-run, changes or none, puts the file in its place and removes the copy.
+A file that another program holds open, as Windows says or the files that SQLite keeps beside it,
+stays as it was; the new one is left beside it as "name (pendiente) 2025-11-20.ext". The manifest
+lists that copy among what is to go, so the next run, changes or none, puts the file in its place
+and removes the copy. What somebody wrote into a GeoPackage or a workbook of ours is kept as
+"name (editado 2025-11-20).ext", a file of theirs, before ours is replaced.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from stat import S_ISREG
 from typing import Final
 
 from Modules.disk.destinations import check_path
+from Modules.disk.edits import beside, is_edited, keep_edit, same_but_night, side_files
 from Modules.disk.publish_record import (
     MANIFEST,
     PUBLISHED,
@@ -66,6 +69,7 @@ class Published:
     left: tuple[str, ...] = ()  # ours once, edited by somebody since: not removed, no longer ours
     pending: tuple[str, ...] = ()  # copies beside files that another program holds open
     held: tuple[str, ...] = ()  # to be removed, but open in another program
+    edited: tuple[str, ...] = ()  # copies of what somebody wrote into files that were replaced
 
     @property
     def changed(self) -> bool:
@@ -109,6 +113,7 @@ def publish_files(
         name: entry
         for name, fact in planned.items()
         if (entry := _unchanged(folder, name, fact, before.entry(name), adopt=lost)) is not None
+        or (entry := _of_before(folder, name, built[name], before.entry(name))) is not None
     }
     changed = {name: fact for name, fact in planned.items() if name not in kept}
     stale = {
@@ -206,7 +211,7 @@ def _apply(plan: _Publication, snapshot_id: str, now: datetime) -> Published:
     with _temps(plan) as temps:
         if temps:
             write_record(plan.folder, plan.record(_intent(plan)), now)
-        pending = _put_in_place(plan, temps, now)
+        pending, edited = _put_in_place(plan, temps, now)
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         sync_folder(parent)
     done = {
@@ -231,24 +236,39 @@ def _apply(plan: _Publication, snapshot_id: str, now: datetime) -> Published:
         tuple(left),
         tuple(sorted(copies)),
         tuple(held),
+        tuple(edited),
     )
 
 
-def _put_in_place(plan: _Publication, temps: Mapping[str, Path], now: datetime) -> dict[str, str]:
+def _put_in_place(
+    plan: _Publication, temps: Mapping[str, Path], now: datetime
+) -> tuple[dict[str, str], list[str]]:
     """Rename every temp to its target, or beside it where another program holds that open.
 
     The copies beside come last, when the manifest names them: so a kill leaves none unknown.
+
+    Returns:
+        For what is held the name of its copy; and the names of what people wrote.
     """
-    pending = {}
+    pending, edited = {}, []
     for name, temp in temps.items():
+        target = _target(plan.folder, name)
+        if side_files(target):
+            pending[name] = pending_name(name, now)
+            continue
+        ours = {one[name].fact for one in (plan.before.files, plan.before.obsolete) if name in one}
+        with writing(target):
+            theirs = ours and is_edited(target, {*ours, plan.changed[name]})
+        if theirs:
+            edited.append(keep_edit(plan.folder, name, now))
         try:
-            move(temp, _target(plan.folder, name))
+            move(temp, target)
         except PublishError as err:
             if not is_sharing_violation(err.__cause__):
                 raise
             pending[name] = pending_name(name, now)
     if not pending:
-        return {}
+        return {}, edited
     check_names(pending.values())
     copies = {copy: plan.changed[name] for name, copy in pending.items()}
     there = {
@@ -260,17 +280,14 @@ def _put_in_place(plan: _Publication, temps: Mapping[str, Path], now: datetime) 
     known = replace(intent, files={**intent.files, **unproved})
     write_record(plan.folder, plan.record(known), now)
     for name, copy in pending.items():
-        if there[copy] is None:
+        if there[copy] is None and not side_files(plan.folder / copy):
             move(temps[name], _target(plan.folder, copy))
-    return pending
+    return pending, edited
 
 
 def pending_name(name: str, now: datetime) -> str:
     """Where a file is left whose own place is held by another program: dated, same ending."""
-    folder, _, file = name.rpartition("/")
-    stem, dot, ending = file.rpartition(".")
-    beside = f"{stem if dot else ending} (pendiente) {now:%Y-%m-%d}{dot}{ending if dot else ''}"
-    return f"{folder}/{beside}" if folder else beside
+    return beside(name, "pendiente", f" {now:%Y-%m-%d}")
 
 
 def _held_entry(plan: _Publication, name: str) -> OurFile:
@@ -347,6 +364,9 @@ def _remove_stale(
         if _unchanged(folder, name, entry.fact, entry) is None:
             left.append(name)
             continue
+        if side_files(target):
+            held.append(name)
+            continue
         try:
             remove_file(target)
         except PublishError as err:
@@ -397,6 +417,15 @@ def _unchanged(
     if entry is None and not adopt:
         raise PublishError(f"{target} is there and is not ours; move it away and run again")
     return None
+
+
+def _of_before(folder: Path, name: str, source: Path, entry: OurFile | None) -> OurFile | None:
+    """The entry of a layer as we left it that only names another night: it says since when."""
+    target = folder / name
+    if entry is None or not _as_left(target, entry):
+        return None
+    with writing(target):
+        return entry if same_but_night(source, target) else None
 
 
 def _target(folder: Path, name: str) -> Path:

@@ -2,8 +2,10 @@
 
 Every file is read and hashed, so this is for once a week: a folder of OneDrive fetches what it
 keeps in the cloud only. Foreign files are people's own business (a QGIS project beside the layers)
-and are named, not counted as damage. Among them may be copies that OneDrive makes when two
-computers changed the same file, ``name-COMPUTER.ext``: those are found by name alone.
+and are named, not counted as damage. Nor is what somebody wrote into a layer or a workbook, and
+what a program keeps beside one that it has open: those are warnings. Among the foreign may be
+copies that OneDrive makes when two computers changed the same file, ``name-COMPUTER.ext``: those
+are found by name alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from Modules.disk.edits import is_edited, settled_fact, side_files
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.publish import published
 from Modules.disk.publish_record import MANIFEST, NO_RECORD, PUBLISHED, parse_record, records_below
@@ -72,6 +75,17 @@ def conflict_copies(outputs: Path) -> Iterator[Path]:
             yield from _conflicts_in(folder, ours)
 
 
+def held_files(outputs: Path) -> Iterator[Path]:
+    """What programs keep beside GeoPackages of ours that they have open; see ``edits``."""
+    for manifest in records_below(outputs):
+        try:
+            names = parse_record(manifest.read_bytes()).files
+        except (OSError, *NO_RECORD):
+            continue
+        for name in sorted(names):
+            yield from side_files(manifest.parent / name)
+
+
 def _conflicts_in(folder: Path, ours: set[Path]) -> Iterator[Path]:
     try:
         others = [path for path in folder.iterdir() if path not in ours]
@@ -108,7 +122,13 @@ def _check(folder: Path, data: bytes | None) -> CheckedFolder:
     problems = [one for name, fact in sorted(files.items()) for one in _file(folder, name, fact)]
     if record.state != PUBLISHED:
         problems.insert(0, problem_of(MANIFEST, "a publication was cut short", Damage.UNFINISHED))
-    foreign = set(_walk(folder)) - {*files, *record.obsolete}
+    sides = {side: name for name in files for side in side_files(folder / name)}
+    beside = {side.relative_to(folder).as_posix(): name for side, name in sides.items()}
+    problems += [
+        problem_of(side, f"beside {name}: not empty", Damage.HELD)
+        for side, name in sorted(beside.items())
+    ]
+    foreign = set(_walk(folder)) - {*files, *record.obsolete, *beside}
     return CheckedFolder(folder, files, tuple(problems), tuple(sorted(foreign)))
 
 
@@ -124,6 +144,13 @@ def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
         return
     try:
         fact = fingerprint(path)
+        if fact != expected:
+            fact = settled_fact(path)  # who only opened it changed nothing
+        if side_files(path):  # in use; the caller says so
+            return
+        if is_edited(path, {expected}):
+            yield problem_of(name, "edited since it was published", Damage.EDITED)
+            return
     except OSError as err:
         yield problem_of(name, f"cannot be read: {err.strerror or err}", Damage.UNREADABLE)
         return

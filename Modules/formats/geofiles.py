@@ -1,6 +1,7 @@
 """Tables to files and back: GeoParquet 1.1, GeoPackage, GeoJSON.
 
-Equal tables give equal bytes: rows stay in the order given, nothing writes the time of day.
+Equal tables give equal bytes: rows stay in the order given, nothing writes the time of day; the
+time that a GeoPackage notes is that of its night.
 Column types come from ``columns.TABLES``, not from the values, so that a table without rows, or a
 column without values, has the same schema as a full one. Coordinates are lon, lat in EPSG:4326 in
 full double precision. A GeoPackage is a new file, flushed; the others are bytes.
@@ -31,13 +32,16 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
-from Modules.disk.safe_files import FileFact, fact_of, sync_file
+from Modules.disk.edits import settle
+from Modules.disk.safe_files import FileFact, fact_of, sync_file, writing
 from Modules.formats.cells import cells
+from Modules.formats.legends import ETIQUETAS
 from Modules.words.columns import CRS, TABLES, Table
+from Modules.words.domain import SnapshotId
 from Modules.words.errors import DataError, PublishError
 
 ZSTD_LEVEL: Final = 3
-FIXED_DATE: Final = "2000-01-01T00:00:00.000Z"  # what GeoPackage notes as "last change"
+_NO_NIGHT: Final = "2000-01-01T00:00:00.000Z"  # "last change" of what is of no night
 
 _ARROW: Final[Mapping[str, pa.DataType]] = {
     "string": pa.string(),
@@ -56,6 +60,17 @@ _PANDAS: Final[Mapping[pa.DataType, Any]] = {
 _DTYPE_OF_COLUMN: Final = {
     column.name: column.dtype for table in TABLES.values() for column in table.columns
 }
+_DATA_COLUMNS: Final = """
+CREATE TABLE gpkg_data_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT,
+  title TEXT, description TEXT, mime_type TEXT, constraint_name TEXT,
+  CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
+  CONSTRAINT gdc_tn UNIQUE (table_name, name))
+"""
+_NAME_COLUMN: Final = "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, '', NULL, NULL)"
+_SCHEMA_EXTENSION: Final = """
+INSERT INTO gpkg_extensions VALUES ('gpkg_data_columns', NULL, 'gpkg_schema',
+  'http://www.geopackage.org/spec/#extension_schema', 'read-write')
+"""
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
 _gdal_options = threading.Lock()  # GDAL's options are one set for the whole process
 
@@ -112,11 +127,16 @@ def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
     return gpd.GeoDataFrame(df.drop(columns="geometry"), geometry=shapes, crs=CRS)
 
 
-def write_gpkg(layers: Mapping[str, pd.DataFrame], path: Path) -> FileFact:
+def write_gpkg(
+    layers: Mapping[str, pd.DataFrame], path: Path, night: SnapshotId | None = None
+) -> FileFact:
     """Write a GeoPackage with one layer for each name, in that order.
 
-    A frame without geometry becomes an attribute table. The file is one piece (no ``-wal`` or
-    ``-journal`` beside it), was opened again, checked by SQLite, and its rows were counted.
+    ``night`` is the one that the data are of (the first of equal ones): "last change" is its time,
+    and the metadata name it. Columns of ``ETIQUETAS`` carry what people call them, with the unit,
+    by the Schema extension: aliases, in QGIS. A frame without geometry becomes an attribute table.
+    The file is one piece (no ``-wal`` or ``-journal`` beside it), was opened again, checked by
+    SQLite, and its rows were counted.
 
     Raises:
         DataError: a layer has no CRS, another than EPSG:4326, or a value that does not fit.
@@ -125,13 +145,20 @@ def write_gpkg(layers: Mapping[str, pd.DataFrame], path: Path) -> FileFact:
     if path.exists():
         raise PublishError(f"{path} is in the way; a GeoPackage is written to a new name only")
     tables = {name: _layer(df, name) for name, df in layers.items()}
+    when = f"{night.utc:%Y-%m-%dT%H:%M:%S.000Z}" if night else _NO_NIGHT
+    about = {"snapshot": str(night), "noche": when} if night else None
     try:
-        with _gdal(OGR_CURRENT_DATE=FIXED_DATE, OGR_SQLITE_JOURNAL="DELETE"):
+        with _gdal(OGR_CURRENT_DATE=when, OGR_SQLITE_JOURNAL="DELETE"):
             for name, layer in tables.items():
-                _append_layer(path, name, layer)
+                _append_layer(path, name, layer, about)
+        _name_columns(path, tables)
     except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
         raise PublishError(f"{path} could not be written: {_first_line(err)}") from err
+    except sqlite3.Error as err:
+        raise PublishError(f"{path} could not be written: {err}") from err
     _check_gpkg(path, tables)
+    with writing(path):
+        settle(path)
     sync_file(path)
     return fact_of(path.read_bytes())
 
@@ -186,8 +213,10 @@ def as_geoparquet(arrow: pa.Table, shapes: np.ndarray) -> pa.Table:
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     void = np.isnan(bounds).any(axis=1)
     corners = [pa.array(bounds[:, i], type=pa.float64()) for i in range(4)]
-    bbox = pa.StructArray.from_arrays(corners, names=list(_CORNERS), mask=pa.array(void))
-    arrow = arrow.append_column("bbox", bbox)
+    may_lack = arrow.schema.field("geometry").nullable  # the bbox of each, by the standard
+    mask = pa.array(void) if may_lack else None
+    bbox = pa.StructArray.from_arrays(corners, names=list(_CORNERS), mask=mask)
+    arrow = arrow.append_column(pa.field("bbox", bbox.type, may_lack), bbox)
     geo = json.dumps(_geo_metadata(shapes, bounds[~void]), sort_keys=True)
     return arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"geo": geo.encode()})
 
@@ -274,7 +303,7 @@ def _schema_of(df: pd.DataFrame, geometry: str | None) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _append_layer(path: Path, name: str, layer: _Layer) -> None:
+def _append_layer(path: Path, name: str, layer: _Layer, about: Mapping[str, str] | None) -> None:
     spatial = {} if layer.geometry is None else {"geometry_name": layer.geometry, "crs": CRS}
     write_arrow(
         layer.arrow.replace_schema_metadata(None),
@@ -283,8 +312,23 @@ def _append_layer(path: Path, name: str, layer: _Layer) -> None:
         driver="GPKG",
         geometry_type=layer.geometry_type,
         append=path.exists(),
+        layer_metadata=about,
         **spatial,
     )
+
+
+def _name_columns(path: Path, layers: Mapping[str, _Layer]) -> None:
+    """What people call the columns, as the Schema extension (OGC 12-128r19, F.9) keeps it."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute(_DATA_COLUMNS)
+        db.execute(_SCHEMA_EXTENSION)
+        for layer, one in layers.items():
+            named = {c: ETIQUETAS[c] for c in one.arrow.column_names if c in ETIQUETAS}
+            rows = [(layer, column, label, label) for column, label in named.items()]
+            db.executemany(
+                "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, '', NULL, NULL)", rows
+            )
 
 
 def _check_gpkg(path: Path, layers: Mapping[str, _Layer]) -> None:

@@ -57,7 +57,11 @@ class Kind:
 
 
 LABEL_TEMPLATE: Final = (
-    '<Placemark id="%s"><name>%s</name><styleUrl>#etiqueta</styleUrl>%s</Placemark>\n'
+    '<Placemark id="%s"><name>%s</name><styleUrl>#etiqueta</styleUrl>%s%s</Placemark>\n'
+)
+_REGION: Final = (
+    "<Region><LatLonAltBox><north>%.7f</north><south>%.7f</south><east>%.7f</east><west>%.7f</west>"
+    "</LatLonAltBox><Lod><minLodPixels>%d</minLodPixels></Lod></Region>"
 )
 
 
@@ -87,11 +91,26 @@ def placemarks(
 
 
 def labels(
-    kind: Kind, keys: Sequence[str], names: Sequence[str], points: Sequence[str]
+    kind: Kind,
+    keys: Sequence[str],
+    names: Sequence[str],
+    points: Sequence[str],
+    regions: Sequence[str] | None = None,
 ) -> list[str]:
-    """Label placemarks at points inside what ``kind`` and ``keys`` name."""
+    """Label placemarks at points inside what ``kind`` and ``keys`` name; ``regions``: see there."""
     ids = [xml_id(f"etiqueta-{kind.prefix}", key) for key in keys]
-    return list(map(LABEL_TEMPLATE.__mod__, zip(ids, names, points, strict=True)))
+    shown = regions or [""] * len(ids)
+    return list(map(LABEL_TEMPLATE.__mod__, zip(ids, names, shown, points, strict=True)))
+
+
+def region(box: Sequence[float], pixels: int) -> str:
+    """When a placemark is shown: while a box takes ``pixels`` of the screen.
+
+    ``box`` is west, south, east, north, degrees EPSG:4326. A viewer that knows no level of detail
+    shows it always.
+    """
+    west, south, east, north = box
+    return _REGION % (north, south, east, west, pixels)
 
 
 @dataclass(frozen=True, slots=True)

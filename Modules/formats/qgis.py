@@ -5,8 +5,8 @@ arguments give the same text. Attribute names are those of the layer; expression
 
 ``add_styles`` puts them into a GeoPackage: the ``layer_styles`` table that QGIS looks for, with the
 columns it makes itself, registered as an "attributes" table, so that other readers list it as one
-without geometry. QGIS takes the row with ``useAsDefault`` when somebody opens the layer. The times
-written are fixed.
+without geometry. QGIS takes the row with ``useAsDefault`` when somebody opens the layer. The time
+noted is that of the layers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import Final
 
 from lxml import etree
 
-from Modules.disk.safe_files import sync_file
-from Modules.formats.geofiles import FIXED_DATE
+from Modules.disk.edits import settle
+from Modules.disk.safe_files import sync_file, writing
 from Modules.words.cultivos import GREY
 from Modules.words.errors import PublishError
 from Modules.words.text import MAX_TEXT, clean_text
 
 QGIS_VERSION: Final = "3.34.0"  # whose QML this is; newer ones read it as well
+_END: Final = "</qgis>"
 _DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 _SLD: Final = "http://www.opengis.net/sld"
 _SE: Final = "http://www.opengis.net/se"
@@ -34,6 +35,7 @@ _OGC: Final = "http://www.opengis.net/ogc"
 _INK: Final = "#263238"
 _LABEL_PT: Final = 8
 _MARK_MM: Final = 3
+_STRIPE_MM: Final = 1
 _EXPRESSION: Final = "3"  # QgsProperty type: an expression
 _POLYGON, _POINT = "2", "0"  # Qgis::GeometryType
 _HORIZONTAL, _AROUND_POINT = "4", "0"  # Qgis::LabelPlacement
@@ -97,6 +99,7 @@ class Label:
     expression: str
     column: str
     visible_below: int = 75_000  # scale denominator above which the map would be full of text
+    priority: int = 5  # 0 to 10: who gets the room, of labels of several layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,7 @@ def fill_style(
     *,
     label: Label | None = None,
     opacity: float = 0.75,
-    hatch_when: str | None = None,
-    order_by: str | None = None,
+    hatch_unless: str | None = None,
     rest: Category = REST,
 ) -> Style:
     """Polygons filled by category.
@@ -124,14 +126,14 @@ def fill_style(
         categories: in the order of the legend.
         label: what to write into the polygons.
         opacity: of the fill, 0 to 1; outlines are opaque.
-        hatch_when: QGIS expression of rows that are hatched instead of filled, so that what lies
-            below shows through.
-        order_by: QGIS expression; greater is drawn later.
+        hatch_unless: boolean column of rows that are filled; the others are drawn after them, as
+            broad stripes, so that the fill of what lies on the same ground shows through.
         rest: how rows without a category are drawn; its value does not matter.
     """
     known = _legend(categories, rest)
-    symbols = [_fill_symbol(c, opacity, hatch_when) for c in known]
-    renderer = _categorized(attribute, known, symbols, order_by)
+    filled = quoted(hatch_unless) if hatch_unless else None
+    symbols = [_fill_symbol(c, opacity, filled) for c in known]
+    renderer = _categorized(attribute, known, symbols, filled and f"NOT {filled}")
     qml = _qml(renderer, label, _POLYGON, _HORIZONTAL)
     return Style(qml, _sld(attribute, known, label, lambda c: _sld_fill(c.colour, opacity)))
 
@@ -162,11 +164,13 @@ def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[st
         with closing(sqlite3.connect(address, uri=True)) as db, db:
             db.execute("PRAGMA journal_mode=DELETE")
             db.execute(_CREATE)
-            db.execute(_REGISTER, (FIXED_DATE,))
+            (when,) = db.execute("SELECT max(last_change) FROM gpkg_contents").fetchone()
+            db.execute(_REGISTER, (when,))
             for layer, style in styles.items():
                 text = descriptions[layer]
                 name = text[:_MAX_STYLE_NAME]
-                values = (name, style.qml, style.sld, text, _OWNER, FIXED_DATE, layer)
+                qml = style.qml.replace(_END, f"{_aliases(db, layer)}{_END}")
+                values = (name, qml, style.sld, text, _OWNER, when, layer)
                 if db.execute(_INSERT, values).rowcount != 1:
                     raise PublishError(f"{path} has no layer {layer!r} to style")
             for layer, text in descriptions.items():
@@ -174,7 +178,20 @@ def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[st
             db.execute(_COUNT, (_TABLE, len(styles)))
     except sqlite3.Error as err:
         raise PublishError(f"the styles could not be written into {path}: {err}") from err
+    with writing(path):
+        settle(path)
     sync_file(path)
+
+
+def _aliases(db: sqlite3.Connection, layer: str) -> str:
+    """What people call the columns of a layer, for a QGIS whose GDAL does not read it there."""
+    names = "SELECT column_name, name FROM gpkg_data_columns WHERE table_name = ? ORDER BY rowid"
+    box = etree.Element("aliases")
+    for column, alias in db.execute(names, (layer,)):
+        _add(box, "alias", {"field": column, "name": alias})
+    etree.indent(box, " ")
+    text: str = etree.tostring(box, encoding="unicode")
+    return f"{text}\n"
 
 
 def quoted(column: str) -> str:
@@ -200,12 +217,13 @@ def _qml(renderer: etree._Element, label: Label | None, geometry: str, placement
     root = etree.Element(
         "qgis",
         version=QGIS_VERSION,
-        styleCategories="Symbology|Labeling",
+        styleCategories="Symbology|Labeling|MapTips|Fields",
         labelsEnabled="1" if label else "0",
     )
     root.append(renderer)
     if label:
         root.append(_labeling(label, placement))
+        _add(root, "previewExpression").text = quoted(label.column)  # what a feature is called
     _add(root, "layerGeometryType").text = geometry
     etree.indent(root, " ")
     text: str = etree.tostring(root, encoding="unicode", doctype=_DOCTYPE)
@@ -241,7 +259,7 @@ def _categorized(
     return renderer
 
 
-def _fill_symbol(category: Category, opacity: float, hatch_when: str | None) -> etree._Element:
+def _fill_symbol(category: Category, opacity: float, filled: str | None) -> etree._Element:
     symbol, layer = _symbol("fill", "SimpleFill")
     fill = {
         "color": _rgba(category.colour, opacity),
@@ -253,9 +271,23 @@ def _fill_symbol(category: Category, opacity: float, hatch_when: str | None) -> 
         "style": "solid",
     }
     _options(layer, fill)
-    if hatch_when:
-        _computed(layer, "fillStyle", f"if({hatch_when}, 'b_diagonal', 'solid')")
+    if filled:
+        _computed(layer, "enabled", filled)
+        _hatch(symbol, category, f"NOT {filled}")
     return symbol
+
+
+def _hatch(symbol: etree._Element, category: Category, when: str) -> None:
+    """Stripes of a quarter of the ground, as a second layer of a fill symbol."""
+    layer = _add(symbol, "layer", {"class": "LinePatternFill", "enabled": "1", "locked": "0"})
+    layer.set("pass", "0")
+    stripe = {"line_width": f"{_STRIPE_MM}", "line_width_unit": "MM"}
+    far = {"distance": f"{4 * _STRIPE_MM}", "distance_unit": "MM", "angle": "45"}
+    _options(layer, {**far, **stripe, "color": _rgba(category.colour)})
+    _computed(layer, "enabled", when)
+    line, drawn = _symbol("line", "SimpleLine")
+    _options(drawn, {**stripe, "line_color": _rgba(category.colour), "capstyle": "flat"})
+    layer.append(line)
 
 
 def _marker_symbol(category: Category) -> etree._Element:
@@ -307,6 +339,7 @@ def _labeling(label: Label, placement: str) -> etree._Element:
         "isExpression": "1",
         "fontSize": f"{_LABEL_PT}",
         "fontSizeUnit": "Point",
+        "fontWeight": "75",  # bold, else the halo eats it
         "textColor": _rgba(_INK),
         "textOpacity": "1",
         "multilineHeight": "0.9",
@@ -323,9 +356,14 @@ def _labeling(label: Label, placement: str) -> etree._Element:
     }
     _add(_add(settings, "text-style", text), "text-buffer", halo)
     _add(settings, "text-format", {"multilineAlign": "1", "wrapChar": ""})
-    _add(settings, "placement", {"placement": placement, "dist": "1", "distUnits": "MM"})
+    # a polygon is no obstacle: another siembra of the lote lies on the same ground; where there is
+    # no room left a label is drawn all the same (displayAll; QGIS 3.26 reads it as "if required")
+    where = {"placement": placement, "priority": str(label.priority), "dist": "1"}
+    _add(settings, "placement", {**where, "distUnits": "MM", "polygonPlacementFlags": "2"})
     scales = {"scaleVisibility": "1", "scaleMin": "1", "scaleMax": str(label.visible_below)}
-    _add(settings, "rendering", {**scales, "drawLabels": "1", "obstacle": "1"})
+    obstacle = "1" if placement == _AROUND_POINT else "0"
+    drawn = {"drawLabels": "1", "displayAll": "1", "obstacle": obstacle}
+    _add(settings, "rendering", {**scales, **drawn})
     return labeling
 
 
@@ -352,11 +390,9 @@ def _sld(
     for one in categories:
         rule = _rule(style, one.label)
         if one.value:
-            equal = _add(_add(rule, f"{{{_OGC}}}Filter"), f"{{{_OGC}}}PropertyIsEqualTo")
-            _add(equal, f"{{{_OGC}}}PropertyName").text = attribute
-            _add(equal, f"{{{_OGC}}}Literal").text = one.value
-        else:
-            _add(rule, f"{{{_SE}}}ElseFilter")
+            _sld_equal(_add(rule, f"{{{_OGC}}}Filter"), attribute, one.value)
+        elif known := [other.value for other in categories if other.value]:
+            _sld_none_of(_add(rule, f"{{{_OGC}}}Filter"), attribute, known)
         rule.append(symbolizer(one))
     if label:
         rule = _rule(style, "Etiquetas")
@@ -365,6 +401,24 @@ def _sld(
     etree.indent(root, " ")
     text: str = etree.tostring(root, encoding="unicode")
     return text
+
+
+def _sld_none_of(rule: etree._Element, attribute: str, values: Sequence[str]) -> None:
+    """Rows of another value, or of none. No ``ElseFilter``: the rule of labels matches every row,
+    so that a server that takes it at its word never comes to the else."""
+    either = _add(rule, f"{{{_OGC}}}Or")
+    missing = _add(either, f"{{{_OGC}}}PropertyIsNull")
+    _add(missing, f"{{{_OGC}}}PropertyName").text = attribute
+    no = _add(either, f"{{{_OGC}}}Not")
+    any_of = no if len(values) == 1 else _add(no, f"{{{_OGC}}}Or")
+    for value in values:
+        _sld_equal(any_of, attribute, value)
+
+
+def _sld_equal(parent: etree._Element, attribute: str, value: str) -> None:
+    equal = _add(parent, f"{{{_OGC}}}PropertyIsEqualTo")
+    _add(equal, f"{{{_OGC}}}PropertyName").text = attribute
+    _add(equal, f"{{{_OGC}}}Literal").text = value
 
 
 def _rule(style: etree._Element, name: str) -> etree._Element:

@@ -5,6 +5,7 @@ Text that begins with ``= + - @`` (also after blanks or control characters) stay
 marked with Excel's quote prefix, so that it stays text when somebody edits the cell. Control
 characters never reach a file. Numbers are numbers, dates are dates, missing values empty cells,
 true and false are "sí" and "no". Equal tables give equal bytes; nothing writes the time of day.
+The only formulas are the totals: SUBTOTAL of the rows that a filter leaves in sight.
 
 CSV: UTF-8 with byte order mark (Excel needs it), comma, CRLF, quotes as in RFC 4180, decimal
 point, instants as ISO 8601 in UTC. XLSX: instants are UTC without a zone, as Excel has none.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ import pandas as pd
 import xlsxwriter
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from Modules.formats.cells import cells
@@ -43,6 +46,11 @@ MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
 MAX_WIDTH: Final = 60
 _MIN_WIDTH: Final = 8
+_LINE_PT: Final = 15.0
+_PAGE_CHARACTERS: Final = 145  # across A4 on its side, at full size
+_CHART_CHARACTERS: Final = 105
+_SMALLEST: Final = 0.7  # of full size: smaller cannot be read, so it goes to a page beside
+_SUM_IN_SIGHT: Final = 109  # of SUBTOTAL: rows hidden by a filter or by hand are left out
 
 _FORMULA_STARTS: Final = frozenset("=+-@\t\r\n\x00＝＋－＠")
 _LETTERS_SAMPLED: Final = 2_000  # rows looked at for the width of a column
@@ -67,7 +75,7 @@ class Sheet:
 
     ``headers`` gives the header of a column where it is not the column's name; ``formats`` the
     number format, where the type of the column does not say enough; ``totals`` are the columns that
-    are summed (as plain numbers, no formulas). Headers may repeat, columns may not.
+    are summed. Headers may repeat, columns may not. It prints on A4 that can be read.
     """
 
     name: str
@@ -186,6 +194,7 @@ class _Book:
     def add(self, sheet: Sheet, name: str) -> None:
         page = self._book.add_worksheet(name)
         frame, rows = sheet.frame, len(sheet.frame)
+        widths, lines = [], 1
         for at, column in enumerate(map(str, frame.columns)):
             header = sheet.headers.get(column, column)
             cells = _cells(frame.iloc[:, at])
@@ -193,18 +202,22 @@ class _Book:
             self._header(page, at, clean_text(header) or " ")
             self._column(page, at, cells, sheet.formats.get(column))
             self._last(page, rows + 1, at, total, sheet)
-            page.set_column(at, at, _width(header, cells, total, sheet.formats.get(column)))
-        self._finish(page, sheet)
+            widths.append(_width(header, cells, total, sheet.formats.get(column)))
+            lines = max(lines, _lines(header, widths[-1] - 3))  # 3: the arrow of the filter
+            page.set_column(at, at, widths[-1])
+        page.set_row(0, lines * _LINE_PT)
+        self._finish(page, sheet, widths)
+        self._notes(page, sheet, widths)
         if sheet.chart is not None and rows:
             self._chart(page, name, sheet, sheet.chart)
 
     def _header(self, page: Worksheet, at: int, text: str) -> None:
-        look = {"bold": True, "bg_color": "#E8F5E9", "bottom": 1, "text_wrap": True}
+        look = {"bold": True, "bg_color": "#E8F5E9", "bottom": 1, "text_wrap": True, "indent": 1}
         risky = text[0] in _FORMULA_STARTS
         page.write_string(0, at, text, self.format(valign="top", quote_prefix=risky, **look))
 
     def _column(self, page: Worksheet, at: int, cells: Sequence[Any], number: str | None) -> None:
-        text, guarded_text = self.format(), self.format(quote_prefix=True)
+        text, guarded_text = self.format(indent=1), self.format(indent=1, quote_prefix=True)
         figures = self.format(num_format=number) if number else None
         for row, value in enumerate(cells, start=1):
             if value is None:
@@ -237,25 +250,51 @@ class _Book:
             return
         if total is not None:
             number = sheet.formats.get(str(sheet.frame.columns[at]), NUMBER_WHOLE)
-            page.write_number(row, at, total, self.format(bold=True, top=1, num_format=number))
+            look = self.format(bold=True, top=1, num_format=number)
+            if row == 1:  # no rows: a range of them would be the cell itself
+                page.write_number(row, at, total, look)
+                return
+            rows = f"{xl_rowcol_to_cell(1, at)}:{xl_rowcol_to_cell(row - 1, at)}"
+            page.write_formula(row, at, f"=SUBTOTAL({_SUM_IN_SIGHT},{rows})", look, total)
         elif at == 0:
             page.write_string(row, at, "Total", self.format(bold=True, top=1))
         else:
             page.write_blank(row, at, None, self.format(bold=True, top=1))
 
-    def _finish(self, page: Worksheet, sheet: Sheet) -> None:
+    def _finish(self, page: Worksheet, sheet: Sheet, widths: Sequence[float]) -> None:
         rows, columns = sheet.frame.shape
-        page.freeze_panes(1, min(sheet.freeze_columns, columns))
+        frozen = min(sheet.freeze_columns, columns)
+        page.freeze_panes(1, frozen)
         page.repeat_rows(0)
+        if frozen:
+            page.repeat_columns(0, frozen - 1)
         page.set_landscape()
         page.set_paper(9)  # A4
-        page.fit_to_pages(1, 0)
+        page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.7)
+        again = sum(widths[:frozen])  # on every page
+        width = sum(widths) + (_CHART_CHARACTERS if sheet.chart and rows else 0) - again
+        room = max(_PAGE_CHARACTERS / _SMALLEST - again, _PAGE_CHARACTERS / 2)
+        page.fit_to_pages(max(1, math.ceil(width / room)), 0)
+        page.set_footer("&L&F · &A&RPágina &P de &N")
         if columns and rows:
             page.autofilter(0, 0, rows, columns - 1)
         page.ignore_errors({"number_stored_as_text": f"A1:XFD{rows + 2}"})  # a lote called "7"
-        first = rows + (3 if sheet.totals else 2)
+
+    def _notes(self, page: Worksheet, sheet: Sheet, widths: Sequence[float]) -> None:
+        """Write the notes across the columns, as high as they need."""
+        first = len(sheet.frame) + (3 if sheet.totals else 2)
+        look = self.format(italic=True, text_wrap=True, valign="top")
+        last, width = 0, 0.0
+        while last < len(widths) and width < _PAGE_CHARACTERS:
+            width += widths[last]
+            last += 1
         for row, note in enumerate(sheet.notes, start=first):
-            page.write_string(row, 0, clean_text(note, MAX_TEXT), self.format(italic=True))
+            text = clean_text(note, MAX_TEXT)
+            if last > 1:
+                page.merge_range(row, 0, row, last - 1, text, look)
+            else:
+                page.write_string(row, 0, text, look)
+            page.set_row(row, _lines(text, width) * _LINE_PT)
 
     def _chart(self, page: Worksheet, name: str, sheet: Sheet, chart: Chart) -> None:
         columns = [str(column) for column in sheet.frame.columns]
@@ -285,6 +324,11 @@ class _Book:
             self._book.close()
         except (XlsxWriterException, zipfile.BadZipFile, OSError) as err:
             raise PublishError(f"a workbook could not be put together: {err}") from err
+
+
+def _lines(text: str, width: float) -> int:
+    """How many lines a text takes, wrapped at blanks, in so many characters."""
+    return max(1, len(textwrap.wrap(text, max(1, int(width)))))
 
 
 def _width(header: str, cells: Sequence[Any], total: float | None, number: str | None) -> float:

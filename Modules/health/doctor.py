@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from Modules.disk.destinations import check_destination, check_path, expected_links
-from Modules.disk.published import conflict_copies
+from Modules.disk.problems import SOLTAR
+from Modules.disk.published import conflict_copies, held_files
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health import prefect_http
 from Modules.health.doctor_server import bad, examine_server, fine, warn
@@ -26,6 +27,7 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, SettingsError
 from Modules.words.finding import Finding, Report
+from Modules.words.spanish import short
 
 LOW_BYTES: Final = 2 * 1024**3
 NEED_BYTES: Final = 50 * 1024**2
@@ -46,6 +48,7 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
         _destinations(settings, modo),
         _sentinels(settings, modo),
         _conflicts(settings.outputs_dir(modo)),
+        _held(settings.outputs_dir(modo)),
         _space(settings, modo),
         _state(settings, modo),
         _retention(settings, modo, now),
@@ -221,6 +224,15 @@ def _conflicts(outputs: Path) -> Iterator[Finding]:
         "Las hizo OneDrive cuando dos máquinas cambiaron el mismo archivo: ver si alguien editó "
         "algo que haga falta, y borrarlas",
     )
+
+
+def _held(outputs: Path) -> Iterator[Finding]:
+    what = "Archivos abiertos"
+    found = [path.relative_to(outputs).as_posix() for path in held_files(outputs)]
+    if not found:
+        yield fine(what, "ninguno")
+        return
+    yield warn(what, f"{len(found)}: {short(found, MAX_LISTED)}", SOLTAR)
 
 
 def _space(settings: Settings, modo: Modo) -> Iterator[Finding]:

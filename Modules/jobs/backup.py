@@ -316,7 +316,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         built = proved_files(snapshot)
         lotes = read_table(snapshot, LOTES)
         built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
-        write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"])
+        write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"], snapshot.id)
         write_new(built["lotes.geojson"], geojson_bytes(lotes))
         return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
 

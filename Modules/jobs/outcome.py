@@ -49,4 +49,5 @@ class Resultado:
             "unchanged": len(self.published.unchanged),
             "removed": len(self.published.removed),
             "pending": list(self.published.pending),
+            "edited": list(self.published.edited),
         }

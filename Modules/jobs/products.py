@@ -203,6 +203,8 @@ def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resul
     logger.info("%s: %d written, %d unchanged, %d removed", carpeta, *counts)
     for name in (*published.pending, *published.held):
         logger.warning("%s: %s: another program holds the file open", carpeta, name)
+    for name in published.edited:
+        logger.warning("%s: %s: what somebody wrote into a published file", carpeta, name)
     return Resultado(carpeta, folder, published)
 
 

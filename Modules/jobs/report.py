@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from Modules.disk.problems import SOLTAR
 from Modules.disk.publish import Published
 from Modules.jobs.outcome import Resultado
 from Modules.night.verdict import Verdict
@@ -89,6 +90,12 @@ def productos_markdown(resultados: Sequence[Resultado], notas: Sequence[str] = (
         f"- **Aviso:** {markdown(aviso_pendiente(f'{carpeta}/{name}'))}"
         for carpeta, published in made
         for name in published.pending
+    ]
+    lines += [
+        f"- **Aviso:** alguien editó un archivo publicado; su edición quedó al lado: "
+        f"{markdown(f'{carpeta}/{name}')}. En su lugar está el de esta noche."
+        for carpeta, published in made
+        for name in published.edited
     ]
     return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
 
@@ -179,7 +186,8 @@ def aviso_pendiente(name: str) -> str:
     """What to do about a file that could not be replaced; ``name`` is the copy left beside it."""
     return (
         "otro programa tenía abierto un archivo y no se pudo reemplazar; el nuevo quedó al lado: "
-        f"{name}. Cerrar el programa: la próxima corrida lo pone en su lugar."
+        f"{name}. {SOLTAR if name.endswith('.gpkg') else 'Cerrar el programa'}: la próxima corrida "
+        "lo pone en su lugar."
     )
 
 

@@ -116,7 +116,7 @@ def read(week: Week) -> Verification:
     week.store.sweep()
     lectura = verify_backups(week.settings, week.modo, scope=Scope.SAMPLE, now=week.now)
     lecturas = Lecturas(week.store.root)
-    damaged = {one.where for one in lectura.report.findings}
+    damaged = {one.where for one in lectura.report.errors}
     for name in lectura.leidos:
         if name not in damaged:
             lecturas.note(week.store.find(name), week.now, sound=True)
@@ -213,7 +213,7 @@ def with_poda(informe: WeekReport, podar: Callable[[], Poda]) -> WeekReport:
 def outcome(week: Week, informe: WeekReport) -> Outcome:
     """What the verification came to, for machines and for people."""
     found = informe.report.findings
-    said = [f"{one.where}: {one.item}: {one.what}" for one in found]
+    said = [f"{one.where}: {one.item}: {one.what}" for one in informe.report.errors]
     error = informe.fallo_poda
     if said:
         error = SnapshotDamaged(f"{len(said)} dañados: {short(said, MAX_PROBLEMS)}")
@@ -229,7 +229,7 @@ def outcome(week: Week, informe: WeekReport) -> Outcome:
         markdown=_markdown(week, informe),
         calidad=[
             {
-                "gravedad": "dañado",
+                "gravedad": "dañado" if one.is_error else "aviso",
                 "qué": one.what,
                 "dónde": f"{one.where}: {one.item}",
                 "detalle": f"{one.notes[0]}. Qué hacer: {one.todo}",
@@ -316,7 +316,9 @@ def _markdown(week: Week, informe: WeekReport) -> str:
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
-        f"## Daños\n\n{markdown_table(header, damages)}" if damages else "",
+        f"## {'Avisos' if informe.report.passed else 'Daños'}\n\n{markdown_table(header, damages)}"
+        if damages
+        else "",
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
         _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
         _retencion(informe),

@@ -101,7 +101,7 @@ KMZ = Deployment(
     entrypoint="scripts/generar_kmz.py:generar_kmz_flow",
     description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
     "el último backup aceptado.",
-    cron="0 2 * * 1",
+    cron="45 3 * * *",  # the name is that of its first schedule: people and servers know it
     tags=("kmz", "prod"),
 )
 H3 = Deployment(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import geoparquet_validator
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -27,7 +28,8 @@ from pandas.testing import assert_frame_equal
 from Modules.disk.safe_files import fingerprint, write_new
 from Modules.formats import geofiles as table_files
 from Modules.formats.geofiles import geojson_bytes, table_bytes, table_from_bytes, write_gpkg
-from Modules.words.columns import CULTIVOS, LOTES, MARCADORES, TABLES, ZONAS, Table
+from Modules.words.columns import CAMPOS, CULTIVOS, LOTES, MARCADORES, TABLES, ZONAS, Table
+from Modules.words.domain import SnapshotId
 from Modules.words.errors import DataError, PublishError
 from tests.sample_tables import frame, tables
 
@@ -143,6 +145,17 @@ def test_a_row_without_geometry_has_no_box_and_comes_back(tmp_path: Path) -> Non
     assert [box is None for box in boxes] == df.geometry.isna().tolist()
 
 
+@SPATIAL
+@pytest.mark.parametrize("rows", [0, 8])
+def test_the_validator_of_the_standards_authors_finds_no_fault(table: Table, rows: int) -> None:
+    data = table_bytes(frame(table, rows), table)
+    report = geoparquet_validator.check_bytes(table.name, data)
+    for part in ("core", "covering"):  # "distribution" is advice, and of rows
+        assert geoparquet_validator.failed(report, part) == []
+    passed = [one["id"] for one in report["outcomes"] if one["status"] == "pass"]
+    assert "/conf/covering/bbox-column-repetition" in passed
+
+
 def test_a_table_whose_every_geometry_is_missing(tmp_path: Path) -> None:
     df = frame(ZONAS, 3).assign(geometry=None).set_geometry("geometry", crs="EPSG:4326")
     write_new(tmp_path / "t.parquet", table_bytes(df, ZONAS))
@@ -247,6 +260,25 @@ def test_every_table_is_a_layer_and_comes_back(tmp_path: Path, rows: int) -> Non
         after = pyogrio.read_dataframe(tmp_path / "all.gpkg", layer=name)
         assert len(after) == rows
         assert after[TABLES[name].key].tolist() == before[TABLES[name].key].tolist()
+
+
+def test_a_geopackage_says_of_which_night_it_is_and_what_its_columns_are_called(
+    tmp_path: Path,
+) -> None:
+    path, night = tmp_path / "l.gpkg", SnapshotId.parse("2025-11-20T060002Z-000042")
+    write_gpkg({"lotes": frame(LOTES, 3), "campos": frame(CAMPOS, 3)}, path, night)
+    with closing(sqlite3.connect(path)) as db:
+        times = set(db.execute("SELECT last_change FROM gpkg_contents"))
+        times |= set(db.execute("SELECT timestamp FROM gpkg_metadata_reference"))
+        names = dict(db.execute("SELECT column_name, name FROM gpkg_data_columns"))
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert times == {("2025-11-20T06:00:02.000Z",)}
+    assert names["superficie_declarada_ha"] == "Superficie declarada (ha)"
+    for layer in ("lotes", "campos"):
+        info = pyogrio.read_info(path, layer=layer)
+        assert info["layer_metadata"]["snapshot"] == str(night)
+        assert info["layer_metadata"]["noche"] == "2025-11-20T06:00:02.000Z"
+    assert [one.name for one in tmp_path.iterdir()] == ["l.gpkg"]
 
 
 def test_values_of_every_type_survive_a_geopackage(tmp_path: Path) -> None:

@@ -51,8 +51,12 @@ def test_every_category_has_its_colour_and_the_rest_is_grey(kind: object) -> Non
     assert qml_of(style).find("renderer-v2").get("attr") == "cultivo"
     assert qml_of(style).findtext("layerGeometryType") == ("2" if kind is fill_style else "0")
     rules = list(ElementTree.fromstring(style.sld).iter(f"{SE}Rule"))
-    assert [rule.findtext(f".//{OGC}Literal") for rule in rules] == ["Trigo", "Soja 1ra", None]
-    assert rules[-1].find(f"{SE}ElseFilter") is not None
+    crops, rest = rules[:-1], rules[-1].find(f"{OGC}Filter/{OGC}Or")
+    assert [rule.findtext(f".//{OGC}Literal") for rule in crops] == ["Trigo", "Soja 1ra"]
+    assert rest.findtext(f"{OGC}PropertyIsNull/{OGC}PropertyName") == "cultivo"
+    others = rest.find(f"{OGC}Not/{OGC}Or")
+    assert [one.text for one in others.iter(f"{OGC}Literal")] == ["Trigo", "Soja 1ra"]
+    assert "ElseFilter" not in style.sld  # the rule of labels would leave it nothing
 
 
 def test_a_label_is_written_where_there_is_one() -> None:
@@ -67,12 +71,17 @@ def test_a_label_is_written_where_there_is_one() -> None:
     assert "<se:MaxScaleDenominator>50000<" in style.sld
 
 
-def test_hatching_and_order_are_left_to_expressions() -> None:
-    root = qml_of(fill_style("cultivo", CROPS, hatch_when='"orden" > 1', order_by='"orden"'))
-    expressions = [o.get("value") for o in root.iter("Option") if o.get("name") == "expression"]
-    assert expressions == ["if(\"orden\" > 1, 'b_diagonal', 'solid')"] * 3
+def test_a_column_says_which_rows_are_filled_and_the_others_are_stripes_over_them() -> None:
+    root = qml_of(fill_style("cultivo", CROPS, hatch_unless="ultima"))
+    for symbol in root.iterfind("renderer-v2/symbols/symbol"):
+        layers = [
+            (layer.get("class"), [o.get("value") for o in layer.iter("Option")
+                                  if o.get("name") == "expression"])
+            for layer in symbol.iterfind("layer")
+        ]  # fmt: skip
+        assert layers == [("SimpleFill", ['"ultima"']), ("LinePatternFill", ['NOT "ultima"'])]
     assert root.find("renderer-v2").get("enableorderby") == "1"
-    assert root.findtext("renderer-v2/orderby/orderByClause") == '"orden"'
+    assert root.findtext("renderer-v2/orderby/orderByClause") == 'NOT "ultima"'
 
 
 def test_one_symbol_for_all_rows() -> None:

@@ -116,21 +116,45 @@ def test_cells_have_the_type_of_their_value() -> None:
 def test_totals_are_numbers_under_the_rows() -> None:
     frame = pd.DataFrame({"campo": ["a", "b"], "ha": [1.5, None], "n": [2, 3], "x": ["", ""]})
     sheet = Sheet("T", frame, totals=["ha", "n"], notes=["una nota"], formats={"ha": NUMBER_HA})
-    assert cells_of([sheet])[0][3:] == [
+    data = io.BytesIO(xlsx_bytes([sheet], CREATED))
+    values = openpyxl.load_workbook(data, data_only=True)["T"].iter_rows(values_only=True)
+    assert list(values)[3:] == [
         ("Total", 1.5, 5, None),
         (None, None, None, None),
         ("una nota", None, None, None),
     ]
+    total = book_of([sheet])["T"]
+    assert total["B4"].value == "=SUBTOTAL(109,B2:B3)"  # of what a filter leaves in sight
+    assert total.auto_filter.ref == "A1:D3"  # the totals are not filtered away
 
 
-def test_no_workbook_holds_a_formula() -> None:
+def test_headers_are_as_high_as_their_text_and_paper_can_be_read() -> None:
+    long = "Superficie sembrada que se declara en el portal, en hectáreas"
+    few = Sheet("Pocas", pd.DataFrame({"x": ["a"] * 9}), {"x": long}, notes=["palabra " * 60])
+    many = Sheet("Muchas", pd.DataFrame({f"c{i}": ["x" * 20] for i in range(40)}), freeze_columns=1)
+    pages = book_of([few, many])
+    page = pages["Pocas"]
+    lines = len(long) / page.column_dimensions["A"].width
+    assert page.row_dimensions[1].height >= 15 * lines
+    assert page.row_dimensions[12].height > 15
+    assert page.oddFooter.right.text == "Página &P de &N"
+    assert (page.page_setup.paperSize, page.page_setup.orientation) == (9, "landscape")
+    assert (page.page_setup.fitToWidth, page.page_setup.fitToHeight) == (None, 0)  # 1 wide
+    wide = pages["Muchas"]
+    assert wide.page_setup.fitToWidth >= 4  # 40 columns of 22 characters, not one page of ants
+    assert wide.print_title_cols == "$A:$A"
+    assert wide.print_title_rows == "$1:$1"
+
+
+def test_no_workbook_holds_a_formula_but_its_totals() -> None:
     frame = pd.DataFrame({"campo": DANGEROUS, "ha": 1.0})
     chart = Chart("=1+1", "campo", "ha", ["#FF0000"] * len(frame))
     data = xlsx_bytes([Sheet("A", frame, totals=["ha"], chart=chart)], CREATED)
     with zipfile.ZipFile(io.BytesIO(data)) as book:
         sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
         drawn = book.read("xl/charts/chart1.xml").decode()
-    assert not [tag for tag in sheet.iter() if tag.tag.endswith("}f")]
+    formulas = [tag.text for tag in sheet.iter() if tag.tag.endswith("}f")]
+    assert formulas == [f"SUBTOTAL(109,B2:B{len(frame) + 1})"]
     assert "<c:v>=1+1</c:v>" in drawn or "<a:t>=1+1</a:t>" in drawn
 
 

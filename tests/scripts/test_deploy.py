@@ -275,7 +275,7 @@ def test_a_script_deploys_its_flow_and_says_the_next_step(api: str, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     first, then = done.stdout.splitlines()
     assert first.startswith("Generar KMZ/generar-kmz-weekly: ")
-    assert first.endswith("corre los lunes a las 02:00.")
+    assert first.endswith("corre todos los días a las 03:45.")
     assert then == "Para correrlo ya: prefect deployment run 'Generar KMZ/generar-kmz-weekly'"
 
 

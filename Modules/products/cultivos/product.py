@@ -38,7 +38,6 @@ from Modules.words.names import layer_names
 CAPA_SIN_CULTIVO: Final = "sin_cultivo"
 _HECTARES: Final = f"format_number({quoted('superficie_ha')}, 1, 'es_AR') || ' ha'"
 _LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
-_SECOND: Final = f"{quoted('orden')} > 1 AND {quoted('n_siembras')} > 1"
 
 
 def build_cultivos(fuente: Fuente, work: Path) -> dict[str, Path]:
@@ -77,7 +76,7 @@ def _write_gpkg(
     layers = {base: rows}
     layers |= {names[c.clave]: rows[keys == c.clave].reset_index(drop=True) for c in crops}
     layers[CAPA_SIN_CULTIVO] = without_crop(fuente.tables)
-    write_gpkg(layers, path)
+    write_gpkg(layers, path, fuente.snapshot_id)
     season = fuente.campania
     texts = {base: f"Siembras {season}", CAPA_SIN_CULTIVO: f"Lotes sin cultivo {season}"}
     texts |= {names[crop.clave]: f"{crop.nombre} {season}" for crop in crops}
@@ -85,15 +84,11 @@ def _write_gpkg(
 
 
 def _styles(crops: Sequence[Sembrado], names: Mapping[str, str], base: str) -> dict[str, Style]:
-    """Style of each layer. In the layer of all, a second siembra is hatched over the first."""
+    """Style of each layer. In that of all, earlier siembras are stripes over the last one."""
     legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in crops]
-    first = Label(f"if({_SECOND}, NULL, {_LOTE_AND_HA})", "lote")
+    once = Label(f"if({quoted('ultima')}, {_LOTE_AND_HA}, NULL)", "lote")
     each = Label(_LOTE_AND_HA, "lote")
-    styles = {
-        base: fill_style(
-            "cultivo", legend, label=first, hatch_when=_SECOND, order_by=quoted("orden")
-        )
-    }
+    styles = {base: fill_style("cultivo", legend, label=once, hatch_unless="ultima")}
     for crop, category in zip(crops, legend, strict=True):
         styles[names[crop.clave]] = fill_style("cultivo", [category], label=each)
     bare = Category("", SIN_CULTIVO.nombre, SIN_CULTIVO.color)

@@ -8,19 +8,21 @@ ellipsoid. Rows are told apart by id, never by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 import geopandas as gpd
 import pandas as pd
 
 from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
-from Modules.words.columns import LOTES, SIEMBRAS, Table
+from Modules.words.columns import LOTES, SIEMBRAS, Column, Table
 from Modules.words.cultivos import CATALOGUE, GREY, OTRO
 from Modules.words.errors import DataError
 from Modules.words.names import names_with_ids
+from Modules.words.spanish import day
 
 MAX_DESCONOCIDOS: Final = 60
 OTROS: Final = "Otros cultivos"
@@ -38,6 +40,7 @@ SIEMBRAS_EN_LOTES: Final = Table(
         *LOTES.pick("lote", "campo_id", "campo", "campania"),
         *SIEMBRAS.pick("orden"),
         *LOTES.pick("n_siembras"),
+        Column("ultima", "boolean", "Si es la última siembra del lote: la que le da su color"),
         *SIEMBRAS.pick("cultivo_codigo", "cultivo", "material"),
         _SOWN_HA,
         *SIEMBRAS.pick("superficie_declarada_ha", "fecha_siembra", "fecha_cosecha", "estado"),
@@ -122,6 +125,8 @@ def sown(tables: Tables) -> gpd.GeoDataFrame:
     joined = tables.siembras.merge(lotes, on="lote_id", how="inner", validate="many_to_one")
     if len(joined) != len(tables.siembras):
         raise DataError("a siembra has no lote; the tables of the snapshot do not fit together")
+    joined = joined.sort_values(["lote_id", "orden", "siembra_id"])  # as in the KMZ
+    joined["ultima"] = (~joined["lote_id"].duplicated(keep="last")).astype("boolean")
     ordered = joined.sort_values("siembra_id", ignore_index=True)[list(SIEMBRAS_EN_LOTES.names)]
     return gpd.GeoDataFrame(ordered, geometry="geometry", crs=tables.lotes.crs)
 
@@ -185,6 +190,58 @@ def by_crop(rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
     ]
     names = ["cultivo", "codigo", "siembras", "lotes", "sembrada_ha", "parte"]
     return pd.DataFrame(values, columns=names)
+
+
+def by_lote(tables: Tables) -> pd.DataFrame:
+    """A row for each lote, by campo and name; nothing in it says whose it is.
+
+    Columns: ``campo lote cultivos superficie_ha material fecha_siembra fecha_cosecha estado``. Of
+    several siembras what they say is joined by " + ", in their order.
+    """
+    siembras = tables.siembras.sort_values(["lote_id", "orden", "siembra_id"])
+    names = ("material", "fecha_siembra", "fecha_cosecha", "estado")
+    said = {name: siembras.groupby("lote_id")[name].agg(_joined) for name in names}
+    frame = pd.DataFrame(tables.lotes[["lote_id", "lote", "campo_id", "cultivos", "superficie_ha"]])
+    frame["campo"] = frame["campo_id"].map(campo_labels(tables.lotes)).astype("string")
+    for name, values in said.items():
+        frame[name] = frame["lote_id"].map(values)
+    frame = frame.sort_values(["campo", "lote", "lote_id"], ignore_index=True)
+    return frame[["campo", "lote", "cultivos", "superficie_ha", *names]]
+
+
+def _joined(values: pd.Series) -> Any:
+    """What a column says of the siembras of a lote; one alone keeps its type."""
+    if len(values) == 1:
+        return None if pd.isna(values.iloc[0]) else values.iloc[0]
+    texts = ["—" if pd.isna(one) else one if isinstance(one, str) else day(one) for one in values]
+    return None if set(texts) == {"—"} else " + ".join(texts)
+
+
+def progress(rows: pd.DataFrame, crops: Iterable[Sembrado], until: date) -> pd.DataFrame:
+    """How far sowing and harvest are, a row for each crop; ``rows`` are ``sown``.
+
+    What has a date of ``until`` or before is done, and what its state says is done. Columns:
+    ``cultivo siembras sembrada_ha ya_sembrada_ha avance_siembra cosechada_ha avance_cosecha``.
+    """
+    harvested = _done(rows, "fecha_cosecha", until, ("cosechado",))
+    done = harvested | _done(rows, "fecha_siembra", until, ("sembrado", "cosechado", "perdido"))
+    keys, area = crop_keys(rows), rows["superficie_ha"]
+    values = []
+    for crop in crops:
+        own = keys == crop.clave
+        whole = float(area[own].sum())
+        parts = [float(area[own & part].sum()) for part in (done, harvested)]
+        shares = [part / whole if whole else None for part in parts]
+        both = [figure for pair in zip(parts, shares, strict=True) for figure in pair]
+        values.append((crop.nombre, int(own.sum()), whole, *both))
+    names = ["cultivo", "siembras", "sembrada_ha", "ya_sembrada_ha", "avance_siembra"]
+    return pd.DataFrame(values, columns=[*names, "cosechada_ha", "avance_cosecha"])
+
+
+def _done(rows: pd.DataFrame, dated: str, until: date, states: Sequence[str]) -> pd.Series:
+    by_date = [not pd.isna(one) and one <= until for one in rows[dated]]
+    said = rows["estado"].str.casefold().isin(states).fillna(value=False)
+    return pd.Series(by_date, index=rows.index, dtype=bool) | said.astype(bool)
 
 
 def differences(tables: Tables, rows: pd.DataFrame) -> pd.DataFrame:

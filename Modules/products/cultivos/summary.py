@@ -12,6 +12,7 @@ from typing import Final
 import pandas as pd
 
 from Modules.diff.changes import SOLO_REESCRITO, cambios
+from Modules.formats.legends import ETIQUETAS
 from Modules.formats.sheets import NUMBER_HA, NUMBER_SHARE, NUMBER_WHOLE, Chart, Sheet
 from Modules.night.checks_ground import land_ha
 from Modules.products.cultivos.sown import (
@@ -19,8 +20,10 @@ from Modules.products.cultivos.sown import (
     Sembrado,
     by_campo,
     by_crop,
+    by_lote,
     campo_labels,
     differences,
+    progress,
     without_crop,
 )
 from Modules.products.source import Fuente
@@ -40,14 +43,9 @@ COMO_SE_MIDE: Final = (
     "Las hectáreas se calculan del contorno del lote, sobre el elipsoide WGS 84; "
     "lo que declara el portal se indica aparte."
 )
-_HEADERS: Final = {  # a column has the same header and format in every sheet
-    "campo": "Campo",
-    "lote": "Lote",
-    "lote_id": "Id del lote",
+_HEADERS: Final = ETIQUETAS | {  # a column has the same header and format in every sheet
     "lotes": "Lotes",
     "siembras": "Siembras",
-    "cultivo": "Cultivo",
-    "codigo": "Código",
     "que": "Qué declara",
     "cantidad": "Cantidad",
     "tierra_ha": TIERRA,
@@ -58,20 +56,28 @@ _HEADERS: Final = {  # a column has the same header and format in every sheet
     "diferencia_ha": "Declarada − calculada (ha)",
     "diferencia": "Diferencia (%)",
     "parte": "Parte de lo sembrado",
+    "ya_sembrada_ha": "Ya sembrada (ha)",
+    "avance_siembra": "Avance de siembra",
+    "cosechada_ha": "Cosechada (ha)",
+    "avance_cosecha": "Avance de cosecha",
 }
 _FORMATS: Final = (
     {name: NUMBER_HA for name in _HEADERS if name.endswith("_ha")}
     | dict.fromkeys(("lotes", "siembras", "cantidad"), NUMBER_WHOLE)
-    | dict.fromkeys(("parte", "diferencia"), NUMBER_SHARE)
+    | dict.fromkeys(("parte", "diferencia", "avance_siembra", "avance_cosecha"), NUMBER_SHARE)
 )
 
 
 def summary_sheets(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> list[Sheet]:
-    """The sheets in order: the whole, campo by crop, crops, what is bare, changes, differences."""
+    """The sheets in order: the whole, campo by crop, crops, how far sowing and harvest are, lotes,
+    what is bare, changes, differences.
+    """
     return [
         _whole(fuente),
         _by_campo(fuente, rows, crops),
         _by_crop(fuente, rows, crops),
+        _progress(fuente, rows, crops),
+        _lotes(fuente),
         _bare(fuente),
         _changes(fuente),
         _differences(fuente, rows),
@@ -136,6 +142,34 @@ def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> S
         notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
         freeze_columns=1,
         chart=Chart(title, "cultivo", "sembrada_ha", [crop.color for crop in crops]),
+    )
+
+
+def _progress(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
+    until = fuente.hora_local.date()
+    return Sheet(
+        "Avance",
+        progress(rows, crops, until),
+        headers=_HEADERS | {"sembrada_ha": "Superficie de las siembras (ha)"},
+        formats=_FORMATS,
+        totals=("siembras", "sembrada_ha", "ya_sembrada_ha", "cosechada_ha"),
+        notes=(
+            f"Al {until:%d/%m/%Y}: cuenta lo que tiene fecha de ese día o anterior, y lo que el "
+            "portal da por sembrado, cosechado o perdido (lo perdido se sembró y no se cosechó).",
+        ),
+        freeze_columns=1,
+    )
+
+
+def _lotes(fuente: Fuente) -> Sheet:
+    return Sheet(
+        "Lotes",
+        by_lote(fuente.tables),
+        headers=_HEADERS,
+        formats=_FORMATS,
+        totals=("superficie_ha",),
+        notes=("Un renglón por lote; lo de varias siembras va en su orden, unido con +.",),
+        freeze_columns=2,
     )
 
 

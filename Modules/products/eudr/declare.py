@@ -4,8 +4,9 @@ After the Commission's "EUDR GeoJSON File Description" (v1.3 to v1.5) for Regula
 one FeatureCollection in WGS 84, lon before lat, no ``crs`` member, no lines, no holes, properties
 ``ProducerName ProducerCountry ProductionPlace Area`` (ha) and no others, 25 MB a file. We write
 Polygons (a Point for a small plot where that is asked for): a lote in several parts, or one with
-holes, gives one feature a piece, each with the area of that piece. Coordinates always have exactly
-six decimals, also where the last ones are zeros, which no JSON writer does by itself.
+holes, gives one feature a piece, each with the area of that piece and "parte 1 de 3" in its place.
+Coordinates always have exactly six decimals, also where the last ones are zeros, which no JSON
+writer does by itself.
 
 Equal plots in equal order give equal bytes.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -84,11 +85,17 @@ def declare(plots: Sequence[Plot], *, points: bool = False) -> list[Declared]:
 
 
 def _polygons(plot: Plot, grid: OnGrid, areas_ha: Sequence[float]) -> tuple[str, ...]:
-    return tuple(
-        _feature(plot, area, f'"Polygon","coordinates":[[{",".join(_positions(piece.exterior))}]]')
+    kept = [
+        (piece, area)
         for piece, area in zip(grid.pieces, areas_ha, strict=True)
         if _area_text(area) != _area_text(0.0)
-    )
+    ]
+    features = []
+    for n, (piece, area) in enumerate(kept, start=1):
+        part = f" (parte {n} de {len(kept)})" if len(kept) > 1 else ""
+        rings = f'"Polygon","coordinates":[[{",".join(_positions(piece.exterior))}]]'
+        features.append(_feature(replace(plot, place=f"{plot.place}{part}"), area, rings))
+    return tuple(features)
 
 
 def _point(plot: Plot, grid: OnGrid, areas_ha: Sequence[float]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ from Modules.products.h3.kml import documents
 from Modules.products.h3.tables import Celdas, Tabla, by_ambiente, by_cell, by_lote
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS
+from Modules.words.domain import SnapshotId
 
 Runner: TypeAlias = Callable[[Callable[[Chunk], Cover], Sequence[Chunk]], Iterable[Cover]]
 
@@ -125,7 +126,7 @@ def build_hexagonos(
         grid = points if resolution == grid_at else grid
     avisos: tuple[str, ...] = (_NO_MAP,)
     if mapped is not None and grid is not None and grid_at is not None:
-        writer.gpkg(mapped, grid, f"grilla_muestreo_r{grid_at:02d}")
+        writer.gpkg(mapped, grid, f"grilla_muestreo_r{grid_at:02d}", fuente.snapshot_id)
         avisos = writer.kmz(fuente, mapped, max_placemarks, max_bytes)
     return Hecho({CARPETA: writer.built}, avisos)
 
@@ -204,13 +205,15 @@ class _Writer:
             for i, rows in enumerate(tabla.slices()):
                 csv.write_csv(_guarded(rows), packed, csv.WriteOptions(include_header=i == 0))
 
-    def gpkg(self, celdas: Celdas, grid: gpd.GeoDataFrame, grid_layer: str) -> None:
+    def gpkg(
+        self, celdas: Celdas, grid: gpd.GeoDataFrame, grid_layer: str, night: SnapshotId
+    ) -> None:
         """The hexagons as polygons, styled by dominant crop; and the grid to sample by."""
         layer = f"hexagonos_r{celdas.resolution:02d}"
         frame = pa.concat_tables(celdas.tabla.slices()).to_pandas()
         cells = gpd.GeoDataFrame(frame, geometry=map_polygons(celdas.cell), crs=CRS)
         path = self._path(f"_r{celdas.resolution:02d}.gpkg")
-        write_gpkg({layer: cells, grid_layer: grid}, path)
+        write_gpkg({layer: cells, grid_layer: grid}, path, night)
         legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in celdas.cultivos]
         styles = {layer: fill_style("cultivo", legend)}
         texts = {layer: f"Hexágonos {celdas.campania}: cultivo con más superficie"}

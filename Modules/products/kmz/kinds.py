@@ -15,53 +15,21 @@ from typing import Final
 from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
-from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS
+from Modules.formats.legends import ESTADOS, ETIQUETAS, POTENCIALES, TIPOS
 from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
-_LABELS: Final = {
-    "ambiente": "Ambiente",
-    "ambiente_id": "Id del ambiente",
-    "analisis": "Análisis",
-    "campania": "Campaña",
-    "campo": "Campo",
-    "codigo": "Código",
-    "cultivo": "Cultivo",
-    "cultivos": "Cultivo",
-    "estado": "Estado",
-    "fecha": "Fecha",
-    "fecha_cosecha": "Fecha de cosecha",
-    "fecha_siembra": "Fecha de siembra",
-    "lote": "Lote",
-    "lote_id": "Id del lote",
-    "marcador_id": "Id del marcador",
-    "material": "Material",
-    "muestra_analisis": "Análisis",
-    "muestra_codigo": "Código de muestra",
-    "muestra_profundidades_cm": "Profundidades (cm)",
-    "observacion": "Observación",
-    "orden": "Orden de visita",
-    "origen": "Origen",
-    "potencial": "Potencial",
-    "profundidades_cm": "Profundidades (cm)",
-    "punto_id": "Id del punto",
-    "siembra_id": "Id de la siembra",
-    "submuestras": "Submuestras",
-    "subtipo": "Subtipo",
-    "superficie": "Superficie",
-    "superficie_declarada": "Superficie declarada",
-    "superficie_ha": "Superficie (ha)",
-    "tipo": "Tipo",
-}
 
 
 def _kind(prefix: str, names: str, **own: str) -> Kind:
     """A kind with data of these names, in order; ``own`` labels are other than everybody's."""
-    return Kind(prefix, {name: own.get(name, _LABELS[name]) for name in names.split()}, _IDS)
+    return Kind(prefix, {name: own.get(name, ETIQUETAS[name]) for name in names.split()}, _IDS)
 
 
 LOTE: Final = _kind(
-    "lote", "campo lote cultivos superficie superficie_declarada campania superficie_ha lote_id"
+    "lote",
+    "campo lote cultivos superficie superficie_declarada campania superficie_ha lote_id",
+    cultivos="Cultivo",
 )
 SIEMBRA: Final = _kind(
     "siembra",
@@ -84,7 +52,14 @@ PUNTO: Final = _kind(
     "punto",
     "codigo origen orden campo lote ambiente potencial cultivos subtipo profundidades_cm analisis "
     "submuestras estado fecha observacion punto_id",
+    orden="Orden de visita",
+    cultivos="Cultivo",
     subtipo="Tipo de muestra",
+)
+
+
+RECORRIDO: Final = Kind(
+    "recorrido", {"campo": "Campo", "puntos": "Puntos", "largo": "Largo en línea recta"}
 )
 
 
@@ -147,6 +122,11 @@ def _grupos(
     return lambda value: groups.get(value or "", last)
 
 
+def _silent(style_id: str, color: str) -> Estilo:
+    """A point whose label is a placemark of its own, for it is not shown at every scale."""
+    return replace(punto_style(style_id, color), label_scale=0.0)
+
+
 potencial = _grupos("potencial", POTENCIALES, Estilo, AMBIENTE)
 tipo = _grupos("tipo", TIPOS, punto_style, MARCADOR)
-estado = _grupos("muestreo", ESTADOS, punto_style, PUNTO)
+estado = _grupos("muestreo", ESTADOS, _silent, PUNTO)

@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from Modules.formats import kml_text as text
 from Modules.formats.cells import cells
-from Modules.formats.kml_document import Kind, labels, placemarks
+from Modules.formats.kml_document import Kind, labels, placemarks, region
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
+from Modules.geo.arrays import WGS84
 from Modules.night.tables import Tables
 from Modules.products.kmz.kinds import (
     AMBIENTE,
     LOTE,
     MARCADOR,
     PUNTO,
+    RECORRIDO,
     SIEMBRA,
     SIN_SIEMBRA,
     Grupo,
@@ -42,6 +44,7 @@ from Modules.words.cultivos import SIN_CULTIVO
 Bounds: TypeAlias = NDArray[np.float64]
 
 MAX_OBSERVACION: Final = 1_000  # characters
+_LABEL_PIXELS: Final = 220  # of a lote on a phone: nearer, its numbers can be told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,11 @@ class Lotes:
         """The marcadores in the colour of their type."""
         return _marcadores(self._marcadores, _take(self._lotes, self._places(self._marcadores)))
 
+    @property
+    def marcadores_campo(self) -> list[str]:
+        """The campo of each marcador."""
+        return [self.campo_id[place] for place in self._places(self._marcadores)]
+
     def cultivos_text(self, row: int) -> str:
         """ "Trigo + Soja 2da"."""
         return " + ".join(group.nombre for group in self.cultivos[row]) or SIN_CULTIVO.nombre
@@ -184,6 +192,7 @@ def _capa(
     values: Mapping[str, Sequence[str]],
     superficie_ha: list[float] | None = None,
     styles: list[str] | None = None,
+    regions: list[str] | None = None,
 ) -> Capa:
     keys = _cells(frame, f"{kind.prefix}_id")
     areas = superficie_ha or [0.0] * len(keys)
@@ -196,7 +205,7 @@ def _capa(
         values=values,
         geometries=shape.texts,
     )
-    marks = labels(kind, keys, names, shape.points)
+    marks = labels(kind, keys, names, shape.points, regions)
     return Capa(kind, keys, texts, marks, shape.points, shape.bounds, areas, grupos)
 
 
@@ -279,8 +288,15 @@ def _marcadores(marcadores: pd.DataFrame, lotes: pd.DataFrame) -> Capa:
     )
 
 
-def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
-    """Sampling points of a plan (``muestreos.plan.PUNTOS``), and the campo of each."""
+def puntos_capa(
+    puntos: pd.DataFrame, cajas: Mapping[str, Sequence[float]], siglas: Mapping[str, str]
+) -> tuple[Capa, list[str]]:
+    """Sampling points of a plan (``muestreos.plan.PUNTOS``), and the campo of each.
+
+    They are called by their place in the visit, short and unique: "12", or "LNX 12" where
+    ``siglas`` gives a short name of their campo. Their labels show once their lote, whose bounds
+    are in ``cajas``, is large on the screen.
+    """
     columns = ("campo", "campo_id", "lote", "orden", "punto", "punto_id")
     puntos = _sorted(
         puntos,
@@ -296,20 +312,62 @@ def puntos_capa(puntos: pd.DataFrame) -> tuple[Capa, list[str]]:
         values[name] = ["" if cell is None else str(cell) for cell in _cells(puntos, name)]
     values["fecha"] = [spanish.day(cell) for cell in _cells(puntos, "fecha")]
     codes = [code or name for code, name in zip(values["codigo"], values["punto"], strict=True)]
+    campo_of = _cells(puntos, "campo_id")
     capa = _capa(
         PUNTO,
         puntos,
         _shape(puntos),
         [estado(cell) for cell in _cells(puntos, "estado")],
-        names=codes,
-        snippets=_joined(values["ambiente"], values["estado"]),
+        names=text.xml_texts(_short_names(values["orden"], campo_of, siglas)),
+        snippets=_joined(codes, _joined(values["ambiente"], values["estado"])),
         values=values,
+        regions=[region(cajas[key], _LABEL_PIXELS) for key in _cells(puntos, "lote_id")],
     )
-    return capa, _cells(puntos, "campo_id")
+    return capa, campo_of
+
+
+def _short_names(
+    orders: Sequence[str], campo_of: Sequence[str], siglas: Mapping[str, str]
+) -> list[str]:
+    """ "12"; one that is not visited, annulled or far away, is "sin visita 1"."""
+    names, unvisited = [], dict.fromkeys(campo_of, 0)
+    for order, campo in zip(orders, campo_of, strict=True):
+        unvisited[campo] += not order
+        name = order or f"sin visita {unvisited[campo]}"
+        names.append(f"{siglas[campo]} {name}" if campo in siglas else name)
+    return names
+
+
+def recorridos(puntos: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """The way from point to point of each campo, as lines in visiting order; and the campos."""
+    rows, shapes = [], []
+    visited = puntos[puntos["orden"].notna()].sort_values(["campo", "campo_id", "orden"])
+    for (campo, campo_id), one in visited.groupby(["campo", "campo_id"], sort=True):
+        line = shapely.LineString(one.geometry.to_numpy()) if len(one) > 1 else None
+        if line is not None and line.length:
+            rows.append((campo_id, campo, len(one), WGS84.geometry_length(line) / 1_000))
+            shapes.append(line)
+    keys = [row[0] for row in rows]
+    names = text.xml_texts(row[1] for row in rows)
+    lengths = [f"{spanish.number(row[3], 1)} km" for row in rows]
+    counts = [str(row[2]) for row in rows]
+    texts = placemarks(
+        RECORRIDO,
+        keys=keys,
+        names=[f"Recorrido de {name}" for name in names],
+        snippets=lengths,
+        styles=["recorrido"] * len(rows),
+        values={"campo": names, "puntos": counts, "largo": lengths},
+        geometries=geometry_texts(np.array(shapes, dtype=object)),
+    )
+    return texts, keys
 
 
 def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
-    """Ambientes with the names of their campo and lote in them, and the campo of each."""
+    """Ambientes with the names of their campo and lote in them, and the campo of each.
+
+    Their labels show once they are large on the screen.
+    """
     ambientes = _sorted(
         ambientes,
         lambda row: (
@@ -318,7 +376,11 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
         ),
         ("campo", "campo_id", "lote", "ambiente", "ambiente_id"),
     )  # fmt: skip
-    return _ambientes(ambientes, ambientes), _cells(ambientes, "campo_id")
+    capa = _ambientes(ambientes, ambientes)
+    shown = [region(box, _LABEL_PIXELS) for box in capa.bounds.tolist()]
+    names = text.xml_texts(_cells(ambientes, "ambiente"))
+    marks = labels(AMBIENTE, capa.keys, names, capa.points, shown)
+    return replace(capa, labels=marks), _cells(ambientes, "campo_id")
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[Any]:

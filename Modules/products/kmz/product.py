@@ -12,12 +12,13 @@ Files go to a scratch folder; what is returned is for ``publish_files``. Above 1
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import geopandas as gpd
+import pandas as pd
 
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS, Document, Entry, Folder
 from Modules.formats.kml_geometry import LookAt
@@ -25,8 +26,8 @@ from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.products.entry import Hecho
 from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
-from Modules.products.kmz.kinds import LOTE, SIN_SIEMBRA, Grupo
-from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa
+from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, tipo
+from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa, recorridos
 from Modules.products.source import Fuente
 from Modules.words.names import safe_name, unique_names
 from Modules.words.spanish import count, hectares, moment
@@ -40,6 +41,10 @@ _AMBIENTES: Final = ("ambiente", "ambientes")
 _MARCADORES: Final = ("marcador", "marcadores")
 _SIEMBRAS: Final = ("siembra", "siembras")
 _PUNTOS: Final = ("punto", "puntos")
+_RECORRIDO: Final = Estilo(
+    "recorrido", "#D81B60", fill=False, line="#D81B60", width=2.5, balloon=RECORRIDO.balloon
+)
+_SIGLA_LENGTH: Final = 24
 _CONTORNO: Final = replace(CONTORNO, balloon=LOTE.balloon)
 _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
 
@@ -86,7 +91,7 @@ def build_muestreos_kmz(
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
 ) -> Hecho:
-    """Write ``muestreos_25-26.kmz``: points real and proposed over the ambientes they are in.
+    """Write ``muestreos_25-26.kmz``, for a crew: see ``_muestreos``.
 
     Too large for one file, the map is one for each campo.
 
@@ -96,29 +101,54 @@ def build_muestreos_kmz(
     Raises:
         PublishError: the disk refused.
     """
-    points, campo_of_point = puntos_capa(puntos)
+    lotes = Lotes(fuente.tables)
     zones, campo_of_zone = ambientes_capa(ambientes)
     campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
                       [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
+    boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
+    lines, campo_of_line = recorridos(puntos)
+    used = {*puntos["lote_id"], *ambientes["lote_id"]}
+    scouted = [
+        i for i, grupo in enumerate(lotes.marcadores.grupos) if grupo.key != tipo("muestreo").key
+    ]
+    campo_of_mark = dict(zip(lotes.marcadores.keys, lotes.marcadores_campo, strict=True))
     stem = f"muestreos_{fuente.campania.slug}"
     writer = KmzWriter(work, max_placemarks, max_bytes)
 
-    def mapa(path: str, title: str, campo_id: str | None) -> Mapa:
-        rows = [i for i, key in enumerate(campo_of_point) if campo_id in (None, key)]
-        areas = [i for i, key in enumerate(campo_of_zone) if campo_id in (None, key)]
-        return Mapa(path, _muestreos(fuente, title, _Cut(points, rows), _Cut(zones, areas)))
+    def mapa(path: str, title: str, only: str | None, siglas: Mapping[str, str]) -> Mapa:
+        points, campo_of_point = puntos_capa(puntos, boxes, siglas)
 
-    whole = mapa(stem, f"Muestreos {fuente.campania}", None)
+        def of(campo_ids: Sequence[str]) -> list[int]:
+            return [i for i, key in enumerate(campo_ids) if only is None or key == only]
+
+        plots = [i for i in of(lotes.campo_id) if lotes.lote_id[i] in used]
+        marks = [i for i in scouted if only in (None, campo_of_mark[lotes.marcadores.keys[i]])
+                 and campo_of_mark[lotes.marcadores.keys[i]] in campos]  # fmt: skip
+        ways = of(campo_of_line)
+        way = Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways])
+        cuts = (_Cut(points, of(campo_of_point)), _Cut(zones, of(campo_of_zone)))
+        return Mapa(path, _muestreos(fuente, title, lotes, *cuts, _Cut(lotes.marcadores, marks),
+                                     _Cut(lotes.capa, plots), way))  # fmt: skip
+
+    siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
+    whole = mapa(stem, f"Muestreos {fuente.campania}", None, siglas)
     if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
         return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
     built = writer.write(
         "",
-        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key)
+        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key, {})
          for key in sorted(campos, key=names.__getitem__)),
     )  # fmt: skip
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": built}, (aviso, *writer.avisos))
+
+
+def _siglas(fuente: Fuente, campos: Mapping[str, str]) -> dict[str, str]:
+    """A short name of each campo: its code where it has one."""
+    codes = dict(zip(fuente.tables.campos["campo_id"], fuente.tables.campos["codigo"], strict=True))
+    short = {key: campo if pd.isna(codes.get(key)) else codes[key] for key, campo in campos.items()}
+    return unique_names(short, _SIGLA_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,16 +332,30 @@ def _by_cultivo(lotes: Lotes) -> Iterator[tuple[Grupo, str, list[int]]]:
         yield group, campo_id, rows
 
 
-def _muestreos(fuente: Fuente, title: str, puntos: _Cut, ambientes: _Cut) -> Document:
-    return _document(
+def _muestreos(
+    fuente: Fuente, title: str, lotes: Lotes, puntos: _Cut, ambientes: _Cut, recorrida: _Cut,
+    contornos: _Cut, recorrido: Folder,
+) -> Document:  # fmt: skip
+    """What a crew needs: outlines with their names, the way from point to point, and the points by
+    their place in it; what is to be scouted in a folder of its own.
+
+    From afar the names of the lotes are read, from near the numbers of the points.
+    """
+    document = _document(
         fuente,
         title,
-        _counts((len(puntos.rows), _PUNTOS), None, (len(ambientes.rows), _AMBIENTES)),
-        [ambientes, puntos],
-        [ambientes.folder("Ambientes"), puntos.folder("Puntos"), _labels(ambientes)],
+        _counts((len(puntos.rows), _PUNTOS), None, (len(ambientes.rows), _AMBIENTES),
+                (len(recorrida.rows), _MARCADORES)),
+        [ambientes, puntos, recorrida],
+        [contornos.folder("Lotes", lotes.contornos), ambientes.folder("Ambientes"), recorrido,
+         puntos.folder("Muestreo"), recorrida.folder("Recorrida"),
+         _labels(contornos, ambientes, puntos)],
         (*(replace(entry, superficie_ha=None) for entry in puntos.legend(_PUNTOS)),
-         *ambientes.legend(_AMBIENTES)),
+         *ambientes.legend(_AMBIENTES),
+         *(replace(entry, superficie_ha=None) for entry in recorrida.legend(_MARCADORES))),
+        frame=[contornos, ambientes],  # not a mark that lies far away
     )  # fmt: skip
+    return replace(document, styles=(_CONTORNO, _RECORRIDO, *document.styles))
 
 
 def _document(

@@ -3,10 +3,13 @@
 Modus slim (https://formats.openag.io/modus/slim/v1/0.schema.json, Open Ag Data Alliance) has one
 document for a *submission* and for its *results*: a plan is the document without ``results``.
 Required: ``id date type``. Samples are keyed by their id; a soil sample has one depth, so a mark
-with three depths makes three samples. Coordinates are WGS 84 degrees, depths centimetres (UCUM).
+with three depths makes three samples, each with a ``sampleid`` of its own: what is on the bag. A
+sample of several cores says ``compuesta``; marks are never taken together (docs/decisions/0010).
+Coordinates are WGS 84 degrees, depths centimetres (UCUM).
 
-What Modus has no place for (visiting order, state, sub-samples, analyses, whether a point is real
-or proposed) goes into each sample under ``lindero``: the schema allows keys of one's own.
+What Modus has no place for (visiting order, state, sub-samples, code, whether it is composite,
+analyses, whether a point is real or proposed) goes into each sample under ``lindero``: the schema
+allows keys of one's own.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ class Muestra:
     """One point of a plan. ``lon lat`` in degrees; ``profundidades_cm`` as "0-20; 20-40"."""
 
     punto_id: str  # unique in the plan
+    muestra_id: str  # too, and for people
     origen: str  # real or propuesto
     codigo: str | None
     punto: str
@@ -64,6 +68,7 @@ class Muestra:
     profundidades_cm: str | None = None
     analisis: str | None = None
     submuestras: int | None = None
+    compuesta: bool | None = None
     estado: str | None = None
     fecha: date | None = None
     orden: int | None = None
@@ -127,17 +132,27 @@ def _lines(muestra: Muestra) -> Iterator[str]:
     """The samples of a point with their keys: one for each depth, one without if none is said.
 
     The number after the last "#" keeps ids distinct, whatever the point's own id looks like.
-    Samples of one point differ in id and depth only; the rest is written once for all of them.
+    Samples of one point differ in ids and depth only; the rest is written once for all of them.
     """
     rest = _json(_rest(muestra))[1:]
-    for n, depth in enumerate(_depths_json(muestra.profundidades_cm or "") or ("",), start=1):
+    source = _source(muestra)
+    for n, (depth, name) in enumerate(_depths_json(muestra.profundidades_cm or ""), start=1):
         sample_id = _json(f"{muestra.punto_id}#{n}")
-        yield f'{sample_id}:{{"id":{sample_id},{depth}{rest}'
+        own = _json({"sampleid": f"{muestra.muestra_id}{name}", **source})
+        yield f'{sample_id}:{{"id":{sample_id},{depth}"source":{own},{rest}'
 
 
 @lru_cache(maxsize=1024)
-def _depths_json(text: str) -> tuple[str, ...]:
-    return tuple(f'"depth":{_json(depth)},' for depth in depths(text))
+def _depths_json(text: str) -> tuple[tuple[str, str], ...]:
+    """Each depth as a member, and what tells its bag from the others of the point."""
+    found = depths(text)
+    if len(found) < 2:
+        return tuple((f'"depth":{_json(depth)},', "") for depth in found) or (("", ""),)
+    names = [str(depth["name"]) for depth in found]
+    marks = names if len(set(names)) == len(names) else [f"#{n}" for n in range(1, len(names) + 1)]
+    return tuple(
+        (f'"depth":{_json(depth)},', f" {mark}") for depth, mark in zip(found, marks, strict=True)
+    )
 
 
 def _json(value: Any) -> str:
@@ -150,15 +165,13 @@ def _rest(muestra: Muestra) -> dict[str, Any]:
         "origen": muestra.origen,
         "orden": muestra.orden,
         "punto": muestra.punto,
+        "codigo": muestra.codigo,
+        "compuesta": muestra.compuesta,
         "estado": muestra.estado,
         "submuestras": muestra.submuestras,
         "analisis": _parts(muestra.analisis or "") or None,
     }
-    return {
-        "source": _source(muestra),
-        "geolocation": {"lat": muestra.lat, "lon": muestra.lon},
-        "lindero": _present(ours),
-    }
+    return {"geolocation": {"lat": muestra.lat, "lon": muestra.lon}, "lindero": _present(ours)}
 
 
 def _source(muestra: Muestra) -> dict[str, Any]:
@@ -166,7 +179,6 @@ def _source(muestra: Muestra) -> dict[str, Any]:
     has_ambiente = muestra.ambiente_id is not None
     subfield = {"id": muestra.ambiente_id, "name": muestra.ambiente} if has_ambiente else None
     source = {
-        "sampleid": muestra.codigo or muestra.punto,
         "date": muestra.fecha.isoformat() if muestra.fecha else None,
         "grower": {"name": muestra.empresa} if muestra.empresa else None,
         "farm": {"id": muestra.campo_id, "name": muestra.campo},

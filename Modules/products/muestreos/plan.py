@@ -23,7 +23,7 @@ from Modules.night.checks_ground import far_marks, inside_lotes
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS, Column, Table, hectares, text
-from Modules.words.names import unique_names
+from Modules.words.names import names_with_ids, unique_names
 
 PUNTOS_POR_AMBIENTE: Final = 3
 MARGEN_M: Final = 20.0  # headlands and roads: about one pass of a sprayer
@@ -49,6 +49,7 @@ PUNTOS = Table(
         text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
         text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
         Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si no se visita"),
+        text("muestra_id", "Identificador de la muestra: no hay dos iguales", nullable=False),
         text("codigo", "Código de la muestra; el de un punto propuesto es único"),
         text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
         text("campo", "Nombre del campo", nullable=False),
@@ -277,12 +278,24 @@ def _with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:
     )
 
 
+def _sample_ids(points: gpd.GeoDataFrame) -> pd.Series:
+    """What tells a sample from all others: its code, else its mark's name, else that and the id.
+
+    Of all points, annulled ones too, so that what is written on a bag stays (docs/decisions/0010).
+    """
+    codes = points["codigo"].fillna(points["punto"])
+    texts = codes.where(~codes.duplicated(keep=False), points["punto"])
+    ids = names_with_ids(dict(zip(points["punto_id"], texts, strict=True)))
+    return points["punto_id"].map(ids).astype("string")
+
+
 def _in_order(points: gpd.GeoDataFrame, far: Set[str]) -> gpd.GeoDataFrame:
     """With coordinates and a visiting order; sorted by campo, order, id."""
     points = points.sort_values("punto_id", ignore_index=True)
     lonlat = shapely.get_coordinates(points.geometry.to_numpy())
     points["lon"], points["lat"] = np.round(lonlat, 7).T
     points["orden"] = _orders(points, lonlat, far)
+    points["muestra_id"] = _sample_ids(points)
     return points.sort_values(
         ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
     )

@@ -1,15 +1,15 @@
 """``muestreos/``: where samples are taken, for field crews and the laboratory.
 
 ``muestreos_25-26.gpkg`` (layers muestreos, puntos_propuestos, ambientes, with QGIS styles),
-``.csv`` in visiting order, and the plan as Modus slim JSON, a file for each kind of sample (soil
-always). Built from one accepted night; the same night gives the same bytes.
+``.csv`` and ``.xlsx`` in visiting order, and the plan as Modus slim JSON, a file for each kind of
+sample (soil always). Built from one accepted night; the same night gives the same bytes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +19,9 @@ import pandas as pd
 from Modules.disk.safe_files import write_new, writing
 from Modules.formats.cells import cells
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.legends import ESTADOS, POTENCIALES
+from Modules.formats.legends import ESTADOS, ETIQUETAS, POTENCIALES
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
-from Modules.formats.sheets import csv_bytes
+from Modules.formats.sheets import Sheet, csv_bytes, xlsx_bytes
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
@@ -46,37 +46,24 @@ DESCRIPTIONS: Final = {
     CAPA_MUESTREOS: "Muestreos",
     CAPA_PROPUESTOS: "Puntos propuestos",
 }
-CSV_HEADERS: Final = {  # in the order of the file
+_CSV: Final = (  # in the order of the file
+    "orden muestra_id codigo punto origen campo lote ambiente potencial campania cultivos subtipo "
+    "profundidades_cm analisis submuestras compuesta estado fecha observacion lon lat "
+    "distancia_borde_m punto_id ambiente_id lote_id campo_id"
+)
+CSV_HEADERS: Final = {name: ETIQUETAS[name] for name in _CSV.split()} | {
     "orden": "Orden de visita",
-    "codigo": "Código",
-    "punto": "Punto",
-    "origen": "Origen",
-    "campo": "Campo",
-    "lote": "Lote",
-    "ambiente": "Ambiente",
-    "potencial": "Potencial",
-    "campania": "Campaña",
-    "cultivos": "Cultivos",
     "subtipo": "Tipo de muestra",
-    "profundidades_cm": "Profundidades (cm)",
-    "analisis": "Análisis",
-    "submuestras": "Submuestras",
-    "estado": "Estado",
-    "fecha": "Fecha",
-    "observacion": "Observación",
     "lon": "Longitud",
     "lat": "Latitud",
-    "distancia_borde_m": "Distancia al borde (m)",
-    "punto_id": "Id del punto",
-    "ambiente_id": "Id del ambiente",
-    "lote_id": "Id del lote",
-    "campo_id": "Id del campo",
 }
 
+_XLSX_FORMATS: Final = {"lon": "0.000000", "lat": "0.000000", "distancia_borde_m": "0.0"}
 _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
-    *("punto_id", "origen", "codigo", "punto", "lon", "lat"),
+    *("punto_id", "muestra_id", "origen", "codigo", "punto", "lon", "lat"),
     *("campo_id", "campo", "lote_id", "lote", "ambiente_id", "ambiente"),
-    *("subtipo", "profundidades_cm", "analisis", "submuestras", "estado", "fecha", "orden"),
+    *("subtipo", "profundidades_cm", "analisis", "submuestras", "compuesta", "estado"),
+    *("fecha", "orden"),
 )
 _ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
@@ -103,13 +90,16 @@ def build_muestreos(
     """
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
     stem = f"muestreos_{fuente.campania.slug}"
-    built = {f"{stem}.gpkg": work / f"{stem}.gpkg", f"{stem}.csv": work / f"{stem}.csv"}
-    write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"])
+    built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
+    write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"], fuente.snapshot_id)
     add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
     rows = pd.DataFrame(plan.puntos[list(CSV_HEADERS)])
     write_new(built[f"{stem}.csv"], csv_bytes(rows, CSV_HEADERS))
+    sheet = Sheet("Muestreos", rows, CSV_HEADERS, _XLSX_FORMATS, freeze_columns=2)
+    day = _plan_date(fuente)
+    write_new(built[f"{stem}.xlsx"], xlsx_bytes([sheet], datetime.combine(day, time())))
     documents = modus_documents(
-        _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=_plan_date(fuente)
+        _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=day
     )
     for kind, document in documents.items():
         name = f"{stem}{SUFFIX[kind]}.modus.json"
@@ -139,7 +129,7 @@ def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
 
 
 def _styles() -> dict[str, Style]:
-    code = Label('"codigo"', "codigo", visible_below=15_000)
+    code = Label('"codigo"', "codigo", visible_below=25_000, priority=8)
     potenciales = [Category(key, *POTENCIALES[key]) for key in ("alto", "medio", "bajo")]
     return {
         CAPA_MUESTREOS: marker_style("estado", _estados(*_ESTADOS), label=code),

@@ -31,7 +31,7 @@ from Modules.products.source import Fuente
 from Modules.products.sustentabilidad import establecimientos
 from Modules.products.sustentabilidad.fiboa import write_code_list, write_fiboa
 from Modules.words.cultivos import CATALOGUE, OTRO
-from Modules.words.names import name_key, safe_name, unique_names
+from Modules.words.names import name_key, names_with_ids, safe_name, unique_names
 from Modules.words.spanish import count, short
 from Modules.words.text import clean_text
 
@@ -164,12 +164,14 @@ def _plots(
     sown = {*siembras.loc[siembras["cultivo_codigo"].isin(codes), "lote_id"], *own.index}
     shapes = dict(zip(tables.lotes["lote_id"], tables.lotes.geometry, strict=True))
     home = dict(zip(tables.lotes["lote_id"], tables.lotes["campo_id"], strict=True))
+    every = zip(tables.lotes["lote_id"], tables.lotes["campo"], tables.lotes["lote"], strict=True)
+    places = names_with_ids({lote_id: f"{campo} - {lote}" for lote_id, campo, lote in every})
     plots = []
     for row in lotes[lotes["lote_id"].isin(sown)].itertuples():
         said = paises.get(row.lote_id) or paises.get(home[row.lote_id])
         country, duda = (said, "") if said else _country(shapes[row.lote_id], home[row.lote_id])
-        place = f"{row.campo} - {row.lote}"
         shape, names = shapes[row.lote_id], own.get(row.lote_id, ())
+        place = places[row.lote_id]
         plots.append(Plot(row.lote_id, row.empresa, country, place, shape, names, duda))
     return plots
 

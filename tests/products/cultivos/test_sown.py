@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -16,16 +17,20 @@ from Modules.products.cultivos.sown import (
     SIEMBRAS_EN_LOTES,
     by_campo,
     by_crop,
+    by_lote,
     campo_labels,
     crop_keys,
     differences,
+    progress,
     sown,
     sown_crops,
     without_crop,
 )
 from Modules.products.source import Fuente
 from Modules.words.columns import Table
+from Modules.words.domain import Recurso
 from Modules.words.errors import DataError
+from tests.fuentes import campo, fuente_of, lote
 from tests.table_contract import check_table
 
 EXACT = {"rel": 1e-12}
@@ -171,3 +176,49 @@ def test_every_column_has_a_name_for_dbf() -> None:
     assert list(CAMPOS_DBF) == names
     assert len(set(CAMPOS_DBF.values())) == len(names)
     assert all(name.isascii() and len(name) <= 10 for name in CAMPOS_DBF.values())
+
+
+def test_a_row_a_lote_says_all_of_its_siembras_and_nothing_of_its_owner() -> None:
+    item = lote(1, "7", campo_at=1, cultivos=["Trigo", "Soja 2da"])
+    first, second = item["siembras"]
+    first |= {"material": "Baguette", "fecha_siembra": "2025-06-12", "estado": "cosechado"}
+    second |= {"fecha_siembra": "2025-12-05", "estado": "planificado"}
+    one = lote(2, "8", campo_at=1, cultivos=["Maíz tardío"])
+    one["siembras"][0] |= {"fecha_siembra": "2025-11-02", "estado": "sembrado"}
+    campos = [campo(1, "La Paz", empresa="Ejemplo", cuit="30-1", renspa="01")]
+    items = [item, one, lote(3, "9", campo_at=1)]
+    tables = fuente_of({Recurso.CAMPOS: campos, Recurso.LOTES: items}).tables
+    rows = by_lote(tables)
+    assert list(rows) == [
+        *("campo", "lote", "cultivos", "superficie_ha"),
+        *("material", "fecha_siembra", "fecha_cosecha", "estado"),
+    ]
+    said = rows.drop(columns="superficie_ha").astype(object)
+    assert said.where(said.notna(), None).to_numpy().tolist() == [
+        ["La Paz", "7", "Trigo + Soja 2da", "Baguette + —", "12/06/2025 + 05/12/2025", None,
+         "cosechado + planificado"],
+        ["La Paz", "8", "Maíz tardío", None, date(2025, 11, 2), None, "sembrado"],
+        ["La Paz", "9", None, None, None, None, None],
+    ]  # fmt: skip
+
+
+def test_progress_counts_what_is_done_by_date_or_by_state() -> None:
+    states = [
+        {"fecha_siembra": "2025-11-01"},
+        {"fecha_siembra": "2025-12-01"},  # planned
+        {"estado": "Sembrado"},
+        {"estado": "perdido"},
+        {"estado": "cosechado"},
+        {"fecha_siembra": "2025-10-01", "fecha_cosecha": "2025-11-20"},
+        {},
+    ]
+    items = [lote(at, str(at), campo_at=1, cultivos=["Soja 1ra"]) for at in range(len(states))]
+    for item, state in zip(items, states, strict=True):
+        item["siembras"][0] |= state
+    tables = fuente_of({Recurso.CAMPOS: [campo(1, "La Paz")], Recurso.LOTES: items}).tables
+    (row,) = progress(sown(tables), sown_crops(tables), date(2025, 11, 20)).to_dict("records")
+    ha = tables.lotes.set_index("lote_id")["superficie_ha"]
+    assert row["siembras"] == 7
+    assert row["ya_sembrada_ha"] == pytest.approx(ha[["L0", "L2", "L3", "L4", "L5"]].sum())
+    assert row["cosechada_ha"] == pytest.approx(ha[["L4", "L5"]].sum())
+    assert row["avance_siembra"] == pytest.approx(row["ya_sembrada_ha"] / ha.sum())

@@ -108,8 +108,8 @@ def test_pieces_of_a_lote_stay_in_one_file() -> None:
     ring = _square(0.01).difference(_square(0.002, LON + 0.004, LAT + 0.004))
     plots = [_plot(_square(0.01, LON - 1), "before"), _plot(ring, "ring")]
     declared = declare(plots)
-    size = max(len(text) for one in declared for text in one.features)
-    files = collections(declared, 3 * size)
+    ring_size = sum(len(text) + 2 for text in declared[1].features)
+    files = collections(declared, ring_size + 60)  # 60: the frame of a file
     assert [owners for _, owners in files] == [["before"], ["ring", "ring"]]
 
 

@@ -430,7 +430,7 @@ def test_the_sampling_map_has_points_real_and_proposed_over_ambientes(
     )
     assert mapas.avisos == ()
     root = read_kmz(mapas.carpetas["muestreos"]["muestreos_25-26.kmz"])
-    found = {data(mark)["punto_id"]: data(mark) for mark in placemarks(root, "Puntos")}
+    found = {data(mark)["punto_id"]: data(mark) for mark in placemarks(root, "Muestreo")}
     assert sorted(found) == sorted(plan.puntos["punto_id"])
     assert {item["origen"] for item in found.values()} == {"real", "propuesto"}
     assert len(folders(root)["Ambientes"]) == len(plan.ambientes)
@@ -445,7 +445,7 @@ def test_a_large_sampling_map_is_one_for_each_campo(demo_fuente: Fuente, tmp_pat
     assert mapas.avisos[0].startswith("muestreos_25-26.kmz")
     check_names(files)
     points = [
-        data(m)["punto_id"] for f in files.values() for m in placemarks(read_kmz(f), "Puntos")
+        data(m)["punto_id"] for f in files.values() for m in placemarks(read_kmz(f), "Muestreo")
     ]
     assert sorted(points) == sorted(plan.puntos["punto_id"])
 
@@ -454,6 +454,72 @@ def test_a_plan_without_points_is_still_a_map(demo_fuente: Fuente, tmp_path: Pat
     plan = plan_muestreo(demo_fuente)
     mapas = build_muestreos_kmz(demo_fuente, plan.puntos.head(0), plan.ambientes.head(0), tmp_path)
     assert list(folders(read_kmz(mapas.carpetas["muestreos"]["muestreos_25-26.kmz"]))) == []
+
+
+def test_a_crew_reads_short_names_in_the_order_of_the_route(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    plan = plan_muestreo(demo_fuente)
+    files = build_muestreos_kmz(demo_fuente, plan.puntos, plan.ambientes, tmp_path / "a")
+    lotes = demo_fuente.tables.lotes.set_index("lote_id")
+    for path in files.carpetas["muestreos"].values():
+        root = read_kmz(path)
+        marks = list(placemarks(root, "Muestreo"))
+        visited = [m for m in marks if data(m)["orden"]]
+        assert {m.findtext(f"{KML}name") for m in visited} == set(
+            map(str, range(1, len(visited) + 1))
+        )
+        names = [m.findtext(f"{KML}name") for m in marks]
+        assert len(set(names)) == len(names)
+        where = {data(m)["orden"]: geometry(m).coords[0] for m in visited}
+        (way,) = placemarks(root, "Recorrido")
+        assert list(geometry(way).coords) == [where[str(n)] for n in range(1, len(visited) + 1)]
+        drawn = {data(m)["lote_id"]: m for m in placemarks(root, "Lotes")}
+        own = plan.puntos[plan.puntos["punto_id"].isin({data(m)["punto_id"] for m in marks})]
+        assert set(own["lote_id"]) <= set(drawn)
+        assert {m.findtext(f"{KML}styleUrl") for m in drawn.values()} == {"#contorno"}
+        for key, mark in drawn.items():
+            assert mark.findtext(f"{KML}name") == plain(lotes.loc[key, "lote"])
+        assert all(data(m)["tipo"] != "muestreo" for m in placemarks(root, "Recorrida"))
+    one = build_muestreos_kmz(
+        demo_fuente, plan.puntos, plan.ambientes, tmp_path / "b", max_placemarks=100_000
+    )
+    (path,) = one.carpetas["muestreos"].values()
+    names = [m.findtext(f"{KML}name") for m in placemarks(read_kmz(path), "Muestreo")]
+    assert len(set(names)) == len(names) == len(plan.puntos)
+    assert max(map(len, names)) <= 30
+
+
+def test_a_campo_of_300_points_is_one_file_whose_numbers_show_when_its_lotes_are_near(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    plan = plan_muestreo(demo_fuente)
+    own = plan.puntos[plan.puntos["campo_id"] == plan.puntos["campo_id"].mode()[0]]
+    copies = [own.assign(punto_id=own["punto_id"] + f"-{n}") for n in range(300 // len(own) + 1)]
+    many = pd.concat(copies, ignore_index=True).head(300)
+    many["orden"] = pd.array(range(1, 301), dtype="Int64")
+    zones = plan.ambientes[plan.ambientes["campo_id"] == many["campo_id"].iloc[0]]
+    files = build_muestreos_kmz(demo_fuente, many, zones, tmp_path)
+    assert files.avisos == ()
+    (path,) = files.carpetas["muestreos"].values()
+    root = read_kmz(path)
+    regions = {
+        mark.get("id", ""): mark.find(f"{KML}Region") for mark in placemarks(root, "Etiquetas")
+    }
+    hidden = {key.split("-")[1] for key, region in regions.items() if region is not None}
+    shown = {key.split("-")[1] for key, region in regions.items() if region is None}
+    assert (hidden, shown) == ({"punto", "ambiente"}, {"lote"})
+    assert sum(key.startswith("etiqueta-punto") for key in regions) == 300
+    pixels = {
+        region.findtext(f".//{KML}minLodPixels")
+        for region in regions.values()
+        if region is not None
+    }
+    assert pixels == {"220"}
+    icons = [
+        style for style in root.iter(f"{KML}Style") if style.get("id", "").startswith("muestreo-")
+    ]
+    assert {style.findtext(f".//{KML}LabelStyle/{KML}scale") for style in icons} == {"0"}
 
 
 def test_words_that_nobody_knows_are_drawn_as_the_last_of_the_legend() -> None:

@@ -78,6 +78,7 @@ DAY = date(2025, 11, 19)
 def muestra(punto_id: str = "m-1", **values: Any) -> Muestra:
     base: dict[str, Any] = {
         "origen": "real",
+        "muestra_id": "LPZ-7A-A-01",
         "codigo": "LPZ-7A-A",
         "punto": "LPZ-7A-A-01",
         "lon": -63.095,
@@ -137,6 +138,7 @@ def test_a_sample_for_each_depth_with_its_place_and_what_modus_has_no_word_for()
         profundidades_cm="0-20; 20-40",
         analisis="P Bray; pH",
         submuestras=20,
+        compuesta=True,
         estado="hecho",
         fecha=date(2025, 8, 3),
         orden=4,
@@ -146,9 +148,12 @@ def test_a_sample_for_each_depth_with_its_place_and_what_modus_has_no_word_for()
         {"name": "0-20 cm", "top": 0, "bottom": 20, "units": "cm"},
         {"name": "20-40 cm", "top": 20, "bottom": 40, "units": "cm"},
     ]
+    assert [s["source"].pop("sampleid") for s in samples.values()] == [
+        "LPZ-7A-A-01 0-20 cm",  # a bag each
+        "LPZ-7A-A-01 20-40 cm",
+    ]
     for sample in samples.values():
         assert sample["source"] == {
-            "sampleid": "LPZ-7A-A",
             "date": "2025-08-03",
             "grower": {"name": "Empresa Ejemplo S.A."},
             "farm": {"id": "114", "name": "La Paz - Ñandú"},
@@ -160,6 +165,8 @@ def test_a_sample_for_each_depth_with_its_place_and_what_modus_has_no_word_for()
             "origen": "real",
             "orden": 4,
             "punto": "LPZ-7A-A-01",
+            "codigo": "LPZ-7A-A",
+            "compuesta": True,
             "estado": "hecho",
             "submuestras": 20,
             "analisis": ["P Bray", "pH"],

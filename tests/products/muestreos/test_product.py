@@ -12,18 +12,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import geopandas as gpd
+import openpyxl
 import pandas as pd
 import pyogrio
 import pytest
 import shapely
 from lxml import etree
 
+from Modules.disk.publish import publish_files
 from Modules.products.muestreos.plan import PlanMuestreo, plan_muestreo
 from Modules.products.muestreos.product import CSV_HEADERS, build_muestreos
 from Modules.products.source import Fuente
 from Modules.words.domain import SnapshotId
 
-NAMES = {"muestreos_25-26.gpkg", "muestreos_25-26.csv", "muestreos_25-26.modus.json"}
+NAMES = {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx", "modus.json")}
 LAYERS = {"muestreos": "Point", "puntos_propuestos": "Point", "ambientes": "MultiPolygon"}
 
 
@@ -66,7 +68,7 @@ def test_the_map_for_phones_shows_every_point_and_every_ambiente(
         len(pyogrio.read_dataframe(path, layer=layer))
         for path in maps
         for layer, _ in pyogrio.list_layers(path)
-        if layer not in ("Etiquetas", "Leyenda")
+        if layer in ("Muestreo", "Ambientes")
     )
     assert found == len(plan.puntos) + len(plan.ambientes)
 
@@ -170,10 +172,47 @@ def test_a_later_night_without_a_change_in_marks_changes_no_file(
 ) -> None:
     utc = demo_fuente.snapshot_id.utc + timedelta(days=3)
     later = replace(demo_fuente, snapshot_id=SnapshotId(4, utc))
-    again = build_muestreos(later, tmp_path)
-    same = without_kmz(built)  # a map says of which night it is
-    assert all(again[name].read_bytes() == built[name].read_bytes() for name in same)
+    (tmp_path / "work").mkdir()
+    again = build_muestreos(later, tmp_path / "work")
     assert set(again) == set(built)
+    for files, night in ((built, demo_fuente), (again, later)):
+        now = night.snapshot_id.utc
+        done = publish_files(files, tmp_path / "out", snapshot_id=str(night.snapshot_id), now=now)
+    assert set(done.unchanged) == without_kmz(built)  # a map says of which night it is
+    with closing(sqlite3.connect(tmp_path / "out/muestreos_25-26.gpkg")) as db:
+        since = db.execute("SELECT DISTINCT last_change FROM gpkg_contents").fetchall()
+    assert since == [("2025-11-20T06:00:02.000Z",)]  # since when they hold
+
+
+def test_no_two_samples_share_an_id_and_composite_ones_say_so(
+    demo_fuente: Fuente, built: dict[str, Path], plan: PlanMuestreo
+) -> None:
+    rows = read_csv(built["muestreos_25-26.csv"])
+    ids = [row["Id de la muestra"] for row in rows]
+    assert len(set(ids)) == len(ids) == len(plan.puntos)
+    codes = [row["Código"] for row in rows if row["Origen"] == "real"]
+    assert len(set(codes)) < len(codes) / 2, "the world must hold codes of several marks"
+    assert {row["Compuesta"] for row in rows} == {"sí", ""}  # of a proposed one nobody said
+    document = json.loads(built["muestreos_25-26.modus.json"].read_text(encoding="utf-8"))
+    samples = document["samples"].values()
+    bags = [sample["source"]["sampleid"] for sample in samples]
+    assert len(set(bags)) == len(bags) > 2_000
+    composite = sum(sample["lindero"].get("compuesta") is True for sample in samples)
+    assert 0 < composite < len(bags)
+    book = openpyxl.load_workbook(built["muestreos_25-26.xlsx"])["Muestreos"]
+    header, *cells = book.iter_rows(values_only=True)
+    assert list(header) == list(rows[0])
+    assert [row[1] for row in cells] == ids
+    # annulling a mark, or another order of visit, renames no bag
+    marks = demo_fuente.tables.marcadores.copy()
+    marks.loc[marks["tipo"] == "muestreo", "estado"] = "anulado"
+    other = plan_muestreo(
+        replace(demo_fuente, tables=replace(demo_fuente.tables, marcadores=marks))
+    )
+    before = dict(zip(plan.puntos["punto_id"], plan.puntos["muestra_id"], strict=True))
+    after = dict(zip(other.puntos["punto_id"], other.puntos["muestra_id"], strict=True))
+    real = set(plan.reales["punto_id"])
+    assert {key: after[key] for key in real} == {key: before[key] for key in real}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +232,7 @@ def test_empty_tables_give_files_that_open(
     frames = {layer: gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer) for layer in LAYERS}
     document = json.loads(made["muestreos_25-26.modus.json"].read_bytes())
     header = made["muestreos_25-26.csv"].read_bytes().decode("utf-8-sig").split("\r\n")[0]
-    assert header.startswith("Orden de visita,Código,")
+    assert header.startswith("Orden de visita,Id de la muestra,Código,")
     assert (len(frames["muestreos"]) == 0) == ("marcadores" in names)
     assert (len(frames["ambientes"]) == 0) == ("ambientes" in names)
     if "ambientes" in names and "marcadores" in names:

@@ -96,8 +96,11 @@ def test_every_soja_lote_is_declared_whole_and_no_other(
     sown = set(tables.siembras.loc[_is_soja(demo_fuente), "lote_id"])
     soja = tables.lotes[tables.lotes["lote_id"].isin(sown)]
     features = _features(built[ALL])
-    places = {feature["properties"]["ProductionPlace"] for feature in features}
-    assert places == set((soja["campo"] + " - " + soja["lote"]).str.strip())
+    places = [feature["properties"]["ProductionPlace"] for feature in features]
+    assert len(set(places)) == len(places)  # every polygon can be told from all others
+    mark = r" \((parte \d+ de \d+|[\w-]+)\)"
+    bare = {re.sub(mark, "", place) for place in places}
+    assert bare == {re.sub(mark, "", one) for one in soja["campo"] + " - " + soja["lote"]}
     total = sum(float(str(feature["properties"]["Area"])) for feature in features)
     assert total == pytest.approx(soja["superficie_ha"].sum(), rel=1e-4)
     shapes = shapely.from_geojson([json.dumps(feature["geometry"]) for feature in features])
@@ -238,6 +241,30 @@ def test_small_plots_as_points_other_crops_another_country(
     ]
 
 
+def test_twins_have_their_id_and_pieces_their_number(tmp_path: Path) -> None:
+    two = shapely.union_all(
+        [shapely.box(-62, -35, -61.99, -34.99), shapely.box(-62, -34, -61.9, -33.9)]
+    )
+    fuente = fuente_of(
+        {
+            Recurso.CAMPOS: [campo(1, "La Paz"), campo(2, "La Paz"), campo(3, "El Ombú")],
+            Recurso.LOTES: [
+                lote(1, "7", campo_at=1, cultivos=["Soja 1ra"], shape=two),
+                lote(2, "7", campo_at=2, cultivos=["Soja 1ra"]),
+                lote(3, "7", campo_at=3, cultivos=["Soja 1ra"]),
+                lote(4, "7", campo_at=3, cultivos=["Maíz tardío"]),
+            ],
+        }
+    )
+    places = [f["properties"]["ProductionPlace"] for f in _features(_all(fuente, tmp_path))]
+    assert places == [
+        "El Ombú - 7 (L3)",
+        "La Paz (C1) - 7 (parte 1 de 2)",
+        "La Paz (C1) - 7 (parte 2 de 2)",
+        "La Paz (C2) - 7",
+    ]
+
+
 def _all(fuente: Fuente, work: Path, **options: object) -> Path:
     return files_of(fuente, work, **options)[ALL]
 
@@ -335,8 +362,9 @@ def _assert_sound(files: dict[str, Path], count: int) -> None:
             assert check_eudr(path.read_bytes(), name).passed
     assert len(_control(files)) > count
     for sheet in openpyxl.load_workbook(files[BOOK]):
-        kinds = {cell.data_type for row in sheet.iter_rows() for cell in row}
-        assert "f" not in kinds
+        cells = [cell for row in sheet.iter_rows() for cell in row]
+        formulas = {str(cell.value) for cell in cells if cell.data_type == "f"}
+        assert all(re.fullmatch(r"=SUBTOTAL\(109,[A-Z0-9:]+\)", one) for one in formulas)
     with files[CONTROL].open(encoding="utf-8-sig", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\0")]
