@@ -208,12 +208,17 @@ def _to_arrow(df: pd.DataFrame, schema: pa.Schema, geometry: str | None, *, name
         raise DataError(f"table {name}: {_first_line(err)}") from err
 
 
-def as_geoparquet(arrow: pa.Table, shapes: np.ndarray) -> pa.Table:
-    """Add the ``bbox`` covering column and the ``geo`` metadata of GeoParquet 1.1.0."""
+def as_geoparquet(
+    arrow: pa.Table, shapes: np.ndarray, *, bbox_may_lack: bool | None = None
+) -> pa.Table:
+    """Add the ``bbox`` covering column and the ``geo`` metadata of GeoParquet 1.1.0.
+
+    ``bbox`` is nullable as the geometry is, by the standard, unless ``bbox_may_lack`` says so.
+    """
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     void = np.isnan(bounds).any(axis=1)
     corners = [pa.array(bounds[:, i], type=pa.float64()) for i in range(4)]
-    may_lack = arrow.schema.field("geometry").nullable  # the bbox of each, by the standard
+    may_lack = arrow.schema.field("geometry").nullable if bbox_may_lack is None else bbox_may_lack
     mask = pa.array(void) if may_lack else None
     bbox = pa.StructArray.from_arrays(corners, names=list(_CORNERS), mask=mask)
     arrow = arrow.append_column(pa.field("bbox", bbox.type, may_lack), bbox)

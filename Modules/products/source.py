@@ -49,13 +49,16 @@ def _told_apart(tables: Tables) -> Tables:
     home = dict(zip(lotes["lote_id"], lotes["campo_id"], strict=True))
     lote = names_with_ids(dict(zip(lotes["lote_id"], lotes["lote"], strict=True)), within=home)
 
-    def shown(keys: pd.Series, names: Mapping[str, str]) -> pd.Series:
-        return keys.map(names).astype("string")
+    def shown(frame: pd.DataFrame, column: str, names: Mapping[str, str]) -> pd.DataFrame:
+        keys, texts = frame[f"{column}_id"], frame[column]
+        twins = {key: name for key, name in names.items() if name.endswith(f" ({key})")}
+        changed = keys.isin(twins)
+        if not changed.any():
+            return frame
+        return frame.assign(**{column: texts.mask(changed, keys.map(twins).astype("string"))})
 
     return replace(
         tables,
-        campos=campos.assign(campo=shown(campos["campo_id"], campo)),
-        lotes=lotes.assign(
-            campo=shown(lotes["campo_id"], campo), lote=shown(lotes["lote_id"], lote)
-        ),
+        campos=shown(campos, "campo", campo),
+        lotes=shown(shown(lotes, "campo", campo), "lote", lote),
     )

@@ -161,4 +161,6 @@ def test_an_entry_names_every_package_of_products_that_its_code_uses(producto: P
                     if parts[:2] == ["Modules", "products"]:
                         names = parts[2:3] or [alias.name for alias in node.names]
                         waiting |= {name for name in names if (below / name).is_dir()}
-    assert set(producto.paquetes) == used
+    files = (path for package in used for path in (below / package).rglob("*") if path.is_file())
+    data = {path.relative_to(below).as_posix() for path in files if ".py" not in path.suffix}
+    assert set(producto.paquetes) == used | data

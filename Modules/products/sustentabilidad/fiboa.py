@@ -92,7 +92,7 @@ def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: st
     values = _values(tables, lotes, campania)
     arrays = [pa.array(values[field.name], field.type) for field in _FIELDS]
     table = pa.Table.from_arrays(arrays, schema=pa.schema(_FIELDS))
-    table = as_geoparquet(table, lotes.geometry.to_numpy())
+    table = as_geoparquet(table, lotes.geometry.to_numpy(), bbox_may_lack=True)  # fiboa's rule
     collection = {
         "collection": collection_id(campania),
         "schemas": {collection_id(campania): list(SCHEMAS)},
