@@ -35,7 +35,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench robustness \
+  deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
   mutations lock image-check clean
 
 help: ## this list
@@ -140,6 +140,9 @@ format: $(VENV)/.ready ## format the code and sort the imports
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
 	@for bench in start backup productos kmz unchanged hexagonos diferencias; do $(RUN) python bench/$$bench.py || exit 1; done
+
+pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium)
+	@$(RUN) python -W ignore -m tests.pictures
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \

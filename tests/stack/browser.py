@@ -52,19 +52,26 @@ class Browser:
     def text_of(self, url: str, *wanted: str) -> str:
         """Open a page and wait until it shows these words; all of its text."""
         self.command("Page.navigate", url=url)
-        deadline = time.monotonic() + PAGE_S
-        while not all(word in (text := self._text()) for word in wanted):
-            assert time.monotonic() < deadline, f"{url} does not show {wanted}: {text[:2000]}"
-            time.sleep(0.2)  # a page that draws itself, bounded by the deadline above
-        return text
+        return self.await_words(*wanted)
 
-    def picture(self, path: Path) -> None:
+    def await_words(self, *wanted: str) -> str:
+        """Wait until the page that is open shows these words; all of its text."""
+        deadline = time.monotonic() + PAGE_S
+        while any(word not in self._text() for word in wanted):
+            assert time.monotonic() < deadline, f"no {wanted} in: {self._text()[:2000]}"
+            time.sleep(0.2)  # a page that draws itself, bounded by the deadline above
+        return self._text()
+
+    def evaluate(self, script: str) -> Any:
+        """What a script in the page comes to."""
+        return self.command("Runtime.evaluate", expression=script)["result"].get("value")
+
+    def picture(self) -> bytes:
         """What the window shows, as PNG."""
-        path.write_bytes(base64.b64decode(self.command("Page.captureScreenshot")["data"]))
+        return base64.b64decode(self.command("Page.captureScreenshot")["data"])
 
     def _text(self) -> str:
-        answer = self.command("Runtime.evaluate", expression="document.body?.innerText ?? ''")
-        return str(answer["result"].get("value", ""))
+        return str(self.evaluate("document.body?.innerText ?? ''") or "")
 
 
 @contextmanager

@@ -1,0 +1,139 @@
+"""``make pictures``: the pictures of docs/img, out of a real Prefect page.
+
+``lindero stack up --single`` on a free port, three trial nights on the demo portal (the third one
+lacks half of its lotes and is refused), and Chromium in front of it. Nine files of 1200 pixels and
+few colours; only dates, ids and Prefect's made-up names differ from one time to the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from Modules.demo.world import build_world
+from Modules.settings import PROJECT_ROOT
+from tests.faults.named import parse_fault
+from tests.faults.running import faulty_portal
+from tests.stack.browser import Browser, browser
+from tests.stack.plataforma import PORTAL_SECRET, SECRETS, Plataforma, new_plataforma
+
+FOLDER = PROJECT_ROOT / "docs" / "img"
+BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+NIGHTS = ((0, ()), (1, ()), (2, ("night_half",)))  # day of the made-up world, what is wrong with it
+WIDTH = 1200
+COLOURS = 256
+MAX_BYTES = 150_000
+STILL_S = 15
+NIGHT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A page of the Prefect server, and where its pictures go."""
+
+    page: Browser
+    origin: str
+    folder: Path
+
+    def open(self, path: str, *wanted: str) -> None:
+        """Go to a page and wait for its words."""
+        self.page.text_of(f"{self.origin}{path}", *wanted)
+
+    def press(self, selector: str, *wanted: str) -> None:
+        """Press the first of these and wait for what it shows."""
+        self.page.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
+        self.page.await_words(*wanted)
+
+    def take(self, name: str, height: int) -> None:
+        """Write what is seen in a window of this height, once it has come to rest."""
+        self._resize(height)
+        deadline, last = time.monotonic() + STILL_S, b""
+        while (seen := self.page.picture()) != last and time.monotonic() < deadline:
+            last = seen
+            time.sleep(1)  # what moves in a page takes less; bounded by the deadline above
+        path = self.folder / f"{name}.png"
+        with Image.open(io.BytesIO(seen)) as image:
+            few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            few.save(path, optimize=True)
+        size = path.stat().st_size
+        assert size <= MAX_BYTES, f"{path.name}: {size} bytes"
+        print(f"{path.name}: {WIDTH} x {height}, {size} bytes", flush=True)
+
+    def _resize(self, height: int) -> None:
+        shape = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.page.command("Emulation.setDeviceMetricsOverride", **shape)
+
+
+def run_nights(plataforma: Plataforma) -> str:
+    """Three trial nights, one after the other; the id of the last one, which is refused."""
+    with faulty_portal(build_world(), client_id="campo", client_secret=PORTAL_SECRET) as portal:
+        for day, faults in NIGHTS:
+            portal.serve(build_world(day=day))
+            portal.inject(*map(parse_fault, faults))
+            env = {"DATABALER_BASE_URL": portal.base_url}
+            run_id = plataforma.start_run(BACKUP, env=env, campania="25/26", test=True)
+            state = plataforma.await_state(run_id, patience_s=NIGHT_S)
+            assert state["type"] == ("FAILED" if faults else "COMPLETED"), state
+    return run_id
+
+
+def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
+    """The pictures in the order of the pages that show them."""
+    backup = f"/deployments/deployment/{plataforma.get(f'deployments/name/{BACKUP}')['id']}"
+    question = {"artifacts": {"flow_run_id": {"any_": [refused]}}}
+    artifacts = {one["key"]: one["id"] for one in plataforma.post("artifacts/filter", question)}
+
+    camera.open("/deployments", "generar-h3-daily", "hello-world")
+    camera.take("prefect_despliegues", 690)
+    camera.open(backup, "horario")
+    camera.press(".run-menu__run-button", "Quick run", "Custom run")
+    camera.take("prefect_correr", 460)
+    camera.open(f"{backup}/run", "Si es una prueba", "Submit")
+    camera.press("[role=switch]")
+    camera.take("prefect_prueba", 850)
+
+    camera.open("/runs", "Failed", "Completed")
+    camera.take("prefect_corridas", 1060)
+    camera.open(f"/runs/flow-run/{refused}", "Failed", "Artifacts")
+    camera.press("#artifacts", "resumen-corrida", "calidad-datos")
+    camera.take("prefect_noche_rechazada", 900)
+    camera.open(f"/artifacts/artifact/{artifacts['resumen-corrida']}", "La corrida falló")
+    camera.take("prefect_resumen", 900)
+    camera.open(f"/artifacts/artifact/{artifacts['calidad-datos']}", "gravedad")
+    camera.take("prefect_calidad", 700)
+
+    camera.open(f"{backup}/edit", "Si es una prueba", "Save")
+    camera.page.evaluate(
+        "[...document.querySelectorAll('*')].findLast(e => e.innerText === 'Parameters')"
+        ".scrollIntoView()"
+    )
+    camera.take("prefect_campania", 700)
+    camera.open(backup, "horario")  # last: from here on nothing would run
+    camera.press("[role=switch]")
+    camera.take("prefect_pausa", 460)
+
+
+def main() -> int:
+    """Write all pictures, or end with the reason why not."""
+    login = base64.b64encode(SECRETS["PREFECT_SERVER_API_AUTH_STRING"].encode()).decode()
+    FOLDER.mkdir(exist_ok=True)
+    with browser() as page, new_plataforma() as plataforma:
+        started = plataforma.lindero("stack", "up", "--single")
+        assert started.returncode == 0, f"{started.stdout}{started.stderr}"
+        refused = run_nights(plataforma)
+        zone = plataforma.environment["TZ"]
+        page.command("Emulation.setTimezoneOverride", timezoneId=zone)
+        page.before_each_page(f"localStorage.setItem('prefect-password', {json.dumps(login)})")
+        take_all(Camera(page, plataforma.origin, FOLDER), plataforma, refused)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
