@@ -248,7 +248,9 @@ class Settings:
     lindero_guard_unusable_geometry: float = setting(
         share, "0.05", "Share of unusable geometry that refuses a night"
     )
-    lindero_guard_growth: float = setting(share, "0.50", "Share of growth that refuses a night")
+    lindero_guard_growth: float = setting(
+        share, "0.50", "Share of growth that refuses a night that also lost rows"
+    )
     lindero_guard_best_drop: float = setting(
         share, "0.15", "Drop against the best of the last 30 that refuses"
     )

@@ -11,7 +11,8 @@ what is wrong and what to do in Spanish; its one note is English, as in logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -23,16 +24,16 @@ from Modules.disk.json_files import read_lines
 from Modules.disk.problems import SOLTAR, Damage, problem_of
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.published import CheckedFolder, check_folder, published_sha256
-from Modules.disk.safe_files import entries, fingerprint, folders
+from Modules.disk.safe_files import entries, fingerprint, folders, of_the_system
 from Modules.products import registry
 from Modules.products.entry import Producto
 from Modules.settings import Settings
 from Modules.store.chain import rewritten, sample
-from Modules.store.integrity import expected_files
+from Modules.store.integrity import expected_files, prove_manifests
 from Modules.store.manifest import JSON_NAME, SUMS_NAME
 from Modules.store.prune import LOG_NAME
 from Modules.store.snapshot import Snapshot
-from Modules.store.snapshots import SNAPSHOTS, Held, SnapshotStore
+from Modules.store.snapshots import ACCEPTANCES, SNAPSHOTS, Held, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
 from Modules.words.errors import DataError, PublishError
 from Modules.words.finding import Finding, Report
@@ -55,7 +56,8 @@ class Verification:
     manifiestos: int  # backups whose manifests were proved
     carpetas: tuple[str, ...]  # published folders that were read
     report: Report
-    ajenos: tuple[str, ...]  # files in published folders that are not ours; no damage
+    ajenos: tuple[str, ...]  # files in published folders and the store, not ours; no damage
+    sanos: tuple[Snapshot, ...] = ()  # of ``leidos``, those whose manifest is sound
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -91,21 +93,23 @@ class _Bench:
     root: Path  # of the store
     outputs: Path
     suffix: str  # of a command to be typed
-    survey: tuple[Held, ...]
+    survey: Mapping[Path, Held]  # by folder
+    by_id: Mapping[str, Held]
+    accepted: Sequence[Snapshot]  # those whose manifest is sound, oldest first
 
-    @property
-    def accepted(self) -> list[Snapshot]:
-        """Those whose manifest is sound, oldest first, as the store lists them."""
-        sound = [held.snapshot for held in self.survey if held.snapshot is not None]
-        return sorted((one for one in sound if one.accepted), key=lambda one: one.id.number)
-
-    def held(self, name: str) -> Held | None:
-        """What is there under an id."""
-        return next((held for held in self.survey if held.path.name == name), None)
+    @classmethod
+    def of(cls, settings: Settings, modo: Modo, store: SnapshotStore) -> _Bench:
+        """Read every manifest of the store."""
+        held = store.survey()
+        sound = [one.snapshot for one in held if one.snapshot is not None and one.snapshot.accepted]
+        accepted = sorted(sound, key=lambda one: one.id.number)
+        survey = {one.path: one for one in held}
+        by_id = {one.path.name: one for one in reversed(held)}  # the accepted one, if there are two
+        return cls(store.root, settings.outputs_dir(modo), modo.flag, survey, by_id, accepted)
 
     def first_equal(self, snapshot: Snapshot) -> Path:
         """The folder of the night that held the same data first; its own if that is gone."""
-        first = self.held(str(snapshot.first_equal))
+        first = self.by_id.get(str(snapshot.first_equal))
         return snapshot.path if first is None else first.path
 
     def copy_of(self, folder: Path) -> Path:
@@ -133,25 +137,27 @@ def verify_backups(
         DataError: there is none at all, so nothing could be verified.
     """
     store = SnapshotStore(settings.store_dir(modo))
-    survey = tuple(store.survey())
-    if not survey:
+    bench = _Bench.of(settings, modo, store)
+    if not bench.survey:
         raise DataError(f"there is no backup below {store.root}; run lindero run backup first")
-    bench = _Bench(store.root, settings.outputs_dir(modo), modo.flag, survey)
     today = now.astimezone(settings.zone).date()
     full = [store.folder(one) for one in ids] or _chosen(bench, scope, today)
-    proved = [held for held in survey if not ids or held.path in full]
+    wanted = set(full)
+    proved = [held for held in bench.survey.values() if not ids or held.path in wanted]
     found = []
     for folder in full:
-        problems = store.verify(folder)
+        held = bench.survey.get(folder)
+        problems = store.verify(folder, held.proof if held else None)
         if folder.is_dir():  # else it was pruned while it was read
             found += [_of_snapshot(bench, folder, problem) for problem in problems]
     for held in proved:
-        problems = [] if held.path in full else list(held.proof.problems)
+        problems = [] if held.path in wanted else list(held.proof.problems)
         found += [_of_snapshot(bench, held.path, problem) for problem in problems]
     found += _check_chain(bench, {held.path for held in proved})
     found += _check_places(bench, proved)
+    strangers = [] if ids else store.strangers()
     if not ids:
-        found += map(_stranger, store.strangers())
+        found += [_stranger(path) for path in strangers if not of_the_system(path.name)]
         found += _check_lost(bench)
         found += _check_published(bench, every=scope is Scope.ALL)
     copies = [
@@ -163,18 +169,26 @@ def verify_backups(
         for problem in copy.problems
     ]
     found += [one for _, copy in copies for one in _against_store(bench, copy)]
+    foreign = [path for path in strangers if of_the_system(path.name)]
+    foreign += [path for folder in full for path in folder.rglob("*") if of_the_system(path.name)]
     return Verification(
         leidos=tuple(folder.name for folder in full),
         manifiestos=len(proved),
         carpetas=tuple(place for place, _ in copies),
         report=Report(_distinct(found)),
-        ajenos=tuple(f"{place}/{name}" for place, copy in copies for name in copy.foreign),
+        sanos=tuple(
+            held.snapshot for folder in full if (held := bench.survey.get(folder)) and held.snapshot
+        ),
+        ajenos=(
+            *(f"{place}/{name}" for place, copy in copies for name in copy.foreign),
+            *(path.relative_to(store.root).as_posix() for path in sorted(foreign)),
+        ),
     )
 
 
 def _chosen(bench: _Bench, scope: Scope, today: date) -> list[Path]:
     """The backups to read in full, damaged ones too: the choice is by folder, not by manifest."""
-    by_id = {SnapshotId.parse(held.path.name): held.path for held in bench.survey}
+    by_id = {SnapshotId.parse(name): held.path for name, held in bench.by_id.items()}
     newest = _newest(bench)
     if scope is Scope.NEWEST:
         return [by_id[one] for one in sorted(newest)]
@@ -185,7 +199,7 @@ def _chosen(bench: _Bench, scope: Scope, today: date) -> list[Path]:
 
 def _newest(bench: _Bench) -> set[SnapshotId]:
     """The newest accepted one of each campaña, sound or not, and of each portal."""
-    placed = [held.path for held in bench.survey if held.path.parent.parent.name == SNAPSHOTS]
+    placed = [path for path in bench.survey if path.parent.parent.name == SNAPSHOTS]
     by_number = sorted(placed, key=lambda folder: SnapshotId.parse(folder.name).number)
     newest = {folder.parent.name: SnapshotId.parse(folder.name) for folder in by_number}
     of_portals = {(one.campania, one.portal): one.id for one in bench.accepted}
@@ -201,14 +215,15 @@ def _published(bench: _Bench, only: Sequence[Path] | None) -> Iterator[tuple[str
             ours = (folder / MANIFEST).exists() or _made_before(bench, producto)
             if ours and entries(folder):
                 yield f"{base}/{carpeta}", folder
+    wanted = None if only is None else {bench.copy_of(folder) for folder in only}
     for copy in _copies(bench):
-        if only is None or copy in {bench.copy_of(folder) for folder in only}:
+        if wanted is None or copy in wanted:
             yield f"{base}/{BACKUP}/{copy.parent.name}/{copy.name}", copy
 
 
 def _copies(bench: _Bench) -> list[Path]:
     """Folders of published copies: of ours by their record, or of a backup that the store has."""
-    mine = {bench.copy_of(held.path) for held in bench.survey}
+    mine = set(map(bench.copy_of, bench.survey))
     return [
         copy
         for season in folders(bench.outputs / BACKUP, links=True)
@@ -223,7 +238,7 @@ def _check_chain(bench: _Bench, proved: set[Path]) -> Iterator[Finding]:
         for snapshot in bench.accepted
         if published_sha256(bench.copy_of(snapshot.path), SUMS_NAME) == snapshot.manifest_sha256
     ]
-    proofs = (held.proof for held in bench.survey)  # one that is damaged is no witness
+    proofs = (held.proof for held in bench.survey.values())  # one that is damaged is no witness
     sound = [one.snapshot for one in proofs if one.snapshot is not None and not one.problems]
     places = {str(snapshot.id): snapshot.path for snapshot in sound}
     for name, other in rewritten(sound, as_published):
@@ -239,8 +254,22 @@ def _check_places(bench: _Bench, proved: Sequence[Held]) -> Iterator[Finding]:
         if held.refused and not held.proof.problems:
             what = held.refused.removeprefix(f"{held.path.name}: ")
             detalle = "está entre los aceptados y nadie lo aceptó"
+            if held.unreadable:
+                unread = problem_of(ACCEPTANCES, what, Damage.UNREADABLE)
+                yield replace(unread, where=held.path.name, todo=_mend_log(held))
+                continue
             problem = problem_of(JSON_NAME, what, Damage.PLACE, detalle)
             yield _of_snapshot(bench, held.path, problem)
+
+
+def _mend_log(held: Held) -> str:
+    """What to do about a log of acceptances that cannot be read, for one night that needs it."""
+    night = held.proof.snapshot
+    line = {"id": held.path.name, "manifest_sha256": night.manifest_sha256 if night else ""}
+    return (
+        f"no mueva nada: recupere {ACCEPTANCES} de una copia; si no hay, borre lo que no se lee "
+        f"y agregue la línea {json.dumps(line)}"
+    )
 
 
 def _of_snapshot(bench: _Bench, folder: Path, problem: Finding) -> Finding:
@@ -249,7 +278,9 @@ def _of_snapshot(bench: _Bench, folder: Path, problem: Finding) -> Finding:
 
 def _mend_snapshot(bench: _Bench, folder: Path, problem: Finding) -> str:
     """What to do about a file of a snapshot."""
-    listed = expected_files(folder).get(problem.item)
+    held = bench.survey.get(folder)
+    proof = held.proof if held else prove_manifests(folder)
+    listed = expected_files(folder, proof).get(problem.item)
     expected = None if listed is None else listed.sha256
     if problem.code == Damage.EXTRA or (problem.code == Damage.NOT_A_FILE and not expected):
         return "sáquelo de la carpeta del backup"
@@ -269,7 +300,7 @@ def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) ->
     if file in (JSON_NAME, SUMS_NAME):
         expected = published_sha256(copied, file)
     places = [copied]
-    held = bench.held(folder.name)
+    held = bench.by_id.get(folder.name)
     if held is not None and held.snapshot is not None:  # the tables of equal nights are the same
         first = bench.first_equal(held.snapshot)
         places += [first, bench.copy_of(first)]
@@ -283,12 +314,12 @@ def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) ->
 def _check_lost(bench: _Bench) -> Iterator[Finding]:
     """Backups that others name, or that were published, and that are gone without a prune."""
     named: dict[str, str] = {}  # id → campaña in paths
-    for snapshot in (held.snapshot for held in bench.survey if held.snapshot is not None):
+    for snapshot in (one.snapshot for one in bench.survey.values() if one.snapshot):
         for other in (snapshot.parent, snapshot.first_equal):
             if other is not None:
                 named[str(other)] = snapshot.campania.slug
     named |= {copy.name: copy.parent.name for copy in _copies(bench)}
-    there = {held.path.name for held in bench.survey}
+    there = set(bench.by_id)
     with suppress(PublishError):  # a list that cannot be read: nothing was taken out on purpose
         there |= {str(entry.get("id")) for entry in read_lines(bench.root / LOG_NAME)}
     for name in sorted(set(named) - there):
@@ -366,14 +397,15 @@ def _against_store(bench: _Bench, copy: CheckedFolder) -> Iterator[Finding]:
     fact = copy.files.get(SUMS_NAME)
     if fact is None or any(problem.item == SUMS_NAME for problem in copy.problems):
         return
-    for held in bench.survey:
-        snapshot = held.snapshot
-        if snapshot is None or not snapshot.accepted or bench.copy_of(held.path) != copy.folder:
-            continue
-        if snapshot.manifest_sha256 != fact.sha256 and not held.proof.problems:
-            what = "not the manifest that was published"
-            problem = problem_of(JSON_NAME, what, Damage.CHAIN, "con su copia publicada")
-            yield _of_snapshot(bench, held.path, problem)
+    held = bench.by_id.get(copy.folder.name)
+    if held is None or held.snapshot is None or not held.snapshot.accepted:
+        return
+    if bench.copy_of(held.path) != copy.folder or held.proof.problems:
+        return
+    if held.snapshot.manifest_sha256 != fact.sha256:
+        what = "not the manifest that was published"
+        problem = problem_of(JSON_NAME, what, Damage.CHAIN, "con su copia publicada")
+        yield _of_snapshot(bench, held.path, problem)
 
 
 def _distinct(found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from Modules.cli.options import (
     Snapshot,
     complain,
     console,
+    log_to_stderr,
     say,
     say_json,
     say_table,
@@ -127,14 +128,20 @@ def backups_accept(
     ] = False,
     json_: Json = False,
 ) -> int:
-    """Acepta un backup en cuarentena, una sola vez, y lo publica.
+    """Acepta un backup en cuarentena, una sola vez, lo publica y hace sus productos.
+
+    Sale con el código del producto que falló, si falla alguno; lo aceptado queda aceptado.
 
     Parameters
     ----------
     reason
         Por qué los datos están bien; queda registrado.
     """
+    from rich.markdown import Markdown
+
     from Modules.jobs import backup
+    from Modules.orchestration.run_result import run_plain
+    from Modules.orchestration.stories import hacer_productos
 
     accepted = backup.accept_snapshot(
         load_settings(),
@@ -145,12 +152,20 @@ def backups_accept(
         modo=Modo.of(test=test),
         although_empty=although_empty,
     )
+    done = {"id": str(accepted.id), "estado": "aceptado", "publicado": True}
+    if not json_:
+        say(f"{accepted.id}: aceptado y publicado. Ahora, los productos…")
+    log_to_stderr(verbose=False)
+    made = run_plain(lambda: hacer_productos(str(accepted.campania), test=test))
+    error = made["error"]
     if json_:
-        say_json({"id": str(accepted.id), "estado": "aceptado", "publicado": True})
-        return 0
-    again = "lindero run productos --test" if test else "lindero run productos"
-    say(f"{accepted.id}: aceptado y publicado. Para rehacer los productos: {again}")
-    return 0
+        say_json({**done, "productos": made["data"].get("productos", {}), "error": error})
+    else:
+        console().print(Markdown(made["summary"]))
+    if error:
+        again = f"lindero run productos --campania {accepted.campania}{Modo.of(test=test).flag}"
+        complain(f"{accepted.id} quedó aceptado. {error['mensaje']} Para repetirlos: {again}")
+    return int(error["exit_code"]) if error else 0
 
 
 @backups.command(name="publish")

@@ -34,6 +34,7 @@ from Modules.cli.options import (
     Verbose,
     complain,
     console,
+    log_to_stderr,
     say,
     say_json,
 )
@@ -263,7 +264,7 @@ def _run_flow(
     else:
         from Modules.orchestration.stories import run_here
 
-        _log_to_stderr(verbose=verbose)
+        log_to_stderr(verbose=verbose)
     return run_here(deployment, parameters)
 
 
@@ -282,15 +283,6 @@ def _under_prefect(
         return flow_cli.run_here(flow, parameters)
 
     return run_here
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    """As Prefect's console does: all of it when asked for, else nothing short of a disaster."""
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.NOTSET if verbose else logging.CRITICAL)
-    form = "%(asctime)s.%(msecs)03d | %(levelname)-7s | %(name)s - %(message)s"
-    handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
-    logging.getLogger().addHandler(handler)
 
 
 @contextmanager

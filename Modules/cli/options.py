@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from operator import methodcaller
@@ -52,6 +53,15 @@ def say_json(value: Any) -> None:
 def complain(text: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"lindero: {text}\n")
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """As Prefect's console does: all of it when asked for, else nothing short of a disaster."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.NOTSET if verbose else logging.CRITICAL)
+    form = "%(asctime)s.%(msecs)03d | %(levelname)-7s | %(name)s - %(message)s"
+    handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
+    logging.getLogger().addHandler(handler)
 
 
 def console() -> Console:

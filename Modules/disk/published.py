@@ -21,12 +21,11 @@ from Modules.disk.edits import is_edited, settled_fact, side_files
 from Modules.disk.problems import Damage, problem_of
 from Modules.disk.publish import published
 from Modules.disk.publish_record import MANIFEST, NO_RECORD, PUBLISHED, parse_record, records_below
-from Modules.disk.safe_files import FileFact, fingerprint, is_link
+from Modules.disk.safe_files import FileFact, fingerprint, is_link, of_the_system
 from Modules.words.errors import PublishError
 from Modules.words.finding import Finding
 
 _TRIES: Final = 3  # while a run is publishing into the folder
-_OF_THE_SYSTEM: Final = frozenset({"desktop.ini", "thumbs.db", ".ds_store"})
 # Windows names computers with up to 15 letters, digits and hyphens, most often in capitals; a
 # word in small letters after a hyphen is what people write ("cultivos_25-26-revisado.gpkg").
 _COMPUTER: Final = re.compile(r"(?=.*[A-Z])[A-Za-z0-9][A-Za-z0-9-]{1,14}( \(\d+\)| \d+)?")
@@ -168,5 +167,5 @@ def _walk(folder: Path) -> Iterator[str]:
         for name in files:
             low = name.casefold()
             ours = name == MANIFEST or (name.startswith(".lindero-") and low.endswith(".tmp"))
-            if not ours and low not in _OF_THE_SYSTEM and not name.startswith("~$"):
+            if not ours and not of_the_system(name):
                 yield Path(root, name).relative_to(folder).as_posix()

@@ -26,6 +26,7 @@ from typing import Final
 from Modules.words.errors import PublishError
 
 CHUNK_BYTES: Final = 1 << 20
+_OF_THE_SYSTEM: Final = frozenset({"desktop.ini", "thumbs.db", ".ds_store"})
 SHARING_CODES: Final = frozenset({5, 32, 33})  # access denied, sharing and lock violation
 SHARING_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # about 2.5 s in all
 
@@ -209,6 +210,11 @@ def entries(folder: Path) -> list[Path]:
 def folders(parent: Path, *, links: bool = False) -> list[Path]:
     """The folders in a folder, sorted; links to folders only if asked for."""
     return [path for path in entries(parent) if path.is_dir() and (links or not is_link(path))]
+
+
+def of_the_system(name: str) -> bool:
+    """Whether Windows, macOS or an open Office file put this beside ours: foreign, no damage."""
+    return name.casefold() in _OF_THE_SYSTEM or name.startswith("~$")
 
 
 def is_link(path: Path) -> bool:

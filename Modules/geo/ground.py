@@ -89,3 +89,56 @@ def homes_of(keys: Sequence[str], known: Sequence[str], shapes: Shapes) -> Shape
     """The shape that each key names; all of them are known."""
     place = {key: at for at, key in enumerate(known)}
     return np.asarray(shapes[[place[key] for key in keys]], dtype=object)
+
+
+def shares_held(one: Shapes, two: Shapes, of_one: Flags, of_two: Flags) -> tuple[Array, Array]:
+    """Of each polygon the share of its area (0 to 1) that all of the other set together hold.
+
+    Ground that two of them hold counts once. What has no area (a point, None) has the share 0, and
+    so has what ``of_one`` and ``of_two`` do not ask for.
+    """
+    shares = np.zeros(len(one)), np.zeros(len(two))
+    if not of_one.any() and not of_two.any():
+        return shares
+    at_one, at_two = shapely.STRtree(two).query(one, predicate="intersects")
+    asked = of_one[at_one] | of_two[at_two]
+    at_one, at_two = at_one[asked], at_two[asked]
+    pieces = shapely.intersection(one[at_one], two[at_two])
+    solid = shapely.area(pieces) > 0
+    for share, shapes, at, wanted in zip(
+        shares, (one, two), (at_one, at_two), (of_one, of_two), strict=True
+    ):
+        mine = solid & wanted[at]
+        rows, held = _joined(at[mine], pieces[mine])
+        share[rows] = np.minimum(shapely.area(held) / shapely.area(shapes[rows]), 1.0)
+    return shares
+
+
+def lying_under(points_of: Shapes, others: Shapes, own: Index) -> Flags:
+    """Whether a point inside each polygon lies inside another of ``others`` than its own.
+
+    Cheap, and enough to see that ground is there twice: neighbours never hold such a point.
+
+    Args:
+        own: of each polygon its place in ``others``.
+    """
+    points = shapely.point_on_surface(points_of)
+    at, other = shapely.STRtree(others).query(points, predicate="within")
+    found = np.zeros(len(points), dtype=np.bool_)
+    found[at[own[at] != other]] = True
+    return found
+
+
+def _joined(at: Index, pieces: Shapes) -> tuple[Index, Shapes]:
+    """The pieces of each row made one; the rows in order."""
+    order = np.argsort(at, kind="stable")
+    at, pieces = at[order], pieces[order]
+    rows, first, count = np.unique(at, return_index=True, return_counts=True)
+    held = pieces[first]
+    several = count > 1
+    padded = np.full((len(rows), int(count.max(initial=0))), None, dtype=object)
+    padded[np.repeat(np.arange(len(rows)), count), np.arange(len(at)) - np.repeat(first, count)] = (
+        pieces
+    )
+    held[several] = shapely.union_all(padded[several], axis=1)
+    return rows, held

@@ -147,6 +147,7 @@ def judge_night(
     from Modules.jobs.temporada import listed
     from Modules.night.checks import judge
     from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
+    from Modules.night.ground import moves_of
     from Modules.night.repair import BoundedRepair
     from Modules.night.survey import Survey, survey
     from Modules.night.tables import build_tables
@@ -163,7 +164,9 @@ def judge_night(
         limits=job.settings.thresholds(),
     )
     recent = list(compress(history, of_the_last_days([night.id for night in history])))
-    now, seen = resumen(built.tables, repairs=built.repairs), survey(fetched)
+    moves = {} if before is None else moves_of(before, built.tables)
+    now = resumen(built.tables, repairs=built.repairs, moves=moves)
+    seen = survey(fetched)
     verdict = judge(
         built.tables,
         now,
@@ -174,6 +177,7 @@ def judge_night(
             accepted_by_hand=[night.acceptance is not None for night in recent],
         ),
         job.settings.thresholds(),
+        moves=moves,
         repairs=built.repairs,
         cultivos_desconocidos=built.cultivos_desconocidos,
         valores_ilegibles=built.valores_ilegibles,

@@ -117,9 +117,10 @@ def read(week: Week) -> Verification:
     lectura = verify_backups(week.settings, week.modo, scope=Scope.SAMPLE, now=week.now)
     lecturas = Lecturas(week.store.root)
     damaged = {one.where for one in lectura.report.errors}
+    for snapshot in lectura.sanos:
+        if str(snapshot.id) not in damaged:
+            lecturas.note(snapshot, week.now, sound=True)
     for name in lectura.leidos:
-        if name not in damaged:
-            lecturas.note(week.store.find(name), week.now, sound=True)
         logger.info("%s: %s", name, "damaged" if name in damaged else "sound")
     lecturas.save(_ids(week.store))
     return lectura

@@ -8,14 +8,21 @@ What refuses (design, section 6), with the thresholds of ``Thresholds``:
 
 * an empty list of campos or lotes, also the first night; any table empty where there was data, or
   of which rows arrived and none can be used; a campo that vanishes, or keeps none of its lotes;
-* rows or area 10 % or more below the last night's, 15 % or more below the best of 30, 50 % or more
-  above the last night's; 20 % or more of the ids replaced by others;
+* rows or area 10 % or more below the last night's, 15 % or more below the best of 30; 20 % or more
+  of the ids replaced by others on other ground; a loss past 2 % (of ambientes and marcadores from
+  ten rows on) where the last night was as far below the best already: a bleed;
+* 50 % or more above the last night's, if rows are gone too or the new ground was there already, or
+  if what was there grew, or one new polygon is half of all others together;
 * 5 % or more of the records of a list without a usable geometry, unless the last accepted night
   was as bad (somebody accepted it). The first night, when more than half are: then it is the
   profile that is wrong, not the data.
 * a column that was filled and comes empty in 5 % or more of its rows, unless somebody edited them
   (``checks_columns``); declared areas of the same rows 10 % smaller; other campañas or crops;
 * answers that are older than the last accepted night's (``checks_age``).
+
+Ground. A row is lost if nothing has its ground (``night.ground``): lotes that were split or joined,
+ambientes drawn anew, ids renewed and marks that were done and went are a change, told and not
+refused, and the best of 30 asks no more for them. Growth that loses nothing is a warning.
 
 Small numbers. One lote of three is 33 %, and taking out a lote is daily work, so a percentage
 refuses only where the rows behind it are enough to be a fault rather than a decision. A row is
@@ -50,7 +57,6 @@ from Modules.night.checks_columns import (
 )
 from Modules.night.checks_ground import check_ground
 from Modules.night.figures import (
-    BY_CAMPO,
     JUDGED,
     NOTHING,
     UNUSABLE_GEOMETRY,
@@ -58,14 +64,17 @@ from Modules.night.figures import (
     Nights,
     Resumen,
     best_of,
+    counted,
     ids_of,
     places,
     resumen,
     rows_behind,
 )
+from Modules.night.ground import BY_CAMPO, Moves, moves_of
 from Modules.night.survey import Survey
 from Modules.night.tables import Repair, Tables
 from Modules.night.verdict import Verdict, checked, share_of, told
+from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import number, percent
@@ -76,6 +85,7 @@ __all__ = ["Finding", "Resumen", "Thresholds", "Verdict", "best_of", "judge", "r
 _NEVER_EMPTY = ("campos", "lotes")
 _RIGHTLY_ABSENT = (Motivo.BORRADO.value, Motivo.OTRA_CAMPANIA.value)
 _IDS_ONLY_WARN = ("siembras",)
+_MAY_BLEED = ("lotes", "ambientes", "marcadores")
 _WITH_GEOMETRY = ("lotes", "ambientes", "marcadores", "zonas")
 _DEFAULTS = Thresholds()
 
@@ -88,6 +98,7 @@ def judge(
     best: Resumen | None = None,
     thresholds: Thresholds = _DEFAULTS,
     *,
+    moves: Mapping[str, Moves] | None = None,
     repairs: Sequence[Repair] = (),
     cultivos_desconocidos: Sequence[str] = (),
     valores_ilegibles: Mapping[str, int] | None = None,
@@ -102,6 +113,7 @@ def judge(
     Args:
         previous, resumen_previous: the last accepted night; without them, it is the first.
         best: ``best_of`` the accepted nights.
+        moves: ``moves_of`` the last accepted night and this one, if they are at hand.
         seen, seen_before: what the answers of the two nights said.
         lines: what the profile has to say for a member that does not come any more.
         repairs, cultivos_desconocidos, valores_ilegibles, valores_desconocidos: as ``Built`` has
@@ -110,7 +122,9 @@ def judge(
     """
     compared = previous is not None and resumen_previous is not None
     before = NOTHING if resumen_previous is None else resumen_previous
-    nights = Nights(now, resumen_now, previous, before, best, thresholds)
+    if moves is None:
+        moves = {} if previous is None else moves_of(previous, now)
+    nights = Nights(now, resumen_now, previous, before, best, thresholds, moves)
     seen, was_seen = seen or Survey(), seen_before or Survey()
     checks = told("columnas con datos", check_columns(nights, seen, lines))  # mends what follows
     checks += [_check_empty(nights, table) for table in JUDGED]
@@ -193,52 +207,82 @@ def _check_table(nights: Nights, table: str) -> list[Finding]:
 
 
 def _check_rows(nights: Nights, table: str) -> Finding:
-    limits = nights.limits
+    limits, moves = nights.limits, nights.moves[table]
     before, now = nights.before.filas.get(table, 0), nights.now.filas[table]
-    lost, gained = before - now, now - before
+    ids = ids_of(nights.frame_before(table), table), ids_of(nights.frame(table), table)
+    missing, gained, spoiled = moves.missing(*ids), now - before, nights.spoils(table, *ids)
+    grows = bool(spoiled) and gained >= limits.min_growth
     severity = max(
-        nights.rate(lost, before, limits.rows_loss, enough=lost >= limits.min_rows),
-        nights.rate(gained, before, limits.growth, enough=gained >= limits.min_growth),
+        nights.rate(missing, before, limits.rows_loss, enough=missing >= limits.min_rows),
+        nights.rate(gained, before, limits.growth, enough=grows),
+        nights.rate(-gained, before, limits.rows_loss, enough=False),
     )
     if before == 0 and now > 0:
         severity = Severity.WARNING
-    text = f"{number(before)} → {number(now)} ({percent(before, now)})"
-    return checked(f"{table}: cantidad", severity, [text], {"antes": before, "ahora": now})
+    notes = [counted(before, now, missing), *([spoiled] if grows else [])]
+    figures = {"antes": before, "ahora": now, "perdidas": max(missing, 0)}
+    return checked(f"{table}: cantidad", severity, [", ".join(notes)], figures)
 
 
 def _check_area(nights: Nights, table: str) -> Finding:
-    limits = nights.limits
+    limits, frame = nights.limits, nights.frame(table)
     before, now = nights.before.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
-    lost, gained = rows_behind(nights.frame_before(table), nights.frame(table))
-    rows = nights.before.filas.get(table, 0)
-    many = rows >= limits.small_table or gained >= limits.min_growth
+    lost, gained = rows_behind(nights.frame_before(table), frame)
+    many = nights.before.filas.get(table, 0) >= limits.small_table or gained >= limits.min_growth
+    grown, huge = nights.grown_ha(table, nights.frame_before(table), frame), _huge(nights, table)
     severity = max(
         nights.rate(before - now, before, limits.area_loss, enough=lost >= limits.min_rows),
-        nights.rate(now - before, before, limits.growth, enough=many),
+        nights.rate(grown, before, limits.growth, enough=many),
+        nights.rate(now - before, before, limits.growth, enough=bool(huge)),
     )
-    text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
+    notes = [f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})", huge]
     figures = {"antes_ha": before, "ahora_ha": now, "filas_menores": lost, "filas_mayores": gained}
-    return checked(f"{table}: superficie", severity, [text], figures)
+    return checked(f"{table}: superficie", severity, [", ".join(filter(None, notes))], figures)
+
+
+def _huge(nights: Nights, table: str) -> str:
+    """What is said of a new polygon out of all proportion to the others; else nothing."""
+    frame, key = nights.frame(table), TABLES[table].key
+    fresh = frame[frame[key].isin(nights.moves[table].fresh)]
+    if len(frame) < nights.limits.small_table or fresh.empty:
+        return ""
+    row = fresh.nlargest(1, "superficie_ha").iloc[0]
+    others = nights.now.superficie_ha[table] - row["superficie_ha"]
+    if row["superficie_ha"] < nights.limits.growth * others:
+        return ""
+    return f"una sola ({row[key]}) mide {number(row['superficie_ha'], 1)} ha"
 
 
 def _check_ids(nights: Nights, table: str) -> Finding:
-    """Ids gone whose place others took: a list made anew looks as large as before."""
-    limits = nights.limits
-    before, now = ids_of(nights.frame_before(table), table), ids_of(nights.frame(table), table)
-    replaced = min(len(before - now), len(now - before))
+    """Ids gone whose place others took: a list made anew looks as large as before.
+
+    Others on the same ground are a change that is told; on other ground they may refuse.
+    """
+    limits, moves = nights.limits, nights.moves[table]
+    before = len(nights.frame_before(table))
+    replaced, renewed = (
+        min(len(moves.lost), len(moves.fresh)),
+        min(len(moves.kept), len(moves.again)),
+    )
     enough = replaced >= limits.min_rows and table not in _IDS_ONLY_WARN
-    severity = nights.rate(replaced, len(before), limits.ids_replaced, enough=enough)
-    text = f"{number(replaced)} de {number(len(before))} identificadores son otros"
-    share = share_of(replaced, len(before))
-    figures = {"antes": len(before), "reemplazados": replaced, "fraccion": share}
-    return checked(f"{table}: identificadores", severity, [text], figures)
+    found = [nights.rate(replaced, before, limits.ids_replaced, enough=enough)]
+    found.append(nights.rate(renewed, before, limits.ids_replaced, enough=False))
+    texts = [
+        f"{number(replaced)} de {number(before)} identificadores son otros",
+        f"{number(renewed)} de {number(before)} tienen otro identificador en el mismo lugar",
+    ]
+    notes = [text for text, each in zip(texts, found, strict=True) if each]
+    share = share_of(replaced, before)
+    figures = {"antes": before, "reemplazados": replaced, "renovados": renewed, "fraccion": share}
+    return checked(f"{table}: identificadores", max(found), notes, figures)
 
 
 def _check_best(nights: Nights, table: str) -> list[Finding]:
     if nights.best is None:
         return []
     limits = nights.limits
-    best, now = nights.best.filas.get(table, 0), nights.now.filas[table]
+    had, now = nights.best.filas.get(table, 0), nights.now.filas[table]
+    best = had - nights.moves[table].explained
     lost = best - now >= limits.min_rows
     rows = nights.rate(best - now, best, limits.best_loss, enough=lost)
     notes = [f"{number(best)} → {number(now)} ({percent(best, now)})"] if rows else []
@@ -252,8 +296,32 @@ def _check_best(nights: Nights, table: str) -> list[Finding]:
             change = percent(best_ha, now_ha)
             notes.append(f"{number(best_ha, 1)} → {number(now_ha, 1)} ha ({change})")
         figures |= {"mejor_ha": best_ha, "ahora_ha": now_ha}
+    bleeds = _loses_again(nights, table, had)
     name = f"{table}: contra la mejor de {limits.best_of_nights} noches"
-    return [checked(name, max(rows, area), notes, figures)]
+    worst = Severity.ERROR if bleeds else max(rows, area)
+    return [checked(name, worst, [*filter(None, [bleeds]), *notes], figures)]
+
+
+def _loses_again(nights: Nights, table: str, best: int) -> str:
+    """What is said of a loss past the warning, the second one in 30 nights; else nothing."""
+    if table not in _MAY_BLEED:
+        return ""
+    limits, before = nights.limits, nights.frame_before(table)
+    rows, earlier = len(before), best - len(before)
+    if table == "lotes":
+        few, enough = limits.min_rows, earlier >= limits.min_rows
+    else:  # what left together with its lote is told by the lotes
+        before = before[before["lote_id"].isin(nights.frame("lotes")["lote_id"])]
+        few, enough = limits.campo_min_rows, earlier > 0
+    missing = nights.moves[table].missing(ids_of(before, table), ids_of(nights.frame(table), table))
+    twice = min(share_of(earlier, best), share_of(missing, rows)) > limits.warning
+    total = earlier + missing >= limits.campo_min_lotes_best
+    if not (twice and enough and total and missing >= few):
+        return ""
+    return (
+        f"pierde otra vez: llegó a tener {number(best)}, quedaban {number(rows)} "
+        f"y hoy faltan {number(missing)} más"
+    )
 
 
 def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from Modules.night.figures import UNUSABLE_GEOMETRY, CampoFigures, Nights, rows_behind
+from Modules.night.figures import (
+    MOVED,
+    UNUSABLE_GEOMETRY,
+    CampoFigures,
+    Nights,
+    counted,
+    ids_of,
+    rows_behind,
+)
 from Modules.night.verdict import checked, share_of
 from Modules.words.columns import TABLES
 from Modules.words.finding import Finding, Severity
@@ -29,20 +37,25 @@ class _Campo:
     before: pd.DataFrame  # what belongs to a lote: only if that lote is still there
     now: pd.DataFrame
     best: CampoFigures
-    best_rows: int
+    best_rows: int  # less what was no loss tonight
+    rows: int  # tonight, with those that came from another campo
     refused: frozenset[str]  # ids refused tonight for their geometry
 
 
 def check_campos(nights: Nights) -> Finding:
-    """No campo of the last night may vanish."""
-    before = nights.frame_before("campos")
-    gone = before[~before["campo_id"].isin(nights.frame("campos")["campo_id"])]
+    """No campo of the last night may vanish; with its lotes under another id, it did not."""
+    before, moves = nights.frame_before("campos"), nights.moves["campos"]
+    gone = before[before["campo_id"].isin(moves.lost)]
     notes = [
         f"falta el campo {row.campo} ({row.campo_id}){_what_it_had(nights, row.campo_id)}"
         for row in gone.itertuples()
     ]
-    severity = Severity.ERROR if notes else Severity.FINE
-    return checked("ningún campo desaparece", severity, notes, {"faltan": len(notes)})
+    severity = Severity.ERROR if notes else Severity.WARNING if moves.kept else Severity.FINE
+    notes += [
+        f"el campo {row.campo} ({row.campo_id}) ya no está, y sus lotes sí, en otro campo"
+        for row in before[before["campo_id"].isin(moves.kept)].itertuples()
+    ]
+    return checked("ningún campo desaparece", severity, notes, {"faltan": len(gone)})
 
 
 def _what_it_had(nights: Nights, campo_id: str) -> str:
@@ -68,12 +81,15 @@ def check_in_campos(nights: Nights, table: str) -> Finding:
 def _campos(nights: Nights, table: str) -> list[_Campo]:
     """Campos that had rows of the table last night and are still there."""
     last, refused = nights.frame_before(table), nights.frame("rechazados")
+    here, key, moves = nights.frame(table), TABLES[table].key, nights.moves[table]
+    if moves.elsewhere:  # a row that is in another campo now is neither lost nor new
+        last, here = (rows[~rows[key].isin(moves.elsewhere)] for rows in (last, here))
     if table != "lotes":  # what left together with its lote is told by the lotes, once
         lote_id = last["lote_id"]
         last = last[lote_id.isna() | lote_id.isin(nights.frame("lotes")["lote_id"])]
     ours = (refused["recurso"] == table) & refused["motivo"].isin(UNUSABLE_GEOMETRY)
     refused_ids = frozenset(refused.loc[ours, "id"].dropna())
-    now, nothing = _groups(nights.frame(table)), nights.frame(table).iloc[:0]
+    now, nothing = _groups(here), here.iloc[:0]
     had = nights.before.por_campo
     best = {} if nights.best is None else nights.best.por_campo
     still = set(nights.frame("campos")["campo_id"])
@@ -85,6 +101,7 @@ def _campos(nights: Nights, table: str) -> list[_Campo]:
             now=now.get(key, nothing),
             best=best.get(key, _NOBODY),
             best_rows=_best_rows(nights, table, key, best.get(key, _NOBODY)),
+            rows=nights.now.por_campo[key].filas[table],
             refused=refused_ids,
         )
         for key, rows in _groups(last).items()
@@ -94,8 +111,11 @@ def _campos(nights: Nights, table: str) -> list[_Campo]:
 
 def _best_rows(nights: Nights, table: str, key: str, best: CampoFigures) -> int:
     """The most rows of 30 nights; of what belongs to lotes, for as many lotes as there are now."""
-    most, lotes = best.filas.get(table, 0), best.filas.get("lotes")
-    if table == "lotes" or not lotes:
+    most, lotes = (
+        best.filas.get(name, 0) - nights.moves[name].excused.get(key, 0)
+        for name in (table, "lotes")
+    )
+    if table == "lotes" or lotes <= 0:
         return most
     left = nights.now.por_campo[key].filas["lotes"]
     return round(most * min(1.0, left / lotes))
@@ -127,7 +147,7 @@ def _enough(nights: Nights, campo: _Campo, rows: int) -> bool:
 
 def _enough_since_best(nights: Nights, campo: _Campo) -> bool:
     """The same against the best of 30 nights, in which daily work adds up."""
-    limits, lost = nights.limits, campo.best_rows - len(campo.now)
+    limits, lost = nights.limits, campo.best_rows - campo.rows
     if campo.table != "lotes":
         return lost >= limits.campo_min_rows
     most = lost >= limits.min_rows and lost > limits.campo_most * campo.best_rows
@@ -135,21 +155,26 @@ def _enough_since_best(nights: Nights, campo: _Campo) -> bool:
 
 
 def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
-    limits, before, now = nights.limits, len(campo.before), len(campo.now)
-    best, lost = campo.best_rows, before - now
-    grows = campo.table == "lotes" and now - before >= limits.min_growth
-    since_best = _enough_since_best(nights, campo)
+    limits, table = nights.limits, campo.table
+    ids, ids_now = ids_of(campo.before, table), ids_of(campo.now, table)
+    before, now, best = len(ids), len(ids_now), campo.best_rows
+    moves, gained = nights.moves[table], now - before
+    missing, many = moves.missing(ids, ids_now), gained >= limits.min_growth
+    spoiled = nights.spoils(table, ids, ids_now) if table == "lotes" and many else ""
     severity = max(
-        nights.rate(lost, before, limits.rows_loss, enough=_enough(nights, campo, lost)),
-        nights.rate(best - now, best, limits.best_loss, enough=since_best),
-        nights.rate(now - before, before, limits.growth, enough=grows),
+        nights.rate(missing, before, limits.rows_loss, enough=_enough(nights, campo, missing)),
+        nights.rate(gained, before, limits.growth, enough=bool(spoiled)),
+        nights.rate(-gained, before, limits.rows_loss, enough=False),
     )
-    if now == 0 and campo.table == "lotes":
+    if now == 0 and table == "lotes" and not moves.lost.isdisjoint(ids):
         severity = Severity.ERROR
-    text = f"{number(before)} → {number(now)} {campo.table} ({percent(before, now)})"
-    if share_of(best - now, best) > max(share_of(before - now, before), limits.warning):
-        text += f", llegó a tener {number(best)}"
-    return severity, text
+    since_best = _enough_since_best(nights, campo)
+    fallen = nights.rate(best - campo.rows, best, limits.best_loss, enough=since_best)
+    texts = [counted(before, now, missing, f" {table}"), spoiled] if severity else []
+    if share_of(best - campo.rows, best) > max(share_of(before - now, before), limits.warning):
+        since = f"llegó a tener {number(best)}"
+        texts.append(since if texts else f"{number(campo.rows)} {table}, {since}")
+    return max(severity, fallen), ", ".join(filter(None, texts))
 
 
 def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
@@ -157,23 +182,35 @@ def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
     best = campo.best.superficie_ha.get(campo.table, 0.0)
     lost, gained = rows_behind(campo.before, campo.now)
-    shrunk = _enough(nights, campo, lost)
-    since_best = shrunk or _enough_since_best(nights, campo)
+    shrunk, grown = (
+        _enough(nights, campo, lost),
+        nights.grown_ha(campo.table, campo.before, campo.now),
+    )
+    kept = len(nights.moves[campo.table].kept.intersection(ids_of(campo.before, campo.table)))
+    smaller = before - now > MOVED * before and _enough(nights, campo, lost - kept)
+    since_best = smaller or _enough_since_best(nights, campo)
     severity = max(
         nights.rate(before - now, before, limits.area_loss, enough=shrunk),
-        nights.rate(best - now, best, limits.best_loss, enough=since_best),
-        nights.rate(now - before, before, limits.growth, enough=gained >= limits.min_growth),
+        nights.rate(grown, before, limits.growth, enough=gained >= limits.min_growth),
+        nights.rate(now - before, before, limits.growth, enough=False),
     )
-    return severity, f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
+    fallen = nights.rate(best - now, best, limits.best_loss, enough=since_best)
+    text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
+    if fallen > severity:
+        text = f"{number(now, 1)} ha, llegó a tener {number(best, 1)} ({percent(best, now)})"
+    return max(severity, fallen), text
 
 
 def _ids(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
-    key = TABLES[campo.table].key
-    before, now = set(campo.before[key]), set(campo.now[key])
-    replaced = min(len(before - now), len(now - before))
+    moves, before = nights.moves[campo.table], len(campo.before)
+    lost, fresh = (
+        len(ids.intersection(ids_of(rows, campo.table)))
+        for ids, rows in ((moves.lost, campo.before), (moves.fresh, campo.now))
+    )
+    replaced = min(lost, fresh)
     enough = _enough(nights, campo, replaced)
-    severity = nights.rate(replaced, len(before), nights.limits.ids_replaced, enough=enough)
-    return severity, f"{replaced} de {len(before)} identificadores son otros"
+    severity = nights.rate(replaced, before, nights.limits.ids_replaced, enough=enough)
+    return severity, f"{replaced} de {before} identificadores son otros"
 
 
 def _geometry(nights: Nights, campo: _Campo) -> tuple[Severity, str]:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import pandas as pd
 
 from Modules.night.figures import JUDGED, Nights
+from Modules.night.ground import finished
 from Modules.night.survey import MADE_UP, Survey
 from Modules.night.verdict import checked, share_of
 from Modules.portal.contract import CONTRACT, SIEMBRA
@@ -201,6 +202,8 @@ def _rate(nights: Nights, filled: int, gone: int, unexplained: int, column: str)
 def _dried_up(nights: Nights, table: str, column: str) -> bool:
     """Whether a column of most rows is one of none, though the rows be others."""
     before, now = nights.frame_before(table), nights.frame(table)
+    if table == "marcadores":  # what was done and went leaves a list of plans
+        before = before[~before["marcador_id"].isin(nights.moves[table].kept) | ~finished(before)]
     if min(len(before), len(now)) < nights.limits.min_growth or column == "n_siembras":
         return False  # too few to tell; without any siembra their own table is empty
     most = share_of(float(_told(before, table, column).sum()), len(before)) > 0.5

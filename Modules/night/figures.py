@@ -8,26 +8,27 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
+from Modules.night.ground import BY_CAMPO, Moves
 from Modules.night.tables import Repair, Tables
 from Modules.night.verdict import rate, share_of
 from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo, SnapshotId
 from Modules.words.finding import Severity
 from Modules.words.names import names_with_ids
+from Modules.words.spanish import number, percent
 from Modules.words.thresholds import Thresholds
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
 BEST_OF_DAYS = 30
-BY_CAMPO = ("lotes", "siembras", "ambientes", "marcadores")
-_MOVED = 0.01  # of a row's own area: less is no change worth counting
+MOVED = 0.01  # of a row's own area: less is no change worth counting
 UNUSABLE_GEOMETRY = frozenset(
     motivo.value
     for motivo in (
@@ -46,11 +47,12 @@ UNUSABLE_GEOMETRY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CampoFigures:
-    """One campo's rows and hectares, by table."""
+    """One campo's rows and hectares, by table; ``explicadas`` as in ``Resumen``."""
 
     campo: str
     filas: Mapping[str, int]
     superficie_ha: Mapping[str, float]
+    explicadas: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Resumen:
     """One night's figures.
 
     ``recibidos`` is rows plus ``rechazados`` of each table; ``geometria_inutil`` the part of the
-    refused whose geometry was missing or unusable. ``por_campo`` is by campo_id.
+    refused whose geometry was missing or unusable. ``por_campo`` is by campo_id. ``explicadas``:
+    how many rows fewer than the night before are no loss (``night.ground``); negative: more.
     """
 
     filas: Mapping[str, int]
@@ -69,6 +72,7 @@ class Resumen:
     ids_sha256: Mapping[str, str]
     por_campo: Mapping[str, CampoFigures]
     reparadas: Mapping[str, int] = field(default_factory=dict)
+    explicadas: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -88,8 +92,11 @@ class Resumen:
 NOTHING = Resumen({}, {}, {}, {}, {}, {}, {})  # no night
 
 
-def resumen(tables: Tables, *, repairs: Sequence[Repair] = ()) -> Resumen:
-    """The figures of a night's tables."""
+def resumen(
+    tables: Tables, *, repairs: Sequence[Repair] = (), moves: Mapping[str, Moves] | None = None
+) -> Resumen:
+    """The figures of a night's tables; ``moves`` since the last accepted one, if there was one."""
+    moves = moves or {}
     frames = tables.as_dict()
     refused = _refused(tables.rechazados)
     rows = {name: len(frames[name]) for name in JUDGED}
@@ -104,8 +111,9 @@ def resumen(tables: Tables, *, repairs: Sequence[Repair] = ()) -> Resumen:
         rechazados=refused,
         geometria_inutil=unusable,
         ids_sha256={name: _ids_sha256(frames[name][TABLES[name].key]) for name in JUDGED},
-        por_campo=_by_campo(frames),
+        por_campo=_by_campo(frames, moves),
         reparadas=dict(sorted(Counter(repair.recurso for repair in repairs).items())),
+        explicadas={name: one.explained for name, one in sorted(moves.items()) if one.explained},
     )
 
 
@@ -113,6 +121,8 @@ def best_of(
     history: Sequence[Resumen], *, accepted_by_hand: Sequence[bool] = (), nights: int = 30
 ) -> Resumen | None:
     """The best of the last accepted nights: of each figure the largest; None without any.
+
+    What later nights had fewer of without a loss, an earlier one is not asked for.
 
     Args:
         history: accepted nights, oldest first.
@@ -126,9 +136,9 @@ def best_of(
         return None
     return replace(
         counted[-1],
-        filas=_largest([night.filas for night in counted]),
-        superficie_ha=_largest([night.superficie_ha for night in counted]),
-        recibidos=_largest([night.recibidos for night in counted]),
+        filas=_largest([(night.filas, night.explicadas) for night in counted]),
+        superficie_ha=_largest([(night.superficie_ha, {}) for night in counted]),
+        recibidos=_largest([(night.recibidos, night.explicadas) for night in counted]),
         por_campo=_best_campos(counted),
     )
 
@@ -146,17 +156,23 @@ def _best_campos(nights: Sequence[Resumen]) -> dict[str, CampoFigures]:
     best: dict[str, CampoFigures] = {}
     for campo_id in sorted({key for night in nights for key in night.por_campo}):
         known = [night.por_campo[campo_id] for night in nights if campo_id in night.por_campo]
-        best[campo_id] = CampoFigures(
-            known[-1].campo,
-            _largest([campo.filas for campo in known]),
-            _largest([campo.superficie_ha for campo in known]),
+        best[campo_id] = replace(
+            known[-1],
+            filas=_largest([(campo.filas, campo.explicadas) for campo in known]),
+            superficie_ha=_largest([(campo.superficie_ha, {}) for campo in known]),
         )
     return best
 
 
-def _largest(nights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names = sorted({name for night in nights for name in night})
-    return {name: max(night[name] for night in nights if name in night) for name in names}
+def _largest(nights: Sequence[tuple[Mapping[str, Any], Mapping[str, int]]]) -> dict[str, Any]:
+    """By name the largest figure, less what was explained in the nights after it; oldest first."""
+    best: dict[str, Any] = {}
+    later: Counter[str] = Counter()
+    for figures, explained in reversed(nights):
+        for name, value in figures.items():
+            best[name] = max(value - later[name], best.get(name, -math.inf))
+        later.update(explained)
+    return dict(sorted(best.items()))
 
 
 def _refused(rechazados: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -172,7 +188,9 @@ def _ids_sha256(ids: pd.Series) -> str:
     return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8")).hexdigest()
 
 
-def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
+def _by_campo(
+    frames: Mapping[str, pd.DataFrame], moves: Mapping[str, Moves]
+) -> dict[str, CampoFigures]:
     rows = {name: _per_campo(frames[name]) for name in BY_CAMPO}
     areas = {name: _per_campo(frames[name], "superficie_ha") for name in WITH_AREA}
     campos = frames["campos"]
@@ -182,6 +200,7 @@ def _by_campo(frames: Mapping[str, pd.DataFrame]) -> dict[str, CampoFigures]:
             campo,
             {name: int(rows[name].get(campo_id, 0)) for name in BY_CAMPO},
             {name: float(areas[name].get(campo_id, 0.0)) for name in WITH_AREA},
+            {name: one.excused[campo_id] for name, one in moves.items() if campo_id in one.excused},
         )
         for campo_id, campo in names.items()
     }
@@ -208,6 +227,7 @@ class Nights:
     before: Resumen  # NOTHING if there was none
     best: Resumen | None
     limits: Thresholds
+    moves: Mapping[str, Moves]  # by table, since the last accepted night
 
     def frame(self, table: str) -> pd.DataFrame:
         """A table of tonight."""
@@ -223,10 +243,45 @@ class Nights:
         """How bad it is that ``part`` of ``whole`` is lost, new or unusable; see ``rate``."""
         return rate(share_of(part, whole), limit, self.limits.warning, enough=enough)
 
+    def spoils(self, table: str, before: Collection[str], now: Collection[str]) -> str:
+        """Why more rows are no plain growth: some are gone, or the new ones twice; else nothing.
+
+        ``before`` and ``now`` are the ids of the table, or of a campo. Siembras change all season.
+        """
+        moves, limits = self.moves[table], self.limits
+        lost, twice = len(moves.lost.intersection(before)), len(moves.twice.intersection(now))
+        much = limits.rows_loss if table == "marcadores" else limits.warning
+        if table != "siembras" and lost >= limits.min_rows and lost > much * len(before):
+            return f"y faltan {number(lost)} de las que había"
+        new = len(moves.fresh.intersection(now)) + len(moves.again.intersection(now))
+        if twice >= limits.min_growth and twice >= limits.rows_loss * new:
+            return f"y {number(twice)} de las nuevas están dos veces"
+        return ""
+
+    def grown_ha(self, table: str, before: pd.DataFrame, now: pd.DataFrame) -> float:
+        """How much larger these rows are, but for new ones on new ground where growth is plain."""
+        grown = float(now["superficie_ha"].sum()) - float(before["superficie_ha"].sum())
+        if grown <= 0 or self.spoils(table, ids_of(before, table), ids_of(now, table)):
+            return grown
+        fresh = now[TABLES[table].key].isin(self.moves[table].fresh)
+        return grown - float(now.loc[fresh, "superficie_ha"].sum())
+
+
+def counted(before: int, now: int, missing: int, of: str = "") -> str:
+    """How many rows there were and are; ``missing``: how many of the former nothing replaces."""
+    if missing > max(before - now, 0):
+        few = f"faltan {number(missing)} de {number(before)}{of} y nada ocupa su lugar"
+        return f"{few}; con las nuevas son {number(now)}"
+    text = f"{number(before)} → {number(now)}{of} ({percent(before, now)})"
+    if 0 <= missing < before - now:
+        rest = number(before - now - missing)
+        text += f", {rest} sin pérdida: otras tienen su lugar, o estaban hechas"
+    return text
+
 
 def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
     """The keys of a table."""
-    return set(frame[TABLES[table].key])
+    return set(frame[TABLES[table].key].tolist())
 
 
 def places(tables: Tables) -> dict[str, str]:
@@ -245,6 +300,6 @@ def rows_behind(before: pd.DataFrame, now: pd.DataFrame) -> tuple[int, int]:
     """
     key = before.columns[0]
     was, is_now = (rows.set_index(key)["superficie_ha"].to_dict() for rows in (before, now))
-    lost = sum(is_now.get(one, 0.0) < area * (1 - _MOVED) for one, area in was.items())
-    gained = sum(was.get(one, 0.0) < area * (1 - _MOVED) for one, area in is_now.items())
+    lost = sum(is_now.get(one, 0.0) < area * (1 - MOVED) for one, area in was.items())
+    gained = sum(was.get(one, 0.0) < area * (1 - MOVED) for one, area in is_now.items())
     return lost, gained

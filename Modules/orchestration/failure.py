@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from Modules.jobs.report import INTACTO
 from Modules.words.errors import (
+    AcceptancesUnreadable,
     ApiAuth,
     ApiContractChanged,
     ApiIncomplete,
@@ -66,6 +67,11 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     SnapshotDamaged: (
         "Un backup guardado está dañado.",
         "No borrar nada. El detalle dice qué archivo; la copia publicada puede reponerlo.",
+    ),
+    AcceptancesUnreadable: (
+        "No se puede leer acceptances.jsonl, el registro de lo que se aceptó a mano.",
+        "No mover ni borrar nada. Recuperar ese archivo; `lindero backups verify` dice qué línea "
+        "falta.",
     ),
     ProductError: (
         "Uno o más productos no se pudieron armar; los demás se publicaron.",

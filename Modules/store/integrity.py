@@ -24,9 +24,16 @@ from typing import Any, Final
 
 from Modules.disk.json_files import from_json
 from Modules.disk.problems import Damage, problem_of
-from Modules.disk.safe_files import fingerprint
+from Modules.disk.safe_files import fingerprint, of_the_system
 from Modules.store.manifest import JSON_NAME, SUMS_NAME, VERDICT_NAME, from_sums
-from Modules.store.snapshot import Snapshot, load, read_raw, read_table, table_facts, table_path
+from Modules.store.snapshot import (
+    Snapshot,
+    load_with_sums,
+    read_raw,
+    read_table,
+    table_facts,
+    table_path,
+)
 from Modules.words.columns import TABLES, Table
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError, SnapshotDamaged
@@ -55,17 +62,19 @@ class Proof:
 def prove_manifests(folder: Path) -> Proof:
     """Whether the two manifests agree on every file, and the manifest with itself."""
     try:
-        snapshot = load(folder)
+        snapshot, sums = load_with_sums(folder)
     except SnapshotDamaged as err:
         return Proof(None, (_manifest_problem(folder, str(err)),))
-    return Proof(snapshot, tuple(_check_manifests(snapshot)))
+    return Proof(snapshot, tuple(_check_manifests(snapshot, sums)))
 
 
-def verify_folder(folder: Path) -> list[Finding]:
-    """Everything that is wrong with a snapshot, each with its file; empty: nothing."""
-    proof = prove_manifests(folder)
-    snapshot = proof.snapshot
-    listed = expected_files(folder) if snapshot is None else _by_manifest(snapshot.manifest)
+def verify_folder(folder: Path, proof: Proof | None = None) -> list[Finding]:
+    """Everything that is wrong with a snapshot, each with its file; empty: nothing.
+
+    ``proof``: of its manifests, where they were read already.
+    """
+    proof = proof or prove_manifests(folder)
+    snapshot, listed = proof.snapshot, expected_files(folder, proof)
     problems = [*proof.problems, *_check_files(folder, listed)]
     if snapshot is None:
         return problems
@@ -79,21 +88,18 @@ def verify_folder(folder: Path) -> list[Finding]:
     return problems
 
 
-def expected_files(folder: Path) -> Mapping[str, Expected]:
+def expected_files(folder: Path, proof: Proof) -> Mapping[str, Expected]:
     """What the files should be, by whichever manifest is sound or can still be read."""
-    try:
-        return _by_manifest(load(folder).manifest)
-    except SnapshotDamaged as err:
-        sums_are_wrong = _manifest_problem(folder, str(err)).item == SUMS_NAME
+    if proof.snapshot is not None:
+        return _by_manifest(proof.snapshot.manifest)
     readers = [_left_by_sums, _left_by_manifest]
-    for reader in reversed(readers) if sums_are_wrong else readers:
+    for reader in reversed(readers) if proof.problems[0].item == SUMS_NAME else readers:
         with suppress(OSError, DataError, KeyError, TypeError, ValueError):
             return reader(folder)
     return {}
 
 
-def _check_manifests(snapshot: Snapshot) -> Iterator[Finding]:
-    sums = from_sums((snapshot.path / SUMS_NAME).read_bytes())
+def _check_manifests(snapshot: Snapshot, sums: Mapping[str, str]) -> Iterator[Finding]:
     listed = {path: fact.sha256 for path, fact in snapshot.facts.items()}
     for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME})):
         what = f"does not list the same files as {JSON_NAME}: {path}"
@@ -193,17 +199,21 @@ def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, str | None]]:
-    """Every entry below the folder but the manifests: its path, and why it may not be there."""
+    """Every entry below the folder but the manifests: its path, and why it may not be there.
+
+    What the system puts beside files is foreign, and passed over.
+    """
     for root, folders, files in os.walk(folder):
         for name in sorted((*folders, *files)):
             path = Path(root, name)
             relative = path.relative_to(folder).as_posix()
             mode = path.lstat().st_mode
-            if stat.S_ISREG(mode) and relative not in _MANIFESTS:
-                yield relative, None
-            elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            if stat.S_ISREG(mode):
+                if relative not in _MANIFESTS and not of_the_system(name):
+                    yield relative, None
+            elif not stat.S_ISDIR(mode):
                 yield relative, "a link or special file; only plain files belong here"
-            elif stat.S_ISDIR(mode) and os.access(path, os.R_OK) and not any(path.iterdir()):
+            elif os.access(path, os.R_OK) and not any(path.iterdir()):
                 yield relative, "an empty folder that the manifest does not know"
 
 

@@ -111,6 +111,11 @@ def load(folder: Path) -> Snapshot:
 
     Whether it counts as accepted is the store's to say: here it does not.
     """
+    return load_with_sums(folder)[0]
+
+
+def load_with_sums(folder: Path) -> tuple[Snapshot, dict[str, str]]:
+    """As ``load``, and the hashes that ``manifest.sha256`` lists, by path; each is read once."""
     try:
         sums = (folder / SUMS_NAME).read_bytes()
         data = (folder / JSON_NAME).read_bytes()
@@ -125,13 +130,14 @@ def load(folder: Path) -> Snapshot:
         raise SnapshotDamaged(f"{folder.name}: {name}: {err.strerror or err}") from err
     except DataError as err:
         raise SnapshotDamaged(f"{folder.name}: {err}") from err
-    return Snapshot(
+    found = Snapshot(
         id=SnapshotId.parse(manifest["id"]),
         path=folder,
         manifest=manifest,
         manifest_sha256=fact_of(sums).sha256,
         accepted=False,
     )
+    return found, expected
 
 
 def read_tables(snapshot: Snapshot) -> Tables:

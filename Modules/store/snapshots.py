@@ -4,7 +4,8 @@
 staging/<id>/                a night being written; swept when the next one begins
 snapshots/25-26/<id>/        accepted nights, immutable
 quarantine/25-26/<id>/       refused nights, immutable
-acceptances.jsonl            who accepted which refused night, when and why; bound to its hash
+acceptances.jsonl            who accepted which refused night, when and why; bound to its hash;
+                             unreadable where a night rests on it: AcceptancesUnreadable
 last_number                  the number in the last id given out
 ```
 
@@ -47,7 +48,13 @@ from Modules.store.manifest import FORMAT, JSON_NAME, SUMS_NAME, VERDICT_NAME, t
 from Modules.store.snapshot import Snapshot, load, page_path, table_facts, table_path
 from Modules.words.columns import CAMPOS, LOTES, RECHAZADOS, TABLES
 from Modules.words.domain import Campania, Fetched, Modo, Portal, SnapshotId
-from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+from Modules.words.errors import (
+    AcceptancesUnreadable,
+    DataError,
+    PublishError,
+    SettingsError,
+    SnapshotDamaged,
+)
 from Modules.words.finding import Finding
 
 if TYPE_CHECKING:
@@ -128,6 +135,7 @@ class Held:
     proof: Proof
     snapshot: Snapshot | None = None  # as ``find`` gives it; None where ``damaged`` names it
     refused: str = ""  # why, where the manifests agree
+    unreadable: bool = False  # because the log of acceptances cannot be read
 
 
 class SnapshotStore:
@@ -261,6 +269,8 @@ class SnapshotStore:
             if held.proof.snapshot is not None:
                 try:
                     held = replace(held, snapshot=self._placed(held.proof.snapshot))
+                except AcceptancesUnreadable as err:
+                    held = replace(held, refused=str(err), unreadable=True)
                 except SnapshotDamaged as err:
                     held = replace(held, refused=str(err))
             found.append(held)
@@ -333,9 +343,13 @@ class SnapshotStore:
         except SettingsError:
             return snapshot
 
-    def verify(self, snapshot: Snapshot | Path) -> list[Finding]:
-        """Everything that is wrong with a snapshot (or its folder), each with its file."""
-        return verify_folder(snapshot.path if isinstance(snapshot, Snapshot) else snapshot)
+    def verify(self, snapshot: Snapshot | Path, proof: Proof | None = None) -> list[Finding]:
+        """Everything that is wrong with a snapshot (or its folder), each with its file.
+
+        ``proof``: of its manifests, where ``survey`` read them.
+        """
+        folder = snapshot.path if isinstance(snapshot, Snapshot) else snapshot
+        return verify_folder(folder, proof)
 
     def accept(
         self,
@@ -393,6 +407,11 @@ class SnapshotStore:
         in_place = snapshot.path.parent.parent.name == SNAPSHOTS
         by_hand = in_place and not snapshot.manifest["accepted"]
         logged = self._acceptance(snapshot) if by_hand else None
+        if by_hand and logged is None and (bad := self._unreadable_lines()):
+            raise AcceptancesUnreadable(
+                f"{ACCEPTANCES}: {bad} lines of it cannot be read; "
+                f"who accepted {snapshot.id} is not known"
+            )
         if by_hand and logged is None:
             raise SnapshotDamaged(
                 f"{snapshot.id}: it lies among the accepted ones, but nobody accepted it "
@@ -432,15 +451,18 @@ class SnapshotStore:
 
     def _acceptance(self, snapshot: Snapshot) -> dict[str, Any] | None:
         """The log's entry for exactly this snapshot; a torn line counts as none."""
-        return next(
-            (
-                entry
-                for entry in read_lines(self.root / ACCEPTANCES)
-                if entry.get("id") == str(snapshot.id)
-                and entry.get("manifest_sha256") == snapshot.manifest_sha256
-            ),
-            None,
-        )
+        mine = {"id": str(snapshot.id), "manifest_sha256": snapshot.manifest_sha256}
+        try:
+            entries = list(read_lines(self.root / ACCEPTANCES))
+        except PublishError as err:
+            raise AcceptancesUnreadable(f"{err}; who accepted {snapshot.id} is not known") from err
+        return next((one for one in entries if mine.items() <= one.items()), None)
+
+    def _unreadable_lines(self) -> int:
+        """How many lines of the log say nothing that can be read."""
+        log = self.root / ACCEPTANCES
+        lines = log.read_bytes().splitlines() if log.is_file() else []
+        return sum(bool(line.strip()) for line in lines) - sum(1 for _ in read_lines(log))
 
 
 def _manifest(draft: Draft, *, accepted: bool, parent: Snapshot | None) -> dict[str, Any]:

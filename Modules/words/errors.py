@@ -12,6 +12,7 @@
   - DataError                1  it arrived, but must not be published
     - NightRefused           1  the checks refused the night; the snapshot is in quarantine
     - SnapshotDamaged        1  a kept snapshot is not what its manifest says
+    - AcceptancesUnreadable  1  who accepted a kept night cannot be read
   - PublishError             5  a destination could not be written
   - ProductError             1  a product could not be made; the others were
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
@@ -87,6 +88,10 @@ class NightRefused(DataError):
 
 class SnapshotDamaged(DataError):
     """A kept snapshot is not what its manifest says."""
+
+
+class AcceptancesUnreadable(DataError):
+    """``acceptances.jsonl`` cannot be read, and a kept night is accepted by nothing else."""
 
 
 class PublishError(PipelineError):

@@ -14,13 +14,12 @@ import pytest
 from Modules.backups.verify import Scope, Verification, verify_backups
 from Modules.disk.json_files import to_json
 from Modules.disk.safe_files import fact_of
+from Modules.jobs import weekly
 from Modules.settings import Settings
-from Modules.store import integrity, snapshots
 from Modules.store.manifest import from_sums, to_sums
-from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
-from Modules.words.errors import DataError, SettingsError
+from Modules.words.errors import AcceptancesUnreadable, DataError, SettingsError
 from Modules.words.finding import Finding
 from tests.robustness.damage import World, moved, world
 from tests.sample_tables import NOW
@@ -163,6 +162,34 @@ def test_a_refused_night_that_somebody_moved_over_is_named(made: World) -> None:
     assert "quarantine/25-26" in found[0].todo
 
 
+@pytest.mark.parametrize("damage", ["garbage", "torn", "folder"])
+def test_an_unreadable_log_of_acceptances_is_named_and_nothing_is_to_be_moved(
+    made: World, damage: str
+) -> None:
+    store, refused = SnapshotStore(made.settings.store_dir(Modo.TEST)), made.snapshots[3]
+    taken = store.accept(str(refused.id), reason="campo vendido", who="x", now=NOW)
+    log = store.root / "acceptances.jsonl"
+    line = log.read_bytes()
+    log.unlink()
+    if damage == "folder":
+        log.mkdir()
+    else:
+        log.write_bytes(b"\x00\xff" * 20 if damage == "garbage" else line[:-30])
+    (found,) = (one for one in _verify(made).report.findings if one.where == str(refused.id))
+    assert (found.item, found.code) == ("acceptances.jsonl", "ilegible")
+    assert "quarantine" not in found.todo
+    assert "muévalo" not in found.todo
+    reading = (store.accepted, store.damaged, lambda: store.find(str(taken.id)))
+    for read in (*reading, lambda: store.latest_accepted(taken.campania)):
+        with pytest.raises(AcceptancesUnreadable, match=r"acceptances\.jsonl"):
+            read()
+    if damage == "folder":
+        log.rmdir()
+    mended = json.loads(found.todo[found.todo.index("{") :])
+    log.write_text(json.dumps(mended) + "\n")
+    assert not [one for one in _verify(made).report.findings if one.where == str(refused.id)]
+
+
 def test_the_published_copy_of_the_newest_must_be_there(made: World) -> None:
     shutil.rmtree(made.copy(made.snapshots[2]))
     found = _only(_verify(made))
@@ -242,21 +269,46 @@ def test_a_campania_that_is_a_link_is_named(made: World) -> None:
     assert _only(_verify(made)).item == "24-25"
 
 
-def test_each_manifest_is_read_once_and_once_more_where_every_file_is(
-    made: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damaged", [False, True])
+def test_each_manifest_is_read_once_whatever_is_read_in_full_or_damaged(
+    made: World, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ) -> None:
     read: Counter[str] = Counter()
-    really = integrity.load
+    really, root = Path.read_bytes, made.settings.store_dir(Modo.TEST)
 
-    def counted(folder: Path) -> Snapshot:
-        read[folder.name] += 1
-        return really(folder)
+    def counted(path: Path) -> bytes:
+        read[path.relative_to(root).as_posix() if path.is_relative_to(root) else ""] += 1
+        return really(path)
 
-    for module in (integrity, snapshots):
-        monkeypatch.setattr(module, "load", counted)
-    assert _verify(made, scope=Scope.NEWEST).report.passed
-    newest = made.snapshots[2]
-    assert read == {str(one.id): 2 if one == newest else 1 for one in made.snapshots}
+    if damaged:
+        for name in ("lotes", "zonas", "campos"):
+            (made.snapshots[1].path / "tables" / f"{name}.parquet").write_bytes(b"x")
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    assert _verify(made, scope=Scope.ALL).report.passed is not damaged
+    for one in made.snapshots:
+        for name in ("manifest.json", "manifest.sha256"):
+            assert read[(one.path / name).relative_to(root).as_posix()] == 1, (one.id, name)
+
+
+@pytest.mark.parametrize("name", ["desktop.ini", "Thumbs.db", ".DS_Store"])
+def test_what_the_system_puts_into_the_store_is_foreign_and_the_prune_goes_on(
+    made: World, name: str
+) -> None:
+    inside, store = made.snapshots[2].path, made.settings.store_dir(Modo.TEST)
+    places = [store / "snapshots", inside.parent, inside, inside / "tables"]
+    for place in places:
+        (place / name).write_text("x")
+    informe = _verify(made)
+    assert informe.report.passed
+    found = {f"{place.relative_to(store).as_posix()}/{name}" for place in places}
+    assert set(informe.ajenos) == found
+    (inside / "tables" / "otro.txt").write_text("x")
+    assert _only(_verify(made)).item == "tables/otro.txt", "nothing else is passed over"
+    (inside / "tables" / "otro.txt").unlink()
+    week = weekly.prepare(made.settings, Modo.TEST, NOW)
+    assert weekly.with_poda(
+        weekly.WeekReport(weekly.read(week)), lambda: weekly.do_prune(week)
+    ).poda
 
 
 def test_a_damaged_first_of_equal_nights_is_named_and_so_is_its_missing_copy(

@@ -24,7 +24,8 @@ from Modules.night.figures import (
     of_the_last_days,
     rows_behind,
 )
-from Modules.night.tables import Built, Repair, build_tables
+from Modules.night.ground import moves_of
+from Modules.night.tables import Built, Repair, Tables, build_tables
 from Modules.night.verdict import checked, rate, share_of
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from Modules.words.finding import Severity
@@ -39,13 +40,26 @@ def square(lon: float, lat: float, size: float = 0.01) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
+def place_of(lote_id: str) -> tuple[float, float]:
+    """Where the farm has a lote, whatever it is called now: c3-l07 is the eighth of the fourth."""
+    campo, at = lote_id.lstrip("xza")[1:].split("-l")
+    return -63 + 0.02 * int(at), -35 + 0.02 * int(campo)
+
+
+def far(item: dict[str, Any]) -> dict[str, Any]:
+    """Another id, on ground that nobody had."""
+    lon, lat = place_of(item["id"])
+    return {"id": "x" + item["id"], "geometry": square(lon - 4, lat)}
+
+
 def farm(*sizes: int, marks: int = 0) -> Farm:
     """One campo per size with that many lotes of the same shape, each sown once."""
     found: Farm = {"campos": [], "lotes": [], "ambientes": [], "marcadores": []}
     for c, size in enumerate(sizes):
         found["campos"].append({"id": f"c{c}", "nombre": f"Campo {c}"})
         for at in range(size):
-            lote_id, place = f"c{c}-l{at:02d}", (-63 + 0.02 * at, -35 + 0.02 * c)
+            lote_id = f"c{c}-l{at:02d}"
+            place = place_of(lote_id)
             sown = [{"id": f"{lote_id}-s", "orden": 1, "cultivo": {"codigo": "SOJ1"}}]
             lote = {"id": lote_id, "campo_id": f"c{c}", "nombre": str(at), "siembras": sown}
             found["lotes"].append({**lote, "geometry": square(*place)})
@@ -87,6 +101,11 @@ def verdict(
         cultivos_desconocidos=built.cultivos_desconocidos,
         valores_ilegibles=built.valores_ilegibles,
     )
+
+
+def nights(now: Tables, before: Tables | None, was: Resumen, best: Resumen | None = None) -> Nights:
+    moves = moves_of(now if before is None else before, now)
+    return Nights(now, resumen(now), before, was, best, DEFAULTS, moves)
 
 
 def without(night: Farm, name: str, *ids: str) -> Farm:
@@ -199,7 +218,7 @@ def test_area_refuses_from_ten_per_cent_on(size, name):
 def test_replaced_ids_refuse_from_twenty_per_cent_on(count, bad):
     before = farm(*[15] * 10)
     others = set(spread(before, count))
-    again = changed(before, "lotes", lambda i: {"id": f"x{i['id']}"} if i["id"] in others else {})
+    again = changed(before, "lotes", lambda i: far(i) if i["id"] in others else {})
     for table in ("ambientes", "marcadores"):
         again = changed(
             again,
@@ -212,12 +231,32 @@ def test_replaced_ids_refuse_from_twenty_per_cent_on(count, bad):
     assert "siembras: identificadores" not in refusing(found)
 
 
-@pytest.mark.parametrize(("now", "bad"), [(14, False), (15, True)])
-def test_growth_refuses_from_half_on(now, bad):
+GROWTH = {"lotes: cantidad", "lotes: superficie", "lotes por campo"}
+
+
+@pytest.mark.parametrize("now", [14, 15, 40])
+def test_growth_that_loses_nothing_only_warns(now):
     found = verdict(farm(now, now), farm(10, 10))
-    assert {"lotes: cantidad", "lotes: superficie", "lotes por campo"} <= (
-        refusing(found) if bad else warning(found)
-    )
+    assert found.accepted
+    assert warning(found) >= GROWTH
+
+
+@pytest.mark.parametrize(("now", "bad"), [(14, False), (16, True)])
+def test_growth_that_loses_some_refuses_from_half_on(now, bad):
+    grown = without(farm(now, now), "lotes", *lotes_of("c0", 0, 1))
+    found = verdict(grown, farm(10, 10))
+    assert {"lotes: cantidad", "lotes: superficie"} <= (refusing if bad else warning)(found)
+    assert "y faltan 2 de las que había" in note_of(found, "lotes: cantidad")
+
+
+@pytest.mark.parametrize(("twice", "bad"), [(9, False), (11, True)])
+def test_growth_on_ground_that_is_there_already_refuses_from_half_on(twice, bad):
+    night = farm(10, 10)
+    again = [{**lote, "id": "x" + lote["id"], "siembras": []} for lote in night["lotes"][:twice]]
+    found = verdict({**night, "lotes": night["lotes"] + again}, night)
+    assert {"lotes: cantidad", "lotes: superficie"} <= (refusing if bad else warning)(found)
+    said = f"y {twice} de las nuevas están dos veces"
+    assert said in note_of(found, "lotes: cantidad")
 
 
 @pytest.mark.parametrize(("bad_lotes", "bad"), [(7, False), (8, True)])
@@ -313,9 +352,7 @@ def test_the_whole_of_a_campo_shrinking_is_refused_but_one_redrawn_lote_is_not()
 def test_a_campo_whose_lotes_were_made_anew_is_refused():
     before = farm(*[12] * 20)
     now = changed(
-        before,
-        "lotes",
-        lambda i: {"id": f"x{i['id']}"} if i["id"] in ("c3-l00", "c3-l01", "c3-l02") else {},
+        before, "lotes", lambda i: far(i) if i["id"] in ("c3-l00", "c3-l01", "c3-l02") else {}
     )
     assert refusing(verdict(now, before)) == {"lotes por campo"}
 
@@ -371,6 +408,174 @@ def test_a_new_campo_and_the_first_marks_only_warn():
     assert "marcadores: cantidad" in warning(found)
 
 
+# --- ids that came and went -------------------------------------------------------------------
+
+
+def halves(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """A lote as two, side by side, under other ids."""
+    lon, lat = place_of(item["id"])
+    found = []
+    for at in (0, 1):
+        west = lon + 0.005 * at
+        ring = [[west, lat], [west + 0.005, lat], [west + 0.005, lat + 0.01], [west, lat + 0.01]]
+        shape = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        sown = [{**one, "id": f"{one['id']}{at}"} for one in item["siembras"]]
+        found.append({**item, "id": f"{item['id']}{at}", "geometry": shape, "siembras": sown})
+    return found
+
+
+def split(night: Farm, *lotes: str, come: int = 2) -> Farm:
+    """These lotes in two; their ambientes stay where they are, in the first part."""
+    items = [[item] if item["id"] not in lotes else halves(item)[:come] for item in night["lotes"]]
+    home = {one: f"{one}0" for one in lotes}
+    rest = {
+        name: [{**one, "lote_id": home.get(one["lote_id"], one["lote_id"])} for one in night[name]]
+        for name in ("ambientes", "marcadores")
+    }
+    return {**night, **rest, "lotes": [one for group in items for one in group]}
+
+
+def test_lotes_that_are_split_are_a_change_and_the_same_the_other_way():
+    before = farm(12, 9, marks=1)
+    now = split(before, *lotes_of("c1", *range(9)), *lotes_of("c0", 0, 1, 2))
+    found = verdict(now, before)
+    assert found.accepted, found.reasons
+    said = "12 de 21 tienen otro identificador en el mismo lugar"
+    assert said in note_of(found, "lotes: identificadores")
+    back = verdict(before, now, [before])
+    assert back.accepted, back.reasons
+    assert "33 → 21 (−36,4 %), 12 sin pérdida" in note_of(back, "lotes: cantidad")
+
+
+def test_half_of_the_ground_of_lotes_that_are_split_may_not_be_missing():
+    before = farm(12, 9)
+    assert refusing(verdict(split(before, *lotes_of("c1", 0, 1, 2), come=1), before)) == {
+        "lotes: cantidad",
+        "lotes por campo",
+        "siembras: cantidad",
+    }
+
+
+def test_what_is_lost_beside_lotes_that_are_split_is_not_made_up_by_their_parts():
+    before = farm(30)
+    now = without(split(before, *lotes_of("c0", 0, 1, 2)), "lotes", *lotes_of("c0", 20, 21, 22))
+    found = verdict(now, before)
+    text = "faltan 3 de 30 y nada ocupa su lugar; con las nuevas son 30"
+    assert note_of(found, "lotes: cantidad") == text
+    assert "lotes: cantidad" in refusing(found)
+    assert "sin cambio" not in " ".join(found.reasons)
+
+
+def test_new_lotes_without_the_crops_of_those_they_are_made_of_lose_siembras():
+    before = farm(20)
+    ids = lotes_of("c0", *range(4))
+    now = split(before, *ids)
+    bare = changed(now, "lotes", lambda i: {"siembras": []} if i["id"][:-1] in ids else {})
+    assert verdict(now, before).accepted
+    assert "siembras: cantidad" in refusing(verdict(bare, before))
+
+
+def test_ambientes_drawn_anew_and_marks_made_again_on_their_spots_are_a_change():
+    before = farm(12, 12, marks=2)
+    anew = changed(before, "ambientes", lambda i: {"id": f"z{i['id']}"})
+    for item in anew["ambientes"][:20:2]:
+        lon, lat = place_of(item["lote_id"])
+        item["geometry"] = square(lon, lat, 0.0095)  # 90 % of what was drawn
+    again = changed(anew, "marcadores", lambda i: {"id": f"y{i['id']}"})
+    found = verdict(again, before)
+    assert found.accepted, found.reasons
+    assert {"ambientes: identificadores", "marcadores: identificadores"} <= warning(found)
+    away = changed(again, "marcadores", lambda i: {"geometry": {**POINT}})
+    assert "marcadores: identificadores" in refusing(verdict(away, before))
+
+
+POINT = {"type": "Point", "coordinates": [-60.5, -33.5]}
+
+
+@pytest.mark.parametrize("estado", ["hecho", "anulado", "Hecho", "planificado", None])
+def test_marks_that_were_done_may_go_and_others_may_not(estado):
+    planned = farm(12, 12, 12, marks=4)
+    half = {"c0", "c1"}
+    before = changed(
+        planned, "marcadores", lambda i: {"estado": estado} if i["id"][:2] in half else {}
+    )
+    now = {**before, "marcadores": [m for m in before["marcadores"] if m["id"][:2] not in half]}
+    found = verdict(now, before)
+    done = estado not in ("planificado", None)
+    assert found.accepted is done, found.reasons
+    if done:
+        assert "144 → 48 (−66,7 %), 96 sin pérdida" in note_of(found, "marcadores: cantidad")
+
+
+def test_what_was_no_loss_is_not_asked_for_the_nights_after():
+    """Sampling that is done in three nights: none is held against the best of thirty."""
+    tables = build(farm(12, 12, 12, marks=4)).tables
+    figures = [resumen(tables)]
+    for campo in ("c0", "c1", "c2"):
+        marks = tables.marcadores
+        gone = marks["campo_id"] == campo
+        done = replace(tables, marcadores=marks.assign(estado=marks["estado"].mask(gone, "hecho")))
+        left = replace(done, marcadores=done.marcadores[~gone | (marks["lote_id"] == "c2-l00")])
+        moves = moves_of(done, left)
+        now = resumen(left, moves=moves)
+        assert judge(left, now, done, figures[-1], best_of(figures), moves=moves).accepted, campo
+        figures.append(now)
+        tables = left
+    best = best_of(figures)
+    assert best is not None
+    assert (best.filas["marcadores"], best.por_campo["c2"].filas["marcadores"]) == (4, 4)
+
+
+def test_a_split_that_later_loses_lotes_is_measured_with_its_parts():
+    before = farm(20)
+    two = build(split(before, *lotes_of("c0", *range(10)))).tables
+    first = build(before).tables
+    figures = [resumen(first), resumen(two, moves=moves_of(first, two))]
+    best = best_of(figures)
+    assert best is not None
+    assert best.filas["lotes"] == 30
+    assert best.por_campo["c0"].filas["lotes"] == 30
+
+
+def test_lotes_that_go_to_another_campo_are_lost_by_none():
+    before = farm(12, 12)
+    moved = lotes_of("c0", *range(6))
+    now = changed(before, "lotes", lambda i: {"campo_id": "c1"} if i["id"] in moved else {})
+    found = verdict(now, before, [before])
+    assert found.accepted, found.reasons
+
+
+def test_a_campo_under_another_id_is_a_change_and_told():
+    before = farm(12, 12)
+
+    def other(item: dict[str, Any]) -> dict[str, Any]:
+        return {"campo_id": "c9"} if item.get("campo_id") == "c1" else {}
+
+    now = changed(before, "lotes", other)
+    now = changed(now, "campos", lambda i: {"id": "c9"} if i["id"] == "c1" else {})
+    found = verdict(now, before)
+    assert found.accepted, found.reasons
+    assert note_of(found, "ningún campo desaparece") == (
+        "el campo Campo 1 (c1) ya no está, y sus lotes sí, en otro campo"
+    )
+
+
+@pytest.mark.parametrize(("lost", "bad"), [(7, True), (3, False)])
+def test_a_second_loss_past_the_warning_is_refused(lost, bad):
+    """4 % a night, spread so that no campo loses three: the second night is refused."""
+    best = farm(*[9] * 20)
+    order = spread(best, 60)
+    before = without(best, "lotes", *order[:7])
+    now = without(before, "lotes", *order[7 : 7 + lost])
+    found = verdict(now, before, [best])
+    assert found.accepted is not bad
+    name = "lotes: contra la mejor de 30 noches"
+    assert (name in refusing(found)) is bad
+    told = "pierde otra vez: llegó a tener 180, quedaban 173 y hoy faltan 7 más"
+    assert (told in note_of(found, name)) is bad
+    assert verdict(before, before, [best]).accepted, "nothing more is gone"
+
+
 # --- how many rows are enough -----------------------------------------------------------------
 
 
@@ -381,7 +586,9 @@ def note_of(found: Verdict, name: str) -> str:
 def resized(night: Farm, size: float, *ids: str) -> Farm:
     """These lotes drawn as squares of another size."""
     return changed(
-        night, "lotes", lambda i: {"geometry": square(-63, -35, size)} if i["id"] in ids else {}
+        night,
+        "lotes",
+        lambda i: {"geometry": square(*place_of(i["id"]), size)} if i["id"] in ids else {},
     )
 
 
@@ -401,16 +608,17 @@ def test_two_rows_lost_are_enough_in_a_whole_table_and_one_is_not(size, lost, ba
 @pytest.mark.parametrize(("size", "others", "bad"), [(5, 1, False), (10, 2, True)])
 def test_two_other_ids_are_enough_in_a_whole_table_and_one_is_not(size, others, bad):
     ids = lotes_of("c0", *range(others))
-    now = changed(farm(size), "lotes", lambda i: {"id": "x" + i["id"]} if i["id"] in ids else {})
+    now = changed(farm(size), "lotes", lambda i: far(i) if i["id"] in ids else {})
     assert "lotes: identificadores" in (refusing if bad else warning)(verdict(now, farm(size)))
 
 
-@pytest.mark.parametrize(("before", "now", "bad"), [(8, 12, False), (5, 10, True)])
+@pytest.mark.parametrize(("before", "now", "bad"), [(8, 14, False), (10, 17, True)])
 def test_five_rows_more_are_enough_and_four_are_not(before, now, bad):
-    found = verdict(farm(60, now), farm(60, before))
-    assert "lotes por campo" in (refusing if bad else warning)(found)
-    about = {"lotes: cantidad", "lotes: superficie"}
-    assert about <= (refusing if bad else warning)(verdict(farm(now), farm(before)))
+    two = lotes_of("c1", 0, 1)
+    found = verdict(without(farm(60, now), "lotes", *two), farm(60, before))
+    assert ("y faltan 2" in note_of(found, "lotes por campo")) is bad
+    found = verdict(without(farm(now), "lotes", *lotes_of("c0", 0, 1)), farm(before))
+    assert "lotes: cantidad" in (refusing if bad else warning)(found)
 
 
 @pytest.mark.parametrize(("size", "bad"), [(9, False), (10, True)])
@@ -497,7 +705,7 @@ def test_a_campo_that_lost_its_large_lotes_one_by_one_is_refused_by_area():
 @pytest.mark.parametrize(("size", "bad"), [(4, False), (3, True)])
 def test_two_lotes_redrawn_or_made_anew_refuse_only_if_they_are_most_of_a_campo(size, bad):
     before, two = farm(60, size), lotes_of("c1", 0, 1)
-    anew = changed(before, "lotes", lambda i: {"id": "x" + i["id"]} if i["id"] in two else {})
+    anew = changed(before, "lotes", lambda i: far(i) if i["id"] in two else {})
     for now in (resized(before, 0.005, *two), anew):
         found = verdict(now, before)
         assert refusing(found) - {"ambientes por campo"} == ({"lotes por campo"} if bad else set())
@@ -514,10 +722,13 @@ def test_ten_of_many_marks_of_a_campo_are_enough_and_nine_are_not(lost, bad):
 
 
 @pytest.mark.parametrize(("more", "bad"), [(4, False), (5, True)])
-def test_five_small_lotes_more_are_enough_in_a_campo(more, bad):
+def test_five_small_lotes_more_are_enough_in_a_campo_if_their_ground_was_there(more, bad):
     new = lotes_of("c1", *range(8, 8 + more))
-    found = verdict(resized(farm(60, 8 + more), 0.0001, *new), farm(60, 8))
-    assert "lotes por campo" in (refusing if bad else warning)(found)
+    now = farm(60, 8 + more)
+    assert "lotes por campo" in warning(verdict(resized(now, 0.0001, *new), farm(60, 8)))
+    small = {"geometry": square(-62.999, -34.999, 0.0001)}  # inside the first lote of all
+    twice = changed(now, "lotes", lambda i: small if i["id"] in new else {})
+    assert "lotes por campo" in (refusing if bad else warning)(verdict(twice, farm(60, 8)))
 
 
 def test_all_siembras_of_a_campo_may_go_with_a_warning():
@@ -531,7 +742,7 @@ def test_all_siembras_of_a_campo_may_go_with_a_warning():
 def test_a_campo_that_the_best_nights_did_not_have_is_compared_with_the_last_one_only():
     now, before = build(farm(12)).tables, build(farm(12, marks=1)).tables
     best = replace(resumen(before), por_campo={})
-    night = Nights(now, resumen(now), before, resumen(before), best, DEFAULTS)
+    night = nights(now, before, resumen(before), best)
     for left in (best, None):
         (note,) = check_in_campos(replace(night, best=left), "marcadores").notes
         assert note == "campo Campo 0: 12 → 0 marcadores (−100,0 %)"
@@ -594,7 +805,7 @@ def test_campos_are_told_in_the_order_of_their_ids_whatever_their_lotes_are_call
 def test_a_campo_is_told_by_its_id_where_its_figures_were_lost():
     now, before = build(farm(9)).tables, build(farm(10)).tables
     for was in (NOTHING, replace(resumen(before), por_campo={})):
-        night = Nights(now, resumen(now), before, was, None, DEFAULTS)
+        night = nights(now, before, was)
         (note,) = check_in_campos(night, "lotes").notes
         assert note.startswith("campo c0: 10 → 9 lotes (−10,0 %); ")
 
@@ -854,7 +1065,7 @@ def test_without_a_best_night_only_the_last_one_counts() -> None:
 
 def test_a_first_night_has_nothing_before_it() -> None:
     now = build(farm(2)).tables
-    night = Nights(now, resumen(now), None, NOTHING, None, DEFAULTS)
+    night = nights(now, None, NOTHING)
     assert night.frame_before("lotes").empty
     assert list(night.frame_before("lotes").columns) == list(night.frame("lotes").columns)
     assert check_campos(night).fine
@@ -862,17 +1073,17 @@ def test_a_first_night_has_nothing_before_it() -> None:
 
 def test_a_campo_that_vanished_is_named_though_its_figures_were_lost() -> None:
     now, before = build(farm(2)).tables, build(farm(2, 3)).tables
-    with_figures = Nights(now, resumen(now), before, resumen(before), None, DEFAULTS)
+    with_figures = nights(now, before, resumen(before))
     assert check_campos(with_figures).notes == (
         "falta el campo Campo 1 (c1): tenía 3 lotes, "
         f"{resumen(before).por_campo['c1'].superficie_ha['lotes']:.1f} ha".replace(".", ","),
     )
     for left in ({}, {"c1": CampoFigures("Campo 1", {}, {})}):
         was = replace(resumen(before), por_campo=left)
-        (note,) = check_campos(Nights(now, resumen(now), before, was, None, DEFAULTS)).notes
+        (note,) = check_campos(nights(now, before, was)).notes
         assert note == "falta el campo Campo 1 (c1): no tenía lotes"
     was = replace(resumen(before), por_campo={"c1": CampoFigures("Campo 1", {"lotes": 3}, {})})
-    (note,) = check_campos(Nights(now, resumen(now), before, was, None, DEFAULTS)).notes
+    (note,) = check_campos(nights(now, before, was)).notes
     assert note == "falta el campo Campo 1 (c1): tenía 3 lotes, 0,0 ha"
 
 
@@ -1013,3 +1224,4 @@ def test_verdicts_read_word_for_word_as_they_were_agreed():
     for name, one in found.items():
         assert one == expected[name], name
     assert list(found) == list(expected)
+    assert "sin cambio" not in json.dumps(found, ensure_ascii=False)

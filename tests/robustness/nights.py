@@ -2,7 +2,7 @@
 
 * 365 nights with 0.5 % of the lotes changed each night (gone, new, renamed, moved) with all that
   belongs to them: at most one false refusal.
-* A bleed of 4 % of the lotes a night: stopped by the fourth night.
+* A bleed of 4 % of the lotes a night: stopped in the second night, also with nine lotes a campo.
 * 300 generated drops of 10 % or more, of one list, in every manner: none is missed.
 
 ``python -m tests.robustness.nights [--short]`` prints the figures; 1 if one is missed.
@@ -22,6 +22,7 @@ from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.night.checks import judge
 from Modules.night.figures import Resumen, best_of, resumen
+from Modules.night.ground import moves_of
 from Modules.night.tables import Tables, build_tables
 from Modules.night.verdict import Verdict
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
@@ -30,6 +31,7 @@ CHURN, BLEED = 0.005, 0.04
 NIGHTS, SHORT_NIGHTS = 365, 40
 DROPS, SHORT_DROPS = 300, 40
 SIZE = Size(campos=60, lotes=1500, ambientes=2500, marcadores=2500)
+SMALL_CAMPOS = Size(campos=60, lotes=540, ambientes=1100, marcadores=1100)  # nine lotes each
 CHILDREN = ("siembras", "ambientes", "marcadores")
 KEYS = {
     "lotes": "lote_id",
@@ -40,9 +42,9 @@ KEYS = {
 }
 
 
-def first_night(seed: int = 7) -> Tables:
+def first_night(seed: int = 7, size: Size = SIZE) -> Tables:
     """A made-up company."""
-    world = world_of("simulated", SIZE, seed=seed, day=0, campania="25/26")
+    world = world_of("simulated", size, seed=seed, day=0, campania="25/26")
     records = {
         recurso: [Record(item, 1, at) for at, item in enumerate(world.items(recurso))]
         for recurso in Recurso
@@ -68,8 +70,8 @@ class History:
 
     def take(self, now: Tables, *, by_hand: bool) -> None:
         """Accept it."""
+        self.figures.append(resumen(now, moves=moves_of(self.tables, now)))
         self.tables = now
-        self.figures.append(resumen(now))
         self.by_hand.append(by_hand)
 
 
@@ -98,13 +100,16 @@ def without(tables: Tables, lotes: Sequence[str]) -> Tables:
 
 
 def _added(tables: Tables, like: Sequence[str], night: int) -> Tables:
-    """New lotes beside these, with siembras, ambientes and marcadores like theirs."""
+    """New lotes on ground of their own, with siembras, ambientes and marcadores like these."""
     frames = {}
     for name in ("lotes", *CHILDREN):
         frame = getattr(tables, name)
         new = frame[frame["lote_id"].isin(like)].copy()
         for column in {KEYS[name], "lote_id"}:
             new[column] = new[column] + f"-n{night}"
+        if "geometry" in new:
+            away = (-3.0, -0.02 * night)
+            new["geometry"] = [shapely.affinity.translate(one, *away) for one in new["geometry"]]
         frames[name] = pd.concat([frame, new]) if len(new) else frame
     return replace(tables, **frames)
 
@@ -143,10 +148,10 @@ def false_refusals(nights: int, seed: int = 1) -> list[tuple[int, str]]:
 # --- a bleed and drops ---------------------------------------------------------------------------
 
 
-def bleeds(seeds: Sequence[int], before: int = 10) -> Iterator[int]:
+def bleeds(seeds: Sequence[int], before: int = 10, size: Size = SIZE) -> Iterator[int]:
     """In which night of a bleed it was stopped, for each seed; 99 if it never was."""
     for seed in seeds:
-        rng, history = random.Random(seed), History(first_night(seed))
+        rng, history = random.Random(seed), History(first_night(seed, size))
         for night in range(before):
             history.take(churned(history.tables, rng, night), by_hand=False)
         yield _stopped(history, rng)
@@ -199,7 +204,8 @@ def main(arguments: Sequence[str]) -> int:
     short = "--short" in arguments
     nights, drops = (SHORT_NIGHTS, SHORT_DROPS) if short else (NIGHTS, DROPS)
     refused = false_refusals(nights)
-    stopped = list(bleeds(range(2 if short else 20)))
+    seeds = range(2 if short else 20)
+    stopped = [*bleeds(seeds), *bleeds(seeds, size=SMALL_CAMPOS)]
     missed = missed_drops(drops)
     for line in (*refused, *missed):
         print(line)
@@ -208,7 +214,7 @@ def main(arguments: Sequence[str]) -> int:
         f"{len(stopped)} bleeds of {BLEED:.0%} a night, stopped at the latest in night "
         f"{max(stopped)}; {drops} drops of 10 % or more, {len(missed)} missed"
     )
-    return 0 if len(refused) <= 1 and max(stopped) <= 4 and not missed else 1
+    return 0 if len(refused) <= 1 and max(stopped) <= 2 and not missed else 1
 
 
 if __name__ == "__main__":

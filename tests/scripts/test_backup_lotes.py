@@ -212,8 +212,21 @@ def test_a_quarantined_night_can_be_accepted_once(
 
     no_reason = production("backups", "accept", snapshot)
     assert no_reason.code == 2
+    outputs = tmp_path / "outputs"
+    in_the_way = outputs / "muestreos"
+    in_the_way.rename(outputs / "aparte")
+    in_the_way.write_text("a file where a folder goes", encoding="utf-8")
     taken = production("backups", "accept", snapshot, "--reason", "campo vendido")
-    assert taken.code == 0, taken.err
+    assert taken.code == 5, "accepted, and one product could not be written"
+    assert f"{snapshot} quedó aceptado" in taken.err
+    assert "lindero run productos --campania 25/26" in taken.err
+    assert "aceptado y publicado" in taken.out
+    for carpeta in ("cultivos", "sustentabilidad"):
+        record = json.loads((outputs / carpeta / ".lindero.json").read_text("utf-8"))
+        assert record["snapshot"] == snapshot
+    in_the_way.unlink()
+    (outputs / "aparte").rename(in_the_way)
+    assert production("run", "productos").code == 0
     assert (tmp_path / "outputs/Backup_Databaler/25-26" / snapshot / "lotes.gpkg").is_file()
     again = production("backups", "accept", snapshot, "--reason", "campo vendido")
     assert again.code != 0
@@ -349,8 +362,11 @@ def test_an_accepted_night_whose_publication_was_cut_short_is_finished_by_accept
     accept = ("backups", "accept", snapshot, "--reason", "campo vendido")
     assert production(*accept).code == 5
     in_the_way.unlink()
-    assert production(*accept).code == 0
+    finished = production(*accept, "--json")
+    assert finished.code == 0
     assert (in_the_way / "lotes.gpkg").is_file()
+    assert (finished.json["estado"], finished.json["error"]) == ("aceptado", None)
+    assert finished.json["productos"]["cultivos"]["written"]
 
 
 def _post(api: str, path: str, body: dict[str, Any]) -> Any:

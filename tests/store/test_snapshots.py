@@ -22,7 +22,13 @@ from Modules.store.manifest import to_sums
 from Modules.store.snapshot import page_path, read_raw, read_tables
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
-from Modules.words.errors import DataError, PublishError, SettingsError, SnapshotDamaged
+from Modules.words.errors import (
+    AcceptancesUnreadable,
+    DataError,
+    PublishError,
+    SettingsError,
+    SnapshotDamaged,
+)
 from tests.kill_points import Killer, killer
 from tests.sample_tables import NOW, SEASON, fetched, tables
 
@@ -335,7 +341,8 @@ def test_every_acceptance_is_one_line_of_the_log(store: SnapshotStore) -> None:
 def test_an_acceptance_that_cannot_be_logged_is_none(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     (store.root / "acceptances.jsonl").mkdir()
-    with pytest.raises(PublishError, match=r"^acceptances\.jsonl cannot be read: Is a directory$"):
+    said = r"^acceptances\.jsonl cannot be read: Is a directory; who accepted \S+ is not known$"
+    with pytest.raises(AcceptancesUnreadable, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
     assert not store.accepted()
