@@ -12,7 +12,7 @@ import shapely
 
 from Modules.demo.external import world_from_file
 from Modules.diff.changes import diff_tables
-from Modules.night.tables import build_tables
+from Modules.night.tables import Tables, build_tables
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 
@@ -21,20 +21,26 @@ _STAMP = "2025-11-19T12:00:00-03:00"
 
 
 def fuente_of(items: Mapping[Recurso, Sequence[Mapping[str, Any]]]) -> Fuente:
-    """A first night with these items, none of which may be rejected."""
+    """A first night with these items, as products are given it."""
+    tables = tables_of(items)
+    return Fuente(
+        tables=tables,
+        campania=Campania(25, 26),
+        snapshot_id=SnapshotId(1, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)),
+        changes=diff_tables(None, tables),
+        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
+    )
+
+
+def tables_of(items: Mapping[Recurso, Sequence[Mapping[str, Any]]]) -> Tables:
+    """The tables of these items, none of which may be rejected."""
     records = {
         recurso: [Record(item, 1, at) for at, item in enumerate(items.get(recurso, ()))]
         for recurso in Recurso
     }
     built = build_tables(records, campania=Campania(25, 26), encodings={}, bbox=_WORLD)
     assert len(built.tables.rechazados) == 0, built.tables.rechazados
-    return Fuente(
-        tables=built.tables,
-        campania=Campania(25, 26),
-        snapshot_id=SnapshotId(1, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)),
-        changes=diff_tables(None, built.tables),
-        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
-    )
+    return built.tables
 
 
 def fuente_of_file(path: Path, **columns: str) -> Fuente:

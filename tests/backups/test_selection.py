@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from Modules.backups.selection import choose, only
+from Modules.night.tables import Tables
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
-from tests.fuentes import campo, fuente_of, lote
+from tests.fuentes import campo, lote, tables_of
 
 
 @pytest.fixture(scope="module")
-def fuente() -> Fuente:
-    return fuente_of(
+def tables() -> Tables:
+    return tables_of(
         {
             Recurso.CAMPOS: [campo(1, "La Güeya"), campo(2, "San José"), campo(3, "SAN JOSE")],
             Recurso.LOTES: [
@@ -26,55 +27,55 @@ def fuente() -> Fuente:
     )
 
 
-def test_nothing_asked_is_nothing_chosen(fuente: Fuente) -> None:
-    assert choose(fuente.tables, campo=None, lote=None) is None
+def test_nothing_asked_is_nothing_chosen(tables: Tables) -> None:
+    assert choose(tables, campo=None, lote=None) is None
 
 
 @pytest.mark.parametrize("text", ["La Güeya", "la gueya", "  LA   GÜEYA ", "C1", "id=C1"])
-def test_a_campo_is_found_as_people_type_it(fuente: Fuente, text: str) -> None:
-    chosen = choose(fuente.tables, campo=text, lote=None)
+def test_a_campo_is_found_as_people_type_it(tables: Tables, text: str) -> None:
+    chosen = choose(tables, campo=text, lote=None)
     assert chosen is not None
     assert (chosen.campo_id, chosen.nombre) == ("C1", "La Güeya")
 
 
-def test_twins_are_listed_and_refused(fuente: Fuente) -> None:
+def test_twins_are_listed_and_refused(tables: Tables) -> None:
     with pytest.raises(SettingsError, match=r"2 campos fit 'san jose'.*id=C2 .*id=C3"):
-        choose(fuente.tables, campo="san jose", lote=None)
+        choose(tables, campo="san jose", lote=None)
     with pytest.raises(SettingsError, match=r"2 lotes fit '7'.*campo La Güeya.*campo San José"):
-        choose(fuente.tables, campo=None, lote="7")
+        choose(tables, campo=None, lote="7")
 
 
-def test_the_campo_tells_twin_lotes_apart(fuente: Fuente) -> None:
-    chosen = choose(fuente.tables, campo="id=C2", lote="7")
+def test_the_campo_tells_twin_lotes_apart(tables: Tables) -> None:
+    chosen = choose(tables, campo="id=C2", lote="7")
     assert chosen is not None
     assert (chosen.lote_id, chosen.nombre) == ("L2", "San José - 7")
 
 
-def test_a_text_that_is_the_id_of_one_and_the_name_of_another_is_refused(fuente: Fuente) -> None:
+def test_a_text_that_is_the_id_of_one_and_the_name_of_another_is_refused(tables: Tables) -> None:
     with pytest.raises(SettingsError, match=r"id=L1.*id=L4"):
-        choose(fuente.tables, campo=None, lote="L1")
-    chosen = choose(fuente.tables, campo=None, lote="id=L1")
+        choose(tables, campo=None, lote="L1")
+    chosen = choose(tables, campo=None, lote="id=L1")
     assert chosen is not None
     assert chosen.lote_id == "L1"
 
 
-def test_what_is_not_there_is_refused_with_a_hint(fuente: Fuente) -> None:
+def test_what_is_not_there_is_refused_with_a_hint(tables: Tables) -> None:
     with pytest.raises(SettingsError, match=r"no campo 'La Gueia'; did you mean La Güeya\?"):
-        choose(fuente.tables, campo="La Gueia", lote=None)
+        choose(tables, campo="La Gueia", lote=None)
     with pytest.raises(SettingsError, match="no lote with the id 'zz'"):
-        choose(fuente.tables, campo=None, lote="id=zz")
+        choose(tables, campo=None, lote="id=zz")
     with pytest.raises(SettingsError, match="no lote 'Ñandú 1/2'"):
-        choose(fuente.tables, campo="La Güeya", lote="Ñandú 1/2")
+        choose(tables, campo="La Güeya", lote="Ñandú 1/2")
 
 
-def test_a_campo_brings_what_belongs_to_it_and_nothing_else(fuente: Fuente) -> None:
-    chosen = choose(fuente.tables, campo="id=C2", lote=None)
+def test_a_campo_brings_what_belongs_to_it_and_nothing_else(tables: Tables) -> None:
+    chosen = choose(tables, campo="id=C2", lote=None)
     assert chosen is not None
-    part = only(fuente.tables, chosen)
+    part = only(tables, chosen)
     assert part.campos["campo_id"].tolist() == ["C2"]
     assert part.lotes["lote_id"].tolist() == ["L2", "L3", "L4"]
     assert set(part.siembras["lote_id"]) == {"L3"}
-    assert part.lotes.crs == fuente.tables.lotes.crs
+    assert part.lotes.crs == tables.lotes.crs
 
 
 def test_campos_are_parts_of_the_whole(demo_fuente: Fuente) -> None:
