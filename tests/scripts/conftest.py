@@ -11,15 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from filelock import FileLock
+
+from tests.processes import ended, patience
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120
@@ -56,6 +59,12 @@ def _one_migration(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
     _migrated[:] = [(base if worker_id == "master" else base.parent) / "migrated"]
 
 
+def _shared_folder() -> Path:
+    """A folder of all processes of this test run."""
+    (folder,) = _migrated
+    return folder.parent
+
+
 def migrated(home: Path) -> Path:
     """Put a new database into this home of Prefect, as Prefect's own migrations leave it.
 
@@ -66,13 +75,9 @@ def migrated(home: Path) -> Path:
     with FileLock(f"{template}.lock"):
         if not template.is_dir():
             making = template.with_name("migrating")
-            subprocess.run(
-                [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
-                env={**os.environ, "PREFECT_HOME": str(making)},
-                check=True,
-                capture_output=True,
-                timeout=START_S,
-            )
+            upgrade = ("-m", "prefect", "server", "database", "upgrade", "--yes")
+            done = python_in(template.parent, *upgrade, PREFECT_HOME=str(making))
+            assert done.code == 0, done.err
             making.rename(template)
         with (
             closing(sqlite3.connect(template / DATABASE)) as source,
@@ -101,35 +106,54 @@ def prefect_server(home: Path, **more: str) -> Iterator[str]:
         **more,
     }
     migrated(home)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    api = f"http://127.0.0.1:{port}/api"
-    try:
-        _wait_until_ready(api, server, home / "server.log")
+    start = ("-m", "prefect", "server", "start", "--port", str(port))
+    log, api = home / "server.log", f"http://127.0.0.1:{port}/api"
+    with _serving(start, environment, home, log) as number:
+        _wait_until_ready(api, number, log)
         yield api
+
+
+@contextmanager
+def _serving(
+    argv: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+) -> Iterator[int]:
+    """``python …`` until the block ends; its process id."""
+    if hasattr(os, "fork"):
+        told = {"env": environment, "cwd": folder, "log": log}
+        with _warm_prefect.serving("python", *argv, **told) as number:
+            yield number
+        return
+    with log.open("wb") as said:
+        server = subprocess.Popen(
+            [sys.executable, *argv], env=environment, stdout=said, stderr=said
+        )
+    try:
+        yield server.pid
     finally:
-        server.terminate()
-        server.wait(30)
+        ended(server)
 
 
-def _wait_until_ready(api: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_S
+def _wait_until_ready(api: str, server: int, log: Path) -> None:
+    deadline = time.monotonic() + patience(START_S)
     while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text(errors="replace")[-2000:]
+        assert psutil.Process(server).status() != psutil.STATUS_ZOMBIE, _end_of(log)
         try:
             if requests.get(f"{api}/ready", timeout=5).ok:
                 return
         except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.2)  # polling a process, bounded by the deadline above
-    pytest.fail(f"the Prefect server did not start: {log.read_text(errors='replace')[-2000:]}")
+    pytest.fail(f"the Prefect server did not start: {_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
 
 
 def ask(
     method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None
 ) -> Any:
     """An answer of a Prefect server; on SQLite a busy one says 503 for a moment."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience(60)
     while True:
         answer = requests.request(method, url, json=body, headers=headers, timeout=30)
         if answer.status_code != 503 or time.monotonic() > deadline:
@@ -153,33 +177,59 @@ def environment_below(folder: Path) -> dict[str, str]:
     }
 
 
-class _Warm:
+class Warm:
     """The process that forks for each command of this test process (``warm.py``), once started."""
 
-    def __init__(self) -> None:
+    def __init__(self, *loaded: str) -> None:
+        self._loaded = loaded
         self._process: subprocess.Popen[str] | None = None
+        self._ready = False
 
-    def run(self, asked: dict[str, object]) -> int:
-        """The exit code of a command; one at a time.
+    def run(self, *argv: str, env: Mapping[str, str], cwd: Path) -> Answer:
+        """A command, to its end; one at a time. ``argv`` as in ``warm.py``."""
+        with tempfile.TemporaryDirectory() as said:
+            out, err = Path(said, "out"), Path(said, "err")
+            code = self._asked(_command(argv, env, cwd, out, err))
+            return Answer(code, *(path.read_text(encoding="utf-8") for path in (out, err)))
+
+    @contextmanager
+    def serving(self, *argv: str, env: Mapping[str, str], cwd: Path, log: Path) -> Iterator[int]:
+        """A command that goes on until the block ends; its process id."""
+        number = self._asked({**_command(argv, env, cwd, log, log), "serve": True})
+        try:
+            yield number
+        finally:
+            self._asked({"end": number})
+
+    def _asked(self, request: dict[str, object]) -> int:
+        """The answer to a request.
 
         Raises:
             AssertionError: the warm process ended.
         """
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.scripts.warm"],
+                [sys.executable, "-m", "tests.scripts.warm", *self._loaded],
                 cwd=ROOT,
-                env=environment_below(ROOT) | {"PYTHONPATH": str(ROOT)},
+                env=environment_below(ROOT)
+                | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(_shared_folder() / "warm")},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                start_new_session=True,
             )
             atexit.register(self._end)
-            assert self._said() == "ready"
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return int(self._said())
+        try:
+            if not self._ready:
+                assert self._said() == "ready"
+                self._ready = True
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            return int(self._said())
+        except BaseException:  # out of time: what it says next answers nobody's question
+            self._end()
+            raise
 
     def _said(self) -> str:
         assert self._process is not None
@@ -189,11 +239,27 @@ class _Warm:
         return line.strip()
 
     def _end(self) -> None:
-        assert self._process is not None
-        self._process.communicate(timeout=30)
+        process, self._process, self._ready = self._process, None, False
+        if process is not None:
+            ended(process)
 
 
-_warm = _Warm()
+def _command(
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path
+) -> dict[str, object]:
+    told: dict[str, object] = {"argv": list(argv), "env": dict(env)}
+    return told | {"cwd": str(cwd), "out": str(out), "err": str(err)}
+
+
+_warm, _warm_prefect = Warm(), Warm("prefect")
+
+
+def python_in(folder: Path, *argv: str, **more: str) -> Answer:
+    """``python …`` in a folder: a script, or ``-m`` and a module; Prefect is loaded already."""
+    environment = {**environment_below(folder), **more}
+    if hasattr(os, "fork"):
+        return _warm_prefect.run("python", *argv, env=environment, cwd=folder)
+    return _cold(argv, environment, folder)
 
 
 def command_in(folder: Path, **fixed: str) -> Command:
@@ -202,30 +268,25 @@ def command_in(folder: Path, **fixed: str) -> Command:
     def call(*arguments: str, **more: str) -> Answer:
         environment = {**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed, **more}
         if not hasattr(os, "fork"):
-            done = subprocess.run(
-                [sys.executable, "-m", "Modules.cli.main", *arguments],
-                env=environment,
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-            )
-            return Answer(done.returncode, done.stdout, done.stderr)
-        with tempfile.TemporaryDirectory() as said:
-            out, err = Path(said, "out"), Path(said, "err")
-            code = _warm.run(
-                {
-                    "argv": arguments,
-                    "env": environment,
-                    "cwd": str(folder),
-                    "out": str(out),
-                    "err": str(err),
-                }
-            )
-            return Answer(code, *(path.read_text(encoding="utf-8") for path in (out, err)))
+            return _cold(("-m", "Modules.cli.main", *arguments), environment, folder)
+        under_prefect = "PREFECT_API_URL" in environment and arguments[0] in ("run", "deploy")
+        warm = _warm_prefect if under_prefect else _warm
+        return warm.run(*arguments, env=environment, cwd=folder)
 
     return call
+
+
+def _cold(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> Answer:
+    done = subprocess.run(
+        [sys.executable, *argv],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=patience(240),
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
