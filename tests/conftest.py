@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from tests.quick import BUDGET
 
+# pytest's own form of each test file is kept, also where Python is told to keep none of its own:
+# making them anew costs every process of a run ten seconds
+sys.dont_write_bytecode = False
 # no test is about time; what a figure of docs/confiabilidad.md proves by the thousand is shown here
 hypothesis.settings.register_profile("lindero", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -254,12 +255,12 @@ def _command(
 _warm, _warm_prefect = Warm(), Warm("prefect")
 
 
-def python_in(folder: Path, *argv: str, **more: str) -> Answer:
-    """``python …`` in a folder: a script, or ``-m`` and a module; Prefect is loaded already."""
+def python_in(folder: Path, *argv: str, cwd: Path | None = None, **more: str) -> Answer:
+    """``python …`` for a folder: a script, or ``-m`` and a module; Prefect is loaded already."""
     environment = {**environment_below(folder), **more}
     if hasattr(os, "fork"):
-        return _warm_prefect.run("python", *argv, env=environment, cwd=folder)
-    return _cold(argv, environment, folder)
+        return _warm_prefect.run("python", *argv, env=environment, cwd=cwd or folder)
+    return _cold(argv, environment, cwd or folder)
 
 
 def command_in(folder: Path, **fixed: str) -> Command:
@@ -293,3 +294,22 @@ def _cold(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> 
 def lindero(tmp_path: Path) -> Command:
     """The command line with nothing configured."""
     return command_in(tmp_path)
+
+
+def night_in(folder: Path, *days: int) -> Path:
+    """Put there what trial nights of the demo on these days leave; every test run makes them once.
+
+    In order: the nights of ``(0, 1)`` begin with that of ``(0,)``.
+    """
+    made = _shared_folder() / f"nights-{'-'.join(map(str, days))}"
+    with FileLock(f"{made}.lock"):
+        if not made.is_dir():
+            making = made.with_name(f"{made.name}-making")
+            making.mkdir()
+            if days[1:]:
+                night_in(making, *days[:-1])
+            done = command_in(making)("run", "backup", "--test", LINDERO_DEMO_DAY=str(days[-1]))
+            assert done.code == 0, done.err
+            making.rename(made)
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    return folder

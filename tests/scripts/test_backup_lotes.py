@@ -24,7 +24,16 @@ from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
-from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
+from tests.scripts.conftest import (
+    ROOT,
+    Answer,
+    Command,
+    ask,
+    command_in,
+    environment_below,
+    prefect_server,
+    python_in,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -73,15 +82,25 @@ def under_prefect(portal: FaultyPortal, prefect_api: str, tmp_path: Path) -> Ite
 
 
 @pytest.fixture(scope="module")
-def after_a_good_night(
-    portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Command, Path]:
-    """The command line where one night was published, and its outputs."""
+def good_night(portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one night was published; tests that change it work on copies."""
     folder = tmp_path_factory.mktemp("good")
-    command = _production_in(folder, portal)
-    good = command("run", "backup")
+    good = _production_in(folder, portal)("run", "backup")
     assert good.code == 0, good.err
-    return command, folder / "outputs"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def after_a_good_night(good_night: Path, portal: FaultyPortal) -> tuple[Command, Path]:
+    """The command line where one night was published, and its outputs."""
+    return _production_in(good_night, portal), good_night / "outputs"
+
+
+@pytest.fixture
+def production_after_a_night(production: Command, good_night: Path, tmp_path: Path) -> Command:
+    """``production`` in a copy of what a night left."""
+    shutil.copytree(good_night, tmp_path, dirs_exist_ok=True)
+    return production
 
 
 def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
@@ -198,9 +217,9 @@ def test_of_two_campanias_the_one_that_fails_does_not_hide_the_other(
 
 
 def test_a_quarantined_night_can_be_accepted_once(
-    production: Command, portal: FaultyPortal, tmp_path: Path
+    production_after_a_night: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
-    assert production("run", "backup").code == 0
+    production = production_after_a_night
     portal.inject(Fault("night_campo_gone"))
     refused = production("run", "backup", "--json")
     assert refused.code == 1
@@ -236,8 +255,10 @@ def test_a_quarantined_night_can_be_accepted_once(
     assert production("run", "backup").code == 0, "the night after is measured against it"
 
 
-def test_a_second_run_at_the_same_time_is_turned_away(production: Command, tmp_path: Path) -> None:
-    assert production("run", "backup").code == 0
+def test_a_second_run_at_the_same_time_is_turned_away(
+    production_after_a_night: Command, tmp_path: Path
+) -> None:
+    production = production_after_a_night
     lock = next((tmp_path / "state").rglob("*.lock"))
     with FileLock(lock):
         answer = production("run", "backup")
@@ -314,7 +335,7 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
 
 @pytest.mark.slow
 def test_a_prefect_server_with_a_password_takes_that_of_the_settings(
-    lindero: Command, tmp_path: Path, project_root: Path
+    lindero: Command, tmp_path: Path
 ) -> None:
     home = tmp_path / "server"
     home.mkdir()
@@ -328,33 +349,26 @@ def test_a_prefect_server_with_a_password_takes_that_of_the_settings(
         right = {**wrong, "PREFECT_SERVER_API_AUTH_STRING": "admin:right-51"}
         assert lindero("run", "backup", "--test", **right).code == 0
         for fixed, code in ((wrong, 2), (right, 0)):
-            done = _deploy(project_root, {**environment_below(tmp_path), **fixed})
-            assert done.returncode == code, done.stderr
+            done = _deploy(tmp_path, **fixed)
+            assert done.code == code, done.err
 
 
-def test_a_deployment_without_a_server_is_refused(tmp_path: Path, project_root: Path) -> None:
+def test_a_deployment_without_a_server_is_refused(tmp_path: Path) -> None:
     for api in ({}, {"PREFECT_API_URL": "http://127.0.0.1:9/api"}):
-        done = _deploy(project_root, {**environment_below(tmp_path), **api})
-        assert done.returncode == 2
-        assert "PREFECT_API_URL" in done.stderr
-        assert "Traceback" not in done.stderr
+        done = _deploy(tmp_path, **api)
+        assert done.code == 2
+        assert "PREFECT_API_URL" in done.err
+        assert "Traceback" not in done.err
 
 
-def _deploy(project_root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(project_root / "scripts" / "backup_lotes.py")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def _deploy(folder: Path, **more: str) -> Answer:
+    return python_in(folder, str(ROOT / "scripts" / "backup_lotes.py"), **more)
 
 
 def test_an_accepted_night_whose_publication_was_cut_short_is_finished_by_accepting_again(
-    production: Command, portal: FaultyPortal, tmp_path: Path
+    production_after_a_night: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
-    assert production("run", "backup").code == 0
+    production = production_after_a_night
     portal.inject(Fault("night_campo_gone"))
     snapshot = production("run", "backup", "--json").json["data"]["snapshot"]
     in_the_way = tmp_path / "outputs/Backup_Databaler/25-26" / snapshot
@@ -373,21 +387,17 @@ def _post(api: str, path: str, body: dict[str, Any]) -> Any:
     return ask("POST", f"{api}/{path}", body)
 
 
-def test_the_flow_deploys_itself_at_three_in_buenos_aires(
-    prefect_api: str, tmp_path: Path, project_root: Path
-) -> None:
+def test_the_flow_deploys_itself_at_three_in_buenos_aires(prefect_api: str, tmp_path: Path) -> None:
     for _ in range(2):  # again changes nothing
-        done = _deploy(
-            project_root, {**environment_below(tmp_path), "PREFECT_API_URL": prefect_api}
-        )
-        assert done.returncode == 0, done.stderr
+        done = _deploy(tmp_path, PREFECT_API_URL=prefect_api)
+        assert done.code == 0, done.err
     found = _post(prefect_api, "deployments/filter", {})
     backup = [row for row in found if row["name"] == "backup-lotes-daily-3am"]
     assert len(backup) == 1
     schedule = backup[0]["schedules"][0]["schedule"]
     assert schedule["cron"] == "0 3 * * *"
     assert schedule["timezone"] == "America/Argentina/Buenos_Aires"
-    assert backup[0]["parameters"] == {"campania": "25/26", "test": False}
+    assert backup[0]["parameters"] == {}, "the flow reads LINDERO_CAMPANIA"
     assert backup[0]["entrypoint"] == "scripts/backup_lotes.py:backup_databaler_flow"
 
 

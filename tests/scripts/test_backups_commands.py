@@ -22,21 +22,11 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from tests.faults.named import Fault
 from tests.faults.running import faulty_portal
-from tests.scripts.conftest import Answer, Command, command_in
+from tests.scripts.conftest import Answer, Command, command_in, night_in
 
 pytestmark = pytest.mark.integration
 
 COMMANDS = ("show", "verify", "accept", "publish", "restore", "export", "list")
-
-
-@pytest.fixture(scope="module")
-def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two real runs left behind; tests work on copies."""
-    folder = tmp_path_factory.mktemp("nights")
-    for day in ("0", "1"):
-        done = command_in(folder)("run", "backup", "--test", LINDERO_DEMO_DAY=day)
-        assert done.code == 0, done.err
-    return folder
 
 
 class Place:
@@ -56,10 +46,8 @@ class Place:
 
 
 @pytest.fixture
-def place(two_nights: Path, tmp_path: Path) -> Place:
-    base = tmp_path / "base"
-    shutil.copytree(two_nights, base)
-    return Place(base)
+def place(tmp_path: Path) -> Place:
+    return Place(night_in(tmp_path / "base", 0, 1))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,8 +9,9 @@ import geopandas as gpd
 import pytest
 
 from Modules.geo.borders import TOLERANCIA_M
+from Modules.store.snapshots import SnapshotStore
 from tests.kml_reading import folders, read_kmz
-from tests.scripts.conftest import Command, command_in
+from tests.scripts.conftest import Command, command_in, night_in
 
 DAYS = (0, 1, 30)
 
@@ -26,9 +27,10 @@ def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, list[str]]:
     """The command line where three nights were kept, and their ids; a refused one was accepted."""
-    command = command_in(tmp_path_factory.mktemp("nights"))
-    ids = []
-    for day in DAYS:
+    folder = night_in(tmp_path_factory.mktemp("nights"), *DAYS[:2])
+    command = command_in(folder)
+    ids = [str(one.id) for one in SnapshotStore(folder / "state" / "test").accepted()]
+    for day in DAYS[2:]:
         answer = command("run", "backup", "--test", "--json", LINDERO_DEMO_DAY=str(day))
         assert answer.code in (0, 1), answer.err
         ids.append(answer.json["data"]["snapshot"])

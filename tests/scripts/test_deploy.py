@@ -16,7 +16,15 @@ from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration.deploy import DeployReport
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
 from Modules.words.errors import SettingsError
-from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
+from tests.scripts.conftest import (
+    ROOT,
+    Command,
+    ask,
+    command_in,
+    environment_below,
+    prefect_server,
+    python_in,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -94,16 +102,9 @@ def _delete_all(api: str) -> None:
 
 
 def _prefect_deploy(api: str, folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        env={**environment_below(folder), "PREFECT_API_URL": api},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    command = ("-m", "prefect", "--no-prompt", "deploy", "--all")
+    done = python_in(folder, *command, cwd=ROOT, PREFECT_API_URL=api)
+    assert done.code == 0, done.out + done.err
 
 
 def test_a_dry_run_on_a_new_server_says_what_is_new_and_writes_nothing(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.conftest import Command
+from tests.scripts.conftest import Command, night_in
 from tests.scripts.test_backup_lotes import contents
 
 pytestmark = pytest.mark.integration
@@ -26,8 +26,7 @@ def test_without_a_backup_it_says_so_in_one_line_and_writes_nothing(
 
 
 def test_after_a_backup_it_rewrites_nothing(lindero: Command, tmp_path: Path) -> None:
-    backup = lindero("run", "backup", "--test")
-    assert backup.code == 0, backup.err
+    night_in(tmp_path, 0)
     before = contents(tmp_path / "test_outputs")
     assert {Path(name).parts[0] for name in before} >= CARPETAS
 

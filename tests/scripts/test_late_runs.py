@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration.deployments import HELLO_WORLD
-from tests.scripts.conftest import ask, environment_below
+from tests.scripts.conftest import ask, python_in
 
 pytestmark = pytest.mark.integration
 
@@ -77,17 +75,10 @@ def _two_due_runs(api: str, deployment: str) -> tuple[Due, Due]:
 
 def _execute(api: str, folder: Path, run: str, **settings: str) -> dict[str, Any]:
     """Do what a worker does with a run; returns the run as the server has it in the end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "flow-run", "execute", run],
-        env={**environment_below(folder), "PREFECT_API_URL": api, **settings},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    execute = ("-m", "prefect", "flow-run", "execute", run)
+    done = python_in(folder, *execute, PREFECT_API_URL=api, **settings)
     ended = ask("GET", f"{api}/flow_runs/{run}")
-    assert ended["state_type"] not in ("RUNNING", "PENDING", "SCHEDULED"), done.stdout + done.stderr
+    assert ended["state_type"] not in ("RUNNING", "PENDING", "SCHEDULED"), done.out + done.err
     return ended
 
 

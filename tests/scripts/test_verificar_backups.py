@@ -16,7 +16,7 @@ from Modules.disk.run_lock import run_lock
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo
 from tests.sample_tables import SEASON, tables
-from tests.scripts.conftest import ROOT, Command, command_in, prefect_server
+from tests.scripts.conftest import ROOT, Command, command_in
 
 FACTS = {"portal": {"origin": "demo:small", "profile": "contract@0"}, "parent": None}
 FEW = {
@@ -97,12 +97,6 @@ def test_an_empty_store_has_nothing_to_prune(tmp_path: Path) -> None:
     answer = command_in(tmp_path)("backups", "prune", "--test", "--json")
     assert answer.code == 0, answer.err
     assert answer.json["salen"] == []
-
-
-@pytest.fixture(scope="module")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as api:
-        yield api
 
 
 def test_the_week_reads_rehearses_and_prunes(here: Path, prefect_api: str) -> None:
