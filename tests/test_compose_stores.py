@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.compose_files import script, services
+from tests.processes import ended, patience
 
 pytestmark = pytest.mark.integration
 
@@ -66,8 +67,7 @@ def redis_of_compose(
         _until_it_listens(port, process)
         yield process, port
     finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
+        ended(process)
 
 
 @pytest.mark.parametrize("password", HARD_PASSWORDS)
@@ -107,12 +107,12 @@ def test_redis_keeps_what_it_was_told_over_a_restart_and_cannot_be_reconfigured(
         for command in (("CONFIG", "GET", "*"), ("DEBUG", "SLEEP", "0"), ("MODULE", "LIST")):
             with pytest.raises(redis_client.exceptions.NoPermissionError):
                 client.execute_command(*command)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience(PATIENCE_S)
         while client.info("persistence")["aof_buffer_length"]:  # a slow disk: up to two seconds
             assert time.monotonic() < deadline
             time.sleep(0.05)  # polling, bounded by the deadline above
         process.kill()  # nothing is handed over
-        process.wait(PATIENCE_S)
+        process.wait(patience(PATIENCE_S))
     with (
         redis_of_compose(redis_programs, tmp_path, password) as (_, port),
         _client(port, password) as client,
@@ -170,7 +170,7 @@ def test_the_health_of_the_server_is_what_its_ready_route_says(status: int, code
             [sys.executable, "-c", text.replace(":4200", f":{port}")],
             env={"http_proxy": "http://127.0.0.1:9"},  # never asked
             capture_output=True,
-            timeout=PATIENCE_S,
+            timeout=patience(PATIENCE_S),
         )
         server.shutdown()
     assert checked.returncode == code
@@ -183,7 +183,7 @@ def _entrypoint(name: str, folder: Path, told: dict[str, str]) -> subprocess.Com
         env={"PATH": f"{folder}:{os.environ['PATH']}", **told},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience(PATIENCE_S),
     )
 
 
@@ -196,7 +196,7 @@ def _healthy(programs: Path, port: int, password: str) -> bool:
         ["sh", "-c", command.replace("redis-cli", f"redis-cli -p {port}")],
         env={"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
         capture_output=True,
-        timeout=PATIENCE_S,
+        timeout=patience(PATIENCE_S),
     )
     return asked.returncode == 0
 
@@ -215,7 +215,7 @@ def _free_port() -> int:
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience(PATIENCE_S)
     while time.monotonic() < deadline:
         assert process.poll() is None, "redis-server ended"
         with socket.socket() as probe:

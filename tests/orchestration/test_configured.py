@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.scripts.conftest import ROOT, environment_below
+from tests.scripts.conftest import python_in
 
 URL = "http://127.0.0.1:4200/api"
 PROFILES = f"""
@@ -60,6 +58,7 @@ UNREADABLE: Mapping[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 OURS = """
 import sys
+assert not any(name.split(".")[0] == "prefect" for name in sys.modules)
 from Modules.orchestration.configured import server_configured
 from Modules.settings import load_settings
 ours = server_configured(load_settings())
@@ -73,35 +72,32 @@ print(PREFECT_API_URL.value() is not None)
 
 
 def said_by(
-    code: str, folder: Path, files: Mapping[str, str], environment: Mapping[str, str]
+    codes: Sequence[str], folder: Path, files: Mapping[str, str], environment: Mapping[str, str]
 ) -> list[str]:
-    """What a process says that finds these files and variables."""
+    """What processes say that find these files and variables."""
     (folder / "work").mkdir()
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content, encoding="utf-8")
     more = {key: text.replace("BASE", str(folder)) for key, text in environment.items()}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={**environment_below(folder), "PYTHONPATH": str(ROOT), **more},
-        cwd=folder / "work",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout.split()
+    said = []
+    for code in codes:
+        knows = code is PREFECTS
+        done = python_in(folder, "-c", code, cwd=folder / "work", prefect=knows, **more)
+        assert done.code == 0, done.err
+        said += done.out.split()
+    return said
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("name", list(CASES))
 def test_it_is_as_prefect_itself_would_say(name: str, tmp_path: Path) -> None:
     files, environment, expected = CASES[name]
-    said = said_by(OURS + PREFECTS, tmp_path, files, environment)
+    said = said_by((OURS, PREFECTS), tmp_path, files, environment)
     assert said == [str(expected), str(expected)]
 
 
 @pytest.mark.parametrize("name", list(UNREADABLE))
 def test_what_prefect_cannot_read_names_no_server(name: str, tmp_path: Path) -> None:
     files, environment = UNREADABLE[name]
-    assert said_by(OURS, tmp_path, files, environment) == ["False"]
+    assert said_by((OURS,), tmp_path, files, environment) == ["False"]

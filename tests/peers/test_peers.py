@@ -29,6 +29,7 @@ from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
 from Modules.words.domain import Fetched, Recurso
 from tests.portal.dialect_server import SEASON, config_of
+from tests.processes import ended, patience
 
 HERE = Path(__file__).resolve().parents[2]
 PEERS = Path(os.environ.get("LINDERO_TEST_PEERS", HERE / ".venv-peers"))
@@ -59,7 +60,7 @@ def _serving(
             command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **environment}
         )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + patience(120)
         while True:
             try:
                 urllib.request.urlopen(url + path, timeout=5).close()
@@ -70,8 +71,7 @@ def _serving(
                 time.sleep(0.1)
         yield url
     finally:
-        process.terminate()
-        process.wait(30)
+        ended(process)
 
 
 def _free_port() -> int:

@@ -18,6 +18,7 @@ import pytest
 
 from Modules.words.errors import ApiContractChanged
 from tests.portal.dialect_server import fetch, ids
+from tests.processes import ended, patience
 
 pytestmark = pytest.mark.shared
 LOTES = [str(number) for number in range(1, 8)]
@@ -45,7 +46,7 @@ def _serving(cases: Path, case: str, folder: Path) -> Iterator[str]:
     command = [sys.executable, str(folder / "http_cases.py"), case, str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + patience(30)
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -56,8 +57,7 @@ def _serving(cases: Path, case: str, folder: Path) -> Iterator[str]:
                 time.sleep(0.02)
         yield f"http://127.0.0.1:{port}/base-portal/api/v1"
     finally:
-        process.kill()
-        process.wait()
+        ended(process)
 
 
 @pytest.mark.parametrize(

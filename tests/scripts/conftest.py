@@ -255,11 +255,16 @@ def _command(
 _warm, _warm_prefect = Warm(), Warm("prefect")
 
 
-def python_in(folder: Path, *argv: str, cwd: Path | None = None, **more: str) -> Answer:
-    """``python …`` for a folder: a script, or ``-m`` and a module; Prefect is loaded already."""
+def python_in(
+    folder: Path, *argv: str, cwd: Path | None = None, prefect: bool = True, **more: str
+) -> Answer:
+    """``python …`` with what it writes below a folder: a script, ``-m`` and a module, ``-c`` and
+    code. Prefect is loaded already, or surely not.
+    """
     environment = {**environment_below(folder), **more}
     if hasattr(os, "fork"):
-        return _warm_prefect.run("python", *argv, env=environment, cwd=cwd or folder)
+        warm = _warm_prefect if prefect else _warm
+        return warm.run("python", *argv, env=environment, cwd=cwd or folder)
     return _cold(argv, environment, cwd or folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -401,34 +400,26 @@ def test_the_flow_deploys_itself_at_three_in_buenos_aires(prefect_api: str, tmp_
     assert backup[0]["entrypoint"] == "scripts/backup_lotes.py:backup_databaler_flow"
 
 
-def _alone(tmp_path: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+def _alone(tmp_path: Path, *command: str, **more: str) -> Answer:
     """A command that ends with an error of its own if it has loaded Prefect."""
     code = (
-        "import sys\nfrom Modules.cli.main import app\n"
+        "import sys\nfrom Modules.cli.main import app\nassert 'prefect' not in sys.modules\n"
         f"code = app({list(command)!r}, exit_on_error=False)\n"
         "sys.exit(99 if 'prefect' in sys.modules else code)"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**environment_below(tmp_path), "PYTHONPATH": str(ROOT), **more},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return python_in(tmp_path, "-c", code, prefect=False, **more)
 
 
 def test_without_a_server_a_night_is_the_same_and_prefect_is_not_loaded(
     lindero: Command, prefect_api: str, tmp_path: Path
 ) -> None:
     first = _alone(tmp_path, "run", "backup", "--test", "--json")
-    assert (first.returncode, first.stderr) == (0, "")
-    alone = json.loads(first.stdout)
+    assert (first.code, first.err) == (0, "")
+    alone = first.json
     before = contents(tmp_path / "test_outputs")
     for command in (("backup",), ("productos",), ("verificar",)):
         done = _alone(tmp_path, "run", *command, "--test", "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
     assert contents(tmp_path / "test_outputs") == before
     shutil.rmtree(tmp_path / "test_outputs")
     shutil.rmtree(tmp_path / "state")
@@ -460,17 +451,17 @@ def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: Faul
         ({"DATABALER_BASE_URL": "http://127.0.0.1:9/x"}, 4, "llegar"),
     ):
         bad = _alone(tmp_path, "run", "backup", **{**told, **environment})
-        assert bad.returncode == code
-        assert said in bad.stderr
-        assert bad.stderr.count("\n") == 2
-        assert bad.stderr.startswith("Traer del portal…\nlindero: ")
+        assert bad.code == code
+        assert said in bad.err
+        assert bad.err.count("\n") == 2
+        assert bad.err.startswith("Traer del portal…\nlindero: ")
     portal.inject(Fault("status_503", "lotes", times=1))
     try:
         good = _alone(tmp_path, "run", "backup", "--verbose", **told)
     finally:
         portal.inject()
-    assert good.returncode == 0, good.stderr
-    assert any("WARNING" in line and "lotes" in line for line in good.stderr.splitlines())
+    assert good.code == 0, good.err
+    assert any("WARNING" in line and "lotes" in line for line in good.err.splitlines())
 
 
 def _asked(portal: psutil.Process) -> bool:

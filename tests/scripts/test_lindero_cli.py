@@ -15,7 +15,7 @@ import requests
 
 from Modules.demo.world import build_world
 from tests.demo.running import running_portal
-from tests.scripts.conftest import Command, command_in, environment_below
+from tests.scripts.conftest import Command, command_in, environment_below, python_in
 
 COMMANDS = (
     (),
@@ -45,15 +45,17 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_and_loads_no_prefect(command: tuple[str, ...]) -> None:
+def test_every_command_has_help_and_loads_no_prefect(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     code = (
         "import sys\nfrom Modules.cli.main import app\n"
         f"app([*{command!r}, '--help'])\n"
         "assert 'prefect' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Usage: lindero" in done.stdout
+    done = python_in(tmp_path, "-c", code, prefect=False)
+    assert done.code == 0, done.err
+    assert "Usage: lindero" in done.out
 
 
 def test_version_is_that_of_the_package(lindero: Command) -> None:

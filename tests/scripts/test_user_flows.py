@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.scripts.conftest import ROOT, ask, environment_below
+from tests.processes import ended, patience
+from tests.scripts.conftest import ROOT, ask, environment_below, python_in
 
 pytestmark = pytest.mark.integration
 
@@ -115,16 +114,11 @@ def _worker(environment: dict[str, str], folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.killpg(worker.pid, signal.SIGTERM)
-        try:
-            worker.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait(20)
+        ended(worker)
 
 
 def _ended(api: str, run: str, log: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + patience(150)
     while time.monotonic() < deadline:
         found = ask("GET", f"{api}/flow_runs/{run}")
         if found["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
@@ -140,16 +134,8 @@ def test_a_flow_of_a_user_imports_modules_and_writes_where_test_says(
     assert "PYTHONPATH" not in environment
     if not ask("POST", f"{prefect_api}/work_pools/filter", {}):
         ask("POST", f"{prefect_api}/work_pools/", {"name": "local-pool", "type": "process"})
-    deployed = subprocess.run(
-        [sys.executable, str(scripts / "mis_lluvias.py")],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    deployed = python_in(tmp_path, str(scripts / "mis_lluvias.py"), PREFECT_API_URL=prefect_api)
+    assert deployed.code == 0, deployed.out + deployed.err
     with _worker(environment, tmp_path):
         ended = {
             name: _run(prefect_api, name, parameters, tmp_path / "worker.log")
@@ -177,21 +163,9 @@ def test_the_decorators_of_users_measure_and_repeat_what_time_can_mend(
 ) -> None:
     page = tmp_path / "decorada.py"
     page.write_text(DECORATED, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(page)],
-        env={
-            **environment_below(tmp_path),
-            "PYTHONPATH": str(ROOT),
-            "PREFECT_API_URL": prefect_api,
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str({"bajar": 3, "escribir": 2, "pedir": 1})
+    done = python_in(tmp_path, str(page), PREFECT_API_URL=prefect_api)
+    assert done.code == 0, done.err
+    assert done.out.strip() == str({"bajar": 3, "escribir": 2, "pedir": 1})
     written = tmp_path / "test_outputs" / "lluvias" / "lluvias.csv"
     assert "La Ñandú;12" in written.read_text(encoding="utf-8")
     assert not (tmp_path / "outputs").exists()

@@ -5,9 +5,9 @@
 Standard input holds a request a line, as JSON. A command (``argv``, ``env``, ``cwd``, the files
 ``out`` and ``err``) runs in a process of its own with nothing but that environment, and ends as
 any process does: only the start of the interpreter is shared. ``argv`` is that of ``lindero``, or
-behind ``python`` that of the interpreter (a script, or ``-m`` and a module). Its exit code is
-printed when it has ended; where it is to ``serve`` its number is, and ``{"end": number}`` ends it.
-What must start cold (which modules are loaded, how long it takes) is tested elsewhere.
+behind ``python`` that of the interpreter: a script, ``-m`` and a module, ``-c`` and code. Its exit
+code is printed when it has ended; where it is to ``serve`` its number is, and ``{"end": number}``
+ends it. What must start cold (which modules are loaded, how long it takes) is tested elsewhere.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ def run(asked: Mapping[str, Any]) -> None:
     if first != "python":
         sys.argv = ["lindero", *asked["argv"]]
         cli.main(asked["argv"])
+    elif rest[0] == "-c":
+        exec(compile(rest[1], "<string>", "exec"), {"__name__": "__main__"})
     elif rest[0] == "-m":
         sys.argv = rest[1:]
         runpy.run_module(rest[1], run_name="__main__", alter_sys=True)

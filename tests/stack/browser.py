@@ -19,6 +19,8 @@ import pytest
 import requests
 from websockets.sync.client import ClientConnection, connect
 
+from tests.processes import ended, patience
+
 START_S = 60
 PAGE_S = 60
 _FLAGS = (
@@ -85,6 +87,7 @@ def browser() -> Iterator[Browser]:
             [program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             address = _page(_port(Path(profile), process))
@@ -93,17 +96,12 @@ def browser() -> Iterator[Browser]:
                 page.command("Page.enable")
                 yield page
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            ended(process)
 
 
 def _port(profile: Path, process: subprocess.Popen[bytes]) -> int:
     """Where it listens: it writes that into its profile."""
-    note, deadline = profile / "DevToolsActivePort", time.monotonic() + START_S
+    note, deadline = profile / "DevToolsActivePort", time.monotonic() + patience(START_S)
     while not (note.is_file() and note.read_text().count("\n")):
         assert process.poll() is None, f"chromium ended with {process.returncode}"
         assert time.monotonic() < deadline, f"chromium is not there after {START_S} s"

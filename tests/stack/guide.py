@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from Modules.settings import PROJECT_ROOT
+from tests.processes import patience
 
 PAGE = PROJECT_ROOT / "docs" / "guia_rapida.md"
 COPIED = ("Modules", "scripts", "Makefile", "pyproject.toml", "uv.lock", "prefect.yaml")
@@ -49,7 +50,7 @@ class Guide:
             env={**told, "PATH": f"{self.folder / 'bin'}:{told['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=STEP_S,
+            timeout=patience(STEP_S),
             check=False,
         )
 

@@ -24,6 +24,7 @@ from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.stack import local as stack
 from Modules.stack.local import Stack
 from Modules.stack.processes import FOLDER_VARIABLE, Running
+from tests.processes import patience
 from tests.scripts.mailbox import Webhook, webhook
 
 SECRETS = {  # any characters; the API's must be ASCII
@@ -55,7 +56,7 @@ class Plataforma:
             cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
-            timeout=COMMAND_S,
+            timeout=patience(COMMAND_S),
             check=False,
         )
 
@@ -138,7 +139,7 @@ class Plataforma:
 
     def await_that(self, found: Callable[[], bool], what: str, patience_s: float = 60) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + patience(patience_s)
         while not found():
             assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
             time.sleep(0.3)
