@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,18 +62,24 @@ def distances(importers: Mapping[str, set[str]], changed: Sequence[str]) -> dict
     return far
 
 
-def nearest_tests(changed: Sequence[str]) -> list[str]:
-    """Test files that a change can have touched, nearest first."""
+@cache
+def who_imports(tests: tuple[Path, ...]) -> Mapping[str, set[str]]:
+    """Module → what imports it, among ours and these tests."""
     import grimp  # here: conftest needs no more than a name
 
     graph = grimp.build_graph("Modules", "scripts")
     importers = {name: graph.find_modules_that_directly_import(name) for name in graph.modules}
-    tests = sorted((ROOT / "tests").rglob("*.py"))
     for path in tests:
         by = module_name(path.relative_to(ROOT).as_posix())
         for name in imported(path):
             importers.setdefault(name, set()).add(by)
-    far = distances(importers, [module_name(path) for path in changed])
+    return importers
+
+
+def nearest_tests(changed: Sequence[str]) -> list[str]:
+    """Test files that a change can have touched, nearest first."""
+    tests = tuple(sorted((ROOT / "tests").rglob("*.py")))
+    far = distances(who_imports(tests), [module_name(path) for path in changed])
     own = {Path(path).parent.relative_to("Modules") for path in changed if "Modules/" in path}
     found = {}
     for path in tests:

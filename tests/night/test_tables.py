@@ -477,7 +477,8 @@ LISTS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# a tenth of a second each; by the hundred thousand in tests/robustness/generated_inputs.py
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, st.randoms(use_true_random=False))
 def test_books_balance_and_order_never_matters_whatever_comes(lists, rng: random.Random):
     records = fetched(**lists)

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from Modules.demo.world import build_world
@@ -33,6 +33,7 @@ def mapped(recurso: Recurso, rows: list[Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("recurso", list(Recurso))
+@settings(max_examples=20)
 @given(strangers=STRANGERS, data=st.data())
 def test_what_the_contract_does_not_name_never_reaches_a_record(
     recurso: Recurso, strangers: dict[str, Any], data: st.DataObject

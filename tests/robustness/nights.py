@@ -14,6 +14,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import pandas as pd
 import shapely
@@ -42,8 +43,9 @@ KEYS = {
 }
 
 
+@cache
 def first_night(seed: int = 7, size: Size = SIZE) -> Tables:
-    """A made-up company."""
+    """A made-up company; nobody changes it."""
     world = world_of("simulated", size, seed=seed, day=0, campania="25/26")
     records = {
         recurso: [Record(item, 1, at) for at, item in enumerate(world.items(recurso))]

@@ -33,7 +33,7 @@ def test_a_bleed_is_stopped_by_the_fourth_night() -> None:
 
 
 def test_no_drop_of_a_tenth_is_missed() -> None:
-    assert missed_drops(12) == []
+    assert missed_drops(6) == []
 
 
 def test_what_leaves_with_two_lotes_is_no_loss_of_its_own(company: Tables) -> None:
