@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,7 @@ class Warm:
         self._loaded = loaded
         self._process: subprocess.Popen[str] | None = None
         self._ready = False
+        self._serving: set[int] = set()
 
     def run(self, *argv: str, env: Mapping[str, str], cwd: Path) -> Answer:
         """A command, to its end; one at a time. ``argv`` as in ``warm.py``."""
@@ -197,10 +199,13 @@ class Warm:
     def serving(self, *argv: str, env: Mapping[str, str], cwd: Path, log: Path) -> Iterator[int]:
         """A command that goes on until the block ends; its process id."""
         number = self._asked({**_command(argv, env, cwd, log, log), "serve": True})
+        self._serving.add(number)
         try:
             yield number
         finally:
-            self._asked({"end": number})
+            if number in self._serving:
+                self._asked({"end": number})
+                self._serving.discard(number)
 
     def _asked(self, request: dict[str, object]) -> int:
         """The answer to a request.
@@ -209,11 +214,14 @@ class Warm:
             AssertionError: the warm process ended.
         """
         if self._process is None:
+            self._home = tempfile.TemporaryDirectory(
+                prefix="lindero-warm-", ignore_cleanup_errors=True
+            )
+            told = {"PYTHONPATH": str(ROOT), "PREFECT_HOME": self._home.name}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.scripts.warm", *self._loaded],
                 cwd=ROOT,
-                env=environment_below(ROOT)
-                | {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(_shared_folder() / "warm")},
+                env=environment_below(Path(self._home.name)) | told,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -241,8 +249,12 @@ class Warm:
 
     def _end(self) -> None:
         process, self._process, self._ready = self._process, None, False
+        while self._serving:  # each leads a group of its own
+            with suppress(ProcessLookupError):
+                os.killpg(self._serving.pop(), signal.SIGKILL)
         if process is not None:
             ended(process)
+            self._home.cleanup()
 
 
 def _command(
@@ -280,6 +292,15 @@ def command_in(folder: Path, **fixed: str) -> Command:
         return warm.run(*arguments, env=environment, cwd=folder)
 
     return call
+
+
+def lindero_as(environment: Mapping[str, str], cwd: Path, *arguments: str) -> tuple[int, str, str]:
+    """``lindero …`` with just this environment: its exit code, what it said, what it complained."""
+    if hasattr(os, "fork"):
+        said = _warm.run(*arguments, env=environment, cwd=cwd)
+    else:
+        said = _cold(("-m", "Modules.cli.main", *arguments), dict(environment), cwd)
+    return said.code, said.out, said.err
 
 
 def _cold(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> Answer:

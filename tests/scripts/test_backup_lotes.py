@@ -90,9 +90,13 @@ def good_night(portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def after_a_good_night(good_night: Path, portal: FaultyPortal) -> tuple[Command, Path]:
+def after_a_good_night(
+    good_night: Path, portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Command, Path]:
     """The command line where one night was published, and its outputs."""
-    return _production_in(good_night, portal), good_night / "outputs"
+    folder = tmp_path_factory.mktemp("after")
+    shutil.copytree(good_night, folder, dirs_exist_ok=True)
+    return _production_in(folder, portal), folder / "outputs"
 
 
 @pytest.fixture

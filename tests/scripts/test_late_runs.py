@@ -74,9 +74,10 @@ def _two_due_runs(api: str, deployment: str) -> tuple[Due, Due]:
 
 
 def _execute(api: str, folder: Path, run: str, **settings: str) -> dict[str, Any]:
-    """Do what a worker does with a run; returns the run as the server has it in the end."""
-    execute = ("-m", "prefect", "flow-run", "execute", run)
-    done = python_in(folder, *execute, PREFECT_API_URL=api, **settings)
+    """Do what a worker's process does with a run; returns it as the server has it in the end."""
+    ask("POST", f"{api}/flow_runs/{run}/set_state", {"state": {"type": "PENDING"}})
+    told = {"PREFECT_API_URL": api, "PREFECT__FLOW_RUN_ID": run}
+    done = python_in(folder, "-m", "prefect.engine", **told, **settings)
     ended = ask("GET", f"{api}/flow_runs/{run}")
     assert ended["state_type"] not in ("RUNNING", "PENDING", "SCHEDULED"), done.out + done.err
     return ended

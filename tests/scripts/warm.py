@@ -64,7 +64,8 @@ def run(asked: Mapping[str, Any]) -> None:
         stream.reconfigure(encoding=os.environ.get("PYTHONIOENCODING"))
     child.subprocess = _DemoForks  # only where this process starts a demo portal
     if "prefect" in sys.modules:
-        _read_settings_again()
+        if asked["argv"][:1] != ["run"]:  # which makes Prefect's home before it loads Prefect
+            _read_settings_again()
         prepare = cli._prefect_environment
 
         def prepare_loaded(*arguments: Any, **named: Any) -> None:

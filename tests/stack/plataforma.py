@@ -25,6 +25,7 @@ from Modules.stack import local as stack
 from Modules.stack.local import Stack
 from Modules.stack.processes import FOLDER_VARIABLE, Running
 from tests.processes import patience
+from tests.scripts.conftest import lindero_as
 from tests.scripts.mailbox import Webhook, webhook
 
 SECRETS = {  # any characters; the API's must be ASCII
@@ -49,7 +50,10 @@ class Plataforma:
     hook: Webhook  # what the alerts post to
 
     def lindero(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line against this stack."""
+        """Run the command line against this stack; what starts processes starts cold."""
+        if arguments[:2] != ("stack", "up"):
+            code, out, err = lindero_as(self.environment, PROJECT_ROOT, *arguments)
+            return subprocess.CompletedProcess(arguments, code, out, err)
         return subprocess.run(
             [sys.executable, "-m", "Modules.cli.main", *arguments],
             env=dict(self.environment),
