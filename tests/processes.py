@@ -17,7 +17,9 @@ def patience(seconds: float) -> float:
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def ended(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
+def ended(
+    process: subprocess.Popen[str] | subprocess.Popen[bytes], grace_s: float = GRACE_S
+) -> int:
     """The exit code of a process that was asked to end, or killed when it did not.
 
     What is left of its group goes with it, where it was started in a session of its own.
@@ -25,7 +27,7 @@ def ended(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> int:
     group = os.name == "posix" and process.poll() is None and os.getpgid(process.pid) == process.pid
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(patience(GRACE_S))
+        process.wait(patience(grace_s))
     if group:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
