@@ -989,7 +989,8 @@ def test_the_verdict_is_plain_json_and_the_same_each_time():
     assert json.loads(texts.pop())["accepted"] is False
 
 
-@settings(max_examples=25, deadline=None)
+# a fifth of a second each; by the hundred in tests/robustness/nights.py
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(st.integers(0, 6), min_size=1, max_size=4),
     st.lists(st.integers(0, 6), min_size=1, max_size=4),

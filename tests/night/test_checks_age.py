@@ -8,6 +8,7 @@ import pytest
 
 from Modules.words.domain import Recurso
 from tests.night.answered import (
+    Answered,
     Item,
     answered,
     changed,
@@ -24,17 +25,24 @@ DAY = timedelta(days=1)
 WITH_TIMES = (Recurso.ZONAS, Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES)
 
 
-@pytest.mark.parametrize("recurso", list(Recurso))
 @pytest.mark.parametrize("kind", ["snapshot_at", "Date", "Last_Modified"])
-def test_a_moment_that_goes_back_is_refused_with_how_far(recurso: Recurso, kind: str) -> None:
-    before = dated(company(), recurso, **{kind: NIGHT})
+def test_a_moment_that_goes_back_is_refused_with_how_far_for_each_list(kind: str) -> None:
+    def all_dated(at: datetime) -> Answered:
+        night = company()
+        for recurso in Recurso:
+            night = dated(night, recurso, **{kind: at})
+        return night
+
     for back, accepted in ((3 * DAY, False), (timedelta(minutes=10), True), (-DAY, True)):
-        verdict = judged(dated(company(), recurso, **{kind: NIGHT - back}), before)
+        verdict = judged(all_dated(NIGHT - back), all_dated(NIGHT))
         assert verdict.accepted == accepted, (back, refusals(verdict))
         if not accepted:
-            (why,) = refusals(verdict)
-            assert why.startswith(f"{recurso}: no es más viejo que la última noche: ")
-            assert "es de 23/11/2025 06:00 UTC, 3 días antes que 26/11/2025 06:00 UTC" in why
+            whys = refusals(verdict)
+            begun = {f"{one}: no es más viejo que la última noche" for one in Recurso}
+            assert {": ".join(why.split(": ")[:2]) for why in whys} == begun
+            assert len(whys) == len(begun)
+            told = "es de 23/11/2025 06:00 UTC, 3 días antes que 26/11/2025 06:00 UTC"
+            assert all(told in why for why in whys)
 
 
 def test_a_portal_that_says_no_moment_is_no_older_one() -> None:
