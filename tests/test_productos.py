@@ -29,6 +29,7 @@ from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
 from Modules.products.entry import Hecho, Producto
 from Modules.products.source import Fuente
+from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import DataError, ProductError, PublishError, SnapshotDamaged
@@ -55,6 +56,13 @@ from tests.productos_hechos import (
 def outputs(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the small world gives; nobody changes it."""
     return made(settings_below(tmp_path_factory.mktemp("productos")), demo_fuente.tables)
+
+
+def a_copy(outputs: Path, folder: Path) -> tuple[Settings, Path]:
+    """The store and the outputs of that night in a folder of the test's own."""
+    shutil.copytree(outputs.parent, folder, dirs_exist_ok=True)
+    settings = settings_below(folder)
+    return settings, settings.lindero_test_outputs_dir
 
 
 # --- areas ---------------------------------------------------------------------------------------
@@ -130,9 +138,8 @@ def test_ambientes_add_up_to_their_lote_or_are_reported(
 # --- nothing is written twice --------------------------------------------------------------------
 
 
-def test_a_second_run_writes_nothing(demo_fuente: Fuente, tmp_path: Path) -> None:
-    settings = settings_below(tmp_path)
-    outputs = made(settings, demo_fuente.tables)
+def test_a_second_run_writes_nothing(outputs: Path, demo_fuente: Fuente, tmp_path: Path) -> None:
+    settings, outputs = a_copy(outputs, tmp_path)
     before = state_of(outputs)
     assert {Path(name).parts[0] for name in before} == set(CARPETAS)
     for forget in (False, True):  # the second time every file is built once more
@@ -154,10 +161,9 @@ def test_a_second_run_writes_nothing(demo_fuente: Fuente, tmp_path: Path) -> Non
 
 
 def test_a_product_that_somebody_lost_or_edited_comes_back_and_no_other_is_touched(
-    demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, demo_fuente: Fuente, tmp_path: Path
 ) -> None:
-    settings = settings_below(tmp_path)
-    outputs = made(settings, demo_fuente.tables)
+    settings, outputs = a_copy(outputs, tmp_path)
     before = state_of(outputs)
     lost, edited = outputs / "muestreos/muestreos_25-26.csv", outputs / BOOK
     whole = lost.read_bytes(), edited.read_bytes()
@@ -176,10 +182,9 @@ def test_a_product_that_somebody_lost_or_edited_comes_back_and_no_other_is_touch
 
 
 def test_two_campanias_share_the_folders_and_leave_each_other_alone(
-    demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, demo_fuente: Fuente, tmp_path: Path
 ) -> None:
-    settings = settings_below(tmp_path)
-    outputs = made(settings, demo_fuente.tables)
+    settings, outputs = a_copy(outputs, tmp_path)
     before = {name: state for name, state in state_of(outputs).items() if MANIFEST not in name}
     old = Campania(24, 25)
     tables = demo_fuente.tables
@@ -199,10 +204,9 @@ def test_two_campanias_share_the_folders_and_leave_each_other_alone(
 
 
 def test_a_file_no_longer_made_goes_and_a_foreign_one_stays(
-    demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, demo_fuente: Fuente, tmp_path: Path
 ) -> None:
-    settings = settings_below(tmp_path)
-    outputs = made(settings, demo_fuente.tables)
+    settings, outputs = a_copy(outputs, tmp_path)
     (outputs / "sustentabilidad/mis notas.txt").write_text("x", encoding="utf-8")
     of_empresa = sorted((outputs / "sustentabilidad").glob("eudr_25-26_*.geojson"))
     assert len(of_empresa) > 1
