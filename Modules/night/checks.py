@@ -227,11 +227,15 @@ def _check_rows(nights: Nights, table: str) -> Finding:
 def _check_area(nights: Nights, table: str) -> Finding:
     limits, frame = nights.limits, nights.frame(table)
     before, now = nights.before.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
-    lost, gained = rows_behind(nights.frame_before(table), frame)
+    last, left = nights.frame_before(table), nights.moves[table].left
+    lost, gained = rows_behind(last, frame)
+    parted = float(last.loc[last[TABLES[table].key].isin(left), "superficie_ha"].sum())
+    enough = lost - len(left) >= limits.min_rows
     many = nights.before.filas.get(table, 0) >= limits.small_table or gained >= limits.min_growth
-    grown, huge = nights.grown_ha(table, nights.frame_before(table), frame), _huge(nights, table)
+    grown, huge = nights.grown_ha(table, last, frame), _huge(nights, table)
     severity = max(
-        nights.rate(before - now, before, limits.area_loss, enough=lost >= limits.min_rows),
+        nights.rate(before - parted - now, before, limits.area_loss, enough=enough),
+        nights.rate(before - now, before, limits.area_loss, enough=False),
         nights.rate(grown, before, limits.growth, enough=many),
         nights.rate(now - before, before, limits.growth, enough=bool(huge)),
     )
@@ -290,7 +294,7 @@ def _check_best(nights: Nights, table: str) -> list[Finding]:
     area = Severity.FINE
     if table in WITH_AREA:
         best_ha, now_ha = nights.best.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
-        many = best >= limits.small_table or lost
+        many = lost or (table == "lotes" and best >= limits.small_table)  # ambientes may part
         area = nights.rate(best_ha - now_ha, best_ha, limits.best_loss, enough=many)
         if area:
             change = percent(best_ha, now_ha)

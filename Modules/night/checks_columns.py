@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from Modules.night.figures import JUDGED, Nights
@@ -48,6 +49,7 @@ _KEYS = {"id", "campo_id", "lote_id"}  # without them a record is no row
 _BLOCKING = {*_KEYS, "nombre", "siembras"}  # on a first night; the rest warns
 _CLEARED = "orden"  # of a mark: nobody visits it once it is done
 _NEARLY_ALL = 0.95
+_SAYS_NOTHING = ("null", "none", "nan", "undefined", "-", "n/a", "s/d")  # for a name
 _DECLARED = "superficie_declarada_ha"
 _WITH_DECLARED = ("campos", "lotes", "siembras", "ambientes")
 
@@ -119,7 +121,10 @@ def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
             continue
         filled = _told(was, table, column)
         gone = filled & _silent(now, was, table, column, seen.missing.get((table, member)))
-        some = gone & ~edited & ~_left_with_it(nights, was, column)
+        some = gone & ~_left_with_it(nights, was, column)
+        most = some.sum() > 0.5 * filled.sum() and column != _CLEARED
+        if member != "nombre" and not most:  # nobody edits names away, nor half of a column
+            some &= ~edited
         severity = _rate(nights, int(filled.sum()), int(gone.sum()), int(some.sum()), column)
         counts = int(gone.sum()), int(filled.sum())
         if not severity and _dried_up(nights, table, column):
@@ -154,19 +159,25 @@ def _told(frame: pd.DataFrame, table: str, column: str) -> pd.Series:
     """The rows in which a column holds something, and not what we put there for nothing."""
     told = frame[column].notna()
     if column == _NAME.get(table):
-        return told & (frame[column] != frame[TABLES[table].key])
+        says = ~frame[column].str.casefold().isin(_SAYS_NOTHING)
+        return told & (frame[column] != frame[TABLES[table].key]) & says
     if column == "tipo":
         return told & (frame[column] != "otro")
-    return told & (frame[column] > 0) if column == "n_siembras" else told
+    return told & (frame[column] > 0) if column in ("n_siembras", _DECLARED) else told
 
 
 def _silent(
     now: pd.DataFrame, was: pd.DataFrame, table: str, column: str, missing: frozenset[str] | None
 ) -> pd.Series:
     """The rows in which a column says nothing of the portal's tonight."""
+    silent = ~_told(now, table, column)
     if _member(table, column) not in MADE_UP[table]:
-        return now[column].isna()
-    left_out = pd.Series([one in (missing or ()) for one in _ids(now, table)], now.index)
+        return silent
+    out = np.array([one in (missing or ()) for one in _ids(now, table)], dtype=bool)
+    left_out = pd.Series(out, now.index)
+    if column == _NAME.get(table):  # an id is no name of the portal's, unless it says so
+        null = silent & (now[column] != now[TABLES[table].key])
+        left_out |= null.fillna(value=False).astype(bool)
     same = (now[column] == was[column]).fillna(value=False).astype(bool)
     return left_out & ~same
 
@@ -204,31 +215,44 @@ def _dried_up(nights: Nights, table: str, column: str) -> bool:
     before, now = nights.frame_before(table), nights.frame(table)
     if table == "marcadores":  # what was done and went leaves a list of plans
         before = before[~before["marcador_id"].isin(nights.moves[table].kept) | ~finished(before)]
-    if min(len(before), len(now)) < nights.limits.min_growth or column == "n_siembras":
+    if min(len(before), len(now)) < nights.limits.min_growth or column in ("n_siembras", _CLEARED):
         return False  # too few to tell; without any siembra their own table is empty
     most = share_of(float(_told(before, table, column).sum()), len(before)) > 0.5
     return most and not _told(now, table, column).any()
 
 
 def check_declared(nights: Nights, table: str) -> Finding:
-    """What the portal declares for the same rows; in step with what they measure, if they do."""
+    """What the portal declares for the same rows, as it is and in step with what they measure.
+
+    A campo that was given a lote more declares more, or declares the whole farm all the time.
+    """
     was, now = _side_by_side(nights, table)
     both = (was[_DECLARED] > 0) & (now[_DECLARED] > 0)
     was, now = was[both], now[both]
     before, after = float(was[_DECLARED].sum()), float(now[_DECLARED].sum())
-    if "superficie_ha" in was and len(was):
-        before *= float(now["superficie_ha"].sum()) / float(was["superficie_ha"].sum())
+    measured = _measured(was, nights.frame_before("lotes")), _measured(now, nights.frame("lotes"))
+    in_step = before * measured[1] / measured[0] if min(measured) > 0 else before
     limits = nights.limits
     moved = int(((now[_DECLARED] - was[_DECLARED]).abs() > limits.warning * was[_DECLARED]).sum())
     enough = moved >= min(limits.min_rows, len(was))
-    severity = max(
-        nights.rate(before - after, before, limits.area_loss, enough=enough),
-        nights.rate(after - before, before, limits.growth, enough=enough),
+    severity = min(
+        max(
+            nights.rate(one - after, one, limits.area_loss, enough=enough),
+            nights.rate(after - one, one, limits.growth, enough=enough),
+        )
+        for one in (before, in_step)
     )
     note = f"las mismas filas declaran {number(before, 1)} → {number(after, 1)} ha"
     figures = {"antes_ha": before, "ahora_ha": after, "filas": moved}
     notes = [f"{note} ({percent(before, after)})"]
     return checked(f"{table}: superficie declarada", severity, notes, figures)
+
+
+def _measured(rows: pd.DataFrame, lotes: pd.DataFrame) -> float:
+    """Hectares that rows measure; of campos, their lotes. Siembras measure nothing."""
+    if "campo" in rows and "lote_id" not in rows:
+        rows = lotes[lotes["campo_id"].isin(rows["campo_id"])]
+    return float(rows["superficie_ha"].sum()) if "superficie_ha" in rows else 0.0
 
 
 def check_declared_areas(nights: Nights) -> list[Finding]:

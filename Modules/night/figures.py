@@ -275,7 +275,9 @@ def counted(before: int, now: int, missing: int, of: str = "") -> str:
     text = f"{number(before)} → {number(now)}{of} ({percent(before, now)})"
     if 0 <= missing < before - now:
         rest = number(before - now - missing)
-        text += f", {rest} sin pérdida: otras tienen su lugar, o estaban hechas"
+        text += (
+            f", {rest} sin pérdida: hay otras en su lugar, estaban hechas o se fueron con su lote"
+        )
     return text
 
 

@@ -1,9 +1,10 @@
 """What became of the rows whose ids came or went since the last accepted night.
 
-An id that is gone is a loss only if its ground is gone too. A lote split in three, an ambiente
-drawn anew and a mark made again have other ids on the same ground; a mark that was done, or
-annulled, may go. A campo stays where its lotes do, and a siembra where the lote that took the
-ground has the crop.
+An id that is gone is a loss only if its ground is gone too. A lote split in three and an ambiente
+drawn anew have other ids on the same ground; a mark stays where its lote has another of its kind,
+and one that was done, or annulled, may go. What left together with its lote is told by the lotes,
+unless it came and found no lote. A campo stays where its lotes do, and a siembra where the lote
+that took the ground has the crop.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
-from Modules.geo.ground import lying_under, shares_held
+from Modules.geo.ground import homes_of, lying_under, metres_outside, shares_held
 from Modules.night.tables import Tables
 from Modules.words.columns import TABLES
+from Modules.words.domain import Motivo
+from Modules.words.thresholds import Thresholds
 
 SAME_GROUND: Final = 0.8  # of a row's area: the rest is a headland, a road, a border drawn better
 BY_CAMPO: Final = ("lotes", "siembras", "ambientes", "marcadores")
 FINISHED: Final = frozenset({"hecho", "anulado"})  # marks that may go
-_SPOT: Final = 5  # decimals of a degree, about a metre: a mark made again lies where it lay
+_LIMITS: Final = Thresholds()
 _UNTOLD: Final = ("updated_at",)  # of two rows that say the same
 
 
@@ -34,7 +36,8 @@ class Moves:
     """Ids of one table that came or went."""
 
     lost: frozenset[str] = frozenset()  # gone, and nothing has their place
-    kept: frozenset[str] = frozenset()  # gone and no loss: others have the ground, or it was done
+    kept: frozenset[str] = frozenset()  # gone and no loss: see above
+    left: frozenset[str] = frozenset()  # of these, those that left together with their lote
     fresh: frozenset[str] = frozenset()  # new where nothing was
     again: frozenset[str] = frozenset()  # new on ground that something had
     twice: frozenset[str] = frozenset()  # new, and tonight another row has the same ground
@@ -54,11 +57,20 @@ class Moves:
 def moves_of(before: Tables, now: Tables) -> dict[str, Moves]:
     """What came and went, by table."""
     found = {name: _of_polygons(before, now, name) for name in ("lotes", "ambientes", "zonas")}
-    found["marcadores"] = _of_marks(before.marcadores, now.marcadores)
-    found["siembras"] = _of_siembras(before.siembras, now.siembras, found["lotes"])
+    found["marcadores"] = _of_marks(before, now)
+    found["siembras"] = _of_siembras(before, now, found["lotes"])
     found["campos"] = _of_campos(before, now, found["lotes"])
     found["cultivos"] = _moves("cultivos", before.cultivos, now.cultivos)
     return found
+
+
+def _left(before: Tables, now: Tables, table: str) -> pd.DataFrame:
+    """Rows whose lote is not there any more; not those that came all the same and were refused."""
+    was, refused = before.as_dict()[table], now.rechazados
+    here = set(now.lotes["lote_id"].tolist())
+    came = refused[(refused["recurso"] == table) & (refused["motivo"] != Motivo.BORRADO)]
+    gone = ~was["lote_id"].isin(here) & ~was[TABLES[table].key].isin(came["id"])
+    return was[gone]
 
 
 def _of_polygons(before: Tables, now: Tables, table: str) -> Moves:
@@ -68,6 +80,7 @@ def _of_polygons(before: Tables, now: Tables, table: str) -> Moves:
     had, have = was.geometry.to_numpy(), is_now.geometry.to_numpy()
     held, on_old = shares_held(had, have, gone, new)
     double = lying_under(have[new], have, np.flatnonzero(new))
+    left = _left(before, now, table)[key] if table == "ambientes" else ()
     return _moves(
         table,
         was,
@@ -75,20 +88,24 @@ def _of_polygons(before: Tables, now: Tables, table: str) -> Moves:
         kept=was.loc[gone & (held >= SAME_GROUND), key],
         again=is_now.loc[new & (on_old >= SAME_GROUND), key],
         twice=is_now.loc[new, key][double],
+        left=left,
     )
 
 
-def _of_marks(was: pd.DataFrame, is_now: pd.DataFrame) -> Moves:
-    key = "marcador_id"
+def _of_marks(before: Tables, now: Tables) -> Moves:
+    was, is_now, key = before.marcadores, now.marcadores, "marcador_id"
     gone, new = was[_not_in(was, is_now, key)], is_now[_not_in(is_now, was, key)]
-    done = finished(gone)
-    places, places_now = _by_place(gone[~done]), _by_place(new)
-    kept, again = set(gone.loc[done, "marcador_id"]), set[str]()
+    done, left = finished(gone), _left(before, now, "marcadores")[key]
+    homes = homes_of(new["lote_id"], now.lotes["lote_id"], now.lotes.geometry.to_numpy())
+    near = metres_outside(new.geometry.to_numpy(), homes) <= _LIMITS.mark_distance_m
+    places, places_now = _by_lote(gone[~done]), _by_lote(new[near])
+    kept, again = set(gone.loc[done, key]), set[str]()
     for place in places.keys() & places_now.keys():
         pairs = min(len(places[place]), len(places_now[place]))
         kept.update(places[place][:pairs])
         again.update(places_now[place][:pairs])
-    return _moves("marcadores", was, is_now, kept, again, _said_twice(is_now, new, "marcador_id"))
+    double = _said_twice(is_now, new, key)
+    return _moves("marcadores", was, is_now, kept, again, double, left)
 
 
 def finished(marks: pd.DataFrame) -> pd.Series:
@@ -96,25 +113,26 @@ def finished(marks: pd.DataFrame) -> pd.Series:
     return marks["estado"].str.casefold().isin(FINISHED)
 
 
-def _by_place(marks: pd.DataFrame) -> dict[tuple[str, float, float], list[str]]:
-    """Ids of marks by kind and spot."""
-    spots = np.round(shapely.get_coordinates(shapely.centroid(marks.geometry.to_numpy())), _SPOT)
-    found: dict[tuple[str, float, float], list[str]] = {}
-    for one, kind, (lon, lat) in zip(marks["marcador_id"], marks["tipo"], spots, strict=True):
-        found.setdefault((kind, lon, lat), []).append(one)
+def _by_lote(marks: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+    """Ids of marks by lote and kind: where a crew goes is planned anew with the ambientes."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one, *place in zip(marks["marcador_id"], marks["lote_id"], marks["tipo"], strict=True):
+        found.setdefault((place[0], place[1]), []).append(one)
     return found
 
 
-def _of_siembras(was: pd.DataFrame, is_now: pd.DataFrame, lotes: Moves) -> Moves:
+def _of_siembras(before: Tables, now: Tables, lotes: Moves) -> Moves:
     """Of a lote whose ground others took, a siembra is kept if theirs have its crop."""
+    was, is_now, key = before.siembras, now.siembras, "siembra_id"
     gone = was[was["lote_id"].isin(lotes.kept)]
     new = is_now[is_now["lote_id"].isin(lotes.again)]
     sown = set(zip(new["campo_id"], new["cultivo_codigo"], strict=True))
-    crops = zip(gone["siembra_id"], gone["campo_id"], gone["cultivo_codigo"], strict=True)
+    crops = zip(gone[key], gone["campo_id"], gone["cultivo_codigo"], strict=True)
     kept = {one for one, *crop in crops if tuple(crop) in sown}
-    fresh = is_now[_not_in(is_now, was, "siembra_id")]
-    double = _said_twice(is_now, fresh, "siembra_id")
-    return _moves("siembras", was, is_now, kept, new["siembra_id"], double)
+    double = _said_twice(is_now, is_now[_not_in(is_now, was, key)], key)
+    left = _left(before, now, "siembras")
+    lost = left.loc[left["lote_id"].isin(lotes.lost), key]
+    return _moves("siembras", was, is_now, kept, new[key], double, lost)
 
 
 def _not_in(rows: pd.DataFrame, others: pd.DataFrame, key: str) -> npt.NDArray[np.bool_]:
@@ -154,15 +172,17 @@ def _moves(
     kept: Iterable[str] = (),
     again: Iterable[str] = (),
     twice: Iterable[str] = (),
+    left: Iterable[str] = (),
 ) -> Moves:
-    """Of these ids, those that are gone (``kept``) or new (the others)."""
+    """Of these ids, those that are gone (``kept``, ``left``) or new (the others)."""
     key = TABLES[table].key
     campo = "campo_id" if table in BY_CAMPO else key
     home, home_now = (
         dict(zip(rows[key].tolist(), rows[campo].tolist(), strict=True)) for rows in (before, now)
     )
     gone, new = home.keys() - home_now.keys(), home_now.keys() - home.keys()
-    stay, back = gone.intersection(kept), new.intersection(again)
+    parted = gone.intersection(left)
+    stay, back = gone.intersection(kept) | parted, new.intersection(again)
     moved = {one for one, where in home_now.items() if home.get(one, where) != where}
     excused: Counter[str] = Counter()
     if table in BY_CAMPO:
@@ -171,6 +191,7 @@ def _moves(
     return Moves(
         lost=frozenset(gone - stay),
         kept=frozenset(stay),
+        left=frozenset(parted),
         fresh=frozenset(new - back),
         again=frozenset(back),
         twice=frozenset(new.intersection(twice)),

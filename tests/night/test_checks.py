@@ -452,7 +452,6 @@ def test_half_of_the_ground_of_lotes_that_are_split_may_not_be_missing():
     assert refusing(verdict(split(before, *lotes_of("c1", 0, 1, 2), come=1), before)) == {
         "lotes: cantidad",
         "lotes por campo",
-        "siembras: cantidad",
     }
 
 
@@ -600,8 +599,7 @@ def lotes_of(campo: str, *which: int) -> list[str]:
 def test_two_rows_lost_are_enough_in_a_whole_table_and_one_is_not(size, lost, bad):
     before = farm(size)
     found = verdict(without(before, "lotes", *spread(before, lost)), before)
-    about = {"lotes: cantidad", "lotes: superficie"}
-    about |= {f"{table}: contra la mejor de 30 noches" for table in ("lotes", "siembras")}
+    about = {"lotes: cantidad", "lotes: superficie", "lotes: contra la mejor de 30 noches"}
     assert about <= (refusing(found) if bad else warning(found))
 
 
@@ -1226,3 +1224,50 @@ def test_verdicts_read_word_for_word_as_they_were_agreed():
         assert one == expected[name], name
     assert list(found) == list(expected)
     assert "sin cambio" not in json.dumps(found, ensure_ascii=False)
+
+
+# --- what left with its lote, and what a campo declares -------------------------------------------
+
+
+def test_what_left_with_its_lote_is_told_by_the_lotes_but_not_what_came_and_found_none():
+    before = farm(9, marks=2)
+    one = lotes_of("c0", 3)
+    sold = without(before, "lotes", *one)
+    away = [item for item in sold["marcadores"] if item["lote_id"] not in one]
+    found = verdict({**sold, "marcadores": away}, before)
+    assert found.accepted, found.reasons
+    assert "lotes: cantidad" in warning(found)
+    ids = lotes_of("c0", *range(4))
+    parted = split(before, *ids)
+    bare = {
+        **parted,
+        **{
+            name: [item for item in before[name] if item["lote_id"] not in ids]
+            for name in ("ambientes", "marcadores")
+        },
+    }
+    again = verdict(bare, before)
+    assert again.accepted, again.reasons
+    lost = {**bare, "ambientes": before["ambientes"]}  # of lotes that are not in the list
+    assert "ambientes: cantidad" in refusing(verdict(lost, before))
+
+
+@pytest.mark.parametrize(("share", "accepted"), [(1.0, True), (0.5, False)])
+def test_a_campo_that_is_given_lotes_declares_more_and_half_of_it_is_still_refused(share, accepted):
+    def declared(rows: int, part: float) -> Any:
+        return changed(farm(rows), "campos", lambda _: {"superficie_ha": 50.0 * rows * part})
+
+    found = verdict(declared(12, share), declared(6 if share == 1.0 else 12, 1.0))
+    assert found.accepted is accepted, found.reasons
+
+
+EARLIER, LATER = ({"updated_at": f"2026-0{month}-01T00:00:00Z"} for month in (4, 5))
+
+
+def test_marks_that_are_all_done_have_no_order_of_visit_any_more():
+    marks = farm(9, marks=2)
+    before = changed(
+        marks, "marcadores", lambda _: {**EARLIER, "orden": 1, "estado": "planificado"}
+    )
+    now = changed(marks, "marcadores", lambda _: {"orden": None, "estado": "hecho", **LATER})
+    assert verdict(now, before).accepted
