@@ -57,6 +57,8 @@ def clean_text(value: str, limit: int = MAX_NAME) -> str:
 @lru_cache(maxsize=1 << 12)  # a season says "ñandú" and "P Bray" forty thousand times
 def _scrubbed(value: str, limit: int) -> str:
     value = unicodedata.normalize("NFC", _FORBIDDEN.sub("", _BREAKS.sub(" ", value)))
+    if all(unicodedata.category(one)[0] in "CZ" for one in value):
+        return ""  # zero-width blanks alone: nobody sees that
     return value.strip()[:limit].rstrip()
 
 

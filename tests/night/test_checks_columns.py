@@ -256,3 +256,15 @@ def test_what_the_next_night_needs_goes_through_the_manifest(before: Answered) -
     back = Survey.from_dict(seen.to_dict())
     assert (back.catalogues, back.moments) == (seen.catalogues, seen.moments)
     assert Survey.from_dict(None) == Survey()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"nombre": "\u200b"}, {"nombre": "null"}, {"nombre": None, "updated_at": "2025-12-01"}],
+    ids=["invisible", "null", "edited"],
+)
+def test_half_of_the_names_gone_in_whatever_manner_is_refused(nothing: Item) -> None:
+    night = items()
+    rows = [{**one, **nothing} if at % 2 else one for at, one in enumerate(night[Recurso.LOTES])]
+    found = judged(answered({**night, Recurso.LOTES: rows}), company())
+    assert any("«nombre» viene vacío en 24 de 48" in one for one in refusals(found))
