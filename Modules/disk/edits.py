@@ -52,7 +52,8 @@ def is_edited(path: Path, ours: Collection[FileFact]) -> bool:
     """
     if path.suffix not in _SAID or is_link(path) or not path.is_file():
         return False
-    return settled_fact(path) not in ours and _SAID[path.suffix](path)
+    as_it_lies = fingerprint(path)  # older versions noted that
+    return {as_it_lies, settled_fact(path)}.isdisjoint(ours) and _SAID[path.suffix](path)
 
 
 def settled_fact(path: Path) -> FileFact:

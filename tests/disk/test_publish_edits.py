@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 
 from Modules.disk.delivery import look_at
-from Modules.disk.edits import settle
+from Modules.disk.edits import is_edited, settle
 from Modules.disk.problems import Damage
 from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.published import check_folder, held_files
+from Modules.disk.safe_files import fingerprint
 from Modules.formats.sheets import Sheet, xlsx_bytes
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.report import productos_markdown
@@ -217,3 +218,14 @@ def test_case_01_a_wal_that_qgis_left_beside_a_published_layer(
     assert "('ok',)" in read
     assert "NOTA" in read  # the analyst's own work, whole
     assert "esta noche" not in read
+
+
+def test_a_layer_of_an_older_version_is_ours_as_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE one (id INTEGER)")
+        db.commit()
+        db.execute("CREATE TABLE other (id INTEGER)")
+        db.commit()
+    assert is_edited(path, [])
+    assert not is_edited(path, [fingerprint(path)])
