@@ -28,8 +28,8 @@ COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.de
     $(if $(VOLUMES),-f compose.volumes.yml),\
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
   $(addprefix -f ,$(wildcard compose.onedrive.yml)))
-COMPOSE = $(or $(COMPOSE_PROGRAM),$(error neither docker compose nor docker-compose is on this machine; \
-  without containers: lindero stack up)) $(COMPOSE_FILES)
+COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
+  sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
 OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
@@ -38,12 +38,12 @@ MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
   mutations lock image-check clean
 
-help: ## this list
+help: ## esta lista
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
 
 .tools/bin/uv:
-	@command -v python3 >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv"; exit 2; }
-	@python3 -m venv .tools || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
+	@command -v python3 >/dev/null || { echo "falta python3: apt-get install python3 python3-venv"; exit 2; }
+	@python3 -m venv .tools || { echo "falta python3-venv: apt-get install python3-venv"; exit 2; }
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
@@ -53,10 +53,10 @@ $(VENV)/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
 	  echo "Listo. Los comandos de esta guía se escriben acá con ./ adelante: ./lindero --help"; }
 	@touch $@
 
-init: $(VENV)/.ready ## write the passwords that .env lacks, random ones
+init: $(VENV)/.ready ## escribe en .env las contraseñas que faltan, al azar
 	@$(RUN) lindero stack init
 
-up: ## start the five containers (DEMO=1: with the demo portal and a trial night)
+up: ## levanta los cinco contenedores (DEMO=1: con el portal de demostración y una noche de prueba)
 	@: $(COMPOSE)
 	@# the folders before Docker makes them as root; they belong to who the containers run as
 	@saved() { sed -n "s/^$$1=//p" .env 2>/dev/null | tail -1; }; \
@@ -69,31 +69,31 @@ up: ## start the five containers (DEMO=1: with the demo portal and a trial night
 	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(MOUNTS); fi; \
 	  $(COMPOSE) up --detach --build --remove-orphans
 
-down: ## stop and remove the containers; what they wrote stays
+down: ## apaga y quita los contenedores; lo que escribieron queda
 	@$(COMPOSE) down --remove-orphans
 
-restart: ## restart the containers (S=prefect-worker: only that one)
+restart: ## reinicia los contenedores (S=prefect-worker: sólo ése)
 	@$(COMPOSE) restart $(S)
 
-build: ## build the image of the server, the services and the worker
+build: ## arma la imagen de server, services y worker
 	@$(COMPOSE) build $(ARGS)
 
-logs: ## follow the logs of all containers
+logs: ## muestra los registros de todos los contenedores
 	@$(COMPOSE) logs --follow --tail=100
 
-logs-server: ## follow the logs of the Prefect server
+logs-server: ## muestra los registros del servidor de Prefect
 	@$(COMPOSE) logs --follow --tail=100 prefect-server
 
-logs-worker: ## follow the logs of the worker and its runs
+logs-worker: ## muestra los registros del worker y sus corridas
 	@$(COMPOSE) logs --follow --tail=100 prefect-worker
 
-shell: ## a shell in the worker's container
+shell: ## una consola en el contenedor del worker
 	@$(COMPOSE) exec prefect-worker bash
 
-shell-server: ## a shell in the server's container
+shell-server: ## una consola en el contenedor del server
 	@$(COMPOSE) exec prefect-server bash
 
-deploy: ## every deployment of the registry, from the worker's container where it runs
+deploy: ## pone todos los despliegues, desde el contenedor del worker si está
 	@if [ -n "$(COMPOSE_PROGRAM)" ] && $(COMPOSE_PROGRAM) $(COMPOSE_FILES) exec -T prefect-worker true >/dev/null 2>&1; \
 	  then $(COMPOSE_PROGRAM) $(COMPOSE_FILES) exec -T prefect-worker lindero deploy --all; \
 	  else $(MAKE) --no-print-directory deploy-here; fi
@@ -101,7 +101,7 @@ deploy: ## every deployment of the registry, from the worker's container where i
 deploy-here: $(VENV)/.ready
 	@$(RUN) lindero deploy --all
 
-demo: $(VENV)/.ready ## a night's run on the built-in demo portal, below test_outputs/ (DAY=1 for the next night)
+demo: $(VENV)/.ready ## una noche con el portal de demostración, en test_outputs/ (DAY=1: la noche siguiente)
 	@$(RUN) lindero run backup --test --campania 25/26
 
 test: $(VENV)/.ready ## the test suite, all but its slow tests
@@ -159,5 +159,5 @@ lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the publi
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check
 
-clean: ## remove what these targets made, never outputs or data
+clean: ## borra lo que hicieron estas órdenes, nunca outputs ni data
 	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero

@@ -38,7 +38,7 @@ OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
 def number(
     parse: Callable[[str], float] = float,
-    kind: str = "a number",
+    kind: str = "un número",
     *,
     ge: float = -inf,
     gt: float = -inf,
@@ -50,15 +50,13 @@ def number(
         try:
             found = parse(value)
         except ValueError as err:
-            raise ValueError(
-                f"Input should be a valid {kind.split()[1]}, unable to parse string as {kind}"
-            ) from err
+            raise ValueError(f"tiene que ser {kind}") from err
         if not found <= le:  # so that what is no number is refused too
-            raise ValueError(f"Input should be less than or equal to {le}")
+            raise ValueError(f"tiene que ser {le} o menos")
         if found < ge:
-            raise ValueError(f"Input should be greater than or equal to {ge}")
+            raise ValueError(f"tiene que ser {ge} o más")
         if found <= gt:
-            raise ValueError(f"Input should be greater than {gt}")
+            raise ValueError(f"tiene que ser más que {gt}")
         return found
 
     return read
@@ -67,7 +65,7 @@ def number(
 def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
     """A whole number from ``ge`` to ``le``."""
     return number(
-        lambda value: int(_NO_FRACTION.sub("", value.strip())), "an integer", ge=ge, le=le
+        lambda value: int(_NO_FRACTION.sub("", value.strip())), "un número entero", ge=ge, le=le
     )
 
 
@@ -77,7 +75,7 @@ def one_of(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in words:
             *most, last = map(repr, words)
-            raise ValueError(f"Input should be {', '.join(most)} or {last}")
+            raise ValueError(f"tiene que ser {', '.join(most)} o {last}")
         return value
 
     return read
@@ -90,7 +88,7 @@ def flag(value: str) -> bool:
     try:
         return known[value.lower()]
     except KeyError as err:
-        raise ValueError("Input should be a valid boolean, unable to interpret input") from err
+        raise ValueError("tiene que ser true o false") from err
 
 
 def read_bbox(value: str) -> BoundingBox:
@@ -98,9 +96,9 @@ def read_bbox(value: str) -> BoundingBox:
     try:
         min_lon, min_lat, max_lon, max_lat = (float(part) for part in value.split(","))
     except ValueError as err:
-        raise ValueError("needs four numbers: min_lon,min_lat,max_lon,max_lat") from err
+        raise ValueError("hacen falta cuatro números: lon_min,lat_min,lon_max,lat_max") from err
     if not (-180 <= min_lon < max_lon <= 180 and -90 <= min_lat < max_lat <= 90):
-        raise ValueError("is not min_lon,min_lat,max_lon,max_lat in degrees")
+        raise ValueError("no es lon_min,lat_min,lon_max,lat_max en grados")
     return BoundingBox(min_lon, min_lat, max_lon, max_lat)
 
 
@@ -109,9 +107,9 @@ def read_resolutions(value: str) -> tuple[int, ...]:
     try:
         resolutions = tuple(sorted({int(part) for part in value.split(",")}))
     except ValueError as err:
-        raise ValueError("needs whole numbers with commas between them") from err
+        raise ValueError("hacen falta números enteros separados con comas") from err
     if not resolutions or not 0 <= resolutions[0] <= resolutions[-1] <= 15:
-        raise ValueError("H3 resolutions go from 0 to 15")
+        raise ValueError("las resoluciones H3 van de 0 a 15")
     return resolutions
 
 
@@ -119,7 +117,7 @@ def read_countries(value: str) -> tuple[tuple[str, str], ...]:
     """Pairs of an id and a country of two letters, with commas between them."""
     pairs = [part.strip().rpartition("=") for part in value.split(",") if part.strip()]
     if wrong := [code for found, _, code in pairs if not found or not _ISO2.fullmatch(code)]:
-        raise ValueError(f"{wrong[0]!r} does not end in = and a country of two letters")
+        raise ValueError(f"{wrong[0]!r} no termina en = y un país de dos letras")
     return tuple((found.strip(), code) for found, _, code in pairs)
 
 
@@ -128,7 +126,7 @@ def below_root(value: str) -> Path:
     try:
         path = Path(value).expanduser()
     except RuntimeError as err:
-        raise ValueError("begins with ~ and names a home that is not known") from err
+        raise ValueError("empieza con ~ y nombra una carpeta personal que no se conoce") from err
     return path if path.is_absolute() else PROJECT_ROOT / path
 
 
@@ -136,9 +134,9 @@ def http_url(value: str) -> str:
     """An address without user, password, query or fragment."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not an http(s) address")
+        raise ValueError("no es una dirección http(s)")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must hold no user, password, query or fragment")
+        raise ValueError("no puede llevar usuario, contraseña, consulta ni fragmento")
     return value.rstrip("/")
 
 
@@ -146,7 +144,7 @@ def task_runner(value: str) -> str:
     """Who makes the hexagons."""
     if value in (*TASK_RUNNERS_HERE, "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
-    raise ValueError("is not serial, threads, processes, dask or the tcp:// address of Dask")
+    raise ValueError("no es serial, threads, processes, dask ni la dirección tcp:// de un Dask")
 
 
 def read_time(value: str) -> time:
@@ -154,7 +152,7 @@ def read_time(value: str) -> time:
     try:
         return time.fromisoformat(value)
     except ValueError as err:
-        raise ValueError("is not a time of day like 07:00") from err
+        raise ValueError("no es una hora del día como 07:00") from err
 
 
 def time_zone(value: str) -> str:
@@ -162,7 +160,7 @@ def time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError) as err:
-        raise ValueError("is not a time zone that this machine knows") from err
+        raise ValueError("no es una zona horaria que esta máquina conozca") from err
     return value
 
 
@@ -187,177 +185,202 @@ class Settings:
     databaler_base_url: str | None = setting(
         http_url,
         None,
-        "Address of the Databaler portal; without it the demo portal answers",
+        "Dirección del portal de Databaler; sin ella contesta el de demostración",
         "https://databaler.example/base-portal/api/v1",
     )
     databaler_client_id: str | None = setting(
-        str, None, "User, client id or name of the API key", "lindero"
+        str, None, "Usuario, id de cliente o nombre de la clave de la API", "lindero"
     )
     databaler_client_secret: Secret | None = setting(
-        Secret, None, "Its password, client secret or API key", "…"
+        Secret, None, "Su contraseña, secreto o clave", "…"
     )
     databaler_second_secret: Secret | None = setting(
-        Secret, None, "Second secret, where the profile sends one: a subscription key", "…"
+        Secret, None, "Segundo secreto, donde el perfil manda uno: una clave de suscripción", "…"
     )
     databaler_profile: Path | None = setting(
         below_root,
         None,
-        "TOML file that says how the portal differs from the assumed contract",
+        "Archivo TOML que dice en qué se aparta el portal del contrato supuesto",
         "perfil.toml",
     )
 
     lindero_campania: tuple[Campania, ...] = setting(  # none: actual
         read_campanias,
         "25/26",
-        "Campaña of a run that names none; several with commas, or actual: what the portal has on",
+        "Campaña de las corridas que no nombran otra; varias con comas, o actual: la que el "
+        "portal tiene activa",
     )
-    lindero_outputs_dir: Path = setting(below_root, "outputs", "Where products go")
+    lindero_outputs_dir: Path = setting(below_root, "outputs", "Dónde van los productos")
     lindero_test_outputs_dir: Path = setting(
-        below_root, "test_outputs", "Where products of a trial go"
+        below_root, "test_outputs", "Dónde van los productos de una prueba"
     )
-    lindero_state_dir: Path = setting(below_root, "data/lindero", "Where snapshots are kept")
+    lindero_state_dir: Path = setting(below_root, "data/lindero", "Dónde se guardan los backups")
     lindero_symlink_config: Path = setting(
-        below_root, "symlink_config.json", "Which product folders must be links, and to where"
+        below_root,
+        "symlink_config.json",
+        "Qué carpetas de productos tienen que ser enlaces, y adónde llevan",
     )
     lindero_environment: Literal["local", "production"] = setting(
-        one_of("local", "production"), "local", "Named in summaries and manifests", "production"
+        one_of("local", "production"),
+        "local",
+        "Se nombra en los resúmenes y manifiestos: local o production",
+        "production",
     )
     lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Detail of the logs"
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "INFO",
+        "Detalle de los registros: DEBUG, INFO, WARNING o ERROR",
     )
 
-    lindero_portal_concurrency: int = setting(
-        whole(ge=1, le=32), "4", "Requests to the portal at a time"
-    )
+    lindero_portal_concurrency: int = setting(whole(ge=1, le=32), "4", "Pedidos al portal a la vez")
     lindero_portal_requests_per_second: float = setting(
-        number(le=10_000, gt=0), "5", "Requests to the portal in a second"
+        number(le=10_000, gt=0), "5", "Pedidos al portal por segundo"
     )
     lindero_bbox: BoundingBox = setting(
-        read_bbox, "-76,-56,-34,6", "min_lon,min_lat,max_lon,max_lat; a row outside is rejected"
+        read_bbox, "-76,-56,-34,6", "lon_min,lat_min,lon_max,lat_max; una fila de afuera se rechaza"
     )
 
     lindero_guard_rows_drop: float = setting(
-        share, "0.10", "Share of rows lost that refuses a night"
+        share, "0.10", "Parte de las filas perdidas que rechaza una noche"
     )
     lindero_guard_area_drop: float = setting(
-        share, "0.10", "Share of area lost that refuses a night"
+        share, "0.10", "Parte de la superficie perdida que rechaza una noche"
     )
     lindero_guard_ids_replaced: float = setting(
-        share, "0.20", "Share of ids replaced that refuses a night"
+        share, "0.20", "Parte de los ids cambiados que rechaza una noche"
     )
     lindero_guard_unusable_geometry: float = setting(
-        share, "0.05", "Share of unusable geometry that refuses a night"
+        share, "0.05", "Parte de las geometrías inservibles que rechaza una noche"
     )
     lindero_guard_growth: float = setting(
-        share, "0.50", "Share of growth that refuses a night that also lost rows"
+        share, "0.50", "Crecimiento que rechaza una noche en la que además faltan filas"
     )
     lindero_guard_best_drop: float = setting(
-        share, "0.15", "Drop against the best of the last 30 that refuses"
+        share, "0.15", "Caída contra la mejor de las últimas 30 noches que rechaza una noche"
     )
     lindero_guard_emptied: float = setting(
-        share, "0.05", "Rows that had a column filled and come without it, as a share, that refuse"
+        share,
+        "0.05",
+        (
+            "Parte de las filas que tenían una columna completa y llegan sin ella, que rechaza "
+            "una noche"
+        ),
     )
     lindero_guard_warning: float = setting(
-        share, "0.02", "Share of any of these that gives a warning"
+        share, "0.02", "Parte de cualquiera de estas que da un aviso"
     )
 
     lindero_demo_size: Literal["small", "company", "stress"] = setting(
-        one_of("small", "company", "stress"), "small", "Size of the demo portal's made-up world"
+        one_of("small", "company", "stress"),
+        "small",
+        "Tamaño del mundo inventado del portal de demostración: small, company o stress",
     )
     lindero_demo_day: int = setting(
-        whole(ge=0, le=3650), "0", "Day of the made-up world; it moves on"
+        whole(ge=0, le=3650), "0", "Día del mundo inventado; de un día a otro cambia"
     )
 
-    lindero_retention_daily: int = setting(whole(ge=1), "14", "Daily snapshots kept")
-    lindero_retention_weekly: int = setting(whole(ge=0), "8", "Weekly snapshots kept")
-    lindero_retention_monthly: int = setting(whole(ge=0), "24", "Monthly snapshots kept")
+    lindero_retention_daily: int = setting(whole(ge=1), "14", "Backups diarios que se conservan")
+    lindero_retention_weekly: int = setting(whole(ge=0), "8", "Backups semanales que se conservan")
+    lindero_retention_monthly: int = setting(
+        whole(ge=0), "24", "Backups mensuales que se conservan"
+    )
     lindero_retention_quarantine_days: int = setting(
-        whole(ge=1), "90", "Days that refused nights are kept"
+        whole(ge=1), "90", "Días que se conservan las noches rechazadas"
     )
     lindero_h3_resolutions: tuple[int, ...] = setting(
-        read_resolutions, "9,10,11", "H3 resolutions of the hexagons"
+        read_resolutions, "9,10,11", "Resoluciones H3 de los hexágonos"
     )
 
     lindero_task_runner: str = setting(
         task_runner,
         "processes",
-        "Who makes the hexagons: serial, threads, processes, dask or a Dask address",
+        "Quién hace los hexágonos: serial, threads, processes, dask o la dirección de un Dask",
         "tcp://dask-scheduler:8786",
     )
     lindero_task_workers: int = setting(
-        whole(ge=1, le=64), "2", "How many of them at a time, on this machine"
+        whole(ge=1, le=64), "2", "Cuántos a la vez, en esta máquina"
     )
     lindero_muestreo_puntos: int = setting(
-        whole(ge=1, le=100), "3", "Sampling points proposed per ambiente"
+        whole(ge=1, le=100), "3", "Puntos de muestreo que se proponen por ambiente"
     )
     lindero_muestreo_margen_m: float = setting(
-        number(ge=0, le=1000), "20", "Metres that they keep from its edge"
+        number(ge=0, le=1000), "20", "Metros que guardan hasta su borde"
     )
-    lindero_eudr_puntos: bool = setting(flag, "false", "Declare plots under 4 ha as points (EUDR)")
+    lindero_eudr_puntos: bool = setting(
+        flag, "false", "Declarar como puntos los lotes de menos de 4 ha (EUDR): true o false"
+    )
     lindero_eudr_paises: tuple[tuple[str, str], ...] = setting(
         read_countries,
         "",
-        "Country of campos or lotes by id, where the border leaves a doubt (EUDR)",
+        "País de campos o lotes por id, donde el borde deja dudas (EUDR)",
         "114=AR,230=UY",
     )
 
     lindero_late_after: time = setting(
-        read_time, "07:00", "Local time after which a nightly run that was due before is late"
+        read_time,
+        "07:00",
+        "Hora local desde la que llega tarde una corrida nocturna que tenía que empezar antes",
     )
     lindero_late_runs: Literal["run", "skip"] = setting(
         one_of("run", "skip"),
         "run",
-        "What a late nightly run does: run all the same, or skip",
+        "Qué hace una corrida que llega tarde: run (corre igual) o skip (no corre)",
         "skip",
     )
     lindero_alert_webhook_url: Secret | None = setting(
         Secret,
         None,
-        "Webhook that is told of a failed, crashed or cancelled night",
+        "Webhook al que se avisa de una noche que falló, se cortó o se canceló",
         "https://hooks.example/…",
     )
     lindero_alert_email: str | None = setting(
-        str, None, "Address that is told instead, or too", "campo@empresa.example"
+        str, None, "Correo al que se avisa, en lugar de eso o además", "campo@empresa.example"
     )
     lindero_alert_smtp_url: Secret | None = setting(
         Secret,
         None,
-        "Mail server for it: smtps://user:password@host:port",
+        "Servidor de correo para eso: smtps://usuario:contraseña@servidor:puerto",
         "smtps://lindero:…@mail.empresa.example:465",
     )
     lindero_uid: int = setting(
-        whole(ge=1), "1000", "User of the containers; it owns data, logs and outputs"
+        whole(ge=1),
+        "1000",
+        "Usuario de los contenedores; es el dueño de datos, registros y productos",
     )
-    lindero_gid: int = setting(whole(ge=1), "1000", "Its group")
+    lindero_gid: int = setting(whole(ge=1), "1000", "Su grupo")
     lindero_port: int = setting(
-        whole(ge=1, le=65535), "4200", "Port of loopback that the Prefect UI answers on"
+        whole(ge=1, le=65535),
+        "4200",
+        "Puerto de esta máquina en el que contesta la página de Prefect",
     )
 
-    prefect_postgres_user: str = setting(str, "prefect", "User of Prefect's database")
+    prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = setting(
-        Secret, None, "Password of Prefect's database", "…"
+        Secret, None, "Contraseña de la base de Prefect", "…"
     )
-    prefect_postgres_db: str = setting(str, "prefect", "Name of Prefect's database")
-    prefect_postgres_host: str = setting(str, "127.0.0.1", "Host of Prefect's database", "postgres")
-    prefect_postgres_port: int = setting(whole(ge=1, le=65535), "5432", "Its port")
-    prefect_redis_messaging_host: str = setting(str, "127.0.0.1", "Host of Redis", "redis")
-    prefect_redis_messaging_port: int = setting(whole(ge=1, le=65535), "6379", "Its port")
+    prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")
+    prefect_postgres_host: str = setting(
+        str, "127.0.0.1", "Máquina de la base de Prefect", "postgres"
+    )
+    prefect_postgres_port: int = setting(whole(ge=1, le=65535), "5432", "Su puerto")
+    prefect_redis_messaging_host: str = setting(str, "127.0.0.1", "Máquina de Redis", "redis")
+    prefect_redis_messaging_port: int = setting(whole(ge=1, le=65535), "6379", "Su puerto")
     prefect_redis_messaging_password: Secret | None = setting(
-        Secret, None, "Password of Redis", "…"
+        Secret, None, "Contraseña de Redis", "…"
     )
     prefect_api_url: str | None = setting(
         http_url,
         None,
-        "Prefect server; without it runs by hand do without one",
+        "Servidor de Prefect; sin ella las corridas a mano andan sin servidor",
         "http://127.0.0.1:4200/api",
     )
     prefect_server_api_auth_string: Secret | None = setting(
-        Secret, None, "user:password of the Prefect server", "admin:…"
+        Secret, None, "usuario:contraseña del servidor de Prefect", "admin:…"
     )
     tz: str = setting(
         time_zone,
         "America/Argentina/Buenos_Aires",
-        "Time zone of schedules and of what people read",
+        "Zona horaria de los horarios y de lo que lee la gente",
     )
 
     def outputs_dir(self, modo: Modo) -> Path:
@@ -434,8 +457,8 @@ def check_portal(settings: Settings, modo: Modo) -> None:
     """
     if modo is Modo.PROD and settings.databaler_base_url is None:
         raise SettingsError(
-            "no portal is configured, and the demo portal's made-up fields may only be used in a "
-            "trial: set DATABALER_BASE_URL, or add --test (test=True)"
+            "no hay un portal configurado, y los campos inventados del portal de demostración "
+            "son sólo para pruebas: poner DATABALER_BASE_URL, o agregar --test (test=True)"
         )
 
 
@@ -457,14 +480,16 @@ def _names_in(dotenv: Path) -> list[str]:
         with dotenv.open(encoding="utf-8-sig") as stream:
             bindings = list(parse_stream(stream))
     except UnicodeDecodeError:  # its text quotes bytes of the file
-        raise SettingsError(f"{dotenv.name}: not UTF-8 text; save it as UTF-8") from None
+        raise SettingsError(f"{dotenv.name}: no es texto UTF-8; guardarlo como UTF-8") from None
     except OSError as err:
-        raise SettingsError(f"{dotenv.name}: cannot be read ({type(err).__name__})") from err
+        raise SettingsError(f"{dotenv.name}: no se puede leer ({type(err).__name__})") from err
     for binding in bindings:
         if binding.error or (binding.key is not None and binding.value is None):
             before, line = binding.original.string, binding.original.line
             line += len(before[: len(before) - len(before.lstrip())].splitlines())
-            raise SettingsError(f"{dotenv.name}: line {line} is not NAME=value; is a quote open?")
+            raise SettingsError(
+                f"{dotenv.name}: el renglón {line} no es NOMBRE=valor; ¿quedó una comilla abierta?"
+            )
     return [binding.key for binding in bindings if binding.key is not None]
 
 
@@ -472,7 +497,9 @@ def _refuse_misspelled(names: Sequence[str]) -> None:
     known = variable_names()
     for name in sorted(names):
         if name.upper().startswith(OWN_PREFIXES) and name.upper() not in known:
-            raise SettingsError(f"{name} is not a setting; {_nearest(name.upper(), known)}")
+            raise SettingsError(
+                f"{name} no es una variable de Lindero; {_nearest(name.upper(), known)}"
+            )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -482,9 +509,9 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     prefix = next(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
     rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
     near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
-    return f"did you mean {prefix}{near[0]}?" if near else "see docs/settings.md"
+    return f"¿quiso decir {prefix}{near[0]}?" if near else "ver docs/settings.md"
 
 
 def _line(one: Field[Any], error: Exception) -> str:
     name = one.name.upper()
-    return f"{name}: {error}; for example {name}={one.metadata['example']}"
+    return f"{name}: {error}; por ejemplo {name}={one.metadata['example']}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from Modules.disk.destinations import check_destination
-from Modules.disk.problems import in_english
+from Modules.disk.problems import in_full
 from Modules.disk.publish import publish_files, published
 from Modules.disk.run_lock import run_lock
 from Modules.formats.geofiles import write_gpkg
@@ -80,9 +80,7 @@ def night(folder: Path) -> dict[str, Any]:
         "how": how,
         "kept": len(kept),
         "damaged": len(store.damaged()),
-        "problems": [
-            in_english(problem) for snapshot in kept for problem in store.verify(snapshot)
-        ],
+        "problems": [in_full(problem) for snapshot in kept for problem in store.verify(snapshot)],
     }
 
 

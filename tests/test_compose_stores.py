@@ -135,7 +135,7 @@ def test_a_store_refuses_a_short_password_before_it_writes_anything(
         name, tmp_path, {variable: "elevenchars", "PGDATA": f"{tmp_path}/data/in"}
     )
     assert refused.returncode == 2
-    assert refused.stderr == f"{setting}: it needs 12 characters or more\n"
+    assert refused.stderr == f"{setting}: necesita 12 caracteres o más\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -143,7 +143,7 @@ def test_postgres_says_which_folder_it_cannot_write_and_else_starts(tmp_path: Pa
     told = {"POSTGRES_PASSWORD": HARD_PASSWORDS[1], "PGDATA": f"{tmp_path}/data/pgdata"}
     refused = _entrypoint("postgres", tmp_path, told)
     assert refused.returncode == 2
-    assert "data/postgres cannot be written" in refused.stderr
+    assert "no puede escribir en data/postgres" in refused.stderr
     (tmp_path / "data").mkdir()
     (tmp_path / "docker-entrypoint.sh").write_text('#!/bin/sh\necho "started $*"\n')
     (tmp_path / "docker-entrypoint.sh").chmod(0o755)

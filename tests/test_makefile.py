@@ -49,7 +49,7 @@ def test_every_target_is_understood(target: str, tmp_path: Path) -> None:
 def test_without_compose_the_containers_say_so_in_one_line(target: str, tmp_path: Path) -> None:
     said = _make(target, cwd=_copy(tmp_path), path=_bare(tmp_path))
     assert said.returncode == 2
-    assert "neither docker compose nor docker-compose is on this machine" in said.stderr
+    assert "en esta máquina no hay docker compose ni docker-compose" in said.stderr
     assert "lindero stack up" in said.stderr
     assert sorted(one.name for one in (tmp_path / "copy").iterdir()) == ["Makefile"]
 

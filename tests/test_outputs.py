@@ -47,7 +47,7 @@ def test_a_plain_folder_where_a_link_is_configured_is_refused(name: str, tmp_pat
     (tmp_path / "symlink_config.json").write_text(
         f'{{"../outputs/lluvias": "{onedrive.as_posix()}"}}', encoding="utf-8"
     )
-    with pytest.raises(PublishError, match="set it up"):
+    with pytest.raises(PublishError, match="armarlo"):
         carpeta(name, test=False)
     carpeta(name, test=True)  # a trial has no links
     (tmp_path / "outputs").mkdir()
@@ -85,7 +85,7 @@ def test_a_block_that_fails_publishes_nothing() -> None:
 
 
 def test_the_example_publishes_the_hectares_of_the_last_accepted_night() -> None:
-    with pytest.raises(DataError, match="no accepted backup"):
+    with pytest.raises(DataError, match="no hay un backup aceptado"):
         ultimas_tablas(str(SEASON), test=True)
     night = tables(6)
     night.siembras["lote_id"] = night.lotes["lote_id"]

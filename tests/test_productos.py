@@ -311,7 +311,7 @@ def test_a_disk_that_fills_up_while_a_product_is_built_is_a_named_error(
     producto = Producto("prueba", ("prueba",), build, paquetes=(), pagina="")
     error = productos.failure(productos.make(producto, encargo_of(settings)))
     assert isinstance(error, PublishError)
-    assert "prueba could not be written: No space left on device (ENOSPC)" in str(error)
+    assert "no se pudo escribir prueba: no queda lugar en el disco (ENOSPC)" in str(error)
 
 
 def test_tables_that_do_not_fit_fail_one_product_and_not_the_others(
@@ -331,7 +331,7 @@ def test_tables_that_do_not_fit_fail_one_product_and_not_the_others(
     error = productos.failure(resultados)
     assert isinstance(error, ProductError)
     assert error.exit_code == 1
-    assert str(error).startswith("cultivos: a siembra has no lote")
+    assert str(error).startswith("cultivos: una siembra no tiene lote")
     assert isinstance(resultados[0].error, DataError)
     assert not (settings.lindero_test_outputs_dir / "cultivos").exists()
     for other in ("muestreos", "sustentabilidad"):
@@ -339,7 +339,7 @@ def test_tables_that_do_not_fit_fail_one_product_and_not_the_others(
 
 
 def test_without_a_backup_there_is_nothing_to_make(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="run lindero run backup first"):
+    with pytest.raises(DataError, match="primero: lindero run backup"):
         encargo_of(settings_below(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

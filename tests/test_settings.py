@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,21 +26,21 @@ from Modules.words.errors import SettingsError
 
 NO_FILE = Path("no such .env")
 WRONG = [
-    ("LINDERO_CAMPANIA", "2025", "like 25/26"),
-    ("LINDERO_CAMPANIA", "25/27", "two years in a row"),
-    ("LINDERO_BBOX", "1,2,3", "four numbers"),
-    ("LINDERO_BBOX", "10,0,-10,5", "degrees"),
-    ("LINDERO_BBOX", "nan,nan,nan,nan", "degrees"),
-    ("LINDERO_PORTAL_CONCURRENCY", "many", "integer"),
-    ("LINDERO_PORTAL_CONCURRENCY", "0", "greater than or equal to 1"),
-    ("LINDERO_GUARD_ROWS_DROP", "0", "greater than 0"),
-    ("LINDERO_H3_RESOLUTIONS", "9,16", "0 to 15"),
-    ("LINDERO_DEMO_SIZE", "huge", "'small', 'company' or 'stress'"),
-    ("DATABALER_BASE_URL", "ftp://x.example", "http(s) address"),
-    ("DATABALER_BASE_URL", "https://user:word@x.example", "no user, password"),
-    ("TZ", "Mars/Olympus", "time zone"),
-    ("LINDERO_LATE_AFTER", "seven", "like 07:00"),
-    ("LINDERO_LATE_RUNS", "ask", "'run' or 'skip'"),
+    ("LINDERO_CAMPANIA", "2025", "como 25/26"),
+    ("LINDERO_CAMPANIA", "25/27", "dos años seguidos"),
+    ("LINDERO_BBOX", "1,2,3", "cuatro números"),
+    ("LINDERO_BBOX", "10,0,-10,5", "grados"),
+    ("LINDERO_BBOX", "nan,nan,nan,nan", "grados"),
+    ("LINDERO_PORTAL_CONCURRENCY", "many", "un número entero"),
+    ("LINDERO_PORTAL_CONCURRENCY", "0", "tiene que ser 1 o más"),
+    ("LINDERO_GUARD_ROWS_DROP", "0", "tiene que ser más que 0"),
+    ("LINDERO_H3_RESOLUTIONS", "9,16", "0 a 15"),
+    ("LINDERO_DEMO_SIZE", "huge", "'small', 'company' o 'stress'"),
+    ("DATABALER_BASE_URL", "ftp://x.example", "dirección http(s)"),
+    ("DATABALER_BASE_URL", "https://user:word@x.example", "usuario, contraseña"),
+    ("TZ", "Mars/Olympus", "zona horaria"),
+    ("LINDERO_LATE_AFTER", "seven", "como 07:00"),
+    ("LINDERO_LATE_RUNS", "ask", "'run' o 'skip'"),
 ]
 
 
@@ -53,7 +54,7 @@ def test_a_wrong_value_gives_one_line_with_name_fault_and_example(
     line = str(caught.value)
     assert line.startswith(f"{name}: ")
     assert said in line
-    assert f"for example {name}=" in line
+    assert f"por ejemplo {name}=" in line
     assert "\n" not in line
 
 
@@ -71,13 +72,15 @@ def test_a_misspelled_variable_is_refused_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LINDERO_CAMPANA", "25/26")
-    with pytest.raises(SettingsError, match="did you mean LINDERO_CAMPANIA"):
+    with pytest.raises(SettingsError, match="¿quiso decir LINDERO_CAMPANIA"):
         load_settings(NO_FILE)
 
 
 def test_a_name_that_is_like_no_other_gets_no_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINDERO_XYZZY_42", "1")
-    with pytest.raises(SettingsError, match=r"LINDERO_XYZZY_42 is not a setting; see docs"):
+    with pytest.raises(
+        SettingsError, match=r"LINDERO_XYZZY_42 no es una variable de Lindero; ver docs"
+    ):
         load_settings(NO_FILE)
 
 
@@ -86,9 +89,9 @@ def test_a_name_that_is_like_no_other_gets_no_suggestion(monkeypatch: pytest.Mon
     [
         ("LINDERO_CAMPANIA=25/26\n".encode("utf-16"), "UTF-8"),
         (b"LINDERO_CAMPANIA=\xff\xfe\n", "UTF-8"),
-        (b'A=1\nDATABALER_CLIENT_SECRET="canary-33\nB=2\n', "line 2"),
-        (b"A=1\r\n\r\n# more\r\n\r\nLINDERO_CAMPANIA: canary\r\n", "line 5 "),
-        (b"A=1\n\ncanary-33\n", "line 3 "),
+        (b'A=1\nDATABALER_CLIENT_SECRET="canary-33\nB=2\n', "renglón 2"),
+        (b"A=1\r\n\r\n# more\r\n\r\nLINDERO_CAMPANIA: canary\r\n", "renglón 5 "),
+        (b"A=1\n\ncanary-33\n", "renglón 3 "),
         (b"lindero_foo=1\n", "lindero_foo"),
     ],
 )
@@ -113,7 +116,7 @@ def test_a_home_that_nobody_has_is_refused_in_one_line(monkeypatch: pytest.Monke
     monkeypatch.setenv("DATABALER_PROFILE", "~nobody-of-that-name/perfil.toml")
     monkeypatch.delenv("USERNAME", raising=False)
     monkeypatch.setenv("USERPROFILE", "elsewhere")
-    with pytest.raises(SettingsError, match=r"^DATABALER_PROFILE: begins with ~"):
+    with pytest.raises(SettingsError, match=r"^DATABALER_PROFILE: empieza con ~"):
         load_settings(NO_FILE)
 
 
@@ -122,6 +125,16 @@ TEXTS = (
     *("nan", "inf", "-inf", ".5", "1,5", "true", "TRUE", "Yes", "on", "off", "t", "n", "si"),
     *("small", "Small", "huge", "9" * 30),
 )
+REFUSED = {  # by the type of pydantic's refusal
+    "int_parsing": "un número entero",
+    "int_parsing_size": "un número entero",
+    "float_parsing": "un número",
+    "bool_parsing": "true o false",
+    "literal_error": "'",
+    "greater_than": "más que {gt:g}",
+    "greater_than_equal": "{ge:g} o más",
+    "less_than_equal": "{le:g} o menos",
+}
 
 
 @pytest.mark.parametrize(
@@ -139,12 +152,14 @@ TEXTS = (
 def test_a_text_is_read_and_refused_as_pydantic_does(
     read: Callable[[str], object], as_pydantic: Any
 ) -> None:
-    """It was read by pydantic once; people know what it takes and what it says."""
+    """It was read by pydantic once; people know what it takes. What it says is Spanish."""
     for text in TEXTS:
         try:
             expected = TypeAdapter(as_pydantic).validate_python(text)
         except ValidationError as err:
-            with pytest.raises(ValueError, match=re.escape(err.errors()[0]["msg"])):
+            fault = err.errors()[0]
+            said = REFUSED[fault["type"]].format(**fault.get("ctx", {}))
+            with pytest.raises(ValueError, match=f"^tiene que ser {re.escape(said)}"):
                 read(text)
         else:
             assert read(text) == expected, text
@@ -206,6 +221,15 @@ def test_settings_are_frozen() -> None:
     settings = load_settings(NO_FILE)
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.lindero_demo_day = 3  # type: ignore[misc]
+
+
+def test_a_setting_is_told_as_in_env_example(project_root: Path) -> None:
+    from Modules.settings import Settings
+
+    lines = (project_root / ".env.example").read_text(encoding="utf-8").splitlines()
+    told = {line.split("=")[0]: before for before, line in pairwise(lines)}
+    for field in dataclasses.fields(Settings):
+        assert told[f"# {field.name.upper()}"] == f"# {field.metadata['description']}"
 
 
 def test_env_example_lists_exactly_the_settings(project_root: Path) -> None:

@@ -240,9 +240,9 @@ def _remedy_of(recurso: Recurso | None, err: PipelineError) -> str:
     if "HTTP 404" in text:
         path = f'path = "/{recurso}"  # la ruta verdadera de esta lista'
         return remedy(f"[resources.{recurso}]", path)
-    if "HTTP 401" in text or "credentials" in text:
+    if "HTTP 401" in text or "credenciales" in text:
         return remedy("[auth]", 'kind = "client_credentials"  # o el modo verdadero')
-    if "bad UTF-8" in text:
+    if "no es UTF-8" in text:
         return remedy("[answers]", 'charset = "windows-1252"  # o el que use el portal')
     if "HTTP 204" in text:
         return remedy("[answers]", "empty_statuses = [204]")

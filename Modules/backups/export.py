@@ -90,7 +90,9 @@ def plan_export(
     with writing(to):
         there = [name for name in names if (folder / name).exists() or is_link(folder / name)]
     if there and not overwrite:
-        raise SettingsError(f"{folder / there[0]} exists: name another file, or add --overwrite")
+        raise SettingsError(
+            f"{folder / there[0]} ya existe: nombrar otro archivo, o agregar --overwrite"
+        )
     return ExportPlan(
         snapshot, target, _fill(snapshot, read_tables(snapshot), formato, names, zone)
     )
@@ -111,19 +113,19 @@ def _names(
 ) -> dict[str, tuple[str, ...]]:
     """The tables of each file, by the file's name."""
     if tabla is not None and tabla not in TABLES:
-        raise SettingsError(f"there is no table {tabla!r}; they are {', '.join(TABLES)}")
+        raise SettingsError(f"no hay una tabla {tabla!r}; son {', '.join(TABLES)}")
     tables = tuple(TABLES) if tabla is None else (tabla,)
     if formato is ExportFormat.GEOJSON:
         tables = tuple(name for name in tables if TABLES[name].spatial)
         if not tables:
-            raise SettingsError(f"{tabla} has no shapes; take --format csv, xlsx or parquet")
+            raise SettingsError(f"{tabla} no tiene geometrías; usar --format csv, xlsx o parquet")
     stem = f"{snapshot.campania.slug}_{snapshot.id}.{formato.value}"
     if formato in _IN_ONE:
         return {single or f"backup_{stem}": tables}
     if single is not None and tabla is None:
         raise SettingsError(
-            f"{single} would hold one table of {len(tables)}: add --tabla lotes, name a folder, or "
-            "take --format gpkg or xlsx"
+            f"en {single} entra una tabla de {len(tables)}: agregar --tabla lotes, nombrar una "
+            "carpeta, o usar --format gpkg o xlsx"
         )
     if single is not None:
         return {single: tables}

@@ -16,7 +16,7 @@ from typing import Any
 
 from Modules.backups.selection import Seleccion, choose, only
 from Modules.disk.delivery import Fill, Target, deliver, look_at
-from Modules.disk.problems import in_english
+from Modules.disk.problems import in_full
 from Modules.disk.safe_files import FileFact, copy_new, make_folder, write_new
 from Modules.formats.geofiles import geojson_bytes, write_gpkg
 from Modules.night.tables import Tables
@@ -27,6 +27,7 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError, SnapshotDamaged
 from Modules.words.names import safe_name
+from Modules.words.spanish import why
 
 
 class RestoreFormat(StrEnum):
@@ -90,7 +91,7 @@ def plan_restore(
     tables = read_tables(snapshot)
     chosen = choose(tables, campo=campo, lote=lote)
     if chosen is not None and formato is RestoreFormat.SNAPSHOT:
-        raise SettingsError("a campo or lote is restored as GeoPackage; leave --format out")
+        raise SettingsError("un campo o un lote se restaura como GeoPackage; sacar --format")
     if formato is RestoreFormat.GPKG or chosen is not None:
         part = tables if chosen is None else only(tables, chosen)
         names, fill = _as_geopackage(snapshot, chosen, part)
@@ -130,7 +131,7 @@ def drill(store: SnapshotStore, snapshot_id: str) -> int:
         plan = plan_restore(store, snapshot_id, whole)
         restore(plan)
         if problems := verify_folder(whole):
-            raise SnapshotDamaged(f"{snapshot.id}: restored, but {in_english(problems[0])}")
+            raise SnapshotDamaged(f"{snapshot.id}: se restauró, pero {in_full(problems[0])}")
         restore(plan_restore(store, snapshot_id, Path(name, "gpkg"), formato=RestoreFormat.GPKG))
         return len(plan.target.actions)
 
@@ -144,10 +145,10 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
     """
     folder = store.folder(snapshot_id)
     if problems := store.verify(folder):
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        more = f" (y {len(problems) - 1} más)" if len(problems) > 1 else ""
         trial = Modo.TEST.flag if store.root.name == Modo.TEST else ""
-        see = f"see lindero backups verify {folder.name}{trial}"
-        raise SnapshotDamaged(f"{folder.name}: {in_english(problems[0])}{more}; {see}")
+        see = f"ver lindero backups verify {folder.name}{trial}"
+        raise SnapshotDamaged(f"{folder.name}: {in_full(problems[0])}{more}; {see}")
     return store.find(snapshot_id)
 
 
@@ -155,7 +156,7 @@ def _sizes(snapshot: Snapshot) -> dict[str, int]:
     try:
         return {name: path.stat().st_size for name, path in snapshot.files.items()}
     except OSError as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {err.filename}: {err.strerror}") from err
+        raise SnapshotDamaged(f"{snapshot.id}: {err.filename}: {why(err)}") from err
 
 
 def _as_it_is(snapshot: Snapshot) -> Fill:
@@ -168,9 +169,9 @@ def _as_it_is(snapshot: Snapshot) -> Fill:
             make_folder((folder / name).parent)
             written[name] = copy_new(path, folder / name)
             if name in expected and written[name] != expected[name]:
-                raise SnapshotDamaged(f"{snapshot.id}: {name}: changed while it was restored")
+                raise SnapshotDamaged(f"{snapshot.id}: {name}: cambió mientras se restauraba")
         if written[SUMS_NAME].sha256 != snapshot.manifest_sha256:
-            raise SnapshotDamaged(f"{snapshot.id}: {SUMS_NAME}: changed while it was restored")
+            raise SnapshotDamaged(f"{snapshot.id}: {SUMS_NAME}: cambió mientras se restauraba")
         return written
 
     return fill

@@ -87,15 +87,17 @@ def _one(what: str, text: str, names: Mapping[str, str], told: Mapping[str, str]
     if text.startswith(BY_ID):
         if text.removeprefix(BY_ID) in names:
             return text.removeprefix(BY_ID)
-        raise SettingsError(f"there is no {what} with the id {text.removeprefix(BY_ID)!r}")
+        raise SettingsError(f"no hay un {what} con el id {text.removeprefix(BY_ID)!r}")
     key = look(text)
     fitting = [one for one, name in names.items() if one == text or look(name) == key]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         listed = "; ".join(f"{BY_ID}{one} ({told[one]})" for one in sorted(fitting)[:20])
-        raise SettingsError(f"{len(fitting)} {what}s fit {text!r}, write one of: {listed}")
+        raise SettingsError(
+            f"a {text!r} corresponden {len(fitting)} {what}s; escribir uno: {listed}"
+        )
     keys = {look(name): name for name in names.values()}
     near = [keys[one] for one in difflib.get_close_matches(key, list(keys), n=3, cutoff=0.6)]
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise SettingsError(f"there is no {what} {text!r}{hint}")
+    hint = f"; ¿quiso decir {', '.join(near)}?" if near else ""
+    raise SettingsError(f"no hay un {what} {text!r}{hint}")

@@ -139,7 +139,7 @@ def verify_backups(
     store = SnapshotStore(settings.store_dir(modo))
     bench = _Bench.of(settings, modo, store)
     if not bench.survey:
-        raise DataError(f"there is no backup below {store.root}; run lindero run backup first")
+        raise DataError(f"no hay ningún backup en {store.root}; primero: lindero run backup")
     today = now.astimezone(settings.zone).date()
     full = [store.folder(one) for one in ids] or _chosen(bench, scope, today)
     wanted = set(full)
@@ -243,7 +243,7 @@ def _check_chain(bench: _Bench, proved: set[Path]) -> Iterator[Finding]:
     places = {str(snapshot.id): snapshot.path for snapshot in sound}
     for name, other in rewritten(sound, as_published):
         if places[name] in proved:
-            what = f"not the manifest that {other} was made with or names"
+            what = f"no es el manifiesto con el que se hizo {other}, o que {other} nombra"
             problem = problem_of(JSON_NAME, what, Damage.CHAIN, f"con {other}")
             yield _of_snapshot(bench, places[name], problem)
 
@@ -330,14 +330,14 @@ def _check_lost(bench: _Bench) -> Iterator[Finding]:
             if published_sha256(copy, SUMS_NAME)
             else f'no hay copia; si se borró a propósito, agregue {{"id": "{name}"}} a {LOG_NAME}'
         )
-        what, where = "gone, and no prune took it out", f"{SNAPSHOTS}/{named[name]}"
+        what, where = "falta, y ninguna limpieza lo quitó", f"{SNAPSHOTS}/{named[name]}"
         yield problem_of(name, what, Damage.MISSING, where=where, todo=hacer)
 
 
 def _stranger(path: Path) -> Finding:
     return problem_of(
         path.name,
-        "lies where only snapshots belong, under a name that is none",
+        "está donde sólo van backups, con un nombre que no es de ninguno",
         Damage.PLACE,
         "no es un backup",
         where=path.parent.name,
@@ -364,7 +364,7 @@ def _check_published(bench: _Bench, *, every: bool) -> Iterator[Finding]:
 
 
 def _not_there(bench: _Bench, folder: Path, command: str) -> Finding:
-    what = "the published folder is missing or empty"
+    what = "la carpeta publicada falta o está vacía"
     where = folder.parent.relative_to(bench.outputs.parent).as_posix()
     return problem_of(folder.name, what, Damage.MISSING, where=where, todo=f"corra {command}")
 
@@ -403,7 +403,7 @@ def _against_store(bench: _Bench, copy: CheckedFolder) -> Iterator[Finding]:
     if bench.copy_of(held.path) != copy.folder or held.proof.problems:
         return
     if held.snapshot.manifest_sha256 != fact.sha256:
-        what = "not the manifest that was published"
+        what = "no es el manifiesto que se publicó"
         problem = problem_of(JSON_NAME, what, Damage.CHAIN, "con su copia publicada")
         yield _of_snapshot(bench, held.path, problem)
 

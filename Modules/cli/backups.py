@@ -106,7 +106,7 @@ def backups_verify(
     from Modules.backups.verify import Scope, verify_backups
 
     if bool(snapshots) + all_ + sample > 1:
-        raise SettingsError("name backups, or --all, or --sample: one of them")
+        raise SettingsError("nombrar backups, o --all, o --sample: uno de los tres")
     scope = Scope.ALL if all_ else Scope.SAMPLE if sample else Scope.NEWEST
     modo, now = Modo.of(test=test), datetime.now(UTC)
     found = verify_backups(load_settings(), modo, ids=snapshots, scope=scope, now=now)

@@ -50,7 +50,7 @@ def deploy_command(
         Cuáles, por ejemplo backup o kmz; sin nombre y sin --all los enumera.
     """
     if bool(names) is all_:
-        raise SettingsError(f"name what to deploy, or write --all: {', '.join(DEPLOYMENTS)}")
+        raise SettingsError(f"nombrar qué desplegar, o escribir --all: {', '.join(DEPLOYMENTS)}")
     chosen = tuple(DEPLOYMENTS.values()) if all_ else named(names)
     from Modules.orchestration import deploy as prefect_deploy
 

@@ -38,6 +38,7 @@ from Modules.cli.options import (
     say,
     say_json,
 )
+from Modules.cli.spanish import Ayuda, usage_error
 from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
@@ -63,7 +64,10 @@ app = App(
     version=lambda: _version(),
     version_flags=["--version"],
     result_action="return_value",
+    help_formatter=Ayuda(),
 )
+app["--help"].help = "Muestra esta ayuda y termina."
+app["--version"].help = "Dice la versión y termina."
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
@@ -78,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         code = app(argv, exit_on_error=False, print_error=False)
     except CycloptsError as err:
-        said = f"{err}".strip().splitlines()[0] + " (lindero --help)"
+        said = f"{usage_error(err)} (lindero --help)"
         code = _refused(SettingsError(said), said, words)
     except RunLocked as err:
         said = f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}"
@@ -88,10 +92,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
         if "--verbose" in words:
             traceback.print_exc()
-        said = f"unexpected {type(err).__name__}: {err} (a fault of Lindero; run with --verbose)"
+        said = (
+            f"{type(err).__name__} inesperado: {err} (es una falla de Lindero; con --verbose dice "
+            "más)"
+        )
         code = _refused(err, said, words)
     except KeyboardInterrupt:
-        complain("interrupted; what was published before is intact")
+        complain("se cortó; lo publicado antes está entero")
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 

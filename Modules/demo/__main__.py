@@ -18,12 +18,12 @@ from Modules.words.errors import PipelineError
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; exit code 2 with one line on a wrong argument."""
     parser = argparse.ArgumentParser(prog="python -m Modules.demo", description=__doc__)
-    parser.add_argument("--port", type=int, default=8765, help="0: any free port")
+    parser.add_argument("--port", type=int, default=8765, help="0: cualquier puerto libre")
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
-    parser.add_argument("--day", type=int, default=0, help="nights since the first one")
+    parser.add_argument("--day", type=int, default=0, help="noches desde la primera")
     parser.add_argument("--campania", default="25/26")
     parser.add_argument(
-        "--with-parent", action="store_true", help="end when standard input is closed"
+        "--with-parent", action="store_true", help="terminar cuando se cierra la entrada estándar"
     )
     options = parser.parse_args(argv)
     try:

@@ -76,10 +76,10 @@ def _announced(child: subprocess.Popen[str], errors: IO[str]) -> DemoProcess:
         code = child.wait()
         errors.seek(0)
         said = errors.read().strip().splitlines()
-        reason = said[-1] if said else f"exit code {code}"
+        reason = said[-1] if said else f"terminó con {code}"
         if code == SettingsError.exit_code:
             raise SettingsError(reason)
-        raise ApiUnavailable(f"the demo portal did not start: {reason}")
+        raise ApiUnavailable(f"el portal de demostración no arrancó: {reason}")
     return DemoProcess(**json.loads(line))
 
 

@@ -112,7 +112,7 @@ def world_from_file(
 
 def _read(path: Path) -> gpd.GeoDataFrame:
     if not path.exists():
-        raise SettingsError(f"{path}: there is no such file")
+        raise SettingsError(f"{path}: no existe ese archivo")
     try:
         with warnings.catch_warnings():  # GDAL grumbles about M values and odd field names
             warnings.simplefilter("ignore")
@@ -122,11 +122,11 @@ def _read(path: Path) -> gpd.GeoDataFrame:
                 frame = gpd.read_file(path, layer=_layer(path))
     except (ValueError, OSError, DataSourceError, DataLayerError) as err:
         said = (str(err).splitlines() or ["?"])[0]
-        raise SettingsError(f"{path}: GeoPandas cannot read it: {said}") from err
+        raise SettingsError(f"{path}: GeoPandas no lo puede leer: {said}") from err
     if frame.crs is None:
-        raise SettingsError(f"{path}: no CRS in the file; refusing to guess one")
+        raise SettingsError(f"{path}: el archivo no dice su CRS; no se adivina")
     if frame.empty:
-        raise SettingsError(f"{path}: no features in the file")
+        raise SettingsError(f"{path}: el archivo no tiene entidades")
     return frame
 
 
@@ -138,7 +138,7 @@ def _layer(path: Path) -> str:
     for name in [*polygonal, *spatial]:
         if pyogrio.read_info(path, layer=name, force_feature_count=True)["features"]:
             return name
-    raise SettingsError(f"{path}: no layer with features")
+    raise SettingsError(f"{path}: ninguna capa tiene entidades")
 
 
 def _degrees(frame: gpd.GeoDataFrame) -> NDArray[Any]:
@@ -153,7 +153,7 @@ def _column(frame: gpd.GeoDataFrame, path: Path, name: str | None) -> list[str |
         return [None] * len(frame)
     if name not in frame.columns or name == frame.geometry.name:
         there = ", ".join(str(column) for column in frame.columns if column != frame.geometry.name)
-        raise SettingsError(f"{path}: no column {name!r}; there are: {there}")
+        raise SettingsError(f"{path}: no hay una columna {name!r}; hay: {there}")
     texts = [str(value).strip() for value in frame[name].to_numpy(dtype=object, na_value=None)]
     return [None if text.lower() in NO_CROP else text for text in texts]
 

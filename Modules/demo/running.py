@@ -21,6 +21,7 @@ from Modules.demo.child import GRACE_S
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
 from Modules.demo.server import DemoPortal, create_app
 from Modules.words.errors import SettingsError
+from Modules.words.spanish import why
 
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_S = 75
@@ -60,7 +61,7 @@ def listen(port: int) -> socket.socket:
     except OSError as err:
         listener.close()
         raise SettingsError(
-            f"cannot listen on {LOOPBACK}:{port}: {err.strerror}; try --port 0"
+            f"no se puede escuchar en {LOOPBACK}:{port}: {why(err)}; probar con --port 0"
         ) from err
     listener.listen(128)
     return listener

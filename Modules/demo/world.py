@@ -35,9 +35,13 @@ def build_world(
         SettingsError: no such size, a negative day, or not a campaña.
     """
     if size not in SIZES:
-        raise SettingsError(f"no demo world of size {size!r}; there are {', '.join(SIZES)}")
+        raise SettingsError(
+            f"no hay un mundo de demostración de tamaño {size!r}; hay {', '.join(SIZES)}"
+        )
     if day < 0:
-        raise SettingsError(f"day {day} lies before the first night; days count from 0")
+        raise SettingsError(
+            f"el día {day} es anterior a la primera noche; los días se cuentan desde 0"
+        )
     return world_of(f"demo:{size}", SIZES[size], seed=seed, day=day, campania=campania)
 
 

@@ -150,13 +150,13 @@ def check_new(path: Path, suffix: str, *, keep_out: Iterable[Path] = ()) -> None
         PublishError: its folder cannot be looked at.
     """
     if path.suffix.lower() != suffix:
-        raise SettingsError(f"{path}: write a name that ends in {suffix}")
+        raise SettingsError(f"{path}: escribir un nombre que termine en {suffix}")
     with writing(path):
         check_path(path.parent)
         refuse_ours(path.parent, keep_out)
         there = path.exists() or is_link(path)
     if there:
-        raise SettingsError(f"{path} is there already; choose another name or remove it")
+        raise SettingsError(f"{path} ya existe; elegir otro nombre o borrarlo")
 
 
 def write_gpkg_of(found: Comparacion, path: Path) -> list[Path]:
@@ -204,7 +204,7 @@ def _in_place(folder: Path, build: Callable[[Path], None]) -> list[Path]:
         made = sorted(work.iterdir())
         for file in made:
             if (folder / file.name).exists():
-                raise PublishError(f"{folder / file.name} is in the way; nothing was replaced")
+                raise PublishError(f"{folder / file.name} está en el lugar; no se reemplazó nada")
         for file in made:
             move(file, folder / file.name)
         sync_folder(folder)

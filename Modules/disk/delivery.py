@@ -31,6 +31,7 @@ from Modules.disk.safe_files import (
 )
 from Modules.words.errors import PublishError, SettingsError
 from Modules.words.names import check_names
+from Modules.words.spanish import why
 
 NEW: Final = "nuevo"
 REPLACES: Final = "reemplaza"
@@ -65,7 +66,7 @@ def look_at(
     listed = list(names)
     check_names(listed)
     if is_link(folder):
-        raise SettingsError(f"{folder} is a link; name the folder that it leads to")
+        raise SettingsError(f"{folder} es un enlace; nombrar la carpeta a la que lleva")
     folder = folder.absolute()
     with writing(folder):  # a name too long, or above it a folder that is closed to us
         check_path(folder)
@@ -73,7 +74,7 @@ def look_at(
         there = [path.name for path in entries(folder) if path.name != _temp_name(folder)]
     if there and not overwrite:
         raise SettingsError(
-            f"{folder} is not empty ({there[0]} …): name another folder, or add --overwrite"
+            f"{folder} no está vacía ({there[0]} …): nombrar otra carpeta, o agregar --overwrite"
         )
     for name in listed:
         _refuse_in_the_way(folder, name)
@@ -92,13 +93,13 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
     check_destination(target.folder, need_bytes=need_bytes)
     for name, action in target.actions.items():
         if action == NEW and os.path.lexists(target.folder / name):
-            raise PublishError(f"{target.folder / name} appeared meanwhile; run again")
+            raise PublishError(f"{target.folder / name} apareció mientras tanto; volver a correr")
     exists = target.folder.is_dir()
     make_folder(target.folder if exists else target.folder.parent)
     with _staging(target.folder, inside=exists) as staging:
         facts = fill(staging)
         if set(facts) != set(target.actions):
-            raise PublishError(f"{target.folder}: other files were made than were listed")
+            raise PublishError(f"{target.folder}: se hicieron otros archivos que los listados")
         _check(staging, facts)
         for root, _, _ in os.walk(staging):
             sync_folder(Path(root))
@@ -118,7 +119,7 @@ def refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
     """
     for ours in keep_out:
         if folder.resolve().is_relative_to(ours.resolve()):
-            raise SettingsError(f"{folder}: the backups themselves are there; name another folder")
+            raise SettingsError(f"{folder}: ahí están los backups mismos; nombrar otra carpeta")
 
 
 def _refuse_in_the_way(folder: Path, name: str) -> None:
@@ -128,16 +129,16 @@ def _refuse_in_the_way(folder: Path, name: str) -> None:
     for at, part in enumerate(parts):
         path = path / part
         if is_link(path):
-            raise PublishError(f"{path} is a link; nothing is written through it: remove it")
+            raise PublishError(f"{path} es un enlace; no se escribe a través de él: sacarlo")
         if path.is_dir() if at == len(parts) - 1 else path.exists() and not path.is_dir():
-            raise PublishError(f"{path} is in the way; move it away")
+            raise PublishError(f"{path} está en el lugar; moverlo")
     if sides := side_files(path):
         raise PublishError(
-            f"{path}: another program has it open, or died and left {sides[0].name} beside it; "
-            "close it there and run again"
+            f"{path}: otro programa lo tiene abierto, o se cortó y dejó {sides[0].name} al lado; "
+            "cerrarlo ahí y volver a correr"
         )
     if not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise PublishError(f"{path} leads out of {folder}")
+        raise PublishError(f"{path} lleva afuera de {folder}")
 
 
 def _temp_name(folder: Path) -> str:
@@ -183,6 +184,6 @@ def _check(folder: Path, facts: Mapping[str, FileFact]) -> None:
         try:
             found = fingerprint(folder / name)
         except OSError as err:
-            raise PublishError(f"{folder / name} cannot be read back: {err.strerror}") from err
+            raise PublishError(f"{folder / name} no se puede volver a leer: {why(err)}") from err
         if found != fact:
-            raise PublishError(f"{folder / name} is not as it was written; check the disk")
+            raise PublishError(f"{folder / name} no quedó como se escribió; revisar el disco")

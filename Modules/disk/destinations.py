@@ -53,7 +53,8 @@ def check_destination(
         free = shutil.disk_usage(place).free
     if free < need_bytes:
         raise PublishError(
-            f"{folder}: {free / 1e6:.0f} MB free, {need_bytes / 1e6:.0f} MB needed; free some space"
+            f"{folder}: hay {free / 1e6:.0f} MB libres y hacen falta {need_bytes / 1e6:.0f} MB; "
+            "liberar espacio"
         )
 
 
@@ -66,10 +67,11 @@ def check_path(folder: Path) -> None:
     for path in (folder, *folder.absolute().parents):
         if is_link(path) and not path.exists():
             raise PublishError(
-                f"{path} is a link that leads nowhere; is its target mounted? Nothing was written"
+                f"{path} es un enlace que no lleva a ningún lado; ¿está montado su destino? No se "
+                "escribió nada"
             )
         if path.exists() and not path.is_dir():
-            raise PublishError(f"{path} is a file where a folder is needed; move it away")
+            raise PublishError(f"{path} es un archivo y hace falta una carpeta; moverlo")
 
 
 def expected_links(symlink_config: Path, outputs: Path) -> dict[str, Path]:
@@ -87,16 +89,18 @@ def expected_links(symlink_config: Path, outputs: Path) -> dict[str, Path]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as err:
-        raise SettingsError(f"{symlink_config} cannot be read: {type(err).__name__}") from err
+        raise SettingsError(f"{symlink_config} no se puede leer: {type(err).__name__}") from err
     if not isinstance(raw, Mapping):
-        raise SettingsError(f"{symlink_config}: a JSON object of link and target is expected")
+        raise SettingsError(f"{symlink_config}: se espera un objeto JSON de enlaces y destinos")
     links = {}
     for link, target in raw.items():
         if not isinstance(target, str) or not target.strip():
-            raise SettingsError(f"{symlink_config}: {link!r} has no target; write a folder")
+            raise SettingsError(
+                f"{symlink_config}: {link!r} no tiene destino; escribir una carpeta"
+            )
         parts = [part for part in PurePosixPath(link.replace("\\", "/")).parts if part != ".."]
         if len(parts) < 2:
-            raise SettingsError(f"{symlink_config}: write '../outputs/<folder>', not {link!r}")
+            raise SettingsError(f"{symlink_config}: escribir '../outputs/<carpeta>', no {link!r}")
         if outputs.name in parts[:-1]:
             links["/".join(parts[parts.index(outputs.name) + 1 :])] = Path(target)
     return links
@@ -105,13 +109,13 @@ def expected_links(symlink_config: Path, outputs: Path) -> dict[str, Path]:
 def _check_link(folder: Path, target: Path) -> None:
     if is_link(folder):
         if target.is_absolute() and folder.resolve() != target.resolve():
-            raise PublishError(f"{folder} leads to {folder.resolve()}, configured is {target}")
+            raise PublishError(f"{folder} lleva a {folder.resolve()}, y está configurado {target}")
     elif not folder.exists():
-        raise PublishError(f"{folder} is missing; a link to {target} is configured: set it up")
+        raise PublishError(f"falta {folder}; está configurado un enlace a {target}: armarlo")
     elif not _is_mount(folder):
         raise PublishError(
-            f"{folder} is a plain folder; a link to {target} is configured, and files left here "
-            "would never reach it: move its content away and set up the link"
+            f"{folder} es una carpeta común; está configurado un enlace a {target}, y lo que "
+            "quede acá nunca llegaría: mover su contenido y armar el enlace"
         )
 
 

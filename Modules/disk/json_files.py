@@ -16,6 +16,7 @@ from typing import Any
 
 from Modules.disk.safe_files import sync_folder, writing
 from Modules.words.errors import DataError, PublishError
+from Modules.words.spanish import why
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:
@@ -28,7 +29,7 @@ def to_json(value: Mapping[str, Any]) -> bytes:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return (text + "\n").encode("utf-8")
     except (TypeError, ValueError) as err:
-        raise DataError(f"cannot be written as JSON: {err}") from err
+        raise DataError(f"no se puede escribir como JSON: {err}") from err
 
 
 def from_json(data: bytes, *, source: str) -> dict[str, Any]:
@@ -40,9 +41,9 @@ def from_json(data: bytes, *, source: str) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as err:
-        raise DataError(f"{source}: not readable as JSON ({type(err).__name__})") from err
+        raise DataError(f"{source}: no se puede leer como JSON ({type(err).__name__})") from err
     if not isinstance(value, dict):
-        raise DataError(f"{source}: a JSON object is expected")
+        raise DataError(f"{source}: se espera un objeto JSON")
     return value
 
 
@@ -74,7 +75,7 @@ def read_lines(journal: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     except OSError as err:
-        raise PublishError(f"{journal.name} cannot be read: {err.strerror or err}") from err
+        raise PublishError(f"{journal.name} no se puede leer: {why(err)}") from err
     for line in lines:
         with suppress(ValueError, RecursionError):
             entry = json.loads(line)

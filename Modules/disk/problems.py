@@ -1,7 +1,7 @@
 """What may be wrong with a file on a disk: a closed list, and the finding of each.
 
 ``item`` is the file, as a path below the folder that was looked at; ``what`` is what people read;
-the one note is English, for logs and errors. Whoever knows adds where it is and what to do.
+the one note says more closely what was found. Whoever knows adds where it is and what to do.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ _NO_DAMAGE: Final = frozenset({Damage.EDITED, Damage.HELD})
 
 def problem_of(
     file: str,
-    english: str,
+    note: str,
     damage: Damage = Damage.CONTENT,
     detalle: str = "",
     *,
     where: str = "",
     todo: str = "",
 ) -> Finding:
-    """A finding of one file; ``detalle`` and ``todo`` are Spanish."""
+    """A finding of one file; all its texts are Spanish."""
     said = _SAID[damage]
     what = f"{said} ({detalle})" if detalle else said
     severity = Severity.WARNING if damage in _NO_DAMAGE else Severity.ERROR
-    return Finding(what, severity, where, file, todo, damage.value, (english,))
+    return Finding(what, severity, where, file, todo, damage.value, (note,))
 
 
-def in_english(found: Finding) -> str:
-    """A finding of a file for logs and errors."""
+def in_full(found: Finding) -> str:
+    """A finding of a file for the one line of an error."""
     return f"{found.item}: {'; '.join(found.notes)}"

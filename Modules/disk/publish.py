@@ -55,6 +55,7 @@ from Modules.disk.safe_files import (
 )
 from Modules.words.errors import PublishError
 from Modules.words.names import check_names
+from Modules.words.spanish import why
 
 _TEMP_PATTERN: Final = ".lindero-*.tmp"
 
@@ -101,7 +102,7 @@ def publish_files(
     """
     check_names(built)
     if beyond := sorted(name for name in built if not scope(name)):
-        raise PublishError(f"{beyond[0]} is of another publication of {folder}; name it otherwise")
+        raise PublishError(f"{beyond[0]} es de otra publicación de {folder}; ponerle otro nombre")
     check_path(folder)
     for temp in sorted(folder.rglob(_TEMP_PATTERN)):  # of a killed run
         remove_file(temp)
@@ -134,7 +135,9 @@ def published(folder: Path) -> Mapping[str, FileFact]:
     """
     record, _ = read_record(folder)
     if record.state != PUBLISHED:
-        raise PublishError(f"{folder / MANIFEST}: a publication was cut short; run it again")
+        raise PublishError(
+            f"{folder / MANIFEST}: una publicación quedó a medias; volver a correrla"
+        )
     return {name: entry.fact for name, entry in record.files.items()}
 
 
@@ -307,11 +310,11 @@ def _refuse_foreign(plan: _Publication) -> None:
     for name in plan.changed:
         target = _target(plan.folder, name)
         if target.is_dir():
-            raise PublishError(f"{target} is a folder; a file of that name is to be published")
+            raise PublishError(f"{target} es una carpeta, y ahí va un archivo de ese nombre")
     root = plan.folder.resolve()
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         if not parent.resolve().is_relative_to(root):
-            raise PublishError(f"{parent} leads out of {plan.folder}; remove that link")
+            raise PublishError(f"{parent} lleva afuera de {plan.folder}; sacar ese enlace")
 
 
 @contextmanager
@@ -324,7 +327,7 @@ def _temps(plan: _Publication) -> Iterator[dict[str, Path]]:
     try:
         for name, temp in temps.items():
             if copy_new(plan.built[name], temp) != plan.changed[name]:
-                raise PublishError(f"{plan.built[name]} changed while it was being published")
+                raise PublishError(f"{plan.built[name]} cambió mientras se publicaba")
         yield temps
     finally:
         for temp in temps.values():
@@ -393,7 +396,7 @@ def _source_fact(name: str, path: Path) -> FileFact:
     try:
         return fingerprint(path)
     except OSError as err:
-        raise PublishError(f"{name}: its source {path} cannot be read: {err}") from err
+        raise PublishError(f"{name}: no se puede leer su origen {path}: {why(err)}") from err
 
 
 def _unchanged(
@@ -415,7 +418,7 @@ def _unchanged(
     if status.st_size == fact.size and _source_fact(name, target) == fact:
         return OurFile(fact, status.st_mtime_ns)
     if entry is None and not adopt:
-        raise PublishError(f"{target} is there and is not ours; move it away and run again")
+        raise PublishError(f"{target} está ahí y no es de Lindero; moverlo y volver a correr")
     return None
 
 
@@ -432,5 +435,5 @@ def _target(folder: Path, name: str) -> Path:
     """The target, which is no link; looked at once more just before it is replaced."""
     target = folder / name
     if is_link(target):
-        raise PublishError(f"{target} is a link; replacing it would cut it off. Remove it")
+        raise PublishError(f"{target} es un enlace; reemplazarlo lo cortaría. Sacarlo")
     return target

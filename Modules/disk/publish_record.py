@@ -16,6 +16,7 @@ from Modules.disk.json_files import from_json, to_json
 from Modules.disk.safe_files import FileFact, is_link, write_beside
 from Modules.words.errors import DataError, PublishError
 from Modules.words.names import check_names
+from Modules.words.spanish import why
 
 MANIFEST: Final = ".lindero.json"
 FORMAT: Final = "lindero-published/1"
@@ -55,7 +56,7 @@ def parse_record(data: bytes) -> PublishRecord:
     """
     raw = from_json(data, source=MANIFEST)
     if raw["format"] != FORMAT:
-        raise DataError(f"{MANIFEST}: another format")
+        raise DataError(f"{MANIFEST}: es de otro formato")
     files = {name: _entry(value) for name, value in raw["files"].items()}
     obsolete = {name: _entry(value) for name, value in raw["obsolete"].items()}
     check_names({*files, *obsolete})
@@ -78,7 +79,7 @@ def read_record(folder: Path) -> tuple[PublishRecord, bool]:
     except FileNotFoundError:
         return empty, False
     except OSError as err:
-        raise PublishError(f"{path} cannot be read: {err.strerror or err}") from err
+        raise PublishError(f"{path} no se puede leer: {why(err)}") from err
     except NO_RECORD:
         return replace(empty, state=PUBLISHING), True
     if record.state not in (PUBLISHING, PUBLISHED):
@@ -103,7 +104,7 @@ def write_record(folder: Path, record: PublishRecord, now: datetime) -> None:
         }
     )
     if is_link(folder / MANIFEST):
-        raise PublishError(f"{folder / MANIFEST} is a link; remove it")
+        raise PublishError(f"{folder / MANIFEST} es un enlace; sacarlo")
     write_beside(folder / MANIFEST, text)
 
 

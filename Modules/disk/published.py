@@ -24,6 +24,7 @@ from Modules.disk.publish_record import MANIFEST, NO_RECORD, PUBLISHED, parse_re
 from Modules.disk.safe_files import FileFact, fingerprint, is_link, of_the_system
 from Modules.words.errors import PublishError
 from Modules.words.finding import Finding
+from Modules.words.spanish import why
 
 _TRIES: Final = 3  # while a run is publishing into the folder
 # Windows names computers with up to 15 letters, digits and hyphens, most often in capitals; a
@@ -110,21 +111,23 @@ def _record_bytes(folder: Path) -> bytes | None:
 
 def _check(folder: Path, data: bytes | None) -> CheckedFolder:
     if data is None:
-        what = "missing or not readable, and files are there"
+        what = "falta o no se puede leer, y hay archivos"
         return CheckedFolder(folder, {}, (problem_of(MANIFEST, what, Damage.UNRECORDED),), ())
     try:
         record = parse_record(data)
     except NO_RECORD as err:
-        what = f"not the record of a publication ({type(err).__name__})"
+        what = f"no es el registro de una publicación ({type(err).__name__})"
         return CheckedFolder(folder, {}, (problem_of(MANIFEST, what, Damage.MANIFEST),), ())
     files = {name: entry.fact for name, entry in record.files.items()}
     problems = [one for name, fact in sorted(files.items()) for one in _file(folder, name, fact)]
     if record.state != PUBLISHED:
-        problems.insert(0, problem_of(MANIFEST, "a publication was cut short", Damage.UNFINISHED))
+        problems.insert(
+            0, problem_of(MANIFEST, "una publicación quedó a medias", Damage.UNFINISHED)
+        )
     sides = {side: name for name in files for side in side_files(folder / name)}
     beside = {side.relative_to(folder).as_posix(): name for side, name in sides.items()}
     problems += [
-        problem_of(side, f"beside {name}: not empty", Damage.HELD)
+        problem_of(side, f"al lado de {name}: no está vacío", Damage.HELD)
         for side, name in sorted(beside.items())
     ]
     foreign = set(_walk(folder)) - {*files, *record.obsolete, *beside}
@@ -134,11 +137,11 @@ def _check(folder: Path, data: bytes | None) -> CheckedFolder:
 def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
     path = folder / name
     if not os.path.lexists(path):
-        yield problem_of(name, "missing", Damage.MISSING)
+        yield problem_of(name, "falta", Damage.MISSING)
         return
     if is_link(path) or not path.is_file():
         yield problem_of(
-            name, "a link or a folder, not the file that was published", Damage.NOT_A_FILE
+            name, "es un enlace o una carpeta, no el archivo que se publicó", Damage.NOT_A_FILE
         )
         return
     try:
@@ -148,16 +151,18 @@ def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
         if side_files(path):  # in use; the caller says so
             return
         if is_edited(path, {expected}):
-            yield problem_of(name, "edited since it was published", Damage.EDITED)
+            yield problem_of(name, "se editó después de publicado", Damage.EDITED)
             return
     except OSError as err:
-        yield problem_of(name, f"cannot be read: {err.strerror or err}", Damage.UNREADABLE)
+        yield problem_of(name, f"no se puede leer: {why(err)}", Damage.UNREADABLE)
         return
     if fact.size != expected.size:
         detalle = f"{fact.size} bytes en lugar de {expected.size}"
-        yield problem_of(name, f"{fact.size} bytes, {expected.size} expected", Damage.SIZE, detalle)
+        yield problem_of(
+            name, f"{fact.size} bytes en lugar de {expected.size}", Damage.SIZE, detalle
+        )
     elif fact != expected:
-        yield problem_of(name, "SHA-256 differs from what was published", Damage.CONTENT)
+        yield problem_of(name, "el SHA-256 no es el de lo publicado", Damage.CONTENT)
 
 
 def _walk(folder: Path) -> Iterator[str]:

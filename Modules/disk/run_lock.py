@@ -46,8 +46,8 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
 
     def refusal() -> RunLocked:
         return RunLocked(
-            f"another run of mode {modo.value} is on ({holder(folder)}); "
-            "wait for it to end, or stop that process"
+            f"hay otra corrida de {modo.value} en curso ({holder(folder)}); esperar a que "
+            "termine, o cortar ese proceso"
         )
 
     make_folder(folder)
@@ -108,9 +108,9 @@ def holder(folder: Path) -> str:
     try:
         with (folder / HOLDER_NAME).open("rb") as file:
             facts = json.loads(file.read(_MAX_HOLDER_BYTES))
-        return f"pid {facts['pid']} of {facts['user']} on {facts['host']}, since {facts['since']}"
+        return f"pid {facts['pid']} de {facts['user']} en {facts['host']}, desde {facts['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "it has not said yet who it is"
+        return "todavía no dijo quién es"
 
 
 def user_name() -> str:

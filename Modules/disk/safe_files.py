@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from Modules.words.errors import PublishError
+from Modules.words.spanish import why
 
 CHUNK_BYTES: Final = 1 << 20
 _OF_THE_SYSTEM: Final = frozenset({"desktop.ini", "thumbs.db", ".ds_store"})
@@ -31,12 +32,12 @@ SHARING_CODES: Final = frozenset({5, 32, 33})  # access denied, sharing and lock
 SHARING_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # about 2.5 s in all
 
 _HINTS: Final = {
-    errno.ENOSPC: "free some space and run again",
-    errno.EDQUOT: "the quota is used up; free some space and run again",
-    errno.EROFS: "the disk is read-only",
-    errno.EACCES: "check the permissions of the folder",
-    errno.EPERM: "check the permissions of the folder",
-    errno.EIO: "the disk reports an error; check it before the next run",
+    errno.ENOSPC: "liberar espacio y volver a correr",
+    errno.EDQUOT: "liberar espacio y volver a correr",
+    errno.EROFS: "montarlo de modo que se pueda escribir",
+    errno.EACCES: "revisar los permisos de la carpeta",
+    errno.EPERM: "revisar los permisos de la carpeta",
+    errno.EIO: "revisarlo antes de la próxima corrida",
 }
 
 
@@ -56,9 +57,9 @@ def writing(what: str | Path) -> Iterator[None]:
     except OSError as err:
         code = errno.errorcode.get(err.errno or 0, "")
         hint = _HINTS.get(err.errno or 0, "")
-        cause = " ".join(part for part in (err.strerror or str(err), f"({code})" if code else ""))
+        cause = " ".join(part for part in (why(err), f"({code})" if code else ""))
         raise PublishError(
-            f"{what} could not be written: {cause.strip()}{'; ' if hint else ''}{hint}"
+            f"no se pudo escribir {what}: {cause.strip()}{'; ' if hint else ''}{hint}"
         ) from err
 
 

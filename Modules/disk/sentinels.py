@@ -56,15 +56,15 @@ def check_sentinel(folder: Path) -> None:
         there = sentinel.is_file()
     if not there:
         raise PublishError(
-            f"{folder}: its OneDrive folder is not reachable, {SENTINEL_NAME} is not in it; start "
-            "OneDrive, and set up the link or start with compose.onedrive.yml. If the folder is to "
-            f"stay on this machine, remove {record_of(folder)}"
+            f"{folder}: no se llega a su carpeta de OneDrive, en ella falta {SENTINEL_NAME}; "
+            "abrir OneDrive, y armar el enlace o levantar con compose.onedrive.yml. Si la "
+            f"carpeta tiene que quedar en esta máquina, borrar {record_of(folder)}"
         )
     owner = _owner(sentinel)
     if owner is not None and owner != folder.name:
         raise PublishError(
-            f"{folder} leads to the OneDrive folder of {owner!r}; correct symlink_config.json, and "
-            "run setup_symlinks.py again"
+            f"{folder} lleva a la carpeta de OneDrive de {owner!r}; corregir symlink_config.json "
+            "y volver a correr setup_symlinks.py"
         )
 
 
@@ -78,10 +78,10 @@ def set_sentinel(folder: Path, target: Path) -> bool:
     with writing(target):
         reachable, there = target.is_dir(), sentinel.exists()
     if not reachable:
-        raise PublishError(f"{folder.name}: {target} is not there; start OneDrive or create it")
+        raise PublishError(f"{folder.name}: {target} no está; abrir OneDrive o crearla")
     owner = _owner(sentinel) if there else None
     if owner is not None and owner != folder.name:
-        raise PublishError(f"{folder.name}: {target} is the folder of {owner!r}; choose another")
+        raise PublishError(f"{folder.name}: {target} es la carpeta de {owner!r}; elegir otra")
     data = sentinel_text(folder.name).encode("utf-8")
     if not there:
         write_beside(sentinel, data)

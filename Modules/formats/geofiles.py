@@ -92,8 +92,8 @@ def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
     """
     if tuple(df.columns) != table.names:
         raise DataError(
-            f"table {table.name} has columns {', '.join(map(str, df.columns))}; "
-            f"expected {', '.join(table.names)}"
+            f"la tabla {table.name} tiene las columnas {', '.join(map(str, df.columns))}; se "
+            f"esperaban {', '.join(table.names)}"
         )
     geometry = "geometry" if table.spatial else None
     arrow = _to_arrow(df, contract_schema(table), geometry, name=table.name)
@@ -123,7 +123,7 @@ def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
             return df
         shapes = shapely.from_wkb(df["geometry"].to_numpy(dtype=object))
     except (pa.ArrowException, shapely.GEOSException, OSError, ValueError) as err:
-        raise DataError(f"{source} is no readable Parquet file: {_first_line(err)}") from err
+        raise DataError(f"{source} no es un Parquet que se pueda leer: {_first_line(err)}") from err
     return gpd.GeoDataFrame(df.drop(columns="geometry"), geometry=shapes, crs=CRS)
 
 
@@ -143,7 +143,9 @@ def write_gpkg(
         PublishError: the file exists, or the disk refused.
     """
     if path.exists():
-        raise PublishError(f"{path} is in the way; a GeoPackage is written to a new name only")
+        raise PublishError(
+            f"{path} está en el lugar; un GeoPackage se escribe sólo con un nombre nuevo"
+        )
     tables = {name: _layer(df, name) for name, df in layers.items()}
     when = f"{night.utc:%Y-%m-%dT%H:%M:%S.000Z}" if night else _NO_NIGHT
     about = {"snapshot": str(night), "noche": when} if night else None
@@ -153,9 +155,9 @@ def write_gpkg(
                 _append_layer(path, name, layer, about)
         _name_columns(path, tables)
     except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
-        raise PublishError(f"{path} could not be written: {_first_line(err)}") from err
+        raise PublishError(f"no se pudo escribir {path}: {_first_line(err)}") from err
     except sqlite3.Error as err:
-        raise PublishError(f"{path} could not be written: {err}") from err
+        raise PublishError(f"no se pudo escribir {path}: {err}") from err
     _check_gpkg(path, tables)
     with writing(path):
         settle(path)
@@ -201,11 +203,11 @@ def _to_arrow(df: pd.DataFrame, schema: pa.Schema, geometry: str | None, *, name
         plain = plain.assign(**{geometry: shapely.to_wkb(_geometries(df))})
     for field in schema:
         if not field.nullable and plain[field.name].isna().any():
-            raise DataError(f"table {name}, column {field.name}: a value is missing")
+            raise DataError(f"tabla {name}, columna {field.name}: falta un valor")
     try:
         return pa.Table.from_pandas(plain, schema=schema, preserve_index=False, safe=True)
     except (pa.ArrowException, ValueError, TypeError) as err:
-        raise DataError(f"table {name}: {_first_line(err)}") from err
+        raise DataError(f"tabla {name}: {_first_line(err)}") from err
 
 
 def as_geoparquet(
@@ -248,17 +250,17 @@ def _check_schema(schema: pa.Schema, table: Table, source: str) -> None:
     expected = contract_schema(table)
     names = [name for name in schema.names if not (name == "bbox" and table.spatial)]
     if names != expected.names:
-        raise DataError(f"{source} has columns {', '.join(names)}, not those of {table.name}")
+        raise DataError(f"{source} tiene las columnas {', '.join(names)}, no las de {table.name}")
     for field in expected:
         if schema.field(field.name).type != field.type:
             raise DataError(
-                f"{source}, column {field.name}: {schema.field(field.name).type}, not {field.type}"
+                f"{source}, columna {field.name}: {schema.field(field.name).type}, no {field.type}"
             )
 
 
 def _geometries(df: pd.DataFrame) -> np.ndarray:
     if not isinstance(df, gpd.GeoDataFrame):
-        raise DataError("a table with geometry came without it; a GeoDataFrame is needed")
+        raise DataError("una tabla con geometría llegó sin ella; hace falta un GeoDataFrame")
     return np.asarray(df.geometry.to_numpy(), dtype=object)
 
 
@@ -347,10 +349,10 @@ def _check_gpkg(path: Path, layers: Mapping[str, _Layer]) -> None:
             (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
             lacking = [what for name, one in layers.items() for what in _lacking(db, name, one)]
     except sqlite3.Error as err:
-        raise PublishError(f"{path} was written but cannot be read back: {err}") from err
+        raise PublishError(f"{path} se escribió y no se puede volver a leer: {err}") from err
     if state != "ok" or lacking:
         what = f" ({', '.join(lacking[:3])})" if lacking else ""
-        raise PublishError(f"{path} was written but is not whole{what}; is the disk full?")
+        raise PublishError(f"{path} se escribió y no está entero{what}; ¿está lleno el disco?")
 
 
 def _lacking(db: sqlite3.Connection, name: str, layer: _Layer) -> Iterator[str]:
@@ -362,9 +364,9 @@ def _lacking(db: sqlite3.Connection, name: str, layer: _Layer) -> Iterator[str]:
 
     rows = layer.arrow.num_rows
     if one(f'SELECT count(*) FROM "{_quoted(name)}"') != rows:  # noqa: S608
-        yield f"rows of {name}"
+        yield f"filas de {name}"
     if one("SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?", name) != rows:
-        yield f"row count of {name}"
+        yield f"cantidad de filas de {name}"
     due = [f"trigger_{event}_feature_count_{name}" for event in ("insert", "delete")]
     if layer.geometry is not None:
         column = one("SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", name)
@@ -376,10 +378,10 @@ def _lacking(db: sqlite3.Connection, name: str, layer: _Layer) -> Iterator[str]:
     if layer.geometry is None:
         return
     if one("SELECT extension_name FROM gpkg_extensions WHERE table_name = ?", name) is None:
-        yield f"index of {name}"
+        yield f"índice de {name}"
     indexed = one(f'SELECT count(*) FROM "{_quoted(due[-1])}"')  # noqa: S608
     if indexed and one("SELECT min_x FROM gpkg_contents WHERE table_name = ?", name) is None:
-        yield f"extent of {name}"
+        yield f"extensión de {name}"
 
 
 def _quoted(name: str) -> str:
@@ -403,7 +405,7 @@ def _gdal(**options: str) -> Iterator[None]:
 
 def _check_crs(gdf: gpd.GeoDataFrame, what: str) -> None:
     if gdf.crs is None or gdf.crs.to_epsg() != 4326:
-        raise DataError(f"{what}: the CRS is {gdf.crs}, not EPSG:4326; refusing to guess")
+        raise DataError(f"{what}: el CRS es {gdf.crs}, no EPSG:4326; no se adivina")
 
 
 def _json_value(value: Any) -> Any:

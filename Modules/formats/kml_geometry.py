@@ -45,7 +45,7 @@ def geometry_texts(geometries: Shapes) -> list[str]:
     kinds = shapely.get_type_id(parts)
     collections = shapely.get_type_id(geometries) == _COLLECTION
     if collections.any() or shapely.is_empty(geometries).any() or shapely.is_empty(parts).any():
-        raise DataError("an empty geometry or a collection cannot be written as KML")
+        raise DataError("una geometría vacía o una colección no se puede escribir como KML")
     texts = np.empty(len(parts), dtype=object)
     areas = kinds == _POLYGON
     texts[areas] = _polygons(parts[areas])

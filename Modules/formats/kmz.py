@@ -39,7 +39,7 @@ def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
         archive.writestr(_member(DOC), doc, zipfile.ZIP_DEFLATED, LEVEL)
         for name in sorted(icons):
             if not name.startswith("files/") or ".." in name or not name.isascii():
-                raise DataError(f"{name!r} is not an icon below files/")
+                raise DataError(f"{name!r} no es un ícono de files/")
             archive.writestr(_member(name), icons[name], zipfile.ZIP_STORED)
     return buffer.getvalue()
 

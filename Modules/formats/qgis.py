@@ -172,12 +172,12 @@ def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[st
                 qml = style.qml.replace(_END, f"{_aliases(db, layer)}{_END}")
                 values = (name, qml, style.sld, text, _OWNER, when, layer)
                 if db.execute(_INSERT, values).rowcount != 1:
-                    raise PublishError(f"{path} has no layer {layer!r} to style")
+                    raise PublishError(f"{path} no tiene la capa {layer!r} a la que dar estilo")
             for layer, text in descriptions.items():
                 db.execute(_DESCRIBE, (text, layer))
             db.execute(_COUNT, (_TABLE, len(styles)))
     except sqlite3.Error as err:
-        raise PublishError(f"the styles could not be written into {path}: {err}") from err
+        raise PublishError(f"no se pudieron escribir los estilos en {path}: {err}") from err
     with writing(path):
         settle(path)
     sync_file(path)

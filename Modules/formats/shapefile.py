@@ -84,11 +84,13 @@ def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
 
 def _check_fields(fields: Mapping[str, str], columns: list[str]) -> None:
     if list(fields) != columns:
-        raise DataError(f"field names for {', '.join(fields)}; columns are {', '.join(columns)}")
+        raise DataError(
+            f"nombres de campos para {', '.join(fields)}; las columnas son {', '.join(columns)}"
+        )
     names = list(fields.values())
     bad = [name for name in names if not name.isascii() or not 0 < len(name) <= MAX_FIELD]
     if bad or len({name.casefold() for name in names}) != len(names):
-        raise DataError(f"DBF does not take these field names: {', '.join(bad or names)}")
+        raise DataError(f"un DBF no acepta estos nombres de campos: {', '.join(bad or names)}")
 
 
 def _as_dbf(arrow: pa.Table) -> pa.Table:
@@ -119,4 +121,4 @@ def _write_shp(arrow: pa.Table, path: Path) -> None:
             DBF_DATE_LAST_UPDATE=_DBF_DATE,
         )
     except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
-        raise PublishError(f"{path.name} could not be written: {err}") from err
+        raise PublishError(f"no se pudo escribir {path.name}: {err}") from err

@@ -117,7 +117,7 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
     for sheet in sheets:
         _check_size(sheet)
     if not sheets:
-        raise DataError("a workbook without sheets cannot be opened")
+        raise DataError("un libro sin hojas no se puede abrir")
     sink = io.BytesIO()
     book = _Book(sink, created)
     names = unique_names(
@@ -302,7 +302,7 @@ class _Book:
         rows = len(sheet.frame)
         drawing = self._book.add_chart({"type": "bar"})
         if drawing is None:
-            raise DataError("this XlsxWriter draws no bar charts")
+            raise DataError("este XlsxWriter no dibuja gráficos de barras")
         drawing.add_series(
             {
                 "name": chart.title,
@@ -323,7 +323,7 @@ class _Book:
         try:
             self._book.close()
         except (XlsxWriterException, zipfile.BadZipFile, OSError) as err:
-            raise PublishError(f"a workbook could not be put together: {err}") from err
+            raise PublishError(f"no se pudo armar un libro: {err}") from err
 
 
 def _lines(text: str, width: float) -> int:
@@ -363,6 +363,6 @@ def _check_size(sheet: Sheet) -> None:
     rows, columns = sheet.frame.shape
     if rows + 2 + len(sheet.notes) > MAX_ROWS or columns > MAX_COLUMNS:
         raise DataError(
-            f"sheet {sheet.name!r} has {rows} rows and {columns} columns; Excel takes no more "
-            f"than {MAX_ROWS} and {MAX_COLUMNS}"
+            f"la hoja {sheet.name!r} tiene {rows} filas y {columns} columnas; Excel no acepta más "
+            f"de {MAX_ROWS} y {MAX_COLUMNS}"
         )

@@ -105,8 +105,8 @@ def _read(value: object, reader: Callable[[object, enc.Mends], BaseGeometry]) ->
 def _reader(encoding: GeometryEncoding) -> Callable[[object, enc.Mends], BaseGeometry]:
     if encoding.axis_order not in ("lon_lat", "lat_lon"):
         raise SettingsError(
-            f"axis_order {encoding.axis_order!r} of a geometry encoding is unknown; "
-            "write lon_lat or lat_lon"
+            f"axis_order {encoding.axis_order!r} de una geometría no se conoce; escribir lon_lat "
+            "o lat_lon"
         )
     lat_first = encoding.axis_order == "lat_lon"
     epsg = _crs(encoding.crs).to_epsg()
@@ -122,7 +122,9 @@ def _reader(encoding: GeometryEncoding) -> Callable[[object, enc.Mends], BaseGeo
     }
     if encoding.kind not in readers:
         known = ", ".join(readers)
-        raise SettingsError(f"geometry kind {encoding.kind!r} is unknown; write one of {known}")
+        raise SettingsError(
+            f"la forma de geometría {encoding.kind!r} no se conoce; escribir una de {known}"
+        )
     return readers[encoding.kind]
 
 
@@ -132,7 +134,7 @@ def _crs(name: str) -> CRS:
         return CRS.from_user_input(name)
     except CRSError as err:
         raise SettingsError(
-            f"CRS {name!r} of a geometry encoding is unknown; write it like EPSG:5347"
+            f"el CRS {name!r} de una geometría no se conoce; escribirlo como EPSG:5347"
         ) from err
 
 
@@ -145,7 +147,7 @@ def _transformer(name: str) -> Transformer | None:
     try:
         return Transformer.from_crs(source, TARGET_CRS, always_xy=True)
     except ProjError as err:
-        raise SettingsError(f"CRS {name!r} cannot be brought to {TARGET_CRS}") from err
+        raise SettingsError(f"el CRS {name!r} no se puede llevar a {TARGET_CRS}") from err
 
 
 def _to_lon_lat(decoded: list[Decoded], encoding: GeometryEncoding) -> list[Decoded]:

@@ -41,7 +41,7 @@ def check_resolution(resolution: int) -> None:
         DataError: not a whole number from 0 to 15.
     """
     if not isinstance(resolution, int) or not 0 <= resolution <= MAX_RESOLUTION:
-        raise DataError(f"H3 resolution {resolution!r} does not exist; it is 0 to {MAX_RESOLUTION}")
+        raise DataError(f"la resolución H3 {resolution!r} no existe; van de 0 a {MAX_RESOLUTION}")
 
 
 def cells_at(lon: Array, lat: Array, resolution: int) -> Cells:

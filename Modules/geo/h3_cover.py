@@ -192,13 +192,15 @@ def check_cells(shapes: Shapes, resolution: int, names: Sequence[str]) -> Array:
     if counts.max(initial=0.0) > MAX_CELLS_POLYGON:
         worst = int(counts.argmax())
         raise DataError(
-            f"polygon {names[worst]} would have about {counts[worst]:,.0f} cells at resolution "
-            f"{resolution}; the limit is {MAX_CELLS_POLYGON:,}: use a coarser resolution"
+            f"el polígono {names[worst]} tendría cerca de {counts[worst]:,.0f} celdas en la "
+            f"resolución {resolution}; el límite es {MAX_CELLS_POLYGON:,}: usar una resolución "
+            "menor"
         )
     if counts.sum() > MAX_CELLS_RUN:
         raise DataError(
-            f"{len(shapes)} polygons would have about {counts.sum():,.0f} cells at resolution "
-            f"{resolution}; the limit of a run is {MAX_CELLS_RUN:,}: use a coarser resolution"
+            f"{len(shapes)} polígonos tendrían cerca de {counts.sum():,.0f} celdas en la "
+            f"resolución {resolution}; el límite de una corrida es {MAX_CELLS_RUN:,}: usar una "
+            "resolución menor"
         )
     return counts
 
@@ -212,26 +214,26 @@ def check_polygons(shapes: Shapes, names: Sequence[str]) -> None:
     if not len(shapes):
         return
     missing = np.array([not isinstance(shape, BaseGeometry) for shape in shapes])
-    _refuse(missing, names, "is no geometry")
+    _refuse(missing, names, "no es una geometría")
     kinds = shapely.get_type_id(shapes)
-    _refuse((kinds != POLYGON) & (kinds != MULTIPOLYGON), names, "is no Polygon or MultiPolygon")
-    _refuse(shapely.is_empty(shapes), names, "is empty")
+    _refuse((kinds != POLYGON) & (kinds != MULTIPOLYGON), names, "no es Polygon ni MultiPolygon")
+    _refuse(shapely.is_empty(shapes), names, "está vacío")
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     finite = np.isfinite(xy).all(axis=1)
-    _refuse(np.bincount(owner[~finite], minlength=len(shapes)) > 0, names, "has NaN or infinity")
+    _refuse(np.bincount(owner[~finite], minlength=len(shapes)) > 0, names, "tiene NaN o infinito")
     far = (np.abs(shapely.bounds(shapes)) > (180, 90, 180, 90)).any(axis=1)
-    _refuse(far, names, "leaves ±180° of longitude or ±90° of latitude; split it at 180°")
-    _refuse(~shapely.is_valid(shapes), names, "is not valid; repair it first")
+    _refuse(far, names, "se sale de ±180° de longitud o ±90° de latitud; cortarlo en 180°")
+    _refuse(~shapely.is_valid(shapes), names, "no es válido; repararlo primero")
     parts, part_owner = _parts_of(shapes)
     bounds = shapely.bounds(parts)
     wide = bounds[:, 2] - bounds[:, 0] >= 180
     wide_owner = np.bincount(part_owner[wide], minlength=len(shapes)) > 0
-    _refuse(wide_owner, names, "is 180° wide or more; split it at 180° if it crosses it")
+    _refuse(wide_owner, names, "tiene 180° de ancho o más; cortarlo en 180° si los cruza")
 
 
 def _refuse(bad: Flags, names: Sequence[str], why: str) -> None:
     if bad.any():
-        raise DataError(f"polygon {names[int(bad.argmax())]} {why}")
+        raise DataError(f"el polígono {names[int(bad.argmax())]} {why}")
 
 
 def _parts_of(shapes: Shapes) -> tuple[Shapes, Index]:
@@ -323,7 +325,7 @@ def _keys(cell: Cells, part: Index, resolution: int) -> Cells:
 def _fitted(found: _Touched, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
     """Parts of a polygon brought together by cell, and fitted to its geodesic area."""
     off = ~_adds_up(sums(owner, found.area_m2, len(shapes)), shapes)  # neither way; none is known
-    _refuse(off, chunk.names, "could not be cut exactly: its parts do not add up to it")
+    _refuse(off, chunk.names, "no se pudo cortar exacto: sus partes no suman el total")
     # not the contacts that are rounding; but all of a polygon that is nothing else
     some = np.bincount(owner[~found.thin], minlength=len(shapes)) > 0
     keep = ~found.thin | ~some[owner]
@@ -351,9 +353,9 @@ def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk
     if far.any():
         i = int(far.argmax())
         raise DataError(
-            f"polygon {chunk.names[i]} has edges so long that its area depends on how they are "
-            f"drawn ({target[i] / M2_PER_HA:,.2f} ha as geodesics, {total[i] / M2_PER_HA:,.2f} ha "
-            "straight): add points along them"
+            f"el polígono {chunk.names[i]} tiene lados tan largos que su superficie depende de "
+            f"cómo se dibujan ({target[i] / M2_PER_HA:,.2f} ha como geodésicas, "
+            f"{total[i] / M2_PER_HA:,.2f} ha rectos): agregarles puntos"
         )
 
 

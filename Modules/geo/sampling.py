@@ -99,9 +99,9 @@ def propose_points(
         SettingsError: ``cantidad`` is below 1, or ``margen_m`` is negative or not finite.
     """
     if cantidad < 1:
-        raise SettingsError(f"{cantidad} points an ambiente make no plan; ask for 1 or more")
+        raise SettingsError(f"{cantidad} puntos por ambiente no hacen un plan; pedir 1 o más")
     if not (math.isfinite(margen_m) and margen_m >= 0):
-        raise SettingsError(f"a margin of {margen_m} m makes no sense; write 0 or more metres")
+        raise SettingsError(f"un margen de {margen_m} m no tiene sentido; escribir 0 metros o más")
     terreno = _terreno(polygon)
     region = terreno.metres
     if margen_m > 0:  # empty where the margin leaves nothing

@@ -34,7 +34,7 @@ from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
-from Modules.words.spanish import short
+from Modules.words.spanish import short, why
 from Modules.words.strict_json import without_lone_surrogates
 from Modules.words.temporada import TERMINADA, current, over
 
@@ -258,7 +258,7 @@ def _lost_copies(job: Job, known: Set[str]) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as err:
-        return [f"({folder.name} no se puede leer: {err.strerror or err})"]
+        return [f"({folder.name} no se puede leer: {why(err)})"]
     return sorted(names - known)
 
 
@@ -314,7 +314,7 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
     from Modules.formats.geofiles import geojson_bytes, write_gpkg
 
     if not snapshot.accepted:
-        raise NightRefused(f"{snapshot.id} is in quarantine; see lindero backups accept --help")
+        raise NightRefused(f"{snapshot.id} está en cuarentena; ver lindero backups accept --help")
     folder = _folder(job, snapshot)
     with job.store.scratch() as work:
         built = proved_files(snapshot)
@@ -369,7 +369,7 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
     with run_lock(settings.lindero_state_dir, modo):
         snapshot = store.find(snapshot_id)
         if problems := store.verify(snapshot):
-            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; it cannot be published")
+            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; no se puede publicar")
         return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
 
 

@@ -59,7 +59,7 @@ def read_profile(settings: Settings) -> Profile:
         return parse_profile(path.read_text(encoding="utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(
-            f"DATABALER_PROFILE: {path.name} cannot be read: {type(err).__name__}"
+            f"DATABALER_PROFILE: no se puede leer {path.name}: {type(err).__name__}"
         ) from err
 
 

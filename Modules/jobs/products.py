@@ -111,8 +111,8 @@ def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campani
     found = found or temporada.of_store(SnapshotStore(settings.store_dir(modo)))
     if not found:
         raise DataError(
-            f"there is no accepted backup ({modo}) yet; run lindero run backup first"
-            f"{SnapshotStore(settings.store_dir(modo)).among_trials()}"
+            f"todavía no hay un backup aceptado ({modo}); primero: lindero run "
+            f"backup{SnapshotStore(settings.store_dir(modo)).among_trials()}"
         )
     return found
 
@@ -128,8 +128,8 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     snapshot = store.latest_accepted(season)
     if snapshot is None:
         raise DataError(
-            f"there is no accepted backup of {season} ({modo}) yet; run lindero run backup first"
-            f"{store.among_trials(season)}"
+            f"todavía no hay un backup aceptado de {season} ({modo}); primero: lindero run "
+            f"backup{store.among_trials(season)}"
         )
     return store, snapshot
 
@@ -146,7 +146,7 @@ def order(
     try:
         changes = Changes.from_dict(read_verdict(first)["changes"])
     except (KeyError, TypeError) as err:
-        raise SnapshotDamaged(f"{first.id}: verdict.json does not say what changed") from err
+        raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
     fuente = Fuente(
         tables=read_tables(first),
         campania=first.campania,
@@ -248,7 +248,7 @@ def failure(resultados: Sequence[Resultado]) -> PipelineError | None:
     names = "; ".join(f"{one.carpeta}: {one.falla}" for one in failed)
     if all(isinstance(one.error, PublishError) for one in failed):
         return PublishError(names)
-    return ProductError(f"{names}; the other products were made")
+    return ProductError(f"{names}; los demás productos se hicieron")
 
 
 def with_productos(outcome: Outcome, encargo: Encargo, resultados: Sequence[Resultado]) -> Outcome:

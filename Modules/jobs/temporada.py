@@ -55,10 +55,10 @@ def ask(access: Access, hoy: date) -> tuple[Campania, ...]:
     rows = listed(answer, access.config.profile.season.codigo)
     found = current(rows, hoy)
     if found is None:
-        names = ", ".join(sorted(str(one.campania) for one in rows)) or "none at all"
+        names = ", ".join(sorted(str(one.campania) for one in rows)) or "ninguna"
         raise CampaniaUnknown(
-            f"the portal's list does not tell which campaña is on ({names}); name it instead of "
-            f"{ACTUAL}, for example LINDERO_CAMPANIA=26/27"
+            f"la lista del portal no dice qué campaña está activa ({names}); nombrarla en lugar "
+            f"de {ACTUAL}, por ejemplo LINDERO_CAMPANIA=26/27"
         )
     return (found,)
 

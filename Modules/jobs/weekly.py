@@ -187,8 +187,8 @@ def after_night(settings: Settings, modo: Modo, now: datetime) -> str:
     except PipelineError as err:
         logger.warning("prune: %s", err)
         return f"Retención: no se pudo completar ({markdown(str(err))})."
-    if poda.plan.negado_es:
-        return f"Retención: no se quita nada, {markdown(poda.plan.negado_es)}."
+    if poda.plan.negado:
+        return f"Retención: no se quita nada, {markdown(poda.plan.negado)}."
     if not poda.plan.salen:
         return ""
     gone = ", ".join(f"`{linea.ficha.id}`" for linea in poda.plan.salen)
@@ -292,8 +292,8 @@ def poda_texto(poda: Poda) -> str:
         f"{verb} {number(len(poda.plan.salen))} de {number(there)} backups "
         f"({number(poda.plan.size_bytes / MIB, 1)} MiB)."
     )
-    if poda.plan.negado_es:
-        lines.append(f"No se quita nada: {poda.plan.negado_es}.")
+    if poda.plan.negado:
+        lines.append(f"No se quita nada: {poda.plan.negado}.")
     elif poda.plan.esperan:
         lines.append(
             f"Otros {number(len(poda.plan.esperan))} esperan: de {number(there)} salen como mucho "

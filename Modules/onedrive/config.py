@@ -177,7 +177,7 @@ def _names_problem(text: str, path: PureWindowsPath) -> str | None:
     if forbidden := _FORBIDDEN.search("\\".join(names)):
         return f"Windows no acepta el carácter {forbidden[0]} en el destino: quítelo"
     if problem := name_problem("/".join(names)):
-        return f"Windows u OneDrive no aceptan el destino: {_in_spanish(problem)}"
+        return f"Windows u OneDrive no aceptan el destino: {problem}"
     if tilde := next((name for name in names if name.startswith("~")), None):
         return f"OneDrive no sincroniza carpetas que empiezan con ~: {tilde!r}"
     if short := next((name for name in names if _SHORT_NAME.search(name)), None):
@@ -188,23 +188,6 @@ def _names_problem(text: str, path: PureWindowsPath) -> str | None:
             "los archivos: elija una carpeta más cerca de la raíz"
         )
     return None
-
-
-def _in_spanish(problem: str) -> str:
-    """A rule of ``Modules.words.names`` for the person at the machine."""
-    said = {
-        "is a reserved name": "es un nombre reservado",
-        "begins or ends in a blank or dot": "empieza o termina con un espacio o un punto",
-        "OneDrive does not take": "OneDrive no acepta",
-        "is not synchronised": "no se sincroniza",
-        "too long": "es demasiado largo",
-        "it is not a plain path below the folder": "la ruta tiene una parte vacía, '.' o '..'",
-        "longer than": "más largo que",
-        "characters": "caracteres",
-    }
-    for english, spanish in said.items():
-        problem = problem.replace(english, spanish)
-    return problem
 
 
 def _same_links(enlaces: Sequence[Enlace]) -> Iterator[Finding]:

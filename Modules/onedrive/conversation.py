@@ -62,9 +62,22 @@ class _WrongError(Exception):
         super().__init__("\n".join(said))
 
 
+_SAID_BY_ARGPARSE = {
+    "unrecognized arguments: ": "no hay una opción ",
+    "argument ": "",
+    "expected one argument": "necesita un valor",
+    "ignored explicit argument": "no lleva un valor:",
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        for english, spanish in _SAID_BY_ARGPARSE.items():
+            message = message.replace(english, spanish)
         raise _WrongError(f"{message} (python setup_symlinks.py --help)")
+
+    def format_help(self) -> str:
+        return super().format_help().replace("usage:", "Uso:", 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from Modules.onedrive.config import (
 from Modules.onedrive.script import SCRIPT_NAME, script
 from Modules.words.errors import PublishError
 from Modules.words.finding import Finding, Report, Severity
+from Modules.words.spanish import why
 
 BACKUP_NAME: Final = f"{CONFIG_NAME}.bak"
 ROOT_VARIABLES: Final = ("OneDriveCommercial", "OneDrive", "OneDriveConsumer")
@@ -47,7 +48,7 @@ def read_config(project: Path) -> Lectura | None:
         said = f"{CONFIG_NAME} no está en UTF-8: ábralo en el Bloc de notas y guárdelo como UTF-8"
         return Lectura((), (Finding(said),))
     except OSError as err:
-        said = f"{CONFIG_NAME} no se puede leer ({err.strerror or err}): revise sus permisos"
+        said = f"{CONFIG_NAME} no se puede leer ({why(err)}): revise sus permisos"
         return Lectura((), (Finding(said),))
 
 

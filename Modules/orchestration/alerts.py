@@ -75,7 +75,7 @@ def read_avisos(webhook_url: str | None, email: str | None, smtp_url: str | None
     if (email is None) != (smtp_url is None):
         missing = "LINDERO_ALERT_SMTP_URL" if smtp_url is None else "LINDERO_ALERT_EMAIL"
         raise SettingsError(
-            f"{missing}: e-mail alerts need both the address and the server; set it"
+            f"{missing}: los avisos por correo necesitan la dirección y el servidor; completarla"
         )
     if webhook_url is not None:
         _check_webhook(webhook_url)
@@ -92,7 +92,7 @@ def _check_webhook(url: str) -> None:
         good = False
     if not good or re.search(r"\s", url):
         raise SettingsError(
-            "LINDERO_ALERT_WEBHOOK_URL: is not an http(s) address; for example "
+            "LINDERO_ALERT_WEBHOOK_URL: no es una dirección http(s); por ejemplo "
             "LINDERO_ALERT_WEBHOOK_URL=https://hooks.example/…"
         )
 
@@ -101,13 +101,13 @@ def _mail_url(email: str, smtp_url: str) -> str:
     """The mail server and the address as one Apprise URL; never seen but by the block."""
     if _ADDRESS.fullmatch(email) is None:
         raise SettingsError(
-            "LINDERO_ALERT_EMAIL: is not one e-mail address; for example "
+            "LINDERO_ALERT_EMAIL: no es una dirección de correo; por ejemplo "
             "LINDERO_ALERT_EMAIL=campo@empresa.example"
         )
     parts, host, port = _smtp_parts(smtp_url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not (user + password).isascii():
-        raise SettingsError("LINDERO_ALERT_SMTP_URL: user and password must be ASCII")
+        raise SettingsError("LINDERO_ALERT_SMTP_URL: usuario y contraseña tienen que ser ASCII")
     mode = "ssl" if parts.scheme == "smtps" else "starttls" if password else "insecure"
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     sender = user if _ADDRESS.fullmatch(user) else email
@@ -131,8 +131,8 @@ def _smtp_parts(smtp_url: str) -> tuple[SplitResult, str, int | None]:
         or re.fullmatch(r"[a-z0-9.-]+", host) is None
     ):
         raise SettingsError(
-            "LINDERO_ALERT_SMTP_URL: is not a mail server; for example "
-            "LINDERO_ALERT_SMTP_URL=smtps://user:password@mail.empresa.example:465 (write other "
-            "characters of user and password as %40, %2F …)"
+            "LINDERO_ALERT_SMTP_URL: no es un servidor de correo; por ejemplo "
+            "LINDERO_ALERT_SMTP_URL=smtps://usuario:contraseña@mail.empresa.example:465 (otros "
+            "caracteres de usuario y contraseña se escriben %40, %2F …)"
         )
     return parts, host, port

@@ -102,7 +102,7 @@ def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) 
     """
     with server(load_settings()):
         cambios = tuple(deploy(one) for one in deployments)
-        with _refusals("reading deployments"):
+        with _refusals("al leer los despliegues"):
             return DeployReport(cambios, unregistered())
 
 
@@ -112,7 +112,7 @@ def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> 
     Raises:
         SettingsError: no server.
     """
-    with server(load_settings()), _refusals("reading deployments"):
+    with server(load_settings()), _refusals("al leer los despliegues"):
         cambios = tuple(_compared(one)[0] for one in deployments)
         return DeployReport(cambios, unregistered())
 
@@ -141,8 +141,8 @@ def _refuse_from_outside(deployment: Deployment, held: DeploymentResponse | None
     folders = [options.get("directory") for step in steps for options in step.values()]
     if CONTAINER_ROOT in folders and str(PROJECT_ROOT) != CONTAINER_ROOT:
         raise SettingsError(
-            f"{deployment.full_name}: its worker is a container, which has no {PROJECT_ROOT}; "
-            "deploy from inside: make deploy, or docker compose exec prefect-worker lindero "
+            f"{deployment.full_name}: su worker es un contenedor, que no tiene {PROJECT_ROOT}; "
+            "desplegar desde adentro: make deploy, o docker compose exec prefect-worker lindero "
             "deploy --all"
         )
 
@@ -164,8 +164,8 @@ def ensure_pool(name: str = WORK_POOL) -> None:
             return
     if pool.type != POOL_TYPE:
         raise SettingsError(
-            f"work pool {name} is of type {pool.type}, a {POOL_TYPE} pool is needed; "
-            "give it another name"
+            f"el work pool {name} es de tipo {pool.type} y hace falta uno {POOL_TYPE}; ponerle "
+            "otro nombre"
         )
 
 
@@ -201,7 +201,7 @@ def server(settings: Settings) -> Iterator[None]:
     with temporary_settings({name: value for name, value in ours.items() if value is not None}):
         if PREFECT_API_URL.value() is None:
             raise SettingsError(
-                "PREFECT_API_URL: there is no Prefect server to deploy to; for example "
+                "PREFECT_API_URL: no hay un servidor de Prefect donde desplegar; por ejemplo "
                 "PREFECT_API_URL=http://127.0.0.1:4200/api"
             )
         check_server(settings)
@@ -219,15 +219,16 @@ def check_server(settings: Settings) -> None:
     with get_client(sync_client=True) as client:
         if client.api_healthcheck() is not None:
             raise SettingsError(
-                f"PREFECT_API_URL: no Prefect server answers at {settings.prefect_api_url}; start "
-                "it, or leave the variable out: a run by hand does without"
+                "PREFECT_API_URL: ningún servidor de Prefect contesta en "
+                f"{settings.prefect_api_url}; levantarlo (lindero stack up, o docker compose up "
+                "-d), o sacar la variable de .env: las corridas a mano andan sin servidor"
             )
         try:
             client.api_version()
         except HTTPStatusError as err:
             raise SettingsError(
-                f"PREFECT_SERVER_API_AUTH_STRING: the Prefect server answers "
-                f"{err.response.status_code}; for example PREFECT_SERVER_API_AUTH_STRING=admin:…"
+                "PREFECT_SERVER_API_AUTH_STRING: el servidor de Prefect contesta "
+                f"{err.response.status_code}; por ejemplo PREFECT_SERVER_API_AUTH_STRING=admin:…"
             ) from err
 
 
@@ -306,4 +307,4 @@ def _refusals(what: str) -> Iterator[None]:
         yield
     except (DeploymentApplyError, HTTPError) as err:
         said = " ".join(str(err).split())
-        raise SettingsError(f"{what}: the Prefect server refuses: {said}") from err
+        raise SettingsError(f"{what}: el servidor de Prefect no acepta: {said}") from err

@@ -145,7 +145,7 @@ def named(names: Sequence[str]) -> tuple[Deployment, ...]:
             key for key, one in DEPLOYMENTS.items() if name in (key, one.name, one.full_name)
         ]
         if not matches:
-            raise SettingsError(f"no deployment {name!r}; there are: {', '.join(DEPLOYMENTS)}")
+            raise SettingsError(f"no hay un despliegue {name!r}; hay: {', '.join(DEPLOYMENTS)}")
         found[matches[0]] = DEPLOYMENTS[matches[0]]
     return tuple(found.values())
 

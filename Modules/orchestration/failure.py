@@ -17,6 +17,7 @@ from Modules.words.errors import (
     ApiUnavailable,
     CampaniasFailed,
     CampaniaUnknown,
+    DataError,
     NightRefused,
     PipelineError,
     ProductError,
@@ -24,9 +25,11 @@ from Modules.words.errors import (
     RunLocked,
     SettingsError,
     SnapshotDamaged,
+    StackError,
 )
 
 _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
+    PipelineError: ("La corrida no pudo terminar.", "Ver el detalle y volver a correr."),
     CampaniaUnknown: (
         "El portal no tiene esa campaña.",
         "Corregir la campaña (por ejemplo 25/26) y volver a correr.",
@@ -81,6 +84,14 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
         "Falló una campaña o más; las otras quedaron hechas.",
         "Ver qué pasó con cada una, y volver a correr las que fallaron.",
     ),
+    StackError: (
+        "Un proceso de la plataforma no se levantó, o no contesta.",
+        "Ver el registro que nombra el detalle, y `lindero stack status`.",
+    ),
+    DataError: (
+        "Los datos llegaron, pero no sirven para publicar.",
+        "Corregir lo que dice el detalle y volver a correr.",
+    ),
     PublishError: (
         "No se pudo escribir en la carpeta de destino.",
         "Revisar la carpeta que nombra el detalle (enlace de OneDrive, permisos, espacio) y volver "
@@ -94,15 +105,16 @@ def mensaje_de_falla(error: PipelineError) -> str:
     if isinstance(error, CampaniasFailed) and error.errors:
         each = (f"Campaña {one}: {mensaje_de_falla(err)}" for one, err in error.errors.items())
         return "\n".join((_FALLAS[CampaniasFailed][0], *each))
-    que_paso, que_hacer = "La corrida no pudo terminar.", "Ver el detalle y volver a correr."
-    for kind, said in _FALLAS.items():
-        if isinstance(error, kind):
-            que_paso, que_hacer = said
-            break
+    que_paso, que_hacer = _falla_de(type(error))
     if isinstance(error, NightRefused) and error.command:
         que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
     intacto = _intacto(error)
     return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
+
+
+def _falla_de(kind: type[PipelineError]) -> tuple[str, str]:
+    """What is said of a class of the tree: its own line, or the one of the class above it."""
+    return next(_FALLAS[above] for above in kind.__mro__ if above in _FALLAS)
 
 
 def _intacto(error: PipelineError) -> str:

@@ -145,7 +145,7 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as err:
         raise SettingsError(
-            f"LINDERO_TASK_RUNNER={kind} needs prefect-dask: uv sync --extra dask"
+            f"LINDERO_TASK_RUNNER={kind} necesita prefect-dask: uv sync --extra dask"
         ) from err
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
@@ -158,8 +158,8 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
                 sent.extend(dask.submit(tramo, {"chunk": one}) for one in islice(left, AHEAD))
             except OSError as err:
                 raise SettingsError(
-                    f"LINDERO_TASK_RUNNER: no Dask scheduler answers at {kind}; start it, or "
-                    "write processes"
+                    f"LINDERO_TASK_RUNNER: ningún Dask contesta en {kind}; levantarlo, o escribir "
+                    "processes"
                 ) from err
             while sent:
                 yield sent.popleft().result()

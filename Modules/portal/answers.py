@@ -76,8 +76,8 @@ class Answer:
 
 
 _HINTS = {
-    403: "no permission for these credentials",
-    404: "there is no such path; check the base URL and the profile",
+    403: "estas credenciales no tienen permiso",
+    404: "no existe esa ruta; revisar DATABALER_BASE_URL y el perfil",
 }
 _KINDS = {404: NotThere, 405: NotThere, 409: Conflict, 410: NotThere}
 
@@ -99,18 +99,21 @@ class Judge:
         if answer.status in self.rules.empty_statuses:
             return NOTHING
         request_id = answer.request_id(self.rules.request_id_header)
-        who = f"{answer.what} (request {request_id})" if request_id else answer.what
+        who = f"{answer.what} (pedido {request_id})" if request_id else answer.what
         self._judge_status(answer, who)
         self._refuse_html(answer, who)
         if not answer.body.strip():
-            raise TryAgain(f"{who}: an empty body under {answer.status}")
+            raise TryAgain(f"{who}: respuesta vacía con {answer.status}")
         try:
             clean, _ = without_lone_surrogates(answer.body)
             document = parse_json(self._in_utf8(clean), self.max_depth)
         except JsonRefused as err:
             kind, hint = CutJson if err.reason is Reason.CUT else ApiContractChanged, ""
             if err.reason is Reason.UTF8 and self.rules.charset == "utf-8":
-                hint = '; if it is another charset, write it in [answers]: charset = "windows-1252"'
+                hint = (
+                    "; si usa otro juego de caracteres, escribirlo en [answers]: charset = "
+                    '"windows-1252"'
+                )
             raise kind(f"{who}: {err}{hint}") from err
         return self._judge_body(answer, document, who)
 
@@ -128,18 +131,20 @@ class Judge:
         if status in self.rules.ok_statuses:
             return
         if status == 401:
-            raise TokenExpired(f"{who}: HTTP 401, the portal refuses the credentials")
+            raise TokenExpired(f"{who}: HTTP 401, el portal rechaza las credenciales")
         if status in (429, 503):
             raise TryAgain(f"{who}: HTTP {status}", wait_asked(answer.headers))
         if status == 408 or status >= 500:
             raise TryAgain(f"{who}: HTTP {status}")
         if 300 <= status < 400:
-            raise NotThere(f"{who}: HTTP {status}, a redirect; not followed, check the address")
+            raise NotThere(
+                f"{who}: HTTP {status}, una redirección; no se sigue, revisar la dirección"
+            )
         if status >= 400:
             kind = _KINDS.get(status, ApiRejected)
-            hint = _HINTS.get(status, "refused")
+            hint = _HINTS.get(status, "rechazado")
             raise kind(f"{who}: HTTP {status}, {hint}{self._said(answer)}")
-        raise ApiContractChanged(f"{who}: HTTP {status} where a page was expected")
+        raise ApiContractChanged(f"{who}: HTTP {status} donde se esperaba una página")
 
     @staticmethod
     def _refuse_html(answer: Answer, who: str) -> None:
@@ -148,19 +153,19 @@ class Judge:
         start = answer.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         if kind in ("text/html", "application/xhtml+xml") or start == b"<":
             raise ApiContractChanged(
-                f"{who}: HTML under {answer.status}; a login page or a proxy answers"
+                f"{who}: HTML con {answer.status}; contesta una página de ingreso o un proxy"
             )
 
     def _judge_body(self, answer: Answer, document: Any, who: str) -> Any:
         rules = self.rules
         if rules.expired is not None and holds(rules.expired, document):
-            raise TokenExpired(f"{who}: the portal says that the token is not valid")
+            raise TokenExpired(f"{who}: el portal dice que el token no es válido")
         if rules.empty is not None and holds(rules.empty, document):
             return NOTHING
         failed = rules.success is not None and not holds(rules.success, document)
         if failed or (rules.error is not None and holds(rules.error, document)):
             said = message_in(document, rules, self.redact)
-            raise ApiRejected(f"{who}: an error object under {answer.status}{said}")
+            raise ApiRejected(f"{who}: un objeto de error con {answer.status}{said}")
         return document
 
     def _said(self, answer: Answer) -> str:

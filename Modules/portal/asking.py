@@ -32,8 +32,8 @@ class LeftOrigin(WalkBroken):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"{what}: the next link leaves the portal's origin; not followed. If a proxy rewrites "
-            'addresses, write keep = "origin" in [paging]'
+            f"{what}: el enlace next sale del origen del portal; no se sigue. Si un proxy "
+            'reescribe las direcciones, escribir keep = "origin" en [paging]'
         )
 
 
@@ -81,7 +81,7 @@ class Frozen:
         Raises:
             WalkBroken: the step's link changes what was asked; LeftOrigin: it leads elsewhere.
         """
-        what = f"{self.label} page {number}"
+        what = f"{self.label} página {number}"
         headers = self.headers + step.headers
         url, params = self.url, self.params + step.params
         if step.link is not None:
@@ -98,7 +98,7 @@ class Frozen:
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name, value in self.params:
             if asked.get(name, written(value)) != written(value):
-                raise WalkBroken(f"{what}: the next link changes {name!r}, which is frozen")
+                raise WalkBroken(f"{what}: el enlace next cambia {name!r}, que no puede cambiar")
         return urlunsplit(parts._replace(fragment=""))
 
 
@@ -118,7 +118,7 @@ def link_target(what: str, from_url: str, link: str, own_url: str, keep: str) ->
             return parts._replace(scheme=own.scheme, netloc=own.netloc, path=path)
         foreign = origin_of(parts) != origin_of(own) or "@" in parts.netloc
     except ValueError as err:
-        raise WalkBroken(f"{what}: its next link is malformed") from err
+        raise WalkBroken(f"{what}: su enlace next está mal formado") from err
     if foreign:
         raise LeftOrigin(what)
     return parts
@@ -147,7 +147,7 @@ def freeze(
         params = ((season.name, campania), *params)
     if resource.season and season.place == "header":
         headers = (*headers, (season.name, campania))
-    label = recurso.value if parent is None else f"{recurso.value} of {resource.parent} {parent}"
+    label = recurso.value if parent is None else f"{recurso.value} de {resource.parent} {parent}"
     paging = profile.paging_of(recurso)
     keep = "none" if isinstance(paging, NoPaging) else paging.keep
     return Frozen(label, resource.method, join(base_url, path), params, headers, keep)
@@ -175,15 +175,17 @@ def check_url(url: str, name: str) -> str:
         parts = urlsplit(url.strip())
         scheme, host, _ = origin_of(parts)
     except ValueError as err:
-        raise SettingsError(f"{name} is not an address; write it like {_EXAMPLE}") from err
+        raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}") from err
     if scheme not in _PORTS or not host or re.search(r"[\s\\]", url.strip()):
-        raise SettingsError(f"{name} is not an address; write it like {_EXAMPLE}")
+        raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise SettingsError(
-            f"{name} holds a user, a query or a fragment; write it bare, like {_EXAMPLE}"
+            f"{name} lleva usuario, consulta o fragmento; se escribe sola, como {_EXAMPLE}"
         )
     if scheme != "https" and not is_loopback(host):
-        raise SettingsError(f"{name} must be https, for secrets travel there; like {_EXAMPLE}")
+        raise SettingsError(
+            f"{name} tiene que ser https, porque por ahí van secretos; como {_EXAMPLE}"
+        )
     return url.strip().rstrip("/")
 
 

@@ -74,7 +74,10 @@ class Attempts:
         except TokenExpired as err:
             again = "; check DATABALER_CLIENT_SECRET"
             if renewed:
-                again = ", also with a new token: the login is good, so see [auth] in the profile"
+                again = (
+                    ", también con un token nuevo: el ingreso está bien, así que ver [auth] en el "
+                    "perfil"
+                )
             raise ApiAuth(f"{err}{again}") from err
 
     def _with(self, headers: Mapping[str, str], ask: Ask, read: Callable[[Answer, object], T]) -> T:
@@ -108,7 +111,7 @@ class Attempts:
         except CutJson as err:
             if answer.framed:
                 raise
-            raise TryAgain(f"{ask.what}: a cut body") from err
+            raise TryAgain(f"{ask.what}: la respuesta llegó cortada") from err
         return read(answer, document)
 
     def _persist(self, what: str, once: Callable[[], T]) -> T:
@@ -124,10 +127,12 @@ class Attempts:
             return retrying(once)
         except TryAgain as err:
             if self._asks_too_much(err):
-                wait = f"the portal asks to wait for {err.wait_s:.0f} s"
-                raise ApiUnavailable(f"{err}; {wait}, longer than any try of this run") from err
+                wait = f"el portal pide esperar {err.wait_s:.0f} s"
+                raise ApiUnavailable(
+                    f"{err}; {wait}, más que cualquier intento de esta corrida"
+                ) from err
             tries = retrying.statistics.get("attempt_number", 1)
-            raise ApiUnavailable(f"{err}; gave up after {tries} tries") from err
+            raise ApiUnavailable(f"{err}; sin éxito después de {tries} intentos") from err
 
     def _is_last(self, state: RetryCallState) -> bool:
         err = _error(state)

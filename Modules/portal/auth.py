@@ -44,12 +44,12 @@ class Authenticator:
             isinstance(auth, ApiKey) and bool(auth.id_header)
         )
         if needs_id and not client_id:
-            raise SettingsError(f"DATABALER_CLIENT_ID is missing; auth {auth.kind} needs it")
+            raise SettingsError(f"falta DATABALER_CLIENT_ID; auth {auth.kind} lo necesita")
         if not isinstance(auth, NoAuth) and not client_secret:
-            raise SettingsError(f"DATABALER_CLIENT_SECRET is missing; auth {auth.kind} needs it")
+            raise SettingsError(f"falta DATABALER_CLIENT_SECRET; auth {auth.kind} lo necesita")
         self._second_field = auth.second_field if isinstance(auth, TokenAuth) else ""
         if (auth.second_header or self._second_field) and not second:
-            raise SettingsError("DATABALER_SECOND_SECRET is missing; the profile's [auth] sends it")
+            raise SettingsError("falta DATABALER_SECOND_SECRET; lo manda [auth] del perfil")
         self._auth, self._base_url = auth, base_url
         self._id, self._secret, self._second = client_id, client_secret, second
         self._lock = threading.Lock()
@@ -105,7 +105,7 @@ class Authenticator:
     def _log_in(self, get: Get) -> None:
         auth = self._auth
         if not isinstance(auth, TokenAuth):
-            raise ApiAuth("the portal refuses the credentials; check DATABALER_CLIENT_SECRET")
+            raise ApiAuth("el portal rechaza las credenciales; revisar DATABALER_CLIENT_SECRET")
         asked_at = time.monotonic()
         ask, headers = self._login_request(auth)
         try:
@@ -113,13 +113,15 @@ class Authenticator:
         except ApiAuth as err:
             raise ApiAuth(_REFUSED) from err
         except NotThere as err:
-            todo = "nobody judged the credentials; check DATABALER_BASE_URL and path in [auth]"
+            todo = "nadie juzgó las credenciales; revisar DATABALER_BASE_URL y path en [auth]"
             raise SettingsError(f"{err}; {todo}") from err
         except ApiRejected as err:
             raise ApiAuth(f"{_REFUSED} ({err})") from err
         token = dig(document, split_path(auth.token))
         if not isinstance(token, str) or not _SENDABLE.fullmatch(token):
-            raise ApiContractChanged(f"token: no usable token at {auth.token!r} in the answer")
+            raise ApiContractChanged(
+                f"token: en la respuesta no hay un token que sirva en {auth.token!r}"
+            )
         self._hide(token)
         self._headers = self._always | {auth.header: f"{auth.prefix} {token}".strip()}
         self._renew_at = asked_at + RENEW_AT * self._life_s(auth, document)
@@ -170,7 +172,7 @@ class Authenticator:
 
 
 _REFUSED = (
-    "the portal refuses the credentials; check DATABALER_CLIENT_ID and DATABALER_CLIENT_SECRET"
+    "el portal rechaza las credenciales; revisar DATABALER_CLIENT_ID y DATABALER_CLIENT_SECRET"
 )
 
 
@@ -181,7 +183,8 @@ def _basic(user: str, password: str) -> str:
 def _sendable(secret: str) -> str:
     if not _SENDABLE.fullmatch(secret):
         raise SettingsError(
-            "DATABALER_CLIENT_ID, _CLIENT_SECRET or _SECOND_SECRET has characters that a header "
-            "cannot carry (a line break, a space at an end, an accent); copy it again"
+            "DATABALER_CLIENT_ID, _CLIENT_SECRET o _SECOND_SECRET tiene caracteres que un "
+            "encabezado no puede llevar (un salto de línea, un espacio en la punta, un acento); "
+            "copiarlo otra vez"
         )
     return secret

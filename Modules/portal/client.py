@@ -85,7 +85,7 @@ class PortalClient:
         self._profile, self._limits = config.profile, config.limits
         for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
             if getattr(config.limits, name) <= 0:
-                raise SettingsError(f"the limit {name} must be above 0")
+                raise SettingsError(f"el límite {name} tiene que ser más que 0")
         secret, second = (
             one.get_secret_value() if one else ""
             for one in (config.client_secret, config.second_secret)
@@ -206,8 +206,8 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
             return found_id if isinstance(found_id, str) else None
         if isinstance(text, str | int):
             known.append(str(found) if found is not None else str(text)[:20])
-    listed = ", ".join(sorted(known)[:20]) or "none at all"
-    raise CampaniaUnknown(f"the portal does not know the campaña {campania}; it has {listed}")
+    listed = ", ".join(sorted(known)[:20]) or "ninguna"
+    raise CampaniaUnknown(f"el portal no conoce la campaña {campania}; tiene {listed}")
 
 
 @dataclass(slots=True)
@@ -299,7 +299,7 @@ class _Fetch:
         if profile.season.send == "id":
             sent = self.campania_id or ""
             if profile.resources[recurso].season and not sent:
-                raise SettingsError('season.send = "id" needs the campanias list and its ids')
+                raise SettingsError('season.send = "id" necesita la lista campanias y sus ids')
         return Walk(
             freeze(profile, self.base_url, recurso, sent, parent),
             profile.paging_of(recurso),
@@ -319,7 +319,8 @@ def _parent_id(recurso: Recurso, record: Record) -> str:
     found = record.values.get("id")
     if not isinstance(found, str) or not found:
         raise ApiContractChanged(
-            f"{recurso}: row {record.index} of the parents' page {record.page} has no id to ask by"
+            f"{recurso}: la fila {record.index} de la página {record.page} de los padres no tiene "
+            "id con que pedir"
         )
     return found
 

@@ -88,7 +88,7 @@ class Mapper:
         """
         for index, row in enumerate(rows):
             if not isinstance(row, dict):
-                raise ApiContractChanged(f"{what}: row {index} is not an object")
+                raise ApiContractChanged(f"{what}: la fila {index} no es un objeto")
         return [Record(self._values(r, parent), page, index) for index, r in enumerate(rows)]
 
     def _values(self, row: dict[str, Any], parent: str | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Pace:
             ApiUnavailable: the fetch is over, or would be by then.
         """
         if self.left() <= 0:
-            raise ApiUnavailable(f"{what}: the whole fetch took longer than {self._limit_s:g} s")
+            raise ApiUnavailable(f"{what}: traer todo llevó más de {self._limit_s:g} s")
         self.sleep(self._take_turn() - time.monotonic(), what)
         while (left := self._not_before - time.monotonic()) > 0:
             self.sleep(left, what)
@@ -67,10 +67,11 @@ class Pace:
         """Wait, unless the fetch is given up or its end comes first."""
         if seconds > self.left():
             raise ApiUnavailable(
-                f"{what}: the next try would come after the {self._limit_s:g} s of the fetch"
+                f"{what}: el próximo intento caería después de los {self._limit_s:g} s que hay "
+                "para todo"
             )
         if self._stop.wait(max(0.0, seconds)):
-            raise Stopped(f"{what}: given up")
+            raise Stopped(f"{what}: se abandonó")
 
     def stop(self) -> None:
         """Wake every waiting thread; nothing starts any more."""

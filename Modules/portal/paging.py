@@ -74,7 +74,7 @@ def read_page(
         text = headers.get(name.lower(), "").strip()
         if not _DIGITS.fullmatch(text):
             raise ApiContractChanged(
-                f"{what}: no number in the header {name} (envelope.total_header)"
+                f"{what}: no hay un número en el encabezado {name} (envelope.total_header)"
             )
         total = int(text)
     token, link = None, envelope.next
@@ -111,10 +111,10 @@ def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:
     rows = dig(document, split_path(envelope.rows))
     if isinstance(rows, list):
         return rows
-    where = f"list at {envelope.rows!r}" if envelope.rows else "list at the root"
+    where = f"una lista en {envelope.rows!r}" if envelope.rows else "una lista en la raíz"
     if rows is MISSING and isinstance(document, dict) and _ERROR_MARKS & document.keys():
-        raise ApiContractChanged(f"{what}: an error object under a good status; no {where}")
-    raise ApiContractChanged(f"{what}: there is no {where}; check envelope.rows in the profile")
+        raise ApiContractChanged(f"{what}: un objeto de error con un estado bueno; no hay {where}")
+    raise ApiContractChanged(f"{what}: no hay {where}; revisar envelope.rows en el perfil")
 
 
 def _count(document: Any, path: str, name: str, what: str) -> int | None:
@@ -124,7 +124,7 @@ def _count(document: Any, path: str, name: str, what: str) -> int | None:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ApiContractChanged(f"{what}: no number at {path!r} (envelope.{name})")
+        raise ApiContractChanged(f"{what}: no hay un número en {path!r} (envelope.{name})")
     return value
 
 
@@ -134,7 +134,7 @@ def _text(document: Any, path: str, what: str) -> str | None:
         return None
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise ApiContractChanged(f"{what}: no text at {path!r}")
+    raise ApiContractChanged(f"{what}: no hay un texto en {path!r}")
 
 
 def next_of_link_header(header: str) -> str | None:
@@ -229,10 +229,14 @@ def next_step(
 def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
     found = dig(last.rows[-1], split_path(paging.id))
     if isinstance(found, bool) or not isinstance(found, str | int):
-        raise ApiContractChanged(f"{what}: the last row has no id at {paging.id!r} to go on from")
+        raise ApiContractChanged(
+            f"{what}: la última fila no tiene id en {paging.id!r} desde donde seguir"
+        )
     if paging.plus:
         if not re.fullmatch(r"-?\d{1,18}", str(found), re.ASCII):
-            raise ApiContractChanged(f"{what}: the last id is no number, so plus cannot be added")
+            raise ApiContractChanged(
+                f"{what}: el último id no es un número, y no se le puede sumar plus"
+            )
         found = int(found) + paging.plus
     return Step(((paging.param, found), *_size(paging)))
 
@@ -266,7 +270,7 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
     _no_page_twice(seen)
     for index, page in enumerate(seen):
         if isinstance(paging, PagePaging) and page.view.number not in (None, paging.first + index):
-            said = f"asked for page {paging.first + index}, the answer says it is page"
+            said = f"se pidió la página {paging.first + index}, y la respuesta dice que es la"
             raise WalkBroken(f"{page.ask.what}: {said} {page.view.number}")
         _next_leads_on(page, index, seen, paging, envelope)
     total = _one_total(label, [page.view for page in seen])
@@ -275,7 +279,9 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
         ids = [item for page in seen for item in page.ids]
         distinct = len({item for item in ids if item is not None}) + ids.count(None)
         if distinct != total:
-            raise WalkBroken(f"{label}: {distinct} distinct ids, but the portal declares {total}")
+            raise WalkBroken(
+                f"{label}: hay {distinct} ids distintos, pero el portal declara {total}"
+            )
     return total
 
 
@@ -286,7 +292,7 @@ def _no_page_twice(seen: Sequence[Page]) -> None:
             continue
         digest = hashlib.sha256(page.body).digest()
         if digest in first:
-            raise WalkBroken(f"{page.ask.what}: the same page as {first[digest]}")
+            raise WalkBroken(f"{page.ask.what}: es la misma página que {first[digest]}")
         first[digest] = page.ask.what
 
 
@@ -299,31 +305,33 @@ def _next_leads_on(
     what, link, is_last = page.ask.what, page.view.next, index == len(seen) - 1
     if link is None:
         if not is_last and any(later.view.rows for later in seen[index + 1 :]):
-            raise WalkBroken(f"{what}: it says it is the last page, and is not")
+            raise WalkBroken(f"{what}: dice que es la última página, y no lo es")
         return
     target = link_target(what, page.ask.url, link, page.ask.url, paging.keep)
     if target.path != urlsplit(page.ask.url).path:
-        raise WalkBroken(f"{what}: its next link leads elsewhere")
+        raise WalkBroken(f"{what}: su enlace next lleva a otra parte")
     if is_last and page.view.rows:
-        raise WalkBroken(f"{what}: its next link leads on, but the list ends here")
+        raise WalkBroken(f"{what}: su enlace next sigue, pero la lista termina acá")
     if is_last:
         return
     said = dict(parse_qsl(target.query, keep_blank_values=True))
     following = urlsplit(seen[index + 1].ask.url).query
     asked = dict(parse_qsl(following, keep_blank_values=True))
     if any(asked.get(name, value) != value for name, value in said.items()):
-        raise WalkBroken(f"{what}: its next link does not lead to the page that follows")
+        raise WalkBroken(f"{what}: su enlace next no lleva a la página siguiente")
 
 
 def _one_total(label: str, views: Sequence[PageView]) -> int | None:
     totals = {view.total for view in views if not view.empty_answer}
     counts = {view.pages for view in views if not view.empty_answer}
     if len(totals) > 1 or len(counts) > 1:
-        raise WalkBroken(f"{label}: the declared total changes between pages")
+        raise WalkBroken(f"{label}: el total declarado cambia de una página a otra")
     count = next(iter(counts), None)
     with_rows = sum(1 for view in views if view.rows)
     if count is not None and with_rows != count and not (count <= 1 and with_rows == 0):
-        raise WalkBroken(f"{label}: {with_rows} pages with rows, but the portal declares {count}")
+        raise WalkBroken(
+            f"{label}: hay {with_rows} páginas con filas, pero el portal declara {count}"
+        )
     return next(iter(totals), None)
 
 
@@ -333,5 +341,5 @@ def _no_twin_across_pages(seen: Sequence[Page]) -> None:
         what = page.ask.what
         for name in page.ids:
             if name is not None and first.setdefault(name, what) != what:
-                came = f"id {name[:60]!r} came on {first[name]} already"
-                raise WalkBroken(f"{what}: {came}; the list moved")
+                came = f"el id {name[:60]!r} ya vino en {first[name]}"
+                raise WalkBroken(f"{what}: {came}; la lista se movió")

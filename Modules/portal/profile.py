@@ -79,7 +79,8 @@ class Profile(Section):
             order = list(Recurso)
             if resource.parent and order.index(Recurso(resource.parent)) >= order.index(recurso):
                 raise ValueError(
-                    f"resources.{recurso}.parent: cannot be asked for by each of {resource.parent}"
+                    f"resources.{recurso}.parent: no se puede pedir por cada uno de "
+                    f"{resource.parent}"
                 )
         return self
 
@@ -126,12 +127,14 @@ def _check_season(recurso: Recurso, resource: Resource, season: Season) -> None:
     in_path = "{campania}" in resource.path
     if in_path and not (resource.season and season.place == "path"):
         raise ValueError(
-            f'resources.{recurso}.path: {{campania}} in path needs season.place = "path"'
+            f'resources.{recurso}.path: {{campania}} en path necesita season.place = "path"'
         )
     if resource.season and season.place == "path" and not in_path:
-        raise ValueError(f"resources.{recurso}.path: no {{campania}}, though season.place says so")
+        raise ValueError(f"resources.{recurso}.path: falta {{campania}}, y season.place lo pide")
     if resource.season and season.place == "body" and resource.method != "POST":
-        raise ValueError(f'resources.{recurso}.method: a campaña in the body needs method = "POST"')
+        raise ValueError(
+            f'resources.{recurso}.method: una campaña en el cuerpo necesita method = "POST"'
+        )
 
 
 DEFAULT_PROFILE = Profile()
@@ -151,27 +154,50 @@ def parse_profile(text: str, source: str) -> Profile:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
-        raise SettingsError(f"{source}: not TOML: {err}") from err
+        raise SettingsError(f"{source}: no es TOML: {err}") from err
     try:
         return Profile.model_validate({"name": "profile"} | data)
     except ValidationError as err:
         raise SettingsError(_explain(err, text, source)) from None
 
 
+_SAID = {  # by the type of pydantic's refusal; none quotes the value
+    **dict.fromkeys(("bool_parsing", "bool_type"), "tiene que ser true o false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "va una sección"),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "tiene que ser un número"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "va un número entero"),
+    **dict.fromkeys(("list_type", "tuple_type"), "tiene que ser una lista"),
+    "greater_than": "tiene que ser más que {gt}",
+    "greater_than_equal": "tiene que ser {ge} o más",
+    "less_than_equal": "tiene que ser {le} o menos",
+    "too_short": "tiene menos de {min_length} valores",
+    "extra_forbidden": "no hay una clave así",
+    "literal_error": "tiene que ser {expected}",
+    "missing": "falta",
+    "string_pattern_mismatch": "no tiene la forma {pattern}",
+    "string_too_short": "tiene menos de {min_length} caracteres",
+    "string_type": "tiene que ser un texto",
+    "union_tag_invalid": "tiene que ser {expected_tags}",
+    "union_tag_not_found": "falta {discriminator}",
+}
+
+
 def _explain(err: ValidationError, text: str, source: str) -> str:
-    first = err.errors(include_url=False, include_input=False, include_context=False)[0]
+    first = err.errors(include_url=False, include_input=False)[0]
     unions = {"client_credentials", "json_login", "api_key", "bearer", "basic", "none"}
     unions |= {"page", "offset", "id_cursor", "token", "next_link"}
     loc = [str(part) for part in first["loc"] if part != "[key]"]
     tagged = (["auth"], ["paging"])
     keys = [key for i, key in enumerate(loc) if not (key in unions and loc[i - 1 : i] in tagged)]
-    message = first["msg"].removeprefix("Value error, ")
+    said = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
+    message = said.format_map(first.get("ctx", {})) if first["type"] in _SAID else said
+    message = message.replace("' or '", "' o '")
     if match := re.match(r"(resources[\w.]+): ", message):
         keys, message = match[1].split("."), message[match.end() :]
     line = _line_of(keys, text)
-    where = f"{source}, line {line}" if line else source
+    where = f"{source}, renglón {line}" if line else source
     more = err.error_count() - 1
-    rest = f" (and {more} more)" if more else ""
+    rest = f" (y {more} más)" if more else ""
     return ": ".join(filter(None, (where, ".".join(keys), message))) + rest
 
 

@@ -31,7 +31,7 @@ class Section(BaseModel):
 
 def _header_name(name: str) -> str:
     if name and not _HEADER_NAME.fullmatch(name):
-        raise ValueError("not a header name")
+        raise ValueError("no es un nombre de encabezado")
     return name
 
 
@@ -39,9 +39,9 @@ def _plain_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         _header_name(name)
         if name.lower() in _CREDENTIAL_HEADERS:
-            raise ValueError("credentials come from the environment, not from the profile")
+            raise ValueError("las credenciales vienen del entorno, no del perfil")
         if not _HEADER_VALUE.fullmatch(value):
-            raise ValueError("a header takes printable ASCII only")
+            raise ValueError("un encabezado sólo lleva ASCII imprimible")
     return headers
 
 
@@ -49,7 +49,7 @@ def refuse_unknown(fields: Mapping[str, object], known: set[str], where: str) ->
     """Raise ValueError for a field that the contract does not have."""
     for name in sorted(set(fields) - known):
         raise ValueError(
-            f"{where}{name}: the contract has no field {name!r}; it has {sorted(known)}"
+            f"{where}{name}: el contrato no tiene el campo {name!r}; tiene {sorted(known)}"
         )
 
 
@@ -150,7 +150,7 @@ class Season(Section):
     @classmethod
     def _known_places(cls, text: str) -> str:
         if not _SEASON_TEXT.fullmatch(text) or not text:
-            raise ValueError("only {aa}, {aaaa}, {bb} and {bbbb} can stand in braces")
+            raise ValueError("entre llaves sólo van {aa}, {aaaa}, {bb} y {bbbb}")
         return text
 
 
@@ -208,7 +208,7 @@ class TokenPaging(Sized):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if bool(self.token) == bool(self.token_header):
-            raise ValueError("give token (a path in the body) or token_header, one of them")
+            raise ValueError("dar token (una ruta en el cuerpo) o token_header, uno de los dos")
         return self
 
 
@@ -273,14 +273,16 @@ class Answers(Section):
         try:
             b" ".decode(charset)
         except (LookupError, UnicodeError) as err:
-            raise ValueError("not a charset that is known here; such as windows-1252") from err
+            raise ValueError(
+                "no es un juego de caracteres conocido; por ejemplo windows-1252"
+            ) from err
         return codecs.lookup(charset).name
 
     @field_validator("ok_statuses", "empty_statuses")
     @classmethod
     def _statuses(cls, statuses: tuple[int, ...]) -> tuple[int, ...]:
         if any(not (200 <= status < 300 or status in (304, 404)) for status in statuses):
-            raise ValueError("only 2xx, 304 and 404 can be good answers")
+            raise ValueError("sólo 2xx, 304 y 404 pueden ser respuestas buenas")
         return statuses
 
 
@@ -295,7 +297,7 @@ class Time(Section):
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError) as err:
-            raise ValueError("not a time zone of the IANA list") from err
+            raise ValueError("no es una zona horaria de la lista de IANA") from err
         return zone
 
 
@@ -313,9 +315,9 @@ class FieldRule(Section):
     @model_validator(mode="after")
     def _has_a_source(self) -> Self:
         if self.source == "row" and not self.path and self.default is None:
-            raise ValueError("give path, default, or source")
+            raise ValueError("dar path, default o source")
         if self.source != "row" and self.path:
-            raise ValueError("a field with source takes no path")
+            raise ValueError("un campo con source no lleva path")
         return self
 
     @field_validator("format")
@@ -323,7 +325,9 @@ class FieldRule(Section):
     def _zone_is_read(cls, layout: str) -> str:
         literal = _DIRECTIVE.sub("\0", layout)
         if "%Z" in layout.replace("%%", "") or _LITERAL_ZONE.search(literal):
-            raise ValueError("a zone written out is not read; write %z for Z, UTC or -03:00")
+            raise ValueError(
+                "una zona escrita con letras no se lee; escribir %z para Z, UTC o -03:00"
+            )
         return layout
 
 
@@ -364,7 +368,7 @@ class Geometry(Section):
     @classmethod
     def _an_authority_code(cls, crs: str) -> str:
         if not re.fullmatch(r"[A-Za-z]{2,12}:[0-9A-Za-z]{1,12}", crs):
-            raise ValueError("write a code like EPSG:4326 or EPSG:22185")
+            raise ValueError("escribir un código como EPSG:4326 o EPSG:22185")
         return crs
 
 
@@ -387,5 +391,5 @@ class Resource(_WithFields):
     @model_validator(mode="after")
     def _parent_in_path(self) -> Self:
         if (self.parent is not None) != ("{parent}" in self.path):
-            raise ValueError("parent and {parent} in path go together")
+            raise ValueError("parent y {parent} en path van juntos")
         return self

@@ -38,6 +38,7 @@ from Modules.portal.answers import Answer, NoConnection, TryAgain
 from Modules.portal.asking import Ask, is_loopback, origin_of
 from Modules.portal.pace import Pace, Stopped
 from Modules.words.errors import ApiContractChanged, ApiUnavailable, SettingsError
+from Modules.words.spanish import why
 
 USER_AGENT = "lindero"
 _CHUNK = 1 << 16
@@ -97,7 +98,7 @@ class Transport:
             except (requests.exceptions.RequestException, HTTPError, OSError) as err:
                 self._explain_end(watch, ask.what, seconds)
                 if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(err)):
-                    raise ApiUnavailable(f"{ask.what}: TLS failed: {_brief(err)}") from err
+                    raise ApiUnavailable(f"{ask.what}: falló el TLS: {_brief(err)}") from err
                 if unconnected := _unconnected(err, ask.url):
                     raise NoConnection(f"{ask.what}: {unconnected}") from err
                 raise TryAgain(f"{ask.what}: {_brief(err)}") from err
@@ -120,7 +121,7 @@ class Transport:
         watch = _Watch()
         with self._lock:
             if self._pace.stopped:
-                raise Stopped(f"{what}: given up")
+                raise Stopped(f"{what}: se abandonó")
             self._watches.add(watch)
         timer = threading.Timer(seconds, watch.end)
         timer.daemon = True
@@ -139,9 +140,12 @@ class Transport:
     def _explain_end(self, watch: _Watch, what: str, seconds: float) -> None:
         if watch.ended:
             if self._pace.stopped:
-                raise Stopped(f"{what}: given up")
-            slow = f"the whole request took longer than {seconds:.3g} s, for its answer drips"
-            raise ApiUnavailable(f"{what}: {slow}; not tried again")
+                raise Stopped(f"{what}: se abandonó")
+            slow = (
+                f"el pedido entero llevó más de {seconds:.3g} s, porque la respuesta llega de a "
+                "gotas"
+            )
+            raise ApiUnavailable(f"{what}: {slow}; no se prueba otra vez")
 
     def _exchange(self, ask: Ask, secret_headers: Mapping[str, str], seconds: float) -> Answer:
         prepared = _prepare(ask, secret_headers)
@@ -173,12 +177,12 @@ class Transport:
             case "gzip" | "x-gzip" | "deflate" as name:
                 parts = _inflate(chunks, limit, what, raw_too=name == "deflate")
             case _:
-                raise ApiContractChanged(f"{what}: a Content-Encoding that was not asked for")
+                raise ApiContractChanged(f"{what}: un Content-Encoding que no se pidió")
         body = bytearray()
         for part in parts:
             body += part
             if len(body) > limit:
-                raise ApiContractChanged(f"{what}: larger than {limit} bytes")
+                raise ApiContractChanged(f"{what}: más de {limit} bytes")
         return bytes(body)
 
 
@@ -285,7 +289,7 @@ def _prepare(ask: Ask, secret_headers: Mapping[str, str]) -> requests.PreparedRe
         prepared.prepare_body(ask.body, None)
     except (requests.exceptions.RequestException, ValueError):
         # The text of this error may quote a header, so it is neither kept nor chained.
-        bad = f"{ask.what}: the request cannot be written; check the profile"
+        bad = f"{ask.what}: no se puede escribir el pedido; revisar el perfil"
         raise SettingsError(bad) from None
     return prepared
 
@@ -315,11 +319,11 @@ def _inflate(chunks: Iterator[bytes], limit: int, what: str, *, raw_too: bool) -
                 yield stream.decompress(rest, min(limit + 1, _CHUNK * 16))
                 rest = stream.unconsumed_tail or stream.unused_data
     except zlib.error as err:
-        raise TryAgain(f"{what}: bad gzip") from err
+        raise TryAgain(f"{what}: el gzip está mal") from err
     if begun and not stream.eof:
         yield stream.flush()  # at most one pending match: the input is used up
     if first and not stream.eof:
-        raise TryAgain(f"{what}: the gzip ends too early")
+        raise TryAgain(f"{what}: el gzip termina antes de tiempo")
 
 
 def _causes(err: BaseException) -> Iterator[BaseException]:
@@ -334,17 +338,17 @@ def _unconnected(err: BaseException, url: str) -> str | None:
     causes = list(_causes(err))
     if not any(isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in causes):
         return None
-    where = "the proxy" if any(isinstance(cause, ProxyError) for cause in causes) else _host(url)
+    where = "el proxy" if any(isinstance(cause, ProxyError) for cause in causes) else _host(url)
     for cause in reversed(causes):
         match cause:
             case ConnectionRefusedError():
-                return f"connection refused by {where}"
+                return f"{where} rechazó la conexión"
             case socket.gaierror():
-                return f"no connection to {where}: its name is not known here"
+                return f"no hay conexión con {where}: acá no se conoce ese nombre"
             case TimeoutError():
-                return f"no connection to {where}: it did not answer in time"
-    reason = next((c.strerror for c in reversed(causes) if isinstance(c, OSError)), None)
-    return f"no connection to {where}: {reason or 'it cannot be reached'}"
+                return f"no hay conexión con {where}: no contestó a tiempo"
+    reason = next((why(c) for c in reversed(causes) if isinstance(c, OSError) and c.strerror), None)
+    return f"no hay conexión con {where}: {reason or 'no se llega'}"
 
 
 def _host(url: str) -> str:

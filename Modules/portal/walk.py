@@ -99,7 +99,7 @@ class Walker:
             except WalkBroken as err:
                 if number == 2:
                     kind = ApiContractChanged if isinstance(err, LeftOrigin) else ApiIncomplete
-                    raise kind(f"{err}; twice in a row, so nothing is taken") from err
+                    raise kind(f"{err}; dos veces seguidas, así que no se toma nada") from err
                 log.warning("%s; walking %s once more", err, walk.frozen.label)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
@@ -142,13 +142,13 @@ class Walker:
                 return pages
             number = len(pages) + 1
             if step in seen_steps or number > MAX_PAGES:
-                raise WalkBroken(f"{last.ask.what}: it leads back to a page already read")
+                raise WalkBroken(f"{last.ask.what}: lleva otra vez a una página ya leída")
             seen_steps.add(step)
             try:
                 page = self._submit(walk, number, step, last.ask.url).result()
             except Conflict as err:
                 if isinstance(walk.paging, TokenPaging | CursorPaging | NextLinkPaging):
-                    raise WalkBroken(f"{err}; the cursor has died") from err
+                    raise WalkBroken(f"{err}; el cursor murió") from err
                 raise
             pages.append(page)
             told(number, None)

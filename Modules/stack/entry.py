@@ -163,7 +163,7 @@ def _await_api(url: str) -> None:
     deadline = time.monotonic() + API_PATIENCE_S
     while not (health := stack_health.server(url)).ok:
         if time.monotonic() > deadline:
-            raise ApiUnavailable(f"the Prefect server at {url} is not ready: {health.text}")
+            raise ApiUnavailable(f"el servidor de Prefect en {url} no está listo: {health.text}")
         time.sleep(_POLL_S)
 
 

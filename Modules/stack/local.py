@@ -116,7 +116,7 @@ class Stack:
         """
         running = self.process(name)
         if running is None:
-            raise StackError(f"{name} was not started")
+            raise StackError(f"{name} no se levantó")
         patience_s = PATIENCE_S[name] if patience_s is None else patience_s
         wait_until(lambda: self._fault(name), running, log_of(self.settings, name), patience_s)
 
@@ -268,7 +268,9 @@ def stack_folder(settings: Settings) -> Path:
 
 
 def _busy() -> StackError:
-    return StackError("another command is starting or stopping this stack; wait for it to end")
+    return StackError(
+        "otro comando está levantando o apagando esta plataforma; esperar a que termine"
+    )
 
 
 def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) -> None:
@@ -276,10 +278,12 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
     if running is None or not running.alive():
         return
     if running.single != single:
-        raise SettingsError("the stack runs in the other way; first: lindero stack down")
+        raise SettingsError("la plataforma corre de la otra manera; primero: lindero stack down")
     port = running.settings.lindero_port
     if port != settings.lindero_port:
-        raise SettingsError(f"LINDERO_PORT: the stack runs on {port}; first: lindero stack down")
+        raise SettingsError(
+            f"LINDERO_PORT: la plataforma corre en {port}; primero: lindero stack down"
+        )
 
 
 def _start_missing(stack: Stack) -> tuple[str, ...]:
@@ -325,8 +329,8 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
     port = settings.lindero_port
     if "server" not in alive and _free_port(port) != port:
         raise SettingsError(
-            f"LINDERO_PORT: port {port} of this machine is taken by another program; stop it, or "
-            "choose another one, for example LINDERO_PORT=4210"
+            f"LINDERO_PORT: otro programa usa el puerto {port} de esta máquina; cerrarlo, o "
+            "elegir otro, por ejemplo LINDERO_PORT=4210"
         )
     ports = {"server": port} | {
         name: before[name] if name in alive and name in before else _free_port(before.get(name))
@@ -358,4 +362,4 @@ def _free_port(wanted: int | None) -> int:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((LOOPBACK, port))
                 return int(probe.getsockname()[1])
-    raise StackError("this machine has no free port on loopback")
+    raise StackError("esta máquina no tiene ningún puerto local libre")

@@ -110,7 +110,7 @@ def database_url(database: Database) -> str:
     """
     if re.search(r"[/?#%\s]", database.name):
         raise SettingsError(
-            "PREFECT_POSTGRES_DB: must hold no space and none of / ? # %; for example prefect"
+            "PREFECT_POSTGRES_DB: no puede llevar espacios ni / ? # %; por ejemplo prefect"
         )
     user, password = _encoded(database.user), _encoded(database.password)
     host = _host(database.host)
@@ -200,25 +200,25 @@ def check_secrets(secrets: Mapping[str, str | None]) -> None:
     found = {name: _fault(name, value or "") for name, value in secrets.items()}
     faults = [f"{name}: {fault}" for name, fault in found.items() if fault]
     if faults:
-        raise SettingsError("; ".join([*faults, "lindero stack init writes what is missing"]))
+        raise SettingsError("; ".join([*faults, "lindero stack init escribe lo que falta"]))
 
 
 def _fault(name: str, value: str) -> str:
     if not value:
-        return "is missing"
+        return "falta"
     if any(ord(char) < ord(" ") for char in value):
-        return "holds a line break or another control character"
+        return "tiene un salto de línea u otro carácter de control"
     secret = value
     if name == AUTH_STRING:
         user, colon, secret = value.partition(":")
         if not (user and colon):
-            return "is not user:password"
+            return "no es usuario:contraseña"
         if not value.isascii():
-            return "holds a letter that is not ASCII; Prefect answers 500 to it"
+            return "tiene una letra que no es ASCII; Prefect contesta 500"
     if len(secret) < MIN_SECRET_LENGTH:
-        part = "the password in it" if name == AUTH_STRING else "it"
-        return f"{part} needs {MIN_SECRET_LENGTH} characters or more"
-    return "is a default that everybody knows" if _well_known(secret) else ""
+        part = "su contraseña " if name == AUTH_STRING else ""
+        return f"{part}necesita {MIN_SECRET_LENGTH} caracteres o más"
+    return "es una que todo el mundo conoce" if _well_known(secret) else ""
 
 
 def _well_known(secret: str) -> bool:

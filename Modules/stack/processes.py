@@ -22,6 +22,7 @@ import psutil
 
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.words.errors import StackError
+from Modules.words.spanish import why
 
 FOLDER_VARIABLE: Final = "STACK_FOLDER"
 MAX_LOG_BYTES: Final = 20_000_000  # then the log is put aside as .1, at the next start
@@ -97,7 +98,7 @@ def start(spec: Spec) -> Running:
             **spec.account,
         )
     except OSError as err:
-        raise StackError(f"{spec.name} cannot be started: {err.strerror}") from err
+        raise StackError(f"{spec.name} no se puede empezar: {why(err)}") from err
     finally:
         os.close(log)
     if child.stdin is not None:
@@ -149,10 +150,10 @@ def wait_until(
     deadline = time.monotonic() + patience_s
     while (fault := check()) is not None:
         if not running.alive():
-            raise StackError(f"{running.name} ended: {last_line(log)} (see {log})")
+            raise StackError(f"{running.name} terminó: {last_line(log)} (ver {log})")
         if time.monotonic() > deadline:
             raise StackError(
-                f"{running.name} is not ready after {patience_s:.0f} s: {fault} (see {log})"
+                f"{running.name} no está listo después de {patience_s:.0f} s: {fault} (ver {log})"
             )
         time.sleep(_POLL_S)
 
@@ -160,7 +161,7 @@ def wait_until(
 def last_line(log: Path) -> str:
     """The last line of a log that says anything."""
     lines = [line.strip() for line in tail(log, 40) if line.strip()]
-    return lines[-1][:300] if lines else "it said nothing"
+    return lines[-1][:300] if lines else "no dijo nada"
 
 
 def tail(log: Path, lines: int) -> list[str]:

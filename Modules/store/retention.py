@@ -17,7 +17,7 @@ it did much harm.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -77,8 +77,7 @@ class PrunePlan:
     esperan: tuple[Linea, ...] = ()  # would go too, but not all at once
     quedan: tuple[Linea, ...] = ()
     tope: int = 0
-    negado: str | None = None  # why nothing goes, English
-    negado_es: str | None = field(default=None, repr=False)  # the same for people
+    negado: str | None = None  # why nothing goes, for people
 
     @property
     def size_bytes(self) -> int:
@@ -112,7 +111,7 @@ def plan(
         if ficha.id.number not in reasons
     )
     if refused := clock_problem([ficha.id for ficha in todas], now):
-        return PrunePlan((), sobran, quedan, 0, *refused)
+        return PrunePlan((), sobran, quedan, 0, refused)
     return PrunePlan(sobran[:tope], sobran[tope:], quedan, tope)
 
 
@@ -121,25 +120,21 @@ def most_at_once(total: int) -> int:
     return min(MOST_AT_ONCE, total // SHARE_AT_ONCE)
 
 
-def clock_problem(ids: Sequence[SnapshotId], now: datetime) -> tuple[str, str] | None:
-    """Why the clock cannot be right, in English and in Spanish; None if it may be."""
+def clock_problem(ids: Sequence[SnapshotId], now: datetime) -> str | None:
+    """Why the clock cannot be right, for people; None if it may be."""
     if not ids:
         return None
     newest = max(ids)
     if newest.utc > now:
         return (
-            f"the clock says {_utc(now)}, which is before the newest backup {newest}; nothing is "
-            "removed. Set the clock",
             f"el reloj dice {_utc(now)}, antes que el último backup {newest}. No se quita nada. "
-            "Hay que poner en hora el reloj",
+            "Hay que poner en hora el reloj"
         )
     if now - newest.utc > LONGEST_GAP:
         days = (now - newest.utc).days
         return (
-            f"the newest backup {newest} is {days} days old: either the clock is wrong or no "
-            "night was kept since; nothing is removed. Make a backup first",
             f"el último backup {newest} tiene {days} días: o el reloj está mal o desde entonces "
-            "no se guardó ninguna noche. No se quita nada. Primero hay que hacer un backup",
+            "no se guardó ninguna noche. No se quita nada. Primero hay que hacer un backup"
         )
     return None
 

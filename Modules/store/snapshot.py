@@ -27,6 +27,7 @@ from Modules.store.manifest import (
 from Modules.words.columns import LOTES, TABLES, Table
 from Modules.words.domain import Campania, Portal, Recurso, SnapshotId
 from Modules.words.errors import DataError, SettingsError, SnapshotDamaged
+from Modules.words.spanish import why
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ def load_with_sums(folder: Path) -> tuple[Snapshot, dict[str, str]]:
         _check_manifest(manifest, folder)
     except OSError as err:
         name = Path(err.filename or "").name
-        raise SnapshotDamaged(f"{folder.name}: {name}: {err.strerror or err}") from err
+        raise SnapshotDamaged(f"{folder.name}: {name}: {why(err)}") from err
     except DataError as err:
         raise SnapshotDamaged(f"{folder.name}: {err}") from err
     found = Snapshot(
@@ -186,9 +187,9 @@ def proved_files(snapshot: Snapshot) -> dict[str, Path]:
         try:
             found = fingerprint(snapshot.path / path)
         except OSError as err:
-            raise SnapshotDamaged(f"{snapshot.id}: {path}: {err.strerror or err}") from err
+            raise SnapshotDamaged(f"{snapshot.id}: {path}: {why(err)}") from err
         if found != expected:
-            raise SnapshotDamaged(f"{snapshot.id}: {path}: SHA-256 differs from the manifest")
+            raise SnapshotDamaged(f"{snapshot.id}: {path}: el SHA-256 no es el del manifiesto")
     return snapshot.files
 
 
@@ -231,7 +232,7 @@ def _of_another_snapshot(sums: Mapping[str, str], data: bytes, folder: Path) -> 
     both = set(listed) & set(sums)
     differ = sum(listed[path] != sums[path] for path in both)
     foreign = manifest.get("id") == folder.name and 2 * differ > len(both)
-    return f"{SUMS_NAME}: is of another snapshot" if foreign else None
+    return f"{SUMS_NAME}: es de otro snapshot" if foreign else None
 
 
 def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
@@ -256,19 +257,19 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         for key in ("parent", "equal_to"):
             _optional_id(manifest[key])
     except (KeyError, TypeError, AttributeError, SettingsError) as err:
-        raise DataError(f"{JSON_NAME}: not the manifest of a snapshot ({err})") from err
+        raise DataError(f"{JSON_NAME}: no es el manifiesto de un snapshot ({err})") from err
     if not sound:
-        raise DataError(f"{JSON_NAME}: not the manifest of this snapshot")
+        raise DataError(f"{JSON_NAME}: no es el manifiesto de este snapshot")
 
 
 def _read_proved(snapshot: Snapshot, path: str) -> bytes:
     expected = snapshot.facts.get(path)
     if expected is None:
-        raise SnapshotDamaged(f"{snapshot.id}: {path}: not in the manifest")
+        raise SnapshotDamaged(f"{snapshot.id}: {path}: no está en el manifiesto")
     try:
         data = (snapshot.path / path).read_bytes()
     except OSError as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {path}: {err.strerror or err}") from err
+        raise SnapshotDamaged(f"{snapshot.id}: {path}: {why(err)}") from err
     if fact_of(data).sha256 != expected.sha256:
-        raise SnapshotDamaged(f"{snapshot.id}: {path}: SHA-256 differs from the manifest")
+        raise SnapshotDamaged(f"{snapshot.id}: {path}: el SHA-256 no es el del manifiesto")
     return data

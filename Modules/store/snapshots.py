@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from Modules.disk.json_files import append_line, read_lines, to_json
-from Modules.disk.problems import in_english
+from Modules.disk.problems import in_full
 from Modules.disk.safe_files import (
     FileFact,
     entries,
@@ -70,7 +70,7 @@ ACCEPTANCES: Final = "acceptances.jsonl"
 LAST_NUMBER: Final = "last_number"
 ULTIMO: Final = "ultimo"
 ANTERIOR: Final = "anterior"
-_ADD_TEST: Final = "; the trials have one: add --test"
+_ADD_TEST: Final = "; en las pruebas sí: agregar --test"
 _SHORT_ID: Final = re.compile(r"\d{1,6}|\d{4}-\d\d(-\d\d(T\d{0,6}Z?)?)?")
 _NEVER_EMPTY: Final = (CAMPOS.name, LOTES.name)
 
@@ -194,7 +194,7 @@ class SnapshotStore:
         parent = self.find(facts["parent"]) if facts.get("parent") else None
         own = _manifest(draft, accepted=accepted, parent=parent)
         if clash := sorted({*own, "files"} & set(facts)):
-            raise DataError(f"{JSON_NAME}: the names {', '.join(clash)} are the store's own")
+            raise DataError(f"{JSON_NAME}: los nombres {', '.join(clash)} son del depósito")
         draft.write(VERDICT_NAME, to_json(verdict))
         files = [
             {"path": path, "size": fact.size, "sha256": fact.sha256}
@@ -295,24 +295,26 @@ class SnapshotStore:
         found = _named(there, snapshot_id)
         if len(found) > 1:
             names = ", ".join(path.name for path in found[:10])
-            raise SettingsError(f"{snapshot_id} is the short name of several snapshots: {names}")
+            raise SettingsError(f"{snapshot_id} es el nombre corto de varios snapshots: {names}")
         if not found:
             trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
             hint = _ADD_TEST if _named(trials.folders(), snapshot_id) else ""
-            raise SettingsError(f"there is no snapshot {snapshot_id} below {self.root}{hint}")
+            raise SettingsError(f"no hay un snapshot {snapshot_id} en {self.root}{hint}")
         return found[0]
 
     def _newest(self, name: str, campania: Campania | None) -> Snapshot:
         last = next(reversed(self.accepted(campania)), None)
-        of = "" if campania is None else f" of {campania}"
+        of = "" if campania is None else f" de {campania}"
         if last is None:
             hint = self.among_trials(campania)
-            raise DataError(f"there is no accepted backup{of} yet; run lindero run backup{hint}")
+            raise DataError(
+                f"todavía no hay un backup aceptado{of}; primero: lindero run backup{hint}"
+            )
         if name == ULTIMO:
             return last
         earlier = self.accepted(last.campania, last.portal)[:-1]
         if not earlier:
-            raise DataError(f"{last.id} is the only accepted backup of its campaña and portal")
+            raise DataError(f"{last.id} es el único backup aceptado de su campaña y portal")
         return earlier[-1]
 
     def among_trials(self, campania: Campania | None = None) -> str:
@@ -370,20 +372,18 @@ class SnapshotStore:
         """
         snapshot = self.find(snapshot_id)
         if snapshot.accepted:
-            raise SettingsError(f"{snapshot.id} is accepted already; nothing to do")
+            raise SettingsError(f"{snapshot.id} ya está aceptado; no hay nada que hacer")
         if not reason.strip():
-            raise SettingsError("a reason is needed, for example: --reason 'campo vendido'")
+            raise SettingsError("falta un motivo, por ejemplo: --reason 'campo vendido'")
         if problems := self.verify(snapshot):
-            raise SnapshotDamaged(
-                f"{snapshot.id}: {in_english(problems[0])}; it cannot be accepted"
-            )
+            raise SnapshotDamaged(f"{snapshot.id}: {in_full(problems[0])}; no se puede aceptar")
         newest = self.latest_accepted(snapshot.campania, snapshot.portal)
         if newest is not None and snapshot.id < newest.id:
-            raise DataError(f"{snapshot.id} is older than {newest.id}, which is accepted already")
+            raise DataError(f"{snapshot.id} es anterior a {newest.id}, que ya está aceptado")
         if (empty := _emptied(snapshot, newest)) and not although_empty:
             raise DataError(
-                f"{snapshot.id} has no rows of {', '.join(empty)}; products made of it would be "
-                "empty. If the portal really has none: add --aunque-vacio"
+                f"{snapshot.id} no tiene filas de {', '.join(empty)}; los productos saldrían "
+                "vacíos. Si el portal de verdad no tiene ninguna: agregar --aunque-vacio"
             )
         self._log_acceptance(snapshot, reason=reason.strip(), who=who, now=now)
         return self._load(self._settle(snapshot.path, SNAPSHOTS, snapshot.campania))
@@ -393,7 +393,7 @@ class SnapshotStore:
         target = self.root / place / campania.slug / source.name
         make_folder(target.parent)
         if os.path.lexists(target):
-            raise PublishError(f"{target} is in the way; a snapshot is never replaced")
+            raise PublishError(f"{target} ya está en el lugar; un snapshot nunca se reemplaza")
         move(source, target)
         sync_folder(target.parent)
         sync_folder(source.parent)
@@ -409,13 +409,13 @@ class SnapshotStore:
         logged = self._acceptance(snapshot) if by_hand else None
         if by_hand and logged is None and (bad := self._unreadable_lines()):
             raise AcceptancesUnreadable(
-                f"{ACCEPTANCES}: {bad} lines of it cannot be read; "
-                f"who accepted {snapshot.id} is not known"
+                f"{ACCEPTANCES}: no se pueden leer {bad} de sus líneas; "
+                f"no se sabe quién aceptó {snapshot.id}"
             )
         if by_hand and logged is None:
             raise SnapshotDamaged(
-                f"{snapshot.id}: it lies among the accepted ones, but nobody accepted it "
-                f"({ACCEPTANCES} has no entry for its hash)"
+                f"{snapshot.id}: está entre los aceptados, pero nadie lo aceptó ({ACCEPTANCES} no "
+                "tiene un renglón con su hash)"
             )
         return replace(snapshot, accepted=in_place, acceptance=logged)
 
@@ -455,7 +455,7 @@ class SnapshotStore:
         try:
             entries = list(read_lines(self.root / ACCEPTANCES))
         except PublishError as err:
-            raise AcceptancesUnreadable(f"{err}; who accepted {snapshot.id} is not known") from err
+            raise AcceptancesUnreadable(f"{err}; no se sabe quién aceptó {snapshot.id}") from err
         return next((one for one in entries if mine.items() <= one.items()), None)
 
     def _unreadable_lines(self) -> int:

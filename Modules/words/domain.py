@@ -87,7 +87,9 @@ class Campania:
         """
         match = _CAMPANIA.fullmatch(text.strip())
         if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
-            raise SettingsError(f"{text!r} is not a campaña; write two years in a row, like 25/26")
+            raise SettingsError(
+                f"{text!r} no es una campaña; escribir dos años seguidos, como 25/26"
+            )
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
@@ -119,13 +121,13 @@ class SnapshotId:
         match = _SNAPSHOT_ID.fullmatch(text)
         if match is None:
             raise SettingsError(
-                f"{text!r} is not a snapshot id; they look like 2025-11-20T060002Z-000042"
+                f"{text!r} no es el id de un snapshot; son como 2025-11-20T060002Z-000042"
             )
         year, month, day, hour, minute, second, number = (int(part) for part in match.groups())
         try:
             utc = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError as err:
-            raise SettingsError(f"{text!r} is not a snapshot id: {err}") from err
+            raise SettingsError(f"{text!r} no es el id de un snapshot: {err}") from err
         return cls(number, utc)
 
     def __str__(self) -> str:

@@ -18,8 +18,10 @@
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
   - StackError               1  a process of the local stack does not start or does not answer
 
-Messages are English, one line, and say what was wrong, where, and what to do. They quote ids,
-resources and pages, never a body, a header or a token.
+Messages are Spanish, one line, and say what was wrong, where, and what to do; nouns are as in the
+glossary, names of settings and keys as they are written. What only a programmer meets
+(``ValueError``, logs) is English. They quote ids, resources and pages, never a body, a header or a
+token.
 """
 
 from __future__ import annotations

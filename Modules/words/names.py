@@ -150,23 +150,25 @@ def check_names(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
         if problem := name_problem(name):
-            raise PublishError(f"{name!r} cannot be published: {problem}")
+            raise PublishError(f"no se puede publicar {name!r}: {problem}")
         folded = _folded(name)
         if folded in seen:
-            raise PublishError(f"{name!r} and {seen[folded]!r} are one file on Windows")
+            raise PublishError(f"{name!r} y {seen[folded]!r} son un mismo archivo en Windows")
         seen[folded] = name
     for folded, name in seen.items():
         for parent in PurePosixPath(folded).parents:
             if str(parent) in seen:
-                raise PublishError(f"{name!r} lies in {seen[str(parent)]!r}, which is a file")
+                raise PublishError(
+                    f"{name!r} está dentro de {seen[str(parent)]!r}, que es un archivo"
+                )
 
 
 def name_problem(name: str) -> str | None:
     """What is wrong with a path below a published folder, or None."""
     if not name or name.startswith("/") or PureWindowsPath(name).drive:
-        return "it is not a path below the folder"
+        return "no es una ruta dentro de la carpeta"
     if len(name) > MAX_PATH_CHARACTERS:
-        return f"longer than {MAX_PATH_CHARACTERS} characters"
+        return f"más largo que {MAX_PATH_CHARACTERS} caracteres"
     problems = (_part_problem(part) for part in name.split("/"))
     return next((problem for problem in problems if problem), None)
 
@@ -229,13 +231,16 @@ def _part_problem(part: str) -> str | None:
     """What is wrong with one name in a path."""
     lowered = part.casefold()
     rules = (
-        (part in ("", ".", ".."), "it is not a plain path below the folder"),
-        (_REFUSED.search(part) is not None, f"a character that Windows forbids in {part!r}"),
-        (_RESERVED.fullmatch(part) is not None, f"{part!r} is a reserved name"),
-        (part != part.strip() or part.endswith("."), f"{part!r} begins or ends in a blank or dot"),
-        (part.startswith("~$") or "_vti_" in lowered, f"OneDrive does not take {part!r}"),
-        (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} is not synchronised"),
-        (_surrogate(part) or len(part.encode("utf-8")) > MAX_PART_BYTES, f"{part[:40]!r} too long"),
+        (part in ("", ".", ".."), "la ruta tiene una parte vacía, '.' o '..'"),
+        (_REFUSED.search(part) is not None, f"Windows no acepta algún carácter de {part!r}"),
+        (_RESERVED.fullmatch(part) is not None, f"{part!r} es un nombre reservado"),
+        (part != part.strip() or part.endswith("."), f"{part!r} tiene en la punta espacio o punto"),
+        (part.startswith("~$") or "_vti_" in lowered, f"OneDrive no acepta {part!r}"),
+        (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} no se sincroniza"),
+        (
+            _surrogate(part) or len(part.encode("utf-8")) > MAX_PART_BYTES,
+            f"{part[:40]!r} es demasiado largo",
+        ),
     )
     return next((problem for broken, problem in rules if broken), None)
 

@@ -5,6 +5,7 @@ Numbers are 1.234,56, dates 20/11/2025, moments 20/11/2025 03:00; a missing valu
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -13,6 +14,21 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _SWAPPED: Final = str.maketrans(",.", ".,")
+_WHY: Final = {
+    errno.ENOENT: "no existe",
+    errno.EACCES: "sin permiso",
+    errno.EPERM: "sin permiso",
+    errno.EISDIR: "es una carpeta",
+    errno.ENOTDIR: "no es una carpeta",
+    errno.ENOTEMPTY: "la carpeta no está vacía",
+    errno.ENOSPC: "no queda lugar en el disco",
+    errno.EDQUOT: "se agotó la cuota del disco",
+    errno.EROFS: "el disco es de sólo lectura",
+    errno.EIO: "el disco da un error",
+    errno.ELOOP: "los enlaces dan vueltas",
+    errno.EADDRINUSE: "otro programa lo usa",
+    errno.ECONNREFUSED: "nadie contesta ahí",
+}
 _MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]#|~]")
 
 
@@ -39,6 +55,11 @@ def percent(before: float, now: float) -> str:
 def count(number_of: int, singular: str, plural: str) -> str:
     """ "1 lote", "2.500 lotes"."""
     return f"{number(number_of)} {singular if number_of == 1 else plural}"
+
+
+def why(err: OSError) -> str:
+    """Why the system refused, for people; in its own words where ours have none."""
+    return _WHY.get(err.errno or 0, err.strerror or str(err))
 
 
 def day(value: date | None) -> str:

@@ -81,10 +81,10 @@ def parse_json(
     try:
         text = body.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as err:
-        raise JsonRefused(f"bad UTF-8 at byte {err.start}", Reason.UTF8, err.start) from err
+        raise JsonRefused(f"el byte {err.start} no es UTF-8", Reason.UTF8, err.start) from err
     bare = _without_strings(body)
     if _deeper_than(bare, max_depth):
-        raise JsonRefused(f"nested deeper than {max_depth}", Reason.DEPTH)
+        raise JsonRefused(f"más de {max_depth} niveles, unos dentro de otros", Reason.DEPTH)
     hooks: dict[str, Any] = {}
     if number is not None:
         hooks = {"parse_float": number, "parse_int": number}
@@ -142,11 +142,11 @@ def _loads(text: str, hooks: dict[str, Any]) -> tuple[Any, int]:
     except json.JSONDecodeError as err:
         where = err.lineno, err.colno
         if _ends_early(text, err):
-            raise JsonRefused("the JSON ends before its value does", Reason.CUT, *where) from err
-        message = f"not JSON: {err.msg} at character {err.pos}"
+            raise JsonRefused("el JSON se corta antes de terminar", Reason.CUT, *where) from err
+        message = f"no es JSON desde el carácter {err.pos}"
         raise JsonRefused(message, Reason.SYNTAX, *where) from err
     except RecursionError as err:
-        raise JsonRefused("nested too deep to read", Reason.DEPTH) from err
+        raise JsonRefused("demasiados niveles, unos dentro de otros", Reason.DEPTH) from err
     return value, members
 
 
@@ -172,7 +172,7 @@ def _name_the_twin(text: str, hooks: dict[str, Any]) -> None:
         names = [name for name, _ in pairs]
         for name in names:
             if names.count(name) > 1:
-                message = f"the key {name[:60]!r} comes twice in one object"
+                message = f"la clave {name[:60]!r} está dos veces en un objeto"
                 raise JsonRefused(message, Reason.TWIN, name)
         return dict(pairs)
 
@@ -180,19 +180,19 @@ def _name_the_twin(text: str, hooks: dict[str, Any]) -> None:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise JsonRefused(f"{name} is not a JSON number", Reason.CONSTANT, name)
+    raise JsonRefused(f"{name} no es un número de JSON", Reason.CONSTANT, name)
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise JsonRefused("a number is too large for a float", Reason.NUMBER)
+        raise JsonRefused("un número es demasiado grande", Reason.NUMBER)
     return value
 
 
 def _bounded(text: str) -> int:
     if len(text) > _MAX_INT_DIGITS:
-        raise JsonRefused("a number is too large for a float", Reason.NUMBER)
+        raise JsonRefused("un número es demasiado grande", Reason.NUMBER)
     return int(text)
 
 
@@ -200,4 +200,6 @@ def _refuse_lone_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as err:
-        raise JsonRefused("a lone surrogate in a string", Reason.SURROGATE) from err
+        raise JsonRefused(
+            "un texto tiene medio carácter (un surrogate suelto)", Reason.SURROGATE
+        ) from err

@@ -316,11 +316,11 @@ def test_a_dead_portal_is_told_once(profile: str, caplog: pytest.LogCaptureFixtu
             report = _check(f"http://{where}/api", profile)
     (found,) = report.findings
     assert found.where == ""
-    assert f": connection refused by {where}; gave up after 4 tries" in found.notes[0]
+    assert f": {where} rechazó la conexión; sin éxito después de 4 intentos" in found.notes[0]
     assert len(caplog.records) == 3
     assert report.exit_code == 4
     text = render(report)
-    assert text.count("connection refused") == 1
+    assert text.count("rechazó la conexión") == 1
     assert "Connection" not in text + caplog.text
     assert "lotes" not in text
     assert set(report.rows.values()) == {None}
@@ -335,7 +335,13 @@ def test_a_dead_portal_is_told_once(profile: str, caplog: pytest.LogCaptureFixtu
         (Reply(200, b"<html>", {"Content-Type": "text/html"}), 1, None),
         (json_reply({"nothing": 1}), 1, None),
     ],
-    ids=["refused", "elsewhere", "unavailable", "a login page", "no token in it"],
+    ids=[
+        "refused",
+        "elsewhere",
+        "unavailable",
+        "contesta una página de ingreso o un proxy",
+        "no token in it",
+    ],
 )
 def test_a_token_that_is_not_had_ends_the_pass(reply: Reply, code: int, line: str | None) -> None:
     with answering(lambda _: reply) as portal:

@@ -46,7 +46,7 @@ def test_the_drill_of_a_damaged_night_fails_by_the_name_of_the_file(
     made: World, store: SnapshotStore
 ) -> None:
     (made.snapshots[0].path / "raw" / "lotes-0002.json.zst").unlink()
-    said = r"raw/lotes-0002\.json\.zst: missing.*verify \S+ --test$"
+    said = r"raw/lotes-0002\.json\.zst: falta; ver.*verify \S+ --test$"
     with pytest.raises(SnapshotDamaged, match=said):
         drill(store, str(made.snapshots[0].id))
 
@@ -59,7 +59,7 @@ def test_a_file_that_changes_after_the_plan_is_named_and_nothing_is_delivered(
     plan = plan_restore(store, str(snapshot.id), tmp_path / "to")
     with (snapshot.path / name).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(SnapshotDamaged, match=f"{name}: changed while it was restored"):
+    with pytest.raises(SnapshotDamaged, match=f"{name}: cambió mientras se restauraba"):
         restore(plan)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["world"]
 
@@ -68,7 +68,9 @@ def test_a_campo_does_not_come_as_a_snapshot(
     made: World, store: SnapshotStore, tmp_path: Path
 ) -> None:
     campo = read_tables(made.snapshots[0]).campos["campo_id"].iloc[0]
-    with pytest.raises(SettingsError, match="leave --format out"):
+    with pytest.raises(
+        SettingsError, match="un campo o un lote se restaura como GeoPackage; sacar --format"
+    ):
         plan_restore(
             store,
             str(made.snapshots[0].id),

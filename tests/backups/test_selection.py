@@ -39,7 +39,7 @@ def test_a_campo_is_found_as_people_type_it(tables: Tables, text: str) -> None:
 
 
 def test_twins_are_listed_and_refused(tables: Tables) -> None:
-    with pytest.raises(SettingsError, match=r"2 campos fit 'san jose'.*id=C2 .*id=C3"):
+    with pytest.raises(SettingsError, match=r"a 'san jose' corresponden 2 campos; .*id=C2 .*id=C3"):
         choose(tables, campo="san jose", lote=None)
     with pytest.raises(SettingsError, match=r"2 lotes fit '7'.*campo La Güeya.*campo San José"):
         choose(tables, campo=None, lote="7")
@@ -60,11 +60,11 @@ def test_a_text_that_is_the_id_of_one_and_the_name_of_another_is_refused(tables:
 
 
 def test_what_is_not_there_is_refused_with_a_hint(tables: Tables) -> None:
-    with pytest.raises(SettingsError, match=r"no campo 'La Gueia'; did you mean La Güeya\?"):
+    with pytest.raises(SettingsError, match=r"no hay un campo 'La Gueia'; ¿quiso decir La Güeya\?"):
         choose(tables, campo="La Gueia", lote=None)
-    with pytest.raises(SettingsError, match="no lote with the id 'zz'"):
+    with pytest.raises(SettingsError, match="no hay un lote con el id 'zz'"):
         choose(tables, campo=None, lote="id=zz")
-    with pytest.raises(SettingsError, match="no lote 'Ñandú 1/2'"):
+    with pytest.raises(SettingsError, match="no hay un lote 'Ñandú 1/2'"):
         choose(tables, campo="La Güeya", lote="Ñandú 1/2")
 
 

@@ -81,7 +81,7 @@ def test_named_ones_are_read_and_an_unknown_one_is_a_usage_error(made: World) ->
 
 def test_no_backup_at_all_is_not_a_sound_store(made: World) -> None:
     shutil.rmtree(made.settings.store_dir(Modo.TEST))
-    with pytest.raises(DataError, match="no backup"):
+    with pytest.raises(DataError, match="primero: lindero run backup"):
         _verify(made)
 
 

@@ -54,8 +54,8 @@ def test_up_without_secrets_starts_nothing_and_says_how_to_get_them(
     code, _, err = lindero("stack", "up")
 
     assert code == 2
-    assert "PREFECT_POSTGRES_PASSWORD: is missing" in err
-    assert "lindero stack init" in err
+    assert "PREFECT_POSTGRES_PASSWORD: falta" in err
+    assert "lindero stack init escribe lo que falta" in err
     assert not (tmp_path / "state").exists()
 
 
@@ -64,7 +64,7 @@ def test_a_single_server_needs_the_auth_string_only(lindero: Type) -> None:
     code, _, err = lindero("stack", "up", "--single")
 
     assert code == 2
-    assert "PREFECT_SERVER_API_AUTH_STRING: is missing" in err
+    assert "PREFECT_SERVER_API_AUTH_STRING: falta" in err
     assert "PREFECT_POSTGRES_PASSWORD" not in err
 
 
@@ -80,7 +80,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(
         code, _, err = lindero("stack", "up", "--single")
 
     assert code == 2
-    assert "LINDERO_PORT: port" in err
+    assert "LINDERO_PORT: otro programa usa el puerto" in err
     assert not (tmp_path / "state" / "stack" / "run.json").exists()
 
 
@@ -94,7 +94,10 @@ def test_two_commands_at_once_are_refused(
         for command in (("up", "--single"), ("down",)):
             code, _, err = lindero("stack", *command)
             assert code == 1
-            assert "another command" in err
+            assert (
+                "otro comando está levantando o apagando esta plataforma; esperar a que termine"
+                in err
+            )
 
 
 def test_down_of_nothing_is_no_error(lindero: Type, tmp_path: Path) -> None:

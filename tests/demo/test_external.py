@@ -148,9 +148,9 @@ def test_heights_go_and_holes_parts_and_crossings_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"lote": "nada"}, "no column 'nada'; there are: nombre"),
-        ({"campo": "geometry"}, "no column 'geometry'"),
-        ({"cultivo": "nombre,otra"}, "no column 'otra'"),
+        ({"lote": "nada"}, "no hay una columna 'nada'; hay: nombre"),
+        ({"campo": "geometry"}, "no hay una columna 'geometry'"),
+        ({"cultivo": "nombre,otra"}, "no hay una columna 'otra'"),
     ],
 )
 def test_a_column_that_is_not_there_is_named(
@@ -169,11 +169,11 @@ def test_what_cannot_be_served_is_a_settings_error(tmp_path: Path) -> None:
     broken = tmp_path / "roto.parquet"
     broken.write_bytes(b"PAR1 no")
     for path, said in (
-        (text, "cannot read"),
-        (empty, "no features"),
-        (no_crs, "refusing to guess"),
-        (broken, "cannot read"),
-        (tmp_path / "nada.gpkg", "no such file"),
+        (text, "GeoPandas no lo puede leer"),
+        (empty, "el archivo no tiene entidades"),
+        (no_crs, "el archivo no dice su CRS; no se adivina"),
+        (broken, "GeoPandas no lo puede leer"),
+        (tmp_path / "nada.gpkg", "no existe ese archivo"),
     ):
         with pytest.raises(SettingsError, match=said):
             world_from_file(path)

@@ -83,7 +83,10 @@ def test_it_also_dies_while_it_still_builds_its_world() -> None:
 
 
 def test_wrong_arguments_are_one_line_and_a_settings_error() -> None:
-    with pytest.raises(SettingsError, match=r"^day -1 lies before the first"), demo_process(day=-1):
+    with (
+        pytest.raises(SettingsError, match=r"^el día -1 es anterior a la primera"),
+        demo_process(day=-1),
+    ):
         pass
     with pytest.raises(SettingsError, match="invalid choice: 'huge'"), demo_process("huge"):
         pass
@@ -91,7 +94,10 @@ def test_wrong_arguments_are_one_line_and_a_settings_error() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--day", "-1"], "before the first night"), (["--campania", "2025"], "is not a campaña")],
+    [
+        (["--day", "-1"], "es anterior a la primera noche; los días se cuentan desde 0"),
+        (["--campania", "2025"], "no es una campaña; escribir dos años seguidos, como 25/26"),
+    ],
 )
 def test_the_command_line_refuses_with_exit_code_2(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
@@ -107,7 +113,7 @@ def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
-    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+    assert f"no se puede escuchar en 127.0.0.1:{port}" in capsys.readouterr().err
 
 
 def test_the_demo_portal_tells_a_person_what_to_set(capsys: pytest.CaptureFixture[str]) -> None:

@@ -270,7 +270,7 @@ def test_another_campania_is_another_year() -> None:
     ("arguments", "said"),
     [
         ({"size": "huge"}, "small, company, stress"),
-        ({"day": -1}, "before the first night"),
+        ({"day": -1}, "es anterior a la primera noche; los días se cuentan desde 0"),
         ({"campania": "2025"}, "25/26"),
     ],
 )

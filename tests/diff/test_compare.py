@@ -136,10 +136,10 @@ def test_what_is_not_plain_is_said(store: SnapshotStore, days: tuple[Tables, Tab
 
 def test_nothing_to_compare_with_is_an_error_with_its_cause(tmp_path: Path) -> None:
     store = SnapshotStore(tmp_path)
-    with pytest.raises(DataError, match="no accepted backup"):
+    with pytest.raises(DataError, match="todavía no hay un backup aceptado"):
         compare(store, "anterior", "ultimo")
     kept(store, sample_tables(2))
-    with pytest.raises(DataError, match="the only accepted backup"):
+    with pytest.raises(DataError, match="es el único backup aceptado de su campaña y portal"):
         compare(store, "anterior", "ultimo")
     with pytest.raises(SettingsError):
         compare(store, "2025-11-20T060002Z-000042", "ultimo")
@@ -221,11 +221,11 @@ def test_a_file_that_is_there_is_never_replaced(
 ) -> None:
     path = tmp_path / "x.gpkg"
     path.write_text("mine")
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match="ya existe; elegir otro nombre o borrarlo"):
         cmp.check_new(path, ".gpkg")
-    with pytest.raises(SettingsError, match=r"ends in \.gpkg"):
+    with pytest.raises(SettingsError, match=r"termine en \.gpkg"):
         cmp.check_new(tmp_path / "x.zip", ".gpkg")
-    with pytest.raises(PublishError, match="is in the way"):
+    with pytest.raises(PublishError, match="está en el lugar; no se reemplazó nada"):
         cmp.write_gpkg_of(comparison, path)
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
@@ -296,10 +296,10 @@ def test_a_map_too_large_for_a_phone_is_in_parts(
 
 def test_a_file_among_the_backups_or_of_an_impossible_name_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    with pytest.raises(SettingsError, match="name another folder"):
+    with pytest.raises(SettingsError, match="ahí están los backups mismos"):
         cmp.check_new(state / "test" / "x.gpkg", ".gpkg", keep_out=[state])
-    with pytest.raises(PublishError, match="too long"):
+    with pytest.raises(PublishError, match="es demasiado largo"):
         cmp.check_new(tmp_path / f"{'x' * 300}.gpkg", ".gpkg")
     (tmp_path / "x.gpkg").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SettingsError, match="there already"):
+    with pytest.raises(SettingsError, match="ya existe; elegir otro nombre o borrarlo"):
         cmp.check_new(tmp_path / "x.gpkg", ".gpkg")

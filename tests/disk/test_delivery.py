@@ -54,7 +54,7 @@ def test_looking_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_is_refused_unless_told(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(SettingsError, match=r"is not empty \(mine\.txt …\)"):
+    with pytest.raises(SettingsError, match=r"no está vacía \(mine\.txt …\)"):
         look_at(tmp_path, FILES, overwrite=False)
     (tmp_path / "a.txt").write_text("old")
     target = look_at(tmp_path, FILES, overwrite=True)
@@ -81,14 +81,14 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     outside.mkdir()
     folder.mkdir()
     (folder / "sub").symlink_to(outside)
-    with pytest.raises(PublishError, match="is a link"):
+    with pytest.raises(PublishError, match="es un enlace; no se escribe a través"):
         look_at(folder, FILES, overwrite=True)
     (folder / "sub").unlink()
     (folder / "a.txt").symlink_to(outside / "victim")
-    with pytest.raises(PublishError, match="is a link"):
+    with pytest.raises(PublishError, match="es un enlace; no se escribe a través"):
         look_at(folder, FILES, overwrite=True)
     (tmp_path / "link").symlink_to(outside)
-    with pytest.raises(SettingsError, match="is a link"):
+    with pytest.raises(SettingsError, match="es un enlace; nombrar la carpeta a la que lleva"):
         look_at(tmp_path / "link", FILES, overwrite=True)
     assert list(outside.iterdir()) == []
 
@@ -100,7 +100,7 @@ def test_a_link_that_appears_after_looking_is_not_followed(tmp_path: Path) -> No
     (folder / "mine.txt").write_text("mine")
     target = look_at(folder, FILES, overwrite=True)
     (folder / "sub").symlink_to(outside)
-    with pytest.raises(PublishError, match="is a link"):
+    with pytest.raises(PublishError, match="es un enlace; no se escribe a través"):
         deliver(target, _fill(FILES))
     assert list(outside.iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_a_link_that_appears_after_looking_is_not_followed(tmp_path: Path) -> No
 def test_what_appears_after_looking_is_not_replaced(tmp_path: Path) -> None:
     target = look_at(tmp_path, FILES, overwrite=False)
     (tmp_path / "a.txt").write_text("of somebody else")
-    with pytest.raises(PublishError, match="appeared meanwhile"):
+    with pytest.raises(PublishError, match="apareció mientras tanto; volver a correr"):
         deliver(target, _fill(FILES))
     assert (tmp_path / "a.txt").read_text() == "of somebody else"
 
@@ -117,11 +117,11 @@ def test_a_folder_where_a_file_goes_and_a_file_where_a_folder_goes_are_refused(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "a.txt").mkdir()
-    with pytest.raises(PublishError, match="in the way"):
+    with pytest.raises(PublishError, match="está en el lugar; moverlo"):
         look_at(tmp_path, FILES, overwrite=True)
     (tmp_path / "a.txt").rmdir()
     (tmp_path / "sub").write_text("x")
-    with pytest.raises(PublishError, match="in the way"):
+    with pytest.raises(PublishError, match="está en el lugar; moverlo"):
         look_at(tmp_path, FILES, overwrite=True)
 
 
@@ -130,9 +130,11 @@ def test_the_backups_themselves_are_never_a_target(tmp_path: Path) -> None:
     ours.mkdir()
     (tmp_path / "road").symlink_to(ours)
     for folder in (ours, ours / "test" / "x", tmp_path / "x" / ".." / "state"):
-        with pytest.raises(SettingsError, match="name another folder"):
+        with pytest.raises(
+            SettingsError, match="ahí están los backups mismos; nombrar otra carpeta"
+        ):
             look_at(folder, FILES, overwrite=True, keep_out=[ours])
-    with pytest.raises(SettingsError, match="name another folder"):
+    with pytest.raises(SettingsError, match="ahí están los backups mismos; nombrar otra carpeta"):
         look_at(tmp_path / "road" / "x", FILES, overwrite=True, keep_out=[ours])
     look_at(tmp_path / "state2", FILES, overwrite=True, keep_out=[ours])
 
@@ -164,7 +166,7 @@ def test_a_file_that_is_not_as_written_is_found_before_it_is_delivered(tmp_path:
         (work / "a.txt").write_bytes(b"z")
         return facts
 
-    with pytest.raises(PublishError, match=r"a\.txt is not as it was written"):
+    with pytest.raises(PublishError, match=r"a\.txt no quedó como se escribió"):
         deliver(look_at(tmp_path / "to", FILES, overwrite=False), lying)
     assert list(tmp_path.iterdir()) == []
 

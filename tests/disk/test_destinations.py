@@ -74,7 +74,7 @@ def test_a_probe_that_could_not_be_removed_is_an_error_and_goes_the_next_time(
     outputs: Path, stuck: list[str]
 ) -> None:
     stuck.append(str(outputs))
-    with pytest.raises(PublishError, match=f"{outputs} could not be written: .*permissions"):
+    with pytest.raises(PublishError, match=f"no se pudo escribir {outputs}: .*permisos"):
         check_destination(outputs)
     assert len(list(outputs.iterdir())) == 1
     stuck.clear()
@@ -103,7 +103,7 @@ def test_many_may_ask_for_one_folder_at_once(outputs: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder here that takes no file")
 def test_a_folder_that_takes_no_file_is_named() -> None:
-    with pytest.raises(PublishError, match=r"^/proc could not be written: "):
+    with pytest.raises(PublishError, match=r"^no se pudo escribir /proc: "):
         check_destination(Path("/proc"))
 
 
@@ -128,36 +128,42 @@ def test_a_target_of_another_system_cannot_be_compared(outputs: Path, target: Pa
 def test_a_dangling_link(outputs: Path, tmp_path: Path) -> None:
     (outputs / "cultivos").symlink_to(tmp_path / "gone")
     for folder in (outputs / "cultivos", outputs / "cultivos" / "25-26"):
-        with pytest.raises(PublishError, match="cultivos is a link that leads nowhere"):
+        with pytest.raises(PublishError, match="cultivos es un enlace que no lleva a ningún lado"):
             check_destination(folder)
-        with pytest.raises(PublishError, match="leads nowhere"):
+        with pytest.raises(
+            PublishError,
+            match=r"no lleva a ningún lado; ¿está montado su destino\? No se escribió nada",
+        ):
             check_path(folder)
 
 
 def test_a_link_in_a_circle(outputs: Path) -> None:
     (outputs / "a").symlink_to(outputs / "b")
     (outputs / "b").symlink_to(outputs / "a")
-    with pytest.raises(PublishError, match="leads nowhere"):
+    with pytest.raises(
+        PublishError,
+        match=r"no lleva a ningún lado; ¿está montado su destino\? No se escribió nada",
+    ):
         check_destination(outputs / "a")
 
 
 def test_a_link_to_somewhere_else(outputs: Path, target: Path, tmp_path: Path) -> None:
     (outputs / "cultivos").symlink_to(tmp_path)
-    with pytest.raises(PublishError, match=f"configured is {target}"):
+    with pytest.raises(PublishError, match=f"y está configurado {target}"):
         check_destination(outputs / "cultivos", must_be_link=target)
 
 
 def test_a_plain_folder_where_a_link_is_configured(outputs: Path, target: Path) -> None:
     (outputs / "cultivos").mkdir()
-    said = f"is a plain folder; a link to {target} is configured, and files left here would never"
+    said = f"es una carpeta común; está configurado un enlace a {target}, y lo que quede acá nunca"
     with pytest.raises(
-        PublishError, match=f"{said} reach it: move its content away and set up the link$"
+        PublishError, match=f"{said} llegaría: mover su contenido y armar el enlace$"
     ):
         check_destination(outputs / "cultivos", must_be_link=target)
 
 
 def test_nothing_where_a_link_is_configured(outputs: Path, target: Path) -> None:
-    with pytest.raises(PublishError, match="cultivos is missing"):
+    with pytest.raises(PublishError, match=r"falta .*/cultivos; "):
         check_destination(outputs / "cultivos", must_be_link=target)
     assert not list(outputs.iterdir())
 
@@ -165,17 +171,17 @@ def test_nothing_where_a_link_is_configured(outputs: Path, target: Path) -> None
 def test_a_file_in_the_way(outputs: Path, tmp_path: Path) -> None:
     (outputs / "cultivos").write_text("x")
     for folder in (outputs / "cultivos", outputs / "cultivos" / "25-26"):
-        with pytest.raises(PublishError, match="cultivos is a file where a folder is needed"):
+        with pytest.raises(PublishError, match="cultivos es un archivo y hace falta una carpeta"):
             check_destination(folder)
     (outputs / "link").symlink_to(outputs / "cultivos")
-    with pytest.raises(PublishError, match="is a file"):
+    with pytest.raises(PublishError, match="es un archivo y hace falta una carpeta; moverlo"):
         check_destination(outputs / "link")
 
 
 def test_too_little_space_says_how_much_there_is_and_how_much_is_needed(outputs: Path) -> None:
-    with pytest.raises(PublishError, match="1000000000000 MB needed; free some") as caught:
+    with pytest.raises(PublishError, match="1000000000000 MB; liberar espacio") as caught:
         check_destination(outputs, need_bytes=10**18)
-    said = re.search(r": (\d+) MB free", str(caught.value))
+    said = re.search(r": hay (\d+) MB libres", str(caught.value))
     assert said
     assert int(said[1]) == pytest.approx(shutil.disk_usage(outputs).free / 1e6, rel=0.1)
 
@@ -226,16 +232,16 @@ def test_no_link_file_means_no_links(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "cannot be read: JSONDecodeError"),
-        ("{", "cannot be read: JSONDecodeError"),
-        ("[" * 100_000, "cannot be read: RecursionError"),
-        ("[]", "a JSON object of link and target is expected"),
-        ('{"../outputs/a": ""}', "'../outputs/a' has no target; write a folder"),
-        ('{"../outputs/a": " "}', "'../outputs/a' has no target; write a folder"),
-        ('{"../outputs/a": 3}', "'../outputs/a' has no target; write a folder"),
-        ('{"a": "b"}', "write '../outputs/<folder>', not 'a'"),
-        ('{"../a": "b"}', "write '../outputs/<folder>', not '../a'"),
-        ('{"outputs": "b"}', "write '../outputs/<folder>', not 'outputs'"),
+        ("", "no se puede leer: JSONDecodeError"),
+        ("{", "no se puede leer: JSONDecodeError"),
+        ("[" * 100_000, "no se puede leer: RecursionError"),
+        ("[]", "se espera un objeto JSON de enlaces y destinos"),
+        ('{"../outputs/a": ""}', "'../outputs/a' no tiene destino; escribir una carpeta"),
+        ('{"../outputs/a": " "}', "'../outputs/a' no tiene destino; escribir una carpeta"),
+        ('{"../outputs/a": 3}', "'../outputs/a' no tiene destino; escribir una carpeta"),
+        ('{"a": "b"}', "escribir '../outputs/<carpeta>', no 'a'"),
+        ('{"../a": "b"}', "escribir '../outputs/<carpeta>', no '../a'"),
+        ('{"outputs": "b"}', "escribir '../outputs/<carpeta>', no 'outputs'"),
     ],
 )
 def test_a_wrong_link_file_is_named_with_what_to_write(

@@ -35,10 +35,16 @@ def test_the_table_of_mounts_is_asked_where_the_disk_is_the_same(
     check_destination(folder, must_be_link=Path("C:/OneDrive/x"))
     for other in (line % b"/", line % (written + b"x"), b""):
         table.write_bytes(other)
-        with pytest.raises(PublishError, match="is a plain folder"):
+        with pytest.raises(
+            PublishError,
+            match="y lo que quede acá nunca llegaría: mover su contenido y armar el enlace",
+        ):
             check_destination(folder, must_be_link=Path("C:/OneDrive/x"))
     table.unlink()
-    with pytest.raises(PublishError, match="is a plain folder"):
+    with pytest.raises(
+        PublishError,
+        match="y lo que quede acá nunca llegaría: mover su contenido y armar el enlace",
+    ):
         check_destination(folder, must_be_link=Path("C:/OneDrive/x"))
 
 

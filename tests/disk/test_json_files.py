@@ -34,9 +34,9 @@ def test_no_journal_holds_no_entries_and_one_that_cannot_be_read_is_named(tmp_pa
     path = tmp_path / "x.jsonl"
     assert list(read_lines(path)) == []
     path.mkdir()
-    with pytest.raises(PublishError, match=r"^x\.jsonl cannot be read: Is a directory$"):
+    with pytest.raises(PublishError, match=r"^x\.jsonl no se puede leer: es una carpeta$"):
         list(read_lines(path))
-    with pytest.raises(PublishError, match=r"x\.jsonl could not be written: Is a directory"):
+    with pytest.raises(PublishError, match=r"no se pudo escribir .*/x\.jsonl: es una carpeta"):
         append_line(path, {})
 
 

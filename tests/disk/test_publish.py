@@ -129,7 +129,7 @@ def test_files_that_are_not_ours_are_not_touched(bench: Bench) -> None:
 def test_a_foreign_file_under_our_name_stops_the_publication_before_it_begins(bench: Bench) -> None:
     bench.out.mkdir()
     (bench.out / "b").write_text("de otro")
-    with pytest.raises(PublishError, match="b is there and is not ours; move it away and run"):
+    with pytest.raises(PublishError, match="b está ahí y no es de Lindero; moverlo y volver"):
         bench.publish({"a": "1", "b": "1"})
     assert bench.content() == {"b": "de otro"}
 
@@ -223,7 +223,7 @@ def _without(key: str) -> Callable[[str], str]:
 def test_a_lost_record_is_made_anew(bench: Bench, spoil: Callable[[str], str]) -> None:
     bench.publish({"a": "1", "b": "1"})
     (bench.out / MANIFEST).write_text(spoil((bench.out / MANIFEST).read_text("utf-8")))
-    with pytest.raises(PublishError, match="cut short; run it again"):
+    with pytest.raises(PublishError, match="una publicación quedó a medias; volver a correrla"):
         published(bench.out)
     assert not intact(bench.out)
     assert bench.publish({"a": "2", "b": "1"}, days=1) == Published(("a",), ("b",), ())
@@ -255,9 +255,7 @@ def test_a_link_is_never_replaced_and_stops_the_publication_before_it_begins(ben
     (bench.out / "b").unlink()
     (bench.out / "b").symlink_to(elsewhere)
     before = bench.traces()
-    with pytest.raises(
-        PublishError, match=r"b is a link; replacing it would cut it off\. Remove it$"
-    ):
+    with pytest.raises(PublishError, match=r"b es un enlace; reemplazarlo lo cortaría\. Sacarlo$"):
         bench.publish({"a": "2", "b": "2"})
     assert bench.traces() == before
     assert elsewhere.read_text() == "x"
@@ -267,7 +265,7 @@ def test_a_folder_that_leads_out_is_refused(bench: Bench) -> None:
     (bench.root / "elsewhere").mkdir()
     bench.out.mkdir()
     (bench.out / "sub").symlink_to(bench.root / "elsewhere")
-    said = f"^{bench.out / 'sub'} leads out of {bench.out}; remove that link$"
+    said = f"^{bench.out / 'sub'} lleva afuera de {bench.out}; sacar ese enlace$"
     with pytest.raises(PublishError, match=said):
         bench.publish({"sub/a": "1"})
     assert not list((bench.root / "elsewhere").iterdir())
@@ -284,9 +282,7 @@ def test_a_linked_destination_is_written_through(bench: Bench) -> None:
 
 def test_a_folder_in_the_place_of_a_file_is_refused(bench: Bench) -> None:
     (bench.out / "a").mkdir(parents=True)
-    with pytest.raises(
-        PublishError, match=r"a is a folder; a file of that name is to be published$"
-    ):
+    with pytest.raises(PublishError, match=r"a es una carpeta, y ahí va un archivo de ese nombre$"):
         bench.publish({"a": "1"})
 
 
@@ -294,7 +290,7 @@ def test_a_source_that_is_not_there_changes_nothing(bench: Bench) -> None:
     bench.publish({"a": "1"})
     before = bench.traces()
     built = {**bench.built({"a": "2"}), "b": bench.root / "missing"}
-    with pytest.raises(PublishError, match=r"^b: its source .*missing cannot be read: .*No such"):
+    with pytest.raises(PublishError, match=r"^b: no se puede leer su origen .*missing: no existe"):
         publish_files(built, bench.out, snapshot_id="x", now=NOW)
     assert bench.traces() == before
 
@@ -305,7 +301,7 @@ def test_a_source_that_is_not_there_changes_nothing(bench: Bench) -> None:
 def test_a_bad_name_changes_nothing(bench: Bench, name: str) -> None:
     bench.publish({"a": "1"})
     before = bench.traces()
-    with pytest.raises(PublishError, match="cannot be published"):
+    with pytest.raises(PublishError, match="no se puede publicar"):
         bench.publish({"a": "2", name: "1"})
     assert bench.traces() == before
 
@@ -365,7 +361,7 @@ def test_two_campanias_in_one_folder_never_touch_each_other(
 
 
 def test_a_file_of_another_campania_is_refused_before_anything_is_written(bench: Bench) -> None:
-    said = f"^24-25_a is of another publication of {bench.out}; name it otherwise$"
+    said = f"^24-25_a es de otra publicación de {bench.out}; ponerle otro nombre$"
     with pytest.raises(PublishError, match=said):
         publish_files(
             bench.built({"24-25_a": "1"}),
@@ -384,7 +380,7 @@ def test_a_publication_cut_short_is_still_said_after_one_of_another_campania(ben
     record["files"]["24-25_a"]["mtime_ns"] = None
     (bench.out / MANIFEST).write_text(json.dumps(record), encoding="utf-8")
     _publish_season(bench, "25-26", {"a": "1"})
-    said = rf"^{bench.out}/\.lindero\.json: a publication was cut short; run it again$"
+    said = rf"^{bench.out}/\.lindero\.json: una publicación quedó a medias; volver a correrla$"
     with pytest.raises(PublishError, match=said):
         published(bench.out)
     _publish_season(bench, "24-25", {"a": "1"})
@@ -418,7 +414,9 @@ def _check_after_kill(bench: Bench, old: Mapping[str, str], new: Mapping[str, st
             for name, entry in record["files"].items():
                 assert fingerprint(bench.out / name).sha256 == entry["sha256"], f"{name} is mixed"
         else:
-            with pytest.raises(PublishError, match="cut short"):
+            with pytest.raises(
+                PublishError, match="una publicación quedó a medias; volver a correrla"
+            ):
                 published(bench.out)
     bench.publish(new, days=2)
     assert bench.content() == new
@@ -498,7 +496,7 @@ def test_a_record_that_cannot_be_read_is_named_and_nothing_is_published(bench: B
     bench.publish({"a": "1"})
     (bench.out / MANIFEST).unlink()
     (bench.out / MANIFEST).mkdir()
-    with pytest.raises(PublishError, match=r"\.lindero\.json cannot be read: Is a directory$"):
+    with pytest.raises(PublishError, match=r"\.lindero\.json no se puede leer: es una carpeta$"):
         bench.publish({"a": "2"}, days=1)
     assert not intact(bench.out)
     assert bench.content() == {"a": "1"}
@@ -509,7 +507,7 @@ def test_a_record_that_is_a_link_is_not_written_through(bench: Bench) -> None:
     (bench.out / MANIFEST).rename(bench.root / "elsewhere.json")
     (bench.out / MANIFEST).symlink_to(bench.root / "elsewhere.json")
     before = (bench.root / "elsewhere.json").read_bytes()
-    with pytest.raises(PublishError, match=r"\.lindero\.json is a link; remove it$"):
+    with pytest.raises(PublishError, match=r"\.lindero\.json es un enlace; sacarlo$"):
         bench.publish({"a": "2"}, days=1)
     assert (bench.root / "elsewhere.json").read_bytes() == before
     assert bench.content() == {"a": "1"}

@@ -72,7 +72,7 @@ def test_a_rename_that_the_disk_refuses_is_an_error_and_no_copy_beside(
 ) -> None:
     _publish(out, {"a": "old", "b": "old"})
     moments["os.rename", "b"] = _refuse
-    with pytest.raises(PublishError, match=r"b could not be written: .*EIO.*check it"):
+    with pytest.raises(PublishError, match=r"no se pudo escribir .*/b: .*EIO.*revisarlo"):
         _publish(out, {"a": "new", "b": "new"}, day=1)
     assert _content(out) == {"a": "new", "b": "old"}
     record = json.loads((out / MANIFEST).read_text("utf-8"))
@@ -100,7 +100,7 @@ def test_a_removal_that_the_disk_refuses_is_an_error_and_is_made_up_for(
 ) -> None:
     _publish(out, {"a": "1", "goes": "1"})
     moments["os.remove", "goes"] = _refuse
-    with pytest.raises(PublishError, match=r"goes could not be written: .*EIO"):
+    with pytest.raises(PublishError, match=r"no se pudo escribir .*/goes: .*EIO"):
         _publish(out, {"a": "1"}, day=1)
     assert _content(out) == {"a": "1", "goes": "1"}
     moments.clear()
@@ -117,7 +117,7 @@ def test_a_source_that_changes_meanwhile_is_not_published(out: Path, moments: Mo
         source.write_text("new and more")
 
     moments["open", ".lindero-000000.tmp"] = grow
-    with pytest.raises(PublishError, match=r"a changed while it was being published$"):
+    with pytest.raises(PublishError, match=r"a cambió mientras se publicaba$"):
         _publish(out, {"a": "new"}, day=1)
     assert _content(out) == {"a": "old"}
     assert intact(out), "nothing was renamed, so nothing is said to be under way"
@@ -132,9 +132,7 @@ def test_a_link_that_appears_meanwhile_is_not_replaced(out: Path, moments: Momen
         (out / "b").symlink_to(elsewhere)
 
     moments["os.rename", "a"] = link
-    with pytest.raises(
-        PublishError, match=r"b is a link; replacing it would cut it off\. Remove it$"
-    ):
+    with pytest.raises(PublishError, match=r"b es un enlace; reemplazarlo lo cortaría\. Sacarlo$"):
         _publish(out, {"a": "1", "b": "1"})
     assert (out / "b").is_symlink()
     assert elsewhere.read_text() == "de otro"
@@ -153,6 +151,6 @@ def test_what_is_as_we_left_it_is_not_read_and_what_is_not_has_to_be_readable(
     assert not publish_files({"a": source}, out, snapshot_id="y", now=NOW).changed
     os.utime(out / "a", ns=(1, 1))
     with pytest.raises(
-        PublishError, match=r"^a: its source .*out/a cannot be read: .*Input/output"
+        PublishError, match=r"^a: no se puede leer su origen .*out/a: el disco da un error"
     ):
         publish_files({"a": source}, out, snapshot_id="z", now=NOW)

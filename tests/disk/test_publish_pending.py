@@ -131,7 +131,9 @@ def test_a_foreign_file_in_the_place_of_the_copy_is_left_alone_with_a_fake_of_wi
     foreign = out / "a (pendiente) 2025-11-21.kmz"
     foreign.write_text("de otro", encoding="utf-8")
     held.add("a.kmz")
-    with pytest.raises(PublishError, match="is not ours"):
+    with pytest.raises(
+        PublishError, match="está ahí y no es de Lindero; moverlo y volver a correr"
+    ):
         _publish(out, {"a.kmz": "new"}, day=1)
     held.clear()
     _publish(out, {"a.kmz": "new"}, day=2)

@@ -58,7 +58,9 @@ def _holding(state: Path) -> Iterator[subprocess.Popen[str]]:
 def test_a_second_run_is_refused_at_once_and_told_who_holds_it(tmp_path: Path) -> None:
     with _holding(tmp_path) as process:
         with (
-            pytest.raises(RunLocked, match=rf"mode test is on \(pid {process.pid} of .* since 20"),
+            pytest.raises(
+                RunLocked, match=rf"corrida de test en curso \(pid {process.pid} de .* desde 20"
+            ),
             run_lock(tmp_path, Modo.TEST),
         ):
             pytest.fail("two runs at once")
@@ -110,7 +112,10 @@ def test_of_six_starts_at_once_one_runs(tmp_path: Path) -> None:
 def test_a_spoilt_note_of_the_holder_is_no_obstacle(tmp_path: Path, text: str) -> None:
     with run_lock(tmp_path, Modo.TEST):
         (tmp_path / "test" / HOLDER_NAME).write_bytes(text.encode("latin-1"))
-        with pytest.raises(RunLocked, match="not said yet"), run_lock(tmp_path, Modo.TEST):
+        with (
+            pytest.raises(RunLocked, match="todavía no dijo quién es"),
+            run_lock(tmp_path, Modo.TEST),
+        ):
             pytest.fail("two runs at once")
 
 

@@ -34,6 +34,7 @@ from Modules.disk.safe_files import (
     writing,
 )
 from Modules.words.errors import PublishError
+from Modules.words.spanish import why
 
 DATA = b"lote" * 1_000_000  # more than one chunk
 
@@ -73,21 +74,21 @@ def test_beside_survives_the_temp_of_a_killed_run(tmp_path: Path) -> None:
 
 def test_beside_over_a_folder_fails_and_leaves_no_temp(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(PublishError, match="a could not be written"):
+    with pytest.raises(PublishError, match=r"no se pudo escribir .*/a: "):
         write_beside(tmp_path / "a", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-PERMISSIONS = "check the permissions of the folder"
+PERMISSIONS = "revisar los permisos de la carpeta"
 
 
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        (errno.ENOSPC, " (ENOSPC); free some space and run again"),
-        (errno.EDQUOT, " (EDQUOT); the quota is used up; free some space and run again"),
-        (errno.EROFS, " (EROFS); the disk is read-only"),
-        (errno.EIO, " (EIO); the disk reports an error; check it before the next run"),
+        (errno.ENOSPC, " (ENOSPC); liberar espacio y volver a correr"),
+        (errno.EDQUOT, " (EDQUOT); liberar espacio y volver a correr"),
+        (errno.EROFS, " (EROFS); montarlo de modo que se pueda escribir"),
+        (errno.EIO, " (EIO); revisarlo antes de la próxima corrida"),
         (errno.EACCES, f" (EACCES); {PERMISSIONS}"),
         (errno.EPERM, f" (EPERM); {PERMISSIONS}"),
         (errno.EMFILE, " (EMFILE)"),
@@ -97,8 +98,8 @@ PERMISSIONS = "check the permissions of the folder"
 def test_an_error_names_the_file_the_cause_and_what_to_do(code: int, hint: str) -> None:
     with pytest.raises(PublishError) as caught, writing("a/b"):
         raise OSError(code, os.strerror(code))
-    assert str(caught.value) == f"a/b could not be written: {os.strerror(code)}{hint}"
     assert isinstance(caught.value.__cause__, OSError)
+    assert str(caught.value) == f"no se pudo escribir a/b: {why(caught.value.__cause__)}{hint}"
 
 
 @pytest.mark.parametrize(
@@ -122,13 +123,13 @@ def test_whatever_is_refused_is_told_by_the_name_of_what_was_to_be_written(
 ) -> None:
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "full" / "of").mkdir(parents=True)
-    with pytest.raises(PublishError, match=f"^{tmp_path / named} could not be written: \\w"):
+    with pytest.raises(PublishError, match=rf"^no se pudo escribir {tmp_path / named}: \w"):
         action(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
 
 
 def test_an_error_without_a_number_keeps_its_words() -> None:
-    with pytest.raises(PublishError, match=r"^a could not be written: broken$"), writing("a"):
+    with pytest.raises(PublishError, match=r"^no se pudo escribir a: broken$"), writing("a"):
         raise OSError("broken")
 
 
@@ -162,7 +163,7 @@ def test_folders_are_made_with_their_parents_and_by_many_at_once(tmp_path: Path)
 
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
-    with pytest.raises(PublishError, match="a could not be written"):
+    with pytest.raises(PublishError, match=r"no se pudo escribir .*/a: "):
         make_folder(tmp_path / "a" / "b")
 
 
@@ -184,7 +185,7 @@ def test_moving_and_removing(tmp_path: Path) -> None:
     remove_file(tmp_path / "b")
     remove_file(tmp_path / "b")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(PublishError, match="could not be written"):
+    with pytest.raises(PublishError, match="no se pudo escribir"):
         move(tmp_path / "a", tmp_path / "b")
 
 

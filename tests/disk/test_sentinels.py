@@ -18,7 +18,7 @@ from Modules.disk.sentinels import (
 )
 from Modules.words.errors import PublishError
 
-UNREACHABLE = "cultivos: its OneDrive folder is not reachable"
+UNREACHABLE = "cultivos: no se llega a su carpeta de OneDrive"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_mounts_that_were_swapped_are_found(folder: Path, target: Path) -> None:
     set_sentinel(folder.parent / "H3", target)
     set_sentinel(folder, target.parent)
     folder.symlink_to(target)
-    with pytest.raises(PublishError, match="leads to the OneDrive folder of 'H3'"):
+    with pytest.raises(PublishError, match="lleva a la carpeta de OneDrive de 'H3'"):
         check_destination(folder, must_be_link=target)
 
 
@@ -124,9 +124,9 @@ def test_setting_again_changes_nothing_and_puts_back_what_is_missing(
 
 
 def test_a_target_that_is_not_there_or_is_anothers_gets_none(folder: Path, target: Path) -> None:
-    with pytest.raises(PublishError, match=r"cultivos: .* is not there; start OneDrive"):
+    with pytest.raises(PublishError, match=r"cultivos: .* no está; abrir OneDrive"):
         set_sentinel(folder, target / "gone")
     set_sentinel(folder, target)
-    with pytest.raises(PublishError, match="is the folder of 'cultivos'; choose another"):
+    with pytest.raises(PublishError, match="es la carpeta de 'cultivos'; elegir otra"):
         set_sentinel(folder.parent / "H3", target)
     assert not record_of(folder.parent / "H3").exists()

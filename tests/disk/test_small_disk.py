@@ -55,7 +55,7 @@ def test_what_does_not_fit_leaves_the_published_files_alone(
     saw: dict[str, Any], kilobytes: int
 ) -> None:
     found = saw[f"publish:{kilobytes}"]
-    assert "No space left on device (ENOSPC); free some space" in found["how"]
+    assert "no queda lugar en el disco (ENOSPC); liberar espacio" in found["how"]
     assert found["how"].startswith("PublishError: ")
     assert found["untouched"]
     assert found["sound"]

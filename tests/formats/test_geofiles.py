@@ -165,25 +165,27 @@ def test_a_table_whose_every_geometry_is_missing(tmp_path: Path) -> None:
 
 def test_a_frame_that_is_not_of_the_contract_is_refused() -> None:
     df = frame(LOTES, 3)
-    with pytest.raises(DataError, match="table lotes has columns"):
+    with pytest.raises(DataError, match="tabla lotes tiene las columnas"):
         table_bytes(df.drop(columns="campo"), LOTES)
-    with pytest.raises(DataError, match="table lotes has columns"):
+    with pytest.raises(DataError, match="tabla lotes tiene las columnas"):
         table_bytes(df.assign(extra=1), LOTES)
-    with pytest.raises(DataError, match="table lotes has columns"):
+    with pytest.raises(DataError, match="tabla lotes tiene las columnas"):
         table_bytes(df[[*reversed(LOTES.names)]], LOTES)
-    with pytest.raises(DataError, match="column lote_id: a value is missing"):
+    with pytest.raises(DataError, match="columna lote_id: falta un valor"):
         table_bytes(df.assign(lote_id=pd.array(["a", None, "c"], dtype="string")), LOTES)
-    with pytest.raises(DataError, match="column geometry: a value is missing"):
+    with pytest.raises(DataError, match="columna geometry: falta un valor"):
         table_bytes(df.assign(geometry=[None, *df.geometry.iloc[1:]]), LOTES)
     with pytest.raises(DataError, match="table lotes"):
         table_bytes(df.assign(superficie_ha="mucho"), LOTES)
-    with pytest.raises(DataError, match="GeoDataFrame is needed"):
+    with pytest.raises(
+        DataError, match="una tabla con geometría llegó sin ella; hace falta un GeoDataFrame"
+    ):
         table_bytes(pd.DataFrame(df), LOTES)
 
 
 def test_a_file_of_another_table_is_refused(tmp_path: Path) -> None:
     write_new(tmp_path / "t.parquet", table_bytes(frame(CULTIVOS, 2), CULTIVOS))
-    with pytest.raises(DataError, match=r"t\.parquet has columns"):
+    with pytest.raises(DataError, match=r"t\.parquet tiene las columnas"):
         read_table(tmp_path / "t.parquet", LOTES)
 
 
@@ -347,9 +349,9 @@ def test_a_layer_in_another_crs_is_refused(tmp_path: Path) -> None:
         frame(LOTES, 2).to_crs("EPSG:3857"),
         frame(LOTES, 2).set_crs(None, allow_override=True),
     ):
-        with pytest.raises(DataError, match="refusing to guess"):
+        with pytest.raises(DataError, match="no EPSG:4326; no se adivina"):
             write_gpkg({"lotes": gdf}, tmp_path / "x.gpkg")
-        with pytest.raises(DataError, match="refusing to guess"):
+        with pytest.raises(DataError, match="no EPSG:4326; no se adivina"):
             geojson_bytes(gdf)
     assert not list(tmp_path.iterdir())
 
@@ -357,7 +359,9 @@ def test_a_layer_in_another_crs_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_written_over_a_file_that_is_there(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("x")
-    with pytest.raises(PublishError, match="in the way"):
+    with pytest.raises(
+        PublishError, match="está en el lugar; un GeoPackage se escribe sólo con un nombre nuevo"
+    ):
         write_gpkg({"lotes": frame(LOTES, 1)}, path)
     assert path.read_text() == "x"
 
@@ -372,10 +376,10 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ("DROP TRIGGER trigger_delete_feature_count_lotes", "trigger_delete_feature_count_lotes"),
         ("DROP TABLE rtree_lotes_geom", "rtree_lotes_geom"),
-        ("DELETE FROM gpkg_extensions", "index of lotes"),
-        ("DELETE FROM gpkg_ogr_contents", "row count of lotes"),
-        ("UPDATE gpkg_contents SET min_x = NULL", "extent of lotes"),
-        ("DELETE FROM lotes WHERE fid = 1", "rows of lotes"),
+        ("DELETE FROM gpkg_extensions", "índice de lotes"),
+        ("DELETE FROM gpkg_ogr_contents", "cantidad de filas de lotes"),
+        ("UPDATE gpkg_contents SET min_x = NULL", "extensión de lotes"),
+        ("DELETE FROM lotes WHERE fid = 1", "filas de lotes"),
     ],
 )
 def test_what_gdal_leaves_out_on_a_failing_disk_is_seen(
@@ -390,7 +394,7 @@ def test_what_gdal_leaves_out_on_a_failing_disk_is_seen(
             db.execute(f'DROP TRIGGER "{trigger}"')
         db.execute(damage)
         db.commit()
-    with pytest.raises(PublishError, match=f"not whole.*{said}"):
+    with pytest.raises(PublishError, match=f"no está entero.*{said}"):
         table_files._check_gpkg(path, {"lotes": layer})
 
 

@@ -109,7 +109,9 @@ def test_shells_turn_left_and_holes_right_and_all_are_closed(shape: Polygon) -> 
     ids=str,
 )
 def test_what_kml_cannot_hold_is_refused(shape: shapely.Geometry) -> None:
-    with pytest.raises(DataError, match="cannot be written as KML"):
+    with pytest.raises(
+        DataError, match="una geometría vacía o una colección no se puede escribir como KML"
+    ):
         texts(HOLED, shape)
 
 

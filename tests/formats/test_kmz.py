@@ -37,7 +37,7 @@ def test_a_document_is_squeezed() -> None:
 
 @pytest.mark.parametrize("name", ["doc.kml", "files/../x.png", "/files/x.png", "files/ñ.png"])
 def test_an_icon_elsewhere_is_refused(name: str) -> None:
-    with pytest.raises(DataError, match="not an icon"):
+    with pytest.raises(DataError, match="no es un ícono de files/"):
         kmz_bytes(b"", {name: b"x"})
 
 

@@ -87,14 +87,14 @@ def test_equal_styles_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_is_not_there_is_named(gpkg: Path) -> None:
-    with pytest.raises(PublishError, match="no layer 'otra'"):
+    with pytest.raises(PublishError, match="no tiene la capa 'otra'"):
         add_styles(gpkg, {"otra": STYLE}, {"otra": "Otra"})
 
 
 def test_a_file_that_is_no_geopackage_is_refused_and_none_is_made(tmp_path: Path) -> None:
     (tmp_path / "x.gpkg").write_bytes(b"not a database" * 100)
-    with pytest.raises(PublishError, match="styles"):
+    with pytest.raises(PublishError, match="los estilos"):
         add_styles(tmp_path / "x.gpkg", {}, {})
-    with pytest.raises(PublishError, match="styles"):
+    with pytest.raises(PublishError, match="los estilos"):
         add_styles(tmp_path / "none.gpkg", {}, {})
     assert not (tmp_path / "none.gpkg").exists()

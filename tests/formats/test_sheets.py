@@ -209,7 +209,7 @@ def test_equal_tables_give_equal_bytes() -> None:
 
 def test_what_excel_cannot_hold_is_refused() -> None:
     wide = pd.DataFrame([[0] * 16_385])
-    with pytest.raises(DataError, match="16385 columns"):
+    with pytest.raises(DataError, match="16385 columnas"):
         xlsx_bytes([Sheet("A", wide)], CREATED)
-    with pytest.raises(DataError, match="without sheets"):
+    with pytest.raises(DataError, match="un libro sin hojas no se puede abrir"):
         xlsx_bytes([], CREATED)

@@ -111,5 +111,5 @@ def test_filled_and_disks_say_whose_they_are() -> None:
 
 @pytest.mark.parametrize("resolution", [-1, 16, 9.0, "9"])
 def test_a_resolution_that_does_not_exist_is_refused(resolution: object) -> None:
-    with pytest.raises(DataError, match="0 to 15"):
+    with pytest.raises(DataError, match="0 a 15"):
         check_resolution(resolution)  # type: ignore[arg-type]

@@ -126,7 +126,7 @@ def test_any_polygon_is_covered_exactly_and_nothing_is_missed(
     try:
         found = cover_polygon(shape, resolution)
     except DataError as err:
-        assert "edges so long" in str(err)  # noqa: PT017 (only a star over hundreds of km)
+        assert "tiene lados tan largos que su superficie depende de cómo se dibujan" in str(err)  # noqa: PT017 (only a star over hundreds of km)
         assert resolution < 6
         return
     assert_exact(found, [shape])
@@ -329,35 +329,38 @@ SQUARE = shapely.box(-61, -34, -60.99, -33.99)
 @pytest.mark.parametrize(
     ("shape", "why"),
     [
-        (None, "no geometry"),
-        (shapely.Point(0, 0), "no Polygon"),
-        (shapely.GeometryCollection([SQUARE]), "no Polygon"),
-        (shapely.Polygon(), "empty"),
-        (shapely.Polygon([(0, 0), (1, 0), (1, 1), (math.inf, 0)]), "NaN or infinity"),
-        (shapely.box(179, 0, 181, 1), "leaves"),
-        (shapely.box(0, 89, 1, 91), "leaves"),
-        (shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "not valid"),
-        (shapely.box(-100, 0, 100, 1), "180° wide"),
-        (shapely.box(-80, 40, 80, 60), "edges so long"),
+        (None, "no es una geometría"),
+        (shapely.Point(0, 0), "no es Polygon ni MultiPolygon"),
+        (shapely.GeometryCollection([SQUARE]), "no es Polygon ni MultiPolygon"),
+        (shapely.Polygon(), "está vacío"),
+        (shapely.Polygon([(0, 0), (1, 0), (1, 1), (math.inf, 0)]), "tiene NaN o infinito"),
+        (shapely.box(179, 0, 181, 1), "se sale de"),
+        (shapely.box(0, 89, 1, 91), "se sale de"),
+        (shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)]), "no es válido; repararlo primero"),
+        (shapely.box(-100, 0, 100, 1), "tiene 180° de ancho o más; cortarlo en 180° si los cruza"),
+        (
+            shapely.box(-80, 40, 80, 60),
+            "tiene lados tan largos que su superficie depende de cómo se dibujan",
+        ),
     ],
 )
 def test_what_cannot_be_cut_exactly_is_refused_by_name(shape: object, why: str) -> None:
-    with pytest.raises(DataError, match=f"polygon l-7 .*{why}"):
+    with pytest.raises(DataError, match=f"polígono l-7 .*{why}"):
         cover([SQUARE, shape], 3, ["l-6", "l-7"])  # type: ignore[list-item]
 
 
 def test_too_many_cells_are_refused_before_they_are_made() -> None:
     country = shapely.box(-73, -55, -53, -22)
-    with pytest.raises(DataError, match=r"polygon arg would have about .* the limit is 2,000,000"):
+    with pytest.raises(DataError, match=r"polígono arg tendría cerca de .* el límite es 2,000,000"):
         cover([country], 15, ["arg"])
-    with pytest.raises(DataError, match="resolution 9; the limit is"):
+    with pytest.raises(DataError, match="resolución 9; el límite es"):
         cover([country], 9)
 
 
 def test_too_many_cells_of_a_run_are_refused() -> None:
     lote = shapely.box(-60.5, -34.5, -60, -34)
     amount = int(MAX_CELLS_RUN / estimate_cells([lote], 10)[0]) + 1
-    with pytest.raises(DataError, match="limit of a run is 20,000,000"):
+    with pytest.raises(DataError, match="límite de una corrida es 20,000,000"):
         cover([lote] * amount, 10)
 
 
@@ -436,7 +439,7 @@ def covered_or_refused(shapes: list[BaseGeometry]) -> tuple[int, int]:
                     break
                 found = cover([shape], resolution, [f"d-{i}"])
             except DataError as err:
-                refused += f"polygon d-{i} " in str(err)
+                refused += f"polígono d-{i} " in str(err)
                 continue
             assert found.superficie_ha.sum() == pytest.approx(
                 geodesic_area_ha([shape])[0], rel=1e-6, abs=NOISE_HA

@@ -134,7 +134,10 @@ def test_outputs_that_cannot_be_reached_are_said(settings: Settings, tmp_path: P
     (settings.lindero_outputs_dir / BACKUP).symlink_to(tmp_path / "not mounted")
     hechos = seen(settings)
     assert hechos.destino_error is not None
-    assert "leads nowhere" in hechos.destino_error
+    assert (
+        "es un enlace que no lleva a ningún lado; ¿está montado su destino? No se escribió nada"
+        in hechos.destino_error
+    )
 
 
 def test_trials_are_looked_at_apart(settings: Settings, store: SnapshotStore) -> None:

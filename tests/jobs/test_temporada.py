@@ -39,7 +39,7 @@ def test_the_portal_tells_which_campania_is_on() -> None:
             assert temporada.asked_of(access, settings, None, now) == OLD
             assert temporada.asked_of(access, settings, "26/27", now) == NEW
             other = parse_profile('[season]\ncodigo = "T{aa}"\n', "otro.toml")
-            with pytest.raises(CampaniaUnknown, match=r"none at all.*LINDERO_CAMPANIA"):
+            with pytest.raises(CampaniaUnknown, match=r"\(ninguna\).*LINDERO_CAMPANIA"):
                 temporada.ask(replace(access, config=replace(access.config, profile=other)), HOY)
 
 
@@ -85,7 +85,7 @@ def test_products_of_the_campania_that_is_on_are_of_the_one_the_last_night_found
     shared_data: Path, job: backup.Job
 ) -> None:
     settings = replace(job.settings, lindero_campania=())
-    with pytest.raises(DataError, match="no accepted backup"):
+    with pytest.raises(DataError, match="todavía no hay un backup aceptado"):
         productos.asked(settings, None, Modo.TEST)
     fetched = fetched_of(shared_data / "cases" / "14-season-over.json")
     night = backup.judge_night(job, ACCESS, fetched, HOY, (OLD,))

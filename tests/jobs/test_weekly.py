@@ -64,7 +64,7 @@ def many(many_: Path, tmp_path: Path) -> Week:
 
 
 def test_a_store_without_backups_is_no_good_verification(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no backup"):
+    with pytest.raises(DataError, match="primero: lindero run backup"):
         verificacion.read(encargo_in(tmp_path))
 
 

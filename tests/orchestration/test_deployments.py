@@ -102,7 +102,7 @@ def test_a_deployment_is_found_by_any_of_its_names_and_once() -> None:
     assert named(["backup", "generar-kmz-weekly", "Generar H3/generar-h3-daily", "h3"]) == (
         *(BACKUP, KMZ, H3),
     )
-    with pytest.raises(SettingsError, match=f"there are: {', '.join(DEPLOYMENTS)}"):
+    with pytest.raises(SettingsError, match=f"hay: {', '.join(DEPLOYMENTS)}"):
         named(["bakcup"])
 
 

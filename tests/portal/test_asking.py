@@ -54,7 +54,7 @@ def test_parameters_are_frozen_and_the_campania_is_encoded() -> None:
     ask = frozen.ask(3, Step((("page", "3"),)))
     assert ask.url == f"{BASE}/lotes?campania=25%2F26&page=3"
     assert ask.path == "/api/v1/lotes?campania=25%2F26&page=3"
-    assert ask.what == "lotes page 3"
+    assert ask.what == "lotes página 3"
 
 
 def test_ids_in_a_path_cannot_climb_out_of_it() -> None:
@@ -79,7 +79,7 @@ def test_ids_in_a_path_cannot_climb_out_of_it() -> None:
 )
 def test_a_next_link_that_leaves_or_contradicts_is_not_followed(link: str) -> None:
     frozen = freeze(DEFAULT_PROFILE, BASE, Recurso.LOTES, "25/26")
-    with pytest.raises(WalkBroken, match="lotes page 2"):
+    with pytest.raises(WalkBroken, match="lotes página 2"):
         frozen.ask(2, Step(link=link), frozen.url)
 
 

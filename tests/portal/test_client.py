@@ -120,7 +120,7 @@ def test_a_refused_connection_is_told_by_host_and_port_alone() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ApiUnavailable) as caught:
             fetch(f"http://127.0.0.1:{port}/api/secret-path", '[auth]\nkind = "none"\n')
-    told = f"connection refused by 127.0.0.1:{port}; gave up after 4 tries"
+    told = f"127.0.0.1:{port} rechazó la conexión; sin éxito después de 4 intentos"
     assert str(caught.value).endswith(f": {told}")
     assert "secret-path" not in str(caught.value)
 
@@ -131,7 +131,7 @@ def test_a_name_that_nobody_has_is_told_without_our_classes(
     monkeypatch.setenv("NO_PROXY", "*")
     with pytest.raises(ApiUnavailable) as caught:
         fetch("https://no-such-host.invalid/api", tries=1)
-    assert "no connection to no-such-host.invalid:443: " in str(caught.value)
+    assert "no hay conexión con no-such-host.invalid:443: " in str(caught.value)
     assert "Connection" not in str(caught.value)
 
 
@@ -187,7 +187,9 @@ def test_once_broken_then_good_is_good(name: str) -> None:
 def test_always_broken_is_given_up_after_four_tries(name: str) -> None:
     with (
         answering(_spoiling(AGAIN[name], 99)) as portal,
-        pytest.raises(ApiUnavailable, match=r"lotes page 1.*gave up after 4 tries") as caught,
+        pytest.raises(
+            ApiUnavailable, match=r"lotes página 1.*sin éxito después de 4 intentos"
+        ) as caught,
     ):
         fetch(portal.url, retry_after_cap_s=0.01)
     assert _asked(portal) == 4
@@ -198,7 +200,7 @@ def test_a_wait_that_the_fetch_has_no_time_for_ends_it_now() -> None:
     reply = Reply(503, headers={"Retry-After": "100"})
     with (
         answering(_spoiling(reply, 99)) as portal,
-        pytest.raises(ApiUnavailable, match=r"lotes page 1: .*after the 30 s of the fetch"),
+        pytest.raises(ApiUnavailable, match=r"lotes página 1: .*después de los 30 s que hay"),
     ):
         fetch(portal.url, fetch_timeout_s=30)
     assert _asked(portal) == 1
@@ -209,9 +211,7 @@ def test_a_wait_that_no_try_would_outlast_is_a_refusal_at_once(where: str) -> No
     reply = Reply(429, headers={"Retry-After": "301"})
     with (
         answering(_spoiling(reply, 99, where)) as portal,
-        pytest.raises(
-            ApiUnavailable, match="HTTP 429; the portal asks to wait for 301 s"
-        ) as caught,
+        pytest.raises(ApiUnavailable, match="HTTP 429; el portal pide esperar 301 s") as caught,
     ):
         fetch(portal.url)
     assert _asked(portal, where) == 1
@@ -224,7 +224,7 @@ def test_cut_json_of_the_right_length_is_tried_once_more() -> None:
         assert ids(fetch(portal.url)) == ALL
     with (
         answering(_spoiling(reply, 99)) as portal,
-        pytest.raises(ApiContractChanged, match="lotes page 1: the JSON ends before"),
+        pytest.raises(ApiContractChanged, match="lotes página 1: el JSON se corta antes"),
     ):
         fetch(portal.url)
     assert _asked(portal) == 2
@@ -233,7 +233,7 @@ def test_cut_json_of_the_right_length_is_tried_once_more() -> None:
 def test_nobody_listens() -> None:
     with answering(contract_route()) as portal:
         url = portal.url
-    with pytest.raises(ApiUnavailable, match=r"token: .*refused.*4 tries"):
+    with pytest.raises(ApiUnavailable, match=r"token: .*rechaz.*4 intentos"):
         fetch(url)
 
 
@@ -246,7 +246,7 @@ def test_a_portal_that_does_not_answer_in_time() -> None:
         return None
 
     with answering(contract_route(change=change)) as portal:
-        with pytest.raises(ApiUnavailable, match=r"lotes page 1: .*2 tries"):
+        with pytest.raises(ApiUnavailable, match=r"lotes página 1: .*2 intentos"):
             fetch(portal.url, request_timeout_s=0.2, tries=2)
         asleep.set()
     assert _asked(portal) == 2
@@ -267,7 +267,7 @@ def test_a_drip_does_not_outlast_the_whole_request(name: str) -> None:
     drip = Reply(raw=_DRIPS[name], drip_s=0.03)
     with (
         answering(_spoiling(drip, 99)) as portal,
-        pytest.raises(ApiUnavailable, match=r"the whole request took longer than 0\.4 s, .*drips"),
+        pytest.raises(ApiUnavailable, match=r"el pedido entero llevó más de 0\.4 s, .*gotas"),
     ):
         fetch(portal.url, request_timeout_s=0.4)
     assert _asked(portal) == 1  # within one deadline, not one a try
@@ -289,54 +289,54 @@ REFUSED: dict[str, tuple[Reply, type[PipelineError], str]] = {
         f"{status} redirect": (
             Reply(status, headers={"Location": "/api/elsewhere"}),
             ApiRejected,
-            f"HTTP {status}, a redirect",
+            f"HTTP {status}, una redirección",
         )
         for status in (301, 302, 303, 307, 308)
     },
     "304": (Reply(304), ApiRejected, "HTTP 304"),
     "400": (json_reply({"detail": "mal pedido"}, 400), ApiRejected, "HTTP 400.*: mal pedido"),
-    "403": (Reply(403), ApiRejected, "HTTP 403, no permission"),
-    "404": (Reply(404, b"<html>"), ApiRejected, "HTTP 404, there is no such path"),
+    "403": (Reply(403), ApiRejected, "HTTP 403, estas credenciales no"),
+    "404": (Reply(404, b"<html>"), ApiRejected, "HTTP 404, no existe esa ruta"),
     "409": (Reply(409), ApiRejected, "HTTP 409"),
-    "422": (json_reply({"title": "No"}, 422), ApiRejected, "HTTP 422, refused: No"),
-    "201": (json_reply({}, 201), ApiContractChanged, "HTTP 201 where a page"),
-    "204": (Reply(204), ApiContractChanged, "HTTP 204 where a page"),
-    "HTML": (_body(b"<!doctype html>", "text/html"), ApiContractChanged, "HTML under 200"),
-    "HTML said to be JSON": (_body(b"\n<html>"), ApiContractChanged, "HTML under 200"),
-    "JSON said to be HTML": (_body(GOOD, "text/html"), ApiContractChanged, "HTML under 200"),
+    "422": (json_reply({"title": "No"}, 422), ApiRejected, "HTTP 422, rechazado: No"),
+    "201": (json_reply({}, 201), ApiContractChanged, "HTTP 201 donde se esperaba"),
+    "204": (Reply(204), ApiContractChanged, "HTTP 204 donde se esperaba"),
+    "HTML": (_body(b"<!doctype html>", "text/html"), ApiContractChanged, "HTML con 200"),
+    "HTML said to be JSON": (_body(b"\n<html>"), ApiContractChanged, "HTML con 200"),
+    "JSON said to be HTML": (_body(GOOD, "text/html"), ApiContractChanged, "HTML con 200"),
     "an error object": (
         json_reply({"title": "x", "status": 500}),
         ApiContractChanged,
-        "an error object under a good status",
+        "un objeto de error con un estado bueno; no hay",
     ),
-    "bad UTF-8": (_body(GOOD.replace(b"Lote", b"L\xffte")), ApiContractChanged, "bad UTF-8"),
+    "bad UTF-8": (_body(GOOD.replace(b"Lote", b"L\xffte")), ApiContractChanged, "no es UTF-8"),
     "NaN": (_body(GOOD.replace(b"58.9", b"NaN")), ApiContractChanged, "NaN"),
-    "infinite": (_body(GOOD.replace(b"58.9", b"1e999")), ApiContractChanged, "too large"),
+    "infinite": (_body(GOOD.replace(b"58.9", b"1e999")), ApiContractChanged, "demasiado grande"),
     "twin keys": (
         _body(GOOD.replace(b'"campo_id"', b'"id"')),
         ApiContractChanged,
-        "'id' comes twice",
+        "'id' está dos veces",
     ),
-    "not JSON": (_body(b"hola", "text/plain"), ApiContractChanged, "not JSON"),
-    "too deep": (_page(items=json.loads("[" * 80 + "]" * 80)), ApiContractChanged, "deeper than"),
-    "too large": (_body(GOOD + b" " * 200_000), ApiContractChanged, "larger than 100000 bytes"),
+    "not JSON": (_body(b"hola", "text/plain"), ApiContractChanged, "no es JSON"),
+    "too deep": (_page(items=json.loads("[" * 80 + "]" * 80)), ApiContractChanged, "niveles"),
+    "too large": (_body(GOOD + b" " * 200_000), ApiContractChanged, "más de 100000 bytes"),
     "too large when decoded": (
         gzip_reply(b"[" + b" " * 50_000_000 + b"]"),
         ApiContractChanged,
-        "larger than 100000 bytes",
+        "más de 100000 bytes",
     ),
     "unasked compression": (
         Reply(200, b"x", {"Content-Encoding": "br"}),
         ApiContractChanged,
         "Content-Encoding",
     ),
-    "a list, not an envelope": (json_reply([1]), ApiContractChanged, "no list at 'items'"),
-    "rows are no list": (_page(items={}), ApiContractChanged, "no list at 'items'"),
-    "a row is no object": (_page(items=[7]), ApiContractChanged, "row 0 is not an object"),
-    "no total": (_page(total_items=None), ApiContractChanged, "no number at 'total_items'"),
-    "a negative total": (_page(total_items=-1), ApiContractChanged, "no number at"),
-    "a total that is true": (_page(total_items=True), ApiContractChanged, "no number at"),
-    "next is an object": (_page(next={}), ApiContractChanged, "no text at 'next'"),
+    "a list, not an envelope": (json_reply([1]), ApiContractChanged, "no hay una lista en 'items'"),
+    "rows are no list": (_page(items={}), ApiContractChanged, "no hay una lista en 'items'"),
+    "a row is no object": (_page(items=[7]), ApiContractChanged, "la fila 0 no es un objeto"),
+    "no total": (_page(total_items=None), ApiContractChanged, "no hay un número en 'total_items'"),
+    "a negative total": (_page(total_items=-1), ApiContractChanged, "no hay un número en"),
+    "a total that is true": (_page(total_items=True), ApiContractChanged, "no hay un número en"),
+    "next is an object": (_page(next={}), ApiContractChanged, "no hay un texto en 'next'"),
 }
 
 
@@ -345,7 +345,7 @@ def test_refused_at_once_by_name(name: str) -> None:
     reply, kind, message = REFUSED[name]
     with (
         answering(_spoiling(reply, 99)) as portal,
-        pytest.raises(kind, match=f"lotes page 1.*{message}") as caught,
+        pytest.raises(kind, match=f"lotes página 1.*{message}") as caught,
     ):
         fetch(portal.url, max_page_bytes=100_000)
     assert type(caught.value).__mro__.index(kind) <= 2
@@ -403,7 +403,7 @@ def test_what_is_not_whole_when_unpacked_is_not_taken(encoding: str, body: bytes
     reply = Reply(200, body, {"Content-Encoding": encoding})
     with (
         answering(_spoiling(reply, 99)) as portal,
-        pytest.raises(ApiUnavailable, match=r"gzip.*gave up after 4 tries"),
+        pytest.raises(ApiUnavailable, match=r"gzip.*sin éxito después de 4 intentos"),
     ):
         fetch(portal.url)
 
@@ -433,56 +433,62 @@ def _put(**members: Any) -> Callable[[dict[str, Any]], Any]:
 BROKEN: dict[str, tuple[Any, str]] = {
     "page 2 again instead of 3": (
         _change_page(3, _put(items=LOTES[3:6])),
-        "lotes page 3: id 'l0004' came on lotes page 2 already",
+        "lotes página 3: el id 'l0004' ya vino en lotes página 2",
     ),
     "page 2 word for word instead of 3": (
         _change_page(3, lambda p: p.update(contract_page(_request(2), LOTES))),
-        "lotes page 3: the same page as lotes page 2",
+        "lotes página 3: es la misma página que lotes página 2",
     ),
     "one row again on the next page": (
         _change_page(3, _put(items=[LOTES[5], *LOTES[7:9]])),
-        "lotes page 3: id 'l0006' came on lotes page 2",
+        "lotes página 3: el id 'l0006' ya vino en lotes página 2",
     ),
-    "a row is missing": (_change_page(2, _put(items=LOTES[3:5])), "10 distinct ids, but .* 11"),
+    "a row is missing": (_change_page(2, _put(items=LOTES[3:5])), "10 ids distintos, pero .* 11"),
     "a twin on one page": (
         _change_page(2, _put(items=[LOTES[3], LOTES[3], LOTES[5]])),
-        "lotes: 10 distinct ids, but the portal declares 11",
+        "lotes: hay 10 ids distintos, pero el portal declara 11",
     ),
-    "a gap: an empty page": (_change_page(2, _put(items=[])), "3 pages with rows, but .* 4"),
+    "a gap: an empty page": (_change_page(2, _put(items=[])), "3 páginas con filas, pero .* 4"),
     "another number than asked": (
         _change_page(3, _put(page=2)),
-        "lotes page 3: asked for page 3, the answer says it is page 2",
+        "lotes página 3: se pidió la página 3, y la respuesta dice que es la 2",
     ),
-    "the total moves": (_change_page(3, _put(total_items=12)), "the declared total changes"),
-    "the pages move": (_change_page(4, _put(total_pages=5)), "the declared total changes"),
-    "it ends too early": (_change_page(2, _put(next=None)), "page 2: it says it is the last page"),
+    "the total moves": (
+        _change_page(3, _put(total_items=12)),
+        "el total declarado cambia de una página a otra",
+    ),
+    "the pages move": (
+        _change_page(4, _put(total_pages=5)),
+        "el total declarado cambia de una página a otra",
+    ),
+    "it ends too early": (_change_page(2, _put(next=None)), "página 2: dice que es la última"),
     "it does not end": (
         _change_page(4, _put(next="/api/lotes?campania=25%2F26&page=5&size=3")),
-        "lotes page 4: its next link leads on",
+        "lotes página 4: su enlace next sigue",
     ),
     "next skips a page": (
         _change_page(1, _put(next="/api/lotes?campania=25%2F26&page=3&size=3")),
-        "lotes page 1: its next link does not lead to the page that follows",
+        "lotes página 1: su enlace next no lleva a la página siguiente",
     ),
     "next changes the campaña": (
         _change_page(1, _put(next="/api/lotes?campania=24%2F25&page=2&size=3")),
-        "lotes page 1: its next link does not lead",
+        "lotes página 1: su enlace next no lleva",
     ),
     "next is another path": (
         _change_page(1, _put(next="/api/campos?campania=25%2F26&page=2&size=3")),
-        "lotes page 1: its next link leads elsewhere",
+        "lotes página 1: su enlace next lleva a otra parte",
     ),
     "next is another host": (
         _change_page(1, _put(next="http://elsewhere.example/api/lotes?page=2")),
-        r'lotes page 1: the next link leaves .*keep = "origin" in \[paging\]',
+        r'lotes página 1: el enlace next sale .*keep = "origin" en \[paging\]',
     ),
     "next has a size that is not that of the page": (
         _change_page(1, _put(next="/api/lotes?campania=25%2F26&page=2&size=2")),
-        "lotes page 1: its next link does not lead to the page that follows",
+        "lotes página 1: su enlace next no lleva a la página siguiente",
     ),
     "next is no address": (
         _change_page(1, _put(next="http://[::1")),
-        "lotes page 1: its next link is malformed",
+        "lotes página 1: su enlace next está mal formado",
     ),
 }
 
@@ -499,7 +505,7 @@ def test_a_walk_that_does_not_add_up_twice_is_refused(name: str) -> None:
     kind = ApiContractChanged if name == "next is another host" else ApiIncomplete
     with (
         answering(contract_route(change=change)) as portal,
-        pytest.raises(kind, match=f"{message}.*twice in a row"),
+        pytest.raises(kind, match=f"{message}.*dos veces seguidas"),
     ):
         fetch(portal.url, SMALL_PAGES)
     assert _asked(portal) == 8
@@ -535,7 +541,7 @@ def test_a_next_link_that_loops_is_not_followed_for_ever() -> None:
     profile = '[auth]\nkind="none"\n[paging]\nkind="next_link"\n[envelope]\nrows="items"\n'
     with (
         answering(route) as portal,
-        pytest.raises(ApiIncomplete, match="lotes page 2: it leads back to a page already read"),
+        pytest.raises(ApiIncomplete, match="lotes página 2: lleva otra vez a una página ya leída"),
     ):
         fetch(portal.url, profile)
     assert len(portal.requests) == 4
@@ -647,9 +653,7 @@ def test_an_unknown_campania_is_told_before_anything_else_is_asked() -> None:
     with (
         answering(contract_route()) as portal,
         PortalClient(config_of(portal.url)) as client,
-        pytest.raises(
-            CampaniaUnknown, match=r"does not know the campaña 98/99; it has 24/25, 25/26"
-        ),
+        pytest.raises(CampaniaUnknown, match=r"no conoce la campaña 98/99; tiene 24/25, 25/26"),
     ):
         client.fetch_all(Campania(98, 99))
     assert portal.paths() == ["/api/auth/token", "/api/campanias"]
@@ -661,7 +665,7 @@ def test_one_list_that_fails_stops_the_others_and_names_itself() -> None:
         PortalClient(config_of(portal.url)) as client,
     ):
         for _ in range(2):  # the client can be used again after a failure
-            with pytest.raises(ApiRejected, match="ambientes page 1: HTTP 403"):
+            with pytest.raises(ApiRejected, match="ambientes página 1: HTTP 403"):
                 client.fetch_all(SEASON)
 
 
@@ -681,7 +685,7 @@ def test_a_failure_ends_the_requests_under_way() -> None:
         try:
             with (
                 PortalClient(config_of(portal.url)) as client,
-                pytest.raises(ApiRejected, match="ambientes page 1: HTTP 403"),
+                pytest.raises(ApiRejected, match="ambientes página 1: HTTP 403"),
             ):
                 client.fetch_all(SEASON)
             assert not asleep.is_set()
@@ -696,7 +700,7 @@ def test_limits_that_cannot_be(limit: str) -> None:
 
 
 def test_plain_http_beyond_loopback_is_refused() -> None:
-    with pytest.raises(SettingsError, match="DATABALER_BASE_URL must be https"):
+    with pytest.raises(SettingsError, match="DATABALER_BASE_URL tiene que ser https"):
         PortalClient(config_of("http://portal.example/api"))
 
 

@@ -103,7 +103,9 @@ def test_an_instant_has_one_day_however_it_is_written(written: str) -> None:
      "%d/%m/%Y %H:%M GMT", "%Y-%m-%dT%H:%M:%S-03:00", "%Y-%m-%dT%H:%M:%S+0000"],
 )  # fmt: skip
 def test_a_zone_written_out_in_a_format_is_refused(layout: str) -> None:
-    with pytest.raises(ValueError, match="write %z"):
+    with pytest.raises(
+        ValueError, match="una zona escrita con letras no se lee; escribir %z para Z, UTC o -03:00"
+    ):
         FieldRule(path="x", type="datetime", format=layout)
 
 

@@ -206,7 +206,7 @@ def test_a_token_refused_again_after_its_renewal_ends_the_run() -> None:
 
     with (
         answering(route) as portal,
-        pytest.raises(ApiAuth, match=r"lotes page 1.*also with a new token"),
+        pytest.raises(ApiAuth, match=r"lotes página 1.*también con un token nuevo"),
     ):
         fetch(portal.url)
     assert portal.paths() == ["/api/auth/token", "/api/lotes"] * 2
@@ -237,28 +237,33 @@ def test_a_token_that_is_good_for_few_requests_is_no_wrong_secret(uses: int) -> 
 def test_another_path_of_the_token_is_no_wrong_secret(status: int) -> None:
     with (
         answering(lambda _: Reply(status, headers={"Location": "/x"})) as portal,
-        pytest.raises(SettingsError, match=rf"token: HTTP {status}.*path in \[auth\]") as caught,
+        pytest.raises(SettingsError, match=rf"token: HTTP {status}.*path en \[auth\]") as caught,
     ):
         fetch(portal.url)
     assert not isinstance(caught.value, ApiAuth)
-    assert "refuses the credentials" not in str(caught.value)
+    assert "HTTP 401, el portal rechaza las credenciales" not in str(caught.value)
     assert portal.paths() == ["/api/auth/token"]
 
 
 @pytest.mark.parametrize(
     ("profile", "client_id", "secret", "message"),
     [
-        ("", None, "x", "CLIENT_ID is missing"),
-        ("", "x", None, "CLIENT_SECRET is missing"),
-        ('[auth]\nkind = "api_key"', None, None, "CLIENT_SECRET is missing"),
-        ('[auth]\nkind = "api_key"\nid_header = "X-Id"', None, "x", "CLIENT_ID is missing"),
-        ('[auth]\nkind = "bearer"', None, "hunter2\nX-Evil: 1", "characters"),
-        ('[auth]\nkind = "none"\nsecond_header = "X-S"', None, None, "SECOND_SECRET is missing"),
+        ("", None, "x", "falta DATABALER_CLIENT_ID"),
+        ("", "x", None, "falta DATABALER_CLIENT_SECRET"),
+        ('[auth]\nkind = "api_key"', None, None, "falta DATABALER_CLIENT_SECRET"),
+        ('[auth]\nkind = "api_key"\nid_header = "X-Id"', None, "x", "falta DATABALER_CLIENT_ID"),
+        ('[auth]\nkind = "bearer"', None, "hunter2\nX-Evil: 1", "caracteres"),
+        (
+            '[auth]\nkind = "none"\nsecond_header = "X-S"',
+            None,
+            None,
+            "falta DATABALER_SECOND_SECRET",
+        ),
         (
             '[auth]\nkind = "json_login"\nsecond_field = "pin"',
-            *("x", "x", "SECOND_SECRET is missing"),
+            *("x", "x", "falta DATABALER_SECOND_SECRET"),
         ),
-        ('[auth]\nkind = "api_key"', None, "hunter2 ", "characters"),
+        ('[auth]\nkind = "api_key"', None, "hunter2 ", "caracteres"),
     ],
 )
 def test_credentials_that_are_missing_or_cannot_be_sent(
@@ -279,7 +284,10 @@ def test_credentials_that_are_missing_or_cannot_be_sent(
 def test_a_token_that_no_header_can_carry_is_refused_unquoted(token: object) -> None:
     with (
         answering(lambda _: json_reply({"access_token": token})) as portal,
-        pytest.raises(ApiContractChanged, match="token: no usable token at 'access_token'"),
+        pytest.raises(
+            ApiContractChanged,
+            match="token: en la respuesta no hay un token que sirva en 'access_token'",
+        ),
     ):
         fetch(portal.url)
 
@@ -515,7 +523,7 @@ def test_a_portal_of_another_charset(charset: str, body: dict[str, str]) -> None
     unchanged = json.dumps({"items": rows}, ensure_ascii=False).encode()
     profile = ONE_PAGE + ROWS_ONLY
     with answering(lambda _: Reply(200, packed)) as portal:
-        with pytest.raises(ApiContractChanged, match=r"bad UTF-8.*charset = \"windows-1252\""):
+        with pytest.raises(ApiContractChanged, match=r"no es UTF-8.*charset = \"windows-1252\""):
             fetch(portal.url, profile)
         found = fetch(portal.url, f'{profile}[answers]\ncharset = "{charset}"\n')
         assert found.records[0].values["nombre"] == body["nombre"]
@@ -723,7 +731,7 @@ def test_a_206_can_be_a_good_page() -> None:
     profile = ONE_PAGE + ROWS_ONLY
     with answering(_reply_with({"items": LOTES}, 206)) as portal:
         assert ids(fetch(portal.url, profile + "[answers]\nok_statuses = [200, 206]\n")) == ALL
-        with pytest.raises(ApiContractChanged, match="lotes page 1: HTTP 206"):
+        with pytest.raises(ApiContractChanged, match="lotes página 1: HTTP 206"):
             fetch(portal.url, profile)
 
 
@@ -739,7 +747,7 @@ def test_a_206_can_be_a_good_page() -> None:
 )
 def test_what_counts_as_an_error_under_a_200(rules: str, body: dict[str, Any]) -> None:
     profile = ONE_PAGE + ROWS_ONLY + f'[answers]\nmessage = ["msg"]\n{rules}\n'
-    wanted = "lotes page 1: an error object under 200" + (": malo" if "msg" in body else "")
+    wanted = "lotes página 1: un objeto de error con 200" + (": malo" if "msg" in body else "")
     with answering(_reply_with(body)) as portal, pytest.raises(ApiRejected, match=wanted):
         fetch(portal.url, profile)
     assert len(portal.requests) == 1

@@ -81,6 +81,6 @@ def test_a_foreign_next_without_the_setting_is_refused_with_the_line_that_mends_
 ) -> None:
     with (
         _serving(shared_data / "cases", "foreign-next", tmp_path) as url,
-        pytest.raises(ApiContractChanged, match=r'write keep = "origin" in \[paging\]'),
+        pytest.raises(ApiContractChanged, match=r'escribir keep = "origin" en \[paging\]'),
     ):
         fetch(url, FOREIGN)

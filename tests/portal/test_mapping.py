@@ -27,7 +27,7 @@ STRANGERS = st.dictionaries(
 
 def mapped(recurso: Recurso, rows: list[Any]) -> list[dict[str, Any]]:
     mapper = Mapper(DEFAULT_PROFILE, recurso, SEASON, str(SEASON))
-    records = mapper.records(rows, 3, f"{recurso} page 3")
+    records = mapper.records(rows, 3, f"{recurso} página 3")
     assert [(record.page, record.index) for record in records] == [(3, n) for n in range(len(rows))]
     return [dict(record.values) for record in records]
 
@@ -71,5 +71,5 @@ def test_values_are_read_as_the_contract_allows_and_null_stays_null() -> None:
 
 
 def test_a_row_that_is_no_object_is_refused() -> None:
-    with pytest.raises(ApiContractChanged, match="campos page 3: row 1 is not an object"):
+    with pytest.raises(ApiContractChanged, match="campos página 3: la fila 1 no es un objeto"):
         mapped(Recurso.CAMPOS, [{"id": "1"}, ["1"]])

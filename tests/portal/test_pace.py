@@ -33,9 +33,9 @@ def test_a_hold_holds_everybody() -> None:
 
 def test_a_turn_after_the_deadline_is_refused_at_once() -> None:
     pace = Pace(0.001, 30)
-    pace.wait_turn("lotes page 1")
-    with pytest.raises(ApiUnavailable, match=r"lotes page 2: .*30 s of the fetch"):
-        pace.wait_turn("lotes page 2")
+    pace.wait_turn("lotes página 1")
+    with pytest.raises(ApiUnavailable, match=r"lotes página 2: .*30 s que hay"):
+        pace.wait_turn("lotes página 2")
 
 
 def test_who_waits_is_woken_when_the_fetch_is_given_up() -> None:
@@ -60,8 +60,8 @@ def test_who_waits_is_woken_when_the_fetch_is_given_up() -> None:
 
 
 def test_a_fetch_that_is_over_says_so() -> None:
-    with pytest.raises(ApiUnavailable, match="lotes page 9: the whole fetch took longer than 0 s"):
-        Pace(1, 0).wait_turn("lotes page 9")
+    with pytest.raises(ApiUnavailable, match="lotes página 9: traer todo llevó más de 0 s"):
+        Pace(1, 0).wait_turn("lotes página 9")
 
 
 def test_a_new_fetch_has_its_time_anew() -> None:

@@ -29,7 +29,7 @@ def _walk(rows: int, size: int) -> list[Page]:
             "total_pages": count,
             "next": f"?page={number + 1}&size={size}" if number < count else None,
         }
-        what, url = f"lotes page {number}", f"{URL}?page={number}&size={size}"
+        what, url = f"lotes página {number}", f"{URL}?page={number}&size={size}"
         view = read_page(document, {}, ENVELOPE, PAGING, what)
         found = tuple(Record(item, number, index) for index, item in enumerate(items))
         body = json.dumps(document).encode()

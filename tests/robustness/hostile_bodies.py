@@ -58,7 +58,7 @@ def serve(place: Bench, name: str, deadline_s: float) -> Found:
     seconds = end.times.get("fetch", 0.0)
     said = (end.said.strip().splitlines() or [""])[-1]  # before it: what the log says of the tries
     wrong = torn(folder, place.base) + place.next(folder)
-    if not said.startswith(f"{EXITS.get(end.how, '?')}: lotes page 1: "):
+    if not said.startswith(f"{EXITS.get(end.how, '?')}: lotes página 1: "):
         wrong.append(f"ended {end.how} and said {end.said.strip()[-300:]!r}")
     if seconds > deadline_s + SPARE_S:
         wrong.append(f"took {seconds:.1f} s of {deadline_s:.0f} s")

@@ -151,8 +151,8 @@ def test_production_without_a_portal_is_refused_at_once(lindero: Command, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--campania", "2025"), "like 25/26"),
-        (("--campania", "25/27"), "like 25/26"),
+        (("--campania", "2025"), "no es una campaña; escribir dos años seguidos, como 25/26"),
+        (("--campania", "25/27"), "no es una campaña; escribir dos años seguidos, como 25/26"),
         (("--nonsense",), "--nonsense"),
     ],
 )
@@ -181,8 +181,12 @@ REFUSALS: Mapping[str, tuple[dict[str, Any], int, str]] = {
     "half a page short": ({"fault": Fault("next_null", "marcadores", 1)}, 1, "incompleta"),
     "empty list": ({"fault": Fault("empty_list", "lotes")}, 1, "cuarentena"),
     "half a night, whole by its own count": ({"fault": Fault("night_half")}, 1, "cuarentena"),
-    "HTML under 200": ({"fault": Fault("html_200", "campos")}, 1, "forma"),
-    "a redirect": ({"fault": Fault("redirect_302", "lotes")}, 1, "Detalle"),
+    "HTML con 200": ({"fault": Fault("html_200", "campos")}, 1, "forma"),
+    "una redirección; no se sigue, revisar la dirección": (
+        {"fault": Fault("redirect_302", "lotes")},
+        1,
+        "Detalle",
+    ),
 }
 
 
@@ -279,7 +283,7 @@ def test_a_dangling_link_is_refused_before_anything_is_fetched(
     asked = len(portal.requests)
     answer = production("run", "backup")
     assert answer.code == 5
-    assert "leads nowhere" in answer.err
+    assert "no lleva a ningún lado" in answer.err
     assert len(portal.requests) == asked
 
 

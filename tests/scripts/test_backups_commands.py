@@ -328,7 +328,7 @@ def test_geojson_and_parquet_hold_the_very_shapes(place: Place) -> None:
         arguments = ("export", str(place.second.id), "--format", formato, "--to", str(target))
         refused = place.backups(*arguments, "--json")
         assert (refused.code, refused.json["error"]["kind"]) == (2, "SettingsError")
-        assert "one table of" in refused.err
+        assert "entra una tabla de" in refused.err
         assert not target.exists(), "of all tables one file would hold the lotes only"
         arguments = (*arguments, "--tabla", "lotes")
         assert place.backups(*arguments).code == 0
@@ -371,7 +371,7 @@ def test_an_emptied_night_is_accepted_only_by_whoever_says_so(tmp_path: Path) ->
         accept = ("backups", "accept", snapshot, "--reason", "sin muestreo este año")
         no = command(*accept)
         assert (no.code, no.err.count("\n")) == (1, 1)
-        assert "no rows of marcadores" in no.err
+        assert "no tiene filas de marcadores" in no.err
         assert "--aunque-vacio" in no.err
         yes = command(*accept, "--aunque-vacio")
         assert yes.code == 0, yes.err

@@ -247,7 +247,7 @@ def test_what_a_container_deployed_is_not_moved_to_a_folder_of_this_machine(api:
     row = _held(api)["hello-world"]
     step = {"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}
     ask("PATCH", f"{api}/deployments/{row['id']}", {"pull_steps": [step]})
-    with pytest.raises(SettingsError, match="its worker is a container"):
+    with pytest.raises(SettingsError, match="su worker es un contenedor"):
         prefect_deploy.deploy_all(named(["hello-world"]))
     assert _held(api)["hello-world"]["pull_steps"] == [step]
     ask("DELETE", f"{api}/deployments/{row['id']}")
@@ -285,7 +285,7 @@ def test_a_pool_of_another_type_is_refused_in_one_line(api: str) -> None:
     _delete_all(api)
     ask("DELETE", f"{api}/work_pools/local-pool")
     ask("POST", f"{api}/work_pools/", {"name": "local-pool", "type": "docker"})
-    with pytest.raises(SettingsError, match="of type docker"):
+    with pytest.raises(SettingsError, match="de tipo docker"):
         prefect_deploy.deploy_all(named(["hello-world"]))
     ask("DELETE", f"{api}/work_pools/local-pool")
 

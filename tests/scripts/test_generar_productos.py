@@ -19,7 +19,7 @@ def test_without_a_backup_it_says_so_in_one_line_and_writes_nothing(
 ) -> None:
     answer = lindero("run", "productos", "--test")
     assert (answer.code, answer.err.count("\n")) == (1, 1)
-    assert "run lindero run backup first" in answer.err
+    assert "todavía no hay un backup aceptado" in answer.err
     assert answer.out == ""
     assert not (tmp_path / "test_outputs").exists()
     assert not (tmp_path / "outputs").exists()

@@ -132,7 +132,7 @@ def test_a_store_without_backups_fails_the_week(tmp_path: Path, prefect_api: str
     lindero = command_in(tmp_path, PREFECT_API_URL=prefect_api)
     answer = lindero("run", "verificar", "--test")
     assert answer.code == 1
-    assert "no backup" in answer.err
+    assert "primero: lindero run backup" in answer.err
 
 
 def test_the_second_command_is_turned_away_before_prefect_is_loaded(here: Path) -> None:

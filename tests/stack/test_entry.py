@@ -50,7 +50,7 @@ def test_a_start_without_secrets_is_refused_in_one_line(process: str) -> None:
 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "PREFECT_SERVER_API_AUTH_STRING: is missing" in done.stderr
+    assert "PREFECT_SERVER_API_AUTH_STRING: falta" in done.stderr
     assert ("PREFECT_POSTGRES_PASSWORD" in done.stderr) == (process != "worker")
 
 
@@ -59,7 +59,7 @@ def test_a_short_secret_is_refused_and_not_shown() -> None:
     done = _entry("server", **{**GOOD, "PREFECT_POSTGRES_PASSWORD": "sh0rt-77"})
 
     assert done.returncode == 2
-    assert "PREFECT_POSTGRES_PASSWORD: it needs 12 characters" in done.stderr
+    assert "PREFECT_POSTGRES_PASSWORD: necesita 12 caracteres" in done.stderr
     assert "sh0rt-77" not in done.stdout + done.stderr
     assert CANARY not in done.stdout + done.stderr
 
@@ -89,7 +89,7 @@ def test_the_worker_needs_no_secret_of_the_stores() -> None:
 
     assert told["PREFECT_API_AUTH_STRING"] == GOOD["PREFECT_SERVER_API_AUTH_STRING"]
     assert not set(SECRETS) & set(told)
-    with pytest.raises(SettingsError, match="PREFECT_POSTGRES_PASSWORD: is missing"):
+    with pytest.raises(SettingsError, match="PREFECT_POSTGRES_PASSWORD: falta"):
         environment_of("services", settings)
 
 

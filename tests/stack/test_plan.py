@@ -197,21 +197,29 @@ def test_good_secrets_pass() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
-        (DATABASE_PASSWORD, None, "is missing"),
-        (DATABASE_PASSWORD, "", "is missing"),
-        (DATABASE_PASSWORD, "eleven-char", "12 characters"),
-        (DATABASE_PASSWORD, "prefectprefect", "everybody knows"),
-        (DATABASE_PASSWORD, "Changeme-1234", "everybody knows"),
-        (DATABASE_PASSWORD, "postgres_password", "everybody knows"),
-        (DATABASE_PASSWORD, "123456789012", "everybody knows"),
-        (DATABASE_PASSWORD, "aaaaaaaaaaaaaaa", "everybody knows"),
-        (DATABASE_PASSWORD, "línea una\nlínea dos", "line break"),
-        (REDIS_PASSWORD, "redis-redis-2026", "everybody knows"),
-        (AUTH_STRING, "no-colon-in-here", "user:password"),
-        (AUTH_STRING, ":no-user-in-here", "user:password"),
-        (AUTH_STRING, "administrator:short", "12 characters"),
-        (AUTH_STRING, "admin:adminadmin12", "everybody knows"),
-        (AUTH_STRING, "admin:contraseña-larga-y-buena", "not ASCII"),
+        (DATABASE_PASSWORD, None, "falta"),
+        (DATABASE_PASSWORD, "", "falta"),
+        (DATABASE_PASSWORD, "eleven-char", "12 caracteres"),
+        (DATABASE_PASSWORD, "prefectprefect", "es una que todo el mundo conoce"),
+        (DATABASE_PASSWORD, "Changeme-1234", "es una que todo el mundo conoce"),
+        (DATABASE_PASSWORD, "postgres_password", "es una que todo el mundo conoce"),
+        (DATABASE_PASSWORD, "123456789012", "es una que todo el mundo conoce"),
+        (DATABASE_PASSWORD, "aaaaaaaaaaaaaaa", "es una que todo el mundo conoce"),
+        (
+            DATABASE_PASSWORD,
+            "línea una\nlínea dos",
+            "tiene un salto de línea u otro carácter de control",
+        ),
+        (REDIS_PASSWORD, "redis-redis-2026", "es una que todo el mundo conoce"),
+        (AUTH_STRING, "no-colon-in-here", "usuario:contraseña"),
+        (AUTH_STRING, ":no-user-in-here", "usuario:contraseña"),
+        (AUTH_STRING, "administrator:short", "12 caracteres"),
+        (AUTH_STRING, "admin:adminadmin12", "es una que todo el mundo conoce"),
+        (
+            AUTH_STRING,
+            "admin:contraseña-larga-y-buena",
+            "tiene una letra que no es ASCII; Prefect contesta 500",
+        ),
     ],
 )
 def test_a_bad_secret_is_refused_by_name_and_never_shown(
@@ -231,7 +239,7 @@ def test_all_faults_are_said_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         check_secrets(dict.fromkeys(SECRETS))
 
-    assert all(f"{name}: is missing" in str(caught.value) for name in SECRETS)
+    assert all(f"{name}: falta" in str(caught.value) for name in SECRETS)
 
 
 @pytest.mark.parametrize("secret", ["47382910473829", "!!??%%$$##@@", "campo-verde-viento-sur"])

@@ -155,18 +155,18 @@ def test_waiting_ends_when_there_is_no_fault_left(folder: Path) -> None:
 def test_a_process_that_ends_is_told_from_one_that_is_slow(folder: Path) -> None:
     log = folder / "logs" / "probe.log"
     ends = start(_spec(folder, "print('no disk left')"))
-    with pytest.raises(StackError, match="probe ended: no disk left"):
+    with pytest.raises(StackError, match="probe terminó: no disk left"):
         wait_until(lambda: "not ready", ends, log, 20)
 
     slow = start(_spec(folder, WAITS))
-    with pytest.raises(StackError, match=r"not ready after 0 s: it says nothing"):
+    with pytest.raises(StackError, match=r"no está listo después de 0 s: it says nothing"):
         wait_until(lambda: "it says nothing", slow, log, 0.2)
 
 
 def test_a_program_that_is_not_there_is_an_error_of_ours(folder: Path) -> None:
     spec = replace(_spec(folder, WAITS), command=("/no/such/program",))
 
-    with pytest.raises(StackError, match="probe cannot be started"):
+    with pytest.raises(StackError, match="probe no se puede empezar"):
         start(spec)
 
 
@@ -213,7 +213,7 @@ def test_a_log_is_put_aside_when_it_is_big(folder: Path) -> None:
 
 
 def test_a_log_has_a_last_line_even_when_empty(tmp_path: Path) -> None:
-    assert last_line(tmp_path / "none.log") == "it said nothing"
+    assert last_line(tmp_path / "none.log") == "no dijo nada"
     log = tmp_path / "a.log"
     log.write_text("one\ntwo\n\n", encoding="utf-8")
     assert last_line(log) == "two"

@@ -69,14 +69,14 @@ def test_data_of_another_version_is_not_touched(tmp_path: Path) -> None:
     data.mkdir()
     (data / "PG_VERSION").write_text("9\n", encoding="ascii")
 
-    with pytest.raises(SettingsError, match="made by PostgreSQL 9"):
+    with pytest.raises(SettingsError, match="lo hizo PostgreSQL 9"):
         find_postgres(data)
 
 
 def test_a_machine_without_the_servers_is_told_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no PostgreSQL .* lindero stack up --single"):
+    with pytest.raises(SettingsError, match=r"no hay PostgreSQL .* lindero stack up --single"):
         find_postgres(tmp_path / "data", folders=[tmp_path])
-    with pytest.raises(SettingsError, match=r"no Redis .* lindero stack up --single"):
+    with pytest.raises(SettingsError, match=r"no hay Redis .* lindero stack up --single"):
         find_redis([tmp_path / "redis-server"])
 
 

@@ -32,7 +32,7 @@ def test_sums_have_the_form_of_sha256sum() -> None:
     "path", ["", "/a", "../a", "a/../b", "a//b", "a\\b", "a\nb", "ñ", "a b", "a/", "..", "a/.."]
 )
 def test_a_path_that_needs_quoting_or_leaves_is_refused(path: str) -> None:
-    said = re.escape(f"manifest.sha256: the path {path!r} cannot be listed")
+    said = re.escape(f"manifest.sha256: no se puede listar la ruta {path!r}")
     with pytest.raises(DataError, match=f"^{said}$"):
         to_sums({path: HASH})
     with pytest.raises(DataError, match=r"^manifest\.sha256: "):
@@ -58,7 +58,7 @@ def test_a_path_that_needs_quoting_or_leaves_is_refused(path: str) -> None:
     ],
 )
 def test_sums_of_another_form_are_refused(text: str) -> None:
-    said = "not as it was written" if text.isascii() else "not ASCII text"
+    said = "no está como se escribió" if text.isascii() else "no es texto ASCII"
     with pytest.raises(DataError, match=rf"^manifest\.sha256: {said}$"):
         from_sums(text.encode("utf-8"))
 
@@ -76,7 +76,7 @@ def test_json_comes_back_whatever_the_order(value: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("value", [{"a": float("inf")}, {"a": object()}, {"a": "\ud800"}])
 def test_what_is_not_json_is_refused(value: dict[str, object]) -> None:
-    with pytest.raises(DataError, match="cannot be written as JSON"):
+    with pytest.raises(DataError, match="no se puede escribir como JSON"):
         to_json(value)
 
 
@@ -88,9 +88,9 @@ def test_what_cannot_be_read_is_refused_by_name(data: bytes) -> None:
 
 def test_the_damaged_one_of_two_hashes_is_named() -> None:
     assert disagreement(HASH, HASH) is None
-    assert disagreement(None, HASH) == "manifest.sha256: does not list manifest.json"
-    listed_wrongly = "manifest.sha256: the SHA-256 of manifest.json is damaged in it"
-    file_changed = "manifest.json: does not match manifest.sha256"
+    assert disagreement(None, HASH) == "manifest.sha256: no lista manifest.json"
+    listed_wrongly = "manifest.sha256: el SHA-256 de manifest.json está dañado ahí"
+    file_changed = "manifest.json: no coincide con manifest.sha256"
     assert disagreement("f" + HASH[1:], HASH) == listed_wrongly
     for alike, problem in ((33, listed_wrongly), (32, file_changed), (4, file_changed)):
         other = HASH[:alike] + "".join("1" if digit == "0" else "0" for digit in HASH[alike:])
@@ -103,16 +103,16 @@ def test_json_is_written_for_people_too() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1}, object()])
 def test_what_cannot_be_json_is_refused_with_the_reason(value: object) -> None:
-    with pytest.raises(DataError, match=r"cannot be written as JSON: .*(JSON|serializable)"):
+    with pytest.raises(DataError, match=r"no se puede escribir como JSON: .*(JSON|serializable)"):
         to_json({"a": value})
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"{", r"^x: not readable as JSON \(JSONDecodeError\)$"),
-        (b"\xff", r"^x: not readable as JSON \(UnicodeDecodeError\)$"),
-        (b"[]", "^x: a JSON object is expected$"),
+        (b"{", r"^x: no se puede leer como JSON \(JSONDecodeError\)$"),
+        (b"\xff", r"^x: no se puede leer como JSON \(UnicodeDecodeError\)$"),
+        (b"[]", "^x: se espera un objeto JSON$"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_the_reason(data: bytes, said: str) -> None:

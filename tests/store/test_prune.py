@@ -262,7 +262,7 @@ def test_a_plan_that_is_out_of_date_is_refused(store: SnapshotStore, copies: Pat
     first, _ = night(store), night(store, days=1)
     plan = plan_of(store, first)
     prune(store, plan, copies, NOW)
-    with pytest.raises(SettingsError, match="there is no snapshot"):
+    with pytest.raises(SettingsError, match="no hay un snapshot"):
         prune(store, plan, copies, NOW)
 
 
@@ -313,9 +313,11 @@ def test_a_log_that_cannot_be_read_or_written_stops_the_prune(
     first = night(store)
     plan = plan_of(store, first)
     (store.root / LOG_NAME).mkdir()
-    with pytest.raises(PublishError, match=r"^podados\.jsonl cannot be read: Is a directory$"):
+    with pytest.raises(PublishError, match=r"^podados\.jsonl no se puede leer: es una carpeta$"):
         prune(store, PrunePlan(), copies, NOW)
-    with pytest.raises(PublishError, match=r"podados\.jsonl could not be written: Is a directory"):
+    with pytest.raises(
+        PublishError, match=r"no se pudo escribir .*/podados\.jsonl: es una carpeta"
+    ):
         prune(store, plan, copies, NOW)
     assert store.accepted() == [first]
 

@@ -92,7 +92,7 @@ def test_a_sound_snapshot_gives_no_alarm(tmp_path: Path, rows: int) -> None:
 @EVERY_FILE
 def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
-    what = "No such file or directory" if name.startswith("manifest") else "missing"
+    what = "no existe" if name.startswith("manifest") else "falta"
     assert verify_folder(copy) == [problem_of(name, what, Damage.MISSING)]
 
 
@@ -104,7 +104,10 @@ def test_a_cut_file_is_named(copy: Path, name: str) -> None:
     if name.startswith("manifest"):
         assert (problem.item, problem.code) == (name, Damage.MANIFEST)
     else:
-        what, detalle = f"{size - 1} bytes, {size} expected", f"{size - 1} bytes en lugar de {size}"
+        what, detalle = (
+            f"{size - 1} bytes en lugar de {size}",
+            f"{size - 1} bytes en lugar de {size}",
+        )
         assert problem == problem_of(name, what, Damage.SIZE, detalle)
 
 
@@ -158,7 +161,7 @@ def _shared_copy(sound: Snapshot, factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["extra.txt", "tables/zz.parquet", "raw/lotes-0003.json.zst"])
 def test_an_extra_file_is_named(copy: Path, name: str) -> None:
     (copy / name).write_text("x")
-    extra = problem_of(name, "extra: the manifest does not know it", Damage.EXTRA)
+    extra = problem_of(name, "sobra: el manifiesto no lo conoce", Damage.EXTRA)
     assert verify_folder(copy) == [extra]
 
 
@@ -166,8 +169,8 @@ def test_an_extra_folder_and_an_extra_link_are_named(copy: Path) -> None:
     (copy / "empty").mkdir()
     (copy / "raw" / "link").symlink_to(copy / "verdict.json")
     (copy / "raw" / "loop").symlink_to(copy)
-    empty = "an empty folder that the manifest does not know"
-    link = "a link or special file; only plain files belong here"
+    empty = "una carpeta vacía que el manifiesto no conoce"
+    link = "un enlace o archivo especial; acá van sólo archivos comunes"
     assert verify_folder(copy) == [
         problem_of("empty", empty, Damage.NOT_A_FILE),
         problem_of("raw/link", link, Damage.NOT_A_FILE),
@@ -180,7 +183,7 @@ def test_two_swapped_files_are_both_named(copy: Path) -> None:
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
-    differs = "SHA-256 differs from the manifest"
+    differs = "el SHA-256 no es el del manifiesto"
     assert verify_folder(copy) == [
         problem_of("raw/lotes-0001.json.zst", differs, Damage.CONTENT),
         problem_of("raw/lotes-0002.json.zst", differs, Damage.CONTENT),
@@ -192,7 +195,7 @@ def test_the_damaged_one_of_two_manifests_is_told_apart(copy: Path) -> None:
     line = next(line for line in sums.splitlines() if line.endswith("verdict.json"))
     flipped = ("1" if line[0] == "0" else "0") + line[1:]
     (copy / SUMS_NAME).write_text(sums.replace(line, flipped))
-    what = "SHA-256 of verdict.json differs from manifest.json"
+    what = "el SHA-256 de verdict.json no es el de manifest.json"
     assert verify_folder(copy) == [problem_of(SUMS_NAME, what, Damage.MANIFEST)]
 
 
@@ -252,17 +255,20 @@ def test_an_edited_manifest_is_found(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_set("files", 0, "path", value=3), "not the manifest of this snapshot"),
-        (_set("files", 0, "sha256", value="0" * 63), "not the manifest of this snapshot"),
-        (_set("files", 0, "size", value=-1), "not the manifest of this snapshot"),
-        (_set("tables", "lotes", "rows", value=-1), "not the manifest of this snapshot"),
-        (_set("tables", "lotes", "superficie_ha", value=-0.1), "not the manifest of this snapshot"),
-        (_set("portal", "origin", value=3), "not the manifest of this snapshot"),
-        (_set("format", value="other/1"), "not the manifest of this snapshot"),
-        (_set("accepted", value="yes"), "not the manifest of this snapshot"),
-        (_set("files", 0, "size", value="1"), r"not the manifest of a snapshot \('>=' not"),
-        (_set("equal_to", value="x"), r"not the manifest of a snapshot \('x' is not a snapshot"),
-        (lambda manifest: manifest.pop("files"), r"not the manifest of a snapshot \('files'\)"),
+        (_set("files", 0, "path", value=3), "no es el manifiesto de este snapshot"),
+        (_set("files", 0, "sha256", value="0" * 63), "no es el manifiesto de este snapshot"),
+        (_set("files", 0, "size", value=-1), "no es el manifiesto de este snapshot"),
+        (_set("tables", "lotes", "rows", value=-1), "no es el manifiesto de este snapshot"),
+        (
+            _set("tables", "lotes", "superficie_ha", value=-0.1),
+            "no es el manifiesto de este snapshot",
+        ),
+        (_set("portal", "origin", value=3), "no es el manifiesto de este snapshot"),
+        (_set("format", value="other/1"), "no es el manifiesto de este snapshot"),
+        (_set("accepted", value="yes"), "no es el manifiesto de este snapshot"),
+        (_set("files", 0, "size", value="1"), r"no es el manifiesto de un snapshot \('>=' not"),
+        (_set("equal_to", value="x"), r"no es el manifiesto de un snapshot \('x' no es el id"),
+        (lambda manifest: manifest.pop("files"), r"no es el manifiesto de un snapshot \('files'\)"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused_though_its_hash_is_right(
@@ -280,9 +286,11 @@ def test_a_manifest_that_is_none_is_refused_though_its_hash_is_right(
 def test_a_manifest_that_is_no_json_is_named_though_its_hash_is_right(copy: Path) -> None:
     (copy / JSON_NAME).write_bytes(b"{")
     (copy / SUMS_NAME).write_bytes(to_sums({JSON_NAME: fact_of(b"{").sha256}))
-    with pytest.raises(SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: not readable as "):
+    with pytest.raises(
+        SnapshotDamaged, match=rf"^{copy.name}: manifest\.json: no se puede leer como "
+    ):
         load(copy)
-    what = "not readable as JSON (JSONDecodeError)"
+    what = "no se puede leer como JSON (JSONDecodeError)"
     assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
@@ -321,7 +329,7 @@ def test_a_table_left_out_of_both_manifests_is_found(copy: Path) -> None:
         manifest["files"] = [f for f in files if f["path"] != "tables/lotes.parquet"]
 
     _edit(copy, without_lotes)
-    what = "does not list tables/lotes.parquet"
+    what = "no lista tables/lotes.parquet"
     assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
@@ -341,10 +349,10 @@ def test_a_damaged_table_is_never_handed_out(sound: Snapshot, tmp_path: Path, na
     snapshot = load(folder)
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(SnapshotDamaged, match=f"{snapshot.id}: {name}: SHA-256 differs"):
+    with pytest.raises(SnapshotDamaged, match=f"{snapshot.id}: {name}: el SHA-256 no es"):
         read_tables(snapshot)
     (folder / name).unlink()
-    with pytest.raises(SnapshotDamaged, match=f"{name}: No such file"):
+    with pytest.raises(SnapshotDamaged, match=f"{name}: no existe"):
         read_tables(snapshot)
 
 
@@ -357,11 +365,11 @@ def test_a_copy_is_only_made_of_files_that_are_proved(
     data = (copy / name).read_bytes()
     for other in (data + b"x", data[:-1] + bytes([data[-1] ^ 1])):
         (copy / name).write_bytes(other)
-        said = f"^{snapshot.id}: {name}: SHA-256 differs from the manifest$"
+        said = f"^{snapshot.id}: {name}: el SHA-256 no es el del manifiesto$"
         with pytest.raises(SnapshotDamaged, match=said):
             proved_files(snapshot)
     (copy / name).unlink()
-    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: {name}: No such file or directory"):
+    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: {name}: no existe"):
         proved_files(snapshot)
 
 
@@ -369,7 +377,7 @@ def test_a_verdict_comes_back_and_a_damaged_one_does_not(copy: Path) -> None:
     snapshot = load(copy)
     assert read_verdict(snapshot) == {"checks": []}
     (copy / "verdict.json").write_bytes(b'{"checks": ["x"]}')
-    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: verdict.json: SHA-256 differs"):
+    with pytest.raises(SnapshotDamaged, match=f"^{snapshot.id}: verdict.json: el SHA-256 no es"):
         read_verdict(snapshot)
 
 
@@ -380,9 +388,9 @@ def test_what_cannot_be_read_though_its_hash_is_right_is_named_by_whoever_reads_
     for name in (page, "tables/lotes.parquet", "verdict.json"):
         _replace(copy, name, b"\xff" * 40)
     snapshot = load(copy)
-    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: verdict\.json: not readable"):
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: verdict\.json: no se puede leer"):
         read_verdict(snapshot)
-    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: tables/lotes\.parquet is no "):
+    with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: tables/lotes\.parquet no es "):
         read_tables(snapshot)
     with pytest.raises(SnapshotDamaged, match=rf"^{snapshot.id}: raw/lotes-0001\.json\.zst: \w"):
         read_raw(snapshot, page)
@@ -428,8 +436,8 @@ def test_other_damage_is_named_beside_that_of_a_manifest(copy: Path, name: str) 
     assert _files(copy) == found
 
 
-TIMES = "its times are not those of its id"
-NO_FIT = "equal_to and first_equal do not fit together"
+TIMES = "sus horas no son las de su id"
+NO_FIT = "equal_to y first_equal no concuerdan"
 OTHER = "2025-11-20T060002Z-000009"
 
 
@@ -440,34 +448,37 @@ OTHER = "2025-11-20T060002Z-000009"
         (_set("local", value="2025-11-20T06:00:02-03:00"), [TIMES]),
         (
             _set("utc", value="yesterday"),
-            ["cannot be understood (ValueError: Invalid isoformat string: 'yesterday')"],
+            ["no se entiende (ValueError: Invalid isoformat string: 'yesterday')"],
         ),
-        (_set("equal_to", value=OTHER), ["is equal to a night that is not its parent", NO_FIT]),
+        (_set("equal_to", value=OTHER), ["es igual a una noche que no es la anterior", NO_FIT]),
         (_set("first_equal", value=OTHER), [NO_FIT]),
         (
             _set("parent_manifest_sha256", value="0" * 64),
-            ["names a parent without its hash, or a hash without a parent"],
+            ["nombra una noche anterior sin su hash, o un hash sin la noche"],
         ),
         (
             _set("parent", value=OTHER),
-            ["names a parent without its hash, or a hash without a parent"],
+            ["nombra una noche anterior sin su hash, o un hash sin la noche"],
         ),
-        (_set("pages", "lotes", "pages", value=3), ["says 3 pages of lotes and lists 2"]),
-        (_set("pages", "lotes", "requests", value=[]), ["says 2 pages of lotes and lists 2"]),
-        (_set("pages", value={}), ["says 0 pages of lotes and lists 2"]),
+        (_set("pages", "lotes", "pages", value=3), ["dice 3 páginas de lotes y lista 2"]),
+        (_set("pages", "lotes", "requests", value=[]), ["dice 2 páginas de lotes y lista 2"]),
+        (_set("pages", value={}), ["dice 0 páginas de lotes y lista 2"]),
         (
             _set("pages", value=None),
-            ["cannot be understood (AttributeError: 'NoneType' object has no attribute 'get')"],
+            ["no se entiende (AttributeError: 'NoneType' object has no attribute 'get')"],
         ),
         (
             _set("resumen", value={"filas": {"lotes": 99}, "superficie_ha": {"lotes": 1.5}}),
             [
-                "resumen says filas 99 of lotes, its own tables say otherwise",
-                "resumen says superficie_ha 1.5 of lotes, its own tables say otherwise",
+                "el resumen dice filas 99 de lotes, y las tablas otra cosa",
+                "el resumen dice superficie_ha 1.5 de lotes, y las tablas otra cosa",
             ],
         ),
-        (_set("resumen", value={}), ["cannot be understood (KeyError: 'filas')"]),
-        (lambda manifest: manifest["files"].append(manifest["files"][0]), ["lists a file twice"]),
+        (_set("resumen", value={}), ["no se entiende (KeyError: 'filas')"]),
+        (
+            lambda manifest: manifest["files"].append(manifest["files"][0]),
+            ["lista dos veces un archivo"],
+        ),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_found_and_told_how(
@@ -499,7 +510,7 @@ def test_sums_that_list_other_files_than_the_manifest_are_named_with_each_of_the
     (copy / SUMS_NAME).write_bytes(to_sums(hashes))
     assert verify_folder(copy) == [
         problem_of(
-            SUMS_NAME, f"does not list the same files as manifest.json: {path}", Damage.MANIFEST
+            SUMS_NAME, f"no lista los mismos archivos que manifest.json: {path}", Damage.MANIFEST
         )
         for path in ("raw/campos-0001.json.zst", "verdict.json")
     ]
@@ -510,12 +521,12 @@ def test_sums_that_list_other_files_than_the_manifest_are_named_with_each_of_the
     [
         (
             _set("files", 0, "size", value=1),
-            r"says 1 bytes of raw/lotes-0001\.json\.zst, which has \d+ and the right SHA-256",
+            r"dice 1 bytes de raw/lotes-0001\.json\.zst, que tiene \d+ y el SHA-256 correcto",
             "",
         ),
         (
             _set("tables", "lotes", "rows", value=4),
-            r"tables/lotes\.parquet holds .*'rows': 5.*, the manifest says .*'rows': 4.*",
+            r"tables/lotes\.parquet tiene .*'rows': 5.*, el manifiesto dice .*'rows': 4.*",
             "tabla lotes: hay 5 filas",
         ),
     ],
@@ -552,7 +563,7 @@ def test_a_file_that_cannot_be_read_is_named_though_its_hash_is_right(
     _replace(copy, name, data)
     (problem,) = verify_folder(copy)
     assert (problem.item, problem.code) == (name, Damage.UNREADABLE)
-    by_whom = rf"cannot be read: {name}: |{copy.name}: {name}(: | is no )|an empty page$"
+    by_whom = rf"no se puede leer: {name}: |{copy.name}: {name}(: | no es )|una página vacía$"
     assert re.match(by_whom, problem.notes[0])
 
 
@@ -564,7 +575,7 @@ def test_a_cut_zstd_frame_is_named_though_its_hash_is_right(copy: Path) -> None:
 
 def test_a_verdict_of_another_opinion_than_the_manifest_is_found(copy: Path) -> None:
     _replace(copy, "verdict.json", b'{"accepted": false}')
-    what = "says accepted: True, verdict.json says otherwise"
+    what = "dice accepted: True, verdict.json dice otra cosa"
     assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.CONTRADICTION)]
 
 
@@ -601,7 +612,7 @@ def test_an_edited_manifest_does_not_bring_sound_files_under_suspicion(copy: Pat
     manifest = json.loads((copy / JSON_NAME).read_text("utf-8"))
     manifest["files"][0].update(sha256="0" * 64, size=1)
     (copy / JSON_NAME).write_bytes(to_json(manifest))
-    what = "does not match manifest.sha256"
+    what = "no coincide con manifest.sha256"
     assert verify_folder(copy) == [problem_of(JSON_NAME, what, Damage.MANIFEST)]
 
 
@@ -641,4 +652,4 @@ def test_figures_that_agree_with_the_tables_are_no_contradiction(copy: Path) -> 
 def test_a_file_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -> None:
     (problem,) = _check_file(tmp_path, "raw/gone.json.zst", Expected(1, "0" * 64))
     assert (problem.item, problem.code) == ("raw/gone.json.zst", Damage.UNREADABLE)
-    assert problem.notes[0] == "cannot be read: No such file or directory"
+    assert problem.notes[0] == "no se puede leer: no existe"

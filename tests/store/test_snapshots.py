@@ -141,7 +141,7 @@ def test_raw_pages_come_back_as_received(store: SnapshotStore) -> None:
     snapshot = night(store)
     for page in fetched(Recurso.LOTES).pages:
         assert read_raw(snapshot, page_path(Recurso.LOTES, page.number)) == page.body
-    with pytest.raises(SnapshotDamaged, match=r"lotes-0003\.json\.zst: not in the manifest"):
+    with pytest.raises(SnapshotDamaged, match=r"lotes-0003\.json\.zst: no está en el manifiesto"):
         read_raw(snapshot, page_path(Recurso.LOTES, 3))
 
 
@@ -212,7 +212,7 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
     assert store.folders(SEASON) == [a.path, b.path, d.path]
     for one in (a, c, d):
         (one.path / "manifest.json").write_bytes(b"{}")
-    said = "manifest.json: does not match manifest.sha256"
+    said = "manifest.json: no coincide con manifest.sha256"
     assert store.damaged(SEASON) == [(one.path, f"{one.id}: {said}") for one in (a, d)]
     assert [path for path, _ in store.damaged()] == [c.path, a.path, d.path]
     assert (store.accepted(), store.quarantined()) == ([b], [])
@@ -222,7 +222,9 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
 def test_an_unknown_id_is_a_usage_error(store: SnapshotStore, text: str) -> None:
     night(store)
     said = (
-        "is not a snapshot id" if len(text) < 9 else f"^there is no snapshot {text} below .*test$"
+        "no es el id de un snapshot; son como 2025-11-20T060002Z-000042"
+        if len(text) < 9
+        else f"^no hay un snapshot {text} en .*test$"
     )
     with pytest.raises(SettingsError, match=said):
         store.find(text)
@@ -260,11 +262,11 @@ def test_a_page_that_comes_twice_is_refused(store: SnapshotStore) -> None:
 @pytest.mark.parametrize(
     ("verdict", "extra", "said"),
     [
-        ({}, {"files": []}, r"manifest\.json: the names files are the store's own$"),
-        ({}, {"id": "x", "utc": "y"}, r"manifest\.json: the names id, utc are the store's own$"),
-        ({}, {"x": float("nan")}, "cannot be written as JSON"),
-        ({"x": object()}, {}, "cannot be written as JSON"),
-        ({}, {"x": {1, 2}}, "cannot be written as JSON"),
+        ({}, {"files": []}, r"manifest\.json: los nombres files son del depósito$"),
+        ({}, {"id": "x", "utc": "y"}, r"manifest\.json: los nombres id, utc son del depósito$"),
+        ({}, {"x": float("nan")}, "no se puede escribir como JSON"),
+        ({"x": object()}, {}, "no se puede escribir como JSON"),
+        ({}, {"x": {1, 2}}, "no se puede escribir como JSON"),
     ],
 )
 def test_facts_that_cannot_be_kept_keep_nothing(
@@ -295,7 +297,7 @@ def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
     draft.write_tables(tables(1))
     first.path.rename(first.path.with_name(str(draft.id)))
     with pytest.raises(
-        PublishError, match=f"{draft.id} is in the way; a snapshot is never replaced$"
+        PublishError, match=f"{draft.id} ya está en el lugar; un snapshot nunca se reemplaza$"
     ):
         store.keep(draft, verdict={}, accepted=True, facts=facts())
     assert content(first.path.with_name(str(draft.id))) == before
@@ -323,7 +325,9 @@ def test_a_person_accepts_a_refused_night_once(store: SnapshotStore) -> None:
     assert content(taken.path) == before
     assert store.accepted() == [first, taken]
     assert not store.quarantined()
-    with pytest.raises(SettingsError, match=f"^{refused.id} is accepted already; nothing to do$"):
+    with pytest.raises(
+        SettingsError, match=f"^{refused.id} ya está aceptado; no hay nada que hacer$"
+    ):
         store.accept(str(refused.id), reason="otra vez", who="ana", now=NOW)
     (line,) = (store.root / "acceptances.jsonl").read_text("utf-8").splitlines()
     assert "dueño nuevo" in line, "people read the log, too"
@@ -341,7 +345,7 @@ def test_every_acceptance_is_one_line_of_the_log(store: SnapshotStore) -> None:
 def test_an_acceptance_that_cannot_be_logged_is_none(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     (store.root / "acceptances.jsonl").mkdir()
-    said = r"^acceptances\.jsonl cannot be read: Is a directory; who accepted \S+ is not known$"
+    said = r"^acceptances\.jsonl no se puede leer: es una carpeta; no se sabe quién aceptó \S+$"
     with pytest.raises(AcceptancesUnreadable, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
@@ -350,7 +354,7 @@ def test_an_acceptance_that_cannot_be_logged_is_none(store: SnapshotStore) -> No
 
 def test_an_acceptance_needs_a_reason(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
-    said = "^a reason is needed, for example: --reason 'campo vendido'$"
+    said = "^falta un motivo, por ejemplo: --reason 'campo vendido'$"
     with pytest.raises(SettingsError, match=said):
         store.accept(str(refused.id), reason="  ", who="ana", now=NOW)
     assert store.quarantined() == [refused]
@@ -360,7 +364,7 @@ def test_a_night_older_than_an_accepted_one_is_not_taken(store: SnapshotStore) -
     refused = night(store, accepted=False)
     night(store, portal=Portal("demo:company", "contract@0"))
     newer = night(store)
-    with pytest.raises(DataError, match=f"^{refused.id} is older than {newer.id}, which"):
+    with pytest.raises(DataError, match=f"^{refused.id} es anterior a {newer.id}, que"):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert store.quarantined() == [refused]
 
@@ -379,7 +383,7 @@ def test_a_table_is_emptied_only_if_it_had_a_row_in_the_last_accepted_night(
     night(store, replace(tables(), marcadores=tables(before).marcadores))
     refused = night(store, replace(tables(), marcadores=tables(0).marcadores), accepted=False)
     if before:
-        with pytest.raises(DataError, match="has no rows of marcadores;"):
+        with pytest.raises(DataError, match="no tiene filas de marcadores;"):
             store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     else:
         assert store.accept(str(refused.id), reason="x", who="ana", now=NOW).accepted
@@ -388,7 +392,7 @@ def test_a_table_is_emptied_only_if_it_had_a_row_in_the_last_accepted_night(
 def test_a_damaged_night_is_not_taken(store: SnapshotStore) -> None:
     refused = night(store, accepted=False)
     (refused.path / "tables" / "lotes.parquet").write_bytes(b"x")
-    said = rf"^{refused.id}: tables/lotes\.parquet: 1 bytes.*; it cannot be accepted$"
+    said = rf"^{refused.id}: tables/lotes\.parquet: 1 bytes.*; no se puede aceptar$"
     with pytest.raises(SnapshotDamaged, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert not (store.root / "acceptances.jsonl").exists()
@@ -400,10 +404,8 @@ def test_an_emptied_night_is_taken_only_by_whoever_says_that_it_is_empty(
     night(store)
     emptied = replace(tables(), marcadores=tables(0).marcadores, lotes=tables(0).lotes)
     refused = night(store, emptied, accepted=False)
-    said = (
-        f"^{refused.id} has no rows of lotes, marcadores; products made of it would be empty. "
-        "If the portal really has none: add --aunque-vacio$"
-    )
+    said = f"^{refused.id} no tiene filas de lotes, marcadores; los productos saldrían vacíos. "
+    said += "Si el portal de verdad no tiene ninguna: agregar --aunque-vacio$"
     with pytest.raises(DataError, match=said):
         store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     assert not (store.root / "acceptances.jsonl").exists()
@@ -417,7 +419,7 @@ def test_a_first_night_may_lack_markers_but_not_lotes(store: SnapshotStore) -> N
     assert store.accept(str(bare.id), reason="x", who="ana", now=NOW).accepted
     other = Portal("demo:company", "contract@0")
     void = night(store, replace(tables(), lotes=tables(0).lotes), accepted=False, portal=other)
-    with pytest.raises(DataError, match="no rows of lotes;"):
+    with pytest.raises(DataError, match="no tiene filas de lotes;"):
         store.accept(str(void.id), reason="x", who="ana", now=NOW)
 
 
@@ -431,10 +433,8 @@ def test_moving_a_refused_night_by_hand_does_not_make_it_accepted(store: Snapsho
     (held,) = store.survey()
     assert (held.path, held.snapshot, held.proof.problems) == (target, None, ())
     assert [(held.path, held.refused)] == store.damaged()
-    said = (
-        f"^{refused.id}: it lies among the accepted ones, but nobody accepted it "
-        r"\(acceptances\.jsonl has no entry for its hash\)$"
-    )
+    said = rf"^{refused.id}: está entre los aceptados, pero nadie lo aceptó "
+    said += r"\(acceptances\.jsonl no tiene un renglón con su hash\)$"
     with pytest.raises(SnapshotDamaged, match=said):
         store.find(str(refused.id))
 
@@ -444,7 +444,7 @@ def test_an_acceptance_is_bound_to_the_very_bytes(store: SnapshotStore) -> None:
     taken = store.accept(str(refused.id), reason="x", who="ana", now=NOW)
     log = store.root / "acceptances.jsonl"
     log.write_text(log.read_text().replace(taken.manifest_sha256, "0" * 64))
-    with pytest.raises(SnapshotDamaged, match="nobody accepted it"):
+    with pytest.raises(SnapshotDamaged, match="está entre los aceptados, pero nadie lo aceptó"):
         store.find(str(refused.id))
 
 
@@ -614,9 +614,9 @@ def test_a_snapshot_is_named_by_its_number_its_day_or_as_the_last_one(store: Sna
     assert store.find("ultimo").id == other.id
     assert store.find("ultimo", SEASON).id == second.id
     assert store.find("anterior", SEASON).id == first.id
-    with pytest.raises(DataError, match="the only accepted backup"):
+    with pytest.raises(DataError, match="es el único backup aceptado de su campaña y portal"):
         store.find("anterior")
-    with pytest.raises(SettingsError, match="short name of several snapshots"):
+    with pytest.raises(SettingsError, match="es el nombre corto de varios snapshots"):
         store.find(str(first.id)[:7])
     for wrong in ("99", "2031-01", "x", "último", ""):
         with pytest.raises(SettingsError):
@@ -627,9 +627,9 @@ def test_what_only_the_trials_have_is_said(store: SnapshotStore) -> None:
     one = night(store)
     production = SnapshotStore(store.root.with_name("prod"))
     for name in (str(one.id), str(one.id.number)):
-        with pytest.raises(SettingsError, match="add --test"):
+        with pytest.raises(SettingsError, match="en las pruebas sí: agregar --test"):
             production.find(name)
-    with pytest.raises(DataError, match="add --test"):
+    with pytest.raises(DataError, match="en las pruebas sí: agregar --test"):
         production.find("ultimo")
     for other in (lambda: production.find("99"), lambda: production.find("ultimo", Campania(1, 2))):
         with pytest.raises((SettingsError, DataError)) as said:

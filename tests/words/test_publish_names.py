@@ -83,7 +83,7 @@ def test_good_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD, ids=lambda name: ascii(name[:20]))
 def test_bad_names(name: str) -> None:
-    with pytest.raises(PublishError, match="cannot be published"):
+    with pytest.raises(PublishError, match="no se puede publicar"):
         check_names([name])
 
 
@@ -97,13 +97,13 @@ def test_bad_names(name: str) -> None:
     ],
 )
 def test_names_that_fall_together_on_windows(names: tuple[str, ...]) -> None:
-    with pytest.raises(PublishError, match="one file on Windows"):
+    with pytest.raises(PublishError, match="un mismo archivo en Windows"):
         check_names(names)
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b/c", "A")])
 def test_a_file_cannot_also_be_a_folder(names: tuple[str, ...]) -> None:
-    with pytest.raises(PublishError, match="which is a file"):
+    with pytest.raises(PublishError, match="que es un archivo"):
         check_names(names)
 
 
@@ -122,16 +122,16 @@ def test_whatever_passes_stays_inside_and_windows_takes_it(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("", "it is not a path below the folder"),
-        ("/a", "it is not a path below the folder"),
-        ("C:a", "it is not a path below the folder"),
-        ("a//b", "it is not a plain path below the folder"),
-        ("a/./b", "it is not a plain path below the folder"),
-        ("a/../b", "it is not a plain path below the folder"),
-        ("/".join(["a" * 99] * 4) + "/b", "longer than 400 characters"),
-        ("a" * 256, f"{'a' * 40!r} too long"),
-        ("ñ" * 128, f"{'ñ' * 40!r} too long"),
-        ("\ud800", "'\\ud800' too long"),
+        ("", "no es una ruta dentro de la carpeta"),
+        ("/a", "no es una ruta dentro de la carpeta"),
+        ("C:a", "no es una ruta dentro de la carpeta"),
+        ("a//b", "la ruta tiene una parte vacía, '.' o '..'"),
+        ("a/./b", "la ruta tiene una parte vacía, '.' o '..'"),
+        ("a/../b", "la ruta tiene una parte vacía, '.' o '..'"),
+        ("/".join(["a" * 99] * 4) + "/b", "más largo que 400 caracteres"),
+        ("a" * 256, f"{'a' * 40!r} es demasiado largo"),
+        ("ñ" * 128, f"{'ñ' * 40!r} es demasiado largo"),
+        ("\ud800", "'\\ud800' es demasiado largo"),
     ],
 )
 def test_the_rule_that_a_name_breaks_is_said(name: str, problem: str) -> None:
@@ -145,7 +145,9 @@ def test_the_longest_names_that_are_taken() -> None:
 
 
 def test_both_names_of_a_clash_are_said() -> None:
-    with pytest.raises(PublishError, match=r"^'A\.kmz' and 'a\.kmz' are one file on Windows$"):
+    with pytest.raises(
+        PublishError, match=r"^'A\.kmz' y 'a\.kmz' son un mismo archivo en Windows$"
+    ):
         check_names(["a.kmz", "A.kmz"])
-    with pytest.raises(PublishError, match=r"^'x/B' lies in 'X', which is a file$"):
+    with pytest.raises(PublishError, match=r"^'x/B' está dentro de 'X', que es un archivo$"):
         check_names(["X", "x/B"])

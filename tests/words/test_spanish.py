@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import date, timedelta
 
 import pytest
@@ -36,3 +37,9 @@ def test_names_sort_as_people_read_them() -> None:
 )
 def test_ages_are_said_as_people_do(hours: float, said: str) -> None:
     assert spanish.duration(timedelta(hours=hours)) == said
+
+
+def test_why_the_system_refused_is_said_in_spanish_where_it_is_known() -> None:
+    assert spanish.why(FileNotFoundError(errno.ENOENT, "No such file or directory")) == "no existe"
+    assert spanish.why(OSError(errno.EXDEV, "Invalid cross-device link")).startswith("Invalid")
+    assert spanish.why(OSError("broken")) == "broken"

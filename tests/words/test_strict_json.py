@@ -42,7 +42,7 @@ def test_depth_counts_levels_and_nothing_inside_strings(value: object, limit: in
     if _depth(value) <= limit:
         assert parse_json(body, limit) == value
     else:
-        with pytest.raises(JsonRefused, match=f"deeper than {limit}"):
+        with pytest.raises(JsonRefused, match=f"más de {limit} niveles"):
             parse_json(body, limit)
 
 
@@ -51,7 +51,7 @@ def test_a_twin_key_is_found_wherever_it_is(value: object, around: list[str]) ->
     body = json.dumps({"a:b": value, "twin": 1, ":": [value]})[:-1] + ', "twin": 1}'
     for name in around:
         body = f"[{json.dumps(value)}, {{{json.dumps(name)}: {body}}}]"
-    with pytest.raises(JsonRefused, match="'twin' comes twice"):
+    with pytest.raises(JsonRefused, match="'twin' está dos veces"):
         parse_json(body.encode())
 
 
@@ -77,27 +77,27 @@ def test_a_cut_object_is_known_as_cut(value: object, data: st.DataObject) -> Non
         (b'{"a": NaN}', "NaN"),
         (b"[Infinity]", "Infinity"),
         (b"[-Infinity]", "-Infinity"),
-        (b"[1e400]", "too large"),
-        (b"[-1E+999]", "too large"),
-        (b"[" + b"9" * 400 + b"]", "too large"),
-        (b"[" + b"9" * 5000 + b"]", "too large"),
-        (b"[" + b"9" * 250 + b"e99]", "too large"),
-        (b'{"a": 1, "b": 2, "a": 1}', "'a' comes twice"),
-        (b'[{"x": {"y": 1, "y": 2}}]', "'y' comes twice"),
-        (b'["\xff"]', "bad UTF-8 at byte 2"),
-        (b'["\xc3"]', "bad UTF-8"),
-        ('["ñ"]'.encode("latin-1"), "bad UTF-8"),
-        ('{"a": 1}'.encode("utf-16"), "bad UTF-8"),
-        (b'["\\ud800"]', "lone surrogate"),
-        (b"[" * 65 + b"]" * 65, "deeper than 64"),
-        (b"[" * 100_000, "deeper than 64"),
-        (b'{"a":' * 65 + b"1" + b"}" * 65, "deeper than 64"),
-        (b"<html>", "not JSON"),
-        (b"", "not JSON"),
-        (b"[1] [2]", "not JSON"),
-        (b"{'a': 1}", "not JSON"),
-        (b'["a\nb"]', "not JSON"),
-        (b"[1,]", "not JSON"),
+        (b"[1e400]", "demasiado grande"),
+        (b"[-1E+999]", "demasiado grande"),
+        (b"[" + b"9" * 400 + b"]", "demasiado grande"),
+        (b"[" + b"9" * 5000 + b"]", "demasiado grande"),
+        (b"[" + b"9" * 250 + b"e99]", "demasiado grande"),
+        (b'{"a": 1, "b": 2, "a": 1}', "'a' está dos veces"),
+        (b'[{"x": {"y": 1, "y": 2}}]', "'y' está dos veces"),
+        (b'["\xff"]', "el byte 2 no es UTF-8"),
+        (b'["\xc3"]', "no es UTF-8"),
+        ('["ñ"]'.encode("latin-1"), "no es UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "no es UTF-8"),
+        (b'["\\ud800"]', "medio carácter"),
+        (b"[" * 65 + b"]" * 65, "más de 64 niveles"),
+        (b"[" * 100_000, "más de 64 niveles"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "más de 64 niveles"),
+        (b"<html>", "no es JSON"),
+        (b"", "no es JSON"),
+        (b"[1] [2]", "no es JSON"),
+        (b"{'a': 1}", "no es JSON"),
+        (b'["a\nb"]', "no es JSON"),
+        (b"[1,]", "no es JSON"),
     ],
 )
 def test_refused_by_name(body: bytes, reason: str) -> None:

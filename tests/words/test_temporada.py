@@ -35,7 +35,7 @@ def test_people_name_one_several_or_leave_it_to_the_portal(
 
 @pytest.mark.parametrize("text", ["", "25/26,", "25/27", "actual,25/26", "2025"])
 def test_what_is_no_campania_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="like 25/26"):
+    with pytest.raises(SettingsError, match="como 25/26"):
         read_campanias(text)
 
 

@@ -124,7 +124,7 @@ def sown(tables: Tables) -> gpd.GeoDataFrame:
     lotes = tables.lotes[["lote_id", "lote", "campo", "superficie_ha", "n_siembras", "geometry"]]
     joined = tables.siembras.merge(lotes, on="lote_id", how="inner", validate="many_to_one")
     if len(joined) != len(tables.siembras):
-        raise DataError("a siembra has no lote; the tables of the snapshot do not fit together")
+        raise DataError("una siembra no tiene lote; las tablas del backup no concuerdan")
     joined = joined.sort_values(["lote_id", "orden", "siembra_id"])  # as in the KMZ
     joined["ultima"] = (~joined["lote_id"].duplicated(keep="last")).astype("boolean")
     ordered = joined.sort_values("siembra_id", ignore_index=True)[list(SIEMBRAS_EN_LOTES.names)]

@@ -26,6 +26,7 @@ from Modules.products.eudr.rules import REGLA, REGLAS, Requisito
 from Modules.products.eudr.shapes import GEOMETRY_RULES, Faults, check_shape, check_together
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import why
 
 CUMPLE: Final = "cumple"
 NO_CUMPLE: Final = "no cumple"
@@ -112,8 +113,8 @@ def check_eudr_file(path: Path) -> EudrReport:
             data = file.read(MAX_READ_BYTES + 1)
         size = path.stat().st_size
     except (OSError, ValueError) as err:
-        cause = getattr(err, "strerror", None) or "no file has such a name"
-        raise SettingsError(f"{str(path)!r} cannot be read: {cause}") from err
+        cause = why(err) if isinstance(err, OSError) else "ningún archivo se llama así"
+        raise SettingsError(f"{str(path)!r} no se puede leer: {cause}") from err
     if len(data) > MAX_READ_BYTES:
         return check_eudr(b"", path.name, size=max(size, len(data)))
     return check_eudr(data, path.name)

@@ -272,7 +272,7 @@ def _sown(tables: Tables, lotes: pd.DataFrame) -> tuple[list[Sembrado], Flags]:
     place = {lote_id: i for i, lote_id in enumerate(lotes["lote_id"])}
     row = {crop.clave: i for i, crop in enumerate(crops)}
     if not set(siembras["lote_id"]) <= set(place):
-        raise DataError("a siembra has no lote; the tables of the snapshot do not fit together")
+        raise DataError("una siembra no tiene lote; las tablas del backup no concuerdan")
     sown = np.zeros((len(crops) + 1, len(lotes)), dtype=bool)
     for key, lote_id in zip(crop_keys(siembras), siembras["lote_id"], strict=True):
         sown[row[key], place[lote_id]] = True

@@ -167,7 +167,9 @@ def test_differences_are_those_past_the_tolerance(demo_fuente: Fuente) -> None:
 
 
 def test_tables_that_do_not_fit_together_are_refused(demo_fuente: Fuente) -> None:
-    with pytest.raises(DataError, match="has no lote"):
+    with pytest.raises(
+        DataError, match="una siembra no tiene lote; las tablas del backup no concuerdan"
+    ):
         sown(replace(demo_fuente.tables, lotes=demo_fuente.tables.lotes.iloc[5:]))
 
 

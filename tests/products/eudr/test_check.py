@@ -294,7 +294,7 @@ def test_a_file_is_checked_under_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["no such file.geojson", ".", "a\x00b"])
 def test_what_is_no_readable_file_is_a_settings_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="no se puede leer"):
         check_eudr_file(tmp_path / name)
 
 

@@ -308,7 +308,7 @@ def test_too_many_cells_are_refused_before_a_file_is_made(fuente: Fuente, tmp_pa
     few = slice_of(fuente, 1)
     large = few.tables.lotes.assign(geometry=[shapely.box(-70, -40, -55, -25)])
     night = replace(few, tables=replace(few.tables, lotes=gpd.GeoDataFrame(large, crs=4326)))
-    with pytest.raises(DataError, match=f"polygon {large['lote_id'].iloc[0]} would have about"):
+    with pytest.raises(DataError, match=f"polígono {large['lote_id'].iloc[0]} tendría cerca de"):
         build_hexagonos(night, tmp_path, resolutions=(9, 11))
     assert list(tmp_path.iterdir()) == []
 
@@ -316,7 +316,9 @@ def test_too_many_cells_are_refused_before_a_file_is_made(fuente: Fuente, tmp_pa
 def test_a_siembra_without_its_lote_is_refused(fuente: Fuente, tmp_path: Path) -> None:
     few = slice_of(fuente, 2)
     night = replace(few, tables=replace(few.tables, siembras=fuente.tables.siembras))
-    with pytest.raises(DataError, match="no lote"):
+    with pytest.raises(
+        DataError, match="una siembra no tiene lote; las tablas del backup no concuerdan"
+    ):
         build_hexagonos(night, tmp_path, resolutions=(8,))
 
 
