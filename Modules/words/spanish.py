@@ -26,6 +26,7 @@ _WHY: Final = {
     errno.EROFS: "el disco es de sólo lectura",
     errno.EIO: "el disco da un error",
     errno.ELOOP: "los enlaces dan vueltas",
+    errno.ENAMETOOLONG: "el nombre es demasiado largo",
     errno.EADDRINUSE: "otro programa lo usa",
     errno.ECONNREFUSED: "nadie contesta ahí",
 }

@@ -175,7 +175,7 @@ def test_a_frame_that_is_not_of_the_contract_is_refused() -> None:
         table_bytes(df.assign(lote_id=pd.array(["a", None, "c"], dtype="string")), LOTES)
     with pytest.raises(DataError, match="columna geometry: falta un valor"):
         table_bytes(df.assign(geometry=[None, *df.geometry.iloc[1:]]), LOTES)
-    with pytest.raises(DataError, match="table lotes"):
+    with pytest.raises(DataError, match="tabla lotes"):
         table_bytes(df.assign(superficie_ha="mucho"), LOTES)
     with pytest.raises(
         DataError, match="una tabla con geometría llegó sin ella; hace falta un GeoDataFrame"

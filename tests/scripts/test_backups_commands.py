@@ -62,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_command_has_help(lindero: Command, name: str) -> None:
     answer = lindero("backups", name, "--help")
     assert answer.code == 0
-    assert f"Usage: lindero backups {name}" in answer.out
+    assert f"Uso: lindero backups {name}" in answer.out
 
 
 # --- show ----------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_every_command_has_help_and_loads_no_prefect(
     )
     done = python_in(tmp_path, "-c", code, prefect=False)
     assert done.code == 0, done.err
-    assert "Usage: lindero" in done.out
+    assert "Uso: lindero" in done.out
 
 
 def test_version_is_that_of_the_package(lindero: Command) -> None:
