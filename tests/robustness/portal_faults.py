@@ -201,13 +201,13 @@ def _unnamed(case: Case, end: str, message: str) -> str:
     Totals that do not add up and a refused night are about the whole list.
     """
     if case.recurso == TOKEN or FAULTS[case.name].level == "auth":
-        named = "token" in message.lower() or "page" in message
+        named = "token" in message.lower() or "página" in message
     elif end == "NightRefused":  # another world may differ in other lists too
         named = any(str(recurso) in message for recurso in (*LISTS, "siembras"))
     elif end == "ApiIncomplete":
         named = str(case.recurso) in message
     else:
-        named = str(case.recurso) in message and "page" in message
+        named = str(case.recurso) in message and "página" in message
     return "" if named else f"names no list or page: {message}"
 
 
