@@ -41,7 +41,9 @@ def test_a_campo_is_found_as_people_type_it(tables: Tables, text: str) -> None:
 def test_twins_are_listed_and_refused(tables: Tables) -> None:
     with pytest.raises(SettingsError, match=r"a 'san jose' corresponden 2 campos; .*id=C2 .*id=C3"):
         choose(tables, campo="san jose", lote=None)
-    with pytest.raises(SettingsError, match=r"a '7' corresponden 2 lotes.*campo La Güeya.*campo San José"):
+    with pytest.raises(
+        SettingsError, match=r"a '7' corresponden 2 lotes.*campo La Güeya.*campo San José"
+    ):
         choose(tables, campo=None, lote="7")
 
 
