@@ -24,6 +24,7 @@ from Modules.orchestration.server import WORKER_REINICIADO
 from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
 from Modules.stack.local import FULL
+from Modules.stack.secrets import CLIENT_AUTH
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.stack.browser import browser
@@ -348,7 +349,7 @@ def test_every_step_of_the_guide_does_what_it_says(plataforma: Plataforma, guide
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         assert GUIDE_SAYS.get(line, "") in done.stdout, (line, done.stdout)
         if line == "make init":
-            assert set(dotenv_values(dotenv)) == set(SECRETS)
+            assert set(dotenv_values(dotenv)) == {*SECRETS, CLIENT_AUTH}
             assert dotenv.stat().st_mode & 0o777 == 0o600
     for folder in ("cultivos", "KMZ POR LOTE", "H3"):
         assert any((guide.folder / "lindero" / "test_outputs" / folder).iterdir()), folder
