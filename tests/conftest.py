@@ -6,19 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
 from Modules.demo.world import build_world
-from Modules.diff.changes import diff_tables
 from Modules.night.tables import build_tables
 from Modules.products.source import Fuente
-from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso
+from tests.fuentes import night_of
 from tests.quick import BUDGET
 
 # pytest's own form of each test file is kept, also where Python is told to keep none of its own:
@@ -105,12 +103,5 @@ def demo_fuente() -> Fuente:
         recurso: [Record(item, 1, index) for index, item in enumerate(world.items(recurso))]
         for recurso in Recurso
     }
-    campania = Campania(25, 26)
-    built = build_tables(records, campania=campania, encodings={}, bbox=BoundingBox())
-    return Fuente(
-        tables=built.tables,
-        campania=campania,
-        snapshot_id=SnapshotId(1, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)),
-        changes=diff_tables(None, built.tables),
-        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
-    )
+    built = build_tables(records, campania=Campania(25, 26), encodings={}, bbox=BoundingBox())
+    return night_of(built.tables)

@@ -22,7 +22,11 @@ _STAMP = "2025-11-19T12:00:00-03:00"
 
 def fuente_of(items: Mapping[Recurso, Sequence[Mapping[str, Any]]]) -> Fuente:
     """A first night with these items, as products are given it."""
-    tables = tables_of(items)
+    return night_of(tables_of(items))
+
+
+def night_of(tables: Tables) -> Fuente:
+    """A first night of these tables, as products are given it."""
     return Fuente(
         tables=tables,
         campania=Campania(25, 26),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,6 @@ from Modules.jobs.portal_access import Access
 from Modules.night.verdict import Verdict
 from Modules.portal.client import PortalConfig
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
-from Modules.settings import Settings
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo, Portal, Recurso
 from Modules.words.errors import SnapshotDamaged
@@ -22,16 +20,6 @@ from tests.night.answered import Items, answered, items
 from tests.sample_tables import NOW, SEASON, tables
 
 FIRST = Verdict(accepted=True, checks=(), first_night=True)
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> backup.Job:
-    settings = Settings(
-        lindero_state_dir=tmp_path / "state",
-        lindero_test_outputs_dir=tmp_path / "outputs",
-        lindero_symlink_config=tmp_path / "none.json",
-    )
-    return backup.prepare(settings, str(SEASON), modo=Modo.TEST)
 
 
 def night(store: SnapshotStore, *, accepted: bool = True) -> Snapshot:

@@ -43,16 +43,6 @@ def test_the_portal_tells_which_campania_is_on() -> None:
                 temporada.ask(replace(access, config=replace(access.config, profile=other)), HOY)
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> backup.Job:
-    settings = Settings(
-        lindero_state_dir=tmp_path / "state",
-        lindero_test_outputs_dir=tmp_path / "outputs",
-        lindero_symlink_config=tmp_path / "none.json",
-    )
-    return backup.prepare(settings, "25/26", modo=Modo.TEST)
-
-
 @pytest.mark.shared
 def test_a_night_of_a_season_that_is_over_warns_in_summary_status_and_alert(
     shared_data: Path, job: backup.Job

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import numpy as np
@@ -18,12 +16,12 @@ import pytest
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from Modules.diff.changes import diff_tables
-from Modules.night.tables import Tables, build_tables
+from Modules.night.tables import build_tables
 from Modules.products.muestreos.plan import AMBIENTES_PLAN, PUNTOS, PlanMuestreo, plan_muestreo
 from Modules.products.source import Fuente
-from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
+from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from Modules.words.errors import SettingsError
+from tests.fuentes import night_of
 
 LOTE = shapely.box(-61.0, -34.0, -60.99, -33.99)  # about 900 m by 1100 m
 WEST, EAST = shapely.box(-61.0, -34.0, -60.995, -33.99), shapely.box(-60.995, -34, -60.99, -33.99)
@@ -52,16 +50,6 @@ def fuente_of(
     tables = build_tables(records, campania=season, encodings={}, bbox=BoundingBox()).tables
     assert tables.rechazados.empty, tables.rechazados.to_string()
     return night_of(tables)
-
-
-def night_of(tables: Tables) -> Fuente:
-    return Fuente(
-        tables=tables,
-        campania=Campania(25, 26),
-        snapshot_id=SnapshotId(1, datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)),
-        changes=diff_tables(None, tables),
-        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
-    )
 
 
 def mark(mark_id: str, lon: float, lat: float, **values: Any) -> dict[str, Any]:
