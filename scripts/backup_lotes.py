@@ -9,7 +9,7 @@ from prefect import flow
 
 from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import BACKUP
-from Modules.orchestration.stories import respaldar
+from Modules.orchestration.stages import respaldar
 
 
 @flow(name=BACKUP.flow, flow_run_name=flow_run.run_name, persist_result=False)

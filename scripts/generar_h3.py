@@ -6,7 +6,7 @@ from prefect import flow
 
 from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import H3
-from Modules.orchestration.stories import hacer_h3
+from Modules.orchestration.stages import hacer_h3
 
 
 @flow(name=H3.flow, flow_run_name=flow_run.run_name, persist_result=False)

@@ -6,7 +6,7 @@ from prefect import flow
 
 from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import KMZ
-from Modules.orchestration.stories import hacer_kmz
+from Modules.orchestration.stages import hacer_kmz
 
 
 @flow(name=KMZ.flow, flow_run_name=flow_run.run_name, persist_result=False)

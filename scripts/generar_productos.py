@@ -9,7 +9,7 @@ from prefect import flow
 
 from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import PRODUCTOS
-from Modules.orchestration.stories import hacer_productos
+from Modules.orchestration.stages import hacer_productos
 
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)

@@ -9,7 +9,7 @@ from prefect import flow
 
 from Modules.orchestration import deploy, flow_run
 from Modules.orchestration.deployments import VERIFICAR
-from Modules.orchestration.stories import verificar
+from Modules.orchestration.stages import verificar
 
 
 @flow(name=VERIFICAR.flow, flow_run_name=flow_run.run_name, persist_result=False)

@@ -141,7 +141,7 @@ def backups_accept(
 
     from Modules.jobs import backup
     from Modules.orchestration.run_result import run_plain
-    from Modules.orchestration.stories import hacer_productos
+    from Modules.orchestration.stages import hacer_productos
 
     accepted = backup.accept_snapshot(
         load_settings(),

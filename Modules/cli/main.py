@@ -269,7 +269,7 @@ def _run_flow(
     if server_configured(settings) or (deployment is H3 and settings.on_a_cluster):
         run_here = _under_prefect(settings, verbose=verbose)
     else:
-        from Modules.orchestration.stories import run_here
+        from Modules.orchestration.stages import run_here
 
         log_to_stderr(verbose=verbose)
     return run_here(deployment, parameters)
@@ -379,7 +379,7 @@ def _progress(*, quiet: bool) -> Iterator[None]:
     if quiet:
         yield
         return
-    logger = logging.getLogger("Modules.progress")  # of orchestration.stories
+    logger = logging.getLogger("Modules.progress")  # of orchestration.stages
     with _display() as handler:
         logger.addHandler(handler)
         try:

@@ -1,6 +1,6 @@
 """What every flow shares with Prefect: its tasks, the Failed state, the artifacts, lateness.
 
-``stories`` say what happens in which order; this module says how a run begins and ends. A run that
+``stages`` say what happens in which order; this module says how a run begins and ends. A run that
 did not do its job ends Failed, with a Spanish message for whoever opens the UI.
 """
 
@@ -32,7 +32,7 @@ from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
-from Modules.orchestration.stories import P, R, StageInfo, log_stage, on_this_machine
+from Modules.orchestration.stages import P, R, StageInfo, log_stage, on_this_machine
 from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError

@@ -17,8 +17,8 @@ from typing import Any, Final
 import redis as redis_client
 import requests
 
+from Modules.stack.databases import ask
 from Modules.stack.plan import DOCKET_DB, Api, Database, Redis
-from Modules.stack.servers import ask
 from Modules.words.errors import SettingsError, StackError
 
 ROUNDS: Final = ("schedule_deployments", "schedule_recent_deployments")  # every 60 s and every 5 s

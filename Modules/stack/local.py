@@ -23,10 +23,11 @@ from typing import Final
 from Modules.disk.run_lock import only_one
 from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
+from Modules.stack import databases
 from Modules.stack import entry as stack_entry
 from Modules.stack import plan as stack_plan
-from Modules.stack import servers as embedded_servers
 from Modules.stack.checks import Health, ill
+from Modules.stack.databases import LOOPBACK
 from Modules.stack.plan import SECRETS
 from Modules.stack.processes import (
     FOLDER_VARIABLE,
@@ -40,7 +41,6 @@ from Modules.stack.processes import (
     tail,
     wait_until,
 )
-from Modules.stack.servers import LOOPBACK
 from Modules.words.errors import SettingsError, StackError
 
 FULL: Final = stack_plan.PROCESSES
@@ -131,7 +131,7 @@ class Stack:
     def _fault(self, name: str) -> str | None:
         if name == "postgres":
             try:
-                embedded_servers.make_database(stack_entry.database_of(self.settings))
+                databases.make_database(stack_entry.database_of(self.settings))
             except StackError as err:
                 return str(err)
         health = self.health(name)
@@ -158,18 +158,18 @@ class Stack:
 
     def _postgres(self, log: Path) -> Spec:
         data = self.folder / "postgres"
-        postgres = embedded_servers.find_postgres(data)
-        account = embedded_servers.account_for(postgres, data)
+        postgres = databases.find_postgres(data)
+        account = databases.account_for(postgres, data)
         database = stack_entry.database_of(self.settings)
-        embedded_servers.make_database_folder(postgres, data, database, account)
+        databases.make_database_folder(postgres, data, database, account)
         command = postgres.command(data, self.ports["postgres"])
         fast = signal.SIGINT  # its "fast" stop: does not wait for clients
         return Spec("postgres", command, self._minimal(), self.folder, log, fast, account=account)
 
     def _redis(self, log: Path) -> Spec:
         redis = stack_entry.redis_of(self.settings)
-        configuration = embedded_servers.redis_configuration(redis, self.folder / "redis")
-        command = (str(embedded_servers.find_redis()), "-")  # it reads what is typed
+        configuration = databases.redis_configuration(redis, self.folder / "redis")
+        command = (str(databases.find_redis()), "-")  # it reads what is typed
         return Spec("redis", command, self._minimal(), self.folder, log, typed=configuration)
 
     def _minimal(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ from Modules.night.verdict import Verdict
 from Modules.portal.mapping import Mapper
 from Modules.portal.profile import DEFAULT_PROFILE
 from Modules.products.cultivos.sown import sown, sown_crops
-from Modules.products.cultivos.summary import summary_sheets
+from Modules.products.cultivos.workbook import summary_sheets
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Recurso, SnapshotId
 

@@ -44,7 +44,7 @@ _popen = subprocess.Popen
 def load(*more: str) -> None:
     """What commands load, and what else is named; our own Prefect modules look at settings."""
     names = (one.name for one in pkgutil.walk_packages(Modules.__path__, "Modules."))
-    for name in (*names, "Modules.orchestration.stories", "rich.table", "rich.progress", *more):
+    for name in (*names, "Modules.orchestration.stages", "rich.table", "rich.progress", *more):
         if not name.startswith(READS_PREFECT) or name.endswith("stories"):
             importlib.import_module(name)
     gc.collect()

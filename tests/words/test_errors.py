@@ -34,7 +34,7 @@ QUOTED = {  # other programs' words, to know them by; and two languages that are
     "Modules/orchestration/alerts.py",
     "Modules/orchestration/server.py",
     "Modules/portal/profile.py",
-    "Modules/stack/servers.py",
+    "Modules/stack/databases.py",
 }
 PROGRAMMING = {"ValueError", "AssertionError", "TypeError", "KeyError", "NotImplementedError"}
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "print"}

@@ -30,7 +30,7 @@ from Modules.products.cultivos.sown import (
     sown_crops,
     without_crop,
 )
-from Modules.products.cultivos.summary import summary_sheets
+from Modules.products.cultivos.workbook import summary_sheets
 from Modules.products.source import Fuente
 from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.names import layer_names

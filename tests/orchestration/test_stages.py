@@ -6,7 +6,7 @@ import pytest
 
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
-from Modules.orchestration.stories import each
+from Modules.orchestration.stages import each
 from Modules.words.domain import Campania
 from Modules.words.errors import ApiUnavailable, CampaniasFailed, NightRefused
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from Modules.stack.checks import redis as redis_health
+from Modules.stack.databases import account_for, find_postgres, find_redis, redis_configuration
 from Modules.stack.plan import Redis
 from Modules.stack.processes import Spec, start, stop, wait_until
-from Modules.stack.servers import account_for, find_postgres, find_redis, redis_configuration
 from Modules.words.errors import SettingsError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no embedded servers on Windows")
