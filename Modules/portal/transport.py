@@ -15,6 +15,7 @@ go of the socket.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import socket
@@ -31,7 +32,15 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    InvalidChunkLength,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+)
+from urllib3.exceptions import TimeoutError as TimeoutOfAnswer
 from urllib3.response import BaseHTTPResponse
 
 from Modules.portal.answers import Answer, NoConnection, TryAgain
@@ -357,14 +366,29 @@ def _host(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+_IN_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (ssl.SSLCertVerificationError, "su certificado no se puede comprobar"),
+    (ssl.SSLError, "no se pudo hacer la conexión segura"),
+    ((TimeoutError, TimeoutOfAnswer), "no contestó a tiempo"),
+    (InvalidChunkLength, "lo que contestó no es HTTP"),
+    (http.client.IncompleteRead, "la respuesta se cortó antes del final"),
+    (ConnectionError, "cortó la conexión"),
+    (http.client.HTTPException, "lo que contestó no es HTTP"),
+    (ProtocolError, "la respuesta se cortó antes del final"),
+)
+
+
 def _brief(err: BaseException) -> str:
-    """What broke, in one line, without addresses: the innermost cause by name and text."""
+    """What broke, in one line, without addresses: the innermost cause in words, and its name."""
     cause: BaseException = err
-    while cause.args and isinstance(cause.args[0], BaseException):
-        cause = cause.args[0]
+    while inner := [one for one in cause.args if isinstance(one, BaseException)]:
+        cause = inner[-1]
     reason = getattr(cause, "reason", None)
     if isinstance(reason, BaseException):
         cause = reason
     name = type(cause).__name__
+    for kinds, said in _IN_WORDS:
+        if isinstance(cause, kinds):
+            return f"{said} ({name})"
     text = _REPR.sub("", " ".join(str(cause).split()))
     return f"{name}: {text[:160]}" if text else name

@@ -174,6 +174,17 @@ AGAIN: dict[str, Reply] = {
 }
 
 
+_CALLED = {  # by people; the library's name stands beside it
+    "reset": "cortó la conexión (ConnectionResetError)",
+    "closed without an answer": "cortó la conexión (RemoteDisconnected)",
+    "not HTTP": "lo que contestó no es HTTP (BadStatusLine)",
+    "cut body": "la respuesta se cortó antes del final (IncompleteRead)",
+    "cut chunk": "la respuesta se cortó antes del final (IncompleteRead)",
+    "no last chunk": "la respuesta se cortó antes del final (ProtocolError)",
+    "bad chunk size": "lo que contestó no es HTTP (InvalidChunkLength)",
+}
+
+
 @pytest.mark.parametrize("name", AGAIN)
 def test_once_broken_then_good_is_good(name: str) -> None:
     with answering(_spoiling(AGAIN[name], 3)) as portal:
@@ -194,6 +205,7 @@ def test_always_broken_is_given_up_after_four_tries(name: str) -> None:
         fetch(portal.url, retry_after_cap_s=0.01)
     assert _asked(portal) == 4
     assert caught.value.exit_code == 4
+    assert _CALLED.get(name, "") in str(caught.value)
 
 
 def test_a_wait_that_the_fetch_has_no_time_for_ends_it_now() -> None:
@@ -246,7 +258,9 @@ def test_a_portal_that_does_not_answer_in_time() -> None:
         return None
 
     with answering(contract_route(change=change)) as portal:
-        with pytest.raises(ApiUnavailable, match=r"lotes página 1: .*2 intentos"):
+        with pytest.raises(
+            ApiUnavailable, match=r"lotes página 1: no contestó a tiempo .*2 intentos"
+        ):
             fetch(portal.url, request_timeout_s=0.2, tries=2)
         asleep.set()
     assert _asked(portal) == 2
