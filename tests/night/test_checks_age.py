@@ -88,7 +88,31 @@ def test_the_newest_rows_may_be_taken_out() -> None:
     assert not judged(stale, before).accepted
     back = [*marks[:-2], {**marks[0], "id": "m-back"}]
     returned = judged(answered({**night, Recurso.MARCADORES: back}), company(5))
-    assert any("y hay 1 filas más" in one for one in warnings(returned))
+    assert any("y hay 1 que anoche no estaban" in one for one in warnings(returned))
+
+
+@pytest.mark.parametrize(("gone", "estado", "told"), [
+    (5, "planificado", "refused"), (4, "planificado", "warned"), (5, "hecho", "fine"),
+])  # fmt: skip
+def test_a_list_without_its_five_newest_rows_is_an_older_list(
+    gone: int, estado: str, told: str
+) -> None:
+    night = items(5)
+    marks = sorted(night[Recurso.MARCADORES], key=lambda one: one["updated_at"])
+    start = datetime.fromisoformat(marks[-1]["updated_at"])
+    fresh = [
+        {**marks[at], "id": f"m-new-{at}", "estado": estado, "lote_id": marks[at]["lote_id"],
+         "updated_at": (start + at * DAY).isoformat()}
+        for at in range(1, gone + 1)
+    ]  # fmt: skip
+    before = answered({**night, Recurso.MARCADORES: [*marks, *fresh]})
+    verdict = judged(answered({**night, Recurso.MARCADORES: marks}), before)
+    said = {
+        "refused": [one for one in refusals(verdict) if "más viejo" in one],
+        "warned": [one for one in warnings(verdict) if "más viejo" in one],
+    }
+    assert {name for name, lines in said.items() if lines} == {told} - {"fine"}
+    assert all(f"faltan {gone} filas más nuevas" in one for lines in said.values() for one in lines)
 
 
 def test_one_row_that_goes_back_is_a_warning() -> None:
