@@ -167,7 +167,7 @@ def _together(outcomes: Mapping[Campania, Outcome]) -> Outcome:
         calidad=[
             {"campaña": str(one), **row} for one, did in outcomes.items() for row in did.calidad
         ],
-        error=CampaniasFailed(f"{said}; done: {', '.join(done) or 'none'}", errors)
+        error=CampaniasFailed(f"{said}; bien: {', '.join(done) or 'ninguna'}", errors)
         if errors
         else None,
         aviso="; ".join(did.aviso for did in outcomes.values() if did.aviso),
