@@ -330,7 +330,7 @@ class Settings:
     lindero_alert_webhook_url: Secret | None = setting(
         Secret,
         None,
-        "Webhook al que se avisa de una noche que falló, se cortó o se canceló",
+        "Webhook al que se avisa de una noche mala, o que no llega, y de la plataforma caída",
         "https://hooks.example/…",
     )
     lindero_alert_email: str | None = setting(
@@ -341,6 +341,22 @@ class Settings:
         None,
         "Servidor de correo para eso: smtps://usuario:contraseña@servidor:puerto",
         "smtps://lindero:…@mail.empresa.example:465",
+    )
+    lindero_watch_url: Secret | None = setting(
+        Secret,
+        None,
+        "Dirección de afuera que se pide tras cada noche buena",
+        "https://hc.example/…",
+    )
+    lindero_company: str = setting(str, "", "Empresa que nombran los avisos", "Campos del Sur SA")
+    lindero_host: str = setting(
+        str, "", "Máquina que nombran los avisos; vacío: como ella se llama", "servidor-oficina"
+    )
+    lindero_page_url: str | None = setting(
+        http_url,
+        None,
+        "Página de Prefect en los enlaces de los avisos; sin ella, la de esta máquina",
+        "https://prefect.empresa.example",
     )
     lindero_uid: int = setting(
         whole(ge=1),

@@ -147,7 +147,9 @@ def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_p
     assert "POSTGRES_PASSWORD" not in told
     assert "REDIS" not in told
     for name in set(SERVICES) - {"prefect-worker"}:
-        assert not re.search("DATABALER|LINDERO_ALERT", json.dumps(SERVICES[name]))
+        told = json.dumps(SERVICES[name])
+        assert not re.search("DATABALER|LINDERO_WATCH", told)
+        assert ("LINDERO_ALERT" in told) == (name == "prefect-services"), name
 
 
 def test_the_worker_is_told_every_setting_of_a_run() -> None:
@@ -181,11 +183,18 @@ def test_all_tell_the_time_of_buenos_aires() -> None:
     assert zones == {"${TZ:-America/Argentina/Buenos_Aires}"}
 
 
-def test_services_are_told_what_the_server_is_told() -> None:
+OF_THE_WATCH = (
+    *("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL"),
+    *("LINDERO_CAMPANIA", "LINDERO_COMPANY", "LINDERO_HOST", "LINDERO_PAGE_URL"),
+)
+
+
+def test_services_are_told_what_the_server_is_told_and_the_watch_beside_it() -> None:
     server = SERVICES["prefect-server"]["environment"]
     assert SERVICES["prefect-services"]["environment"] == {
         **server,
         "PREFECT_API_URL": "http://prefect-server:4200/api",
+        **{name: f"${{{name}:-}}" for name in OF_THE_WATCH},
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from Modules.health import prefect_http
 from Modules.health.prefect_http import PrefectServer, ServerSilent
-from Modules.orchestration.alerts import AVISO, ZOMBIE_AFTER_S, ZOMBIES, read_avisos
+from Modules.orchestration.alerts import ZOMBIE_AFTER_S, ZOMBIES, read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
     CONTAINER_ROOT,
@@ -54,7 +54,7 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
     if server is None:
         detail = "no hay ninguno configurado: las corridas son a mano"
         yield warn(what, detail, "PREFECT_API_URL en .env; lindero stack up")
-        yield _no_alerts(settings)
+        yield _alerts(settings)
         return
     try:
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
@@ -63,7 +63,7 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
         found = server.ask("/automations/filter", {"limit": 200})
         automations = {one["name"]: one for one in found}
         yield _zombies(automations.get(ZOMBIES))
-        yield _alerts(settings, automations.get(AVISO))
+        yield _alerts(settings)
         yield from _deployments(server)
     except ServerSilent as err:
         yield bad(what, f"{server.url} {err}", _LEVANTAR)
@@ -105,28 +105,14 @@ def _zombies(held: Mapping[str, Any] | None) -> Finding:
     return fine(what, f"se dan por cortadas a los {ZOMBIE_AFTER_S} segundos sin señales")
 
 
-def _alerts(settings: Settings, held: Mapping[str, Any] | None) -> Finding:
-    if held is None:
-        return _no_alerts(settings)
-    if not held["enabled"]:
-        return warn(_ALERTS, "están apagados", f"Prender {AVISO} en la interfaz de Prefect")
-    ways = {"call-webhook": "webhook", "send-notification": "correo"}
-    said = [ways.get(str(one["type"]), str(one["type"])) for one in held["actions"]]
-    return fine(_ALERTS, f"van por {' y '.join(said)}")
-
-
-def _no_alerts(settings: Settings) -> Finding:
-    webhook, smtp = settings.lindero_alert_webhook_url, settings.lindero_alert_smtp_url
+def _alerts(settings: Settings) -> Finding:
     try:
-        wanted = read_avisos(
-            None if webhook is None else webhook.get_secret_value(),
-            settings.lindero_alert_email,
-            None if smtp is None else smtp.get_secret_value(),
-        )
+        avisos = read_avisos(settings)
     except SettingsError as err:
         return bad(_ALERTS, str(err), "Corregirlo en .env: el worker no arranca así")
-    if wanted:
-        return warn(_ALERTS, "configurados, y el servidor todavía no los tiene", _REINICIAR)
+    ways = {"webhook": avisos.webhook_url, "correo": avisos.mail, "afuera": avisos.watch_url}
+    if said := [name for name, way in ways.items() if way is not None]:
+        return fine(_ALERTS, f"van por {' y '.join(said)}; se prueban con lindero avisos probar")
     return warn(
         _ALERTS,
         "no hay ninguno configurado: si una noche sale mal, nadie se entera",

@@ -1,138 +1,188 @@
-"""Who is told of a bad night, and in which words: the settings as what Prefect's blocks take.
+"""Who is told of a bad night, and how the outside is reached: an address, a mail server.
 
-The texts are Jinja templates that the Prefect server fills in with the run (``flow_run``, ``flow``,
-``event``). A mail server is written ``smtps://user:password@host:port`` (TLS from the first byte,
-port 465), or ``smtp://…``: STARTTLS when there is a password (port 587), plain when there is none
-(port 25, a relay of one's own). User and password are percent-encoded, as in any address.
+A mail server is written ``smtps://user:password@host:port`` (TLS from the first byte, port 465), or
+``smtp://…``: STARTTLS when there is a password (port 587), plain when there is none (port 25, a
+relay of one's own). User and password are percent-encoded, as in any address. ``Modules.watch``
+tells people, the night itself the outside watch. No text ever holds an address: a setting is named.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from Modules.words.errors import SettingsError
+from Modules.settings import Settings
+from Modules.words.errors import SettingsError, TellingFailed
+from Modules.words.secret import Secret
+from Modules.words.spanish import why
 
 # Names in the Prefect server. What is called so is ours to change and to remove.
 ZOMBIES: Final = "lindero-corridas-muertas"
-AVISO: Final = "lindero-aviso-de-noche-mala"
-BLOQUE_WEBHOOK: Final = "lindero-aviso-webhook"
-BLOQUE_CORREO: Final = "lindero-aviso-correo"
-
 HEARTBEAT_S: Final = 30  # PREFECT_FLOWS_HEARTBEAT_FREQUENCY of the worker; Prefect's minimum
 ZOMBIE_AFTER_S: Final = 3 * HEARTBEAT_S
 CON_AVISO: Final = "ConAviso"  # name of the state of a run that is done and has to be told of
-BAD_EVENTS: Final = (
-    "prefect.flow-run.Failed",
-    "prefect.flow-run.Crashed",
-    "prefect.flow-run.Cancelled",
-    f"prefect.flow-run.{CON_AVISO}",
-)
 
-_PORTS: Final = {"ssl": 465, "starttls": 587, "insecure": 25}
-_ADDRESS: Final = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
-
-_ESTADO: Final = (
-    "{% set estado = {'FAILED': 'falló', 'CRASHED': 'se cortó', 'CANCELLED': 'se canceló', "
-    "'COMPLETED': 'terminó con un aviso'}"
-    ".get(flow_run.state.type.value, flow_run.state.name) %}"
-)
-ASUNTO: Final = _ESTADO + "Lindero: {{ flow.name }} {{ estado }}"
-TEXTO: Final = (
-    _ESTADO + "{{ flow.name }} {{ estado }}.\n"
-    "Corrida: {{ flow_run.name }}\n"
-    "Estado: {{ flow_run.state.name }}\n"
-    "Mensaje: {{ flow_run.state.message or 'sin mensaje' }}\n"
-    "{% if flow_run.state.type.value != 'COMPLETED' %}Lo publicado antes sigue como estaba. "
-    "{% endif %}Para ver qué hacer: lindero status"
-)
-# What Slack and Mattermost take, and a Teams workflow that posts it: {"text": …}
-CUERPO_WEBHOOK: Final = (
-    "{% set texto %}" + TEXTO + "{% endset %}" + "{{ {'text': texto | string} | tojson }}"
+WEBHOOK: Final = "LINDERO_ALERT_WEBHOOK_URL"
+SMTP: Final = "LINDERO_ALERT_SMTP_URL"
+OUTSIDE: Final = "LINDERO_WATCH_URL"
+LIMIT_S: Final = 15.0  # of one attempt, slow names and slow answers included; there are two
+PAUSE_S: Final = 1.0
+_PORTS: Final = {"ssl": 465, "starttls": 587, "plain": 25}
+_ADDRESS: Final = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
+_SERVER: Final = re.compile(
+    r"(smtps?)://(?:([^\s/?#@:]+):([^\s/?#@]+)@)?([A-Za-z0-9.-]+)(?::(\d+))?/?"
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """A mailbox and the server that takes its mail; ``mode``: ssl, starttls or plain."""
+
+    to: str
+    sender: str
+    host: str
+    port: int
+    mode: str
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Avisos:
-    """Who is told; both addresses hold secrets. None: nobody is told that way."""
+    """Who is told. None: nobody is told that way."""
 
     webhook_url: str | None = field(default=None, repr=False)
-    mail_url: str | None = field(default=None, repr=False)  # as Apprise writes it: mailtos://…
-
-    def __bool__(self) -> bool:
-        return self.webhook_url is not None or self.mail_url is not None
+    mail: Mail | None = None
+    watch_url: str | None = field(default=None, repr=False)
 
 
-def read_avisos(webhook_url: str | None, email: str | None, smtp_url: str | None) -> Avisos:
-    """Read the three settings of alerts; all may be missing.
+def read_avisos(settings: Settings) -> Avisos:
+    """Read the settings of alerts; all may be missing.
 
     Raises:
         SettingsError: an address is no address, or only one half of the e-mail is set; names the
             variable, never its value.
     """
-    if (email is None) != (smtp_url is None):
-        missing = "LINDERO_ALERT_SMTP_URL" if smtp_url is None else "LINDERO_ALERT_EMAIL"
+    email, server = settings.lindero_alert_email, settings.lindero_alert_smtp_url
+    if (email is None) != (server is None):
+        missing = SMTP if server is None else "LINDERO_ALERT_EMAIL"
         raise SettingsError(
             f"{missing}: los avisos por correo necesitan la dirección y el servidor; completarla"
         )
-    if webhook_url is not None:
-        _check_webhook(webhook_url)
-    if email is None or smtp_url is None:
-        return Avisos(webhook_url)
-    return Avisos(webhook_url, _mail_url(email, smtp_url))
+    return Avisos(
+        _url(WEBHOOK, settings.lindero_alert_webhook_url),
+        None if email is None or server is None else _mail(email, server.get_secret_value()),
+        _url(OUTSIDE, settings.lindero_watch_url),
+    )
 
 
-def _check_webhook(url: str) -> None:
+def ping(settings: Settings) -> None:
+    """Tell the outside watch, if there is one, that a night went well; raises as ``reach``."""
+    if (url := _url(OUTSIDE, settings.lindero_watch_url)) is not None:
+        reach(OUTSIDE, lambda: call(url))
+
+
+def call(url: str, body: Mapping[str, str] | None = None) -> None:
+    """GET an address, or POST JSON to it; a redirect is refused: it would drop what is posted."""
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+    class Refuse(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            return None
+
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "lindero"}
+    request = Request(url, data, headers)  # noqa: S310 - http or https: _url
+    build_opener(Refuse).open(request, timeout=LIMIT_S).close()
+
+
+def reach(name: str, work: Callable[[], None], limit_s: float = LIMIT_S) -> None:
+    """Do what speaks to the outside, twice at most; each try has its limit.
+
+    Raises:
+        TellingFailed: it came to nothing; the text has ``name`` and the reason, no secret.
+    """
+    from multiprocessing.pool import ThreadPool
+
+    said = ""
+    for pause in (PAUSE_S, 0):
+        try:
+            with ThreadPool(1) as thread:  # looking up a name, or a server that drips, has no limit
+                return thread.apply_async(work).get(limit_s)
+        except Exception as err:  # noqa: BLE001 - of any kind, and it may quote the address
+            said = _why(err, limit_s)
+        time.sleep(pause)
+    raise TellingFailed(f"{name}: {said}")
+
+
+def _why(err: Exception, limit_s: float) -> str:
+    import multiprocessing
+    import smtplib
+    import socket
+    import ssl
+    from urllib.error import HTTPError, URLError
+
+    late = f"no contesta en {limit_s:.0f} segundos"
+    cause = err.reason if type(err) is URLError and isinstance(err.reason, OSError) else err
+    table: tuple[tuple[type[Exception], str], ...] = (
+        (HTTPError, "contesta {code}"),
+        (smtplib.SMTPAuthenticationError, "rechaza usuario o contraseña ({smtp_code})"),
+        (smtplib.SMTPResponseException, "contesta {smtp_code}"),
+        (smtplib.SMTPRecipientsRefused, "no acepta el destinatario"),
+        (smtplib.SMTPNotSupportedError, "no ofrece STARTTLS o usuario, y sin eso no se le manda"),
+        (TimeoutError, late),
+        (multiprocessing.TimeoutError, late),
+        (ssl.SSLError, "no se confía en su certificado, o no es ése el puerto de TLS"),
+        (socket.gaierror, "no se encuentra ese servidor"),
+    )
+    if isinstance(cause, HTTPError):
+        cause.close()  # it is the answer too
+    for kind, said in table:
+        if isinstance(cause, kind):
+            return said.format_map(vars(cause))
+    if isinstance(cause, OSError) and cause.errno:
+        return why(cause)
+    return f"no se entiende con él ({type(cause).__name__})"
+
+
+def _url(name: str, secret: Secret | None) -> str | None:
+    if secret is None:
+        return None
+    url = secret.get_secret_value()
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         good = False
-    if not good or re.search(r"\s", url):
+    if not good or "@" in parts.netloc or not re.fullmatch(r"[!-~]+", url):
         raise SettingsError(
-            "LINDERO_ALERT_WEBHOOK_URL: no es una dirección http(s); por ejemplo "
-            "LINDERO_ALERT_WEBHOOK_URL=https://hooks.example/…"
+            f"{name}: no es una dirección http(s), en ASCII y sin usuario; por ejemplo "
+            f"{name}=https://hooks.example/…"
         )
+    return url
 
 
-def _mail_url(email: str, smtp_url: str) -> str:
-    """The mail server and the address as one Apprise URL; never seen but by the block."""
-    if _ADDRESS.fullmatch(email) is None:
+def _mail(email: str, server: str) -> Mail:
+    if _ADDRESS.fullmatch(email) is None or not email.isascii():
         raise SettingsError(
             "LINDERO_ALERT_EMAIL: no es una dirección de correo; por ejemplo "
             "LINDERO_ALERT_EMAIL=campo@empresa.example"
         )
-    parts, host, port = _smtp_parts(smtp_url)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if not (user + password).isascii():
-        raise SettingsError("LINDERO_ALERT_SMTP_URL: usuario y contraseña tienen que ser ASCII")
-    mode = "ssl" if parts.scheme == "smtps" else "starttls" if password else "insecure"
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    sender = user if _ADDRESS.fullmatch(user) else email
-    query = urlencode({"smtp": host, "from": sender, "to": email, "mode": mode, "name": "Lindero"})
-    scheme = "mailto" if mode == "insecure" else "mailtos"
-    return f"{scheme}://{login}{host}:{port or _PORTS[mode]}/?{query}"
-
-
-def _smtp_parts(smtp_url: str) -> tuple[SplitResult, str, int | None]:
-    try:
-        parts = urlsplit(smtp_url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if (
-        not host
-        or parts.scheme not in ("smtp", "smtps")
-        or parts.path.strip("/")
-        or parts.query
-        or bool(parts.username) != bool(parts.password)
-        or re.fullmatch(r"[a-z0-9.-]+", host) is None
-    ):
+    found = _SERVER.fullmatch(server)
+    if found is None or not 0 < int(found[5] or 1) < 1 << 16:
         raise SettingsError(
-            "LINDERO_ALERT_SMTP_URL: no es un servidor de correo; por ejemplo "
-            "LINDERO_ALERT_SMTP_URL=smtps://usuario:contraseña@mail.empresa.example:465 (otros "
-            "caracteres de usuario y contraseña se escriben %40, %2F …)"
+            f"{SMTP}: no es un servidor de correo; por ejemplo "
+            f"{SMTP}=smtps://usuario:contraseña@mail.empresa.example:465 (otros caracteres de "
+            "usuario y contraseña se escriben %40, %2F …)"
         )
-    return parts, host, port
+    user, password = unquote(found[2] or ""), unquote(found[3] or "")
+    if not (user + password).isascii():
+        raise SettingsError(f"{SMTP}: usuario y contraseña tienen que ser ASCII")
+    mode = "ssl" if found[1] == "smtps" else "starttls" if password else "plain"
+    sender = user if _ADDRESS.fullmatch(user) else email
+    return Mail(email, sender, found[4], int(found[5] or _PORTS[mode]), mode, user, password)

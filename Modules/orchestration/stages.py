@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access, temporada
 from Modules.jobs.outcome import Outcome, Resultado
+from Modules.orchestration import alerts
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
 P = ParamSpec("P")
 R = TypeVar("R")
 
+logger = logging.getLogger(__name__)
 progress_logger = logging.getLogger("Modules.progress")
 progress_logger.setLevel(logging.DEBUG)
 progress_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
@@ -105,7 +107,21 @@ def respaldar(campania: str | None = None, *, test: bool, stage: Stage = call) -
         hoy = datetime.now(settings.zone).date()
         jobs = jobs or prepared(stage(BUSCAR, temporada.ask, access, hoy))
         judge = partial(backup.judge_night, hoy=hoy, asked=tuple(jobs))
-        return each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage))
+        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage))
+    return outcome if modo is Modo.TEST or outcome.error else _pinged(settings, outcome)
+
+
+def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
+    """A good real night, of which the outside watch hears; that it does not is only a warning."""
+    try:
+        alerts.ping(settings)
+    except PipelineError as err:
+        logger.warning("the outside watch did not hear of this night: %s", err)
+        said = (
+            f"**Aviso:** la vigilancia de afuera no se enteró de esta noche: {markdown(str(err))}"
+        )
+        outcome = replace(outcome, markdown=f"{outcome.markdown}\n\n{said}")
+    return outcome
 
 
 def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:

@@ -54,8 +54,9 @@ _OF_THE_STORES: Final = (
 )
 _OF_THE_PORTAL: Final = (
     *("DATABALER_CLIENT_ID", "DATABALER_CLIENT_SECRET", "DATABALER_SECOND_SECRET"),
+    "LINDERO_WATCH_URL",
 )
-# Prefect's blocks hold them
+# of the watch, which stands beside Prefect's processes
 _OF_ALERTS: Final = ("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_SMTP_URL")
 
 

@@ -17,6 +17,7 @@
   - ProductError             1  a product could not be made; the others were
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
   - StackError               1  a process of the local stack does not start or does not answer
+  - TellingFailed            1  an alert or the outside watch could not be told; worth another try
 
 Messages are Spanish, one line, and say what was wrong, where, and what to do; nouns are as in the
 glossary, names of settings and keys as they are written. What only a programmer meets
@@ -121,3 +122,9 @@ class CampaniasFailed(PipelineError):
 
 class StackError(PipelineError):
     """A process of the local stack does not start, or does not answer; its log says more."""
+
+
+class TellingFailed(PipelineError):
+    """Who should be told was not; ``told`` are the ways that did work."""
+
+    told: tuple[str, ...] = ()

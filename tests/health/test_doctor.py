@@ -74,7 +74,8 @@ def test_alerts_that_are_set_and_wrong_are_bad(settings: Settings) -> None:
     assert bad(rows(settings, lindero_alert_email="a@b.example")) == ["Avisos de una noche mala"]
     hook = Secret(f"https://hooks.example/{CANARY}")
     found = rows(settings, lindero_alert_webhook_url=hook)
-    assert found["Avisos de una noche mala"].is_warning
+    assert found["Avisos de una noche mala"].fine
+    assert "van por webhook" in found["Avisos de una noche mala"].notes[0]
     assert CANARY not in str(found)
 
 

@@ -1,51 +1,60 @@
-"""The settings of alerts: refused by name, never by value; and a mail server that takes them."""
+"""The settings of alerts: what they say, and refused by name, never by value."""
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
-import ssl
-from pathlib import Path
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from Modules.orchestration.alerts import Avisos, read_avisos
+from Modules.settings import read_settings
 from Modules.words.errors import SettingsError
-from tests.scripts.mailbox import mailbox
 
 EMAIL = "campo@empresa.example"
 
 
+def avisos(
+    webhook: str | None = None,
+    email: str | None = None,
+    smtp: str | None = None,
+    outside: str | None = None,
+) -> Avisos:
+    told = {
+        "lindero_alert_webhook_url": webhook,
+        "lindero_alert_email": email,
+        "lindero_alert_smtp_url": smtp,
+        "lindero_watch_url": outside,
+    }
+    return read_avisos(read_settings({name: text for name, text in told.items() if text}))
+
+
 def test_nobody_is_told_where_nothing_is_set() -> None:
-    assert not read_avisos(None, None, None)
-    assert read_avisos("https://hooks.example/x?sig=1", None, None)
+    assert avisos() == Avisos(None, None, None)
+    assert avisos("https://hooks.example/x?sig=1").webhook_url == "https://hooks.example/x?sig=1"
+    assert avisos(outside="http://127.0.0.1:8000/x").watch_url == "http://127.0.0.1:8000/x"
 
 
 @pytest.mark.parametrize(
     ("smtp", "expected"),
     [
-        ("smtp://relay.example", "mailto://relay.example:25/?smtp=relay.example"),
-        ("smtps://u:p@mail.example", "mailtos://u:p@mail.example:465/?smtp=mail.example"),
-        ("smtp://u:p@mail.example", "mailtos://u:p@mail.example:587/?smtp=mail.example"),
-        ("smtp://u:p@mail.example:2525", "mailtos://u:p@mail.example:2525/?"),
+        ("smtp://relay.example", ("relay.example", 25, "plain", "", "")),
+        ("smtp://relay.example/", ("relay.example", 25, "plain", "", "")),
+        ("smtps://u:p@mail.example", ("mail.example", 465, "ssl", "u", "p")),
+        ("smtp://u:p@mail.example", ("mail.example", 587, "starttls", "u", "p")),
+        ("smtp://u:p@mail.example:2525", ("mail.example", 2525, "starttls", "u", "p")),
+        ("smtps://a%40b.c:p%40%2F:%25@m.x", ("m.x", 465, "ssl", "a@b.c", "p@/:%")),
     ],
 )
-def test_a_mail_server_becomes_an_address_of_apprise(smtp: str, expected: str) -> None:
-    url = read_avisos(None, EMAIL, smtp).mail_url
-    assert url is not None
-    assert url.startswith(expected)
-    assert "to=campo%40empresa.example" in url
+def test_a_mail_server_is_its_parts(smtp: str, expected: tuple[object, ...]) -> None:
+    mail = avisos(email=EMAIL, smtp=smtp).mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.mode, mail.user, mail.password) == expected
+    assert mail.to == EMAIL
 
 
 def test_the_user_is_the_sender_where_it_is_an_address() -> None:
-    url = read_avisos(None, EMAIL, "smtps://aviso%40empresa.example:p@mail.example").mail_url
-    assert "from=aviso%40empresa.example" in str(url)
-    url = read_avisos(None, EMAIL, "smtps://aviso:p@mail.example").mail_url
-    assert "from=campo%40empresa.example" in str(url)
+    for user, sender in (("aviso%40empresa.example", "aviso@empresa.example"), ("aviso", EMAIL)):
+        mail = avisos(email=EMAIL, smtp=f"smtps://{user}:p@mail.example").mail
+        assert mail is not None
+        assert mail.sender == sender
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,8 @@ def test_the_user_is_the_sender_where_it_is_an_address() -> None:
         ("https://", None, None, "LINDERO_ALERT_WEBHOOK_URL"),
         ("https://hooks.example/ca nario", None, None, "LINDERO_ALERT_WEBHOOK_URL"),
         ("https://[canario", None, None, "LINDERO_ALERT_WEBHOOK_URL"),
+        ("https://canario:x@hooks.example", None, None, "LINDERO_ALERT_WEBHOOK_URL"),
+        ("https://hooks.example/canariñ", None, None, "LINDERO_ALERT_WEBHOOK_URL"),
         (None, EMAIL, "mail.example:465", "LINDERO_ALERT_SMTP_URL"),
         (None, EMAIL, "https://mail.example", "LINDERO_ALERT_SMTP_URL"),
         (None, EMAIL, "smtp://canario@mail.example", "LINDERO_ALERT_SMTP_URL"),
@@ -66,67 +77,26 @@ def test_the_user_is_the_sender_where_it_is_an_address() -> None:
         (None, EMAIL, "smtps://u:canario%C3%B1@mail.example", "LINDERO_ALERT_SMTP_URL"),
         (None, EMAIL, "smtps://u:p@mail.example:canario", "LINDERO_ALERT_SMTP_URL"),
         (None, EMAIL, "smtps://u:p@mail.example/?canario=1", "LINDERO_ALERT_SMTP_URL"),
+        (None, EMAIL, "smtps://u:canario@mail.example:70000", "LINDERO_ALERT_SMTP_URL"),
     ],
 )
 def test_what_cannot_work_is_refused_by_name_and_never_by_value(
     webhook: str | None, email: str | None, smtp: str | None, named: str
 ) -> None:
     with pytest.raises(SettingsError, match=named) as caught:
-        read_avisos(webhook, email, smtp)
+        avisos(webhook, email, smtp)
+    assert "canario" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://canario/x", "https://u:canario@x.example", "https://x.example/canario\n", "ñ"]
+)
+def test_an_outside_watch_that_cannot_be_asked_is_refused_by_name(url: str) -> None:
+    with pytest.raises(SettingsError, match="LINDERO_WATCH_URL") as caught:
+        avisos(outside=url)
     assert "canario" not in str(caught.value)
 
 
 def test_secrets_are_not_printed() -> None:
-    avisos = read_avisos("https://hooks.example/canario", EMAIL, "smtps://u:canario@mail.example")
-    assert avisos
-    assert "canario" not in repr(avisos)
-    assert isinstance(avisos, Avisos)
-
-
-@pytest.mark.integration
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
-def test_a_mail_server_with_tls_takes_user_and_password_of_any_characters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from apprise import Apprise
-
-    certificate = _certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # the one that this machine trusts
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with mailbox(context) as box:
-        login = "aviso%40empresa.example:p%40ss%2Fw%3Ard%25%20%26%3F"
-        url = read_avisos(None, EMAIL, f"smtps://{login}@127.0.0.1:{box.port}").mail_url
-        sender = Apprise()
-        assert sender.add(str(url))
-        assert sender.notify(title="Ñandú", body="falló")
-    assert box.logins == [("aviso@empresa.example", "p@ss/w:rd% &?")]
-    assert box.recipients == [EMAIL]
-    assert box.messages[0]["Subject"] == "Ñandú"
-    assert "aviso@empresa.example" in box.messages[0]["From"]
-
-
-def _certificate(folder: Path) -> Path:
-    """A certificate of its own for 127.0.0.1, with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = dt.datetime.now(dt.UTC)
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(here, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "loopback.pem"
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
+    hook, server = "https://hooks.example/canario", "smtps://u:canario@mail.example"
+    assert "canario" not in repr(avisos(hook, EMAIL, server, hook))

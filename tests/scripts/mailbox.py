@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import ipaddress
 import json
 import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 @dataclass
@@ -23,6 +31,7 @@ class Webhook:
     url: str
     status: int = 200
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    gets: list[str] = field(default_factory=list)  # paths that were asked for
     types: list[str] = field(default_factory=list)
 
 
@@ -34,6 +43,8 @@ class Mailbox:
     messages: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
+    verbs: list[str] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)  # what is answered to a verb
 
 
 @contextmanager
@@ -45,7 +56,15 @@ def webhook(path: str = "/hook") -> Iterator[Webhook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.types.append(self.headers["Content-Type"])
             seen.bodies.append(json.loads(body))
+            self.reply()
+
+        def do_GET(self) -> None:
+            seen.gets.append(self.path)
+            self.reply()
+
+        def reply(self) -> None:
             self.send_response(seen.status)
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
@@ -58,8 +77,12 @@ def webhook(path: str = "/hook") -> Iterator[Webhook]:
 
 
 @contextmanager
-def mailbox(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
-    """An SMTP server of its own for the block; with ``tls`` encrypted from the first byte."""
+def mailbox(
+    tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None
+) -> Iterator[Mailbox]:
+    """An SMTP server of its own for the block; with ``tls`` encrypted from the first byte, with
+    ``starttls`` when it is asked to.
+    """
 
     class Handler(socketserver.StreamRequestHandler):
         def setup(self) -> None:
@@ -68,7 +91,8 @@ def mailbox(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
             super().setup()
 
         def finish(self) -> None:
-            super().finish()
+            with suppress(OSError):  # whoever refuses our certificate hangs up
+                super().finish()
             self.request.close()  # the encrypted one; the server closes the other
 
         def handle(self) -> None:
@@ -82,8 +106,17 @@ def mailbox(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
 
         def answer(self, line: str) -> bool:
             verb = line.split(" ", 1)[0].upper()
-            if verb == "EHLO":
+            box.verbs.append(verb)
+            if verb in box.refusals:
+                self.say(box.refusals[verb])
+            elif verb == "STARTTLS" and starttls is not None:
+                self.say("220 go on")
+                self.request = starttls.wrap_socket(self.request, server_side=True)
+                super().setup()
+            elif verb == "EHLO":
                 self.say("250-loopback")
+                if starttls is not None:
+                    self.say("250-STARTTLS")
                 self.say("250 AUTH PLAIN")
             elif verb == "AUTH":
                 _, user, password = base64.b64decode(line.split()[2]).decode().split("\0")
@@ -125,3 +158,29 @@ def _serving(server: socketserver.BaseServer) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join(10)
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate of its own for 127.0.0.1, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = dt.datetime.now(dt.UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "loopback.pem"
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from Modules.orchestration.alerts import AVISO, ZOMBIES
+from Modules.orchestration.alerts import ZOMBIES
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
 from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
 
@@ -198,13 +198,11 @@ def test_the_doctor_sees_what_the_worker_has_to_make(
     assert len(deployed) == len(DEPLOYMENTS)
     assert {row["estado"] for row in deployed} == {"bien"}, deployed
 
-    for name in (ZOMBIES, AVISO):
-        server.post("/automations/", _automation(name))
+    server.post("/automations/", _automation(ZOMBIES))
     server.post(f"/work_pools/{WORK_POOL}/workers/heartbeat", {"name": "lindero"})
     after = doctor(lindero_there)
     assert after["Worker"]["estado"] == "bien"
     assert after["Corridas muertas"]["estado"] == "bien"
-    assert after["Avisos de una noche mala"]["estado"] == "bien"
 
 
 def test_the_doctor_asks_the_server_over_http_and_loads_no_prefect(

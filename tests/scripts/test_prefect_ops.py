@@ -1,33 +1,32 @@
-"""Before the worker starts: automations, alerts that arrive, and runs that nobody holds."""
+"""Before the worker starts: automations, what is swept away, and runs that nobody holds."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from prefect import flow
+from prefect.automations import AutomationCore, EventTrigger, Posture
+from prefect.blocks.notifications import SlackWebhook
+from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, FlowRun
+from prefect.client.schemas.objects import FlowRun
+from prefect.events.actions import CallWebhook, DoNothing
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.states import Cancelling, Completed, Crashed, Failed, Pending, Running, State
+from prefect.states import Cancelling, Completed, Pending, Running, State
+from pydantic import SecretStr
 
 from Modules.orchestration import alerts as alertas
 from Modules.orchestration import server as prefect_ops
 from Modules.settings import Settings, read_settings
 from Modules.words.errors import SettingsError
 from tests.scripts.conftest import prefect_server
-from tests.scripts.mailbox import mailbox, webhook
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),  # of Apprise
-]
+pytestmark = pytest.mark.integration
 
 CANARY = "canario-7f3a9c"
 AUTH = f"admin:{CANARY}"
@@ -62,17 +61,12 @@ def settings(api: str, **more: str | None) -> Settings:
     return read_settings({name: text for name, text in texts.items() if text is not None})
 
 
-def a_run(client: SyncPrefectClient, pool: str, state: State, limit: int | None = None) -> FlowRun:
+def a_run(client: SyncPrefectClient, pool: str, state: State) -> FlowRun:
     """A run of a deployment on the pool, in a state."""
     with suppress(ObjectAlreadyExists):
         client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-    cancel_new = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     deployment = client.create_deployment(
-        flow_id=client.create_flow(nada),
-        name=f"en-{pool}",
-        work_pool_name=pool,
-        concurrency_limit=limit,
-        concurrency_options=cancel_new,
+        flow_id=client.create_flow(nada), name=f"en-{pool}", work_pool_name=pool
     )
     run = client.create_flow_run_from_deployment(deployment)
     client.set_flow_run_state(run.id, state, force=True)
@@ -85,30 +79,16 @@ def state_of(client: SyncPrefectClient, run: FlowRun) -> tuple[str, str]:
     return found.name, found.message or ""
 
 
-def until(look: Callable[[], object], deadline_s: float = 40) -> object:
-    end = time.monotonic() + deadline_s
-    while not (seen := look()) and time.monotonic() < end:
-        time.sleep(0.1)  # polling another process, bounded by the deadline
-    return seen
-
-
 def ours(client: SyncPrefectClient) -> dict[str, dict[str, object]]:
     return {one.name: one.model_dump() for one in client.read_automations()}
 
 
 def test_the_second_time_nothing_changes(api: str, client: SyncPrefectClient) -> None:
-    told = settings(
-        api,
-        lindero_alert_webhook_url=f"http://127.0.0.1:9/{CANARY}",
-        lindero_alert_email="campo@empresa.example",
-        lindero_alert_smtp_url="smtp://127.0.0.1:9",
-    )
-    first = prefect_ops.prepare(told, pool="dos-veces")
+    prefect_ops.prepare(settings(api), pool="dos-veces")
     assert client.read_work_pool("dos-veces").type == "process"
-    assert [line for line in first if alertas.AVISO in line]
     before = ours(client)
-    assert set(before) == {alertas.ZOMBIES, alertas.AVISO}
-    assert prefect_ops.prepare(told, pool="dos-veces") == ()
+    assert set(before) == {alertas.ZOMBIES}
+    assert prefect_ops.prepare(settings(api), pool="dos-veces") == ()
     assert ours(client) == before
 
 
@@ -137,93 +117,44 @@ def test_an_automation_that_somebody_changed_is_mended_but_a_pause_is_theirs(
     assert now.enabled is False
 
 
-def test_alerts_go_with_their_settings(api: str, client: SyncPrefectClient) -> None:
-    prefect_ops.prepare(
-        settings(
-            api,
-            lindero_alert_webhook_url=f"http://127.0.0.1:9/{CANARY}",
-            lindero_alert_email="campo@empresa.example",
-            lindero_alert_smtp_url=f"smtps://u:{CANARY}@127.0.0.1:9",
-        )
-    )
-    blocks = client.read_block_documents(include_secrets=False)
-    assert {one.name for one in blocks} == {alertas.BLOQUE_WEBHOOK, alertas.BLOQUE_CORREO}
-    assert CANARY not in str([one.data for one in blocks])
-    assert len(ours(client)[alertas.AVISO]["actions"]) == 2
-
-    prefect_ops.prepare(settings(api, lindero_alert_webhook_url=f"http://127.0.0.1:9/{CANARY}"))
-    assert [one.name for one in client.read_block_documents()] == [alertas.BLOQUE_WEBHOOK]
-    assert len(ours(client)[alertas.AVISO]["actions"]) == 1
-
-    assert len(prefect_ops.prepare(settings(api))) == 2
-    assert client.read_block_documents() == []
-    assert set(ours(client)) == {alertas.ZOMBIES}
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
+def test_what_told_people_before_the_watch_is_swept_from_a_server_that_has_it(
+    api: str, client: SyncPrefectClient
+) -> None:
+    """Beside it what another tool made, under names of its own, stays."""
+    hook = SecretStr(f"http://127.0.0.1:9/{CANARY}")
+    held = {}
+    for name, block in (
+        ("lindero-aviso-webhook", Webhook(url=hook)),
+        ("lindero-aviso-correo", SlackWebhook(url=hook)),
+        ("de-otro", Webhook(url=hook)),
+    ):
+        kind = client.read_block_type_by_slug(block.get_block_type_slug())
+        schema = client.get_most_recent_block_schema_for_block_type(kind.id)
+        document = block._to_block_document(name, schema.id, kind.id)
+        held[name] = client.create_block_document(document).id
+    call = CallWebhook(block_document_id=held["lindero-aviso-webhook"], payload="{}")
+    trigger = EventTrigger(expect={"prefect.flow-run.Failed"}, posture=Posture.Reactive)
+    for name, action in ((prefect_ops.AVISO, call), ("ajena", DoNothing())):
+        client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[action]))
+    done = prefect_ops.prepare(settings(api))
+    assert [line for line in done if line.startswith(("automation lindero-aviso", "block"))] == [
+        "automation lindero-aviso-de-noche-mala: removed",
+        "block lindero-aviso-webhook: removed",
+        "block lindero-aviso-correo: removed",
+    ]
+    assert set(ours(client)) == {alertas.ZOMBIES, "ajena"}
+    assert [one.name for one in client.read_block_documents()] == ["de-otro"]
+    assert prefect_ops.prepare(settings(api)) == ()
+    client.delete_automation(next(iter(client.read_automations_by_name("ajena"))).id)
+    client.delete_block_document(held["de-otro"])
 
 
 def test_a_wrong_alert_is_refused_before_anything_is_touched(api: str) -> None:
     with pytest.raises(SettingsError, match="LINDERO_ALERT_EMAIL"):
         prefect_ops.prepare(settings(api, lindero_alert_smtp_url="smtp://127.0.0.1"))
-
-
-def test_a_bad_night_reaches_the_webhook_and_the_mailbox(
-    server: tuple[str, Path], client: SyncPrefectClient
-) -> None:
-    with webhook(f"/{CANARY}") as hook, mailbox() as box:
-        told = settings(
-            server[0],
-            lindero_alert_webhook_url=hook.url,
-            lindero_alert_email="campo@empresa.example",
-            lindero_alert_smtp_url=f"smtp://127.0.0.1:{box.port}",
-        )
-        prefect_ops.prepare(told, pool="avisa")
-        run = a_run(
-            client, "avisa", Failed(message='Faltan "lotes" de Ñandú <&>\nQué hacer: mirar')
-        )
-        assert until(lambda: hook.bodies and box.messages), "no alert came"
-        text = hook.bodies[0]["text"]
-        assert text.startswith("De prueba falló.")
-        assert run.name in text
-        assert 'Faltan "lotes" de Ñandú <&>\nQué hacer: mirar' in text
-        assert hook.types == ["application/json"]
-        mail = box.messages[0]
-        assert mail["Subject"] == "Lindero: De prueba falló"
-        assert "Ñandú" in _text_of(mail)
-        assert box.recipients == ["campo@empresa.example"]
-
-        hook.status = 500  # a broken webhook: the next one is sent all the same
-        a_run(client, "avisa", Crashed(message="se cayó"))
-        assert until(lambda: len(hook.bodies) > 1)
-        assert hook.bodies[1]["text"].startswith("De prueba se cortó.")
-        a_run(client, "avisa", Completed())
-        over = Completed(name=alertas.CON_AVISO, message="la 25/26 terminó el 31/05/2026")
-        a_run(client, "avisa", over)
-        assert until(lambda: len(hook.bodies) > 2)
-        assert hook.bodies.pop()["text"].startswith("De prueba terminó con un aviso.")
-        a_run(client, "otro-pool-sin-avisos", Failed())
-        second = _collided(client, "avisa")
-        assert until(lambda: len(hook.bodies) > 2)
-        assert second.name in hook.bodies[2]["text"]
-        assert "se canceló" in hook.bodies[2]["text"]
-        assert len(hook.bodies) == 3
-    assert CANARY not in server[1].read_text(errors="replace")
-
-
-def _collided(client: SyncPrefectClient, pool: str) -> FlowRun:
-    """The second of two runs that started at once, cancelled by the limit."""
-    first = a_run(client, pool, Completed(), limit=1)
-    first = client.create_flow_run_from_deployment(first.deployment_id)
-    client.set_flow_run_state(first.id, Pending())
-    client.set_flow_run_state(first.id, Running())
-    second = client.create_flow_run_from_deployment(first.deployment_id)
-    client.set_flow_run_state(second.id, Pending())
-    assert state_of(client, second)[0] == "Cancelled"
-    return second
-
-
-def _text_of(mail: EmailMessage) -> str:
-    part = mail.get_body(("plain", "html"))
-    assert part is not None
-    return part.get_content()
+    with pytest.raises(SettingsError, match="LINDERO_WATCH_URL"):
+        prefect_ops.prepare(settings(api, lindero_watch_url="hc.example/x"))
 
 
 def test_runs_left_by_a_dead_worker_are_ended(api: str, client: SyncPrefectClient) -> None:

@@ -18,7 +18,6 @@ import requests
 from dotenv import dotenv_values
 
 from Modules.demo.world import build_world
-from Modules.orchestration.alerts import BLOQUE_WEBHOOK
 from Modules.orchestration.deployments import DEPLOYMENTS
 from Modules.orchestration.server import WORKER_REINICIADO
 from Modules.stack import checks as stack_health
@@ -284,11 +283,6 @@ def test_no_websocket_answers_without_the_auth_string(plataforma: Plataforma) ->
 
 
 def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Plataforma) -> None:
-    """Prefect keeps the webhook's address encrypted in the block that the alert posts with.
-
-    The key lies in the same database unless PREFECT_SERVER_ENCRYPTION_KEY is given: a dump does
-    not show the address, and whoever has all of it can still work it out.
-    """
     nights = {
         "COMPLETED": (),
         "FAILED, the portal refuses us": (parse_fault("wrong_secret@token"),),
@@ -318,9 +312,6 @@ def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Pl
     for kind, content in places.items():
         assert leaks({"what is there": "prefect"}, content) or kind == "alerts", f"{kind}: blind"
         assert leaks(CANARIES, content) == [], kind
-    blocks = dict(places["tables"])["table block_document"].decode()
-    assert BLOQUE_WEBHOOK in blocks
-    assert '"""gAAAA' in blocks  # Fernet
 
 
 def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plataforma) -> None:

@@ -20,6 +20,7 @@ LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into 
     "NoConnection": "TryAgain",
     "NotThere": "ApiRejected",
     "Stopped": "ApiUnavailable",
+    "TellingFailed": "PipelineError",
     "TokenExpired": "ApiAuth",
     "TryAgain": "ApiUnavailable",
     "WalkBroken": "ApiIncomplete",
@@ -31,7 +32,6 @@ ENGLISH = re.compile(
 QUOTED = {  # other programs' words, to know them by; and two languages that are not Spanish
     "Modules/cli/spanish.py",
     "Modules/geo/geometry.py",
-    "Modules/orchestration/alerts.py",
     "Modules/orchestration/server.py",
     "Modules/portal/profile.py",
     "Modules/stack/databases.py",

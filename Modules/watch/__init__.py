@@ -1,0 +1,1 @@
+"""The watch over the nights: who is told of what, and when."""
