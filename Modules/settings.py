@@ -155,6 +155,11 @@ def read_time(value: str) -> time:
         raise ValueError("no es una hora del día como 07:00") from err
 
 
+def read_time_or_never(value: str) -> time | None:
+    """A time of day, or none."""
+    return None if value.strip().lower() == "nunca" else read_time(value)
+
+
 def time_zone(value: str) -> str:
     """A time zone by its name."""
     try:
@@ -320,6 +325,12 @@ class Settings:
         read_time,
         "07:00",
         "Hora local desde la que llega tarde una corrida nocturna que tenía que empezar antes",
+    )
+    lindero_night_by: time | None = setting(
+        read_time_or_never,
+        "06:30",
+        "Hora local para la que tiene que estar publicada la noche; si no está, status lo dice y "
+        "se avisa. nunca: no se mira",
     )
     lindero_late_runs: Literal["run", "skip"] = setting(
         one_of("run", "skip"),

@@ -5,6 +5,7 @@ Both stand outside Prefect, so that they also say when Prefect itself is not wel
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -25,12 +26,21 @@ status = App(name="status", help="Dice si las noches andan bien; termina con 1 s
 _SAID: Final = {Severity.FINE: "bien", Severity.WARNING: "aviso", Severity.ERROR: "mal"}
 
 
+_ESTADOS: Final = {"COMPLETED": "terminó bien", "RUNNING": "en curso", "PENDING": "por empezar"}
+
+
 @status.default
-def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
+def show_status(
+    *,
+    test: OfTrials = False,
+    json_: Json = False,
+    metrics: Annotated[bool, switch("Texto de Prometheus, para quien vigila con eso.")] = False,
+) -> int:
     """Dice si las noches andan bien, qué no, y qué hacer. Termina con 1 si algo anda mal.
 
-    Los avisos no cambian el código de salida. Mira lo publicado, los backups y el servidor de
-    Prefect, sin pasar por Prefect: sirve para una tarea programada que vigile desde afuera.
+    Los avisos no cambian el código de salida. Mira lo publicado, los backups, el lugar libre y la
+    plataforma (PostgreSQL, Redis, servidor, planificador y worker), sin pasar por Prefect: sirve
+    para una tarea programada que vigile desde afuera.
     """
     from Modules.health.facts import gather
     from Modules.health.rules import judge
@@ -39,6 +49,10 @@ def show_status(*, test: OfTrials = False, json_: Json = False) -> int:
     report = judge(facts)
     if json_:
         say_json(_as_json(facts, report))
+    elif metrics:
+        from Modules.health.metrics import exposition
+
+        sys.stdout.write(exposition(facts, report))
     else:
         _say_facts(facts)
         if not report.findings:
@@ -79,7 +93,8 @@ def show_doctor(
 
 
 def _say_facts(facts: Facts) -> None:
-    from Modules.words.spanish import duration, moment
+    from Modules.health.rules import BAD, PARTES
+    from Modules.words.spanish import duration, moment, number
 
     last = facts.publicada
     if last is not None:
@@ -88,10 +103,18 @@ def _say_facts(facts: Facts) -> None:
         say(f"Publicado: {when}, campaña {last.campania}, {last.snapshot}")
     by_time = sorted(facts.corridas, key=lambda run: run.esperada)
     for run in {run.flujo: run for run in by_time}.values():  # the newest of each flow
-        say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {run.estado}")
+        said = (_ESTADOS | BAD).get(run.estado, run.estado)
+        say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {said}")
+    if facts.turno is not None:
+        say(f"En curso ahora: {facts.turno}")
     for programa in () if facts.servidor is None else facts.servidor.programas:
         if programa.proxima is not None:
             say(f"Próxima corrida: {programa.deployment}, {moment(programa.proxima, facts.zone)}")
+    seen = () if facts.plataforma is None else facts.plataforma.partes
+    if well := [PARTES[part.nombre][0] for part in seen if part.mal is None]:
+        say(f"Andan: {', '.join(well)}")
+    for what, free in facts.libres.items():
+        say(f"{what}: {number(free / 1024**3, 1)} GB libres")
 
 
 def _as_json(facts: Facts, report: Report) -> dict[str, Any]:
@@ -110,4 +133,7 @@ def _as_json(facts: Facts, report: Report) -> dict[str, Any]:
         ],
         "publicada": None if facts.publicada is None else asdict(facts.publicada),
         "servidor": None if facts.servidor is None else asdict(facts.servidor),
+        "plataforma": None if facts.plataforma is None else asdict(facts.plataforma),
+        "en_curso": facts.turno,
+        "libres_bytes": facts.libres,
     }

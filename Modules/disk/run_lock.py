@@ -20,6 +20,7 @@ from typing import Final
 from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, RunLocked
+from Modules.words.spanish import why
 
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
@@ -81,6 +82,30 @@ def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]
         yield
     finally:
         lock.release()
+
+
+def life_lock(state_dir: Path, run_id: str) -> Path:
+    """The file that a run holds locked for as long as its process lives."""
+    return state_dir / "watch" / "runs" / f"{run_id}.lock"
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether a living process holds the lock on a file; None where there is no such file.
+
+    Raises:
+        PublishError: it cannot be told.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        if not path.is_file():
+            return None
+        with FileLock(path, timeout=0, fallback_to_soft=False):
+            return False
+    except Timeout:
+        return True
+    except OSError as err:
+        raise PublishError(f"{path.name}: no se sabe si un proceso lo tiene ({why(err)})") from err
 
 
 @contextmanager

@@ -6,7 +6,6 @@ night from being published or from being seen; a warning is what a person should
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,8 @@ from Modules.disk.published import conflict_copies, held_files
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
 from Modules.health import prefect_http
 from Modules.health.doctor_server import bad, examine_server, fine, warn
+from Modules.health.facts import room
+from Modules.health.rules import LOW_BYTES, NEED_BYTES
 from Modules.orchestration.deployments import TIMEZONE
 from Modules.portal import DEFAULT_IDENTITY
 from Modules.products.registry import product_folders
@@ -27,10 +28,8 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, SettingsError
 from Modules.words.finding import Finding, Report
-from Modules.words.spanish import short
+from Modules.words.spanish import number, short
 
-LOW_BYTES: Final = 2 * 1024**3
-NEED_BYTES: Final = 50 * 1024**2
 MAX_LISTED: Final = 10
 _SECRETS: Final = {
     stack_plan.DATABASE_PASSWORD: "Secreto de la base",
@@ -53,7 +52,7 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
         _state(settings, modo),
         _retention(settings, modo, now),
         _time_zone(settings, now),
-        examine_server(settings, prefect_http.open_server(settings)),
+        examine_server(settings, prefect_http.open_server(settings), now),
     )
     return Report(tuple(found for check in checks for found in check))
 
@@ -236,13 +235,8 @@ def _held(outputs: Path) -> Iterator[Finding]:
 
 
 def _space(settings: Settings, modo: Modo) -> Iterator[Finding]:
-    for what, folder in (
-        ("Espacio para publicar", settings.outputs_dir(modo)),
-        ("Espacio para los backups", settings.lindero_state_dir),
-    ):
-        place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
-        free = shutil.disk_usage(place).free
-        detail = f"{free / 1024**3:.1f} GB libres"
+    for what, free in room(settings, modo).items():
+        detail = f"{number(free / 1024**3, 1)} GB libres"
         if free < NEED_BYTES:
             yield bad(what, detail, "Liberar espacio: la próxima noche no entra")
         elif free < LOW_BYTES:

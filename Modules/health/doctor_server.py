@@ -7,11 +7,14 @@ says what was found, both in Spanish.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from Modules.health import prefect_http
+from Modules.health.platform import SERVER, look
 from Modules.health.prefect_http import PrefectServer, ServerSilent
+from Modules.health.rules import PARTES, part_ill
 from Modules.orchestration.alerts import ZOMBIE_AFTER_S, ZOMBIES, read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
@@ -26,6 +29,7 @@ from Modules.orchestration.deployments import (
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import moment
 
 _ALERTS: Final = "Avisos de una noche mala"
 _LEVANTAR: Final = "lindero stack up, o docker compose up -d"
@@ -48,7 +52,9 @@ def bad(what: str, detail: str, todo: str) -> Finding:
     return Finding(what, notes=(detail,), todo=todo)
 
 
-def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator[Finding]:
+def examine_server(
+    settings: Settings, server: PrefectServer | None, now: datetime
+) -> Iterator[Finding]:
     """Every check of the server; without one only whether anybody hears of a bad night."""
     what = "Servidor de Prefect"
     if server is None:
@@ -56,10 +62,19 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
         yield warn(what, detail, "PREFECT_API_URL en .env; lindero stack up")
         yield _alerts(settings)
         return
+    seen = look(settings, now)
+    for part in () if seen is None else seen.partes:
+        name, _ = PARTES[part.nombre]
+        if part.mal is None and part.nombre != SERVER:
+            last = (
+                "" if part.senal is None else f", la última el {moment(part.senal, settings.zone)}"
+            )
+            yield fine(name, "anda" if not last else f"da señales{last}")
+        elif part.nombre != SERVER:
+            ill = part_ill(part, settings.zone)
+            yield bad(name, ill.what.partition(": ")[2], ill.todo)
     try:
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
-        yield _pool(server)
-        yield _worker(server)
         found = server.ask("/automations/filter", {"limit": 200})
         automations = {one["name"]: one for one in found}
         yield _zombies(automations.get(ZOMBIES))
@@ -69,30 +84,6 @@ def examine_server(settings: Settings, server: PrefectServer | None) -> Iterator
         yield bad(what, f"{server.url} {err}", _LEVANTAR)
     except prefect_http.NOT_PREFECT:
         yield bad(what, f"{server.url} {prefect_http.OTRA_COSA}", _LEVANTAR)
-
-
-def _pool(server: PrefectServer) -> Finding:
-    what = f"Pool {WORK_POOL}"
-    pool = server.ask(f"/work_pools/{WORK_POOL}")
-    if pool is None:
-        return bad(what, "no está", _REINICIAR)
-    if pool["type"] != "process":
-        detail = f"es de tipo {pool['type']}, y hace falta process"
-        return bad(what, detail, "Ponerle otro nombre en Prefect y desplegar")
-    if pool["is_paused"]:
-        return bad(what, "está en pausa: no corre nada", _SIN_PAUSA)
-    return fine(what, "está")
-
-
-def _worker(server: PrefectServer) -> Finding:
-    workers = server.ask(f"/work_pools/{WORK_POOL}/workers/filter", {})
-    alive = [str(one["name"]) for one in workers if one["status"] == "ONLINE"]
-    if not alive:
-        return bad("Worker", "ninguno da señales", _LEVANTAR)
-    if len(alive) > 1:
-        todo = "Si uno se reinició recién, nada; si son dos de verdad, dejar uno solo"
-        return warn("Worker", f"dan señales {', '.join(alive)}", todo)
-    return fine("Worker", f"{alive[0]} da señales")
 
 
 def _zombies(held: Mapping[str, Any] | None) -> Finding:

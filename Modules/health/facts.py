@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from Modules.disk.destinations import check_path
 from Modules.disk.publish import intact, published
 from Modules.disk.publish_record import records_below
-from Modules.health import prefect_http
+from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_lock
+from Modules.health import platform, prefect_http
 from Modules.health.rules import Facts, Publicacion, Rechazo
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
@@ -40,8 +43,39 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
         cortadas=tuple(sorted(_cut_short(outputs))),
         servidor=None
         if server is None
-        else prefect_http.read_server(server, test=modo is Modo.TEST, now=now),
+        else prefect_http.read_server(server, now=now, lives=lambda one: _lives(settings, one)),
+        plataforma=platform.look(settings, now),
+        turno=_turn(settings.store_dir(modo)),
+        libres=room(settings, modo),
+        noche_para=settings.lindero_night_by,
     )
+
+
+def room(settings: Settings, modo: Modo) -> dict[str, int]:
+    """Free bytes, by what they are for."""
+    places = {
+        "Espacio para publicar": settings.outputs_dir(modo),
+        "Espacio para los backups": settings.lindero_state_dir,
+    }
+    free = {}
+    for what, folder in places.items():
+        place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+        free[what] = shutil.disk_usage(place).free
+    return free
+
+
+def _lives(settings: Settings, run_id: str) -> bool | None:
+    with suppress(PublishError):
+        return is_held(life_lock(settings.lindero_state_dir, run_id))
+    return None
+
+
+def _turn(folder: Path) -> str | None:
+    """Who holds the lock of a mode; None where nobody does, as far as it can be told."""
+    with suppress(PublishError):
+        if (folder / HOLDER_NAME).exists() and is_held(folder / LOCK_NAME):
+            return holder(folder)
+    return None
 
 
 def _newest_published(

@@ -10,6 +10,14 @@ timezone-aware. What the rules say, exactly:
 * Two starts at once: the one that the limit of one run cancelled is a warning while the other runs,
   and also when that one ended well, because it was due no later. The next good night clears it.
   Where nothing else ran it is a fault: something dead holds the place.
+* Of the platform a store that is silent is said first; what needs it (scheduler, worker, pool) is
+  an error only where stores and server have been well for two minutes: so long it needs to come
+  back.
+* A scheduled run is late ten minutes after its hour, or after the worker came back.
+* With ``LINDERO_NIGHT_BY`` a night of today must lie published by that local time. The night's day
+  begins at the last hour of the schedule before it; while that rule is on, age is not judged.
+* What the kernel says goes over what Prefect says: a run whose lock is held lives, one whose lock
+  lies free is dead.
 * The backup must have a run in the future; so must every other deployment that has a schedule, is
   deployed and is not paused. A trial has no schedule.
 
@@ -21,21 +29,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from Modules.orchestration.deployments import BACKUP
+from Modules.health.platform import NOTE_HOLDS, POOL, SERVER, STORES, WORKER, Part, Platform
+from Modules.orchestration.deployments import BACKUP, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
-from Modules.words.spanish import duration, moment
+from Modules.words.spanish import duration, moment, number
 from Modules.words.temporada import TERMINADA
 
 MAX_AGE: Final = timedelta(hours=26)
 CLOCK_SLACK: Final = timedelta(minutes=5)
-LATE_SLACK: Final = timedelta(minutes=15)  # a worker polls every ten seconds; this is no pause
+LATE_SLACK: Final = timedelta(minutes=10)  # a worker polls every ten seconds; this is no pause
+SETTLING: Final = timedelta(minutes=2)  # after an outage a worker looks again within a minute
 HUNG_AFTER: Final = timedelta(hours=3)
 MAX_MENSAJE: Final = 300
+NEED_BYTES: Final = 50 * 1024**2
+LOW_BYTES: Final = 2 * 1024**3
+
+PARTES: Final = {  # by Part.nombre: what people call it, what does not happen without it
+    "postgres": ("PostgreSQL", "ninguna corrida empieza ni queda anotada"),
+    "redis": ("Redis", "ninguna corrida empieza ni termina bien"),
+    "server": ("Servidor de Prefect", "ninguna corrida empieza"),
+    "services": ("Planificador (services)", "las próximas noches no quedan agendadas"),
+    "worker": ("Worker", "ninguna corrida empieza"),
+    "pool": (f"Pool {WORK_POOL}", "ninguna corrida empieza"),
+}
+_LEVANTAR: Final = (
+    "lindero stack up, o docker compose restart y el nombre del servicio (docker compose ps dice "
+    "cuál); lo publicado y los backups están enteros"
+)
+_SIN_PAUSA: Final = "Sacarle la pausa en la interfaz de Prefect"
 
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
 ALIVE: Final = ("RUNNING", "PENDING", "CANCELLING")
@@ -75,6 +101,9 @@ class Run:
     inicio: datetime | None = None
     fin: datetime | None = None  # of the state, where it is final
     mensaje: str = field(default="", repr=False)
+    prueba: bool = False
+    despliegue: str | None = None  # id; None: started by hand, holds no place of a deployment
+    vive: bool | None = None  # its process, as the kernel knows by its lock; None: not known
 
     @property
     def cuando(self) -> datetime:
@@ -90,6 +119,7 @@ class Programa:
     cuando: str  # as the registry says it, in Spanish
     desplegado: bool
     en_pausa: bool = False
+    desde: datetime | None = None  # when it was first deployed
     proxima: datetime | None = None
     atrasadas: tuple[datetime, ...] = ()  # due, and nobody has begun them
 
@@ -100,7 +130,7 @@ class Servidor:
 
     url: str
     error: str | None = None  # Spanish
-    corridas: tuple[Run, ...] = ()
+    corridas: tuple[Run, ...] = ()  # of both modes: a trial may hold a place
     programas: tuple[Programa, ...] = ()
 
 
@@ -116,11 +146,22 @@ class Facts:
     rechazos: tuple[Rechazo, ...] = ()
     cortadas: tuple[str, ...] = ()  # folders whose publication was cut short
     servidor: Servidor | None = None  # None: none is configured
+    plataforma: Platform | None = None
+    turno: str | None = None  # who holds the lock of this mode now
+    libres: Mapping[str, int] = field(default_factory=dict)  # bytes, by what they are for
+    noche_para: time | None = None  # local: LINDERO_NIGHT_BY
 
     @property
     def corridas(self) -> tuple[Run, ...]:
-        """The runs that the server told of."""
-        return () if self.servidor is None else self.servidor.corridas
+        """The runs of this mode that the server told of."""
+        known = () if self.servidor is None else self.servidor.corridas
+        return tuple(run for run in known if run.prueba is (self.modo is Modo.TEST))
+
+    @property
+    def respaldo(self) -> Programa | None:
+        """The nightly backup on the server; None where that is not known."""
+        known = () if self.servidor is None else self.servidor.programas
+        return next((one for one in known if one.deployment == BACKUP.full_name), None)
 
 
 def judge(facts: Facts) -> Report:
@@ -154,7 +195,7 @@ def _published(facts: Facts) -> Iterator[Finding]:
 def _last(facts: Facts, last: Publicacion) -> Iterator[Finding]:
     age = facts.ahora - last.cuando
     when = moment(last.cuando, facts.zone)
-    if age > MAX_AGE:
+    if age > MAX_AGE and _due_by(facts) is None:
         yield Finding(
             f"Lo publicado es del {when}: tiene {duration(age)}, y el máximo es "
             f"{duration(MAX_AGE)}.",
@@ -175,6 +216,46 @@ def _last(facts: Facts, last: Publicacion) -> Iterator[Finding]:
             code="publicacion_cambiada",
             todo=f"La próxima noche lo repone; o ahora: {_again(facts)}",
         )
+
+
+def _night_by(facts: Facts) -> Iterator[Finding]:
+    """The switch of a dead man: silence is told too."""
+    span = _due_by(facts)
+    last = facts.publicada
+    if span is None or (last is not None and last.cuando >= span[0] - CLOCK_SLACK):
+        return
+    on = next((run for run in facts.corridas if run.flujo == BACKUP.flow and _lives(run)), None)
+    held = "" if last is None else f" Lo publicado es del {moment(last.cuando, facts.zone)}."
+    yield Finding(
+        f"Falta una noche buena, que tenía que estar el {moment(span[1], facts.zone)}.{held}",
+        code="sin_noche",
+        todo=f"Ver los demás avisos; para traer los datos ahora: {_again(facts)}"
+        if on is None
+        else f"Hay una en curso, {on.nombre}: esperar a que termine",
+    )
+
+
+def _due_by(facts: Facts) -> tuple[datetime, datetime] | None:
+    """When the night that must lie published by now was due, and by when; None: no such night."""
+    programa = facts.respaldo
+    hour = BACKUP.hora
+    if facts.modo is not Modo.PROD or facts.noche_para is None or hour is None:
+        return None
+    if facts.servidor is None or (facts.servidor.error is None and programa is None):
+        return None
+    if programa is not None and (programa.en_pausa or not programa.desplegado):
+        return None
+    by = _last_at(facts.noche_para, facts.zone, facts.ahora)
+    due = _last_at(hour, ZoneInfo(BACKUP.timezone), by)
+    new = programa is not None and programa.desde is not None and programa.desde > due
+    return None if new else (due, by)
+
+
+def _last_at(hour: time, zone: ZoneInfo, before: datetime) -> datetime:
+    """The last moment, up to ``before``, at which the clocks there showed this hour."""
+    day = before.astimezone(zone)
+    days = (datetime.combine(day - timedelta(days=n), hour, zone) for n in range(3))
+    return next(one for one in days if one.timestamp() <= before.timestamp())
 
 
 def _season(facts: Facts) -> Iterator[Finding]:
@@ -204,13 +285,76 @@ def _server(facts: Facts) -> Iterator[Finding]:
             code="sin_servidor",
             todo="Poner PREFECT_API_URL en .env, o levantar el servidor: lindero stack up",
         )
-    elif server is not None and server.error is not None:
+    elif server is not None and server.error is not None and not _ill(facts, *STORES):
         yield Finding(
             f"El servidor de Prefect ({server.url}) {server.error}.",
             code="servidor",
             todo="Ver si está levantado (lindero stack status, o docker compose ps); si no: "
             "lindero stack up, o docker compose up -d",
         )
+
+
+def _platform(facts: Facts) -> Iterator[Finding]:
+    seen = facts.plataforma
+    if seen is None:
+        return
+    below = [one for one in seen.partes if one.nombre in (*STORES, SERVER)]
+    settled = all(one.desde is None or seen.cuando - one.desde >= SETTLING for one in below)
+    first = seen.ill(*STORES, SERVER)
+    for part in seen.partes:
+        if part.mal is None or (part.nombre == SERVER and (facts.servidor is None or first)):
+            continue  # of the server ``_server`` tells
+        if part.nombre in STORES:
+            yield part_ill(part, facts.zone)
+        elif not first:
+            yield part_ill(part, facts.zone, Severity.ERROR if settled else Severity.WARNING)
+    if facts.modo is Modo.PROD:
+        yield from _watched(seen, facts.zone)
+
+
+def _watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
+    if seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
+        yield Finding(
+            f"Nadie vigila desde el {moment(seen.nota, zone)}: de una noche mala no se avisaría.",
+            code="sin_vigia",
+            todo=_LEVANTAR,
+        )
+    elif seen.nota is None and seen.part(STORES[1]) is None and not seen.ill(*STORES, SERVER):
+        yield Finding(
+            "Desde acá no se ven Redis ni el planificador, y nadie los vigila.",
+            Severity.WARNING,
+            code="sin_vigia",
+            todo="Si el servidor es de Lindero, actualizarlo y levantarlo: " + _LEVANTAR,
+        )
+
+
+def part_ill(part: Part, zone: ZoneInfo, severity: Severity = Severity.ERROR) -> Finding:
+    """A part of the platform that does not work, and what that keeps from being done."""
+    name, lost = PARTES[part.nombre]
+    last = "" if part.senal is None else f" desde el {moment(part.senal, zone)}"
+    soon = "" if severity is Severity.ERROR else " Los otros volvieron recién: puede volver solo."
+    return Finding(
+        f"{name}: {part.mal}{last}; {lost}.{soon}",
+        severity,
+        code=f"plataforma_{part.nombre}",
+        todo=_SIN_PAUSA if part.nombre == POOL else _LEVANTAR,
+    )
+
+
+def _ill(facts: Facts, *names: str) -> bool:
+    return facts.plataforma is not None and facts.plataforma.ill(*names)
+
+
+def _room(facts: Facts) -> Iterator[Finding]:
+    for what, free in facts.libres.items():
+        if free < LOW_BYTES:
+            yield Finding(
+                f"{what}: quedan {number(free / 1024**3, 1)} GB libres.",
+                Severity.ERROR if free < NEED_BYTES else Severity.WARNING,
+                code="espacio",
+                todo="Liberar espacio: "
+                + ("la próxima noche no entra" if free < NEED_BYTES else "queda poco"),
+            )
 
 
 def _schedules(facts: Facts) -> Iterator[Finding]:
@@ -223,13 +367,25 @@ def _schedules(facts: Facts) -> Iterator[Finding]:
                 code="sin_programa",
                 todo=todo,
             )
-        if late := [due for due in programa.atrasadas if facts.ahora - due > LATE_SLACK]:
+        if late := [due for due in programa.atrasadas if _is_late(due, facts)]:
             yield Finding(
                 f"{programa.deployment}: la corrida del {moment(min(late), facts.zone)} está "
                 "atrasada y nadie la toma.",
                 code="atrasada",
-                todo="El worker no está corriendo: lindero stack up, o docker compose up -d",
+                todo=_LEVANTAR
+                if _ill(facts, WORKER, POOL, SERVER, *STORES)
+                else "El worker anda y no la toma; si en unos minutos sigue igual, reiniciarlo: "
+                "docker compose restart prefect-worker, o lindero stack down y up",
             )
+
+
+def _is_late(due: datetime, facts: Facts) -> bool:
+    """Not yet where the worker has only just begun to look."""
+    worker = None if facts.plataforma is None else facts.plataforma.part(WORKER)
+    back = due
+    if worker is not None and worker.mal is None and worker.desde is not None:
+        back = max(due, worker.desde)
+    return facts.ahora - back > LATE_SLACK
 
 
 def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
@@ -238,8 +394,7 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
     if not programa.desplegado:
         return ("no está desplegado", "lindero deploy --all") if wanted else None
     if programa.en_pausa:
-        todo = "Sacarle la pausa en la interfaz de Prefect"
-        return ("está en pausa", todo) if wanted else None
+        return ("está en pausa", _SIN_PAUSA) if wanted else None
     if programa.proxima is not None:
         return None
     return (
@@ -250,15 +405,46 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
 
 
 def _runs(facts: Facts) -> Iterator[Finding]:
+    everybody = () if facts.servidor is None else facts.servidor.corridas
     for flujo in dict.fromkeys(run.flujo for run in facts.corridas):
         runs = [run for run in facts.corridas if run.flujo == flujo]
-        pending = [run for run in runs if run.estado in BAD and not _settled(run, runs, facts)]
-        by_limit = [run for run in pending if _holder(run, runs) is not None]
+        pending = [
+            run
+            for run in runs
+            if run.estado in BAD and run.vive is not True and not _settled(run, runs, facts)
+        ]
+        by_limit = [run for run in pending if _holder(run, everybody) is not None]
         if by_limit:
-            yield _cancelled_by_another(by_limit, runs, facts)
+            yield _cancelled_by_another(by_limit, everybody, facts)
         if rest := [run for run in pending if run not in by_limit]:
             yield _bad(max(rest, key=lambda run: run.cuando), len(rest), facts)
+        yield from _of_the_kernel(runs)
         yield from _hanging(runs, facts)
+
+
+def _lives(run: Run) -> bool:
+    """Whether it is at work: the kernel's word goes over Prefect's."""
+    return run.vive is True or (run.vive is None and run.estado in ALIVE)
+
+
+def _of_the_kernel(runs: Sequence[Run]) -> Iterator[Finding]:
+    """Where the kernel knows better than Prefect."""
+    for run in runs:
+        if run.estado in BAD and run.vive is True:
+            yield Finding(
+                f"{run.flujo}: Prefect dice que la corrida {run.nombre} {BAD[run.estado]}, y su "
+                "proceso sigue trabajando.",
+                Severity.WARNING,
+                code="sigue_viva",
+                todo="Esperar a que termine, y no empezar otra: lo que publique vale",
+            )
+        if run.estado in ALIVE and run.vive is False:
+            yield Finding(
+                f"{run.flujo}: la corrida {run.nombre} murió, y Prefect la cree en curso.",
+                code="muerta",
+                todo="Se la da por cortada en unos minutos; si no: lindero stack up, o docker "
+                "compose restart prefect-worker. Lo publicado y los backups están enteros",
+            )
 
 
 def _settled(run: Run, runs: Sequence[Run], facts: Facts) -> bool:
@@ -288,6 +474,7 @@ def _holder(run: Run, runs: Sequence[Run]) -> Run | None:
         one
         for one in runs
         if one is not run
+        and (one.flujo, one.despliegue) == (run.flujo, run.despliegue)
         and (one.estado in ALIVE or one.inicio is not None)
         and min(one.esperada, one.inicio or one.esperada) <= run.cuando
         and (one.estado in ALIVE or run.cuando <= one.cuando)
@@ -303,9 +490,9 @@ def _cancelled_by_another(cancelled: Sequence[Run], runs: Sequence[Run], facts: 
     newest = max(cancelled, key=lambda run: run.cuando)
     other = _holder(newest, runs)
     name = "" if other is None else other.nombre
-    how = "sigue en curso" if other is None or other.estado in ALIVE else "terminó"
-    if other is not None and other.estado in BAD:
-        how = BAD[other.estado]
+    how = "sigue en curso" if other is None or _lives(other) else "terminó"
+    if other is not None and not _lives(other) and other.estado != "COMPLETED":
+        how = BAD.get(other.estado, "murió, y por unos minutos más tiene el lugar")
     many = "" if len(cancelled) == 1 else f" (y {len(cancelled) - 1} más)"
     return Finding(
         f"{newest.flujo}: la corrida {newest.nombre}{many} fue cancelada el "
@@ -327,6 +514,8 @@ def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
 
 
 def _after_a_bad_run(run: Run, facts: Facts) -> str:
+    if facts.turno is not None:
+        return f"Hay otra en curso ({facts.turno}): esperar a que termine, o cortar ese proceso"
     if _cancelled_by_limit(run):
         return (
             "Ninguna otra corrida estaba en curso: una muerta tiene el lugar. Reiniciar el worker "
@@ -339,7 +528,7 @@ def _after_a_bad_run(run: Run, facts: Facts) -> str:
 def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
     for run in runs:
         age = facts.ahora - run.cuando
-        if run.estado in ALIVE and age > HUNG_AFTER:
+        if _lives(run) and age > HUNG_AFTER:
             yield Finding(
                 f"{run.flujo}: la corrida {run.nombre} lleva {duration(age)} sin terminar.",
                 code="colgada",
@@ -359,9 +548,12 @@ def _short(text: str) -> str:
 RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     _cut_short,
     _published,
+    _night_by,
     _season,
     _refused,
     _server,
+    _platform,
+    _room,
     _schedules,
     _runs,
 )  # a new rule: a function above, and its name here

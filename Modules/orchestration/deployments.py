@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Any
 
 from Modules.jobs.code_version import code_sha256, version_of
@@ -64,9 +65,14 @@ class Deployment:
         found = _AT_A_TIME.fullmatch(self.cron)
         if found is None:
             return f"cron {self.cron}"
-        hour = f"{int(found['hour']):02d}:{int(found['minute']):02d}"
         day = "todos los días" if found["day"] == "*" else f"los {_DAYS[int(found['day'])]}"
-        return f"{day} a las {hour}"
+        return f"{day} a las {self.hora:%H:%M}"
+
+    @property
+    def hora(self) -> time | None:
+        """The time of day at which it runs, in its own zone; None where there is no such time."""
+        found = _AT_A_TIME.fullmatch(self.cron or "")
+        return None if found is None else time(int(found["hour"]), int(found["minute"]))
 
 
 BACKUP = Deployment(

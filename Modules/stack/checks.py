@@ -9,25 +9,31 @@ leave it without any.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import redis as redis_client
-import requests
-
-from Modules.stack.databases import ask
+from Modules.stack.asking import (
+    NOT_PREFECT,
+    OTRA_COSA,
+    TIMEOUT_S,
+    PrefectServer,
+    RedisRefused,
+    ServerSilent,
+    ask_redis,
+)
 from Modules.stack.plan import DOCKET_DB, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
+from Modules.words.spanish import why
 
 ROUNDS: Final = ("schedule_deployments", "schedule_recent_deployments")  # every 60 s and every 5 s
 OVERDUE_S: Final = 90.0
 NEW_SCHEDULE_S: Final = 180.0  # the scheduler comes by within seconds; a busy machine takes longer
 _SOON_S: Final = 30 * 86_400.0
 _DOCKET: Final = "prefect"  # the name that Prefect's services give to theirs
-_TIMEOUT_S: Final = 5.0
 _PAGE: Final = 200
+_KEY: Final = "lindero:vigia"  # written to see that Redis still writes; it goes by itself
+_KEPT_S: Final = "300"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +52,24 @@ def ill(text: str) -> Health:
     return Health(ok=False, text=text)
 
 
-def server(api_url: str) -> Health:
-    """The server answers, and so does its database."""
-    return _get(f"{api_url}/ready")
+def server(api_url: str, redis_too: Redis | None = None) -> Health:
+    """The server answers, and so does its database; and Redis, without which no run ends well."""
+    health = _get(PrefectServer(api_url), "/ready")
+    if not health.ok or redis_too is None:
+        return health
+    below = redis(redis_too)
+    return health if below.ok else ill(f"responde, pero Redis {below.text}")
 
 
 def worker(port: int) -> Health:
     """The worker has asked for work lately."""
-    return _get(f"http://127.0.0.1:{port}/health")
+    return _get(PrefectServer(f"http://127.0.0.1:{port}"), "/health")
 
 
 def postgres(database: Database) -> Health:
     """PostgreSQL lets us in and answers."""
+    from Modules.stack.databases import ask  # late: it brings asyncio
+
     try:
         ask(database)
     except SettingsError:
@@ -68,24 +80,33 @@ def postgres(database: Database) -> Health:
 
 
 def redis(address: Redis) -> Health:
-    """Redis lets us in and answers."""
+    """Redis lets us in, writes and reads; where a key is not allowed to us, it answers."""
+    mark = datetime.now(UTC).isoformat()
     try:
-        with _redis(address, 0) as client:
-            client.ping()
-    except redis_client.AuthenticationError:
-        return ill("no acepta PREFECT_REDIS_MESSAGING_PASSWORD")
-    except redis_client.RedisError as err:
-        return _silent(err)
+        try:
+            _, found = ask_redis(address, ("SET", _KEY, mark, "EX", _KEPT_S), ("GET", _KEY))
+        except RedisRefused as err:
+            if not str(err).startswith("NOPERM"):
+                raise
+            ask_redis(address, ("PING",))
+        else:
+            return WELL if found == mark else ill("no guarda lo que se le escribe")
+    except RedisRefused as err:
+        if str(err).startswith(("WRONGPASS", "NOAUTH", "ERR AUTH")):
+            return ill("no acepta PREFECT_REDIS_MESSAGING_PASSWORD")
+        return ill(f"no escribe ({str(err)[:80]})")
+    except (OSError, ValueError) as err:
+        return ill(_silence(err))
     return WELL
 
 
 def services(address: Redis, api: Api, now: datetime) -> Health:
     """The scheduler's rounds come, and every schedule has runs ahead of it."""
     try:
-        with _redis(address, DOCKET_DB) as client:
-            said = {name: client.hget(f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS}
-    except redis_client.RedisError as err:
-        return ill(f"Redis no responde ({type(err).__name__})")
+        asked = (("HGET", f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS)
+        said = dict(zip(ROUNDS, ask_redis(address, *asked, db=DOCKET_DB), strict=True))
+    except (OSError, ValueError, RedisRefused) as err:
+        return ill(f"Redis {_silence(err)}")
     due = {name: None if when is None else float(when) for name, when in said.items()}
     fault = fault_of_rounds(due, now)
     return ill(fault) if fault else schedules(api, now)
@@ -93,15 +114,17 @@ def services(address: Redis, api: Api, now: datetime) -> Health:
 
 def schedules(api: Api, now: datetime) -> Health:
     """Every schedule has runs ahead of it; where the API is silent, that is another's fault."""
+    server = PrefectServer(api.url, api.auth or None)
     try:
-        with _session(api) as session:
-            bare = [
-                name
-                for name, deployment_id in scheduled(_deployments(session, api), now)
-                if not _runs_ahead(session, api, deployment_id, now)
-            ]
-    except (requests.RequestException, ValueError) as err:
-        return Health(ok=True, text=f"planifica (la API no responde: {type(err).__name__})")
+        bare = [
+            name
+            for name, deployment_id in scheduled(_deployments(server), now)
+            if not _runs_ahead(server, deployment_id, now)
+        ]
+    except ServerSilent as err:
+        return Health(ok=True, text=f"planifica (la API {err})")
+    except NOT_PREFECT:
+        return Health(ok=True, text=f"planifica (la API {OTRA_COSA})")
     if bare:
         return ill(f"el planificador no agenda corridas de {', '.join(sorted(bare))}")
     return Health(ok=True, text="planifica")
@@ -144,16 +167,16 @@ def _moment(text: object) -> datetime:
     return datetime.fromisoformat(text) if isinstance(text, str) else datetime.fromtimestamp(0, UTC)
 
 
-def _deployments(session: requests.Session, api: Api) -> list[dict[str, Any]]:
+def _deployments(server: PrefectServer) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
-        page = _post(session, api, "deployments/filter", {"limit": _PAGE, "offset": len(found)})
+        page = server.ask("/deployments/filter", {"limit": _PAGE, "offset": len(found)})
         found += page
         if len(page) < _PAGE:
             return found
 
 
-def _runs_ahead(session: requests.Session, api: Api, deployment_id: str, now: datetime) -> int:
+def _runs_ahead(server: PrefectServer, deployment_id: str, now: datetime) -> int:
     question = {
         "deployments": {"id": {"any_": [deployment_id]}},
         "flow_runs": {
@@ -161,49 +184,18 @@ def _runs_ahead(session: requests.Session, api: Api, deployment_id: str, now: da
             "next_scheduled_start_time": {"after_": now.isoformat()},
         },
     }
-    return int(_post(session, api, "flow_runs/count", question))
+    return int(server.ask("/flow_runs/count", question))
 
 
-def _post(session: requests.Session, api: Api, path: str, question: Mapping[str, Any]) -> Any:
-    answer = session.post(f"{api.url}/{path}", json=question, timeout=_TIMEOUT_S)
-    answer.raise_for_status()
-    return answer.json()
-
-
-def _get(url: str) -> Health:
+def _get(server: PrefectServer, path: str) -> Health:
     try:
-        with _session() as session:
-            answer = session.get(url, timeout=_TIMEOUT_S)
-    except requests.RequestException as err:
-        return _silent(err)
-    return WELL if answer.ok else ill(f"responde {answer.status_code}")
+        found = server.ask(path)
+    except ServerSilent as err:
+        return ill(str(err))
+    return WELL if found is not None else ill(OTRA_COSA)
 
 
-@contextmanager
-def _session(api: Api | None = None) -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy stands between the processes of one machine
-        if api is not None:
-            user, _, password = api.auth.partition(":")
-            session.auth = (user, password)
-        yield session
-
-
-@contextmanager
-def _redis(address: Redis, db: int) -> Iterator[redis_client.Redis]:
-    client = redis_client.Redis(
-        host=address.host,
-        port=address.port,
-        password=address.password,
-        db=db,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=_TIMEOUT_S,
-    )
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _silent(err: Exception) -> Health:
-    return ill(f"no responde ({type(err).__name__})")
+def _silence(err: Exception) -> str:
+    if isinstance(err, TimeoutError):
+        return f"no contesta en {TIMEOUT_S:.0f} segundos"
+    return f"no responde ({why(err)})" if isinstance(err, OSError) and err.errno else "no responde"

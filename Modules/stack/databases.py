@@ -9,7 +9,6 @@ PostgreSQL refuses to run as root: started by root, it runs as ``postgres`` or `
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import importlib.util
 import os
@@ -173,6 +172,8 @@ def ask(database: Database, question: str = "select 1", *arguments: object) -> o
         SettingsError: the server refuses the password, which the message does not hold.
         StackError: it does not answer, or cannot do it.
     """
+    import asyncio
+
     import asyncpg  # type: ignore[import-untyped]
 
     async def answer() -> object:

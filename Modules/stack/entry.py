@@ -108,8 +108,9 @@ def check(process: str, settings: Settings, *, worker_port: int) -> stack_health
         return stack_health.worker(worker_port)
     if process == "services":
         return stack_health.services(redis_of(settings), api, now)
-    health = stack_health.server(api.url)
-    return stack_health.schedules(api, now) if process == "single" and health.ok else health
+    single = process == "single"
+    health = stack_health.server(api.url, None if single else redis_of(settings))
+    return stack_health.schedules(api, now) if single and health.ok else health
 
 
 def secrets_of(process: str, settings: Settings) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from Modules.store.snapshots import SnapshotStore
 from tests.sample_tables import SEASON, tables
 from tests.scripts.conftest import ROOT, environment_below
 
-HEAVY = ("prefect", "pandas", "geopandas", "pyarrow")
+HEAVY = ("prefect", "pandas", "geopandas", "pyarrow", "requests", "redis", "asyncpg", "asyncio")
 COMMANDS = (
     ("--help",),
     ("run", "backup", "--help"),
@@ -72,3 +72,12 @@ def test_a_list_shows_the_backups_without_opening_a_table(world: Path) -> None:
     _, said = loaded_by(world, "backups", "list", "--test")
     assert "aceptado" in said
     assert "cuarentena" in said
+
+
+def test_status_asks_a_server_and_stores_without_their_clients(world: Path) -> None:
+    """Nobody answers on these ports; what asks them is loaded all the same."""
+    named = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_REDIS_MESSAGING_PORT": "9"}
+    named |= {"PREFECT_REDIS_MESSAGING_HOST": "localhost", "PREFECT_POSTGRES_PORT": "9"}
+    heavy, said = loaded_by(world, "status", **named, PREFECT_REDIS_MESSAGING_PASSWORD="x" * 12)
+    assert heavy == set()
+    assert "Redis: no responde (nadie contesta ahí)" in said

@@ -14,6 +14,7 @@ import pytest
 from Modules.health import prefect_http
 from Modules.health.prefect_http import PrefectServer, ServerSilent, open_server, read_server
 from Modules.settings import Settings
+from Modules.stack import asking
 from Modules.words.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -73,13 +74,13 @@ def answering(status: int, body: bytes = b"{}", location: str = "") -> Iterator[
 def test_what_is_not_prefect_is_said(status: int, body: bytes, said: str) -> None:
     with answering(status, body, "http://127.0.0.1:9/elsewhere") as url:
         server = PrefectServer(url, f"admin:{CANARY}")
-        servidor = read_server(server, test=False, now=NOW)
+        servidor = read_server(server, now=NOW)
     assert servidor.error == said
     assert CANARY not in repr(server) + repr(servidor)
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefect_http, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(asking, "TIMEOUT_S", 0.5)
     with answering(0) as url, pytest.raises(ServerSilent, match="no contesta en"):
         prefect_http.check(PrefectServer(url))
 

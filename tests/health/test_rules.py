@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.health.rules import Facts, Programa, Publicacion, Rechazo, Run, Servidor, judge
+from Modules.health.platform import NOTE_HOLDS, Part, Platform
+from Modules.health.rules import (
+    SETTLING,
+    Facts,
+    Programa,
+    Publicacion,
+    Rechazo,
+    Run,
+    Servidor,
+    judge,
+)
 from Modules.orchestration.deployments import BACKUP, H3
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
@@ -91,7 +101,7 @@ def test_what_is_wrong_is_said_once_and_wakes_a_watcher_unless_it_heals_by_itsel
         ({"proxima": None}, ["sin_programa"]),
         ({"desplegado": False, "proxima": None}, ["sin_programa"]),
         ({"en_pausa": True, "proxima": None}, ["sin_programa"]),
-        ({"atrasadas": (hace(0.2),)}, []),  # the worker is about to take it
+        ({"atrasadas": (hace(0.15),)}, []),  # the worker is about to take it
         ({"atrasadas": (hace(1), hace(25))}, ["atrasada"]),
     ],
 )
@@ -257,3 +267,197 @@ def test_the_worst_comes_first() -> None:
         BIEN, publicada=replace(PUBLICADA, intacta=False), servidor=Servidor("x", error="cayó")
     )
     assert codigos(hechos) == ["servidor", "publicacion_cambiada"]
+
+
+# --- the platform --------------------------------------------------------------------------------
+
+NOMBRES = ("postgres", "redis", "services", "pool", "worker", "server")
+
+
+def con_plataforma(
+    *partes: Part, nota: datetime | None = AHORA, modo: Modo = Modo.PROD, **more: object
+) -> Facts:
+    """All parts well but these."""
+    known = {nombre: Part(nombre) for nombre in NOMBRES} | {one.nombre: one for one in partes}
+    plataforma = Platform(AHORA, tuple(known.values()), nota)
+    return replace(BIEN, plataforma=plataforma, modo=modo, **more)
+
+
+def test_a_platform_at_work_says_nothing() -> None:
+    assert codigos(con_plataforma()) == []
+
+
+@pytest.mark.parametrize("nombre", [one for one in NOMBRES if one != "server"])
+def test_each_part_that_does_not_work_is_an_error_that_says_what_is_lost(nombre: str) -> None:
+    (found,) = judge(con_plataforma(Part(nombre, "no responde"))).findings
+    assert (found.code, found.is_error) == (f"plataforma_{nombre}", True)
+    assert "no responde" in found.what
+    assert "ninguna corrida" in found.what or "no quedan agendadas" in found.what
+    assert found.todo
+
+
+def test_a_dead_store_is_one_cause_and_not_one_for_each_that_needs_it() -> None:
+    caido = Servidor("http://x", error="contesta 503")
+    hechos = con_plataforma(
+        *(Part("postgres", "no responde"), Part("server", "contesta 503")),
+        *(Part("services", "lleva 200 s sin pasar"), Part("worker", "no da señales")),
+        servidor=caido,
+    )
+    assert codigos(hechos) == ["plataforma_postgres"]
+    server_only = con_plataforma(Part("server", "no responde"), servidor=caido)
+    assert codigos(server_only) == ["servidor"]
+
+
+def test_what_needs_a_store_may_take_two_minutes_to_come_back_with_it() -> None:
+    """After an outage a healthy worker looks again within a minute: that is no alarm."""
+    gone = Part("worker", "no da señales", senal=hace(0.1))
+    back = Part("redis", desde=AHORA - SETTLING + timedelta(seconds=1))
+    (found,) = judge(con_plataforma(gone, back)).findings
+    assert (found.code, found.is_warning) == ("plataforma_worker", True)
+    long_ago = replace(back, desde=AHORA - SETTLING)
+    assert judge(con_plataforma(gone, long_ago)).exit_code == 1
+
+
+def test_a_watch_that_fell_silent_is_an_error_and_one_that_never_was_a_warning() -> None:
+    assert codigos(con_plataforma(nota=AHORA - NOTE_HOLDS)) == []
+    (found,) = judge(con_plataforma(nota=AHORA - NOTE_HOLDS - timedelta(seconds=1))).findings
+    assert (found.code, found.is_error) == ("sin_vigia", True)
+    assert codigos(con_plataforma(nota=None)) == []  # it is seen from here
+    blind = Platform(AHORA, (Part("server"), Part("worker")))
+    (found,) = judge(replace(BIEN, plataforma=blind)).findings
+    assert (found.code, found.is_warning) == ("sin_vigia", True)
+    assert codigos(replace(BIEN, plataforma=blind, modo=Modo.TEST, publicada=PUBLICADA)) == []
+
+
+def test_a_run_is_not_late_yet_where_the_worker_has_only_just_come_back() -> None:
+    late = replace(SERVIDOR, programas=(replace(PROGRAMA, atrasadas=(hace(3),)),))
+    just = Part("worker", desde=AHORA - timedelta(minutes=2))
+    assert codigos(con_plataforma(just, servidor=late)) == []
+    long_ago = Part("worker", desde=AHORA - timedelta(minutes=11))
+    (found,) = judge(con_plataforma(long_ago, servidor=late)).findings
+    assert found.code == "atrasada"
+    assert "El worker anda y no la toma" in found.todo
+    dead = con_plataforma(Part("worker", "no da señales"), servidor=late)
+    assert codigos(dead) == ["plataforma_worker", "atrasada"]
+    assert "lindero stack up" in judge(dead).findings[1].todo
+
+
+@pytest.mark.parametrize(
+    ("free", "expected", "wakes"),
+    [(2 * 1024**3, [], 0), (2 * 1024**3 - 1, ["espacio"], 0), (50 * 1024**2 - 1, ["espacio"], 1)],
+)
+def test_room_is_told_before_it_is_gone(free: int, expected: list[str], wakes: int) -> None:
+    hechos = replace(BIEN, libres={"Espacio para los backups": free})
+    assert codigos(hechos) == expected
+    assert judge(hechos).exit_code == wakes
+
+
+# --- the night that must be there by an hour ----------------------------------------------------
+
+
+def al(local: str, publicada: str | None, zone: ZoneInfo = ZONE, **programa: object) -> Facts:
+    """Facts at a local moment, with a night published at another."""
+
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+    return replace(
+        con_programa(proxima=datetime.max.replace(tzinfo=UTC), **programa),
+        ahora=moment(local),
+        zone=zone,
+        noche_para=time(6, 30),
+        publicada=None if publicada is None else replace(PUBLICADA, cuando=moment(publicada)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("local", "publicada", "expected"),
+    [
+        ("2026-11-21 06:29", "2026-11-20 03:05", []),  # still has a minute
+        ("2026-11-21 06:30", "2026-11-20 03:05", ["sin_noche"]),
+        ("2026-11-21 06:30", "2026-11-20 20:00", ["sin_noche"]),  # by hand, the evening before
+        ("2026-11-21 06:30", "2026-11-21 03:02", []),
+        ("2026-11-21 06:30", "2026-11-21 05:59", []),
+        ("2026-11-22 06:29", "2026-11-21 03:02", []),
+        ("2026-11-22 06:29", "2026-11-20 03:02", ["sin_noche"]),  # yesterday's never came
+        ("2026-11-21 10:00", None, ["nunca_publicado", "sin_noche"]),
+    ],
+)
+def test_a_night_must_be_there_by_its_hour(
+    local: str, publicada: str | None, expected: list[str]
+) -> None:
+    assert codigos(al(local, publicada)) == expected
+
+
+def test_the_hour_of_the_night_follows_the_clocks_of_its_own_day() -> None:
+    """In Santiago the clocks jumped from 00:00 to 01:00 on 2026-09-06."""
+    santiago = ZoneInfo("America/Santiago")
+    before, after = al("2026-09-05 06:30", None, santiago), al("2026-09-06 06:30", None, santiago)
+    assert (after.ahora - before.ahora) == timedelta(hours=23)
+    for hechos in (before, after):
+        assert "sin_noche" in codigos(hechos)
+        a_minute_ago = replace(hechos, ahora=hechos.ahora - timedelta(minutes=1))
+        due = a_minute_ago.ahora - timedelta(hours=24)
+        assert codigos(replace(a_minute_ago, publicada=replace(PUBLICADA, cuando=due))) == []
+
+
+def test_no_night_is_missed_that_nobody_wants_or_that_was_not_due_yet() -> None:
+    missed = ("2026-11-21 10:00", "2026-11-20 09:00")
+    assert codigos(al(*missed)) == ["sin_noche"]
+    assert codigos(al(*missed, en_pausa=True)) == ["sin_programa"]
+    assert codigos(al(*missed, desde=datetime(2026, 11, 21, 12, tzinfo=UTC))) == []
+    assert codigos(replace(al(*missed), noche_para=None)) == []
+    assert codigos(replace(al(*missed), servidor=None)) == ["sin_servidor"]
+    assert codigos(replace(al(*missed), modo=Modo.TEST)) == []
+
+
+def test_a_night_that_is_missed_while_the_server_is_silent_is_said_too() -> None:
+    hechos = replace(
+        al("2026-11-21 10:00", "2026-11-20 09:00"), servidor=Servidor("x", error="cayó")
+    )
+    assert codigos(hechos) == ["sin_noche", "servidor"]
+
+
+def test_a_night_that_is_still_on_is_waited_for() -> None:
+    on = Run(BACKUP.flow, "noche-1", "RUNNING", AHORA, AHORA - timedelta(hours=1))
+    hechos = al("2026-11-21 06:40", "2026-11-20 03:05")
+    hechos = replace(hechos, servidor=replace(hechos.servidor, corridas=(on,)))
+    (found,) = judge(hechos).findings
+    assert found.code == "sin_noche"
+    assert "en curso, noche-1: esperar" in found.todo
+
+
+# --- the kernel knows who lives ------------------------------------------------------------------
+
+
+def test_a_run_that_prefect_calls_crashed_and_that_lives_is_no_fault() -> None:
+    lives = mala("CRASHED", 1, vive=True)
+    (found,) = judge(con(lives)).findings
+    assert (found.code, found.is_warning) == ("sigue_viva", True)
+    assert "su proceso sigue" in found.what
+    assert codigos(con(replace(lives, vive=False))) == ["cortada"]
+
+
+def test_a_run_that_prefect_calls_running_and_that_died_is_a_fault() -> None:
+    dead = replace(PRIMERA, vive=False)
+    (found,) = judge(con(dead)).findings
+    assert (found.code, found.is_error) == ("muerta", True)
+    assert codigos(con(replace(dead, vive=True))) == []
+
+
+def test_the_place_is_held_by_a_run_of_the_same_deployment_whatever_its_mode() -> None:
+    mine = replace(SEGUNDA, despliegue="a")
+    trial = replace(PRIMERA, nombre="una-prueba", despliegue="a", prueba=True)
+    (found,) = judge(con(mine, trial)).findings
+    assert found.code == "cancelada_por_otra"
+    assert "una-prueba, que sigue en curso" in found.what
+    by_hand = replace(trial, despliegue=None, prueba=False)  # holds no place of the deployment
+    assert codigos(con(mine, by_hand)) == ["cancelada"]
+    dead = replace(trial, vive=False)
+    assert "murió, y por unos minutos más tiene el lugar" in judge(con(mine, dead)).findings[0].what
+
+
+def test_who_holds_the_turn_is_waited_for_and_no_worker_restarted() -> None:
+    (found,) = judge(replace(con(SEGUNDA, BUENA), turno="pid 7 de ana en casa")).findings
+    assert "pid 7 de ana en casa" in found.todo
+    assert "worker" not in found.todo

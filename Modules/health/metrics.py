@@ -1,0 +1,91 @@
+"""What ``lindero status`` knows as Prometheus reads it (text exposition format 0.0.4). Pure.
+
+Moments are seconds since 1970, sizes bytes; a label is a name of ours, a part or a code of a
+finding, and a metric without a value is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from Modules.health.rules import Facts
+from Modules.words.finding import Report
+
+Sample = tuple[Mapping[str, str], float]
+
+
+def exposition(facts: Facts, report: Report) -> str:
+    """Every metric with its HELP and TYPE, for one mode."""
+    modo = {"modo": facts.modo.value}
+    lines: list[str] = []
+    for name, told, samples in _families(facts, report):
+        if rows := [_line(name, {**modo, **labels}, value) for labels, value in samples]:
+            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
+    last, seen = facts.publicada, facts.plataforma
+    parts = () if seen is None else seen.partes
+    programas = () if facts.servidor is None else facts.servidor.programas
+    newest = {run.flujo: run for run in sorted(facts.corridas, key=lambda one: one.esperada)}
+    count: dict[str, int] = {}
+    for one in report.findings:
+        count[one.code] = count.get(one.code, 0) + 1
+    levels = {one.code: "error" if one.is_error else "warning" for one in report.findings}
+
+    yield "lindero_ok", "1 where status finds no error.", [({}, float(report.passed))]
+    yield (
+        "lindero_finding",
+        "Findings of status by code and severity.",
+        [({"code": code, "severity": levels[code]}, many) for code, many in count.items()],
+    )
+    yield (
+        "lindero_part_up",
+        "1 where a part of the platform works.",
+        [({"part": one.nombre}, float(one.mal is None)) for one in parts],
+    )
+    yield (
+        "lindero_part_last_sign_timestamp_seconds",
+        "Last sign of life of a part.",
+        _times(({"part": one.nombre}, one.senal) for one in parts),
+    )
+    yield (
+        "lindero_watch_last_note_timestamp_seconds",
+        "When the watch last looked.",
+        _times([({}, None if seen is None else seen.nota)]),
+    )
+    yield (
+        "lindero_published_night_timestamp_seconds",
+        "When the data of the newest published night were kept.",
+        _times([({}, None if last is None else last.cuando)]),
+    )
+    yield (
+        "lindero_last_run_timestamp_seconds",
+        "When the newest run of a flow came to its state.",
+        _times(({"flow": one.flujo, "state": one.estado}, one.cuando) for one in newest.values()),
+    )
+    yield (
+        "lindero_next_run_timestamp_seconds",
+        "When a deployment runs next.",
+        _times(({"deployment": one.deployment}, one.proxima) for one in programas),
+    )
+    yield (
+        "lindero_free_bytes",
+        "Free room, by what it is for.",
+        [({"place": what}, free) for what, free in facts.libres.items()],
+    )
+
+
+def _times(moments: Iterable[tuple[Mapping[str, str], datetime | None]]) -> list[Sample]:
+    return [(labels, when.timestamp()) for labels, when in moments if when is not None]
+
+
+def _line(name: str, labels: Mapping[str, str], value: float) -> str:
+    said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+    return f"{name}{{{said}}} {value:.15g}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
