@@ -338,6 +338,11 @@ class Settings:
         "Qué hace una corrida que llega tarde: run (corre igual) o skip (no corre)",
         "skip",
     )
+    lindero_redo_until: time = setting(
+        read_time,
+        "06:30",
+        "Hora local hasta la que se hace otra vez, una sola vez, una noche que se cortó",
+    )
     lindero_alert_webhook_url: Secret | None = setting(
         Secret,
         None,

@@ -109,7 +109,9 @@ def test_the_volumes_are_those_of_the_users() -> None:
     code = {"./Modules:/app/Modules:ro"}
     assert mounted["postgres"] == {"./data/postgres:/var/lib/postgresql/data"}
     assert mounted["redis"] == {"./data/redis:/data"}
-    assert mounted["prefect-server"] == mounted["prefect-services"] == code | {"./logs:/app/logs"}
+    assert mounted["prefect-server"] == code | {"./logs:/app/logs"}
+    state = "./data/lindero:/app/data/lindero"  # the watch beside services keeps its ledger there
+    assert mounted["prefect-services"] == mounted["prefect-server"] | {state}
     assert mounted["prefect-worker"] == code | {
         "./scripts:/app/scripts:ro",
         "./data/lindero:/app/data/lindero",
@@ -186,6 +188,7 @@ def test_all_tell_the_time_of_buenos_aires() -> None:
 OF_THE_WATCH = (
     *("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL"),
     *("LINDERO_CAMPANIA", "LINDERO_COMPANY", "LINDERO_HOST", "LINDERO_PAGE_URL"),
+    *("LINDERO_STATE_DIR", "LINDERO_REDO_UNTIL"),
 )
 
 

@@ -3,10 +3,15 @@
 The lock is on ``<state>/<modo>/run.lock``; the kernel frees it when the process ends, also by
 ``kill -9``. ``run.json`` beside it says who holds it. It is for people to read: the lock
 alone decides.
+
+A run that Prefect knows holds a second one, ``<state>/watch/runs/<id of the run>.lock``, from its
+beginning until its process is gone. So whoever watches asks the kernel whether a run lives, and no
+clock: no lost heartbeat makes a living run a dead one.
 """
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import json
 import os
@@ -25,6 +30,7 @@ from Modules.words.spanish import why
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
 _MAX_HOLDER_BYTES: Final = 4096
+_PATIENCE_S: Final = 10  # who asks whether a lock is held has it for an instant
 _HANDED_OVER: set[Path] = set()  # locks that this process holds for the run it is about to begin
 
 
@@ -87,6 +93,32 @@ def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]
 def life_lock(state_dir: Path, run_id: str) -> Path:
     """The file that a run holds locked for as long as its process lives."""
     return state_dir / "watch" / "runs" / f"{run_id}.lock"
+
+
+def hold_for_life(path: Path) -> None:
+    """Hold the kernel's lock on a file until this process ends, however it ends.
+
+    At an orderly end the file goes too; of a process that was killed it stays, and is free.
+
+    Raises:
+        PublishError: the file cannot be written or locked.
+    """
+    from filelock import FileLock, Timeout
+
+    make_folder(path.parent)
+    lock = FileLock(path, timeout=_PATIENCE_S, fallback_to_soft=False)
+    with writing(path):
+        try:
+            lock.acquire()
+        except Timeout as err:
+            raise PublishError(f"{path.name}: otro proceso lo tiene") from err
+
+    def let_go() -> None:
+        with suppress(OSError):
+            path.unlink()  # while it is still ours
+        lock.release()
+
+    atexit.register(let_go)
 
 
 def is_held(path: Path) -> bool | None:

@@ -15,7 +15,7 @@ from Modules.health import prefect_http
 from Modules.health.platform import SERVER, look
 from Modules.health.prefect_http import PrefectServer, ServerSilent
 from Modules.health.rules import PARTES, part_ill
-from Modules.orchestration.alerts import ZOMBIE_AFTER_S, ZOMBIES, read_avisos
+from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
     CONTAINER_ROOT,
@@ -75,25 +75,12 @@ def examine_server(
             yield bad(name, ill.what.partition(": ")[2], ill.todo)
     try:
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
-        found = server.ask("/automations/filter", {"limit": 200})
-        automations = {one["name"]: one for one in found}
-        yield _zombies(automations.get(ZOMBIES))
         yield _alerts(settings)
         yield from _deployments(server)
     except ServerSilent as err:
         yield bad(what, f"{server.url} {err}", _LEVANTAR)
     except prefect_http.NOT_PREFECT:
         yield bad(what, f"{server.url} {prefect_http.OTRA_COSA}", _LEVANTAR)
-
-
-def _zombies(held: Mapping[str, Any] | None) -> Finding:
-    what = "Corridas muertas"
-    if held is None:
-        return bad(what, "falta la automatización que las da por cortadas", _REINICIAR)
-    if not held["enabled"]:
-        todo = f"Prender {ZOMBIES} en la interfaz de Prefect"
-        return warn(what, "la automatización está apagada", todo)
-    return fine(what, f"se dan por cortadas a los {ZOMBIE_AFTER_S} segundos sin señales")
 
 
 def _alerts(settings: Settings) -> Finding:

@@ -128,7 +128,8 @@ def _reachable_stores(settings: Settings) -> Settings | None:
     """The settings that say where the stores are; None where they are nobody's business here."""
     stack = find(settings)
     if stack is not None:
-        return None if stack.single else stack.settings
+        known = settings.prefect_redis_messaging_password is not None  # the worker is not told it
+        return stack.settings if known and not stack.single else None
     default = Settings()
     named = settings.prefect_redis_messaging_host != default.prefect_redis_messaging_host
     known = settings.prefect_redis_messaging_password is not None

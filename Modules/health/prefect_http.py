@@ -1,7 +1,7 @@
 """The Prefect server, read over HTTP without Prefect: for a watch that stands outside it.
 
-Nothing is written, no server is started, no profile of the user is read. How it is asked is told in
-``Modules.stack.asking``.
+Only ``watch.dead`` writes; no server is started, no profile of the user is read. How it is asked is
+told in ``Modules.stack.asking``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from Modules.health.rules import BAD, Programa, Run, Servidor
-from Modules.orchestration.deployments import DEPLOYMENTS, Deployment
+from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ, Deployment
 from Modules.stack.asking import NOT_PREFECT as NOT_PREFECT
 from Modules.stack.asking import OTRA_COSA as OTRA_COSA
 from Modules.stack.asking import PrefectServer as PrefectServer
@@ -91,6 +91,8 @@ def _runs(server: PrefectServer, flow: str, lives: Callable[[str], bool | None])
             prueba=_is_test(run),
             despliegue=run["deployment_id"],
             vive=lives(str(run["id"])),
+            id=str(run["id"]),
+            otra_vez=OTRA_VEZ in run["tags"],
         )
 
 

@@ -65,6 +65,7 @@ _SIN_PAUSA: Final = "Sacarle la pausa en la interfaz de Prefect"
 
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
 ALIVE: Final = ("RUNNING", "PENDING", "CANCELLING")
+OTRA_VEZ_AHORA: Final = "se está haciendo otra vez, una sola vez, y se avisa cuando termine bien"
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
 
 
@@ -103,6 +104,8 @@ class Run:
     mensaje: str = field(default="", repr=False)
     prueba: bool = False
     despliegue: str | None = None  # id; None: started by hand, holds no place of a deployment
+    id: str = ""
+    otra_vez: bool = False  # made for one that died
     vive: bool | None = None  # its process, as the kernel knows by its lock; None: not known
 
     @property
@@ -228,6 +231,7 @@ def _night_by(facts: Facts) -> Iterator[Finding]:
     held = "" if last is None else f" Lo publicado es del {moment(last.cuando, facts.zone)}."
     yield Finding(
         f"Falta una noche buena, que tenía que estar el {moment(span[1], facts.zone)}.{held}",
+        item=f"{span[1].astimezone(facts.zone):%Y-%m-%d}",
         code="sin_noche",
         todo=f"Ver los demás avisos; para traer los datos ahora: {_again(facts)}"
         if on is None
@@ -270,6 +274,7 @@ def _refused(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             f"La noche del {moment(night.cuando, facts.zone)} ({night.campania}) fue rechazada y "
             f"está en cuarentena: {night.snapshot}. Lo publicado antes sigue como estaba.",
+            item=night.snapshot,
             code="noche_rechazada",
             todo="Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero "
             f'backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
@@ -364,6 +369,7 @@ def _schedules(facts: Facts) -> Iterator[Finding]:
             what, todo = missing
             yield Finding(
                 f"No hay ninguna corrida futura de {programa.deployment}: {what}.",
+                where=programa.deployment,
                 code="sin_programa",
                 todo=todo,
             )
@@ -371,6 +377,7 @@ def _schedules(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"{programa.deployment}: la corrida del {moment(min(late), facts.zone)} está "
                 "atrasada y nadie la toma.",
+                where=programa.deployment,
                 code="atrasada",
                 todo=_LEVANTAR
                 if _ill(facts, WORKER, POOL, SERVER, *STORES)
@@ -441,6 +448,8 @@ def _of_the_kernel(runs: Sequence[Run]) -> Iterator[Finding]:
         if run.estado in ALIVE and run.vive is False:
             yield Finding(
                 f"{run.flujo}: la corrida {run.nombre} murió, y Prefect la cree en curso.",
+                where=run.flujo,
+                item=run.nombre,
                 code="muerta",
                 todo="Se la da por cortada en unos minutos; si no: lindero stack up, o docker "
                 "compose restart prefect-worker. Lo publicado y los backups están enteros",
@@ -508,12 +517,16 @@ def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
     return Finding(
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
         f"{moment(run.cuando, facts.zone)}{many}. {_short(run.mensaje)}".rstrip(),
+        where=run.flujo,
+        item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}",
         code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
         todo=_after_a_bad_run(run, facts),
     )
 
 
 def _after_a_bad_run(run: Run, facts: Facts) -> str:
+    if any(one.otra_vez and _lives(one) and one.flujo == run.flujo for one in facts.corridas):
+        return f"Nada por ahora: {OTRA_VEZ_AHORA}"
     if facts.turno is not None:
         return f"Hay otra en curso ({facts.turno}): esperar a que termine, o cortar ese proceso"
     if _cancelled_by_limit(run):
@@ -531,6 +544,8 @@ def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
         if _lives(run) and age > HUNG_AFTER:
             yield Finding(
                 f"{run.flujo}: la corrida {run.nombre} lleva {duration(age)} sin terminar.",
+                where=run.flujo,
+                item=run.nombre,
                 code="colgada",
                 todo="Mirar sus registros en la interfaz de Prefect y cancelarla si no avanza",
             )

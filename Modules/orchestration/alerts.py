@@ -21,10 +21,6 @@ from Modules.words.errors import SettingsError, TellingFailed
 from Modules.words.secret import Secret
 from Modules.words.spanish import why
 
-# Names in the Prefect server. What is called so is ours to change and to remove.
-ZOMBIES: Final = "lindero-corridas-muertas"
-HEARTBEAT_S: Final = 30  # PREFECT_FLOWS_HEARTBEAT_FREQUENCY of the worker; Prefect's minimum
-ZOMBIE_AFTER_S: Final = 3 * HEARTBEAT_S
 CON_AVISO: Final = "ConAviso"  # name of the state of a run that is done and has to be told of
 
 WEBHOOK: Final = "LINDERO_ALERT_WEBHOOK_URL"

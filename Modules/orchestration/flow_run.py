@@ -26,9 +26,11 @@ from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
+from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.alerts import CON_AVISO
+from Modules.orchestration.deployments import OTRA_VEZ
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
@@ -79,7 +81,9 @@ def run_name() -> str:
         with suppress(PipelineError):  # the run itself says what is wrong
             campania = write_campanias(load_settings().lindero_campania)
     campania = campania.replace("/", "-").replace(",", "+")
-    return "-".join(part for part in (campania, modo, f"{datetime.now():%Y-%m-%d}") if part)  # noqa: DTZ005
+    again = OTRA_VEZ if OTRA_VEZ in flow_run.get_tags() else ""
+    parts = (campania, modo, f"{datetime.now():%Y-%m-%d}", again)  # noqa: DTZ005
+    return "-".join(part for part in parts if part)
 
 
 def conclude(job: Callable[[], Outcome]) -> Ended:
@@ -94,6 +98,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
         logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
     try:
         settings = begin()
+        _live(settings)
         demora = _demora(settings, start)
         if demora is not None and settings.lindero_late_runs == "skip":
             mensaje = mensaje_de_salteada(demora)
@@ -193,6 +198,32 @@ def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
     return result  # type: ignore[no-any-return]
 
 
+def _live(settings: Settings) -> None:
+    """Hold what says that this run lives, and outlive whoever reads our console.
+
+    Rich ends a process whose console nobody reads any more: so would a night end whose worker was
+    killed, at its next line, with its work undone.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or PREFECT_API_URL.value() is None:
+        return
+    for known in tuple(logging.Logger.manager.loggerDict.values()):
+        for handler in getattr(known, "handlers", ()):
+            if hasattr(handler, "console"):
+                handler.console.on_broken_pipe = _to_nobody
+    try:
+        hold_for_life(life_lock(settings.lindero_state_dir, str(context.flow_run.id)))
+    except PublishError as err:  # who watches judges it as a run without a lock; the night goes on
+        logger.warning("this run holds no lock: %s", err)
+
+
+def _to_nobody() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    for console in (1, 2):
+        os.dup2(null, console)
+    os.close(null)
+
+
 def _demora(settings: Settings, start: datetime) -> Tardanza | None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -200,7 +231,7 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
     demora = tardanza(
         flow_run.scheduled_start_time,
         start,
-        automatica=context.flow_run.auto_scheduled,
+        automatica=context.flow_run.auto_scheduled or OTRA_VEZ in context.flow_run.tags,
         intento=context.flow_run.run_count,
         late_after=settings.lindero_late_after,
         zone=settings.zone,

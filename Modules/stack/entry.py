@@ -3,11 +3,14 @@
 ```text
 python -m Modules.stack.entry server|services|worker [--host H] [--port P]
 python -m Modules.stack.entry healthy server|services|worker
+python -m Modules.stack.entry watch
 ```
 
 The first refuses secrets that will not do, makes the environment out of the settings, and
-becomes Prefect; the worker makes its pool and the deployments first. The second says in one line
-whether a process does its work: exit code 0, or 1.
+becomes Prefect; the worker makes its pool and the deployments first. ``services`` and ``worker``
+start the watch beside it (``Modules.watch``, which stands above and so is only named here); the
+third form is one more watch, by hand. The second says in one line whether a process does its work:
+exit code 0, or 1.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from Modules.words.errors import ApiUnavailable, PipelineError
 
 API_PATIENCE_S: Final = 300
 _POLL_S: Final = 0.5
+WATCHED: Final = ("services", "worker")  # what starts a companion beside it
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
+        if options.what == "watch":
+            _exec(watch_command("by-hand"), os.environ)
         become(options.what, settings, host=options.host, port=options.port)
     except PipelineError as err:
         sys.stderr.write(f"{err}\n")
@@ -62,6 +68,8 @@ def become(process: str, settings: Settings, *, host: str, port: int) -> NoRetur
     Path(environment.get("PREFECT_HOME", Path.home() / ".prefect")).mkdir(
         parents=True, exist_ok=True
     )
+    if process in WATCHED:
+        _start_watch(process, settings)
     if process == "worker":
         _prepare(settings, environment)
     _exec(command_of(process, host=host, port=port), environment)
@@ -83,6 +91,11 @@ def environment_of(process: str, settings: Settings) -> Environment:
         return stack_plan.single_environment(api, ui_api_url=ui, tz=tz)
     database, redis = database_of(settings), redis_of(settings)
     return stack_plan.server_environment(database, redis, api, ui_api_url=ui, tz=tz)
+
+
+def watch_command(role: str) -> tuple[str, ...]:
+    """The command of a companion; ``role`` is the process that it was started beside."""
+    return (sys.executable, "-m", "Modules.watch", role)
 
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
@@ -168,6 +181,17 @@ def _await_api(url: str) -> None:
         time.sleep(_POLL_S)
 
 
+def _start_watch(process: str, settings: Settings) -> None:
+    """Start the companion; it inherits what we were told, and goes when our stack goes."""
+    told = {**os.environ, "PREFECT_API_URL": api_of(settings).url}
+    try:
+        subprocess.Popen(  # noqa: S603 - never waited for: we become another program
+            watch_command(process), env=told, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL
+        )
+    except OSError as err:  # a night without a watch is better than none
+        print(f"nobody watches: {err}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def _exec(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """Become ``command``. Windows cannot; there this process waits for it.
 
@@ -196,6 +220,7 @@ def _options() -> argparse.ArgumentParser:
         part = parts.add_parser(name)
         part.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a container; its port is not
         part.add_argument("--port", type=int, default=stack_plan.API_PORT)
+    parts.add_parser("watch")
     healthy = parts.add_parser("healthy")
     healthy.add_argument("process", choices=stack_plan.PREFECT_PROCESSES)
     return parser

@@ -33,6 +33,7 @@ from Modules.stack.processes import (
     FOLDER_VARIABLE,
     Running,
     Spec,
+    living_runs,
     recall,
     remember,
     start,
@@ -213,7 +214,8 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
     with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
         stack = _chosen(settings, single=single)
-        stop_strays(folder, spare=stack.alive())
+        living = living_runs(folder, settings.lindero_state_dir)
+        stop_strays(folder, spare=(*stack.alive(), *living))
         return stack, _start_missing(stack)
 
 

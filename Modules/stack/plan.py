@@ -181,8 +181,6 @@ def worker_environment(api: Api, *, tz: str) -> Environment:
             # a database or Redis that is away for a minute costs no result
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,502,504",
             "PREFECT_CLIENT_MAX_RETRIES": "10",
-            # the automation against zombies waits three of these; 30 s is the least there is
-            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             # reconcile waits for two of the dead worker's to stay out
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
             "PREFECT_WORKER_WEBSERVER_PORT": str(WORKER_HEALTH_PORT),

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import psutil
 
+from Modules.disk.run_lock import is_held, life_lock
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.words.errors import StackError
 from Modules.words.spanish import why
@@ -136,6 +137,19 @@ def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
             if process.environ().get(FOLDER_VARIABLE) == str(folder) and process.pid not in spared:
                 strays.append(process)
     _end(strays, signal.SIGTERM, patience_s=5)
+
+
+def living_runs(folder: Path, state_dir: Path) -> tuple[Running, ...]:
+    """The flow runs of a stack that hold their lock: they go on without their worker."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            told = process.environ()
+            run_id = told.get("PREFECT__FLOW_RUN_ID")
+            ours = told.get(FOLDER_VARIABLE) == str(folder) and run_id is not None
+            if ours and is_held(life_lock(state_dir, str(run_id))):
+                found.append(Running(str(run_id), process.pid, process.create_time()))
+    return tuple(found)
 
 
 def wait_until(

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from Modules.orchestration.alerts import ZOMBIES
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, WORK_POOL
 from tests.scripts.conftest import ROOT, Command, ask, command_in, environment_below, prefect_server
 
@@ -193,7 +192,6 @@ def test_the_doctor_sees_what_the_worker_has_to_make(
     assert before["Servidor de Prefect"]["estado"] == "bien"
     assert before[f"Pool {WORK_POOL}"]["estado"] == "bien"
     assert before["Worker"]["estado"] == "mal"
-    assert before["Corridas muertas"]["estado"] == "mal"
     assert before["Avisos de una noche mala"]["estado"] == "aviso"
     assert before[f"Despliegue {BACKUP.full_name}"]["estado"] == "bien"
     assert before["Secreto de la API"]["estado"] == "bien"
@@ -201,11 +199,9 @@ def test_the_doctor_sees_what_the_worker_has_to_make(
     assert len(deployed) == len(DEPLOYMENTS)
     assert {row["estado"] for row in deployed} == {"bien"}, deployed
 
-    server.post("/automations/", _automation(ZOMBIES))
     server.post(f"/work_pools/{WORK_POOL}/workers/heartbeat", {"name": "lindero"})
     after = doctor(lindero_there)
     assert after["Worker"]["estado"] == "bien"
-    assert after["Corridas muertas"]["estado"] == "bien"
 
 
 def test_the_doctor_asks_the_server_over_http_and_loads_no_prefect(

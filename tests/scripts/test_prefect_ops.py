@@ -20,7 +20,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelling, Completed, Pending, Running, State
 from pydantic import SecretStr
 
-from Modules.orchestration import alerts as alertas
+from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.orchestration import server as prefect_ops
 from Modules.settings import Settings, read_settings
 from Modules.words.errors import SettingsError
@@ -87,34 +87,9 @@ def test_the_second_time_nothing_changes(api: str, client: SyncPrefectClient) ->
     prefect_ops.prepare(settings(api), pool="dos-veces")
     assert client.read_work_pool("dos-veces").type == "process"
     before = ours(client)
-    assert set(before) == {alertas.ZOMBIES}
+    assert before == {}
     assert prefect_ops.prepare(settings(api), pool="dos-veces") == ()
     assert ours(client) == before
-
-
-def test_a_dead_run_is_ended_and_nothing_else_hangs_on_it(
-    api: str, client: SyncPrefectClient
-) -> None:
-    prefect_ops.prepare(settings(api))
-    zombies = ours(client)[alertas.ZOMBIES]
-    assert [action["type"] for action in zombies["actions"]] == ["change-flow-run-state"]
-    assert zombies["trigger"]["within"].total_seconds() == 90
-    assert zombies["trigger"]["posture"].value == "Proactive"
-
-
-def test_an_automation_that_somebody_changed_is_mended_but_a_pause_is_theirs(
-    api: str, client: SyncPrefectClient
-) -> None:
-    prefect_ops.prepare(settings(api))
-    (held,) = client.read_automations_by_name(alertas.ZOMBIES)
-    wrong = prefect_ops._zombies().model_copy(update={"description": "otra cosa"})
-    client.update_automation(held.id, wrong)
-    client.create_automation(wrong)  # and a twin
-    client.pause_automation(held.id)
-    assert prefect_ops.prepare(settings(api))
-    (now,) = client.read_automations_by_name(alertas.ZOMBIES)
-    assert now.description == prefect_ops._zombies().description
-    assert now.enabled is False
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # of Apprise
@@ -135,15 +110,17 @@ def test_what_told_people_before_the_watch_is_swept_from_a_server_that_has_it(
         held[name] = client.create_block_document(document).id
     call = CallWebhook(block_document_id=held["lindero-aviso-webhook"], payload="{}")
     trigger = EventTrigger(expect={"prefect.flow-run.Failed"}, posture=Posture.Reactive)
-    for name, action in ((prefect_ops.AVISO, call), ("ajena", DoNothing())):
+    told, judged = prefect_ops.AUTOMATIONS
+    for name, action in ((told, call), (judged, DoNothing()), ("ajena", DoNothing())):
         client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[action]))
     done = prefect_ops.prepare(settings(api))
-    assert [line for line in done if line.startswith(("automation lindero-aviso", "block"))] == [
+    assert [line for line in done if line.startswith(("automation", "block"))] == [
         "automation lindero-aviso-de-noche-mala: removed",
+        "automation lindero-corridas-muertas: removed",
         "block lindero-aviso-webhook: removed",
         "block lindero-aviso-correo: removed",
     ]
-    assert set(ours(client)) == {alertas.ZOMBIES, "ajena"}
+    assert set(ours(client)) == {"ajena"}
     assert [one.name for one in client.read_block_documents()] == ["de-otro"]
     assert prefect_ops.prepare(settings(api)) == ()
     client.delete_automation(next(iter(client.read_automations_by_name("ajena"))).id)
@@ -171,6 +148,23 @@ def test_runs_left_by_a_dead_worker_are_ended(api: str, client: SyncPrefectClien
     assert state_of(client, done)[0] == "Completed"
     assert state_of(client, elsewhere)[0] == "Running"
     assert prefect_ops.prepare(settings(api), pool="muerto") == ()
+
+
+def test_a_run_whose_process_lives_outlives_its_worker(
+    api: str, client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    told = settings(api, lindero_state_dir=str(tmp_path))
+    prefect_ops.prepare(told, pool="vive")
+    living, dead = (a_run(client, "vive", Running()) for _ in range(2))
+    hold_for_life(life_lock(tmp_path, str(living.id)))
+    life_lock(tmp_path, str(dead.id)).touch()
+    with _beating(api, "vive", "el otro"):  # another worker's: its lock is free all the same
+        assert len(prefect_ops.prepare(told, pool="vive")) == 1
+    assert prefect_ops.prepare(told, pool="vive") == ()
+    assert [state_of(client, run)[0] for run in (living, dead)] == ["Running", "Crashed"]
+    client.set_flow_run_state(living.id, Completed())
+    assert prefect_ops._end(client, living) == "", "never a second final state"
+    assert state_of(client, living)[0] == "Completed"
 
 
 def test_a_worker_that_stopped_just_now_does_not_save_its_runs(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
+from Modules.orchestration.deployments import BACKUP
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.stack import local as stack
 from Modules.stack.local import Stack
@@ -200,6 +202,44 @@ class Plataforma:
         return "\n".join(
             f"== {name}\n" + "\n".join(stack.logs(self.settings, name, 15)) for name in stack.FULL
         )
+
+
+@contextmanager
+def scheduled_night(
+    plataforma: Plataforma, env: Mapping[str, str], campania: str = "25/26"
+) -> Iterator[Callable[[], list[str]]]:
+    """A night of the backup that the schedule itself makes, due in seconds, with ``env``.
+
+    What is yielded says which runs that were due since then have begun, or wait for a worker.
+    """
+    api = str(plataforma.stack.settings.prefect_api_url)
+    held = plataforma.get(f"deployments/name/{BACKUP.full_name}")
+    begun = datetime.now(UTC)
+    due = begun + timedelta(seconds=8)
+
+    def runs() -> list[str]:
+        wanted = {
+            "deployments": {"id": {"any_": [held["id"]]}},
+            "flow_runs": {
+                "expected_start_time": {
+                    "after_": begun.isoformat(),
+                    "before_": (begun + timedelta(hours=1)).isoformat(),
+                }
+            },
+        }
+        return [str(run["id"]) for run in plataforma.post("flow_runs/filter", wanted)]
+
+    path = f"{api}/deployments/{held['id']}"
+    schedule = {"interval": 86_400, "anchor_date": due.isoformat(), "timezone": "UTC"}
+    row = {"schedule": schedule, "active": True, "parameters": {"campania": campania}}
+    plataforma.session.patch(path, json={"job_variables": {"env": dict(env)}}, timeout=30)
+    (made,) = plataforma.session.post(f"{path}/schedules", json=[row], timeout=30).json()
+    try:
+        plataforma.await_that(lambda: bool(runs()), "the night is scheduled", 60)
+        yield runs
+    finally:
+        plataforma.session.delete(f"{path}/schedules/{made['id']}", timeout=30)
+        plataforma.session.patch(path, json={"job_variables": held["job_variables"]}, timeout=30)
 
 
 @contextmanager

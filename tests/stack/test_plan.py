@@ -146,14 +146,14 @@ def test_the_server_is_told_no_secret_of_the_portal() -> None:
 def test_figures_may_be_tuned_and_addresses_may_not() -> None:
     inherited = {
         "PREFECT_CLIENT_MAX_RETRIES": "3",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "",
+        "PREFECT_WORKER_HEARTBEAT_SECONDS": "",
         "PREFECT_API_URL": "http://elsewhere:1/api",
     }
 
     told = worker_environment(API, tz=TZ).over(inherited)
 
     assert told["PREFECT_CLIENT_MAX_RETRIES"] == "3"
-    assert told["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert told["PREFECT_WORKER_HEARTBEAT_SECONDS"] == "10"
     assert told["PREFECT_CLIENT_RETRY_EXTRA_CODES"] == "500,502,504"
     assert told["PREFECT_API_URL"] == API.url
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,19 +19,26 @@ import requests
 from dotenv import dotenv_values
 
 from Modules.demo.world import build_world
-from Modules.orchestration.deployments import DEPLOYMENTS
-from Modules.orchestration.server import WORKER_REINICIADO
+from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
 from Modules.stack.local import FULL
 from Modules.stack.secrets import CLIENT_AUTH
+from Modules.watch.dead import MURIO
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, greet, knock, websockets
 from tests.stack.guide import Guide, copy_project, steps
-from tests.stack.plataforma import HOOK_SECRET, PORTAL_SECRET, SECRETS, Plataforma
+from tests.stack.plataforma import (
+    FINAL,
+    HOOK_SECRET,
+    PORTAL_SECRET,
+    SECRETS,
+    Plataforma,
+    scheduled_night,
+)
 from tests.stack.rounds import forget_rounds
 from tests.stack.silence import Silenced, silent_portal
 from tests.stack.whole import torn
@@ -182,13 +190,30 @@ def test_a_run_that_is_killed_with_its_worker_ends_crashed(
     for process in flow:
         process.kill()
 
-    left = plataforma.state(run_id)["type"]
+    assert plataforma.state(run_id)["type"] == "RUNNING"  # nobody said otherwise yet
+    state = plataforma.await_state(run_id, patience_s=90)  # the watch beside services does
+    assert (state["type"], state["message"]) == ("CRASHED", MURIO)
+    assert torn(plataforma.folder / "test_outputs") == []
     assert "Se levantó: worker." in plataforma.up()
 
-    assert left == "RUNNING"  # nobody was there to say otherwise
-    assert torn(plataforma.folder / "test_outputs") == []
-    state = plataforma.state(run_id)
-    assert (state["type"], state["message"]) == ("CRASHED", WORKER_REINICIADO)
+
+def test_a_run_outlives_its_worker_and_ends_once(plataforma: Plataforma, portal: Silenced) -> None:
+    portal.fall_silent()
+    run_id = plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True)
+    plataforma.await_that(lambda: plataforma.fetches(run_id), "the run asks the portal", 120)
+
+    plataforma.kill("worker")  # with it goes who reads the run's console
+    assert "Se levantó: worker." in plataforma.up()
+    assert plataforma.state(run_id)["type"] == "RUNNING"
+    portal.speak()
+
+    assert plataforma.await_state(run_id, patience_s=120)["type"] == "COMPLETED"
+    ends = [
+        one["type"]
+        for one in plataforma.get(f"flow_run_states/?flow_run_id={run_id}")
+        if one["type"] in FINAL
+    ]
+    assert ends == ["COMPLETED"]
 
 
 def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
@@ -296,9 +321,9 @@ def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Pl
             run_id = plataforma.start_run(BACKUP, env=env, campania="25/26", test=False)
             state = plataforma.await_state(run_id, patience_s=180)
             assert state["type"] == expected.split(",")[0], (expected, state)
-        plataforma.await_that(lambda: plataforma.alerts("falló") == 2, "both nights are told")
-    for earlier in ("se cortó", "se canceló"):  # the killed one and the start too many
-        assert plataforma.alerts(earlier) == 1, plataforma.hook.bodies
+        plataforma.await_that(lambda: plataforma.alerts("fue rechazada") == 1, "it is told", 90)
+    for earlier in ("se cortó", "fue cancelada"):  # trials: the killed one and the start too many
+        assert plataforma.alerts(earlier) == 0, plataforma.hook.bodies
 
     settings, posted = plataforma.stack.settings, json.dumps(plataforma.hook.bodies)
     assert any("prefect.engine" in line for line in lines)
@@ -312,6 +337,39 @@ def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Pl
     for kind, content in places.items():
         assert leaks({"what is there": "prefect"}, content) or kind == "alerts", f"{kind}: blind"
         assert leaks(CANARIES, content) == [], kind
+
+
+def test_a_night_of_the_schedule_that_dies_is_done_again_once(
+    plataforma: Plataforma, portal: Silenced
+) -> None:
+    portal.fall_silent()
+    with scheduled_night(plataforma, portal.env) as night:
+        plataforma.await_that(lambda: any(map(plataforma.fetches, night())), "it begins", 120)
+        (died,) = night()
+        (flow,) = [
+            process
+            for process in psutil.Process(plataforma.process("worker").pid).children()
+            if "prefect.engine" in " ".join(process.cmdline())
+        ]
+        flow.kill()
+        portal.speak()
+        plataforma.await_that(lambda: len(night()) == 2, "it is done again", 90)
+        (again,) = set(night()) - {died}
+
+        assert plataforma.await_state(died)["type"] == "CRASHED"
+        assert plataforma.await_state(again)["type"] == "COMPLETED", plataforma.log_tails()
+        run = plataforma.get(f"flow_runs/{again}")
+        assert OTRA_VEZ in run["tags"]
+        assert run["name"].endswith(OTRA_VEZ)
+        name = plataforma.get(f"flow_runs/{died}")["name"]
+        told = [
+            body["text"] for body in plataforma.hook.bodies if f"corrida {name} " in body["text"]
+        ]
+        assert len(told) == 1
+        assert f"/runs/flow-run/{died}" in told[0]
+        assert "se está haciendo otra vez" in told[0]
+        time.sleep(65)  # two rounds more: nobody does it a third time
+        assert set(night()) == {died, again}
 
 
 def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plataforma) -> None:

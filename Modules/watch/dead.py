@@ -1,0 +1,226 @@
+"""Runs that died: which they are, their end in Prefect, and the night that is done again.
+
+The kernel decides, not a clock: a run holds a lock for as long as its process lives
+(``disk.run_lock``), so lost heartbeats, a silent Redis or a slow server make no living run a dead
+one. Only a run that never held a lock, a flow of the users' own or one that never came so far, is
+judged by what processes there are, where those of the worker can be seen, and after ten minutes.
+
+A run ends Crashed only out of Pending or Running, as Prefect's own rules have it: a state that is
+final is never written over.
+"""
+
+from __future__ import annotations
+
+import logging
+import time as clock
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import psutil
+
+from Modules.disk.run_lock import is_held, life_lock
+from Modules.health import prefect_http
+from Modules.health.prefect_http import PrefectServer
+from Modules.health.rules import ALIVE
+from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
+from Modules.settings import Settings
+
+logger = logging.getLogger("lindero.watch")
+
+MURIO: Final = "El proceso de la corrida murió. Lo publicado está entero."
+START_MOST: Final = timedelta(minutes=10)
+FORGET: Final = timedelta(days=2)  # of the lock file that a killed run left
+SECOND_LOOK_S: Final = 2.0  # a lock file is there an instant before it is locked
+PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A run that Prefect calls alive."""
+
+    id: str
+    nombre: str
+    estado: str
+    desde: datetime  # in this state
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A production run of the backup, whoever asked for it."""
+
+    id: str
+    nombre: str
+    estado: str
+    esperada: datetime
+    del_horario: bool = False  # the schedule made it
+    otra_vez: bool = False  # made here, for one that died
+    parameters: Mapping[str, Any] | None = None
+
+
+def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> bool:
+    """Whether nothing of a run lives any more.
+
+    Args:
+        held: its lock; None where it never had one.
+        alive: whether there is a process of it; None where the worker's cannot be seen.
+    """
+    if held is not None:
+        return not held
+    return run.pool == WORK_POOL and alive is False and now - run.desde > START_MOST
+
+
+def window_end(due: datetime, until: time, zone: ZoneInfo) -> datetime:
+    """Until when a night that was due is done again: the first ``until`` after its hour."""
+    there = due.astimezone(zone)
+    end = datetime.combine(there, until, zone)
+    return end if there < end else datetime.combine(there + timedelta(days=1), until, zone)
+
+
+def to_redo(nights: Sequence[Night], until: time, zone: ZoneInfo, now: datetime) -> Night | None:
+    """The night that died and is to be done again now, once; None if none is.
+
+    None also while another night is under way, and where a later one was good or was made here.
+    """
+    crashed = [one for one in nights if one.estado == "CRASHED" and one.del_horario]
+    if not crashed or any(one.estado in ALIVE for one in nights):
+        return None
+    last = max(crashed, key=lambda one: one.esperada)
+    answered = any(
+        one.esperada >= last.esperada and (one.estado == "COMPLETED" or one.otra_vez)
+        for one in nights
+        if one is not last
+    )
+    return None if answered or now >= window_end(last.esperada, until, zone) else last
+
+
+def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str, ...]:
+    """End in Prefect the runs that died; the names of those it took.
+
+    Raises:
+        ServerSilent: the server does not say which run.
+        PublishError: of a lock cannot be told whether it is held.
+    """
+    found = live_runs(server)
+    _forget(settings, {one.id for one in found}, now)
+    dead = [run for run in found if _looks_dead(server, settings, run, now)]
+    if not dead:
+        return ()
+    clock.sleep(SECOND_LOOK_S)
+    still = {run.id for run in live_runs(server)}
+    dead = [run for run in dead if run.id in still and _looks_dead(server, settings, run, now)]
+    ended = tuple(run.nombre for run in dead if _end(server, run))
+    if ended:
+        logger.warning("died, and are ended now: %s", ", ".join(ended))
+    return ended
+
+
+def redo(server: PrefectServer, settings: Settings, now: datetime) -> str | None:
+    """Do a night that died once more, where it is time; the name of the one that died.
+
+    Prefect makes one run of all who ask with the same key, so it is made once whoever asks.
+
+    Raises:
+        ServerSilent: the server does not answer.
+    """
+    held = prefect_http.read_deployment(server, BACKUP)
+    if held is None or prefect_http.is_paused(held):
+        return None
+    night = to_redo(tuple(_nights(server)), settings.lindero_redo_until, settings.zone, now)
+    if night is None:
+        return None
+    server.ask(
+        f"/deployments/{held['id']}/create_flow_run",
+        {
+            "state": {"type": "SCHEDULED", "message": f"Otra vez, porque murió {night.nombre}"},
+            "name": f"{night.nombre}-{OTRA_VEZ}",
+            "parameters": dict(night.parameters or {}),
+            "tags": [OTRA_VEZ],
+            "idempotency_key": f"{OTRA_VEZ}-{night.id}",
+        },
+    )
+    logger.warning("night %s died and is done again", night.nombre)
+    return night.nombre
+
+
+def live_runs(server: PrefectServer) -> tuple[Live, ...]:
+    """The runs that Prefect calls alive.
+
+    Raises:
+        ServerSilent: it does not answer.
+    """
+    question = {"flow_runs": {"state": {"type": {"any_": [*ALIVE]}}}, "limit": PAGE}
+    return tuple(
+        Live(
+            id=str(run["id"]),
+            nombre=str(run["name"]),
+            estado=str(run["state"]["type"]),
+            desde=datetime.fromisoformat(run["state"]["timestamp"]),
+            pool=run.get("work_pool_name"),
+        )
+        for run in server.ask("/flow_runs/filter", question)
+    )
+
+
+def _looks_dead(server: PrefectServer, settings: Settings, run: Live, now: datetime) -> bool:
+    held = is_held(life_lock(settings.lindero_state_dir, run.id))
+    waits = held is None and now - run.desde > START_MOST
+    return is_dead(run, held, has_process(run.id, server.url) if waits else None, now)
+
+
+def has_process(run_id: str, api_url: str) -> bool | None:
+    """Whether a process of a run is here; None where no worker of that server can be seen."""
+    worker = False
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            told = process.environ()
+            if told.get("PREFECT__FLOW_RUN_ID") == run_id:
+                return True
+            if told.get("PREFECT_API_URL") == api_url:
+                worker = worker or "-m prefect worker start" in " ".join(process.cmdline())
+    return False if worker else None
+
+
+def _end(server: PrefectServer, run: Live) -> bool:
+    """Crashed, or Cancelled where that was asked; whether Prefect took it."""
+    cancelling = run.estado == "CANCELLING"
+    state = {"type": "CANCELLED" if cancelling else "CRASHED", "message": MURIO}
+    said = server.ask(f"/flow_runs/{run.id}/set_state", {"state": state, "force": False})
+    return bool(said["status"] == "ACCEPT")
+
+
+def _nights(server: PrefectServer) -> Iterator[Night]:
+    question = {
+        "flows": {"name": {"any_": [BACKUP.flow]}},
+        "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}},
+        "sort": "EXPECTED_START_TIME_DESC",
+        "limit": prefect_http.RUNS,
+    }
+    waiting = {**question, "flow_runs": {"tags": {"all_": [OTRA_VEZ]}}}
+    for run in (
+        *server.ask("/flow_runs/filter", question),
+        *server.ask("/flow_runs/filter", waiting),
+    ):
+        if not run["parameters"].get("test"):
+            yield Night(
+                id=str(run["id"]),
+                nombre=str(run["name"]),
+                estado=str(run["state"]["type"]),
+                esperada=datetime.fromisoformat(run["expected_start_time"]),
+                del_horario=bool(run["auto_scheduled"]),
+                otra_vez=OTRA_VEZ in run["tags"],
+                parameters=run["parameters"],
+            )
+
+
+def _forget(settings: Settings, alive: set[str], now: datetime) -> None:
+    """Remove the lock files that killed runs left days ago."""
+    folder = life_lock(settings.lindero_state_dir, "x").parent
+    for path in folder.glob("*.lock"):
+        old = now.timestamp() - path.stat().st_mtime > FORGET.total_seconds()
+        if old and path.stem not in alive and is_held(path) is False:
+            path.unlink()

@@ -1,0 +1,112 @@
+"""One round of the watch: end what died, do the night again, judge as ``lindero status``, tell.
+
+What fails in a round is logged and is tried again in the next one. The ledger lies in
+``<state>/watch/told.json`` and in memory: where the disk takes nothing, nobody is told twice
+either, but by a watch that begins anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from Modules.disk import json_files
+from Modules.disk.safe_files import make_folder, write_beside
+from Modules.health import facts, prefect_http, rules
+from Modules.health.rules import Facts
+from Modules.settings import Settings
+from Modules.watch import dead, told
+from Modules.watch.channels import tell
+from Modules.watch.notice import Notice, notice_of, over, run_url
+from Modules.words.domain import Modo
+from Modules.words.errors import DataError, PipelineError, TellingFailed
+from Modules.words.finding import Finding
+
+R = TypeVar("R")
+
+logger = logging.getLogger("lindero.watch")
+
+LEDGER: Final = "told.json"
+
+
+class Watch:
+    """What one watcher keeps between its rounds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.lindero_state_dir / "watch"
+        self.server = prefect_http.open_server(settings)
+        self.ledger = self._read()
+        self.again: str | None = None  # name of the last night that is done again
+
+    def round(self, now: datetime) -> None:
+        """Look, mend and tell; each part stands alone, and none ends the watch."""
+        if self.server is not None:
+            self._guarded(dead.bury, self.server, self.settings, now)
+            self.again = self._guarded(dead.redo, self.server, self.settings, now) or self.again
+        self._guarded(self._judge_and_tell, now)
+        self._guarded(self._write)
+
+    def _judge_and_tell(self, now: datetime) -> None:
+        known: Facts | None = None
+        try:
+            known = facts.gather(self.settings, Modo.PROD, now)
+            findings = rules.judge(known).findings
+        except PipelineError as err:
+            findings = (Finding(str(err), code="estado_ilegible", todo="lindero doctor"),)
+        found = told.causes(findings, known)
+        self.ledger = told.look(self.ledger, found, now)
+        for key in tuple(told.to_tell(self.ledger, found, now)):
+            run = told.newest_bad(known, found[key].where)
+            url = run_url(self.settings, run.id) if run is not None else None
+            notice = notice_of(found[key], key, now, url)
+            if run is not None and run.nombre == self.again:
+                notice = replace(notice, todo=f"Nada por ahora: {rules.OTRA_VEZ_AHORA}")
+            self._tell(notice, now)
+        if known is None or known.destino_error or (known.servidor and known.servidor.error):
+            return
+        for key in tuple(told.to_end(self.ledger, found, now)):
+            cause = self.ledger[key]
+            one = Finding(cause.what, code=cause.code)
+            self._tell(over(notice_of(one, key, cause.told or cause.since), now), now)
+
+    def _tell(self, notice: Notice, now: datetime) -> None:
+        key, cause = notice.cause, self.ledger[notice.cause]
+        try:
+            tell(self.settings, notice, skip=cause.ways)
+        except PipelineError as err:
+            ways = err.told if isinstance(err, TellingFailed) else cause.ways
+            logger.warning("not told yet: %s: %s", notice.what, err)
+            changed = replace(cause, tries=cause.tries + 1, tried=now, ways=ways)
+            self.ledger = {**self.ledger, key: changed}
+            return
+        logger.warning("told: %s", notice.what)
+        rest = {name: one for name, one in self.ledger.items() if name != key}
+        kept = {key: replace(cause, told=now, tries=0, tried=None, ways=())}
+        self.ledger = rest if notice.over else rest | kept
+
+    def _read(self) -> told.Ledger:
+        path = self.folder / LEDGER
+        try:
+            return told.from_json(json_files.from_json(path.read_bytes(), source=LEDGER))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError, DataError) as err:
+            logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER, err)
+            return {}
+
+    def _write(self) -> None:
+        make_folder(self.folder)
+        write_beside(self.folder / LEDGER, json_files.to_json(told.as_json(self.ledger)))
+
+    def _guarded(self, work: Callable[..., R], *given: Any) -> R | None:
+        try:
+            return work(*given)
+        except (PipelineError, prefect_http.ServerSilent) as err:
+            logger.warning("%s: %s: %s", work.__name__, type(err).__name__, err)
+        except Exception:
+            logger.exception("%s", work.__name__)
+        return None

@@ -1,0 +1,46 @@
+"""Who watches: one at a time, the worker's companion before that of services."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from Modules.settings import read_settings
+from Modules.watch import rounds
+from Modules.watch.__main__ import Companion
+
+NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _empty_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds.Watch, "round", lambda *_: None)
+
+
+def test_one_watches_and_the_worker_comes_first(tmp_path: Path) -> None:
+    settings = read_settings({"lindero_state_dir": str(tmp_path)})
+    services, other, worker = (
+        Companion(settings, one) for one in ("services", "by-hand", "worker")
+    )
+
+    def step(*who: Companion) -> list[bool]:
+        return [one.step(NOW) for one in who]
+
+    assert step(services, other) == [True, False]
+    assert step(services, other) == [True, False], "a turn is kept"
+    assert step(worker) == [False], "until the other sees it"
+    assert step(services, worker, other) == [False, True, False]
+    worker.rank.release()  # as the kernel does when it dies
+    worker.turn.release()
+    assert step(other, services, worker) == [True, False, False]
+
+
+def test_it_waits_for_a_state_folder(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    companion = Companion(read_settings({"lindero_state_dir": str(tmp_path / "state")}), "services")
+    with pytest.raises(rounds.PipelineError):
+        companion.step(NOW)
+    (tmp_path / "state").unlink()
+    assert companion.step(NOW)
