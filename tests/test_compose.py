@@ -197,7 +197,7 @@ def test_services_are_told_what_the_server_is_told_and_the_watch_beside_it() -> 
     assert SERVICES["prefect-services"]["environment"] == {
         **server,
         "PREFECT_API_URL": "http://prefect-server:4200/api",
-        **{name: f"${{{name}:-}}" for name in OF_THE_WATCH},
+        **{name: SERVICES["prefect-worker"]["environment"][name] for name in OF_THE_WATCH},
     }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from cyclopts import App
 
-from Modules.cli.options import Json, say, say_json
+from Modules.cli.options import say
 from Modules.settings import load_settings
 from Modules.words.errors import SettingsError
 
@@ -14,7 +14,7 @@ avisos = App(name="avisos", help="A quién se le avisa de una noche mala.")
 
 
 @avisos.command(name="probar")
-def avisos_probar(*, json_: Json = False) -> int:
+def avisos_probar() -> int:
     """Manda un aviso de prueba por cada camino configurado; termina con 1 si alguno no llega.
 
     A la vigilancia de afuera (LINDERO_WATCH_URL) no la toca: creería que hubo una noche buena.
@@ -30,5 +30,5 @@ def avisos_probar(*, json_: Json = False) -> int:
             "no hay avisos configurados: poner en .env LINDERO_ALERT_WEBHOOK_URL, o "
             "LINDERO_ALERT_EMAIL y LINDERO_ALERT_SMTP_URL"
         )
-    say_json(told) if json_ else say(f"Se avisó por {' y '.join(told)}. Mirar si llegó.")
+    say(f"Lo tomaron {' y '.join(told)}. Mirar si llegó.")
     return 0

@@ -43,7 +43,8 @@ font:16px/1.5 Arial,Helvetica,sans-serif"><div style="max-width:600px;overflow-w
 line-height:1.3"><span style="font-size:16px;color:{colour}">{who}</span><br>{what}</h1>
 {body}<table style="border-collapse:collapse;text-align:left">{facts}</table></div></body></html>
 """
-_CELL: Final = 'style="padding:4px 16px 4px 0;vertical-align:top"'
+_ROW: Final = '<tr style="vertical-align:top"><th scope="row" style="padding:4px 16px 4px 0;\
+white-space:nowrap">{}</th><td style="padding:4px 0">{}</td></tr>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def notice_of(finding: Finding, cause: str, when: datetime, url: str | None = No
 
 def over(alarm: Notice, when: datetime) -> Notice:
     """The notice that what ``alarm`` told of is well again."""
-    what = f"Ya está bien: {alarm.what}"
+    what = f"Ya está bien. Era: {alarm.what}"
     return replace(alarm, what=what, lines=(), todo="Nada.", when=when, over=True, since=alarm.when)
 
 
@@ -96,7 +97,7 @@ def as_html(settings: Settings, notice: Notice) -> str:
         what=escape(what),
         colour=_GREEN if notice.over else _RED,
         body="\n".join(f"<p>{escape(one)}</p>" for one in more),
-        facts="".join(f'<tr><th scope="row" {_CELL}>{a}</th><td>{b}</td></tr>' for a, b in cells),
+        facts="".join(_ROW.format(*cell) for cell in cells),
     )
 
 
@@ -129,11 +130,7 @@ def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MI
 
 def _parts(settings: Settings, notice: Notice) -> tuple[str, list[str], list[tuple[str, str]]]:
     """From whom; what is said, the headline first; and of what, where and when."""
-    said = [
-        f"{notice.what.rstrip('.')}.",
-        *notice.lines,
-        *([f"Qué hacer: {notice.todo}"] if notice.todo else ()),
-    ]
+    said = (f"{notice.what.rstrip('.')}.", *notice.lines, f"Qué hacer: {notice.todo or 'nada.'}")
     facts = {
         "Desde": moment(notice.since, settings.zone) if notice.since else "",
         "Hasta" if notice.since else "Cuándo": moment(notice.when, settings.zone),

@@ -39,6 +39,7 @@ COMMANDS = (
     ("stack", "up"),
     ("status",),
     ("doctor",),
+    ("avisos", "probar"),
     ("validar", "eudr"),
     ("demo-portal",),
 )

@@ -13,7 +13,7 @@ from prefect.automations import AutomationCore, EventTrigger, Posture
 from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import BlockDocumentCreate, WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.actions import CallWebhook, DoNothing
 from prefect.exceptions import ObjectAlreadyExists
@@ -106,7 +106,10 @@ def test_what_told_people_before_the_watch_is_swept_from_a_server_that_has_it(
     ):
         kind = client.read_block_type_by_slug(block.get_block_type_slug())
         schema = client.get_most_recent_block_schema_for_block_type(kind.id)
-        document = block._to_block_document(name, schema.id, kind.id)
+        data = block.model_dump(mode="json", exclude_none=True) | {"url": hook.get_secret_value()}
+        document = BlockDocumentCreate(
+            name=name, data=data, block_schema_id=schema.id, block_type_id=kind.id
+        )
         held[name] = client.create_block_document(document).id
     call = CallWebhook(block_document_id=held["lindero-aviso-webhook"], payload="{}")
     trigger = EventTrigger(expect={"prefect.flow-run.Failed"}, posture=Posture.Reactive)

@@ -229,7 +229,7 @@ def test_ya_esta_bien_stands_below_its_alarm() -> None:
     alarm, well, other = box.messages
     assert well["In-Reply-To"] == alarm["Message-ID"]
     assert alarm["Message-ID"] in well["References"].split()
-    assert well["Subject"] == "Lindero: Ya está bien: Redis no contesta"
+    assert well["Subject"] == "Lindero: Ya está bien. Era: Redis no contesta"
     assert len({mail["Message-ID"] for mail in box.messages}) == 3
     assert "In-Reply-To" not in alarm
     assert not set(other["References"].split()) & set(alarm["References"].split())

@@ -178,7 +178,7 @@ def test_each_kind_says_all_that_is_needed_in_every_way(
     assert sent.utcoffset() == timedelta(hours=-3)
     assert CANARY not in f"{mail.as_string()} {plain} {html}"
     if kind == "over":
-        assert headline.startswith("Ya está bien: Redis no contesta")
+        assert headline.startswith("Ya está bien. Era: Redis no contesta")
         assert "Hasta: 20/11/2026 06:21" in plain
         assert "Desde: 20/11/2026 06:12" in plain
     elif kind == "with a warning":
