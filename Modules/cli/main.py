@@ -48,6 +48,7 @@ from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, VERIFICAR
 from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
+from Modules.words.corrida import corrida
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, RunLocked, SettingsError
 
@@ -327,7 +328,7 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     home.mkdir(parents=True, exist_ok=True)
     defaults = {
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+        "PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL",  # see ``flow_run``
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -343,14 +344,22 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
 
 
 class _Told(logging.Handler):
-    """A stage as a line on standard error, where there is no terminal to draw on."""
+    """A stage that begins, or a line of the run's log, on standard error.
+
+    What ended the run is said once, by whoever answers.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         if name := getattr(record, "stage", None):
-            sys.stderr.write(f"{name}…\n")
+            self.tell(f"{name}…")
+        elif record.name == corrida.name and record.levelno < logging.ERROR:
+            self.tell(record.getMessage())
+
+    def tell(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
 
 
-class _Drawn(logging.Handler):
+class _Drawn(_Told):
     """The stage that is on, with its time, and a line for each list whose pages come."""
 
     def __init__(self, progress: Progress) -> None:
@@ -359,7 +368,12 @@ class _Drawn(logging.Handler):
         self._stage = progress.add_task("Preparando", total=None, pages="")
         self._lists: dict[str, Any] = {}
 
+    def tell(self, line: str) -> None:
+        self._progress.console.print(line, markup=False, highlight=False)
+
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == corrida.name:
+            super().emit(record)
         if name := getattr(record, "stage", None):
             for task in self._lists.values():
                 self._progress.remove_task(task)
@@ -380,13 +394,15 @@ def _progress(*, quiet: bool) -> Iterator[None]:
     if quiet:
         yield
         return
-    logger = logging.getLogger("Modules.progress")  # of orchestration.stages
+    loggers = (logging.getLogger("Modules.progress"), corrida)  # the first: orchestration.stages'
     with _display() as handler:
-        logger.addHandler(handler)
+        for logger in loggers:
+            logger.addHandler(handler)
         try:
             yield
         finally:
-            logger.removeHandler(handler)
+            for logger in loggers:
+                logger.removeHandler(handler)
 
 
 @contextmanager

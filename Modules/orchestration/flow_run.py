@@ -20,7 +20,8 @@ from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext, refresh_global_settings_context
+from prefect.context import FlowRunContext, TaskRunContext, refresh_global_settings_context
+from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Completed, Failed
@@ -35,6 +36,7 @@ from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, log_stage, on_this_machine
 from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
+from Modules.words.corrida import corrida
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.words.spanish import markdown
 from Modules.words.temporada import write_campanias
@@ -56,6 +58,13 @@ if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.mode
     )
     refresh_global_settings_context()  # Prefect read its settings as it was imported
 mark()
+# the page of a run shows our lines and nothing else: Prefect's own are kept off it by the
+# environment of our deployments, which stops the handler that it gives to loggers
+for handler in list(corrida.handlers):
+    corrida.removeHandler(handler)
+page = APILogHandler()
+page.addFilter(lambda _: bool(FlowRunContext.get() or TaskRunContext.get()))
+corrida.addHandler(page)
 
 
 class FlowFailed(Exception):
@@ -105,6 +114,10 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
             outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
     except PipelineError as err:
         outcome = failed(err)
+    except Exception as err:
+        said = "La corrida se cortó por una falla de Lindero (%s); el registro del worker dice más."
+        corrida.critical(said, type(err).__name__)
+        raise
     result = result_of(start, outcome)
     if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)
@@ -168,13 +181,16 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
         yield run
 
 
-def worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
+def worth_another_try(task: Task[..., Any], _run: object, state: State[Any]) -> bool:
     """Whether Prefect should repeat a task: only for what time can mend, and nobody waits.
 
     A run started by hand answers at once; the nightly deployment waits and tries again.
     """
     error = state.result(raise_on_failure=False)
-    return isinstance(error, (ApiUnavailable, PublishError)) and bool(flow_run.deployment_id)
+    if not isinstance(error, (ApiUnavailable, PublishError)) or not flow_run.deployment_id:
+        return False
+    corrida.warning("%s: no salió y se intenta otra vez, después de esperar. %s", task.name, error)
+    return True
 
 
 def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
@@ -206,10 +222,7 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
         zone=settings.zone,
     )
     if demora is not None:
-        logger.warning(
-            "late run: due %s, begins %s, limit %s; LINDERO_LATE_RUNS=%s",
-            *(demora.programada, demora.empieza, demora.limite, settings.lindero_late_runs),
-        )
+        corrida.warning("%s LINDERO_LATE_RUNS=%s", demora.mensaje, settings.lindero_late_runs)
     return demora
 
 

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.disk.run_lock import run_lock
-from Modules.jobs import backup, portal_access, temporada
+from Modules.jobs import backup, portal_access, report, temporada
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration import alerts
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
@@ -24,9 +24,10 @@ from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
+from Modules.words.corrida import corrida
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
-from Modules.words.spanish import markdown
+from Modules.words.spanish import markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.jobs.backup import Night
@@ -127,16 +128,28 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
 def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:
     """One campaña of ``respaldar``."""
     settings, modo = job.settings, job.modo
+    corrida.info("Campaña %s (%s), de %s", job.campania, modo.nombre, access.portal.origin)
+    tell = stopwatch(TRAER)
     fetched = stage(TRAER, backup.fetch, job, access, log_page)
+    tell(report.lo_traido(fetched))
+    tell = stopwatch(REVISAR)
     night = stage(REVISAR, judge, job, access, fetched)
+    tell(report.lo_revisado(night))
+    for check in night.verdict.checks:
+        if not check.fine:
+            said = f"{check.what}: {short(check.notes, report.MAX_NOTES)}"
+            corrida.warning("%s · %s", "RECHAZA" if check.is_error else "aviso", said)
+    tell = stopwatch(GUARDAR)
     snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
+    tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
     if not snapshot.accepted:
         return backup.outcome(job, night, snapshot, None)
     from Modules.jobs import products as productos
     from Modules.jobs import weekly as verificacion
 
-    origin = job.store.first_equal(snapshot)
+    tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
     published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
+    tell(f"{job.destination.name}, {report.lo_publicado(published)}")
     outcome = backup.outcome(job, night, snapshot, published)
     encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
     made = make_all(encargo, productos.PRODUCTOS, stage)
@@ -283,10 +296,15 @@ def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple
     """Build and publish each product as a stage of its own; a failure is part of its result."""
     from Modules.jobs import products as productos
 
-    made = (
-        stage(StageInfo(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista
-    )
-    return tuple(chain.from_iterable(made))
+    done: list[Resultado] = []
+    for producto in lista:
+        step = StageInfo(f"Producto {producto.nombre}")
+        tell = stopwatch(step)
+        made = stage(step, productos.make, producto, encargo)
+        for one in made:
+            tell(f"{one.carpeta}, {report.lo_publicado(one.published, one.falla)}")
+        done += made
+    return tuple(done)
 
 
 def on_this_machine(settings: Settings) -> Runner:
@@ -296,6 +314,16 @@ def on_this_machine(settings: Settings) -> Runner:
     workers = settings.lindero_task_workers
     known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
     return known[settings.lindero_task_runner]
+
+
+def stopwatch(step: StageInfo) -> Callable[[str], None]:
+    """Begin to count; what is returned tells the run's log what became of a stage, and seconds."""
+    start = monotonic()
+
+    def tell(said: str) -> None:
+        corrida.info("%s: %s (%s s)", step.name, said, number(monotonic() - start, 1))
+
+    return tell
 
 
 def log_stage(step: StageInfo) -> None:

@@ -27,6 +27,7 @@ from typing import Final, NoReturn
 from Modules.orchestration.deployments import WORK_POOL
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.stack import checks as stack_health
+from Modules.stack import logs as stack_logs
 from Modules.stack import plan as stack_plan
 from Modules.stack.plan import Api, Database, Environment, Redis
 from Modules.words.errors import ApiUnavailable, PipelineError
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
+        stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
     except PipelineError as err:
         sys.stderr.write(f"{err}\n")
@@ -87,7 +89,7 @@ def environment_of(process: str, settings: Settings) -> Environment:
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     """Prefect's own command of a process; ``single`` is the server with its services inside."""
-    prefect = (sys.executable, "-m", "prefect")
+    prefect = (sys.executable, "-m", "Modules.stack.logs")  # it becomes Prefect, its lines dated
     if process in ("server", "single"):
         alone = () if process == "single" else ("--no-services",)
         return (*prefect, "server", "start", "--host", host, "--port", str(port), *alone)

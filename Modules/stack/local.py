@@ -25,6 +25,7 @@ from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.stack import databases
 from Modules.stack import entry as stack_entry
+from Modules.stack import logs as stack_logs
 from Modules.stack import plan as stack_plan
 from Modules.stack.checks import Health, ill
 from Modules.stack.databases import LOOPBACK
@@ -38,7 +39,6 @@ from Modules.stack.processes import (
     start,
     stop,
     stop_strays,
-    tail,
     wait_until,
 )
 from Modules.words.errors import SettingsError, StackError
@@ -162,7 +162,7 @@ class Stack:
         account = databases.account_for(postgres, data)
         database = stack_entry.database_of(self.settings)
         databases.make_database_folder(postgres, data, database, account)
-        command = postgres.command(data, self.ports["postgres"])
+        command = postgres.command(data, self.ports["postgres"], self.settings.tz)
         fast = signal.SIGINT  # its "fast" stop: does not wait for clients
         return Spec("postgres", command, self._minimal(), self.folder, log, fast, account=account)
 
@@ -210,6 +210,7 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
     for private in ("logs", "prefect", "redis"):
         make_folder(folder / private)
         (folder / private).chmod(0o700)
+    stack_logs.rotate(folder / "logs")
     with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
         stack = _chosen(settings, single=single)
@@ -254,7 +255,7 @@ def down(settings: Settings) -> tuple[str, ...]:
 
 def logs(settings: Settings, name: str, lines: int) -> list[str]:
     """The last lines of a process's log."""
-    return tail(log_of(settings, name), lines)
+    return stack_logs.last_lines(log_of(settings, name), lines)
 
 
 def log_of(settings: Settings, name: str) -> Path:
