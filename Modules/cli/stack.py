@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -80,7 +78,6 @@ def stack_logs(
     proceso: Proceso | None = None,
     *,
     lines: Annotated[int, Parameter(("--lines", "-n"), validator=Number(gte=1, lte=100_000))] = 40,
-    follow: Annotated[bool, Parameter(("--follow", "-f"), negative="")] = False,
 ) -> int:
     """Muestra el final de los registros, de un proceso o de todos.
 
@@ -90,24 +87,15 @@ def stack_logs(
         postgres, redis, server, services o worker.
     lines
         Cuántas líneas de cada uno.
-    follow
-        Sigue mostrando lo que se escribe, hasta Ctrl-C.
     """
     from Modules.stack import local
-    from Modules.stack import logs as stack_logs
 
     settings = load_settings()
-    names: tuple[str, ...] = (proceso,) if proceso else local.FULL
-    for name in names:
+    for name in (proceso,) if proceso else local.FULL:
         if proceso is None:
             say(f"== {name} ({local.log_of(settings, name)})")
         for line in local.logs(settings, name, lines):
             say(line)
-    if follow:
-        with suppress(KeyboardInterrupt):
-            for name, line in stack_logs.follow({n: local.log_of(settings, n) for n in names}):
-                say(line if proceso else f"{name} | {line}")
-                sys.stdout.flush()
     return 0
 
 

@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from Modules.disk.safe_files import is_link, writing
 from Modules.disk.sentinels import check_sentinel, has_record
-from Modules.words.corrida import corrida
 from Modules.words.errors import PublishError, SettingsError
+from Modules.words.spanish import corrida
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _PROBE = ".lindero-probe-"  # among the ".lindero-*.tmp" that nobody takes for a product

@@ -29,12 +29,11 @@ from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, proved_files, read_table, read_tables
 from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
 from Modules.words.columns import LOTES
-from Modules.words.corrida import corrida
 from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
-from Modules.words.spanish import short, why
+from Modules.words.spanish import corrida, short, why
 from Modules.words.strict_json import without_lone_surrogates
 from Modules.words.temporada import TERMINADA, current, over
 

@@ -16,8 +16,7 @@ from Modules.jobs.outcome import Resultado
 from Modules.night.verdict import Verdict
 from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
-from Modules.words.domain import Fetched, Recurso
-from Modules.words.finding import Report
+from Modules.words.domain import Fetched, Modo, Recurso
 from Modules.words.spanish import count, markdown, markdown_table, moment, number, short
 
 if TYPE_CHECKING:
@@ -56,45 +55,29 @@ def recepcion(night: Night) -> dict[str, tuple[int, int, int]]:
 
 def lo_traido(fetched: Mapping[Recurso, Fetched]) -> str:
     """Rows and pages of each list, in the portal's order, in a line."""
-    each = (
-        f"{name} {number(len(fetched[one].records))} en "
-        f"{count(len(fetched[one].pages), 'página', 'páginas')}"
-        for one, name in _RECURSO.items()
-        if one in fetched
+    each = ((name, fetched[one]) for one, name in _RECURSO.items() if one in fetched)
+    return "; ".join(
+        f"{name} {number(len(came.records))} en {count(len(came.pages), 'página', 'páginas')}"
+        for name, came in each
     )
-    return "; ".join(each)
 
 
 def lo_revisado(night: Night) -> str:
-    """Rows accepted and rejected, hectares, and the verdict, in a line."""
-    rows = "; ".join(
-        f"{name} {number(accepted)}{f', rechazados {number(rejected)}' if rejected else ''}"
-        for name, (_, accepted, rejected) in recepcion(night).items()
-    )
-    verdict, report = night.verdict, Report(night.verdict.checks)
-    said = "aceptada" if verdict.accepted else "RECHAZADA"
+    """Rows rejected, hectares, and the verdict, in a line."""
+    verdict, rejected = night.verdict, len(night.tables.rechazados)
     return (
-        f"{rows}; superficie de los lotes {number(night.superficie_ha, 1)} ha. Veredicto: {said} "
-        f"({count(len(verdict.checks), 'control', 'controles')}: rechazan "
-        f"{number(len(report.errors))}, avisan {number(len(report.warnings))})"
+        f"{count(rejected, 'fila rechazada', 'filas rechazadas')}, "
+        f"{number(night.superficie_ha, 1)} ha de lotes; de {len(verdict.checks)} controles "
+        f"rechazan {len(verdict.reasons)} y avisan {len(verdict.warnings)}: noche "
+        f"{'aceptada' if verdict.accepted else 'RECHAZADA'}"
     )
 
 
-def lo_publicado(published: Published | None, falla: str = "") -> str:
-    """Files of a folder: written, as they were, removed, and what people held or wrote."""
-    if published is None:
-        return f"FALLÓ, quedó el anterior: {falla}"
-    done = (published.written, published.unchanged, published.removed)
-    said = "archivos: {} escritos, {} sin cambios, {} quitados".format(
-        *(number(len(names)) for names in done)
-    )
-    open_ = short((*published.pending, *published.held), MAX_NOTES)
-    edited = short(published.edited, MAX_NOTES)
-    return (
-        said
-        + (f"; los tiene abiertos otro programa: {open_}" if open_ else "")
-        + (f"; alguien los había editado, su edición quedó al lado: {edited}" if edited else "")
-    )
+def lo_publicado(made: Published) -> str:
+    """What became of the files of a folder, in a line."""
+    files = (made.written, made.unchanged, made.removed, (*made.pending, *made.held), made.edited)
+    said = "archivos: {} escritos, {} sin cambios, {} quitados, {} abiertos, {} con edición ajena"
+    return said.format(*(number(len(names)) for names in files))
 
 
 def resumen_markdown(
@@ -181,8 +164,9 @@ def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:
         state = "aceptado; primera noche de esta campaña, no hay con qué comparar"
     else:
         state = "aceptado"
+    modo = "prueba" if job.modo is Modo.TEST else "producción"
     return (
-        f"# Backup Databaler Lotes {job.campania} ({job.modo.nombre})\n\n"
+        f"# Backup Databaler Lotes {job.campania} ({modo})\n\n"
         f"Snapshot `{snapshot.id}`, {moment(snapshot.id.utc, job.settings.zone)}: **{state}**."
     )
 

@@ -22,12 +22,11 @@ from Modules.store.readings import Lecturas
 from Modules.store.retention import Linea, PrunePlan, Reglas, plan
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
-from Modules.words.corrida import corrida
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, PipelineError, SnapshotDamaged
 from Modules.words.finding import Finding, Report
 from Modules.words.folders import BACKUP
-from Modules.words.spanish import markdown, markdown_table, number, short
+from Modules.words.spanish import corrida, markdown, markdown_table, number, short
 
 MAX_PROBLEMS = 5  # in the message of a failure; the table has them all
 MIB = 1024**2
@@ -303,6 +302,7 @@ def poda_texto(poda: Poda) -> str:
 
 
 def _markdown(week: Week, informe: WeekReport) -> str:
+    modo = "prueba" if week.modo is Modo.TEST else "producción"
     state = "todo sano" if informe.report.passed else "**hay daños**"
     lectura = informe.lectura
     header = ("Dónde", "Archivo", "Problema", "Qué hacer")
@@ -311,7 +311,7 @@ def _markdown(week: Week, informe: WeekReport) -> str:
         for one in informe.report.findings
     ]
     parts = [
-        f"# Verificación de backups ({week.modo.nombre})\n\n"
+        f"# Verificación de backups ({modo})\n\n"
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",

@@ -22,7 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext, refresh_global_settings_context
 from prefect.logging.handlers import APILogHandler
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
@@ -33,12 +33,11 @@ from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
-from Modules.orchestration.stages import P, R, StageInfo, log_stage, on_this_machine
+from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
-from Modules.words.corrida import corrida
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
-from Modules.words.spanish import markdown
+from Modules.words.spanish import corrida, markdown
 from Modules.words.temporada import write_campanias
 
 logger = logging.getLogger(__name__)
@@ -58,10 +57,7 @@ if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.mode
     )
     refresh_global_settings_context()  # Prefect read its settings as it was imported
 mark()
-# the page of a run shows our lines and nothing else: Prefect's own are kept off it by the
-# environment of our deployments, which stops the handler that it gives to loggers
-for handler in list(corrida.handlers):
-    corrida.removeHandler(handler)
+# the page of a run shows these lines alone: the environment of our deployments stops Prefect's
 page = APILogHandler()
 page.addFilter(lambda _: bool(FlowRunContext.get() or TaskRunContext.get()))
 corrida.addHandler(page)
@@ -115,8 +111,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     except PipelineError as err:
         outcome = failed(err)
     except Exception as err:
-        said = "La corrida se cortó por una falla de Lindero (%s); el registro del worker dice más."
-        corrida.critical(said, type(err).__name__)
+        said = "La corrida se cortó: falla inesperada, %s; el registro del worker dice más"
+        corrida.error(said, type(err).__name__)
         raise
     result = result_of(start, outcome)
     if result["error"] is None:
@@ -131,7 +127,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
 
 def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a Prefect task; what it is given is not looked through."""
-    log_stage(step)
+    corrida.info("%s…", step.name)
     task: Callable[..., R] = Task(
         work,
         name=step.name,
@@ -187,7 +183,7 @@ def worth_another_try(task: Task[..., Any], _run: object, state: State[Any]) -> 
     A run started by hand answers at once; the nightly deployment waits and tries again.
     """
     error = state.result(raise_on_failure=False)
-    if not isinstance(error, (ApiUnavailable, PublishError)) or not flow_run.deployment_id:
+    if not isinstance(error, (ApiUnavailable, PublishError)) or not deployment.id:
         return False
     corrida.warning("%s: no salió y se intenta otra vez, después de esperar. %s", task.name, error)
     return True

@@ -10,11 +10,8 @@ from typing import Any, TypedDict
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.settings import Settings, load_settings
-from Modules.words.corrida import corrida
 from Modules.words.errors import PipelineError
-from Modules.words.spanish import number
-
-logger = logging.getLogger(__name__)
+from Modules.words.spanish import corrida, number
 
 
 class RunResult(TypedDict):
@@ -60,7 +57,6 @@ def result_of(start: datetime, outcome: Outcome) -> RunResult:
     error, falla, end = outcome.error, None, datetime.now(UTC)
     seconds = number((end - start).total_seconds(), 1)
     if error is not None:
-        logger.debug("%s: %s", type(error).__name__, error)
         falla = {
             "kind": type(error).__name__,
             "exit_code": error.exit_code,

@@ -24,10 +24,9 @@ from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
-from Modules.words.corrida import corrida
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
-from Modules.words.spanish import markdown, number, short
+from Modules.words.spanish import corrida, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.jobs.backup import Night
@@ -78,7 +77,7 @@ PODAR: Final = StageInfo("Quitar lo viejo")
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a plain call, once: a run by hand answers at once, it never waited."""
-    log_stage(step)
+    corrida.info("%s…", step.name)
     return work(*args, **kwargs)
 
 
@@ -128,7 +127,7 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
 def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:
     """One campaña of ``respaldar``."""
     settings, modo = job.settings, job.modo
-    corrida.info("Campaña %s (%s), de %s", job.campania, modo.nombre, access.portal.origin)
+    corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
     tell = stopwatch(TRAER)
     fetched = stage(TRAER, backup.fetch, job, access, log_page)
     tell(report.lo_traido(fetched))
@@ -137,8 +136,8 @@ def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: 
     tell(report.lo_revisado(night))
     for check in night.verdict.checks:
         if not check.fine:
-            said = f"{check.what}: {short(check.notes, report.MAX_NOTES)}"
-            corrida.warning("%s · %s", "RECHAZA" if check.is_error else "aviso", said)
+            kind = "RECHAZA" if check.is_error else "aviso"
+            corrida.warning("%s · %s: %s", kind, check.what, short(check.notes, report.MAX_NOTES))
     tell = stopwatch(GUARDAR)
     snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
     tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
@@ -149,7 +148,7 @@ def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: 
 
     tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
     published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
-    tell(f"{job.destination.name}, {report.lo_publicado(published)}")
+    tell(report.lo_publicado(published))
     outcome = backup.outcome(job, night, snapshot, published)
     encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
     made = make_all(encargo, productos.PRODUCTOS, stage)
@@ -298,11 +297,11 @@ def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple
 
     done: list[Resultado] = []
     for producto in lista:
-        step = StageInfo(f"Producto {producto.nombre}")
-        tell = stopwatch(step)
+        tell = stopwatch(step := StageInfo(f"Producto {producto.nombre}"))
         made = stage(step, productos.make, producto, encargo)
         for one in made:
-            tell(f"{one.carpeta}, {report.lo_publicado(one.published, one.falla)}")
+            failed_ = f"FALLÓ, queda lo anterior: {one.falla}"
+            tell(report.lo_publicado(one.published) if one.published else failed_)
         done += made
     return tuple(done)
 
@@ -324,11 +323,6 @@ def stopwatch(step: StageInfo) -> Callable[[str], None]:
         corrida.info("%s: %s (%s s)", step.name, said, number(monotonic() - start, 1))
 
     return tell
-
-
-def log_stage(step: StageInfo) -> None:
-    """Tell whoever draws progress that a stage begins."""
-    progress_logger.debug("%s", step.name, extra={"stage": step.name})
 
 
 def log_page(recurso: Recurso, page: int, pages: int | None) -> None:

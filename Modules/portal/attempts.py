@@ -21,9 +21,8 @@ from Modules.portal.auth import Authenticator
 from Modules.portal.pace import Pace
 from Modules.portal.sections import Answers
 from Modules.portal.transport import Limits, Transport
-from Modules.words.corrida import corrida
 from Modules.words.errors import ApiAuth, ApiUnavailable
-from Modules.words.spanish import number
+from Modules.words.spanish import corrida, number
 
 log = logging.getLogger(__name__)
 

@@ -27,9 +27,9 @@ from Modules.portal.paging import (
     steps_after_first,
 )
 from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
-from Modules.words.corrida import corrida
 from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged, ApiIncomplete
+from Modules.words.spanish import corrida
 
 Told = Callable[[int, int | None], None]  # pages done, and pages in all if known
 

@@ -25,7 +25,6 @@ from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.stack import databases
 from Modules.stack import entry as stack_entry
-from Modules.stack import logs as stack_logs
 from Modules.stack import plan as stack_plan
 from Modules.stack.checks import Health, ill
 from Modules.stack.databases import LOOPBACK
@@ -39,6 +38,7 @@ from Modules.stack.processes import (
     start,
     stop,
     stop_strays,
+    tail,
     wait_until,
 )
 from Modules.words.errors import SettingsError, StackError
@@ -210,7 +210,6 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
     for private in ("logs", "prefect", "redis"):
         make_folder(folder / private)
         (folder / private).chmod(0o700)
-    stack_logs.rotate(folder / "logs")
     with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
         stack = _chosen(settings, single=single)
@@ -255,7 +254,7 @@ def down(settings: Settings) -> tuple[str, ...]:
 
 def logs(settings: Settings, name: str, lines: int) -> list[str]:
     """The last lines of a process's log."""
-    return stack_logs.last_lines(log_of(settings, name), lines)
+    return tail(log_of(settings, name), lines)
 
 
 def log_of(settings: Settings, name: str) -> Path:

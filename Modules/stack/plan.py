@@ -58,15 +58,6 @@ _OF_THE_PORTAL: Final = (
 )
 # of the watch, which stands beside Prefect's processes
 _OF_ALERTS: Final = ("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_SMTP_URL")
-# how Prefect's lines look without the hour: ``logs`` writes the moment before each
-_UNDATED: Final = {
-    f"PREFECT_LOGGING_FORMATTERS_STANDARD_{name}": f"%(levelname)-7s | {who} - %(message)s"
-    for name, who in (
-        ("FORMAT", "%(name)s"),
-        ("FLOW_RUN_FMT", "Flow run %(flow_run_name)r"),
-        ("TASK_RUN_FMT", "Task run %(task_run_name)r"),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +187,6 @@ def worker_environment(api: Api, *, tz: str) -> Environment:
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
             "PREFECT_WORKER_WEBSERVER_PORT": str(WORKER_HEALTH_PORT),
             "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules.corrida",
-            **_UNDATED,
         },
         removed=(*_OF_THE_STORES, *_OF_ALERTS, AUTH_STRING),
     )
@@ -262,7 +252,6 @@ def _of_a_server(ui_api_url: str) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # old runs, their logs and artifacts go after 90 days; by default they stay for ever
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        **_UNDATED,
     }
 
 

@@ -34,11 +34,6 @@ class Modo(StrEnum):
         return cls.TEST if test else cls.PROD
 
     @property
-    def nombre(self) -> str:
-        """What people call it."""
-        return "prueba" if self is Modo.TEST else "producción"
-
-    @property
     def flag(self) -> str:
         """What a command of this mode ends with, as a person types it."""
         return " --test" if self is Modo.TEST else ""

@@ -17,9 +17,9 @@ from Modules.api_check.findings import Que
 from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
-from Modules.words.corrida import corrida
 from Modules.words.domain import Recurso
 from Modules.words.finding import Finding
+from Modules.words.spanish import corrida
 from tests.demo.running import running_portal
 from tests.portal.dialect_server import (
     CLIENT_SECRET,

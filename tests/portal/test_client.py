@@ -22,7 +22,6 @@ from pydantic import SecretStr
 from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
-from Modules.words.corrida import corrida
 from Modules.words.domain import Campania, Portal, Recurso
 from Modules.words.errors import (
     ApiAuth,
@@ -34,6 +33,7 @@ from Modules.words.errors import (
     PipelineError,
     SettingsError,
 )
+from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.portal.dialect_server import (

@@ -76,8 +76,6 @@ def test_a_database_name_that_no_address_can_hold_is_refused(name: str) -> None:
 
 def test_every_variable_of_the_plan_is_one_that_prefect_knows() -> None:
     known = {name.upper() for name in _prefect_variables(PrefectSettings)}
-    logging_keys = dict_to_flatdict(load_logging_config(DEFAULT_LOGGING_SETTINGS_PATH))
-    known |= {f"PREFECT_LOGGING_{to_envvar('_'.join(keys)).upper()}" for keys in logging_keys}
     planned = {
         name
         for environment in (

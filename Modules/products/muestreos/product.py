@@ -33,7 +33,7 @@ from Modules.products.muestreos.plan import (
     plan_muestreo,
 )
 from Modules.products.source import Fuente
-from Modules.words.corrida import corrida
+from Modules.words.spanish import corrida
 
 CAPA_MUESTREOS: Final = "muestreos"
 CAPA_PROPUESTOS: Final = "puntos_propuestos"
