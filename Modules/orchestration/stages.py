@@ -38,7 +38,6 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
 P = ParamSpec("P")
 R = TypeVar("R")
 
-logger = logging.getLogger(__name__)
 progress_logger = logging.getLogger("Modules.progress")
 progress_logger.setLevel(logging.DEBUG)
 progress_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
@@ -116,7 +115,7 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
     try:
         alerts.ping(settings)
     except PipelineError as err:
-        logger.warning("the outside watch did not hear of this night: %s", err)
+        corrida.warning("La vigilancia de afuera no se enteró de esta noche: %s", err)
         said = (
             f"**Aviso:** la vigilancia de afuera no se enteró de esta noche: {markdown(str(err))}"
         )
