@@ -41,8 +41,8 @@ ENV PATH=/opt/lindero/bin:$PATH \
     TZ=America/Argentina/Buenos_Aires
 RUN groupadd --gid 1000 lindero \
  && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lindero \
- && mkdir -p /app/data/lindero /app/logs /app/outputs /app/test_outputs \
- && chown -R 1000:1000 /app/data /app/logs /app/outputs /app/test_outputs
+ && mkdir -p /app/data/lindero /app/outputs /app/test_outputs \
+ && chown -R 1000:1000 /app/data /app/outputs /app/test_outputs
 COPY --from=build /opt/lindero /opt/lindero
 COPY --from=build /app /app
 WORKDIR /app

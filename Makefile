@@ -32,7 +32,7 @@ COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
 OUTPUT := $(if $(DEMO),test_outputs/demo/)
-MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(OUTPUT)test_outputs
+MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \

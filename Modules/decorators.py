@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from Modules.outputs import carpeta, publicar, ultimas_tablas
 from Modules.words.errors import ApiUnavailable, PublishError
+from Modules.words.spanish import number
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -68,12 +69,13 @@ def timed(work: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        start, said = time.monotonic(), "failed after"
+        start, said = time.monotonic(), "falló a los"
         try:
             result = work(*args, **kwargs)
-            said = "took"
+            said = "tardó"
         finally:
-            _logger().info("%s %s %.1f s", work.__name__, said, time.monotonic() - start)
+            seconds = number(time.monotonic() - start, 1)
+            _logger().info("%s %s %s s", work.__name__, said, seconds)
         return result
 
     return run

@@ -109,13 +109,12 @@ def test_the_volumes_are_those_of_the_users() -> None:
     code = {"./Modules:/app/Modules:ro"}
     assert mounted["postgres"] == {"./data/postgres:/var/lib/postgresql/data"}
     assert mounted["redis"] == {"./data/redis:/data"}
-    assert mounted["prefect-server"] == code | {"./logs:/app/logs"}
     state = "./data/lindero:/app/data/lindero"  # the watch beside services keeps its ledger there
-    assert mounted["prefect-services"] == mounted["prefect-server"] | {state}
+    assert mounted["prefect-server"] == code
+    assert mounted["prefect-services"] == code | {state}
     assert mounted["prefect-worker"] == code | {
         "./scripts:/app/scripts:ro",
         "./data/lindero:/app/data/lindero",
-        "./logs:/app/logs",
         "./outputs:/app/outputs",
         "./test_outputs:/app/test_outputs",
     }
@@ -306,7 +305,7 @@ def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_comp
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert source.startswith(("./data/demo/", "./test_outputs/demo/")) or source in (
-                *("./Modules", "./scripts", "./logs"),
+                *("./Modules", "./scripts"),
             )
 
 

@@ -64,7 +64,7 @@ def test_up_makes_the_mounted_folders_first(tmp_path: Path, demo: bool) -> None:
     assert ("-p lindero-demo" in asked and "-f compose.demo.yml" in asked) is demo
     state, out = ("data/demo", "test_outputs/demo/") if demo else ("data", "")
     folders = [f"{state}/{name}" for name in ("postgres", "redis", "lindero")]
-    folders += ["logs", f"{out}outputs", f"{out}test_outputs"]
+    folders += [f"{out}outputs", f"{out}test_outputs"]
     for folder in folders:
         assert (copy / folder).is_dir(), folder
         if os.geteuid() == 0:

@@ -50,10 +50,9 @@ from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, RunLocked, SettingsError
+from Modules.words.spanish import corrida
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from Modules.orchestration.run_result import RunResult
 
 DEMO_CAMPANIA = "25/26"  # of a made-up world, where the settings leave it to the portal
@@ -327,7 +326,7 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     home.mkdir(parents=True, exist_ok=True)
     defaults = {
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+        "PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL",  # see ``flow_run``
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -343,68 +342,28 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
 
 
 class _Told(logging.Handler):
-    """A stage as a line on standard error, where there is no terminal to draw on."""
+    """The run's log on standard error, but its end; and on a terminal the pages that come."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if name := getattr(record, "stage", None):
-            sys.stderr.write(f"{name}…\n")
-
-
-class _Drawn(logging.Handler):
-    """The stage that is on, with its time, and a line for each list whose pages come."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(logging.DEBUG)
-        self._progress = progress
-        self._stage = progress.add_task("Preparando", total=None, pages="")
-        self._lists: dict[str, Any] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if name := getattr(record, "stage", None):
-            for task in self._lists.values():
-                self._progress.remove_task(task)
-            self._lists.clear()
-            self._progress.update(self._stage, description=name)
         recurso, page, pages = getattr(record, "page", (None, 0, None))
-        if recurso is None:
-            return
-        if recurso not in self._lists:
-            self._lists[recurso] = self._progress.add_task(f"  {recurso}", total=None, pages="")
-        came = f"{page} de {pages} páginas" if pages else f"{page} páginas"
-        self._progress.update(self._lists[recurso], completed=page, total=pages, pages=came)
+        if recurso is None and record.levelno < logging.ERROR:
+            sys.stderr.write(f"{record.getMessage()}\n")
+        elif recurso is not None and sys.stderr.isatty():
+            sys.stderr.write(f"  {recurso}: {page} de {pages or '?'} páginas".ljust(60) + "\r")
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[None]:
     """Say what a run does while it does it: on standard error, and nothing beside JSON."""
-    if quiet:
-        yield
-        return
-    logger = logging.getLogger("Modules.progress")  # of orchestration.stages
-    with _display() as handler:
+    handler: logging.Handler = logging.NullHandler() if quiet else _Told()
+    loggers = (corrida, logging.getLogger("Modules.progress"))  # the second: orchestration.stages'
+    for logger in loggers:
         logger.addHandler(handler)
-        try:
-            yield
-        finally:
+    try:
+        yield
+    finally:
+        for logger in loggers:
             logger.removeHandler(handler)
-
-
-@contextmanager
-def _display() -> Iterator[logging.Handler]:
-    if not sys.stderr.isatty():
-        yield _Told()
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[pages]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Drawn(progress)
 
 
 def _answer(result: RunResult, *, as_json: bool) -> int:

@@ -77,7 +77,7 @@ def stack_status(*, json_: Json = False) -> int:
 def stack_logs(
     proceso: Proceso | None = None,
     *,
-    lines: Annotated[int, Parameter(validator=Number(gte=1, lte=100_000))] = 40,
+    lines: Annotated[int, Parameter(("--lines", "-n"), validator=Number(gte=1, lte=100_000))] = 40,
 ) -> int:
     """Muestra el final de los registros, de un proceso o de todos.
 

@@ -8,7 +8,6 @@ empty folder where a mount is missing, which ``Modules.disk.sentinels`` finds.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import shutil
@@ -20,8 +19,7 @@ from pathlib import Path, PurePosixPath
 from Modules.disk.safe_files import is_link, writing
 from Modules.disk.sentinels import check_sentinel, has_record
 from Modules.words.errors import PublishError, SettingsError
-
-logger = logging.getLogger(__name__)
+from Modules.words.spanish import corrida
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _PROBE = ".lindero-probe-"  # among the ".lindero-*.tmp" that nobody takes for a product
@@ -45,7 +43,7 @@ def check_destination(
     if must_be_link is not None:
         _check_link(folder, must_be_link)
         if not has_record(folder):
-            logger.warning("%s: no sentinel; run python setup_symlinks.py --centinelas", folder)
+            corrida.warning("%s: sin centinela; python setup_symlinks.py --centinelas", folder)
     check_sentinel(folder)
     place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     _probe(place)

@@ -7,7 +7,6 @@ and what it publishes is read from the snapshot, never from the portal.
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -34,7 +33,7 @@ from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
-from Modules.words.spanish import short, why
+from Modules.words.spanish import corrida, short, why
 from Modules.words.strict_json import without_lone_surrogates
 from Modules.words.temporada import TERMINADA, current, over
 
@@ -44,8 +43,6 @@ if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a t
     from Modules.night.figures import Resumen
     from Modules.night.survey import Survey
     from Modules.night.tables import Built, Tables
-
-logger = logging.getLogger(__name__)
 
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
 MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
@@ -269,7 +266,7 @@ def _newest_sound(history: Sequence[Snapshot]) -> tuple[Snapshot | None, Tables 
         try:
             return snapshot, read_tables(snapshot), damaged
         except SnapshotDamaged as err:
-            logger.warning("%s is damaged and cannot be compared with: %s", snapshot.id, err)
+            corrida.warning("%s está dañado, no se puede comparar con él: %s", snapshot.id, err)
             damaged.append(str(snapshot.id))
     return None, None, damaged
 

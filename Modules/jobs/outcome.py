@@ -37,7 +37,7 @@ class Resultado:
         """What went wrong, in a line."""
         if isinstance(self.error, PipelineError):
             return str(self.error)
-        return f"unexpected {type(self.error).__name__}: {self.error}"
+        return f"falla inesperada, {type(self.error).__name__}: {self.error}"
 
     def to_dict(self) -> dict[str, Any]:
         """For machines: what was done, or what went wrong."""

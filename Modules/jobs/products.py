@@ -199,12 +199,6 @@ def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resul
     except Exception as err:  # noqa: BLE001 - one folder must not sink the others
         _log_failure(carpeta, err)
         return Resultado(carpeta, folder, error=err)
-    counts = (len(published.written), len(published.unchanged), len(published.removed))
-    logger.info("%s: %d written, %d unchanged, %d removed", carpeta, *counts)
-    for name in (*published.pending, *published.held):
-        logger.warning("%s: %s: another program holds the file open", carpeta, name)
-    for name in published.edited:
-        logger.warning("%s: %s: what somebody wrote into a published file", carpeta, name)
     return Resultado(carpeta, folder, published)
 
 
@@ -229,7 +223,6 @@ def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str,
 def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
     folder = encargo.outputs / carpeta
     names = tuple(sorted(name for name in published(folder) if encargo.is_ours(name)))
-    logger.info("%s: as it was left", carpeta)
     return Resultado(carpeta, folder, Published((), names, ()))
 
 

@@ -6,7 +6,7 @@ message of a failed run. Numbers are written as in Argentina: 1.234,5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from Modules.jobs.outcome import Resultado
 from Modules.night.verdict import Verdict
 from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
-from Modules.words.domain import Modo, Recurso
-from Modules.words.spanish import markdown, markdown_table, moment, number, short
+from Modules.words.domain import Fetched, Modo, Recurso
+from Modules.words.spanish import count, markdown, markdown_table, moment, number, short
 
 if TYPE_CHECKING:
     from Modules.jobs.backup import Job, Night
@@ -51,6 +51,33 @@ def recepcion(night: Night) -> dict[str, tuple[int, int, int]]:
         for recurso, name in _RECURSO.items()
         if recurso in night.fetched
     }
+
+
+def lo_traido(fetched: Mapping[Recurso, Fetched]) -> str:
+    """Rows and pages of each list, in the portal's order, in a line."""
+    each = ((name, fetched[one]) for one, name in _RECURSO.items() if one in fetched)
+    return "; ".join(
+        f"{name} {number(len(came.records))} en {count(len(came.pages), 'página', 'páginas')}"
+        for name, came in each
+    )
+
+
+def lo_revisado(night: Night) -> str:
+    """Rows rejected, hectares, and the verdict, in a line."""
+    verdict, rejected = night.verdict, len(night.tables.rechazados)
+    return (
+        f"{count(rejected, 'fila rechazada', 'filas rechazadas')}, "
+        f"{number(night.superficie_ha, 1)} ha de lotes; de {len(verdict.checks)} controles "
+        f"rechazan {len(verdict.reasons)} y avisan {len(verdict.warnings)}: noche "
+        f"{'aceptada' if verdict.accepted else 'RECHAZADA'}"
+    )
+
+
+def lo_publicado(made: Published) -> str:
+    """What became of the files of a folder, in a line."""
+    files = (made.written, made.unchanged, made.removed, (*made.pending, *made.held), made.edited)
+    said = "archivos: {} escritos, {} sin cambios, {} quitados, {} abiertos, {} con edición ajena"
+    return said.format(*(number(len(names)) for names in files))
 
 
 def resumen_markdown(

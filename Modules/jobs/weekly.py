@@ -7,7 +7,6 @@ is damaged. Callers hold ``run_lock`` where something is written.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,9 +26,7 @@ from Modules.words.domain import Modo
 from Modules.words.errors import DataError, PipelineError, SnapshotDamaged
 from Modules.words.finding import Finding, Report
 from Modules.words.folders import BACKUP
-from Modules.words.spanish import markdown, markdown_table, number, short
-
-logger = logging.getLogger(__name__)
+from Modules.words.spanish import corrida, markdown, markdown_table, number, short
 
 MAX_PROBLEMS = 5  # in the message of a failure; the table has them all
 MIB = 1024**2
@@ -121,7 +118,7 @@ def read(week: Week) -> Verification:
         if str(snapshot.id) not in damaged:
             lecturas.note(snapshot, week.now, sound=True)
     for name in lectura.leidos:
-        logger.info("%s: %s", name, "damaged" if name in damaged else "sound")
+        corrida.info("Backup %s: %s", name, "dañado" if name in damaged else "sano")
     lecturas.save(_ids(week.store))
     return lectura
 
@@ -185,13 +182,14 @@ def after_night(settings: Settings, modo: Modo, now: datetime) -> str:
     try:
         poda = do_prune(prepare(settings, modo, now), full=False)
     except PipelineError as err:
-        logger.warning("prune: %s", err)
+        corrida.warning("Retención: no se pudo completar (%s)", err)
         return f"Retención: no se pudo completar ({markdown(str(err))})."
     if poda.plan.negado:
         return f"Retención: no se quita nada, {markdown(poda.plan.negado)}."
     if not poda.plan.salen:
         return ""
     gone = ", ".join(f"`{linea.ficha.id}`" for linea in poda.plan.salen)
+    corrida.info("Retención: salieron %s", gone.replace("`", ""))
     return f"Retención: salieron {gone}."
 
 

@@ -49,8 +49,8 @@ class Deployment:
     work_pool: str = WORK_POOL
     limit: int = 1
     collision: str = "CANCEL_NEW"
-    env: Mapping[str, str] = field(  # of the flow's process
-        default_factory=lambda: {"PREFECT_LOGGING_EXTRA_LOGGERS": "Modules"}
+    env: Mapping[str, str] = field(  # of the flow's process: see ``flow_run`` for its page
+        default_factory=lambda: {"PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL"}
     )
 
     @property

@@ -20,8 +20,9 @@ from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext, refresh_global_settings_context
-from prefect.runtime import flow_run
+from prefect.context import FlowRunContext, TaskRunContext, refresh_global_settings_context
+from prefect.logging.handlers import APILogHandler
+from prefect.runtime import deployment, flow_run
 from prefect.settings import PREFECT_API_URL, get_current_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
@@ -34,11 +35,11 @@ from Modules.orchestration.deployments import OTRA_VEZ
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
-from Modules.orchestration.stages import P, R, StageInfo, log_stage, on_this_machine
+from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
-from Modules.words.spanish import markdown
+from Modules.words.spanish import corrida, markdown
 from Modules.words.temporada import write_campanias
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,10 @@ if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.mode
     )
     refresh_global_settings_context()  # Prefect read its settings as it was imported
 mark()
+# the page of a run shows these lines alone: the environment of our deployments stops Prefect's
+page = APILogHandler()
+page.addFilter(lambda _: bool(FlowRunContext.get() or TaskRunContext.get()))
+corrida.addHandler(page)
 
 
 class FlowFailed(Exception):
@@ -110,6 +115,10 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
             outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
     except PipelineError as err:
         outcome = failed(err)
+    except Exception as err:
+        said = "La corrida se cortó: falla inesperada, %s; el registro del worker dice más"
+        corrida.error(said, type(err).__name__)
+        raise
     result = result_of(start, outcome)
     if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)
@@ -123,7 +132,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
 
 def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a Prefect task; what it is given is not looked through."""
-    log_stage(step)
+    corrida.info("%s…", step.name)
     task: Callable[..., R] = Task(
         work,
         name=step.name,
@@ -173,13 +182,16 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
         yield run
 
 
-def worth_another_try(_task: object, _run: object, state: State[Any]) -> bool:
+def worth_another_try(task: Task[..., Any], _run: object, state: State[Any]) -> bool:
     """Whether Prefect should repeat a task: only for what time can mend, and nobody waits.
 
     A run started by hand answers at once; the nightly deployment waits and tries again.
     """
     error = state.result(raise_on_failure=False)
-    return isinstance(error, (ApiUnavailable, PublishError)) and bool(flow_run.deployment_id)
+    if not isinstance(error, (ApiUnavailable, PublishError)) or not deployment.id:
+        return False
+    corrida.warning("%s: no salió y se intenta otra vez, después de esperar. %s", task.name, error)
+    return True
 
 
 def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
@@ -237,10 +249,7 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
         zone=settings.zone,
     )
     if demora is not None:
-        logger.warning(
-            "late run: due %s, begins %s, limit %s; LINDERO_LATE_RUNS=%s",
-            *(demora.programada, demora.empieza, demora.limite, settings.lindero_late_runs),
-        )
+        corrida.warning("%s LINDERO_LATE_RUNS=%s", demora.mensaje, settings.lindero_late_runs)
     return demora
 
 

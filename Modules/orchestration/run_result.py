@@ -11,8 +11,7 @@ from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import PipelineError
-
-logger = logging.getLogger(__name__)
+from Modules.words.spanish import corrida, number
 
 
 class RunResult(TypedDict):
@@ -54,19 +53,24 @@ def failed(error: PipelineError) -> Outcome:
 
 
 def result_of(start: datetime, outcome: Outcome) -> RunResult:
-    """The result of a run that ends now; an error is told in the log too."""
-    error, falla = outcome.error, None
+    """The result of a run that ends now; its log says how it went."""
+    error, falla, end = outcome.error, None, datetime.now(UTC)
+    seconds = number((end - start).total_seconds(), 1)
     if error is not None:
-        logger.error("%s: %s", type(error).__name__, error)
         falla = {
             "kind": type(error).__name__,
             "exit_code": error.exit_code,
             "detail": str(error),
             "mensaje": mensaje_de_falla(error),
         }
+        corrida.error("La corrida falló a los %s s. %s", seconds, falla["mensaje"])
+    elif outcome.aviso:
+        corrida.warning("La corrida terminó con un aviso, en %s s: %s", seconds, outcome.aviso)
+    else:
+        corrida.info("La corrida terminó bien, en %s s.", seconds)
     return RunResult(
         start_time=start.isoformat(timespec="seconds"),
-        end_time=datetime.now(UTC).isoformat(timespec="seconds"),
+        end_time=end.isoformat(timespec="seconds"),
         status="ok" if error is None else "error",
         data=dict(outcome.data),
         summary=outcome.markdown,

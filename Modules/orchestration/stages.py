@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.disk.run_lock import run_lock
-from Modules.jobs import backup, portal_access, temporada
+from Modules.jobs import backup, portal_access, report, temporada
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration import alerts
 from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
@@ -26,7 +26,7 @@ from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
-from Modules.words.spanish import markdown
+from Modules.words.spanish import corrida, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.jobs.backup import Night
@@ -38,7 +38,6 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
 P = ParamSpec("P")
 R = TypeVar("R")
 
-logger = logging.getLogger(__name__)
 progress_logger = logging.getLogger("Modules.progress")
 progress_logger.setLevel(logging.DEBUG)
 progress_logger.propagate = False  # for whoever draws progress; the UI gains nothing by it
@@ -77,7 +76,7 @@ PODAR: Final = StageInfo("Quitar lo viejo")
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a stage as a plain call, once: a run by hand answers at once, it never waited."""
-    log_stage(step)
+    corrida.info("%s…", step.name)
     return work(*args, **kwargs)
 
 
@@ -116,7 +115,7 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
     try:
         alerts.ping(settings)
     except PipelineError as err:
-        logger.warning("the outside watch did not hear of this night: %s", err)
+        corrida.warning("La vigilancia de afuera no se enteró de esta noche: %s", err)
         said = (
             f"**Aviso:** la vigilancia de afuera no se enteró de esta noche: {markdown(str(err))}"
         )
@@ -127,16 +126,28 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
 def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:
     """One campaña of ``respaldar``."""
     settings, modo = job.settings, job.modo
+    corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
+    tell = stopwatch(TRAER)
     fetched = stage(TRAER, backup.fetch, job, access, log_page)
+    tell(report.lo_traido(fetched))
+    tell = stopwatch(REVISAR)
     night = stage(REVISAR, judge, job, access, fetched)
+    tell(report.lo_revisado(night))
+    for check in night.verdict.checks:
+        if not check.fine:
+            kind = "RECHAZA" if check.is_error else "aviso"
+            corrida.warning("%s · %s: %s", kind, check.what, short(check.notes, report.MAX_NOTES))
+    tell = stopwatch(GUARDAR)
     snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
+    tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
     if not snapshot.accepted:
         return backup.outcome(job, night, snapshot, None)
     from Modules.jobs import products as productos
     from Modules.jobs import weekly as verificacion
 
-    origin = job.store.first_equal(snapshot)
+    tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
     published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
+    tell(report.lo_publicado(published))
     outcome = backup.outcome(job, night, snapshot, published)
     encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
     made = make_all(encargo, productos.PRODUCTOS, stage)
@@ -283,10 +294,15 @@ def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple
     """Build and publish each product as a stage of its own; a failure is part of its result."""
     from Modules.jobs import products as productos
 
-    made = (
-        stage(StageInfo(f"Producto {one.nombre}"), productos.make, one, encargo) for one in lista
-    )
-    return tuple(chain.from_iterable(made))
+    done: list[Resultado] = []
+    for producto in lista:
+        tell = stopwatch(step := StageInfo(f"Producto {producto.nombre}"))
+        made = stage(step, productos.make, producto, encargo)
+        for one in made:
+            failed_ = f"FALLÓ, queda lo anterior: {one.falla}"
+            tell(report.lo_publicado(one.published) if one.published else failed_)
+        done += made
+    return tuple(done)
 
 
 def on_this_machine(settings: Settings) -> Runner:
@@ -298,9 +314,14 @@ def on_this_machine(settings: Settings) -> Runner:
     return known[settings.lindero_task_runner]
 
 
-def log_stage(step: StageInfo) -> None:
-    """Tell whoever draws progress that a stage begins."""
-    progress_logger.debug("%s", step.name, extra={"stage": step.name})
+def stopwatch(step: StageInfo) -> Callable[[str], None]:
+    """Begin to count; what is returned tells the run's log what became of a stage, and seconds."""
+    start = monotonic()
+
+    def tell(said: str) -> None:
+        corrida.info("%s: %s (%s s)", step.name, said, number(monotonic() - start, 1))
+
+    return tell
 
 
 def log_page(recurso: Recurso, page: int, pages: int | None) -> None:

@@ -22,6 +22,7 @@ from Modules.portal.pace import Pace
 from Modules.portal.sections import Answers
 from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import ApiAuth, ApiUnavailable
+from Modules.words.spanish import corrida, number
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Attempts:
         try:
             return self._persist(ask.what, once)
         except TokenExpired as err:
-            again = "; check DATABALER_CLIENT_SECRET"
+            again = "; revisar DATABALER_CLIENT_SECRET"
             if renewed:
                 again = (
                     ", también con un token nuevo: el ingreso está bien, así que ver [auth] en el "
@@ -156,7 +157,8 @@ class Attempts:
 
     def _tell(self, state: RetryCallState) -> None:
         wait_s = state.next_action.sleep if state.next_action else 0.0
-        log.warning("%s; try %d follows in %.1f s", _error(state), state.attempt_number + 1, wait_s)
+        said = "%s; se pide otra vez en %s s (intento %d)"
+        corrida.warning(said, _error(state), number(wait_s, 1), state.attempt_number + 1)
 
 
 def _error(state: RetryCallState) -> BaseException | None:

@@ -6,7 +6,6 @@ order in the result is that of the list, whatever the order of the answers.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextvars import copy_context
@@ -30,8 +29,7 @@ from Modules.portal.paging import (
 from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
 from Modules.words.domain import Record
 from Modules.words.errors import ApiContractChanged, ApiIncomplete
-
-log = logging.getLogger(__name__)
+from Modules.words.spanish import corrida
 
 Told = Callable[[int, int | None], None]  # pages done, and pages in all if known
 
@@ -100,7 +98,7 @@ class Walker:
                 if number == 2:
                     kind = ApiContractChanged if isinstance(err, LeftOrigin) else ApiIncomplete
                     raise kind(f"{err}; dos veces seguidas, así que no se toma nada") from err
-                log.warning("%s; walking %s once more", err, walk.frozen.label)
+                corrida.warning("%s; se recorre otra vez: %s", err, walk.frozen.label)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def look(self, walk: Walk) -> Look:

@@ -40,11 +40,13 @@ class Postgres:
     programs: Path
     major: int
 
-    def command(self, data: Path, port: int) -> tuple[str, ...]:
-        """The server on ``port`` of loopback, without a socket file."""
+    def command(self, data: Path, port: int, tz: str) -> tuple[str, ...]:
+        """The server on ``port`` of loopback, without a socket file; ``tz`` is its log's."""
         return (
             *(str(self.programs / "postgres"), "-D", str(data), "-p", str(port)),
             *("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories="),
+            *("-c", f"log_timezone={tz}", "-c", "log_line_prefix=%m [%p] "),
+            *("-c", "log_min_error_statement=panic"),  # its lines have no date
         )
 
 

@@ -30,6 +30,7 @@ from typing import Final, NoReturn
 from Modules.orchestration.deployments import WORK_POOL
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.stack import checks as stack_health
+from Modules.stack import logs as stack_logs
 from Modules.stack import plan as stack_plan
 from Modules.stack.plan import Api, Database, Environment, Redis
 from Modules.words.errors import ApiUnavailable, PipelineError
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(0 if health.ok else 1)
         if options.what == "watch":
             _exec(watch_command("by-hand"), os.environ)
+        stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
     except PipelineError as err:
         sys.stderr.write(f"{err}\n")
@@ -100,7 +102,7 @@ def watch_command(role: str) -> tuple[str, ...]:
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     """Prefect's own command of a process; ``single`` is the server with its services inside."""
-    prefect = (sys.executable, "-m", "prefect")
+    prefect = (sys.executable, "-m", "Modules.stack.logs")  # it becomes Prefect, its lines dated
     if process in ("server", "single"):
         alone = () if process == "single" else ("--no-services",)
         return (*prefect, "server", "start", "--host", host, "--port", str(port), *alone)

@@ -184,7 +184,7 @@ def worker_environment(api: Api, *, tz: str) -> Environment:
             # reconcile waits for two of the dead worker's to stay out
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
             "PREFECT_WORKER_WEBSERVER_PORT": str(WORKER_HEALTH_PORT),
-            "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules",
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "Modules.corrida",
         },
         removed=(*_OF_THE_STORES, *_OF_ALERTS, AUTH_STRING),
     )

@@ -26,7 +26,6 @@ from Modules.words.errors import StackError
 from Modules.words.spanish import why
 
 FOLDER_VARIABLE: Final = "STACK_FOLDER"
-MAX_LOG_BYTES: Final = 20_000_000  # then the log is put aside as .1, at the next start
 _SAME_START_S: Final = 1.0
 _POLL_S: Final = 0.1
 _ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with no other
@@ -81,9 +80,6 @@ def start(spec: Spec) -> Running:
         PublishError: the log cannot be written.
     """
     make_folder(spec.log.parent)
-    with suppress(OSError):
-        if spec.log.stat().st_size > MAX_LOG_BYTES:
-            spec.log.replace(spec.log.with_name(f"{spec.log.name}.1"))
     with writing(spec.log):
         log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -181,7 +181,7 @@ def has_process(run_id: str, api_url: str) -> bool | None:
             if told.get("PREFECT__FLOW_RUN_ID") == run_id:
                 return True
             if told.get("PREFECT_API_URL") == api_url:
-                worker = worker or "-m prefect worker start" in " ".join(process.cmdline())
+                worker = worker or " worker start " in " ".join(process.cmdline())
     return False if worker else None
 
 

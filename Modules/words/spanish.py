@@ -1,11 +1,13 @@
 """How people read it: numbers, hectares, dates and lists in the Spanish of Argentina. Pure.
 
 Numbers are 1.234,56, dates 20/11/2025, moments 20/11/2025 03:00; a missing value is empty text.
+``corrida`` is the log of a run that Prefect's page and ``lindero run`` show: Spanish lines only.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -13,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+corrida: Final = logging.getLogger("Modules.corrida")
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHY: Final = {
     errno.ENOENT: "no existe",

@@ -19,6 +19,7 @@ from Modules.demo.world import world_of
 from Modules.portal.client import PortalClient
 from Modules.words.domain import Recurso
 from Modules.words.finding import Finding
+from Modules.words.spanish import corrida
 from tests.demo.running import running_portal
 from tests.portal.dialect_server import (
     CLIENT_SECRET,
@@ -312,7 +313,7 @@ def test_a_dead_portal_is_told_once(profile: str, caplog: pytest.LogCaptureFixtu
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         where = f"127.0.0.1:{taken.getsockname()[1]}"
-        with caplog.at_level(logging.WARNING, "Modules.portal"):
+        with caplog.at_level(logging.WARNING, corrida.name):
             report = _check(f"http://{where}/api", profile)
     (found,) = report.findings
     assert found.where == ""

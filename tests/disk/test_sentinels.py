@@ -47,7 +47,7 @@ def test_a_link_without_a_sentinel_is_told_in_the_log(
     folder.symlink_to(target)
     with caplog.at_level(logging.WARNING):
         check_destination(folder, must_be_link=target)
-        said = f"{folder}: no sentinel; run python setup_symlinks.py --centinelas"
+        said = f"{folder}: sin centinela; python setup_symlinks.py --centinelas"
         assert caplog.messages == [said]
         caplog.clear()
         set_sentinel(folder, target)

@@ -33,6 +33,7 @@ from Modules.words.errors import (
     PipelineError,
     SettingsError,
 )
+from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.portal.dialect_server import (
@@ -92,7 +93,7 @@ def test_what_threads_log_belongs_to_the_run_that_asked(whole: bool) -> None:
     handler = _Whose(logging.WARNING)
     TOLD.clear()
     before = RUN.set("run 7")
-    logging.getLogger("Modules.portal").addHandler(handler)
+    corrida.addHandler(handler)
     try:
         with faulty_portal(world, faults=[parse_fault("status_503@lotes*1")]) as portal:
             quick = config_of(portal.base_url, retry_after_cap_s=0.001)
@@ -104,10 +105,10 @@ def test_what_threads_log_belongs_to_the_run_that_asked(whole: bool) -> None:
                 else:
                     client.fetch(Recurso.LOTES, SEASON)
     finally:
-        logging.getLogger("Modules.portal").removeHandler(handler)
+        corrida.removeHandler(handler)
         RUN.reset(before)
     ((whose, line),) = TOLD
-    assert "HTTP 503; try 2 follows" in line
+    assert "HTTP 503; se pide otra vez en 0,0 s (intento 2)" in line
     assert whose == "run 7"
 
 

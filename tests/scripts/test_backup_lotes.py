@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,8 +23,10 @@ from filelock import FileLock
 
 from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
+from Modules.words.spanish import corrida
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
+from tests.processes import patience
 from tests.scripts.conftest import (
     ROOT,
     Answer,
@@ -34,6 +37,7 @@ from tests.scripts.conftest import (
     prefect_server,
     python_in,
 )
+from tests.words.test_errors import ENGLISH
 
 pytestmark = pytest.mark.integration
 
@@ -129,7 +133,14 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert "sin cambios" in second.out
     stages = ["Traer del portal", "Revisar la noche", "Guardar el snapshot", "Publicar"]
     told = [*stages, *(f"Producto {name}" for name in ("cultivos", "muestreos", "sustentabilidad"))]
-    assert second.err.splitlines() == [f"{stage}…" for stage in told]
+    said = second.err.splitlines()
+    assert [line for line in said if line.endswith("…")] == [f"{stage}…" for stage in told]
+    for stage in told:
+        assert any(re.match(rf"{stage}: .+ \(\d+,\d s\)$", line) for line in said), second.err
+    assert "Lotes 150 en 1 página" in second.err
+    assert "rechazan 0 y avisan 3: noche aceptada (" in second.err
+    assert said[-1].startswith("La corrida terminó bien, en ")
+    assert not any(ENGLISH.search(line) for line in said), second.err
     assert contents(tmp_path / "test_outputs") == before
 
     third = lindero("run", "backup", "--test", LINDERO_DEMO_DAY="1")
@@ -306,15 +317,15 @@ def test_a_plain_folder_where_a_link_is_configured_is_refused(
     assert (tmp_path / "outputs" / "Backup_Databaler").is_symlink()
 
 
-def test_a_retry_is_told_in_the_log_of_the_run_and_nowhere_else(
+def test_a_retry_is_told_in_the_log_of_the_run_and_on_standard_error(
     under_prefect: Command, portal: FaultyPortal, prefect_api: str
 ) -> None:
     portal.inject(Fault("status_503", "lotes", times=1))
     answer = under_prefect("run", "backup")
     assert answer.code == 0, answer.err
-    assert all(line.endswith("…") for line in answer.err.splitlines()), answer.err  # the stages
     said = [line["message"] for line in _post(prefect_api, "logs/filter", {"limit": 200})]
-    assert any("lotes" in line and "503" in line for line in said)
+    for lines in (said, answer.err.splitlines()):
+        assert any("lotes" in line and "503; se pide otra vez en" in line for line in lines)
 
 
 def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
@@ -325,6 +336,18 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     assert under_prefect("run", "backup").code == 1
     runs = _post(prefect_api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 2})
     failed, completed = runs
+    assert under_prefect("run", "backup", DATABALER_BASE_URL="http://127.0.0.1:9/x").code == 4
+    (dead,) = _post(prefect_api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
+    for run, said in (
+        (completed, ("Lotes 150 en", "noche aceptada", "archivos: ", "La corrida terminó bien")),
+        (failed, ("noche RECHAZADA", "RECHAZA · ", "en cuarentena", "La corrida falló a los")),
+        (dead, ("rechazó la conexión; se pide otra vez", "No se pudo llegar al portal")),
+    ):
+        page = _page_of(prefect_api, run["id"], said[-1])
+        assert {line["name"] for line in page} == {corrida.name}, "Prefect's own are English"
+        lines = [line["message"] for line in page]
+        assert not [line for line in lines if ENGLISH.search(line)]
+        assert [words for words in said if not any(words in line for line in lines)] == []
     assert (failed["state_type"], completed["state_type"]) == ("FAILED", "COMPLETED")
     message = failed["state"]["message"]
     assert message.startswith("Los controles rechazaron")
@@ -339,6 +362,18 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     log_lines = _post(prefect_api, "logs/filter", {"limit": 200})
     everything = f"{artifacts}{log_lines}{runs}"
     assert portal.client_secret not in everything
+
+
+def _page_of(api: str, run_id: str, last: str) -> list[dict[str, Any]]:
+    """The log of a run, once its last line came: they come a moment after the run."""
+    question = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
+    deadline = time.monotonic() + patience(20)
+    while True:
+        page: list[dict[str, Any]] = _post(api, "logs/filter", question)
+        if any(last in line["message"] for line in page):
+            return page
+        assert time.monotonic() < deadline, page
+        time.sleep(0.1)  # polling a server, bounded by the deadline above
 
 
 @pytest.mark.slow
@@ -462,8 +497,11 @@ def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: Faul
         bad = _alone(tmp_path, "run", "backup", **{**told, **environment})
         assert bad.code == code
         assert said in bad.err
-        assert bad.err.count("\n") == 2
-        assert bad.err.startswith("Traer del portal…\nlindero: ")
+        first, second, *tried, last = bad.err.splitlines()
+        assert first.startswith("Campaña 25/26, de http://127.0.0.1:")
+        assert second == "Traer del portal…"
+        assert all("; se pide otra vez en " in line for line in tried)
+        assert last.startswith("lindero: ")
     portal.inject(Fault("status_503", "lotes", times=1))
     try:
         good = _alone(tmp_path, "run", "backup", "--verbose", **told)

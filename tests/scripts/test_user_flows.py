@@ -171,7 +171,7 @@ def test_the_decorators_of_users_measure_and_repeat_what_time_can_mend(
     assert not (tmp_path / "outputs").exists()
     logs = ask("POST", f"{prefect_api}/logs/filter", {"limit": 200, "sort": "TIMESTAMP_DESC"})
     said = [line["message"] for line in logs]
-    for start in ("bajar failed after", "bajar took", "escribir took", "pedir failed after"):
+    for start in ("bajar falló a los", "bajar tardó", "escribir tardó", "pedir falló a los"):
         assert any(line.startswith(start) for line in said), (start, said)
     runs = ask("POST", f"{prefect_api}/task_runs/filter", {"limit": 200})
     assert any(run["name"].startswith("Bajar lluvias") for run in runs)

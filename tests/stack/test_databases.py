@@ -30,10 +30,11 @@ def test_redis_is_told_a_hash_and_no_password() -> None:
 
 
 def test_the_command_of_postgres_holds_no_secret_and_listens_on_loopback() -> None:
-    command = find_postgres(Path("/none")).command(Path("/data"), 5433)
+    command = find_postgres(Path("/none")).command(Path("/data"), 5433, "America/Cordoba")
 
     assert "listen_addresses=127.0.0.1" in command
     assert "unix_socket_directories=" in command
+    assert {"log_timezone=America/Cordoba", "log_line_prefix=%m [%p] "} <= {*command}
 
 
 @pytest.mark.integration

@@ -16,7 +16,6 @@ import pytest
 
 from Modules.stack.processes import (
     FOLDER_VARIABLE,
-    MAX_LOG_BYTES,
     Running,
     Spec,
     last_line,
@@ -197,19 +196,6 @@ def test_a_note_that_cannot_be_read_is_as_none(tmp_path: Path, text: str) -> Non
     note.write_text(text, encoding="utf-8")
 
     assert recall(note) == ({}, ())
-
-
-def test_a_log_is_put_aside_when_it_is_big(folder: Path) -> None:
-    log = folder / "logs" / "probe.log"
-    log.parent.mkdir()
-    with log.open("wb") as file:
-        file.truncate(MAX_LOG_BYTES + 1)
-
-    running = start(_spec(folder, "print('of this time')"))
-    psutil.wait_procs([psutil.Process(running.pid)], timeout=20)
-
-    assert tail(log, 5) == ["of this time"]
-    assert log.with_name("probe.log.1").stat().st_size == MAX_LOG_BYTES + 1
 
 
 def test_a_log_has_a_last_line_even_when_empty(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,9 +23,10 @@ from Modules.demo.world import build_world
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
-from Modules.stack.local import FULL
+from Modules.stack.local import FULL, logs
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.watch.dead import MURIO
+from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.stack.browser import browser
@@ -42,6 +44,7 @@ from tests.stack.plataforma import (
 from tests.stack.rounds import forget_rounds
 from tests.stack.silence import Silenced, silent_portal
 from tests.stack.whole import torn
+from tests.words.test_errors import ENGLISH
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
@@ -125,9 +128,12 @@ def test_a_night_runs_through_the_worker_to_completed(plataforma: Plataforma) ->
     )
     assert "resumen-corrida" in {artifact["key"] for artifact in artifacts}
     plataforma.await_that(  # the last lines come a moment after the state
-        lambda: any(line["name"].startswith("Modules") for line in plataforma.logs_of(run_id)),
-        "lines of Modules in the run's log",
+        lambda: any("terminó" in line["message"] for line in plataforma.logs_of(run_id)),
+        "the last line in the run's log",
     )
+    page = plataforma.logs_of(run_id)
+    assert {line["name"] for line in page} == {corrida.name}, "Prefect's own lines are English"
+    assert not [line for line in page if ENGLISH.search(line["message"])]
     assert (plataforma.folder / "test_outputs" / "cultivos").is_dir()
     assert not (plataforma.folder / "outputs").exists()
 
@@ -405,6 +411,18 @@ def test_every_step_of_the_guide_does_what_it_says(plataforma: Plataforma, guide
 
 
 # --- the last tests of this module: the stack is gone after them ------------------------------
+
+
+def test_every_line_of_the_five_logs_is_dated(plataforma: Plataforma) -> None:
+    moments = {
+        "redis": r"\d+:[CMSX] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} ",
+        "postgres": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} -03 ",
+    }
+    for name in FULL:
+        moment = moments.get(name, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}-03:00 ")
+        lines = logs(plataforma.settings, name, 100_000)
+        assert lines, name
+        assert [line for line in lines if not re.match(moment, line)] == [], name
 
 
 def test_down_leaves_no_process(plataforma: Plataforma, guide: Guide) -> None:

@@ -7,7 +7,6 @@ sample (soil always). Built from one accepted night; the same night gives the sa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
@@ -34,8 +33,7 @@ from Modules.products.muestreos.plan import (
     plan_muestreo,
 )
 from Modules.products.source import Fuente
-
-logger = logging.getLogger(__name__)
+from Modules.words.spanish import corrida
 
 CAPA_MUESTREOS: Final = "muestreos"
 CAPA_PROPUESTOS: Final = "puntos_propuestos"
@@ -115,7 +113,7 @@ def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> Mapping[str, P
         folder.mkdir()
     mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder)
     for aviso in mapas.avisos:
-        logger.warning(aviso)
+        corrida.warning(aviso)
     return mapas.carpetas[CARPETA]
 
 
