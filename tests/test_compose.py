@@ -187,7 +187,7 @@ def test_all_tell_the_time_of_buenos_aires() -> None:
 OF_THE_WATCH = (
     *("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL"),
     *("LINDERO_CAMPANIA", "LINDERO_COMPANY", "LINDERO_HOST", "LINDERO_PAGE_URL"),
-    *("LINDERO_STATE_DIR", "LINDERO_REDO_UNTIL"),
+    "LINDERO_REDO_UNTIL",
 )
 
 
@@ -196,6 +196,7 @@ def test_services_are_told_what_the_server_is_told_and_the_watch_beside_it() -> 
     assert SERVICES["prefect-services"]["environment"] == {
         **server,
         "PREFECT_API_URL": "http://prefect-server:4200/api",
+        "LINDERO_STATE_DIR": "/app/data/lindero",
         **{name: SERVICES["prefect-worker"]["environment"][name] for name in OF_THE_WATCH},
     }
 
