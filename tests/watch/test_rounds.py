@@ -270,7 +270,7 @@ def test_a_round_survives_anything_and_a_full_disk_tells_nobody_twice(
     monkeypatch.setattr(dead, "bury", bury)
     watch.watch.server = PrefectServer("http://x")
     watch.known = watch.crashed
-    assert watch.play(5) == ["Ya está bien: data/lindero no se puede leer"]
+    assert watch.play(5) == ["Ya está bien. Era: data/lindero no se puede leer"]
     assert "bury: ServerSilent" in caplog.text
 
 
