@@ -386,12 +386,21 @@ class Settings:
         Secret, None, "Contraseña de la base de Prefect", "…"
     )
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")
-    prefect_postgres_host: str = setting(
-        str, "127.0.0.1", "Máquina de la base de Prefect", "postgres"
+    prefect_postgres_host: str | None = setting(
+        str,
+        None,
+        "Máquina de una base que ya está; sin ella, `lindero stack` levanta una",
+        "postgres",
     )
-    prefect_postgres_port: int = setting(whole(ge=1, le=65535), "5432", "Su puerto")
-    prefect_redis_messaging_host: str = setting(str, "127.0.0.1", "Máquina de Redis", "redis")
-    prefect_redis_messaging_port: int = setting(whole(ge=1, le=65535), "6379", "Su puerto")
+    prefect_postgres_port: int | None = setting(
+        whole(ge=1, le=65535), None, "Su puerto; sin él, 5432", "5432"
+    )
+    prefect_redis_messaging_host: str | None = setting(
+        str, None, "Máquina de un Redis que ya está; sin ella, `lindero stack` levanta uno", "redis"
+    )
+    prefect_redis_messaging_port: int | None = setting(
+        whole(ge=1, le=65535), None, "Su puerto; sin él, 6379", "6379"
+    )
     prefect_redis_messaging_password: Secret | None = setting(
         Secret, None, "Contraseña de Redis", "…"
     )
