@@ -69,6 +69,9 @@ def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
     )
 
 
+port = whole(ge=1, le=65535)
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """One of a few words."""
 
@@ -376,9 +379,7 @@ class Settings:
     )
     lindero_gid: int = setting(whole(ge=1), "1000", "Su grupo")
     lindero_port: int = setting(
-        whole(ge=1, le=65535),
-        "4200",
-        "Puerto de esta máquina en el que contesta la página de Prefect",
+        port, "4200", "Puerto de esta máquina en el que contesta la página de Prefect"
     )
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
@@ -387,20 +388,13 @@ class Settings:
     )
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")
     prefect_postgres_host: str | None = setting(
-        str,
-        None,
-        "Máquina de una base que ya está; sin ella, `lindero stack` levanta una",
-        "postgres",
+        str, None, "Máquina de una base que ya está; si no, `lindero stack` levanta una", "postgres"
     )
-    prefect_postgres_port: int | None = setting(
-        whole(ge=1, le=65535), None, "Su puerto; sin él, 5432", "5432"
-    )
+    prefect_postgres_port: int | None = setting(port, None, "Su puerto", "5432")
     prefect_redis_messaging_host: str | None = setting(
-        str, None, "Máquina de un Redis que ya está; sin ella, `lindero stack` levanta uno", "redis"
+        str, None, "Máquina de un Redis que ya está; si no, `lindero stack` levanta uno", "redis"
     )
-    prefect_redis_messaging_port: int | None = setting(
-        whole(ge=1, le=65535), None, "Su puerto; sin él, 6379", "6379"
-    )
+    prefect_redis_messaging_port: int | None = setting(port, None, "Su puerto", "6379")
     prefect_redis_messaging_password: Secret | None = setting(
         Secret, None, "Contraseña de Redis", "…"
     )

@@ -42,16 +42,14 @@ def stack_up(
 ) -> int:
     """Levanta la plataforma, o lo que de ella se haya caído, y espera a que ande.
 
-    Queda corriendo cuando este comando termina; lo que anda bien no se toca. Para apagarla:
-    lindero stack down.
+    Lo que anda bien no se toca. Queda corriendo cuando este comando termina.
 
     Parameters
     ----------
     single
         Un solo proceso de servidor con SQLite, sin PostgreSQL ni Redis: para Windows o probar.
     stay
-        Se queda y levanta otra vez lo que se caiga; cuando lo cortan, apaga todo. Para un servicio
-        de la máquina: lindero stack units.
+        Se queda y levanta otra vez lo que se caiga; cuando lo cortan, apaga todo.
     """
     from Modules.stack import local
 
@@ -73,13 +71,7 @@ def stack_up(
 def stack_restart(
     *proceso: Proceso, now: Annotated[bool, switch("También con una corrida en curso.")] = False
 ) -> int:
-    """Reinicia un proceso, varios, o sin nombre los cinco. Con una corrida en curso, se niega.
-
-    Parameters
-    ----------
-    proceso
-        postgres, redis, server, services o worker.
-    """
+    """Reinicia un proceso, varios, o sin nombre los cinco; con una corrida en curso se niega."""
     from Modules.stack import local
 
     started = local.restart(load_settings(), proceso, now=now, tell=complain)
@@ -89,11 +81,7 @@ def stack_restart(
 
 @stack.command(name="units")
 def stack_units(folder: Path) -> int:
-    """Escribe en una carpeta lo que hace falta para que la plataforma arranque con la máquina.
-
-    Para Linux un servicio de systemd, para Windows una tarea. Los dos corren lindero stack up
-    --stay. Qué hacer con cada archivo, en sus primeros renglones.
-    """
+    """Escribe en una carpeta lo que arranca la plataforma con la máquina: systemd o Windows."""
     from Modules.stack.units import write_units
 
     for path in write_units(folder):

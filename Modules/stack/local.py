@@ -54,9 +54,8 @@ FULL: Final = stack_plan.PROCESSES
 SINGLE: Final = ("server", "worker")  # the server holds the services, the database is SQLite
 PATIENCE_S: Final = {"postgres": 60, "redis": 30, "server": 180, "services": 180, "worker": 180}
 STOP_PATIENCE_S: Final = 20
-# For what runs already and is not well; only then is it started anew. A worker looks again after a
-# minute at most, a round that an outage took comes back after 40 s (see orchestration/services).
-MEND_PATIENCE_S: Final = 100
+# for what runs already: a worker looks again after a minute at most, a round that an outage took
+MEND_PATIENCE_S: Final = 100  # comes back after 40 s (orchestration/services)
 STAY_POLL_S: Final = 5
 RUN_NAME: Final = "run.json"
 _MINIMAL: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -145,10 +144,10 @@ class Stack:
             return ill("no corre")
         process = "single" if self.single and name == "server" else name
         health = stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
-        if name in self.outside:
-            where = f"de afuera, en {self.outside[name]}:{self.ports[name]}"
-            return replace(health, text=f"{health.text} ({where})")
-        return health
+        if name not in self.outside:
+            return health
+        where = f" (de afuera, en {self.outside[name]}:{self.ports[name]})"
+        return replace(health, text=health.text + where)
 
     def fault(self, name: str) -> str | None:
         """Why a process does not do its work, None if it does; the database is made."""
@@ -165,8 +164,7 @@ class Stack:
 
     def note(self, processes: Sequence[Running]) -> None:
         """Write down what runs, and on which ports: the next start asks for the same ones."""
-        outside = dict(self.outside)
-        facts = {"single": self.single, "ports": dict(self.ports), "outside": outside}
+        facts = {"single": self.single, "ports": dict(self.ports), "outside": dict(self.outside)}
         remember(self.folder / RUN_NAME, processes, facts)
 
     def _spec(self, name: str) -> Spec:
@@ -220,16 +218,16 @@ def up(
 ) -> tuple[Stack, tuple[str, ...]]:
     """Start what does not run, and wait until all of it does its work.
 
-    What does its work is left alone. What runs and is ill is given time to get well, and is then
-    started anew, by itself. When something fails on the way, what was started is stopped again if
-    nothing ran before; else everything is left running. ``tell`` is given what is waited for.
+    What does its work is left alone. What runs and is ill is given time, and is then started anew.
+    When something fails, what was started is stopped again if nothing ran before, else it all is
+    left running. ``tell`` is given what is waited for.
 
     Returns:
         The stack, and the names of what was started: none if all of it ran.
 
     Raises:
-        SettingsError: a secret will not do, a port is taken, or a server cannot be had here, or
-            one of others will not do.
+        SettingsError: a secret or a store of others will not do, a port is taken, or a server
+            cannot be had here.
         StackError: a process ended or did not get ready; the message names its log. Or another
             command is starting or stopping this stack.
     """
@@ -242,8 +240,13 @@ def up(
     with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
         stack = replace(_chosen(settings, single=single), tell=tell)
-        for name in stack.outside:
-            _prove(stack, name)
+        for name, host in stack.outside.items():
+            if (fault := stack.fault(name)) is not None:
+                its = "PREFECT_" + {"postgres": "POSTGRES", "redis": "REDIS_MESSAGING"}[name]
+                raise SettingsError(
+                    f"{its}_HOST, {its}_PORT: en {host}:{stack.ports[name]} no se puede trabajar: "
+                    f"{fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las variables"
+                )
         stack.note(stack.alive())  # both copies
         stop_strays(folder, spare=stack.alive())
         return stack, _start_missing(stack)
@@ -252,14 +255,10 @@ def up(
 def restart(
     settings: Settings, names: Sequence[str], *, now: bool = False, tell: Tell = silently
 ) -> tuple[str, ...]:
-    """Stop these processes, start what does not run then, and wait as ``up`` does.
-
-    Returns:
-        The names of what was started.
+    """Stop these processes or all, start what does not run then, and wait as ``up``; what started.
 
     Raises:
-        RunLocked: a run is at work, and ``now`` is not asked for; the message says what would
-            become of it.
+        RunLocked: a run is at work, and not ``now``; the message says what would become of it.
         SettingsError, StackError: as ``up``; or the platform does not run.
     """
     folder = stack_folder(settings)
@@ -267,7 +266,7 @@ def restart(
     if stack is None or not stack.alive():
         raise StackError("la plataforma no corre; levantarla: lindero stack up")
     names = names or stack.own
-    if foreign := [name for name in names if name not in stack.own]:
+    if foreign := set(names) - set(stack.own):
         raise SettingsError(f"{', '.join(foreign)}: no es un proceso de esta plataforma")
     with only_one(folder / "stack.lock", _busy):
         if of_stack(folder, "prefect.engine"):
@@ -286,9 +285,6 @@ def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
     """Start again what dies, until this process is asked to end, and stop all of it then.
 
     What another command has stopped, or is starting, is left as it is.
-
-    Raises:
-        StackError: another command is starting or stopping this stack in the end.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -370,8 +366,8 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
         raise SettingsError("la plataforma corre de la otra manera; primero: lindero stack down")
     if running.outside != {name: store.host for name, store in _given(settings).items()}:
         raise SettingsError(
-            "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: la plataforma corre con otras "
-            "bases; primero: lindero stack down"
+            "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: la plataforma corre con otras; "
+            "primero: lindero stack down"
         )
     port = running.settings.lindero_port
     if port != settings.lindero_port:
@@ -427,18 +423,6 @@ def _given(settings: Settings) -> dict[str, Database | Redis]:
     if settings.prefect_redis_messaging_host or settings.prefect_redis_messaging_port:
         given["redis"] = stack_entry.redis_of(settings)
     return given
-
-
-def _prove(stack: Stack, name: str) -> None:
-    """Refuse a store of others with which we cannot do what Prefect does."""
-    fault = stack.fault(name)
-    if fault is not None:
-        prefix = "PREFECT_POSTGRES" if name == "postgres" else "PREFECT_REDIS_MESSAGING"
-        raise SettingsError(
-            f"{prefix}_HOST, {prefix}_PORT: en {stack.outside[name]}:{stack.ports[name]} no se "
-            f"puede trabajar: {fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las dos "
-            "variables, y lindero stack levanta el suyo"
-        )
 
 
 def _chosen(settings: Settings, *, single: bool) -> Stack:

@@ -33,6 +33,7 @@ _ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with 
     getattr(subprocess, flag, 0) for flag in ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 )
 _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+COPY: Final = "copia-run.json"  # of the note
 _TELL_EVERY_S: Final = 15.0
 _STORES: Final = {"postgres": "postgres", "redis-server": "redis"}  # and the folders they work in
 Tell = Callable[[str], None]
@@ -143,7 +144,7 @@ def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
 
 def of_stack(folder: Path, word: str = "") -> list[psutil.Process]:
     """Every process of a stack and what those started, or those with ``word`` in their command."""
-    return [one for one in psutil.process_iter() if _carries(one, folder) and _says(one, word)]
+    return [process for process in psutil.process_iter() if _carries(process, folder, word)]
 
 
 def wait_until(
@@ -159,8 +160,7 @@ def wait_until(
         StackError: the process ended, or the deadline passed; the message holds the last fault
             and names the log.
     """
-    begun = told = time.monotonic()
-    deadline = begun + patience_s
+    deadline, tell_at = time.monotonic() + patience_s, time.monotonic() + 2
     while (fault := check()) is not None:
         if not running.alive():
             raise StackError(f"{running.name} terminó: {last_line(log)} (ver {log})")
@@ -168,8 +168,8 @@ def wait_until(
             raise StackError(
                 f"{running.name} no está listo después de {patience_s:.0f} s: {fault} (ver {log})"
             )
-        if (now := time.monotonic()) - told > (_TELL_EVERY_S if told > begun else 2):
-            told = now
+        if (now := time.monotonic()) > tell_at:
+            tell_at = now + _TELL_EVERY_S
             tell(f"Esperando a {running.name}, hasta {deadline - now:.0f} s más: {fault}")
         time.sleep(_POLL_S)
 
@@ -198,13 +198,13 @@ def remember(path: Path, processes: Sequence[Running], facts: Mapping[str, Any])
         PublishError: the disk refused.
     """
     note = {**facts, "processes": [asdict(running) for running in processes]}
-    for copy in _copies(path):
+    for copy in (path, path.with_name(COPY)):
         write_beside(copy, json.dumps(note, indent=2).encode())
 
 
 def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
     """Read the note, or its copy; where neither can be read it is as if there were none."""
-    for copy in _copies(path):
+    for copy in (path, path.with_name(COPY)):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             note = json.loads(copy.read_text(encoding="utf-8"))
             processes = tuple(Running(**one) for one in note.pop("processes"))
@@ -213,21 +213,13 @@ def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
     return {}, ()
 
 
-def _copies(path: Path) -> tuple[Path, Path]:
-    return path, path.with_name(f"copia-{path.name}")
-
-
-def _carries(process: psutil.Process, folder: Path) -> bool:
+def _carries(process: psutil.Process, folder: Path, word: str) -> bool:
     with suppress(psutil.Error, OSError):
+        if word and word not in process.cmdline():
+            return False
         if process.name() in _STORES:
             return Path(process.cwd()) == folder / _STORES[process.name()]
         return process.environ().get(FOLDER_VARIABLE) == str(folder)
-    return False
-
-
-def _says(process: psutil.Process, word: str) -> bool:
-    with suppress(psutil.Error, OSError):
-        return not word or word in process.cmdline()
     return False
 
 

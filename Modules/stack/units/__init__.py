@@ -23,9 +23,9 @@ def write_units(folder: Path) -> tuple[Path, ...]:
     written = tuple(folder / name for name in TEMPLATES)
     for path in written:
         text = (Path(__file__).parent / path.name).read_text(encoding="utf-8")
-        for word, value in (("{root}", PROJECT_ROOT), ("{python}", sys.executable)):
-            xml = path.suffix == ".xml"
-            text = text.replace(word, escape(str(value)) if xml else str(value).replace("%", "%%"))
+        for word, value in (("{root}", str(PROJECT_ROOT)), ("{python}", sys.executable)):
+            quoted = escape(value) if path.suffix == ".xml" else value.replace("%", "%%")
+            text = text.replace(word, quoted)
         # Windows reads a task, and PowerShell 5 a script with accents, by their first bytes
         coding = {".xml": "utf-16", ".ps1": "utf-8-sig"}.get(path.suffix, "utf-8")
         write_beside(path, text.encode(coding))
