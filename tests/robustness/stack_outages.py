@@ -21,13 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import psutil
-import redis
 
-from Modules.stack.checks import ROUNDS
-from Modules.stack.entry import redis_of
 from Modules.stack.local import FULL, RUN_NAME
-from Modules.stack.plan import DOCKET_DB
 from tests.stack.plataforma import Plataforma, new_plataforma
+from tests.stack.rounds import rounds_late_s
 
 AWAY_S = 30
 ROUNDS_BACK_S = 60  # a round that was under way: 30 s, a sweep each 9 s, and its own interval
@@ -123,14 +120,10 @@ def rounds_back_s(plataforma: Plataforma) -> float:
 
     The shorter of them comes every five seconds, so that one look at once would see nothing.
     """
-    address, begun = redis_of(plataforma.stack.settings), time.monotonic()
+    begun = time.monotonic()
     time.sleep(12)
-    with redis.Redis(address.host, address.port, DOCKET_DB, address.password) as client:
-        while time.monotonic() - begun < 330:
-            due = [float(client.hget(f"prefect:runs:{name}", "when") or 0) for name in ROUNDS]
-            if min(due) > time.time() - 10:
-                break
-            time.sleep(0.5)
+    while time.monotonic() - begun < 330 and max(rounds_late_s(plataforma.stack.settings)) > 10:
+        time.sleep(0.5)
     return time.monotonic() - begun - 12
 
 
