@@ -69,6 +69,9 @@ def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
     )
 
 
+port = whole(ge=1, le=65535)
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """One of a few words."""
 
@@ -381,9 +384,7 @@ class Settings:
     )
     lindero_gid: int = setting(whole(ge=1), "1000", "Su grupo")
     lindero_port: int = setting(
-        whole(ge=1, le=65535),
-        "4200",
-        "Puerto de esta máquina en el que contesta la página de Prefect",
+        port, "4200", "Puerto de esta máquina en el que contesta la página de Prefect"
     )
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
@@ -391,12 +392,14 @@ class Settings:
         Secret, None, "Contraseña de la base de Prefect", "…"
     )
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")
-    prefect_postgres_host: str = setting(
-        str, "127.0.0.1", "Máquina de la base de Prefect", "postgres"
+    prefect_postgres_host: str | None = setting(
+        str, None, "Máquina de una base que ya está; si no, `lindero stack` levanta una", "postgres"
     )
-    prefect_postgres_port: int = setting(whole(ge=1, le=65535), "5432", "Su puerto")
-    prefect_redis_messaging_host: str = setting(str, "127.0.0.1", "Máquina de Redis", "redis")
-    prefect_redis_messaging_port: int = setting(whole(ge=1, le=65535), "6379", "Su puerto")
+    prefect_postgres_port: int | None = setting(port, None, "Su puerto", "5432")
+    prefect_redis_messaging_host: str | None = setting(
+        str, None, "Máquina de un Redis que ya está; si no, `lindero stack` levanta uno", "redis"
+    )
+    prefect_redis_messaging_port: int | None = setting(port, None, "Su puerto", "6379")
     prefect_redis_messaging_password: Secret | None = setting(
         Secret, None, "Contraseña de Redis", "…"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from Modules.cli.options import Json, say, say_json, say_table
+from Modules.cli.options import Json, complain, say, say_json, say_table, switch
 from Modules.settings import PROJECT_ROOT, load_settings
 
 Proceso = Literal["postgres", "redis", "server", "services", "worker"]
@@ -34,27 +35,57 @@ def stack_init() -> int:
 
 
 @stack.command(name="up")
-def stack_up(*, single: Annotated[bool, Parameter(negative="")] = False) -> int:
+def stack_up(
+    *,
+    single: Annotated[bool, Parameter(negative="")] = False,
+    stay: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
     """Levanta la plataforma, o lo que de ella se haya caído, y espera a que ande.
 
-    Queda corriendo cuando este comando termina. Para apagarla: lindero stack down.
+    Lo que anda bien no se toca. Queda corriendo cuando este comando termina.
 
     Parameters
     ----------
     single
         Un solo proceso de servidor con SQLite, sin PostgreSQL ni Redis: para Windows o probar.
+    stay
+        Se queda y levanta otra vez lo que se caiga; cuando lo cortan, apaga todo.
     """
     from Modules.stack import local
 
     settings = load_settings()
     say("Levantando la plataforma; la primera vez tarda cerca de un minuto…")
-    _, started = local.up(settings, single=single)
+    _, started = local.up(settings, single=single, tell=complain)
     say(f"Se levantó: {', '.join(started)}." if started else "Ya estaba corriendo.")
     say(f"Prefect: http://127.0.0.1:{settings.lindero_port} (pide PREFECT_SERVER_API_AUTH_STRING)")
     say("Cómo está: lindero stack status. Para apagarla: lindero stack down")
     if settings.prefect_api_url is None:
         api = f"http://127.0.0.1:{settings.lindero_port}/api"
         say(f"Para usarla con los demás comandos, en .env: PREFECT_API_URL={api}")
+    if stay:
+        local.stay(settings, single=single, tell=complain)
+    return 0
+
+
+@stack.command(name="restart")
+def stack_restart(
+    *proceso: Proceso, now: Annotated[bool, switch("También con una corrida en curso.")] = False
+) -> int:
+    """Reinicia un proceso, varios, o sin nombre los cinco; con una corrida en curso se niega."""
+    from Modules.stack import local
+
+    started = local.restart(load_settings(), proceso, now=now, tell=complain)
+    say(f"Se reinició: {', '.join(started)}.")
+    return 0
+
+
+@stack.command(name="units")
+def stack_units(folder: Path) -> int:
+    """Escribe en una carpeta lo que arranca la plataforma con la máquina: systemd o Windows."""
+    from Modules.stack.units import write_units
+
+    for path in write_units(folder):
+        say(str(path))
     return 0
 
 

@@ -156,7 +156,7 @@ def make_database_folder(
 
 
 def make_database(database: Database) -> None:
-    """Make the database on a server that runs; one that is there is left alone.
+    """Make the database on a server that runs, with the extension; one that is there is left alone.
 
     Raises:
         SettingsError, StackError: as ``ask``.
@@ -165,6 +165,7 @@ def make_database(database: Database) -> None:
     if ask(server, "select 1 from pg_database where datname = $1", database.name) is None:
         name = database.name.replace('"', '""')
         ask(server, f'create database "{name}"')
+    ask(database, f"create extension if not exists {EXTENSION}")
 
 
 def ask(database: Database, question: str = "select 1", *arguments: object) -> object:

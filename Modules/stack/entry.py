@@ -107,7 +107,8 @@ def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
         alone = () if process == "single" else ("--no-services",)
         return (*prefect, "server", "start", "--host", host, "--port", str(port), *alone)
     if process == "services":
-        return (*prefect, "server", "services", "start")
+        patient = (sys.executable, "-m", "Modules.orchestration.services")
+        return (*patient, "server", "services", "start")
     pool = ("--pool", WORK_POOL, "--type", "process", "--name", "lindero")
     return (*prefect, "worker", "start", *pool, "--with-healthcheck")
 
@@ -139,8 +140,8 @@ def database_of(settings: Settings) -> Database:
     return Database(
         user=settings.prefect_postgres_user,
         password=_secret(settings, stack_plan.DATABASE_PASSWORD) or "",
-        host=settings.prefect_postgres_host,
-        port=settings.prefect_postgres_port,
+        host=settings.prefect_postgres_host or "127.0.0.1",
+        port=settings.prefect_postgres_port or 5432,
         name=settings.prefect_postgres_db,
     )
 
@@ -148,8 +149,8 @@ def database_of(settings: Settings) -> Database:
 def redis_of(settings: Settings) -> Redis:
     """Redis, out of the settings."""
     return Redis(
-        host=settings.prefect_redis_messaging_host,
-        port=settings.prefect_redis_messaging_port,
+        host=settings.prefect_redis_messaging_host or "127.0.0.1",
+        port=settings.prefect_redis_messaging_port or 6379,
         password=_secret(settings, stack_plan.REDIS_PASSWORD) or "",
     )
 

@@ -3,7 +3,10 @@
 Everything is below ``<LINDERO_STATE_DIR>/stack``: the data of PostgreSQL and Redis, Prefect's own
 folder, the logs, the ports that were chosen, and the note of what runs. The API answers on
 127.0.0.1:LINDERO_PORT; the other ports are free ones, remembered. The processes go on after the
-command that started them; nothing starts them again by itself: ``up`` mends what has died.
+command that started them; nothing starts them again by itself: ``up`` mends what has died, and
+leaves alone what does its work.
+
+A PostgreSQL or Redis whose address the settings name is used and never started or stopped.
 
 The settings are read once, by whoever calls; the processes are told what they need by environment.
 """
@@ -14,9 +17,10 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,27 +32,32 @@ from Modules.stack import entry as stack_entry
 from Modules.stack import plan as stack_plan
 from Modules.stack.checks import Health, ill
 from Modules.stack.databases import LOOPBACK
-from Modules.stack.plan import SECRETS
+from Modules.stack.plan import SECRETS, Database, Redis
 from Modules.stack.processes import (
     FOLDER_VARIABLE,
     Running,
     Spec,
+    Tell,
     living_runs,
+    of_stack,
     recall,
     remember,
+    silently,
     start,
     stop,
     stop_strays,
     tail,
     wait_until,
 )
-from Modules.words.errors import SettingsError, StackError
+from Modules.words.errors import PipelineError, RunLocked, SettingsError, StackError
 
 FULL: Final = stack_plan.PROCESSES
 SINGLE: Final = ("server", "worker")  # the server holds the services, the database is SQLite
 PATIENCE_S: Final = {"postgres": 60, "redis": 30, "server": 180, "services": 180, "worker": 180}
 STOP_PATIENCE_S: Final = 20
-MEND_PATIENCE_S: Final = 60  # for what runs already; a worker looks again after a minute at most
+# for what runs already: a worker looks again after a minute at most, a round that an outage took
+MEND_PATIENCE_S: Final = 100  # comes back after 40 s (orchestration/services)
+STAY_POLL_S: Final = 5
 RUN_NAME: Final = "run.json"
 _MINIMAL: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 _TOLD: Final = (  # the settings that a process of Prefect's needs to find the others
@@ -73,11 +82,18 @@ class Stack:
     folder: Path
     ports: Mapping[str, int]  # of postgres, redis, server, and of the worker's health
     single: bool
+    outside: Mapping[str, str] = field(default_factory=dict)  # stores of others, by their host
+    tell: Tell = silently  # what is waited for, and how long
 
     @property
     def names(self) -> tuple[str, ...]:
         """The processes of this stack, in the order in which they start."""
         return SINGLE if self.single else FULL
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Those that are started here, without the stores of others."""
+        return tuple(name for name in self.names if name not in self.outside)
 
     def process(self, name: str) -> Running | None:
         """A process as it is remembered, whether it still runs or not."""
@@ -119,17 +135,23 @@ class Stack:
         if running is None:
             raise StackError(f"{name} no se levantó")
         patience_s = PATIENCE_S[name] if patience_s is None else patience_s
-        wait_until(lambda: self._fault(name), running, log_of(self.settings, name), patience_s)
+        log = log_of(self.settings, name)
+        wait_until(lambda: self.fault(name), running, log, patience_s, self.tell)
 
     def health(self, name: str) -> Health:
         """Whether a process does its work."""
         running = self.process(name)
-        if running is None or not running.alive():
+        if name not in self.outside and (running is None or not running.alive()):
             return ill("no corre")
         process = "single" if self.single and name == "server" else name
-        return stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
+        health = stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
+        if name not in self.outside:
+            return health
+        where = f" (de afuera, en {self.outside[name]}:{self.ports[name]})"
+        return replace(health, text=health.text + where)
 
-    def _fault(self, name: str) -> str | None:
+    def fault(self, name: str) -> str | None:
+        """Why a process does not do its work, None if it does; the database is made."""
         if name == "postgres":
             try:
                 databases.make_database(stack_entry.database_of(self.settings))
@@ -143,7 +165,7 @@ class Stack:
 
     def note(self, processes: Sequence[Running]) -> None:
         """Write down what runs, and on which ports: the next start asks for the same ones."""
-        facts = {"single": self.single, "ports": dict(self.ports)}
+        facts = {"single": self.single, "ports": dict(self.ports), "outside": dict(self.outside)}
         remember(self.folder / RUN_NAME, processes, facts)
 
     def _spec(self, name: str) -> Spec:
@@ -192,16 +214,21 @@ class Stack:
         }
 
 
-def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, ...]]:
+def up(
+    settings: Settings, *, single: bool = False, tell: Tell = silently
+) -> tuple[Stack, tuple[str, ...]]:
     """Start what does not run, and wait until all of it does its work.
 
-    What was started is stopped again when something fails on the way.
+    What does its work is left alone. What runs and is ill is given time, and is then started anew.
+    When something fails, what was started is stopped again if nothing ran before, else it all is
+    left running. ``tell`` is given what is waited for.
 
     Returns:
         The stack, and the names of what was started: none if all of it ran.
 
     Raises:
-        SettingsError: a secret will not do, a port is taken, or a server cannot be had here.
+        SettingsError: a secret or a store of others will not do, a port is taken, or a server
+            cannot be had here.
         StackError: a process ended or did not get ready; the message names its log. Or another
             command is starting or stopping this stack.
     """
@@ -213,10 +240,68 @@ def up(settings: Settings, *, single: bool = False) -> tuple[Stack, tuple[str, .
         (folder / private).chmod(0o700)
     with only_one(folder / "stack.lock", _busy):
         _refuse_another(find(settings), settings, single=single)
-        stack = _chosen(settings, single=single)
+        stack = replace(_chosen(settings, single=single), tell=tell)
+        for name, host in stack.outside.items():
+            if (fault := stack.fault(name)) is not None:
+                its = "PREFECT_" + {"postgres": "POSTGRES", "redis": "REDIS_MESSAGING"}[name]
+                raise SettingsError(
+                    f"{its}_HOST, {its}_PORT: en {host}:{stack.ports[name]} no se puede trabajar: "
+                    f"{fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las variables"
+                )
+        stack.note(stack.alive())  # both copies
         living = living_runs(folder, settings.lindero_state_dir)
         stop_strays(folder, spare=(*stack.alive(), *living))
         return stack, _start_missing(stack)
+
+
+def restart(
+    settings: Settings, names: Sequence[str], *, now: bool = False, tell: Tell = silently
+) -> tuple[str, ...]:
+    """Stop these processes or all, start what does not run then, and wait as ``up``; what started.
+
+    Raises:
+        RunLocked: a run is at work, and not ``now``; the message says what would become of it.
+        SettingsError, StackError: as ``up``; or the platform does not run.
+    """
+    folder = stack_folder(settings)
+    stack = find(settings)
+    if stack is None or not stack.alive():
+        raise StackError("la plataforma no corre; levantarla: lindero stack up")
+    names = names or stack.own
+    if foreign := set(names) - set(stack.own):
+        raise SettingsError(f"{', '.join(foreign)}: no es un proceso de esta plataforma")
+    with only_one(folder / "stack.lock", _busy):
+        if of_stack(folder, "prefect.engine"):
+            ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
+            waits = "sigue, y espera a que vuelva lo que se reinicia"
+            said = f"hay una corrida en curso, que {ends if 'worker' in names else waits}"
+            if not now:
+                raise RunLocked(f"{said}; esperar a que termine, o agregar --now")
+            tell(f"Atención: {said}.")
+        living = () if "worker" in names else living_runs(folder, settings.lindero_state_dir)
+        _stop(stack, [name for name in stack.names if name in names])
+        stop_strays(folder, spare=(*stack.alive(), *living))
+        return _start_missing(replace(stack, tell=tell))
+
+
+def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
+    """Start again what dies, until this process is asked to end, and stop all of it then.
+
+    What another command has stopped, or is starting, is left as it is.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            time.sleep(STAY_POLL_S)
+            stack = find(settings)
+            if stack is not None and len(stack.alive()) < len(stack.own):
+                try:
+                    _, started = up(settings, single=single, tell=tell)
+                    tell(f"Se había caído, y se levantó: {', '.join(started)}")
+                except PipelineError as err:  # it is tried again
+                    tell(str(err))
+    except KeyboardInterrupt:
+        down(settings)
 
 
 def find(settings: Settings) -> Stack | None:
@@ -224,7 +309,8 @@ def find(settings: Settings) -> Stack | None:
     note, processes = recall(stack_folder(settings) / RUN_NAME)
     if not processes:
         return None
-    return _stack(settings, note.get("ports", {}), single=bool(note.get("single")))
+    single, outside = bool(note.get("single")), note.get("outside", {})
+    return _stack(settings, note["ports"], outside, single=single)
 
 
 def status(settings: Settings) -> tuple[tuple[str, int | None, Health], ...]:
@@ -281,6 +367,11 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
         return
     if running.single != single:
         raise SettingsError("la plataforma corre de la otra manera; primero: lindero stack down")
+    if running.outside != {name: store.host for name, store in _given(settings).items()}:
+        raise SettingsError(
+            "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: la plataforma corre con otras; "
+            "primero: lindero stack down"
+        )
     port = running.settings.lindero_port
     if port != settings.lindero_port:
         raise SettingsError(
@@ -289,6 +380,7 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
 
 
 def _start_missing(stack: Stack) -> tuple[str, ...]:
+    alive = {running.name for running in stack.alive()}
     begun: list[str] = []
 
     def begin(name: str) -> None:
@@ -296,31 +388,44 @@ def _start_missing(stack: Stack) -> tuple[str, ...]:
         stack.start(name)
 
     try:
-        alive = {running.name for running in stack.alive()}
         for starting, awaited in _STEPS:
             for name in starting:
-                if name in stack.names and name not in alive:
+                if name in stack.own and name not in alive:
                     begin(name)
             for name in awaited:
-                if name not in stack.names:
+                if name not in stack.own:
                     continue
                 if name in alive:  # it may get well by itself, or it is started anew
                     try:
                         stack.await_healthy(name, patience_s=MEND_PATIENCE_S)
                         continue
-                    except StackError:
+                    except StackError as err:
+                        stack.tell(f"{err}. Se lo reinicia, sólo a él")
                         stack.stop(name)
                         begin(name)
                 stack.await_healthy(name)
     except BaseException:
-        _stop(stack, [name for name in stack.names if name in begun])
-        stop_strays(stack.folder, spare=stack.alive())
+        if alive:
+            stack.tell(f"Queda corriendo: {', '.join(one.name for one in stack.alive())}")
+        else:
+            _stop(stack, [name for name in stack.names if name in begun])
+            stop_strays(stack.folder)
         raise
     return tuple(name for name in stack.names if name in begun)
 
 
 def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in reversed(names) if stack.stop(name))
+
+
+def _given(settings: Settings) -> dict[str, Database | Redis]:
+    """The stores whose address the settings name: they are there already, and not ours."""
+    given: dict[str, Database | Redis] = {}
+    if settings.prefect_postgres_host or settings.prefect_postgres_port:
+        given["postgres"] = stack_entry.database_of(settings)
+    if settings.prefect_redis_messaging_host or settings.prefect_redis_messaging_port:
+        given["redis"] = stack_entry.redis_of(settings)
+    return given
 
 
 def _chosen(settings: Settings, *, single: bool) -> Stack:
@@ -334,25 +439,35 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
             f"LINDERO_PORT: otro programa usa el puerto {port} de esta máquina; cerrarlo, o "
             "elegir otro, por ejemplo LINDERO_PORT=4210"
         )
+    given = _given(settings)
+    if given and single:
+        raise SettingsError(
+            "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: con --single no se usan; "
+            "sacarlas, con sus puertos, de .env y del entorno"
+        )
     ports = {"server": port} | {
         name: before[name] if name in alive and name in before else _free_port(before.get(name))
         for name in ("postgres", "redis", "worker")
     }
-    return _stack(settings, ports, single=single)
+    ports |= {name: store.port for name, store in given.items()}
+    outside = {name: store.host for name, store in given.items()}
+    return _stack(settings, ports, outside, single=single)
 
 
-def _stack(settings: Settings, ports: Mapping[str, int], *, single: bool) -> Stack:
+def _stack(
+    settings: Settings, ports: Mapping[str, int], outside: Mapping[str, str], *, single: bool
+) -> Stack:
     port = ports.get("server", settings.lindero_port)
     here = replace(
         settings,
         lindero_port=port,
-        prefect_postgres_host=LOOPBACK,
+        prefect_postgres_host=outside.get("postgres", LOOPBACK),
         prefect_postgres_port=ports.get("postgres", 0),
-        prefect_redis_messaging_host=LOOPBACK,
+        prefect_redis_messaging_host=outside.get("redis", LOOPBACK),
         prefect_redis_messaging_port=ports.get("redis", 0),
         prefect_api_url=f"http://{LOOPBACK}:{port}/api",
     )
-    return Stack(here, stack_folder(settings), dict(ports), single)
+    return Stack(here, stack_folder(settings), dict(ports), single, dict(outside))
 
 
 def _free_port(wanted: int | None) -> int:

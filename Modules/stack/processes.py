@@ -2,7 +2,8 @@
 
 A process is known by its pid and the moment it began, so that a pid the system has given to
 another is never signalled. Each has a session of its own, a log file, and the folder of its stack
-in its environment: that is how children that outlived their parent are found.
+in its environment: that is how children that outlived their parent are found. PostgreSQL and Redis,
+which hide their environment, are known by where they work. The note is kept twice.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ _ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with 
     getattr(subprocess, flag, 0) for flag in ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 )
 _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
+COPY: Final = "copia-run.json"  # of the note
+_TELL_EVERY_S: Final = 15.0
+_STORES: Final = {"postgres": "postgres", "redis-server": "redis"}  # and the folders they work in
+Tell = Callable[[str], None]
 _children: list[subprocess.Popen[bytes]] = []  # of this process, to be waited for
+
+
+def silently(_: str) -> None:
+    """Who does not want to know what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +136,12 @@ def stop_strays(folder: Path, spare: Sequence[Running] = ()) -> None:
     spared = {os.getpid()}
     for process in filter(None, (running.process() for running in spare)):
         spared |= {process.pid, *(child.pid for child in _children_of(process))}
-    strays = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(FOLDER_VARIABLE) == str(folder) and process.pid not in spared:
-                strays.append(process)
-    _end(strays, signal.SIGTERM, patience_s=5)
+    _end([one for one in of_stack(folder) if one.pid not in spared], signal.SIGTERM, patience_s=5)
+
+
+def of_stack(folder: Path, word: str = "") -> list[psutil.Process]:
+    """Every process of a stack and what those started, or those with ``word`` in their command."""
+    return [process for process in psutil.process_iter() if _carries(process, folder, word)]
 
 
 def living_runs(folder: Path, state_dir: Path) -> tuple[Running, ...]:
@@ -149,15 +158,19 @@ def living_runs(folder: Path, state_dir: Path) -> tuple[Running, ...]:
 
 
 def wait_until(
-    check: Callable[[], str | None], running: Running, log: Path, patience_s: float
+    check: Callable[[], str | None],
+    running: Running,
+    log: Path,
+    patience_s: float,
+    tell: Tell = silently,
 ) -> None:
-    """Wait until ``check`` finds no fault.
+    """Wait until ``check`` finds no fault, and ``tell`` what is waited for, and how long still.
 
     Raises:
         StackError: the process ended, or the deadline passed; the message holds the last fault
             and names the log.
     """
-    deadline = time.monotonic() + patience_s
+    deadline, tell_at = time.monotonic() + patience_s, time.monotonic() + 2
     while (fault := check()) is not None:
         if not running.alive():
             raise StackError(f"{running.name} terminó: {last_line(log)} (ver {log})")
@@ -165,6 +178,9 @@ def wait_until(
             raise StackError(
                 f"{running.name} no está listo después de {patience_s:.0f} s: {fault} (ver {log})"
             )
+        if (now := time.monotonic()) > tell_at:
+            tell_at = now + _TELL_EVERY_S
+            tell(f"Esperando a {running.name}, hasta {deadline - now:.0f} s más: {fault}")
         time.sleep(_POLL_S)
 
 
@@ -186,24 +202,35 @@ def tail(log: Path, lines: int) -> list[str]:
 
 
 def remember(path: Path, processes: Sequence[Running], facts: Mapping[str, Any]) -> None:
-    """Write the note of what runs.
+    """Write the note of what runs, and its copy.
 
     Raises:
         PublishError: the disk refused.
     """
     note = {**facts, "processes": [asdict(running) for running in processes]}
-    write_beside(path, json.dumps(note, indent=2).encode())
+    for copy in (path, path.with_name(COPY)):
+        write_beside(copy, json.dumps(note, indent=2).encode())
 
 
 def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
-    """Read the note; what cannot be read is as if it were not there."""
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        processes = tuple(Running(**one) for one in note.pop("processes"))
-        note["ports"] = {name: int(port) for name, port in note["ports"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}, ()
-    return note, processes
+    """Read the note, or its copy; where neither can be read it is as if there were none."""
+    for copy in (path, path.with_name(COPY)):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            note = json.loads(copy.read_text(encoding="utf-8"))
+            processes = tuple(Running(**one) for one in note.pop("processes"))
+            note["ports"] = {name: int(port) for name, port in note["ports"].items()}
+            return note, processes
+    return {}, ()
+
+
+def _carries(process: psutil.Process, folder: Path, word: str) -> bool:
+    with suppress(psutil.Error, OSError):
+        if word and word not in process.cmdline():
+            return False
+        if process.name() in _STORES:
+            return Path(process.cwd()) == folder / _STORES[process.name()]
+        return process.environ().get(FOLDER_VARIABLE) == str(folder)
+    return False
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import redis
 
 from Modules.settings import Settings
+from Modules.stack.checks import ROUNDS
 from Modules.stack.entry import redis_of
 from Modules.stack.plan import DOCKET_DB
 
 
-def forget_rounds(settings: Settings) -> None:
-    """Remove every round, also those under way; services sows them again when it starts.
-
-    Without this a services that starts anew waits for the rounds of the one before it to be
-    delivered again, which takes Docket 300 s.
-    """
+def rounds_late_s(settings: Settings) -> list[float]:
+    """How many seconds late each round of the scheduler is; below zero it is still to come."""
     address = redis_of(settings)
     with redis.Redis(address.host, address.port, DOCKET_DB, address.password) as client:
-        for key in client.scan_iter("prefect:*"):
-            client.delete(key)
+        due = [client.hget(f"prefect:runs:{name}", "when") for name in ROUNDS]
+    return [time.time() - float(when or 0) for when in due]

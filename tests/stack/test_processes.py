@@ -231,3 +231,22 @@ def test_processes_go_on_after_the_one_that_started_them(folder: Path) -> None:
     assert os.getsid(running.pid) == running.pid  # a terminal that closes does not end it
     stop(running, patience_s=10)
     assert not running.alive()
+
+
+def test_who_waits_is_told_what_for_and_how_long_still(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, said = start(_spec(folder, WAITS)), []
+    clock = iter(
+        [0.0, 0.0, *(moment for second in (1.0, 3.0, 9.0, 19.0) for moment in [second] * 2)]
+    )
+    faults = iter(["it loads"] * 4 + [None])
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(clock))
+        patched.setattr(time, "sleep", lambda _: None)
+        wait_until(lambda: next(faults), running, folder / "log", 100, said.append)
+
+    assert said == [
+        "Esperando a probe, hasta 97 s más: it loads",
+        "Esperando a probe, hasta 81 s más: it loads",
+    ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,9 +23,10 @@ from dotenv import dotenv_values
 
 from Modules.demo.world import build_world
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
+from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
 from Modules.stack.entry import api_of, redis_of
-from Modules.stack.local import FULL, logs
+from Modules.stack.local import FULL, RUN_NAME, logs
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.watch.dead import MURIO
 from Modules.words.spanish import corrida
@@ -41,7 +44,7 @@ from tests.stack.plataforma import (
     Plataforma,
     scheduled_night,
 )
-from tests.stack.rounds import forget_rounds
+from tests.stack.rounds import rounds_late_s
 from tests.stack.silence import Silenced, silent_portal
 from tests.stack.whole import torn
 from tests.words.test_errors import ENGLISH
@@ -174,13 +177,53 @@ def test_the_health_of_services_sees_a_scheduler_that_stopped(plataforma: Plataf
     assert "planificador" in later.text
 
 
-def test_up_mends_what_has_died(plataforma: Plataforma) -> None:
+def test_an_up_that_fails_on_the_way_leaves_running_what_ran(plataforma: Plataforma) -> None:
+    """The services die again at once: Prefect refuses a setting that they inherit."""
     plataforma.kill("services")
+    before = plataforma.stack.alive()
+    wrong = {**plataforma.environment, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "never"}
+
+    done = replace(plataforma, environment=wrong).lindero("stack", "up")
+
+    assert done.returncode == 1
+    assert "services terminó" in done.stderr
+    assert "Queda corriendo: postgres, redis, server, worker" in done.stderr
+    assert plataforma.stack.alive() == before
+
+
+def test_up_mends_what_has_died_without_its_note(plataforma: Plataforma) -> None:
+    before = {running.name: running.pid for running in plataforma.stack.alive()}
     assert plataforma.lindero("stack", "status").returncode == 1
+    (plataforma.stack.folder / RUN_NAME).write_text("{")
 
     assert "Se levantó: services." in plataforma.up()
 
     assert plataforma.lindero("stack", "status").returncode == 0
+    after = {running.name: running.pid for running in plataforma.stack.alive()}
+    assert {name: after[name] for name in before} == before
+
+
+def test_who_stays_starts_again_what_dies_and_may_die_itself(plataforma: Plataforma) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "Modules.cli.main", "stack", "up", "--stay"],
+        env=dict(plataforma.environment),
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as staying:
+        assert staying.stdout is not None
+        while "stack down" not in staying.stdout.readline():  # the last it says before it stays
+            assert staying.poll() is None
+        killed = plataforma.process("redis").pid
+        plataforma.kill("redis")
+        plataforma.await_that(
+            lambda: (
+                plataforma.process("redis").pid != killed and plataforma.stack.health("redis").ok
+            ),
+            "Redis runs again",
+        )
+        staying.kill()
+    assert {running.name for running in plataforma.stack.alive()} == set(FULL)
 
 
 def test_a_run_that_is_killed_with_its_worker_ends_crashed(
@@ -237,8 +280,12 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
     assert plataforma.await_state(other)["message"] == "Deployment concurrency limit reached."
 
     pids = {name: plataforma.process(name).pid for name in ("server", "services", "worker")}
-    _restart(plataforma, "postgres")
-    plataforma.stack.await_healthy("server")
+    refused = plataforma.lindero("stack", "restart", "postgres")
+    assert refused.returncode == 3
+    assert "hay una corrida en curso, que sigue" in refused.stderr
+    restarted = plataforma.lindero("stack", "restart", "postgres", "--now")
+    assert restarted.stdout == "Se reinició: postgres.\n", restarted.stderr
+    assert "Atención: hay una corrida en curso, que sigue" in restarted.stderr
     with plataforma.log_of("worker") as said:
         assert plataforma.stack.stop("redis")
         portal.speak()  # the run goes on, and comes to its end while Redis is away
@@ -252,11 +299,12 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
     assert {name: plataforma.process(name).pid for name in pids} == pids  # nobody mended them
     for name in ("postgres", "redis", "server", "worker"):
         plataforma.stack.await_healthy(name)
-    # Rounds of the scheduler that were under way when Redis went come again after 300 s (Docket's
-    # time of redelivery, measured here). Services is ill until then; the next tests want it well.
-    plataforma.kill("services")
-    forget_rounds(plataforma.stack.settings)
-    assert "Se levantó: services." in plataforma.up()
+    # Rounds of the scheduler that were under way when Redis went come again after half a minute;
+    # Docket by itself would wait 300 s, and services would be ill until then.
+    time.sleep(12)  # the shorter of them comes every 5 s
+    plataforma.await_that(lambda: max(rounds_late_s(plataforma.stack.settings)) < 10, "rounds", 90)
+    plataforma.stack.await_healthy("services")
+    assert plataforma.process("services").pid == pids["services"]
 
 
 def test_what_the_killed_and_the_struck_runs_left_is_whole(plataforma: Plataforma) -> None:
