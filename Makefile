@@ -155,6 +155,8 @@ mutations: $(VENV)/.ready ## mutants of guard, store, publisher and retention th
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
+	@{ echo "lindero==$$($(UV) version --short)"; $(UV) export --locked --quiet --no-dev --no-hashes \
+	  --no-emit-project --no-annotate --no-header; } > Modules/paquetes.txt
 
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check

@@ -1,0 +1,388 @@
+"""The stack and all it knows in one file, and out of it onto another machine.
+
+A plain tar for its owner only, since secrets are in it: ``ajustes/`` (.env, OneDrive's links, the
+portal's profile, files of secrets), ``estado/`` (LINDERO_STATE_DIR without locks, drafts and logs),
+``flujos/`` (the users' own, of scripts/), ``prefect/`` (its database: what pg_dump makes, and the
+SQLite of ``--single``), and last ``manifiesto.json`` with size and SHA-256 of each.
+
+Nothing of Redis: messages in flight, turns and the queue of Prefect's services are made again when
+they start, out of the database. A restore proves the whole file before it makes anything, makes
+everything beside its place, and then only renames; what was in a place is put aside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final, cast
+
+from dotenv import dotenv_values
+
+from Modules.disk import safe_files as files
+from Modules.disk.delivery import refuse_ours
+from Modules.disk.destinations import check_destination
+from Modules.disk.json_files import from_json, to_json
+from Modules.disk.run_lock import HOLDER_NAME, only_one, run_lock
+from Modules.disk.safe_files import writing
+from Modules.orchestration.deployments import DEPLOYMENTS, release
+from Modules.settings import PROJECT_ROOT, Settings, below_root, load_settings, variable_names
+from Modules.stack import databases, local
+from Modules.stack.entry import database_of
+from Modules.stack.plan import Database
+from Modules.stack.processes import recall
+from Modules.words.domain import Modo
+from Modules.words.errors import DataError, PublishError, SettingsError, StackError
+from Modules.words.names import name_problem
+from Modules.words.spanish import why
+
+MANIFEST, ENV = "manifiesto.json", "ajustes/.env"
+DUMP, SQLITE = "prefect/postgres.dump", "prefect/prefect.db"
+_MAX_MANIFEST: Final = 64 * 1024**2
+_NEW_DATABASE_BYTES: Final = 256 * 1024**2  # what an empty PostgreSQL and its journal take
+_STAYS: Final = {"stack", "watch", "staging", HOLDER_NAME}  # of this machine, now; and drafts
+_OUR_FLOWS: Final = {"__init__.py", "ejemplo_propio.py"} | {
+    PurePosixPath(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()
+}
+_TURNS: Final = "update concurrency_limit_v2 set active_slots = 0"  # nothing of there runs here
+_FOLDER: Final = (  # that a run begins in: of our deployments and of the users'
+    "update deployment set pull_steps = replace(pull_steps{0}, $1, $2){1} where pull_steps{0} <> ''"
+)
+
+
+def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = False) -> list[str]:
+    """Write the archive, whole or not at all, and read it back; the stack may run or not.
+
+    Returns:
+        The members.
+
+    Raises:
+        SettingsError: ``file`` is there or among the backups; there is no ``pg_dump``.
+        RunLocked: a night runs.
+        StackError: the stack is being started or stopped, or its database cannot be read.
+        DataError, PublishError: a file cannot be read or written; an earlier ``file`` is intact.
+    """
+    file = file.absolute()
+    if os.path.lexists(file) and not overwrite:
+        raise SettingsError(f"{file} ya existe: nombrar otro archivo, o agregar --overwrite")
+    refuse_ours(file.parent, (settings.lindero_state_dir,))
+    check_destination(file.parent)
+    with tempfile.TemporaryDirectory(prefix=".lindero-", suffix=".tmp", dir=file.parent) as name:
+        draft = Path(name, file.name)
+        with _quiet(settings), writing(file):
+            members = _state_files(settings) | _settings_files(settings)
+            _write(draft, members | _databases(settings, Path(name)), now)
+        told = read(draft)
+        files.move(draft, file)
+        files.sync_folder(file.parent)
+    return list(told["archivos"])
+
+
+def restore(
+    file: Path, *, now: datetime, overwrite: bool = False
+) -> tuple[dict[str, Any], Settings, list[Path]]:
+    """Put an archive in its places, all of it or nothing; the stack must not run.
+
+    The places are those of the archive's settings, under the environment of this machine.
+
+    Returns:
+        The archive's manifest, its settings here, and the new names of what was put aside.
+
+    Raises:
+        DataError: the archive is damaged.
+        SettingsError: something is in a place, and ``overwrite`` does not say that it may be.
+        RunLocked, StackError: a night or the stack runs; the database cannot be made.
+        PublishError: the disk refused. Whatever is raised, everything is as it was.
+    """
+    with ExitStack() as undo:
+        env = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")), ".env")
+        told = read(file, lambda name: env if name == ENV else None)
+        settings, members = load_settings(env if env.exists() else None), told["archivos"]
+        _refuse_running(settings)
+        state = settings.lindero_state_dir.resolve()
+        places = _places(settings, env) | {
+            name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/")
+            for name in members
+            if name.startswith("flujos/")
+        }
+        places = {n: path for n, path in places.items() if n in members}
+        places = {n: path for n, path in places.items() if not _same(path, members[n])}
+        held = any(one.is_file() and one.suffix != ".lock" for one in state.rglob("*"))
+        taken = [*([state] if held else []), *filter(os.path.lexists, places.values())]
+        if taken and not overwrite:
+            raise SettingsError(
+                f"ya existe {', '.join(map(str, taken))}: restaurar en otra carpeta, o agregar "
+                "--overwrite, que lo aparta con otro nombre"
+            )
+        need = sum(one["size"] for one in members.values()) + _NEW_DATABASE_BYTES
+        check_destination(state.parent, need_bytes=need)
+        drafts = {n: path.with_name(f".lindero-{path.name}.tmp") for n, path in places.items()}
+        draft = drafts["estado"] = state.with_name(f".lindero-{state.name}.tmp")
+        for path in drafts.values():
+            files.remove_tree(path)
+            undo.callback(_gone, path)
+        prefect = draft / "stack" / "prefect"
+        files.make_folder(prefect)
+        prefect.chmod(0o700)
+        roots = {"estado": draft, "prefect": prefect}
+
+        def place(name: str) -> Path | None:
+            folder, _, rest = name.partition("/")
+            return roots[folder] / rest if folder in roots else drafts.get(name)
+
+        read(file, place)
+        _refill(replace(settings, lindero_state_dir=draft), prefect, str(told["raiz"]))
+        _refuse_running(settings)
+        places["estado"] = state
+        aside = _swap([(drafts[n], path) for n, path in places.items()], f"{now:%Y%m%dT%H%M%S}")
+    return told, settings, aside
+
+
+def read(file: Path, place: Callable[[str], Path | None] = lambda _: None) -> dict[str, Any]:
+    """Prove an archive whole, and write the members for which ``place`` names a file; its manifest.
+
+    Raises:
+        DataError: it is damaged, cut short, hostile, or no archive of ours.
+        PublishError: a member cannot be written.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    said = b""
+    try:
+        with tarfile.open(file, "r:") as tar:
+            for member in tar:
+                name = member.name
+                data = tar.extractfile(member) if member.type == tarfile.REGTYPE else None
+                if data is None or member.sparse or name in found or said or not _may_be(name):
+                    raise DataError(f"{file}: {name!r} no va en un archivo de lindero stack")
+                if name == MANIFEST:
+                    said = data.read(_MAX_MANIFEST)
+                else:
+                    sha256 = _sha256(data, place(name), member.mode & 0o777 | 0o600)
+                    found[name] = {"size": member.size, "sha256": sha256}
+    except OSError as err:
+        raise DataError(f"{file} no se puede leer: {why(err)}") from err
+    except (tarfile.TarError, EOFError, ValueError) as err:
+        raise DataError(f"{file} está dañado, o no es de lindero stack backup") from err
+    if not said:
+        raise DataError(f"{file} está cortado o dañado: no llega a {MANIFEST}")
+    told = from_json(said, source=f"{file}: {MANIFEST}")
+    listed = told.get("archivos")
+    if told.get("formato") != 1 or not isinstance(listed, dict):
+        raise DataError(f"{file}: {MANIFEST} es de otra versión; actualizar Lindero")
+    if wrong := sorted(n for n in {*found, *listed} if found.get(n) != listed.get(n)):
+        raise DataError(f"{file} está dañado: {wrong[0]} no es como dice {MANIFEST}")
+    return told
+
+
+def _may_be(name: str) -> bool:
+    folder, _, rest = name.partition("/")
+    if folder not in ("ajustes", "estado", "flujos"):
+        return name in (MANIFEST, DUMP, SQLITE)
+    kept_out = rest.split("/")[0] in _STAYS if folder == "estado" else "/" in rest
+    return not kept_out and name_problem(name) is None
+
+
+def _sha256(data: IO[bytes], target: Path | None, mode: int) -> str:
+    """Of a member, or of the new file that it was copied to."""
+    if target is None:
+        return hashlib.file_digest(cast("io.BufferedReader", data), "sha256").hexdigest()
+    files.make_folder(target.parent)
+    with writing(target), target.open("xb") as out:
+        target.chmod(mode)
+        shutil.copyfileobj(data, out, files.CHUNK_BYTES)
+        out.flush()
+        os.fsync(out.fileno())
+    return files.fingerprint(target).sha256
+
+
+def _write(draft: Path, members: Mapping[str, Path], now: datetime) -> None:
+    told = {"formato": 1, "raiz": str(PROJECT_ROOT), "version": release(), "hecho": str(now)}
+    told["archivos"] = facts = {}
+    with tarfile.open(draft, "x:") as tar:
+        for name, path in sorted(members.items()):
+            facts[name] = asdict(files.fingerprint(path))
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = facts[name]["size"], path.stat().st_mode & 0o777
+            with path.open("rb") as data:
+                tar.addfile(info, data)
+        info, manifest = tarfile.TarInfo(MANIFEST), to_json(told)
+        info.size = len(manifest)
+        tar.addfile(info, io.BytesIO(manifest))
+    draft.chmod(0o600)
+    files.sync_file(draft)
+
+
+def _settings_files(settings: Settings) -> dict[str, Path]:
+    """What holds settings, and the users' own flows; what lies in the state is carried with it."""
+    flows = {f"flujos/{one.name}": one for one in (PROJECT_ROOT / "scripts").glob("*.py")}
+    places = flows | _places(settings, PROJECT_ROOT / ".env")
+    state = settings.lindero_state_dir.resolve()
+    return {
+        name: path
+        for name, path in places.items()
+        if path.is_file() and not path.resolve().is_relative_to(state)
+        if name not in flows or path.name not in _OUR_FLOWS
+    }
+
+
+def _places(settings: Settings, env: Path) -> dict[str, Path]:
+    """Where the files of settings lie; ``env`` is the .env that names files of secrets."""
+    places = {ENV: PROJECT_ROOT / ".env", "ajustes/enlaces.json": settings.lindero_symlink_config}
+    if (profile := settings.databaler_profile) is not None:
+        places["ajustes/perfil.toml"] = profile
+    for name, value in dotenv_values(env, encoding="utf-8-sig").items():
+        if value and name.endswith("_FILE") and name.removesuffix("_FILE") in variable_names():
+            places[f"ajustes/{name}"] = below_root(value)
+    return places
+
+
+def _state_files(settings: Settings) -> dict[str, Path]:
+    """Every file of the state that is carried; a folder that cannot be read is no empty one."""
+    state = settings.lindero_state_dir
+    found = {}
+
+    def refuse(err: OSError) -> None:
+        raise DataError(f"{err.filename} no se puede leer: {why(err)}") from err
+
+    for root, folders, names in os.walk(state, onerror=refuse):
+        folders[:] = [name for name in folders if name not in _STAYS]
+        for path in (Path(root, name) for name in (*folders, *names)):
+            if files.is_link(path):
+                raise DataError(f"{path} es un enlace, que no se puede llevar: sacarlo")
+            foreign = path.name in _STAYS or files.of_the_system(path.name)
+            if path.is_file() and not foreign and path.suffix not in (".tmp", ".lock"):
+                found[f"estado/{path.relative_to(state).as_posix()}"] = path
+    return found
+
+
+def _databases(settings: Settings, scratch: Path) -> dict[str, Path]:
+    """Copies in ``scratch`` of Prefect's database: of five processes, of ``--single``, or both."""
+    folder, found = local.stack_folder(settings), {}
+    if (folder / "postgres").is_dir():
+        found[DUMP] = scratch / "postgres.dump"
+        with _postgres(settings) as database:
+            _run(folder, "pg_dump", database, "--format=custom", f"--file={found[DUMP]}")
+    if (folder / SQLITE).is_file():
+        found[SQLITE] = scratch / "prefect.db"
+        with _sqlite(folder / SQLITE) as held, _sqlite(found[SQLITE]) as copy:
+            held.backup(copy)
+    return found
+
+
+def _refill(settings: Settings, prefect: Path, there: str) -> None:
+    """Make the databases of a draft, with the project where it is now and no turn taken."""
+    dump, folder = prefect / "postgres.dump", local.stack_folder(settings)
+    roots = there, str(PROJECT_ROOT)
+    texts = [tuple(json.dumps(one, ensure_ascii=plain) for one in roots) for plain in (True, False)]
+    if (prefect / "prefect.db").is_file():
+        with _sqlite(prefect / "prefect.db") as held:
+            for pair in texts:
+                held.execute(_FOLDER.format("", ""), pair)
+            held.execute(_TURNS)
+    if dump.is_file():
+        with _postgres(settings) as database:
+            arguments = ("--no-owner", "--exit-on-error", "--single-transaction", str(dump))
+            _run(folder, "pg_restore", database, f"--dbname={database.name}", *arguments)
+            for pair in texts:
+                databases.ask(database, _FOLDER.format("::text", "::jsonb"), *pair)
+            databases.ask(database, _TURNS)
+        files.remove_file(dump)
+
+
+@contextmanager
+def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(path)) as held, held:
+            yield held
+    except sqlite3.Error as err:
+        raise StackError(f"la base de Prefect en {path} no se puede usar: {err}") from err
+
+
+@contextmanager
+def _postgres(settings: Settings) -> Iterator[Database]:
+    """The stack's PostgreSQL: the one that runs, else one that is started for the block."""
+    note, before = recall(local.stack_folder(settings) / local.RUN_NAME)
+    ports = {"worker": 0, **note.get("ports", {}), "postgres": local._free_port(None)}
+    stack = local.find(settings) or local._stack(settings, ports, single=False)
+    if any(one.name == "postgres" for one in stack.alive()):
+        yield database_of(stack.settings)
+        return
+    try:
+        stack.start("postgres")
+        stack.await_healthy("postgres")
+        yield database_of(stack.settings)
+    finally:
+        stack.stop("postgres")
+        stack.note(before)
+
+
+def _run(folder: Path, program: str, database: Database, *arguments: str) -> None:
+    """One of PostgreSQL's own programs; the password is in its environment only."""
+    path = databases.find_postgres(folder / "postgres").programs / program
+    told = {"PGHOST": database.host, "PGPORT": str(database.port), "PGUSER": database.user}
+    told |= {"PGPASSWORD": database.password, "PGDATABASE": database.name, "PGSSLMODE": "disable"}
+    command, environment = (str(path), *arguments), {**os.environ, **told}
+    try:
+        subprocess.run(command, env=environment, capture_output=True, check=True, text=True)  # noqa: S603
+    except OSError as err:
+        raise SettingsError(f"falta {path}: lo traen uv sync o postgresql-client") from err
+    except subprocess.CalledProcessError as err:
+        lines = err.stderr.strip().splitlines() or ["no dijo por qué"]
+        raise StackError(f"{program} no pudo: {lines[0]}") from err
+
+
+@contextmanager
+def _quiet(settings: Settings) -> Iterator[None]:
+    """No night begins, and nobody starts or stops the stack, during the block."""
+    with ExitStack() as held:
+        for modo in Modo:
+            if settings.store_dir(modo).is_dir():
+                held.enter_context(run_lock(settings.lindero_state_dir, modo))
+        if (folder := local.stack_folder(settings)).is_dir():
+            held.enter_context(only_one(folder / "stack.lock", local._busy))
+        yield
+
+
+def _refuse_running(settings: Settings) -> None:
+    with _quiet(settings):
+        if (stack := local.find(settings)) is not None and stack.alive():
+            raise StackError("la plataforma corre en esta máquina; primero: lindero stack down")
+
+
+def _swap(swaps: Sequence[tuple[Path, Path]], mark: str) -> list[Path]:
+    """Put each draft in its place, or none; the new names of what was there."""
+    done: list[tuple[Path, Path]] = []
+    try:
+        for draft, place in swaps:
+            if os.path.lexists(place):
+                done.append((place, place.with_name(f"{place.name}.antes-{mark}")))
+                files.move(*done[-1])
+            done.append((draft, place))
+            files.move(draft, place)
+            files.sync_folder(place.parent)
+    except PublishError:
+        for before, now in reversed(done):
+            with suppress(PublishError):
+                files.move(now, before)
+        raise
+    return [now for before, now in done if before not in dict(swaps)]
+
+
+def _same(path: Path, fact: Mapping[str, Any]) -> bool:
+    return path.is_file() and asdict(files.fingerprint(path)) == fact
+
+
+def _gone(path: Path) -> None:
+    with suppress(PublishError):
+        files.remove_tree(path)
