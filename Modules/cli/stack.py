@@ -14,6 +14,7 @@ from Modules.cli.options import Json, say, say_json, say_table, switch
 from Modules.settings import PROJECT_ROOT, load_settings
 
 Proceso = Literal["postgres", "redis", "server", "services", "worker"]
+Overwrite = Annotated[bool, switch("Aunque ya esté: restore aparta lo que había, con otro nombre.")]
 
 stack = App(
     name="stack",
@@ -112,9 +113,7 @@ def stack_down() -> int:
 
 
 @stack.command(name="backup")
-def stack_backup(
-    file: Path, *, overwrite: Annotated[bool, switch("Reemplaza el archivo si ya está.")] = False
-) -> int:
+def stack_backup(file: Path, *, overwrite: Overwrite = False) -> int:
     """Guarda en un archivo todo para seguir en otra máquina; no mientras corre una noche.
 
     Parameters
@@ -133,11 +132,7 @@ def stack_backup(
 
 
 @stack.command(name="restore")
-def stack_restore(
-    file: Path,
-    *,
-    overwrite: Annotated[bool, switch("Aparta lo que ya esté, con otro nombre.")] = False,
-) -> int:
+def stack_restore(file: Path, *, overwrite: Overwrite = False) -> int:
     """Pone acá lo que guardó lindero stack backup, todo o nada; con la plataforma apagada.
 
     Parameters
@@ -147,8 +142,7 @@ def stack_restore(
     """
     from Modules.stack.moving import restore
 
-    settings = load_settings()
-    told, there, aside = restore(file, now=datetime.now(settings.zone), overwrite=overwrite)
+    told, there, aside = restore(file, now=datetime.now().astimezone(), overwrite=overwrite)
     say(f"Se restauraron {len(told['archivos'])} archivos, de {told['hecho']}.")
     for path in aside:
         say(f"Lo que había quedó en {path}")

@@ -8,12 +8,10 @@ lock` and lies beside the code, so that a ``git pull`` below a mounted ./Modules
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import re
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -69,27 +67,17 @@ def check_packages(locked: Path = LOCKED, prefix: str = sys.prefix) -> None:
     """
     wanted: dict[str, set[str]] = {}
     for line in locked.read_text(encoding="ascii").splitlines():
-        package, _, condition = line.partition(";")
-        name, _, release = package.strip().partition("==")
-        wanted.setdefault(name, set()).update({release, "none"} if condition else {release})
-    here = _installed()
-    found = {name: here.get(name) or version_of(name) for name in wanted}
-    wrong = [f"{name} {found[name]}" for name in wanted if found[name] not in wanted[name]]
-    if wrong:
+        name, release = line.partition(" ;")[0].split("==")
+        wanted.setdefault(name, set()).update({release, "none"} if ";" in line else {release})
+    # the names of folders say it a hundred times faster than their metadata
+    names = [p.stem for at in reversed(sys.path) for p in Path(at).glob("*.dist-info")]
+    found = {
+        re.sub("[-_.]+", "-", n.rpartition("-")[0]).lower(): n.rpartition("-")[2] for n in names
+    }
+    here = {name: found.get(name) or version_of(name) for name in wanted}
+    if wrong := [f"{name} {here[name]}" for name in wanted if here[name] not in wanted[name]]:
         mend = "make up, o docker compose up -d --build" if prefix == IMAGE else "uv sync --locked"
         raise SettingsError(
             f"el código y los paquetes no son de la misma versión ({', '.join(wrong[:3])}; "
             f"{len(wrong)} en total): {mend}"
         )
-
-
-def _installed() -> dict[str, str]:
-    """Version by name, as the names of folders say it: a hundred times faster than metadata."""
-    found: dict[str, str] = {}
-    for place in sys.path:
-        with suppress(OSError):
-            for entry in os.listdir(place or "."):  # noqa: PTH208
-                name, _, release = entry.removesuffix(".dist-info").rpartition("-")
-                if entry.endswith(".dist-info"):
-                    found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), release)
-    return found

@@ -21,11 +21,11 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from dotenv import dotenv_values
@@ -52,8 +52,9 @@ DUMP, SQLITE = "prefect/postgres.dump", "prefect/prefect.db"
 _MAX_MANIFEST: Final = 64 * 1024**2
 _NEW_DATABASE_BYTES: Final = 256 * 1024**2  # what an empty PostgreSQL and its journal take
 _STAYS: Final = {"stack", "watch", "staging", HOLDER_NAME}  # of this machine, now; and drafts
-_OUR_FLOWS: Final = {"__init__.py", "ejemplo_propio.py"} | {
-    PurePosixPath(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()
+_OURS: Final = {
+    *("__init__.py", "ejemplo_propio.py"),
+    *(Path(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()),
 }
 _TURNS: Final = "update concurrency_limit_v2 set active_slots = 0"  # nothing of there runs here
 _FOLDER: Final = (  # that a run begins in: of our deployments and of the users'
@@ -62,15 +63,11 @@ _FOLDER: Final = (  # that a run begins in: of our deployments and of the users'
 
 
 def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = False) -> list[str]:
-    """Write the archive, whole or not at all, and read it back; the stack may run or not.
-
-    Returns:
-        The members.
+    """Write the archive, whole or not at all, and read it back; its members.
 
     Raises:
         SettingsError: ``file`` is there or among the backups; there is no ``pg_dump``.
-        RunLocked: a night runs.
-        StackError: the stack is being started or stopped, or its database cannot be read.
+        RunLocked, StackError: a night runs; the stack is being started; no answer of its database.
         DataError, PublishError: a file cannot be read or written; an earlier ``file`` is intact.
     """
     file = file.absolute()
@@ -83,7 +80,7 @@ def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = F
         with _quiet(settings), writing(file):
             members = _state_files(settings) | _settings_files(settings)
             _write(draft, members | _databases(settings, Path(name)), now)
-        told = read(draft)
+        told = read(draft, {})
         files.move(draft, file)
         files.sync_folder(file.parent)
     return list(told["archivos"])
@@ -92,9 +89,7 @@ def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = F
 def restore(
     file: Path, *, now: datetime, overwrite: bool = False
 ) -> tuple[dict[str, Any], Settings, list[Path]]:
-    """Put an archive in its places, all of it or nothing; the stack must not run.
-
-    The places are those of the archive's settings, under the environment of this machine.
+    """Put an archive where its settings and this environment say, all of it or nothing.
 
     Returns:
         The archive's manifest, its settings here, and the new names of what was put aside.
@@ -107,50 +102,48 @@ def restore(
     """
     with ExitStack() as undo:
         env = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")), ".env")
-        told = read(file, lambda name: env if name == ENV else None)
+        told = read(file, {ENV: env})
         settings, members = load_settings(env if env.exists() else None), told["archivos"]
-        _refuse_running(settings)
-        state = settings.lindero_state_dir.resolve()
-        places = _places(settings, env) | {
-            name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/")
-            for name in members
-            if name.startswith("flujos/")
+        with _quiet(settings, down=True):
+            pass
+        flows = {n: PROJECT_ROOT / "scripts" / n[7:] for n in members if n.startswith("flujos/")}
+        places = {
+            name: path
+            for name, path in (flows | _places(settings, env)).items()
+            if name in members
+            if not (path.is_file() and asdict(files.fingerprint(path)) == members[name])
         }
-        places = {n: path for n, path in places.items() if n in members}
-        places = {n: path for n, path in places.items() if not _same(path, members[n])}
+        places["estado"] = state = settings.lindero_state_dir.resolve()
         held = any(one.is_file() and one.suffix != ".lock" for one in state.rglob("*"))
-        taken = [*([state] if held else []), *filter(os.path.lexists, places.values())]
+        taken = [str(path) for path in places.values() if path.exists() and (held or path != state)]
         if taken and not overwrite:
             raise SettingsError(
-                f"ya existe {', '.join(map(str, taken))}: restaurar en otra carpeta, o agregar "
-                "--overwrite, que lo aparta con otro nombre"
+                f"ya existe {', '.join(taken)}: restaurar en otra carpeta, o agregar --overwrite, "
+                "que lo aparta con otro nombre"
             )
         need = sum(one["size"] for one in members.values()) + _NEW_DATABASE_BYTES
         check_destination(state.parent, need_bytes=need)
         drafts = {n: path.with_name(f".lindero-{path.name}.tmp") for n, path in places.items()}
-        draft = drafts["estado"] = state.with_name(f".lindero-{state.name}.tmp")
         for path in drafts.values():
             files.remove_tree(path)
             undo.callback(_gone, path)
-        prefect = draft / "stack" / "prefect"
+        draft = replace(settings, lindero_state_dir=drafts.pop("estado"))
+        prefect = local.stack_folder(draft) / "prefect"
         files.make_folder(prefect)
         prefect.chmod(0o700)
-        roots = {"estado": draft, "prefect": prefect}
-
-        def place(name: str) -> Path | None:
-            folder, _, rest = name.partition("/")
-            return roots[folder] / rest if folder in roots else drafts.get(name)
-
-        read(file, place)
-        _refill(replace(settings, lindero_state_dir=draft), prefect, str(told["raiz"]))
-        _refuse_running(settings)
-        places["estado"] = state
+        whole = {n: draft.lindero_state_dir / n[7:] for n in members if n.startswith("estado/")}
+        whole |= {DUMP: prefect / "postgres.dump", SQLITE: prefect / "prefect.db"}
+        read(file, whole | drafts)
+        _refill(draft, prefect, str(told["raiz"]))
+        drafts["estado"] = draft.lindero_state_dir
+        with _quiet(settings, down=True):
+            pass
         aside = _swap([(drafts[n], path) for n, path in places.items()], f"{now:%Y%m%dT%H%M%S}")
     return told, settings, aside
 
 
-def read(file: Path, place: Callable[[str], Path | None] = lambda _: None) -> dict[str, Any]:
-    """Prove an archive whole, and write the members for which ``place`` names a file; its manifest.
+def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
+    """Prove an archive whole, and write the members that have a place, to new files; its manifest.
 
     Raises:
         DataError: it is damaged, cut short, hostile, or no archive of ours.
@@ -168,7 +161,7 @@ def read(file: Path, place: Callable[[str], Path | None] = lambda _: None) -> di
                 if name == MANIFEST:
                     said = data.read(_MAX_MANIFEST)
                 else:
-                    sha256 = _sha256(data, place(name), member.mode & 0o777 | 0o600)
+                    sha256 = _sha256(data, places.get(name), member.mode & 0o777 | 0o600)
                     found[name] = {"size": member.size, "sha256": sha256}
     except OSError as err:
         raise DataError(f"{file} no se puede leer: {why(err)}") from err
@@ -225,15 +218,11 @@ def _write(draft: Path, members: Mapping[str, Path], now: datetime) -> None:
 
 def _settings_files(settings: Settings) -> dict[str, Path]:
     """What holds settings, and the users' own flows; what lies in the state is carried with it."""
-    flows = {f"flujos/{one.name}": one for one in (PROJECT_ROOT / "scripts").glob("*.py")}
+    state, scripts = settings.lindero_state_dir.resolve(), PROJECT_ROOT / "scripts"
+    flows = {f"flujos/{one.name}": one for one in scripts.glob("*.py") if one.name not in _OURS}
     places = flows | _places(settings, PROJECT_ROOT / ".env")
-    state = settings.lindero_state_dir.resolve()
-    return {
-        name: path
-        for name, path in places.items()
-        if path.is_file() and not path.resolve().is_relative_to(state)
-        if name not in flows or path.name not in _OUR_FLOWS
-    }
+    kept = {n: path for n, path in places.items() if not path.resolve().is_relative_to(state)}
+    return {name: path for name, path in kept.items() if path.is_file()}
 
 
 def _places(settings: Settings, env: Path) -> dict[str, Path]:
@@ -343,21 +332,17 @@ def _run(folder: Path, program: str, database: Database, *arguments: str) -> Non
 
 
 @contextmanager
-def _quiet(settings: Settings) -> Iterator[None]:
-    """No night begins, and nobody starts or stops the stack, during the block."""
+def _quiet(settings: Settings, *, down: bool = False) -> Iterator[None]:
+    """No night begins, and nobody starts or stops the stack, during the block; ``down``: it is."""
     with ExitStack() as held:
         for modo in Modo:
             if settings.store_dir(modo).is_dir():
                 held.enter_context(run_lock(settings.lindero_state_dir, modo))
         if (folder := local.stack_folder(settings)).is_dir():
             held.enter_context(only_one(folder / "stack.lock", local._busy))
-        yield
-
-
-def _refuse_running(settings: Settings) -> None:
-    with _quiet(settings):
-        if (stack := local.find(settings)) is not None and stack.alive():
+        if down and (stack := local.find(settings)) is not None and stack.alive():
             raise StackError("la plataforma corre en esta máquina; primero: lindero stack down")
+        yield
 
 
 def _swap(swaps: Sequence[tuple[Path, Path]], mark: str) -> list[Path]:
@@ -377,10 +362,6 @@ def _swap(swaps: Sequence[tuple[Path, Path]], mark: str) -> list[Path]:
                 files.move(now, before)
         raise
     return [now for before, now in done if before not in dict(swaps)]
-
-
-def _same(path: Path, fact: Mapping[str, Any]) -> bool:
-    return path.is_file() and asdict(files.fingerprint(path)) == fact
 
 
 def _gone(path: Path) -> None:

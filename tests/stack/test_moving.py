@@ -183,12 +183,12 @@ def test_nothing_is_replaced_unless_told_and_then_it_is_put_aside(
     (there.state / "prod" / "last_number").write_bytes(b"9\n")
     before = there.tree
 
-    with pytest.raises(SettingsError, match=r"ya existe .*lindero, .*env"):
+    with pytest.raises(SettingsError, match=r"ya existe .*env, .*lindero:"):
         moving.restore(archive, now=NOW)
     assert there.tree == before
 
     _, _, aside = moving.restore(archive, now=NOW, overwrite=True)
-    assert [path.name for path in aside] == [
+    assert [path.name for path in sorted(aside)] == [
         ".env.antes-20260301T120000",
         "lindero.antes-20260301T120000",
     ]
