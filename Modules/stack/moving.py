@@ -52,6 +52,7 @@ DUMP, SQLITE = "prefect/postgres.dump", "prefect/prefect.db"
 _MAX_MANIFEST: Final = 64 * 1024**2
 _NEW_DATABASE_BYTES: Final = 256 * 1024**2  # what an empty PostgreSQL and its journal take
 _STAYS: Final = {"stack", "watch", "staging", HOLDER_NAME}  # of this machine, now; and drafts
+_NOT_CARRIED: Final = ("estado/stack/", "estado/watch/")
 _OURS: Final = {
     *("__init__.py", "ejemplo_propio.py"),
     *(Path(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()),
@@ -114,8 +115,11 @@ def restore(
             if not (path.is_file() and asdict(files.fingerprint(path)) == members[name])
         }
         places["estado"] = state = settings.lindero_state_dir.resolve()
-        held = any(one.is_file() and one.suffix != ".lock" for one in state.rglob("*"))
-        taken = [str(path) for path in places.values() if path.exists() and (held or path != state)]
+        taken = [
+            str(path)
+            for path in places.values()
+            if any(one.is_file() and one.suffix != ".lock" for one in (path, *path.rglob("*")))
+        ]
         if taken and not overwrite:
             raise SettingsError(
                 f"ya existe {', '.join(taken)}: restaurar en otra carpeta, o agregar --overwrite, "
@@ -156,7 +160,8 @@ def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
             for member in tar:
                 name = member.name
                 data = tar.extractfile(member) if member.type == tarfile.REGTYPE else None
-                if data is None or member.sparse or name in found or said or not _may_be(name):
+                bad = name_problem(name) or name.startswith(_NOT_CARRIED) or name in found
+                if data is None or member.sparse or bad or said:
                     raise DataError(f"{file}: {name!r} no va en un archivo de lindero stack")
                 if name == MANIFEST:
                     said = data.read(_MAX_MANIFEST)
@@ -176,14 +181,6 @@ def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
     if wrong := sorted(n for n in {*found, *listed} if found.get(n) != listed.get(n)):
         raise DataError(f"{file} está dañado: {wrong[0]} no es como dice {MANIFEST}")
     return told
-
-
-def _may_be(name: str) -> bool:
-    folder, _, rest = name.partition("/")
-    if folder not in ("ajustes", "estado", "flujos"):
-        return name in (MANIFEST, DUMP, SQLITE)
-    kept_out = rest.split("/")[0] in _STAYS if folder == "estado" else "/" in rest
-    return not kept_out and name_problem(name) is None
 
 
 def _sha256(data: IO[bytes], target: Path | None, mode: int) -> str:
@@ -245,12 +242,13 @@ def _state_files(settings: Settings) -> dict[str, Path]:
         raise DataError(f"{err.filename} no se puede leer: {why(err)}") from err
 
     for root, folders, names in os.walk(state, onerror=refuse):
-        folders[:] = [name for name in folders if name not in _STAYS]
+        near = len(Path(root).relative_to(state).parts) < 2
+        folders[:] = [name for name in folders if not (near and name in _STAYS)]
         for path in (Path(root, name) for name in (*folders, *names)):
             if files.is_link(path):
                 raise DataError(f"{path} es un enlace, que no se puede llevar: sacarlo")
-            foreign = path.name in _STAYS or files.of_the_system(path.name)
-            if path.is_file() and not foreign and path.suffix not in (".tmp", ".lock"):
+            left = files.of_the_system(path.name) or path.suffix in (".tmp", ".lock")
+            if path.is_file() and not left and not (near and path.name in _STAYS):
                 found[f"estado/{path.relative_to(state).as_posix()}"] = path
     return found
 
@@ -347,21 +345,18 @@ def _quiet(settings: Settings, *, down: bool = False) -> Iterator[None]:
 
 def _swap(swaps: Sequence[tuple[Path, Path]], mark: str) -> list[Path]:
     """Put each draft in its place, or none; the new names of what was there."""
-    done: list[tuple[Path, Path]] = []
-    try:
+    aside = []
+    with ExitStack() as undo:
         for draft, place in swaps:
             if os.path.lexists(place):
-                done.append((place, place.with_name(f"{place.name}.antes-{mark}")))
-                files.move(*done[-1])
-            done.append((draft, place))
+                aside.append(place.with_name(f"{place.name}.antes-{mark}"))
+                files.move(place, aside[-1])
+                undo.callback(files.move, aside[-1], place)
             files.move(draft, place)
+            undo.callback(files.move, place, draft)
             files.sync_folder(place.parent)
-    except PublishError:
-        for before, now in reversed(done):
-            with suppress(PublishError):
-                files.move(now, before)
-        raise
-    return [now for before, now in done if before not in dict(swaps)]
+        undo.pop_all()
+    return aside
 
 
 def _gone(path: Path) -> None:
