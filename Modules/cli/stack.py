@@ -114,13 +114,7 @@ def stack_down() -> int:
 
 @stack.command(name="backup")
 def stack_backup(file: Path, *, overwrite: Overwrite = False) -> int:
-    """Guarda en un archivo todo para seguir en otra máquina; no mientras corre una noche.
-
-    Parameters
-    ----------
-    file
-        Un .tar: la base de Prefect, .env, enlaces, perfil, flujos propios y LINDERO_STATE_DIR.
-    """
+    """Guarda en un .tar todo para seguir en otra máquina, con los secretos."""
     from Modules.stack.moving import backup
 
     settings = load_settings()
@@ -133,13 +127,7 @@ def stack_backup(file: Path, *, overwrite: Overwrite = False) -> int:
 
 @stack.command(name="restore")
 def stack_restore(file: Path, *, overwrite: Overwrite = False) -> int:
-    """Pone acá lo que guardó lindero stack backup, todo o nada; con la plataforma apagada.
-
-    Parameters
-    ----------
-    file
-        El archivo; se comprueba entero antes de escribir nada.
-    """
+    """Pone acá lo que guardó lindero stack backup, todo o nada; con la plataforma apagada."""
     from Modules.stack.moving import restore
 
     told, there, aside = restore(file, now=datetime.now().astimezone(), overwrite=overwrite)

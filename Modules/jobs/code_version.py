@@ -1,8 +1,8 @@
 """Which code made a product: a hash of our own modules and of the versions they stand on.
 
 A product that the same code made from the same snapshot does not have to be made again. And whether
-the packages here are those that this code was locked with: ``paquetes.txt`` is written by `make
-lock` and lies beside the code, so that a ``git pull`` below a mounted ./Modules brings it along.
+the packages are those that this code was locked with: ``make lock`` writes ``paquetes.txt`` beside
+the code, so that a ``git pull`` below a mounted ./Modules brings it along.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
 """The stack and all it knows in one file, and out of it onto another machine.
 
-A plain tar for its owner only, since secrets are in it: ``ajustes/`` (.env, OneDrive's links, the
-portal's profile, files of secrets), ``estado/`` (LINDERO_STATE_DIR without locks, drafts and logs),
-``flujos/`` (the users' own, of scripts/), ``prefect/`` (its database: what pg_dump makes, and the
-SQLite of ``--single``), and last ``manifiesto.json`` with size and SHA-256 of each.
-
-Nothing of Redis: messages in flight, turns and the queue of Prefect's services are made again when
-they start, out of the database. A restore proves the whole file before it makes anything, makes
-everything beside its place, and then only renames; what was in a place is put aside.
+A plain tar with secrets in it: ``ajustes/`` (.env, OneDrive's links, profile, files of secrets),
+``estado/`` (LINDERO_STATE_DIR), ``flujos/`` (the users'), ``prefect/`` (what pg_dump makes, and the
+SQLite of ``--single``), and last ``manifiesto.json`` with size and SHA-256 of each. Nothing of
+Redis: messages, turns and the services' queue are made again out of the database. A restore proves
+the whole file, makes everything beside its place, and then only renames.
 """
 
 from __future__ import annotations
@@ -67,8 +64,7 @@ def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = F
     """Write the archive, whole or not at all, and read it back; its members.
 
     Raises:
-        SettingsError: ``file`` is there or among the backups; there is no ``pg_dump``.
-        RunLocked, StackError: a night runs; the stack is being started; no answer of its database.
+        SettingsError, RunLocked, StackError: ``file`` is there; a night runs; no pg_dump.
         DataError, PublishError: a file cannot be read or written; an earlier ``file`` is intact.
     """
     file = file.absolute()
@@ -96,21 +92,26 @@ def restore(
         The archive's manifest, its settings here, and the new names of what was put aside.
 
     Raises:
-        DataError: the archive is damaged.
-        SettingsError: something is in a place, and ``overwrite`` does not say that it may be.
-        RunLocked, StackError: a night or the stack runs; the database cannot be made.
-        PublishError: the disk refused. Whatever is raised, everything is as it was.
+        DataError, SettingsError: the archive is damaged; something is in a place.
+        RunLocked, StackError, PublishError: a night or the stack runs; no database; no room.
     """
     with ExitStack() as undo:
         env = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")), ".env")
-        told = read(file, {ENV: env})
-        settings, members = load_settings(env if env.exists() else None), told["archivos"]
-        with _quiet(settings, down=True):
-            pass
+        spare = {f"ajustes/{n}_FILE": env.with_name(f"{n}_FILE") for n in variable_names()}
+        told = read(file, {ENV: env, **spare})
+        secrets = _secret_files(env)
+        with env.open("ab") as lines:  # that of their places, which are still empty
+            lines.writelines(
+                f"\n{n[8:]}={spare[n]}".encode() for n in secrets if n in told["archivos"]
+            )
+        settings, members = (
+            load_settings(env if ENV in told["archivos"] else None),
+            told["archivos"],
+        )
         flows = {n: PROJECT_ROOT / "scripts" / n[7:] for n in members if n.startswith("flujos/")}
         places = {
             name: path
-            for name, path in (flows | _places(settings, env)).items()
+            for name, path in (flows | _places(settings) | secrets).items()
             if name in members
             if not (path.is_file() and asdict(files.fingerprint(path)) == members[name])
         }
@@ -125,8 +126,7 @@ def restore(
                 f"ya existe {', '.join(taken)}: restaurar en otra carpeta, o agregar --overwrite, "
                 "que lo aparta con otro nombre"
             )
-        need = sum(one["size"] for one in members.values()) + _NEW_DATABASE_BYTES
-        check_destination(state.parent, need_bytes=need)
+        check_destination(state.parent, need_bytes=file.stat().st_size + _NEW_DATABASE_BYTES)
         drafts = {n: path.with_name(f".lindero-{path.name}.tmp") for n, path in places.items()}
         for path in drafts.values():
             files.remove_tree(path)
@@ -150,8 +150,7 @@ def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
     """Prove an archive whole, and write the members that have a place, to new files; its manifest.
 
     Raises:
-        DataError: it is damaged, cut short, hostile, or no archive of ours.
-        PublishError: a member cannot be written.
+        DataError, PublishError: it is damaged, cut short or hostile; no room.
     """
     found: dict[str, dict[str, Any]] = {}
     said = b""
@@ -199,16 +198,13 @@ def _sha256(data: IO[bytes], target: Path | None, mode: int) -> str:
 def _write(draft: Path, members: Mapping[str, Path], now: datetime) -> None:
     told = {"formato": 1, "raiz": str(PROJECT_ROOT), "version": release(), "hecho": str(now)}
     told["archivos"] = facts = {}
-    with tarfile.open(draft, "x:") as tar:
+    manifest = draft.with_name(MANIFEST)
+    with tarfile.open(draft, "x:", format=tarfile.GNU_FORMAT, dereference=True) as tar:
         for name, path in sorted(members.items()):
             facts[name] = asdict(files.fingerprint(path))
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = facts[name]["size"], path.stat().st_mode & 0o777
-            with path.open("rb") as data:
-                tar.addfile(info, data)
-        info, manifest = tarfile.TarInfo(MANIFEST), to_json(told)
-        info.size = len(manifest)
-        tar.addfile(info, io.BytesIO(manifest))
+            tar.add(path, name)
+        manifest.write_bytes(to_json(told))
+        tar.add(manifest, MANIFEST)
     draft.chmod(0o600)
     files.sync_file(draft)
 
@@ -217,20 +213,24 @@ def _settings_files(settings: Settings) -> dict[str, Path]:
     """What holds settings, and the users' own flows; what lies in the state is carried with it."""
     state, scripts = settings.lindero_state_dir.resolve(), PROJECT_ROOT / "scripts"
     flows = {f"flujos/{one.name}": one for one in scripts.glob("*.py") if one.name not in _OURS}
-    places = flows | _places(settings, PROJECT_ROOT / ".env")
+    places = flows | _places(settings) | _secret_files(PROJECT_ROOT / ".env")
     kept = {n: path for n, path in places.items() if not path.resolve().is_relative_to(state)}
     return {name: path for name, path in kept.items() if path.is_file()}
 
 
-def _places(settings: Settings, env: Path) -> dict[str, Path]:
-    """Where the files of settings lie; ``env`` is the .env that names files of secrets."""
+def _places(settings: Settings) -> dict[str, Path]:
+    """Where the files of settings lie."""
     places = {ENV: PROJECT_ROOT / ".env", "ajustes/enlaces.json": settings.lindero_symlink_config}
     if (profile := settings.databaler_profile) is not None:
         places["ajustes/perfil.toml"] = profile
-    for name, value in dotenv_values(env, encoding="utf-8-sig").items():
-        if value and name.endswith("_FILE") and name.removesuffix("_FILE") in variable_names():
-            places[f"ajustes/{name}"] = below_root(value)
     return places
+
+
+def _secret_files(env: Path) -> dict[str, Path]:
+    """Files that hold the value of a variable NAME, as a line NAME_FILE of a .env says."""
+    texts = dotenv_values(env, encoding="utf-8-sig")
+    named = {name: texts.get(f"{name}_FILE") for name in variable_names()}
+    return {f"ajustes/{name}_FILE": below_root(path) for name, path in named.items() if path}
 
 
 def _state_files(settings: Settings) -> dict[str, Path]:
@@ -322,11 +322,9 @@ def _run(folder: Path, program: str, database: Database, *arguments: str) -> Non
     command, environment = (str(path), *arguments), {**os.environ, **told}
     try:
         subprocess.run(command, env=environment, capture_output=True, check=True, text=True)  # noqa: S603
-    except OSError as err:
-        raise SettingsError(f"falta {path}: lo traen uv sync o postgresql-client") from err
-    except subprocess.CalledProcessError as err:
-        lines = err.stderr.strip().splitlines() or ["no dijo por qué"]
-        raise StackError(f"{program} no pudo: {lines[0]}") from err
+    except (OSError, subprocess.CalledProcessError) as err:
+        said = getattr(err, "stderr", "").strip() or f"no se puede empezar {path}; lo trae uv sync"
+        raise StackError(f"{program} no pudo: {said.splitlines()[0]}") from err
 
 
 @contextmanager

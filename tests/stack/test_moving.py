@@ -160,6 +160,21 @@ def test_the_database_knows_the_project_where_it_is_now_and_no_turn_is_taken(
     assert rows(there.state, "select active_slots from concurrency_limit_v2") == [(0,)]
 
 
+def test_secrets_in_files_come_along(here: Machine, there: Machine, tmp_path: Path) -> None:
+    place = tmp_path / "lejos" / "clave"
+    place.parent.mkdir()
+    place.write_bytes(b"own choice 12\n")
+    (here.root / ".env").write_bytes(f"PREFECT_POSTGRES_PASSWORD_FILE={place}\n".encode())
+    moving.backup(here.use(), tmp_path / "casa.tar", now=NOW)
+    place.unlink()
+    there.use()
+
+    moving.restore(tmp_path / "casa.tar", now=NOW)
+
+    assert place.read_bytes() == b"own choice 12\n"
+    assert (there.root / ".env").read_bytes() == (here.root / ".env").read_bytes()
+
+
 def test_the_members_are_sorted_and_what_stands_last_proves_them(archive: Path) -> None:
     with tarfile.open(archive) as tar:
         names = tar.getnames()
