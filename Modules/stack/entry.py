@@ -7,10 +7,10 @@ python -m Modules.stack.entry watch
 ```
 
 The first refuses packages of another release and secrets that will not do, makes the environment
-out of the settings, and becomes Prefect; the worker makes its pool and the deployments first. ``services`` and ``worker``
-start the watch beside it (``Modules.watch``, which stands above and so is only named here); the
-third form is one more watch, by hand. The second says in one line whether a process does its work:
-exit code 0, or 1.
+out of the settings, and becomes Prefect; the worker makes its pool and the deployments first.
+``services`` and ``worker`` start the watch beside it (``Modules.watch``, which stands above and so
+is only named here); the third form is one more watch, by hand. The second says in one line whether
+a process does its work: exit code 0, or 1.
 """
 
 from __future__ import annotations
