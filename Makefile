@@ -146,7 +146,7 @@ pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect pag
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
-	  retention_histories clock ten_starts nights events hostile_bodies exits generated_inputs branch_coverage; do \
+	  retention_histories clock ten_starts nights events hostile_bodies exits upgrade_path generated_inputs branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 
@@ -155,6 +155,8 @@ mutations: $(VENV)/.ready ## mutants of guard, store, publisher and retention th
 
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
+	@{ echo "lindero==$$($(UV) version --short)"; $(UV) export --locked --quiet --no-dev --no-hashes \
+	  --no-emit-project --no-annotate --no-header; } > Modules/paquetes.txt
 
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check

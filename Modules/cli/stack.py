@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from Modules.cli.options import Json, complain, say, say_json, say_table, switch
 from Modules.settings import PROJECT_ROOT, load_settings
 
 Proceso = Literal["postgres", "redis", "server", "services", "worker"]
+Overwrite = Annotated[bool, switch("Aunque ya esté: restore aparta lo que había, con otro nombre.")]
 
 stack = App(
     name="stack",
@@ -137,4 +139,33 @@ def stack_down() -> int:
 
     stopped = local.down(load_settings())
     say(f"Se apagó: {', '.join(stopped)}." if stopped else "No estaba corriendo.")
+    return 0
+
+
+@stack.command(name="backup")
+def stack_backup(file: Path, *, overwrite: Overwrite = False) -> int:
+    """Guarda en un .tar todo para seguir en otra máquina, con los secretos."""
+    from Modules.stack.moving import backup
+
+    settings = load_settings()
+    members = backup(settings, file, now=datetime.now(settings.zone), overwrite=overwrite)
+    bases = ", ".join(name for name in members if name.startswith("prefect/")) or "sin base"
+    say(f"{file}: {len(members)} archivos, comprobados ({bases} de Prefect).")
+    say("Tiene los secretos: se cuida como una contraseña. Los productos (outputs) no van adentro.")
+    return 0
+
+
+@stack.command(name="restore")
+def stack_restore(file: Path, *, overwrite: Overwrite = False) -> int:
+    """Pone acá lo que guardó lindero stack backup, todo o nada; con la plataforma apagada."""
+    from Modules.stack.moving import restore
+
+    told, there, aside = restore(file, now=datetime.now().astimezone(), overwrite=overwrite)
+    say(f"Se restauraron {len(told['archivos'])} archivos, de {told['hecho']}.")
+    for path in aside:
+        say(f"Lo que había quedó en {path}")
+    for name in ("lindero_outputs_dir", "lindero_test_outputs_dir", "lindero_symlink_config"):
+        if not (path := getattr(there, name)).parent.is_dir():
+            say(f"{name.upper()} lleva a {path}, que no está en esta máquina: corregir .env")
+    say("Sigue: lindero backups verify ultimo; lindero stack up; lindero status")
     return 0

@@ -1,23 +1,31 @@
 """Which code made a product: a hash of our own modules and of the versions they stand on.
 
-A product that the same code made from the same snapshot does not have to be made again.
+A product that the same code made from the same snapshot does not have to be made again. And whether
+the packages are those that this code was locked with: ``make lock`` writes ``paquetes.txt`` beside
+the code, so that a ``git pull`` below a mounted ./Modules brings it along.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
+import re
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from Modules.words.errors import SettingsError
+
 _MODULES = Path(__file__).resolve().parents[1]
 _LIBRARIES = (  # sorted
     *("geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow", "pyogrio", "pyproj"),
     *("shapely", "xlsxwriter"),
 )
+LOCKED: Final = _MODULES / "paquetes.txt"  # name==version, and behind ";" where it is needed
+IMAGE: Final = "/opt/lindero"  # where the packages of the Dockerfile are
 BELOW_PRODUCTS: Final = (  # what the bytes of every product can depend on
     *("words", "geo", "disk", "formats", "night", "store", "diff"),
     *("products/source.py", "products/entry.py"),
@@ -49,3 +57,27 @@ def version_of(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "none"
+
+
+def check_packages(locked: Path = LOCKED, prefix: str = sys.prefix) -> None:
+    """Refuse packages of another release than the code's; what else is installed may be anything.
+
+    Raises:
+        SettingsError: a package is missing or of another version; names the command that mends it.
+    """
+    wanted: dict[str, set[str]] = {}
+    for line in locked.read_text(encoding="ascii").splitlines():
+        name, release = line.partition(" ;")[0].split("==")
+        wanted.setdefault(name, set()).update({release, "none"} if ";" in line else {release})
+    # the names of folders say it a hundred times faster than their metadata
+    names = [p.stem for at in reversed(sys.path) for p in Path(at).glob("*.dist-info")]
+    found = {
+        re.sub("[-_.]+", "-", n.rpartition("-")[0]).lower(): n.rpartition("-")[2] for n in names
+    }
+    here = {name: found.get(name) or version_of(name) for name in wanted}
+    if wrong := [f"{name} {here[name]}" for name in wanted if here[name] not in wanted[name]]:
+        mend = "make up, o docker compose up -d --build" if prefix == IMAGE else "uv sync --locked"
+        raise SettingsError(
+            f"el código y los paquetes no son de la misma versión ({', '.join(wrong[:3])}; "
+            f"{len(wrong)} en total): {mend}"
+        )

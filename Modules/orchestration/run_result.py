@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from Modules.jobs.code_version import check_packages
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.settings import Settings, load_settings
@@ -29,8 +30,9 @@ def begin() -> Settings:
     """The settings of a run that begins; our loggers say as much as they ask for.
 
     Raises:
-        SettingsError: a value is wrong.
+        SettingsError: a value is wrong, or the packages are not those of the code.
     """
+    check_packages()
     settings = load_settings()
     logging.getLogger("Modules").setLevel(settings.lindero_log_level)
     return settings

@@ -6,11 +6,11 @@ python -m Modules.stack.entry healthy server|services|worker
 python -m Modules.stack.entry watch
 ```
 
-The first refuses secrets that will not do, makes the environment out of the settings, and
-becomes Prefect; the worker makes its pool and the deployments first. ``services`` and ``worker``
-start the watch beside it (``Modules.watch``, which stands above and so is only named here); the
-third form is one more watch, by hand. The second says in one line whether a process does its work:
-exit code 0, or 1.
+The first refuses packages of another release and secrets that will not do, makes the environment
+out of the settings, and becomes Prefect; the worker makes its pool and the deployments first.
+``services`` and ``worker`` start the watch beside it (``Modules.watch``, which stands above and so
+is only named here); the third form is one more watch, by hand. The second says in one line whether
+a process does its work: exit code 0, or 1.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
+from Modules.jobs.code_version import check_packages
 from Modules.orchestration.deployments import WORK_POOL
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.stack import checks as stack_health
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(0 if health.ok else 1)
         if options.what == "watch":
             _exec(watch_command("by-hand"), os.environ)
+        check_packages()
         stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
     except PipelineError as err:

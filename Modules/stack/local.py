@@ -238,7 +238,7 @@ def up(
     for private in ("logs", "prefect", "redis"):
         make_folder(folder / private)
         (folder / private).chmod(0o700)
-    with only_one(folder / "stack.lock", _busy):
+    with only_one(folder / "stack.lock", busy):
         _refuse_another(find(settings), settings, single=single)
         stack = replace(_chosen(settings, single=single), tell=tell)
         for name, host in stack.outside.items():
@@ -270,7 +270,7 @@ def restart(
     names = names or stack.own
     if foreign := set(names) - set(stack.own):
         raise SettingsError(f"{', '.join(foreign)}: no es un proceso de esta plataforma")
-    with only_one(folder / "stack.lock", _busy):
+    with only_one(folder / "stack.lock", busy):
         if of_stack(folder, "prefect.engine"):
             ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
             waits = "sigue, y espera a que vuelva lo que se reinicia"
@@ -310,7 +310,7 @@ def find(settings: Settings) -> Stack | None:
     if not processes:
         return None
     single, outside = bool(note.get("single")), note.get("outside", {})
-    return _stack(settings, note["ports"], outside, single=single)
+    return stack_at(settings, note["ports"], outside, single=single)
 
 
 def status(settings: Settings) -> tuple[tuple[str, int | None, Health], ...]:
@@ -331,7 +331,7 @@ def down(settings: Settings) -> tuple[str, ...]:
     folder = stack_folder(settings)
     if not folder.is_dir():
         return ()
-    with only_one(folder / "stack.lock", _busy):
+    with only_one(folder / "stack.lock", busy):
         stack = find(settings)
         stopped = () if stack is None else _stop(stack, stack.names)
         stop_strays(folder)
@@ -355,7 +355,8 @@ def stack_folder(settings: Settings) -> Path:
     return settings.lindero_state_dir / "stack"
 
 
-def _busy() -> StackError:
+def busy() -> StackError:
+    """Another command has the stack."""
     return StackError(
         "otro comando está levantando o apagando esta plataforma; esperar a que termine"
     )
@@ -367,7 +368,7 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
         return
     if running.single != single:
         raise SettingsError("la plataforma corre de la otra manera; primero: lindero stack down")
-    if running.outside != {name: store.host for name, store in _given(settings).items()}:
+    if running.outside != {name: store.host for name, store in stores_of_others(settings).items()}:
         raise SettingsError(
             "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: la plataforma corre con otras; "
             "primero: lindero stack down"
@@ -418,7 +419,7 @@ def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in reversed(names) if stack.stop(name))
 
 
-def _given(settings: Settings) -> dict[str, Database | Redis]:
+def stores_of_others(settings: Settings) -> dict[str, Database | Redis]:
     """The stores whose address the settings name: they are there already, and not ours."""
     given: dict[str, Database | Redis] = {}
     if settings.prefect_postgres_host or settings.prefect_postgres_port:
@@ -434,29 +435,30 @@ def _chosen(settings: Settings, *, single: bool) -> Stack:
     alive = {one.name for one in processes if one.alive()}
     before = note.get("ports", {})
     port = settings.lindero_port
-    if "server" not in alive and _free_port(port) != port:
+    if "server" not in alive and free_port(port) != port:
         raise SettingsError(
             f"LINDERO_PORT: otro programa usa el puerto {port} de esta máquina; cerrarlo, o "
             "elegir otro, por ejemplo LINDERO_PORT=4210"
         )
-    given = _given(settings)
+    given = stores_of_others(settings)
     if given and single:
         raise SettingsError(
             "PREFECT_POSTGRES_HOST, PREFECT_REDIS_MESSAGING_HOST: con --single no se usan; "
             "sacarlas, con sus puertos, de .env y del entorno"
         )
     ports = {"server": port} | {
-        name: before[name] if name in alive and name in before else _free_port(before.get(name))
+        name: before[name] if name in alive and name in before else free_port(before.get(name))
         for name in ("postgres", "redis", "worker")
     }
     ports |= {name: store.port for name, store in given.items()}
     outside = {name: store.host for name, store in given.items()}
-    return _stack(settings, ports, outside, single=single)
+    return stack_at(settings, ports, outside, single=single)
 
 
-def _stack(
+def stack_at(
     settings: Settings, ports: Mapping[str, int], outside: Mapping[str, str], *, single: bool
 ) -> Stack:
+    """The stack of these settings on these ports; ``outside``: hosts of the stores of others."""
     port = ports.get("server", settings.lindero_port)
     here = replace(
         settings,
@@ -470,7 +472,7 @@ def _stack(
     return Stack(here, stack_folder(settings), dict(ports), single, dict(outside))
 
 
-def _free_port(wanted: int | None) -> int:
+def free_port(wanted: int | None) -> int:
     """``wanted`` if it is free, else any free port of loopback."""
     for port in (wanted, 0):
         if port is not None:

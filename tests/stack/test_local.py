@@ -35,7 +35,9 @@ IDLE = "import time; time.sleep(300)"
 
 
 def _settings(folder: Path, **more: str) -> Settings:
-    return read_settings({**SECRETS, "lindero_state_dir": str(folder), **more})
+    port = str(_free_port())  # who works here may have a stack on the usual one
+    told = {"lindero_state_dir": str(folder), "lindero_port": port, **more}
+    return read_settings({**SECRETS, **told})
 
 
 def _free_port() -> int:
@@ -50,7 +52,7 @@ def stores() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="lindero-stores-"))  # PostgreSQL is not root
     folder.chmod(0o755)
     ports = {name: _free_port() for name in ("postgres", "redis", "server", "worker")}
-    stack = local._stack(_settings(folder), ports, {}, single=False)
+    stack = local.stack_at(_settings(folder), ports, {}, single=False)
     (stack.folder / "redis").mkdir(parents=True)
     for name in ("postgres", "redis"):
         stack.start(name)

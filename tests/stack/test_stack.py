@@ -25,8 +25,10 @@ from Modules.demo.world import build_world
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
-from Modules.stack.entry import api_of, redis_of
+from Modules.stack import databases
+from Modules.stack.entry import api_of, database_of, redis_of
 from Modules.stack.local import FULL, RUN_NAME, logs
+from Modules.stack.moving import _postgres
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.watch.dead import MURIO
 from Modules.words.spanish import corrida
@@ -456,6 +458,25 @@ def test_every_step_of_the_guide_does_what_it_says(plataforma: Plataforma, guide
             assert dotenv.stat().st_mode & 0o777 == 0o600
     for folder in ("cultivos", "KMZ POR LOTE", "H3"):
         assert any((guide.folder / "lindero" / "test_outputs" / folder).iterdir()), folder
+
+
+def test_its_database_goes_into_one_file_while_it_runs_and_comes_out_elsewhere(
+    plataforma: Plataforma,
+) -> None:
+    """The whole move, with the nights after it, is in test_moving_house."""
+    file, other = plataforma.folder / "casa.tar", plataforma.folder / "other"
+    elsewhere = {**plataforma.environment, "LINDERO_STATE_DIR": str(other)}
+    question = "select count(*) from flow_run where state_type in ('COMPLETED', 'CRASHED')"
+    over = databases.ask(database_of(plataforma.stack.settings), question)
+
+    there = replace(plataforma, environment=elsewhere)
+    for where, command in ((plataforma, "backup"), (there, "restore")):
+        done = where.lindero("stack", command, str(file))
+        assert done.returncode == 0, done.stderr
+
+    with _postgres(replace(plataforma.settings, lindero_state_dir=other)) as database:
+        assert databases.ask(database, question) == over
+    assert plataforma.lindero("stack", "status").returncode == 0  # it ran all the time
 
 
 # --- the last tests of this module: the stack is gone after them ------------------------------
