@@ -36,7 +36,7 @@ MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) logs $(OUTPUT)outputs $(
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
-  mutations lock image-check clean
+  mutations lock sbom audit image-check clean
 
 help: ## esta lista
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -156,8 +156,16 @@ mutations: $(VENV)/.ready ## mutants of guard, store, publisher and retention th
 lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the public default index
 	@env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL $(UV) lock
 
+sbom: | $(filter .tools/bin/uv,$(UV)) ## sbom.cdx.json: every package of uv.lock with its hashes (CycloneDX)
+	@$(UV) export --quiet --locked --offline --all-groups --all-extras --preview-features sbom-export,package-conflicts \
+	  --format cyclonedx1.5 --output-file sbom.cdx.json >/dev/null
+	@echo "sbom.cdx.json: $$(grep -c '"purl"' sbom.cdx.json) packages"
+
+audit: | $(filter .tools/bin/uv,$(UV)) ## known advisories against uv.lock, but those of .ci/advisories.txt
+	@UV=$(UV) .ci/audit
+
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check
 
 clean: ## borra lo que hicieron estas órdenes, nunca outputs ni data
-	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero
+	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero sbom.cdx.json
