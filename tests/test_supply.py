@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -84,6 +85,25 @@ def test_where_no_source_answers_it_is_said_and_is_no_failure(uv: str, tmp_path:
     done = _audit(uv, tmp_path, "", "http://127.0.0.1:9")
     assert done.returncode == 0
     assert done.stdout.startswith("no source of advisories answers (http://127.0.0.1:9/")
+
+
+def test_the_proxy_of_the_docs_lets_the_browser_speak_to_the_server_only(tmp_path: Path) -> None:
+    """Looked at in chromium: both pages work, and what they ask of other hosts is cut."""
+    text = (ROOT / "docs" / "despliegue.md").read_text(encoding="utf-8")
+    told = re.search(r"```caddy\n((\S+) \{\n.*?)```", text, re.S)
+    assert told is not None
+    policy = re.search(r'Content-Security-Policy "(.*)"', told[1])
+    assert policy is not None
+    rules = {name: values for name, *values in map(str.split, policy[1].split(";"))}
+    assert rules["default-src"] == rules["base-uri"] == rules["frame-ancestors"] == ["'none'"]
+    assert rules["script-src"] == ["'self'", "'unsafe-eval'"]  # the page compiles its forms
+    own = {"'self'", "'none'", "'unsafe-eval'", "'unsafe-inline'", "data:", "blob:"}
+    assert {one for values in rules.values() for one in values} - own == {f"wss://{told[2]}"}
+    if shutil.which("caddy") is None:
+        pytest.skip("caddy is not on this machine: it was not asked whether it reads this")
+    (tmp_path / "Caddyfile").write_text(told[1], encoding="utf-8")
+    read = subprocess.run(["caddy", "validate"], cwd=tmp_path, capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
 
 
 def test_the_gate_asks_and_its_list_is_read() -> None:
