@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from Modules.stack.plan import REDIS_RIGHTS
-from tests.compose_files import interpolated, script, services
+from tests.compose_files import environment_with_files, interpolated, script, services
 from tests.processes import ended, patience
 
 pytestmark = pytest.mark.integration
@@ -162,29 +162,47 @@ def test_postgres_says_which_folder_it_cannot_write_and_else_starts(tmp_path: Pa
     assert (started.returncode, started.stdout) == (0, "started postgres\n")
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_health_of_the_server_is_what_its_ready_route_says(status: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "redis", "code"), [(200, True, 0), (503, True, 1), (200, False, 1)]
+)
+def test_the_health_of_the_server_is_what_its_ready_route_and_redis_say(
+    redis_programs: Path, tmp_path: Path, status: int, code: int, *, redis: bool
+) -> None:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/api/ready" else 404)
             self.end_headers()
+            self.wfile.write(b'{"message": "OK"}')
 
         def log_message(self, *args: object) -> None:
             pass
 
-    kind, python, flag, text = SERVICES["prefect-server"]["healthcheck"]["test"]
-    assert (kind, python, flag) == ("CMD", "python", "-c")
-    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+    service = SERVICES["prefect-server"]
+    kind, python, *arguments = service["healthcheck"]["test"]
+    assert (kind, python) == ("CMD", "python")
+    told = environment_with_files(
+        service, {REDIS_FILE.removesuffix("_FILE"): "a good one 12"}, tmp_path
+    )
+    with ExitStack() as open_:
+        server = open_.enter_context(http.server.HTTPServer(("127.0.0.1", 0), Ready))
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = server.server_address[1]
+        open_.callback(server.shutdown)
+        store = redis_of_compose(redis_programs, tmp_path, "a good one 12")
+        port = open_.enter_context(store)[1] if redis else _free_port()
         checked = subprocess.run(
-            [sys.executable, "-c", text.replace(":4200", f":{port}")],
-            env={"http_proxy": "http://127.0.0.1:9"},  # never asked
+            [sys.executable, *arguments],
+            env={
+                **told,
+                "http_proxy": "http://127.0.0.1:9",  # never asked
+                "PREFECT_API_URL": f"http://127.0.0.1:{server.server_address[1]}/api",
+                "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
+                "PREFECT_REDIS_MESSAGING_PORT": str(port),
+            },
             capture_output=True,
+            text=True,
             timeout=patience(PATIENCE_S),
         )
-        server.shutdown()
-    assert checked.returncode == code
+    assert checked.returncode == code, checked.stdout + checked.stderr
 
 
 def _entrypoint(name: str, folder: Path, told: dict[str, str]) -> subprocess.CompletedProcess[str]:
