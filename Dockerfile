@@ -3,7 +3,7 @@
 # Another base (a mirror, a newer patch release): docker compose build --build-arg BASE_IMAGE=...
 ARG BASE_IMAGE=python:3.13.13-slim-trixie
 
-FROM ${BASE_IMAGE} AS build
+FROM ${BASE_IMAGE} AS packages
 ARG UV_VERSION=0.13.9
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
@@ -14,17 +14,25 @@ ENV UV_COMPILE_BYTECODE=1 \
 RUN python3 -m venv /opt/uv \
  && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 WORKDIR /app
-# the packages before the code: a change of code builds in seconds
+# the packages before the code, in a layer of their own: a change of code builds in seconds
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project
-COPY . .
-# editable, so that ./Modules and ./scripts mounted over /app are the code that runs
 # the test suites and C headers inside pandas, numpy and pyarrow are a tenth of the image
-RUN /opt/uv/bin/uv sync --locked --no-dev \
+RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project \
  && cd /opt/lindero/lib/python3.*/site-packages \
  && rm -r pyarrow/include pyarrow/tests pandas/tests \
  && find numpy -type d -name tests -prune -exec rm -r {} + \
- && chmod -R a+rX,go-w /app /opt/lindero
+ && chmod -R a+rX,go-w /opt/lindero
+
+FROM packages AS build
+COPY . .
+# editable, so that ./Modules and ./scripts mounted over /app are the code that runs; what that adds
+# to the packages goes over them by itself
+RUN find /opt/lindero -type f | sort > /opt/before \
+ && /opt/uv/bin/uv sync --locked --no-dev \
+ && find /opt/lindero -type f | sort | comm -13 /opt/before - > /opt/added \
+ && mkdir /opt/own \
+ && xargs -a /opt/added cp --parents -t /opt/own \
+ && chmod -R a+rX,go-w /app /opt/own
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="Lindero" \
@@ -43,8 +51,14 @@ RUN groupadd --gid 1000 lindero \
  && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lindero \
  && mkdir -p /app/data/lindero /app/outputs /app/test_outputs \
  && chown -R 1000:1000 /app/data /app/outputs /app/test_outputs
-COPY --from=build /opt/lindero /opt/lindero
+COPY --from=packages /opt/lindero /opt/lindero
+COPY --from=build /opt/own /
 COPY --from=build /app /app
 WORKDIR /app
 USER 1000:1000
+# of the process that the container runs, where it is one of the platform's
+HEALTHCHECK --interval=30s --timeout=20s --start-period=180s --retries=4 \
+  CMD case "$(tr '\0' ' ' < /proc/1/cmdline)" in \
+        *" worker "*) process=worker;; *" services "*) process=services;; *" server "*) process=server;; *) exit 0;; \
+      esac; python -m Modules.stack.entry healthy "$process"
 CMD ["lindero", "--help"]

@@ -27,7 +27,7 @@ COMPOSE_PROGRAM = $(shell if docker compose version >/dev/null 2>&1; then echo d
 COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml \
     $(if $(VOLUMES),-f compose.volumes.yml),\
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
-  $(addprefix -f ,$(wildcard compose.onedrive.yml)))
+  $(addprefix -f ,$(wildcard compose.onedrive.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
@@ -36,7 +36,7 @@ MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPU
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
-  mutations lock image-check clean
+  mutations lock sbom audit pin image-check clean
 
 help: ## esta lista
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -58,16 +58,22 @@ init: $(VENV)/.ready ## escribe en .env las contraseñas que faltan, al azar
 
 up: ## levanta los cinco contenedores (DEMO=1: con el portal de demostración y una noche de prueba)
 	@: $(COMPOSE)
-	@# the folders before Docker makes them as root; they belong to who the containers run as
-	@saved() { sed -n "s/^$$1=//p" .env 2>/dev/null | tail -1; }; \
+	@[ ! -e compose.pins.yml ] || .ci/pin check
+	@# the secrets as .env has them now, for a container reads its own when it starts; then the folders,
+	@# before Docker makes them as root; they belong to who the containers run as
+	@said=$$(test ! -x $(VENV)/bin/lindero || $(VENV)/bin/lindero stack init) || exit; again=; \
+	  case "$$said" in *secretos:*) echo "$$said"; again=--force-recreate;; esac; \
+	  if [ ! -e data/secretos/prefect_postgres_password ]; then \
+	    echo "faltan los archivos de data/secretos; los escribe: make init" >&2; exit 2; fi; \
+	  saved() { sed -n "s/^$$1=//p" .env 2>/dev/null | tail -1; }; \
 	  me=$$(id -u); ours=$$(id -g); if [ $$me = 0 ]; then me=1000 ours=1000; fi; \
 	  user=$${LINDERO_UID:-$$(saved LINDERO_UID)}; group=$${LINDERO_GID:-$$(saved LINDERO_GID)}; \
 	  export LINDERO_UID=$${user:-$$me} LINDERO_GID=$${group:-$$ours}; \
 	  if [ -z "$$user" ] && [ $$me != 1000 ]; then \
 	    printf '\nLINDERO_UID=%s\nLINDERO_GID=%s\n' $$me $$ours >> .env; fi; \
 	  mkdir -p $(MOUNTS) || exit 1; \
-	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(MOUNTS); fi; \
-	  $(COMPOSE) up --detach --build --remove-orphans
+	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(MOUNTS) data/secretos/*; fi; \
+	  $(COMPOSE) up --detach --build --remove-orphans $$again
 
 down: ## apaga y quita los contenedores; lo que escribieron queda
 	@$(COMPOSE) down --remove-orphans
@@ -158,8 +164,19 @@ lock: | $(filter .tools/bin/uv,$(UV)) ## lock the dependencies against the publi
 	@{ echo "lindero==$$($(UV) version --short)"; $(UV) export --locked --quiet --no-dev --no-hashes \
 	  --no-emit-project --no-annotate --no-header; } > Modules/paquetes.txt
 
+sbom: | $(filter .tools/bin/uv,$(UV)) ## sbom.cdx.json: every package of uv.lock with its hashes (CycloneDX)
+	@$(UV) export --quiet --locked --offline --all-groups --all-extras --preview-features sbom-export,package-conflicts \
+	  --format cyclonedx1.5 --output-file sbom.cdx.json >/dev/null
+	@echo "sbom.cdx.json: $$(grep -c '"purl"' sbom.cdx.json) packages"
+
+audit: | $(filter .tools/bin/uv,$(UV)) ## known advisories against uv.lock, but those of .ci/advisories.txt
+	@UV=$(UV) .ci/audit
+
+pin: ## fija las imágenes por su resumen, en compose.pins.yml: las que esta máquina tiene
+	@.ci/pin
+
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check
 
 clean: ## borra lo que hicieron estas órdenes, nunca outputs ni data
-	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero
+	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero sbom.cdx.json

@@ -1,9 +1,10 @@
 """Settings: one frozen object; environment over ``.env`` over defaults.
 
 Each field is one variable, spelled as in ``.env.example`` (a test holds the two together). Secrets
-print as stars. Paths that are not absolute are below the project's root, never below the current
-folder. Read by hand rather than by pydantic-settings, whose import costs more processor than all of
-``lindero status``: docs/decisions/0008-start.md.
+print as stars; for each, ``…_FILE`` may name a file with it instead. Paths that are not absolute
+are below the project's root, never below the current folder. Read by hand rather than by
+pydantic-settings, whose import costs more processor than all of ``lindero status``:
+docs/decisions/0008-start.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dotenv.parser import parse_stream
 
 from Modules.words.domain import BoundingBox, Campania, Modo
 from Modules.words.errors import SettingsError
-from Modules.words.secret import Secret
+from Modules.words.secret import FILE, NONE, Secret
 from Modules.words.temporada import read_campanias
 from Modules.words.thresholds import Thresholds
 
@@ -462,8 +463,13 @@ def load_settings(env_file: Path | None = None) -> Settings:
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
-    texts = (*written.items(), *os.environ.items())
-    return read_settings({name.lower(): text for name, text in texts if text})
+    here = {name.lower(): text for name, text in os.environ.items() if text}
+    there = {
+        key: text
+        for name, text in written.items()
+        if text and _twin(key := name.lower()) not in here
+    }
+    return read_settings({**there, **here})
 
 
 def read_settings(texts: Mapping[str, str]) -> Settings:
@@ -472,13 +478,15 @@ def read_settings(texts: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: as ``load_settings``.
     """
-    values, wrong = {}, []
+    values, wrong = dict[str, Any](), []
     for one in fields(Settings):
-        if one.name in texts:
-            try:
+        try:
+            if one.metadata["read"] is Secret and _twin(one.name) in texts:
+                values[one.name] = _of_file(one.name, texts)
+            elif one.name in texts:
                 values[one.name] = one.metadata["read"](texts[one.name])
-            except (ValueError, SettingsError) as err:
-                wrong.append(_line(one, err))
+        except (ValueError, SettingsError) as err:
+            wrong.append(_line(one, err))
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(**values)
@@ -500,6 +508,30 @@ def check_portal(settings: Settings, modo: Modo) -> None:
 def variable_names() -> tuple[str, ...]:
     """The variables in the order of ``.env.example``."""
     return tuple(one.name.upper() for one in fields(Settings))
+
+
+def secret_names() -> tuple[str, ...]:
+    """The fields that are secrets."""
+    return tuple(one.name for one in fields(Settings) if one.metadata["read"] is Secret)
+
+
+def _twin(name: str) -> str:
+    """Of a field the name of its file, and the other way round."""
+    return name.removesuffix(FILE.lower()) if name.endswith(FILE.lower()) else name + FILE.lower()
+
+
+def _of_file(name: str, texts: Mapping[str, str]) -> Secret | None:
+    """A secret that stands in a file, without the end of its last line; ``NONE`` is none."""
+    variable, path = _twin(name).upper(), below_root(texts[_twin(name)])
+    if name in texts:
+        raise ValueError(f"está, y también {variable}; dejar una de las dos")
+    try:
+        text = path.read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as err:  # the latter's text quotes bytes of the file
+        raise ValueError(f"no se lee {path}, de {variable} ({type(err).__name__})") from None
+    if not text:
+        raise ValueError(f"{path}, de {variable}, está vacío; si no hay ninguno: {NONE}")
+    return None if text == NONE else Secret(text, path)
 
 
 def _names_in(dotenv: Path) -> list[str]:
@@ -529,7 +561,7 @@ def _names_in(dotenv: Path) -> list[str]:
 
 
 def _refuse_misspelled(names: Sequence[str]) -> None:
-    known = variable_names()
+    known = (*variable_names(), *(_twin(name).upper() for name in secret_names()))
     for name in sorted(names):
         if name.upper().startswith(OWN_PREFIXES) and name.upper() not in known:
             raise SettingsError(

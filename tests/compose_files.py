@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from Modules.words.secret import NONE
+
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "docker-compose.yml"
 DEMO = ROOT / "compose.demo.yml"
@@ -51,6 +53,21 @@ def interpolated(text: str, variables: Mapping[str, str]) -> str:
 def environment(service: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, str]:
     """What the processes of a service find in their environment."""
     return {name: interpolated(value, variables) for name, value in service["environment"].items()}
+
+
+def secrets_of(service: Mapping[str, Any]) -> set[str]:
+    """The variables whose file a service is given."""
+    return {name.upper() for name in service.get("secrets", ())}
+
+
+def environment_with_files(
+    service: Mapping[str, Any], secrets: Mapping[str, str], folder: Path
+) -> dict[str, str]:
+    """What a service is told, its secrets in files of ``folder`` and not of ``/run/secrets``."""
+    for name in secrets_of(service):
+        (folder / name.lower()).write_text(secrets.get(name, NONE), encoding="utf-8", newline="")
+    told = environment(service, {})
+    return {name: value.replace("/run/secrets", str(folder)) for name, value in told.items()}
 
 
 def script(service: Mapping[str, Any]) -> str:

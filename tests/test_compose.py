@@ -18,9 +18,8 @@ from jsonschema.validators import validator_for
 
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from Modules.orchestration.deployments import BACKUP
-from Modules.settings import load_settings, variable_names
+from Modules.settings import load_settings, secret_names, variable_names
 from Modules.stack import entry as stack_entry
-from Modules.stack import plan as stack_plan
 from tests.compose_files import (
     DEMO,
     MAIN,
@@ -29,8 +28,8 @@ from tests.compose_files import (
     STORES,
     VARIABLE,
     VOLUMES,
-    Missing,
     environment,
+    environment_with_files,
     interpolated,
     services,
 )
@@ -94,7 +93,9 @@ def test_images_are_pinned_and_ours_is_this_version() -> None:
     assert version is not None
     for name in set(WITH_DEMO) - set(STORES):
         assert WITH_DEMO[name]["image"] == f"lindero:{version[1]}"
-        assert WITH_DEMO[name]["build"] == {"context": "."}
+        assert WITH_DEMO[name]["pull_policy"] == "never"  # it is in no registry
+    built = {name: one["build"] for name, one in WITH_DEMO.items() if "build" in one}
+    assert built == {"prefect-server": {"context": "."}}  # once, not once a service
     for name in STORES:
         assert re.fullmatch(rf"{name}:\d+\.\d+(\.\d+)?-trixie", SERVICES[name]["image"])
 
@@ -106,9 +107,15 @@ def test_only_the_server_has_a_port_and_it_is_on_loopback() -> None:
     assert published == {"prefect-server": ["127.0.0.1:${LINDERO_PORT:-4200}:4200"]}
     assert not any("network_mode" in service for service in SERVICES.values())
     networks = yaml.safe_load(MAIN.read_text(encoding="utf-8"))["networks"]
-    assert networks["stores"] == {"internal": True}
+    assert networks["stores"] == networks["prefect"] == {"internal": True}
+    masquerade = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert networks["page"] == {"driver_opts": masquerade}  # published, with no way out
     assert all(SERVICES[name]["networks"] == ["stores"] for name in STORES)
-    assert SERVICES["prefect-worker"]["networks"] == ["prefect"]
+    assert {name: SERVICES[name]["networks"] for name in OURS} == {
+        "prefect-server": ["stores", "prefect", "page"],
+        "prefect-services": ["stores", "prefect", "outside"],
+        "prefect-worker": ["prefect", "outside"],
+    }
 
 
 def test_the_volumes_are_those_of_the_users() -> None:
@@ -137,26 +144,42 @@ def test_every_variable_is_a_setting(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [MAIN, DEMO], ids=lambda file: file.name)
-def test_no_secret_has_a_default_and_no_address_of_a_store_is_written(file: Path) -> None:
+def test_no_secret_is_in_an_environment_and_no_address_of_a_store_is_written(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for match in VARIABLE.finditer(text):
-        if match["name"] in stack_plan.SECRETS:
-            assert match["kind"] == "?", match[0]
-            assert match["rest"], match[0]
-        elif re.search("SECRET|URL|EMAIL|CLIENT", match["name"]):
+        assert match["name"].lower() not in secret_names(), match[0]
+        if re.search("URL|EMAIL|CLIENT", match["name"]):
             assert (match["kind"], match["rest"]) == ("-", ""), match[0]
     assert not re.search(r"(postgres\w*|redis)(\+\w+)?://|CONNECTION_URL|DOCKET", text, re.I)
+    for service in yaml.safe_load(text)["services"].values():
+        told = set(service.get("environment", ())) - {"DATABALER_CLIENT_SECRET"}  # the demo's
+        assert not {name.lower() for name in told} & set(secret_names())
+        assert "PREFECT_API_AUTH_STRING" not in told
+
+
+def test_a_service_is_given_the_files_that_its_environment_names_and_no_other() -> None:
+    files = yaml.safe_load(MAIN.read_text(encoding="utf-8"))["secrets"]
+    assert files == {name: {"file": f"./data/secretos/{name}"} for name in sorted(secret_names())}
+    for name, service in SERVICES.items():
+        named = {value for key, value in service["environment"].items() if key.endswith("_FILE")}
+        assert named == {f"/run/secrets/{one}" for one in service["secrets"]}, name
+    of_the_stores = {"prefect_postgres_password", "prefect_redis_messaging_password"}
+    api = {"prefect_server_api_auth_string"}
+    held = {name: set(service["secrets"]) for name, service in SERVICES.items()}
+    assert held["postgres"] == {"prefect_postgres_password"}
+    assert held["redis"] == {"prefect_redis_messaging_password"}
+    assert held["prefect-server"] == of_the_stores | api
+    assert held["prefect-services"] == of_the_stores | api | SECRETS_OF_THE_WATCH
+    assert held["prefect-worker"] == set(secret_names()) - of_the_stores
 
 
 def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_portal() -> None:
     worker = SERVICES["prefect-worker"]
     assert not [name for name in worker["environment"] if re.search("POSTGRES|REDIS", name)]
-    told = json.dumps(worker, ensure_ascii=False)
-    assert "POSTGRES_PASSWORD" not in told
-    assert "REDIS" not in told
+    assert not re.search("postgres|redis", json.dumps(worker["secrets"]))
     for name in set(SERVICES) - {"prefect-worker"}:
         told = json.dumps(SERVICES[name])
-        assert not re.search("DATABALER|LINDERO_WATCH", told)
+        assert not re.search("DATABALER|LINDERO_WATCH", told, re.I)
         assert ("LINDERO_ALERT" in told) == (name == "prefect-services"), name
 
 
@@ -168,15 +191,24 @@ def test_the_worker_is_told_every_setting_of_a_run() -> None:
         if name.startswith(("LINDERO_", "DATABALER_")) and name not in of_the_containers
     }
     told = SERVICES["prefect-worker"]["environment"]
+    in_files = {name for name in expected if name.lower() in secret_names()}
+    assert {f"{name}_FILE" for name in in_files} <= set(told)
+    expected -= in_files
     assert expected <= set(told)
     for name in expected:
         assert told[name].startswith((f"${{{name}:-", "/app/")), name
 
 
-def test_prefects_own_commands_work_inside_the_worker() -> None:
-    told = environment(SERVICES["prefect-worker"], SECRETS)
-    assert told["PREFECT_API_AUTH_STRING"] == HARD["auth"]
-    assert told["PREFECT_API_URL"] == "http://prefect-server:4200/api"
+def test_prefects_own_commands_find_the_server_inside_every_container() -> None:
+    """The secret of the API is in the profile that the entry leaves: tests/stack/test_entry.py."""
+    urls = {name: SERVICES[name]["environment"]["PREFECT_API_URL"] for name in OURS}
+    assert urls == {
+        "prefect-server": "http://127.0.0.1:4200/api",
+        "prefect-services": "http://prefect-server:4200/api",
+        "prefect-worker": "http://prefect-server:4200/api",
+    }
+    page = environment(WITH_DEMO["demo-night"], {"LINDERO_PORT": "4300"})["PREFECT_UI_URL"]
+    assert page == "http://127.0.0.1:4300"  # a link that a person of this machine can follow
 
 
 def test_postgres_asks_for_the_password_everywhere_and_speaks_utf8() -> None:
@@ -192,10 +224,11 @@ def test_all_tell_the_time_of_buenos_aires() -> None:
 
 
 OF_THE_WATCH = (
-    *("LINDERO_ALERT_WEBHOOK_URL", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL"),
+    *("LINDERO_ALERT_WEBHOOK_URL_FILE", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL_FILE"),
     *("LINDERO_CAMPANIA", "LINDERO_COMPANY", "LINDERO_HOST", "LINDERO_PAGE_URL"),
     "LINDERO_REDO_UNTIL",
 )
+SECRETS_OF_THE_WATCH = {"lindero_alert_webhook_url", "lindero_alert_smtp_url"}
 
 
 def test_services_are_told_what_the_server_is_told_and_the_watch_beside_it() -> None:
@@ -239,14 +272,16 @@ def test_our_processes_start_and_are_watched_through_the_entry() -> None:
 def test_no_health_check_has_a_secret_in_its_command() -> None:
     for service in WITH_DEMO.values():
         command = json.dumps(service.get("healthcheck", {}).get("test"))
-        assert not re.search(r"PASSWORD|AUTH|\$\{|-a ", command)
+        assert not re.search(r"\$\{|-a ", command)
+        in_files = re.sub(r'REDISCLI_AUTH=\\"\$\$\(cat \\"\$\$\w+_FILE\\"\)\\" ', "", command)
+        assert not re.search("PASSWORD|AUTH", in_files)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_what_compose_hands_in_is_what_the_entry_reads(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told = environment(SERVICES[name], SECRETS)
+    told = environment_with_files(SERVICES[name], SECRETS, tmp_path)
     for variable in variable_names():
         monkeypatch.delenv(variable, raising=False)
     for variable, value in told.items():
@@ -257,12 +292,16 @@ def test_what_compose_hands_in_is_what_the_entry_reads(
         assert made["PREFECT_API_URL"] == "http://prefect-server:4200/api"
         assert made["PREFECT_API_AUTH_STRING"] == HARD["auth"]
         assert str(settings.lindero_outputs_dir) == "/app/outputs"
+        assert made["PREFECT_UI_URL"] == "http://127.0.0.1:4200"  # its links can be followed
+        assert settings.databaler_client_secret is None  # its file says that there is none
         assert not set(made.values()) & {HARD["database"], HARD["redis"]}
+        assert "PREFECT_SERVER_API_AUTH_STRING_FILE" not in made
     else:
         address = made["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
         assert address.startswith("postgresql+asyncpg://prefect:p%40ss%2Fw%3Ard")
         assert address.endswith("@postgres:5432/prefect")
         assert made["PREFECT_SERVER_DOCKET_URL"].endswith("@redis:6379/1")
+        assert not [variable for variable in made if variable.endswith("_FILE")]
         assert made["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4200/api"
 
 
@@ -277,9 +316,10 @@ def test_what_compose_hands_in_is_what_the_entry_reads(
 )
 @pytest.mark.parametrize("process", ["server", "services"])
 def test_the_entry_refuses_what_compose_lets_through(
-    process: str, variable: str, value: str
+    process: str, variable: str, value: str, tmp_path: Path
 ) -> None:
-    told = environment(SERVICES[f"prefect-{process}"], {**SECRETS, variable: value})
+    service = SERVICES[f"prefect-{process}"]
+    told = environment_with_files(service, {**SECRETS, variable: value}, tmp_path)
     refused = subprocess.run(
         [sys.executable, "-m", "Modules.stack.entry", process],
         cwd=ROOT,
@@ -294,13 +334,6 @@ def test_the_entry_refuses_what_compose_lets_through(
     assert not [secret for secret in (*HARD.values(), value) if secret in refused.stderr]
 
 
-def test_a_missing_secret_starts_nothing() -> None:
-    for name in SECRETS:
-        some = {key: value for key, value in SECRETS.items() if key != name}
-        with pytest.raises(Missing, match=f"{name}: falta"):
-            interpolated(MAIN.read_text(encoding="utf-8"), some)
-
-
 def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_company() -> None:
     worker = WITH_DEMO["prefect-worker"]
     portal = WITH_DEMO["demo-portal"]
@@ -310,6 +343,8 @@ def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_comp
     assert worker["environment"]["DATABALER_BASE_URL"] == f"http://127.0.0.1:{port}{BASE_PATH}"
     assert worker["environment"]["DATABALER_CLIENT_ID"] == DEMO_CLIENT_ID
     assert worker["environment"]["DATABALER_CLIENT_SECRET"] == DEMO_CLIENT_SECRET
+    for name in ("DATABALER_CLIENT_SECRET_FILE", "DATABALER_SECOND_SECRET_FILE"):
+        assert worker["environment"][name] == ""  # not the company's
     for service in WITH_DEMO.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
@@ -323,6 +358,22 @@ def test_the_demo_runs_one_trial_through_the_deployment_of_every_night() -> None
     assert night["restart"] == "no"
     assert f"{BACKUP.flow}/{BACKUP.name}" in night["command"]
     assert night["command"][-3:] == ["--param", "test=true", "--watch"]
+
+
+def test_the_demo_night_is_told_the_secret_of_the_api_and_keeps_its_command(tmp_path: Path) -> None:
+    (tmp_path / "auth").write_text(HARD["auth"])
+    shell, flags, text, name = WITH_DEMO["demo-night"]["entrypoint"]
+    text = interpolated(text, {}).replace(
+        "/run/secrets/prefect_server_api_auth_string", str(tmp_path / "auth")
+    )
+    show = [sys.executable, "-c", "import os, sys; print(os.environ[sys.argv[1]])"]
+    said = subprocess.run(
+        [shell, flags, text, name, *show, "PREFECT_API_AUTH_STRING"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (said.stdout, said.stderr) == (f"{HARD['auth']}\n", "")
 
 
 def test_the_databases_can_be_in_volumes_and_nothing_else_changes() -> None:
@@ -354,24 +405,18 @@ def test_the_files_follow_the_compose_specification(file: Path) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("program", ["docker compose", "docker-compose"])
-def test_compose_itself_accepts_the_files_and_refuses_a_missing_secret(
-    program: str, tmp_path: Path
-) -> None:
+def test_compose_itself_accepts_the_files_and_shows_no_secret(program: str, tmp_path: Path) -> None:
     _need(program)
     env_file = tmp_path / "good.env"
-    env_file.write_text("".join(f"{name}=abcdefgh-{name}:x\n" for name in SECRETS))
+    env_file.write_text("".join(f"{name.upper()}=canary-{name}:x\n" for name in secret_names()))
     for files in ((MAIN,), (MAIN, DEMO), (MAIN, VOLUMES)):
         read = _config(program, files, env_file)
         assert read.returncode == 0, read.stderr
-        made = yaml.safe_load(read.stdout)["services"]
-        assert set(made) == set(services(*files))
-        holders = {name for name, one in made.items() if "abcdefgh-PREFECT_REDIS" in str(one)}
-        assert holders == {"redis", "prefect-server", "prefect-services"}
-    for name in SECRETS:
-        env_file.write_text("".join(f"{one}=abcdefghijklm\n" for one in SECRETS if one != name))
-        refused = _config(program, (MAIN,), env_file)
-        assert refused.returncode != 0
-        assert "falta en .env" in refused.stderr
+        made = yaml.safe_load(read.stdout)
+        assert set(made["services"]) == set(services(*files))
+        assert "canary" not in read.stdout
+        mounted = {Path(one["file"]) for one in made["secrets"].values()}
+        assert mounted == {ROOT / "data" / "secretos" / name for name in secret_names()}
 
 
 def _need(program: str) -> None:

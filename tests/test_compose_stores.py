@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,13 +19,20 @@ import redis as redis_client
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.compose_files import script, services
+from Modules.stack.plan import REDIS_RIGHTS
+from tests.compose_files import environment_with_files, interpolated, script, services
 from tests.processes import ended, patience
 
 pytestmark = pytest.mark.integration
 
 SERVICES = services()
 PATIENCE_S = 20
+REDIS_FILE = "PREFECT_REDIS_MESSAGING_PASSWORD_FILE"
+FORBIDDEN = (  # what administers, or shows or ends what is there at once
+    *(("CONFIG", "GET", "*"), ("DEBUG", "SLEEP", "0"), ("MODULE", "LIST"), ("ACL", "LIST")),
+    *(("REPLICAOF", "NO", "ONE"), ("SHUTDOWN",), ("FLUSHALL",), ("KEYS", "*"), ("SAVE",)),
+    *(("CLIENT", "LIST"), ("CLIENT", "KILL", "ID", "1"), ("MONITOR",), ("BGREWRITEAOF",)),
+)
 HARD_PASSWORDS = (
     "p@ss/w:rd-of-12",
     "'single' \"double\" `tick`",
@@ -54,12 +61,13 @@ def redis_of_compose(
     port = _free_port()
     text = script(SERVICES["redis"])
     assert text.count("port 6379\n") == 1
+    assert f"user default on #${{hash%% *}} ~* &* {REDIS_RIGHTS}\n" in text  # as lindero stack
     text = text.replace("port 6379\n", f"port {port}\nbind 127.0.0.1\n")
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             ["sh", "-euc", text],
             cwd=folder,
-            env={"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
+            env={"PATH": f"{programs}:{os.environ['PATH']}", REDIS_FILE: _secret(folder, password)},
             stdout=log,
             stderr=log,
         )
@@ -77,7 +85,6 @@ def test_redis_takes_any_password_and_shows_it_nowhere(
     with redis_of_compose(redis_programs, tmp_path, password) as (process, port):
         with _client(port, password) as client:
             assert client.ping()
-            assert client.acl_whoami() == "default"
         with _client(port, None) as nobody, pytest.raises(redis_client.AuthenticationError):
             nobody.ping()
         with (
@@ -88,9 +95,10 @@ def test_redis_takes_any_password_and_shows_it_nowhere(
         for name in ("cmdline", "environ"):  # of redis-server itself: the shell became it
             told = Path(f"/proc/{process.pid}/{name}").read_bytes()
             assert password.encode() not in told
-        assert _healthy(redis_programs, port, password)
-        assert not _healthy(redis_programs, port, "another password")
-    written = [one for one in tmp_path.rglob("*") if one.is_file()]
+        assert _healthy(redis_programs, port, _secret(tmp_path, password))
+        other = _secret(tmp_path / "other", "another password")
+        assert not _healthy(redis_programs, port, other)
+    written = [one for one in tmp_path.rglob("*") if one.is_file() and one.name != "secret"]
     assert not [one for one in written if password.encode() in one.read_bytes()]
 
 
@@ -104,11 +112,11 @@ def test_redis_keeps_what_it_was_told_over_a_restart_and_cannot_be_reconfigured(
     ):
         client.set("lease", "held")
         client.xadd("events", {"what": "run"})
-        for command in (("CONFIG", "GET", "*"), ("DEBUG", "SLEEP", "0"), ("MODULE", "LIST")):
+        for command in FORBIDDEN:
             with pytest.raises(redis_client.exceptions.NoPermissionError):
                 client.execute_command(*command)
         deadline = time.monotonic() + patience(PATIENCE_S)
-        while client.info("persistence")["aof_buffer_length"]:  # a slow disk: up to two seconds
+        while not _kept(tmp_path, b"events"):  # a slow disk: up to two seconds
             assert time.monotonic() < deadline
             time.sleep(0.05)  # polling, bounded by the deadline above
         process.kill()  # nothing is handed over
@@ -124,23 +132,26 @@ def test_redis_keeps_what_it_was_told_over_a_restart_and_cannot_be_reconfigured(
 @pytest.mark.parametrize(
     ("name", "variable", "setting"),
     [
-        ("redis", "REDISCLI_AUTH", "PREFECT_REDIS_MESSAGING_PASSWORD"),
-        ("postgres", "POSTGRES_PASSWORD", "PREFECT_POSTGRES_PASSWORD"),
+        ("redis", REDIS_FILE, "PREFECT_REDIS_MESSAGING_PASSWORD"),
+        ("postgres", "POSTGRES_PASSWORD_FILE", "PREFECT_POSTGRES_PASSWORD"),
     ],
 )
-def test_a_store_refuses_a_short_password_before_it_writes_anything(
+def test_a_store_refuses_a_short_or_missing_password_before_it_writes_anything(
     tmp_path: Path, name: str, variable: str, setting: str
 ) -> None:
-    refused = _entrypoint(
-        name, tmp_path, {variable: "elevenchars", "PGDATA": f"{tmp_path}/data/in"}
-    )
-    assert refused.returncode == 2
-    assert refused.stderr == f"{setting}: necesita 12 caracteres o más\n"
-    assert list(tmp_path.iterdir()) == []
+    for file, said in (
+        (_secret(tmp_path / "secrets", "elevenchars"), "necesita 12 caracteres o más"),
+        (str(tmp_path / "none"), "no se lee su archivo de data/secretos; make init lo arma"),
+    ):
+        refused = _entrypoint(name, tmp_path, {variable: file, "PGDATA": f"{tmp_path}/data/in"})
+        assert refused.returncode == 2
+        assert refused.stderr.splitlines()[-1] == f"{setting}: {said}"
+    assert [one.name for one in tmp_path.iterdir()] == ["secrets"]
 
 
 def test_postgres_says_which_folder_it_cannot_write_and_else_starts(tmp_path: Path) -> None:
-    told = {"POSTGRES_PASSWORD": HARD_PASSWORDS[1], "PGDATA": f"{tmp_path}/data/pgdata"}
+    secret = _secret(tmp_path / "secrets", HARD_PASSWORDS[1])
+    told = {"POSTGRES_PASSWORD_FILE": secret, "PGDATA": f"{tmp_path}/data/pgdata"}
     refused = _entrypoint("postgres", tmp_path, told)
     assert refused.returncode == 2
     assert "no puede escribir en data/postgres" in refused.stderr
@@ -151,29 +162,47 @@ def test_postgres_says_which_folder_it_cannot_write_and_else_starts(tmp_path: Pa
     assert (started.returncode, started.stdout) == (0, "started postgres\n")
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_health_of_the_server_is_what_its_ready_route_says(status: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "redis", "code"), [(200, True, 0), (503, True, 1), (200, False, 1)]
+)
+def test_the_health_of_the_server_is_what_its_ready_route_and_redis_say(
+    redis_programs: Path, tmp_path: Path, status: int, code: int, *, redis: bool
+) -> None:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/api/ready" else 404)
             self.end_headers()
+            self.wfile.write(b'{"message": "OK"}')
 
         def log_message(self, *args: object) -> None:
             pass
 
-    kind, python, flag, text = SERVICES["prefect-server"]["healthcheck"]["test"]
-    assert (kind, python, flag) == ("CMD", "python", "-c")
-    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+    service = SERVICES["prefect-server"]
+    kind, python, *arguments = service["healthcheck"]["test"]
+    assert (kind, python) == ("CMD", "python")
+    told = environment_with_files(
+        service, {REDIS_FILE.removesuffix("_FILE"): "a good one 12"}, tmp_path
+    )
+    with ExitStack() as open_:
+        server = open_.enter_context(http.server.HTTPServer(("127.0.0.1", 0), Ready))
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = server.server_address[1]
+        open_.callback(server.shutdown)
+        store = redis_of_compose(redis_programs, tmp_path, "a good one 12")
+        port = open_.enter_context(store)[1] if redis else _free_port()
         checked = subprocess.run(
-            [sys.executable, "-c", text.replace(":4200", f":{port}")],
-            env={"http_proxy": "http://127.0.0.1:9"},  # never asked
+            [sys.executable, *arguments],
+            env={
+                **told,
+                "http_proxy": "http://127.0.0.1:9",  # never asked
+                "PREFECT_API_URL": f"http://127.0.0.1:{server.server_address[1]}/api",
+                "PREFECT_REDIS_MESSAGING_HOST": "127.0.0.1",
+                "PREFECT_REDIS_MESSAGING_PORT": str(port),
+            },
             capture_output=True,
+            text=True,
             timeout=patience(PATIENCE_S),
         )
-        server.shutdown()
-    assert checked.returncode == code
+    assert checked.returncode == code, checked.stdout + checked.stderr
 
 
 def _entrypoint(name: str, folder: Path, told: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -187,14 +216,26 @@ def _entrypoint(name: str, folder: Path, told: dict[str, str]) -> subprocess.Com
     )
 
 
-def _healthy(programs: Path, port: int, password: str) -> bool:
+def _secret(folder: Path, password: str) -> str:
+    """A file with a password, as compose mounts one."""
+    folder.mkdir(exist_ok=True)
+    (folder / "secret").write_text(password, encoding="utf-8")
+    return str(folder / "secret")
+
+
+def _kept(folder: Path, what: bytes) -> bool:
+    """Whether Redis has written something to its disk."""
+    return any(what in one.read_bytes() for one in folder.rglob("*aof*") if one.is_file())
+
+
+def _healthy(programs: Path, port: int, file: str) -> bool:
     kind, command = SERVICES["redis"]["healthcheck"]["test"]
     assert kind == "CMD-SHELL"
     if not shutil.which("redis-cli", path=str(programs)):
         pytest.skip("no redis-cli beside redis-server")
     asked = subprocess.run(
-        ["sh", "-c", command.replace("redis-cli", f"redis-cli -p {port}")],
-        env={"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": password},
+        ["sh", "-c", interpolated(command, {}).replace("redis-cli", f"redis-cli -p {port}")],
+        env={"PATH": f"{programs}:{os.environ['PATH']}", REDIS_FILE: file},
         capture_output=True,
         timeout=patience(PATIENCE_S),
     )

@@ -9,6 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tests.compose_files import STORES, services
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -51,7 +54,7 @@ def test_without_compose_the_containers_say_so_in_one_line(target: str, tmp_path
     assert said.returncode == 2
     assert "en esta máquina no hay docker compose ni docker-compose" in said.stderr
     assert "lindero stack up" in said.stderr
-    assert sorted(one.name for one in (tmp_path / "copy").iterdir()) == ["Makefile"]
+    assert sorted(one.name for one in (tmp_path / "copy").iterdir()) == ["Makefile", "data"]
 
 
 @pytest.mark.parametrize("demo", [False, True])
@@ -60,7 +63,7 @@ def test_up_makes_the_mounted_folders_first(tmp_path: Path, demo: bool) -> None:
     said = _make("up", *(["DEMO=1"] if demo else []), cwd=copy, path=_with_compose(tmp_path))
     assert said.returncode == 0, said.stderr
     asked = (tmp_path / "asked").read_text().splitlines()[-1]
-    assert asked.endswith("up --detach --build --remove-orphans")
+    assert asked.strip().endswith("up --detach --build --remove-orphans")
     assert ("-p lindero-demo" in asked and "-f compose.demo.yml" in asked) is demo
     state, out = ("data/demo", "test_outputs/demo/") if demo else ("data", "")
     folders = [f"{state}/{name}" for name in ("postgres", "redis", "lindero")]
@@ -82,6 +85,58 @@ def test_up_takes_the_user_of_the_containers_from_dot_env(tmp_path: Path) -> Non
     assert (found.st_uid, found.st_gid) == (1234, 1235)
     assert (tmp_path / "user").read_text() == "1234:1235\n"
     assert (copy / ".env").read_text() == "LINDERO_UID=1234\nLINDERO_GID=1235\n"
+
+
+def test_up_without_the_files_of_the_secrets_starts_nothing(tmp_path: Path) -> None:
+    copy = _copy(tmp_path)
+    shutil.rmtree(copy / "data")
+    said = _make("up", cwd=copy, path=_with_compose(tmp_path))
+    assert said.returncode == 2
+    assert "faltan los archivos de data/secretos; los escribe: make init" in said.stderr
+    assert not (tmp_path / "asked").exists() or " up " not in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_up_makes_the_containers_anew_where_a_secret_changed(tmp_path: Path, changed: bool) -> None:
+    copy = _copy(tmp_path)
+    lindero = copy / ".venv" / "bin" / "lindero"
+    lindero.parent.mkdir(parents=True)
+    said = "data/secretos: cambió databaler_client_secret" if changed else ".env: no falta ninguno"
+    lindero.write_text(f'#!/bin/sh\n[ "$*" = "stack init" ] && echo "{said}"\n')
+    lindero.chmod(0o755)
+    up = _make("up", cwd=copy, path=_with_compose(tmp_path))
+    assert up.returncode == 0, up.stderr
+    assert ("--force-recreate" in (tmp_path / "asked").read_text()) is changed
+    assert ("cambió databaler_client_secret" in up.stdout) is changed
+
+
+def test_images_are_pinned_to_the_digests_that_this_machine_has(tmp_path: Path) -> None:
+    copy, docker = _copy(tmp_path), tmp_path / "docker"
+    for name in (".ci/pin", "Dockerfile", "docker-compose.yml"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    docker.write_text('#!/bin/sh\necho "${5%:*}@sha256:$(printf %064d ${#5})"\n')
+    docker.chmod(0o755)
+    told = {"PATH": os.environ["PATH"], "DOCKER": str(docker)}
+    run = {"cwd": copy, "env": told, "capture_output": True, "text": True, "timeout": 60}
+    assert subprocess.run([".ci/pin"], **run).returncode == 0
+    pinned = yaml.safe_load((copy / "compose.pins.yml").read_text())["services"]
+    images = [pinned["postgres"]["image"], pinned["redis"]["image"]]
+    images.append(pinned["prefect-server"]["build"]["args"]["BASE_IMAGE"])
+    tags = [services()[name]["image"] for name in STORES]
+    tags += re.findall("^ARG BASE_IMAGE=(.+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert images == [f"{tag}@sha256:{len(tag):064d}" for tag in tags]
+    assert _make("up", cwd=copy, path=_with_compose(tmp_path)).returncode == 0
+    assert "-f compose.pins.yml up" in (tmp_path / "asked").read_text()
+
+    newer = (copy / "docker-compose.yml").read_text().replace(tags[0], "postgres:99.1-trixie")
+    (copy / "docker-compose.yml").write_text(newer)
+    refused = subprocess.run([".ci/pin", "check"], **run)
+    assert refused.returncode == 2
+    assert "compose.pins.yml no fija postgres:99.1-trixie" in refused.stderr
+
+    docker.write_text("#!/bin/sh\n")  # an image that came from no registry
+    assert subprocess.run([".ci/pin"], **run).returncode == 2
 
 
 def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path) -> None:
@@ -117,9 +172,10 @@ def test_the_parts_of_the_tests_are_all_of_them() -> None:
 
 
 def _copy(tmp_path: Path) -> Path:
-    """The Makefile alone in a folder."""
+    """The Makefile alone in a folder, after ``make init``."""
     folder = tmp_path / "copy"
-    folder.mkdir()
+    (folder / "data" / "secretos").mkdir(parents=True)
+    (folder / "data" / "secretos" / "prefect_postgres_password").write_text("x")
     shutil.copy(ROOT / "Makefile", folder)
     return folder
 
@@ -128,7 +184,7 @@ def _bare(tmp_path: Path) -> str:
     """A path on which there is a shell and its tools, and no compose."""
     folder = tmp_path / "bare"
     folder.mkdir()
-    tools = "bash sh make grep sed expand tail id mkdir chown printf rm true false env"
+    tools = "bash sh make grep sed expand tail id mkdir chown printf rm true false env dirname"
     for name in tools.split():
         found = shutil.which(name)
         if found:

@@ -18,6 +18,7 @@ from Modules.settings import (
     load_settings,
     number,
     one_of,
+    secret_names,
     variable_names,
     whole,
 )
@@ -203,6 +204,76 @@ def test_secrets_never_print(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "canary" not in f"{settings} {settings.databaler_client_secret}"
     assert settings.databaler_client_secret is not None
     assert settings.databaler_client_secret.get_secret_value() == "canary-7f3a"
+
+
+def test_every_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert len(secret_names()) >= 7
+    for at, name in enumerate(secret_names()):
+        (tmp_path / name).write_bytes(f" c4n#ry $ñ {at} ".encode() + (b"", b"\n", b"\r\n")[at % 3])
+        monkeypatch.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    settings = load_settings(NO_FILE)
+    for at, name in enumerate(secret_names()):
+        secret = getattr(settings, name)
+        assert secret.get_secret_value() == f" c4n#ry $ñ {at} ", name
+        assert secret.file == tmp_path / name
+    assert "c4n#ry" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no se lee"),
+        (b"", "está vacío"),
+        (b"\n", "está vacío"),
+        (b"canary \xff\xfe", "UnicodeDecodeError"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    monkeypatch.setenv("LINDERO_ALERT_WEBHOOK_URL_FILE", str(tmp_path / "file"))
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_settings(NO_FILE)
+    assert "LINDERO_ALERT_WEBHOOK_URL_FILE" in str(caught.value)
+    assert str(tmp_path / "file") in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_file_may_say_that_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("(ninguno)\n")
+    monkeypatch.setenv("DATABALER_SECOND_SECRET_FILE", str(tmp_path / "file"))
+    assert load_settings(NO_FILE).databaler_second_secret is None
+
+
+def test_a_secret_and_its_file_in_one_place_are_refused_and_the_environment_goes_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("of-the-file")
+    dotenv = tmp_path / ".env"
+    name = "DATABALER_CLIENT_SECRET"
+    dotenv.write_text(f"{name}_FILE={tmp_path / 'file'}\n{name}=canary-of-env\n")
+    with pytest.raises(SettingsError, match=f"{name}: está, y también {name}_FILE") as caught:
+        load_settings(dotenv)
+    assert "canary" not in str(caught.value)
+    for file, here, expected in (
+        (f"{name}_FILE={tmp_path / 'file'}\n", {name: "of-the-process"}, "of-the-process"),
+        (f"{name}=of-dotenv\n", {f"{name}_FILE": str(tmp_path / "file")}, "of-the-file"),
+    ):
+        dotenv.write_text(file)
+        with monkeypatch.context() as told:
+            for variable, value in here.items():
+                told.setenv(variable, value)
+            secret = load_settings(dotenv).databaler_client_secret
+        assert secret is not None
+        assert secret.get_secret_value() == expected
+
+
+def test_a_file_is_for_secrets_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINDERO_CAMPANIA_FILE", "x")
+    with pytest.raises(SettingsError, match="LINDERO_CAMPANIA_FILE no es una variable"):
+        load_settings(NO_FILE)
 
 
 def test_paths_hang_below_the_project_and_trials_apart_from_production(

@@ -25,14 +25,16 @@ stack = App(
 
 @stack.command(name="init")
 def stack_init() -> int:
-    """Escribe en .env los secretos que falten, hechos al azar; no toca los que ya están."""
-    from Modules.stack.secrets import write_missing
+    """Escribe en .env los secretos que falten, y todos en data/secretos, para los contenedores."""
+    from Modules.stack.secrets import write_files, write_missing
 
     load_settings()
     env_file = PROJECT_ROOT / ".env"
     written = write_missing(env_file, os.environ)
     said = f"se agregaron {', '.join(written)}" if written else "no falta ningún secreto"
     say(f"{env_file.name}: {said}")
+    if changed := write_files(PROJECT_ROOT / "data" / "secretos", load_settings()):
+        say(f"data/secretos: cambió {', '.join(changed)}")
     return 0
 
 

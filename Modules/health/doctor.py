@@ -6,10 +6,12 @@ night from being published or from being seen; a warning is what a person should
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from Modules.disk.destinations import check_destination, check_path, expected_links
 from Modules.disk.problems import SOLTAR
@@ -22,7 +24,7 @@ from Modules.health.rules import LOW_BYTES, NEED_BYTES
 from Modules.orchestration.deployments import TIMEZONE
 from Modules.portal import DEFAULT_IDENTITY
 from Modules.products.registry import product_folders
-from Modules.settings import Settings
+from Modules.settings import PROJECT_ROOT, Settings, secret_names
 from Modules.stack import plan as stack_plan
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
@@ -104,11 +106,14 @@ def _ask_portal(settings: Settings, modo: Modo) -> Finding:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     """By name only; how strong they must be is the stack's own rule."""
+    server = urlsplit(settings.prefect_api_url or "").hostname
+    elsewhere = server not in (None, "127.0.0.1", "localhost", "::1")  # its stores are not ours
     for name, what in _SECRETS.items():
         secret = getattr(settings, name.lower())
         if secret is None:
-            detail = f"{name} falta; hace falta para levantar el servidor en esta máquina"
-            yield warn(what, detail, "lindero stack init la escribe en .env")
+            if not elsewhere or name == stack_plan.AUTH_STRING:
+                detail = f"{name} falta; hace falta para levantar el servidor en esta máquina"
+                yield warn(what, detail, "lindero stack init la escribe en .env")
             continue
         try:
             stack_plan.check_secrets({name: secret.get_secret_value()})
@@ -121,6 +126,12 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield fine(what, f"{name} está y alcanza")
+    held = [one for name in secret_names() if (one := getattr(settings, name)) is not None]
+    for path in sorted({one.file or PROJECT_ROOT / ".env" for one in held}):
+        mounted = path.is_relative_to("/run/secrets")  # by Docker, with another machine's modes
+        if os.name != "nt" and not mounted and path.is_file() and path.stat().st_mode & 0o004:
+            detail = f"{path}: lo puede leer cualquiera que use esta máquina"
+            yield warn("Archivo de secretos", detail, f"chmod 600 {path}")
 
 
 def _time_zone(settings: Settings, now: datetime) -> Iterator[Finding]:

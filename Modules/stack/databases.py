@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from Modules.disk.safe_files import make_folder, writing
-from Modules.stack.plan import Database, Redis
+from Modules.stack.plan import REDIS_RIGHTS, Database, Redis
 from Modules.words.errors import SettingsError, StackError
 
 LOOPBACK: Final = "127.0.0.1"
@@ -206,7 +206,7 @@ def ask(database: Database, question: str = "select 1", *arguments: object) -> o
 
 
 def redis_configuration(redis: Redis, folder: Path) -> str:
-    """Redis on loopback: one user with a password, every write kept within a second."""
+    """Redis on loopback, every write kept within a second: one user, who administers nothing."""
     password = hashlib.sha256(redis.password.encode()).hexdigest()
     escaped = str(folder).replace("\\", "\\\\").replace('"', '\\"')
     return (
@@ -218,7 +218,7 @@ def redis_configuration(redis: Redis, folder: Path) -> str:
         "appendonly yes\n"
         "appendfsync everysec\n"
         "maxmemory-policy noeviction\n"
-        f"user default on #{password} ~* &* +@all\n"
+        f"user default on #{password} ~* &* {REDIS_RIGHTS}\n"
     )
 
 

@@ -16,6 +16,7 @@ a process does its work: exit code 0, or 1.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -33,7 +34,7 @@ from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.stack import checks as stack_health
 from Modules.stack import logs as stack_logs
 from Modules.stack import plan as stack_plan
-from Modules.stack.plan import Api, Database, Environment, Redis
+from Modules.stack.plan import CLIENT_AUTH, Api, Database, Environment, Redis
 from Modules.words.errors import ApiUnavailable, PipelineError
 
 API_PATIENCE_S: Final = 300
@@ -69,9 +70,14 @@ def become(process: str, settings: Settings, *, host: str, port: int) -> NoRetur
         ApiUnavailable: the worker waited for the server in vain.
     """
     environment = environment_of(process, settings).over(os.environ)
-    Path(environment.get("PREFECT_HOME", Path.home() / ".prefect")).mkdir(
-        parents=True, exist_ok=True
-    )
+    home = Path(environment.get("PREFECT_HOME", Path.home() / ".prefect"))
+    home.mkdir(parents=True, exist_ok=True)
+    auth = settings.prefect_server_api_auth_string
+    if auth is not None and auth.file is not None and "PREFECT_HOME" in environment:
+        # for `prefect …` and the users' scripts, typed in the same container: they know no files
+        profile, word = home / "profiles.toml", json.dumps(auth.get_secret_value())
+        profile.touch(mode=0o600)
+        profile.write_text(f'active = "lindero"\n[profiles.lindero]\n{CLIENT_AUTH} = {word}\n')
     if process in WATCHED:
         _start_watch(process, settings)
     if process == "worker":
@@ -88,9 +94,10 @@ def environment_of(process: str, settings: Settings) -> Environment:
     secrets = secrets_of(process, settings)
     stack_plan.check_secrets(secrets)
     api, tz = api_of(settings), settings.tz
-    ui = f"http://127.0.0.1:{settings.lindero_port}/api"  # as the browser on this machine sees it
+    page = settings.lindero_page_url or f"http://127.0.0.1:{settings.lindero_port}"
+    ui = f"{page}/api"  # as the browser sees it
     if process == "worker":
-        return stack_plan.worker_environment(api, tz=tz)
+        return stack_plan.worker_environment(api, ui_url=page, tz=tz)
     if process == "single":
         return stack_plan.single_environment(api, ui_api_url=ui, tz=tz)
     database, redis = database_of(settings), redis_of(settings)
@@ -107,7 +114,8 @@ def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     prefect = (sys.executable, "-m", "Modules.stack.logs")  # it becomes Prefect, its lines dated
     if process in ("server", "single"):
         alone = () if process == "single" else ("--no-services",)
-        return (*prefect, "server", "start", "--host", host, "--port", str(port), *alone)
+        masked = (sys.executable, "-m", "Modules.orchestration.prefect_masked")
+        return (*masked, "server", "start", "--host", host, "--port", str(port), *alone)
     if process == "services":
         patient = (sys.executable, "-m", "Modules.orchestration.services")
         return (*patient, "server", "services", "start")

@@ -50,6 +50,7 @@ from Modules.stack.processes import (
     wait_until,
 )
 from Modules.words.errors import PipelineError, RunLocked, SettingsError, StackError
+from Modules.words.secret import FILE
 
 FULL: Final = stack_plan.PROCESSES
 SINGLE: Final = ("server", "worker")  # the server holds the services, the database is SQLite
@@ -202,7 +203,8 @@ class Stack:
     def _told(self, name: str) -> dict[str, str]:
         """What the entry of one of Prefect's processes is told over what we inherited."""
         secrets = stack_entry.secrets_of("single" if self.single else name, self.settings)
-        inherited = {key: value for key, value in os.environ.items() if key not in SECRETS}
+        ours = {*SECRETS, *(f"{name}{FILE}" for name in SECRETS)}
+        inherited = {key: value for key, value in os.environ.items() if key not in ours}
         addresses = {name.upper(): str(getattr(self.settings, name) or "") for name in _TOLD}
         return {
             **inherited,

@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import quote
 
 from Modules.words.errors import SettingsError
+from Modules.words.secret import FILE
 
 PREFECT_PROCESSES: Final = ("server", "services", "worker")
 PROCESSES: Final = ("postgres", "redis", *PREFECT_PROCESSES)
@@ -30,9 +31,12 @@ MIN_SECRET_LENGTH: Final = 12
 DATABASE_PASSWORD: Final = "PREFECT_POSTGRES_PASSWORD"  # noqa: S105 - names of variables
 REDIS_PASSWORD: Final = "PREFECT_REDIS_MESSAGING_PASSWORD"  # noqa: S105
 AUTH_STRING: Final = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_AUTH: Final = "PREFECT_API_AUTH_STRING"  # the same under the name that `prefect …` reads
 SECRETS: Final = (DATABASE_PASSWORD, REDIS_PASSWORD, AUTH_STRING)
 
 MESSAGES_DB, DOCKET_DB = 0, 1  # of Redis
+# what Prefect and Docket do there, seen in ACL LOG: of a client only to say its name
+REDIS_RIGHTS: Final = "+@all -@admin -@dangerous +client|setinfo +client|setname"
 _WELL_KNOWN_WORDS: Final = (
     *("contrasena", "contraseña", "cambiame", "changeme", "default", "password", "postgresql"),
     *("postgres", "prefect", "lindero", "usuario", "secreto", "secret", "example", "ejemplo"),
@@ -98,7 +102,8 @@ class Environment:
 
     def over(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """The whole environment of a process that inherits ``inherited``."""
-        kept = {name: value for name, value in inherited.items() if name not in self.removed}
+        told = {*self.removed, *self.always}  # with each goes the name of a file that holds it
+        kept = {key: text for key, text in inherited.items() if key.removesuffix(FILE) not in told}
         tuned = {name: value for name, value in kept.items() if value}
         return {**kept, **self.defaults, **tuned, **self.always}
 
@@ -148,14 +153,7 @@ def server_environment(
     return Environment(
         always={**stores, **_of_the_api(api), **_for_all(tz)},
         defaults=_of_a_server(ui_api_url),
-        removed=(
-            DATABASE_PASSWORD,
-            "PREFECT_API_DATABASE_CONNECTION_URL",
-            "PREFECT_REDIS_MESSAGING_URL",
-            "PREFECT_REDIS_MESSAGING_USERNAME",
-            *_OF_THE_PORTAL,
-            *_OF_ALERTS,
-        ),
+        removed=(*_OF_THE_STORES, *_OF_THE_PORTAL, *_OF_ALERTS),
     )
 
 
@@ -168,16 +166,17 @@ def single_environment(api: Api, *, ui_api_url: str, tz: str) -> Environment:
     )
 
 
-def worker_environment(api: Api, *, tz: str) -> Environment:
-    """What the worker is told, and each flow run inherits."""
+def worker_environment(api: Api, *, ui_url: str, tz: str) -> Environment:
+    """What the worker is told, and each flow run inherits; ``ui_url`` begins its links."""
     return Environment(
         always={
             "PREFECT_API_URL": api.url,
-            "PREFECT_API_AUTH_STRING": api.auth,
+            CLIENT_AUTH: api.auth,
             "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
             **_for_all(tz),
         },
         defaults={
+            "PREFECT_UI_URL": ui_url,
             # a database or Redis that is away for a minute costs no result
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,502,504",
             "PREFECT_CLIENT_MAX_RETRIES": "10",
@@ -239,13 +238,17 @@ def _well_known(secret: str) -> bool:
 def _of_the_api(api: Api) -> dict[str, str]:
     return {
         "PREFECT_API_URL": api.url,
-        "PREFECT_API_AUTH_STRING": api.auth,  # services act through the API too
+        CLIENT_AUTH: api.auth,  # services act through the API too
         AUTH_STRING: api.auth,
     }
 
 
 def _of_a_server(ui_api_url: str) -> dict[str, str]:
+    here = ui_api_url.removesuffix("/api")
+    by_name = here.replace("127.0.0.1", "localhost")
     return {
+        # the page as a person of this machine may write its address, and no other page
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{here},{by_name}",
         "PREFECT_SERVER_UI_API_URL": ui_api_url,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # old runs, their logs and artifacts go after 90 days; by default they stay for ever

@@ -1,4 +1,4 @@
-"""Secrets of the stack: made at random, and added to a ``.env``.
+"""Secrets of the stack: made at random, and added to a ``.env``; each in a file for the containers.
 
 Lines that are there are never touched. A secret that the environment or the file has already is not
 made again.
@@ -16,9 +16,10 @@ from typing import Final
 from dotenv import dotenv_values
 
 from Modules.disk.safe_files import writing
-from Modules.stack.plan import AUTH_STRING, SECRETS
+from Modules.settings import Settings, secret_names
+from Modules.stack.plan import AUTH_STRING, CLIENT_AUTH, SECRETS
+from Modules.words.secret import FILE, NONE
 
-CLIENT_AUTH: Final = "PREFECT_API_AUTH_STRING"  # the same under the name that `prefect …` reads
 _BYTES: Final = 24
 _USER: Final = "admin"
 _PLAIN: Final = set(string.ascii_letters + string.digits + "-_:.")
@@ -42,7 +43,9 @@ def write_missing(env_file: Path, environment: Mapping[str, str]) -> tuple[str, 
         before = env_file.read_bytes() if env_file.exists() else b""
         here = dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
         missing = {
-            name: _random(name) for name in SECRETS if not (environment.get(name) or here.get(name))
+            name: _random(name)
+            for name in SECRETS
+            if not any(told.get(one) for told in (environment, here) for one in (name, name + FILE))
         }
         api = missing.get(AUTH_STRING) or here.get(AUTH_STRING)
         if api and not (environment.get(CLIENT_AUTH) or here.get(CLIENT_AUTH)):
@@ -50,6 +53,28 @@ def write_missing(env_file: Path, environment: Mapping[str, str]) -> tuple[str, 
         if missing:
             _append(env_file, len(before), _lines(before, missing))
     return tuple(missing)
+
+
+def write_files(folder: Path, settings: Settings) -> tuple[str, ...]:
+    """Keep each secret in a file that only the user of the containers reads, and is given there.
+
+    Returns the names of those that changed, which are written over in place: a container that runs
+    sees the new words. Raises PublishError where one cannot be read or written.
+    """
+    changed = []
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in secret_names():
+            secret, path = getattr(settings, name), folder / name
+            text = NONE if secret is None else secret.get_secret_value()
+            path.touch(mode=0o600)
+            if path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8", newline="")
+                changed.append(name)
+            path.chmod(0o600)
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                os.chown(path, settings.lindero_uid, settings.lindero_gid)
+    return tuple(changed)
 
 
 def _lines(before: bytes, missing: Mapping[str, str]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +69,34 @@ def test_a_secret_is_judged_and_never_shown(settings: Settings, value: str, stro
     assert found["Secreto de Redis"].is_error is not strong
     assert "PREFECT_REDIS_MESSAGING_PASSWORD" in found["Secreto de Redis"].notes[0]
     assert "canario" not in str(found)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no such modes")
+@pytest.mark.parametrize(("mode", "open_"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_a_file_of_secrets_that_everybody_reads_is_a_warning(
+    settings: Settings, tmp_path: Path, mode: int, *, open_: bool
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("canary-of-the-portal")
+    path.chmod(mode)
+    found = rows(settings, databaler_client_secret=Secret("canary-of-the-portal", path))
+    assert ("Archivo de secretos" in found) is open_
+    if open_:
+        said = found["Archivo de secretos"]
+        assert not said.fine
+        assert not said.is_error
+        assert f"chmod 600 {path}" in str(said)
+        assert "canary" not in str(said)
+
+
+def test_where_the_server_is_elsewhere_its_stores_secrets_are_not_missed(
+    settings: Settings,
+) -> None:
+    here = rows(settings)
+    there = rows(settings, prefect_api_url="http://prefect-server:4200/api")
+    assert {"Secreto de la base", "Secreto de Redis"} <= set(here)
+    assert not {"Secreto de la base", "Secreto de Redis"} & set(there)
+    assert "Secreto de la API" in there
 
 
 def test_alerts_that_are_set_and_wrong_are_bad(settings: Settings) -> None:

@@ -46,6 +46,30 @@ def knock(session: requests.Session, origin: str, headers: dict[str, str]) -> It
             yield Answer(method.upper(), f"/api{path}", answer.status_code, answer.text)
 
 
+def shown(session: requests.Session, origin: str) -> Iterator[Answer]:
+    """What every route that only reads answers to a person who knows the auth string.
+
+    All ``GET`` and all ``POST …/filter``; of a route about one thing, that thing for five of the
+    things that its filter lists.
+    """
+    paths = session.get(f"{origin}/openapi.json", timeout=WAIT_S).json()["paths"]
+    ids: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        if path.endswith("/filter") and "{" not in path and "post" in paths[path]:
+            answer = session.post(f"{origin}/api{path}", json={}, timeout=WAIT_S)
+            yield Answer("POST", f"/api{path}", answer.status_code, answer.text)
+            listed = answer.json() if answer.ok else []
+            if isinstance(listed, list):
+                ids[path.removesuffix("/filter")] = [one["id"] for one in listed if "id" in one][:5]
+    for path, methods in paths.items():
+        if "get" in methods:
+            known = ids.get(path.partition("/{")[0], []) if "{" in path else [""]
+            for one in known or [str(uuid4())]:
+                url = f"{origin}/api{_PARAMETER.sub(one, path)}"
+                answer = session.get(url, timeout=WAIT_S)
+                yield Answer("GET", f"/api{path}", answer.status_code, answer.text)
+
+
 def websockets() -> list[str]:
     """Paths of the websockets that the source of Prefect's API declares."""
     spec = importlib.util.find_spec("prefect")

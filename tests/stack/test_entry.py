@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
-from Modules.stack.entry import check, command_of, environment_of
+from Modules.stack.entry import become, check, command_of, environment_of
 from Modules.stack.plan import SECRETS
 from Modules.words.errors import SettingsError
 
@@ -82,6 +83,44 @@ def test_a_process_that_is_not_there_is_ill_in_one_line(process: str) -> None:
     assert done.stderr == ""
 
 
+def test_a_process_leaves_a_profile_for_prefects_own_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container: its environment has no secret, only the names of files."""
+    auth = 'admin:it\'s "a" \\ $ecret'
+    files = {}
+    for name, secret in {**GOOD, "PREFECT_SERVER_API_AUTH_STRING": auth}.items():
+        (tmp_path / name).write_text(secret)
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    home = {"PREFECT_HOME": str(tmp_path / "home")}
+    settings = read_settings({name.lower(): value for name, value in files.items()})
+    became = []
+    monkeypatch.setattr("Modules.stack.entry._exec", lambda *told: became.append(told))
+    for name, value in {**files, **home}.items():
+        monkeypatch.setenv(name, value)
+
+    become("server", settings, host="127.0.0.1", port=9)
+
+    [(_, told)] = became
+    assert told["PREFECT_SERVER_API_AUTH_STRING"] == auth
+    assert not set(files) & set(told)
+    profile = tmp_path / "home" / "profiles.toml"
+    assert profile.stat().st_mode & 0o777 == 0o600
+    found = tomllib.loads(profile.read_text(encoding="utf-8"))
+    assert found["profiles"][found["active"]] == {"PREFECT_API_AUTH_STRING": auth}
+
+
+def test_what_is_told_by_the_environment_leaves_no_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("Modules.stack.entry._exec", lambda *told: None)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+
+    become("server", _settings(), host="127.0.0.1", port=9)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_worker_needs_no_secret_of_the_stores() -> None:
     settings = _settings(prefect_postgres_password=None, prefect_redis_messaging_password=None)
 
@@ -125,6 +164,16 @@ def test_the_browser_is_sent_to_the_port_of_this_machine() -> None:
     told = environment_of("server", _settings(lindero_port=4300)).over({})
 
     assert told["PREFECT_SERVER_UI_API_URL"] == "http://127.0.0.1:4300/api"
+
+
+def test_behind_a_proxy_the_browser_is_sent_there() -> None:
+    told = environment_of("server", _settings(lindero_page_url="https://prefect.x.example")).over(
+        {}
+    )
+
+    assert told["PREFECT_SERVER_UI_API_URL"] == "https://prefect.x.example/api"
+    allowed = told["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"]
+    assert set(allowed.split(",")) == {"https://prefect.x.example"}
 
 
 def test_a_single_server_that_is_not_there_is_ill() -> None:

@@ -80,7 +80,7 @@ def test_every_variable_of_the_plan_is_one_that_prefect_knows() -> None:
         name
         for environment in (
             server_environment(DATABASE, REDIS, API, ui_api_url=UI, tz=TZ),
-            worker_environment(API, tz=TZ),
+            worker_environment(API, ui_url=UI, tz=TZ),
         )
         for name in (*environment.always, *environment.defaults)
         if name.startswith("PREFECT_") and not name.startswith("PREFECT_REDIS_")
@@ -123,7 +123,7 @@ def test_the_worker_is_told_no_secret_but_that_of_the_api() -> None:
         "PATH": "/bin",
     }
 
-    told = worker_environment(API, tz=TZ).over(inherited)
+    told = worker_environment(API, ui_url=UI, tz=TZ).over(inherited)
 
     text = "\n".join(told.values())
     for secret in (GOOD[DATABASE_PASSWORD], GOOD[REDIS_PASSWORD], "p%40ss", "r%40d", "of-mail"):
@@ -143,6 +143,25 @@ def test_the_server_is_told_no_secret_of_the_portal() -> None:
     assert DATABASE_PASSWORD not in told
 
 
+def test_a_file_of_a_secret_goes_where_the_secret_goes() -> None:
+    files = {
+        f"{name}_FILE": f"/run/secrets/{name}" for name in (*SECRETS, "DATABALER_CLIENT_SECRET")
+    }
+
+    server = server_environment(DATABASE, REDIS, API, ui_api_url=UI, tz=TZ).over(files)
+    worker = worker_environment(API, ui_url=UI, tz=TZ).over(files)
+
+    assert not [name for name in server if name.endswith("_FILE")]
+    assert [name for name in worker if name.endswith("_FILE")] == ["DATABALER_CLIENT_SECRET_FILE"]
+
+
+def test_only_our_own_page_may_read_the_api() -> None:
+    told = server_environment(DATABASE, REDIS, API, ui_api_url=UI, tz=TZ).over({})
+
+    allowed = "http://127.0.0.1:4200,http://localhost:4200"
+    assert told["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"] == allowed
+
+
 def test_figures_may_be_tuned_and_addresses_may_not() -> None:
     inherited = {
         "PREFECT_CLIENT_MAX_RETRIES": "3",
@@ -150,7 +169,7 @@ def test_figures_may_be_tuned_and_addresses_may_not() -> None:
         "PREFECT_API_URL": "http://elsewhere:1/api",
     }
 
-    told = worker_environment(API, tz=TZ).over(inherited)
+    told = worker_environment(API, ui_url=UI, tz=TZ).over(inherited)
 
     assert told["PREFECT_CLIENT_MAX_RETRIES"] == "3"
     assert told["PREFECT_WORKER_HEARTBEAT_SECONDS"] == "10"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from Modules.settings import load_settings
+from Modules.settings import load_settings, read_settings, secret_names
 from Modules.stack.plan import (
     AUTH_STRING,
     DATABASE_PASSWORD,
@@ -16,8 +17,9 @@ from Modules.stack.plan import (
     SECRETS,
     check_secrets,
 )
-from Modules.stack.secrets import CLIENT_AUTH, write_missing
+from Modules.stack.secrets import CLIENT_AUTH, write_files, write_missing
 from Modules.words.errors import PublishError
+from Modules.words.secret import NONE
 
 
 def test_a_file_that_is_not_there_is_made_with_all_of_them(tmp_path: Path) -> None:
@@ -97,3 +99,40 @@ def test_a_folder_in_the_way_is_an_error_of_ours(tmp_path: Path) -> None:
 
     with pytest.raises(PublishError, match=r"\.env"):
         write_missing(tmp_path / ".env", {})
+
+
+def test_every_secret_gets_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "secretos"
+    told = {"databaler_client_secret": " c4n#ry $ñ ", "lindero_uid": "1234", "lindero_gid": "1235"}
+
+    assert write_files(folder, read_settings(told)) == secret_names()
+
+    words = {one.name: one.read_bytes().decode() for one in folder.iterdir()}
+    assert words == {
+        **dict.fromkeys(secret_names(), NONE),
+        "databaler_client_secret": " c4n#ry $ñ ",
+    }
+    if sys.platform != "win32":
+        assert {one.stat().st_mode & 0o777 for one in folder.iterdir()} == {0o600}
+        assert folder.stat().st_mode & 0o777 == 0o700
+        if os.geteuid() == 0:
+            assert {one.stat().st_uid for one in folder.iterdir()} == {1234}
+
+
+def test_only_a_secret_that_changed_is_written_and_in_its_place(tmp_path: Path) -> None:
+    """A container has the file itself mounted: one beside it would never be seen there."""
+    write_files(tmp_path, read_settings({"databaler_client_secret": "the old one"}))
+    before = (tmp_path / "databaler_client_secret").stat().st_ino
+
+    changed = write_files(tmp_path, read_settings({"databaler_client_secret": "new"}))
+
+    assert changed == ("databaler_client_secret",)
+    assert (tmp_path / "databaler_client_secret").read_text() == "new"
+    assert (tmp_path / "databaler_client_secret").stat().st_ino == before
+    assert write_files(tmp_path, read_settings({"databaler_client_secret": "new"})) == ()
+
+
+def test_what_a_file_has_is_not_made(tmp_path: Path) -> None:
+    written = write_missing(tmp_path / ".env", {f"{AUTH_STRING}_FILE": "/run/secrets/api"})
+
+    assert written == (DATABASE_PASSWORD, REDIS_PASSWORD)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
+import redis
 import requests
 from dotenv import dotenv_values
 
@@ -27,7 +28,7 @@ from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
 from Modules.stack import databases
 from Modules.stack.entry import api_of, database_of, redis_of
-from Modules.stack.local import FULL, RUN_NAME, logs
+from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
 from Modules.stack.moving import _postgres
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.watch.dead import MURIO
@@ -36,7 +37,7 @@ from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
-from tests.stack.doors import POLICY, greet, knock, websockets
+from tests.stack.doors import POLICY, Answer, greet, knock, shown, websockets
 from tests.stack.guide import Guide, copy_project, steps
 from tests.stack.plataforma import (
     FINAL,
@@ -426,6 +427,58 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
         assert "se está haciendo otra vez" in told[0]
         time.sleep(65)  # two rounds more: nobody does it a third time
         assert set(night()) == {died, again}
+
+
+def test_no_route_that_reads_shows_a_secret(plataforma: Plataforma) -> None:
+    answers = list(shown(plataforma.session, plataforma.origin))
+    for page in ("/", "/settings", "/ui-settings", "/openapi.json"):
+        got = plataforma.session.get(f"{plataforma.origin}{page}", timeout=30)
+        answers.append(Answer("GET", page, got.status_code, got.text))
+
+    good = {answer.door for answer in answers if answer.status == 200}
+    print(
+        f"{len(answers)} answers of {len({answer.door for answer in answers})} doors; {len(good)}"
+    )
+    assert len(good) > 40
+    assert {"GET /api/flow_runs/{id}", "GET /api/block_documents/{id}"} <= good
+    places = [(answer.door, answer.text.encode()) for answer in answers]
+    assert leaks(CANARIES, places) == []
+    settings = json.loads(dict(places)["GET /api/admin/settings"])["server"]
+    port = plataforma.stack.settings.prefect_redis_messaging_port
+    assert settings["docket"]["url"] == f"redis://**********@127.0.0.1:{port}/1"
+    assert settings["analytics_enabled"] is False  # the page reads it here, and would say yes
+    assert settings["database"]["connection_url"] == "**********"
+
+
+def test_only_our_own_page_may_read_the_api(plataforma: Plataforma) -> None:
+    allowed, url = {}, f"{plataforma.origin}/api/admin/version"
+    ours = (plataforma.origin, plataforma.origin.replace("127.0.0.1", "localhost"))
+    for origin in (*ours, "https://elsewhere.example", "http://127.0.0.1:1", "null"):
+        said = plataforma.session.get(url, headers={"Origin": origin}, timeout=30)
+        asks = {"Access-Control-Request-Method": "GET", "Origin": origin}
+        before = plataforma.session.options(url, headers=asks, timeout=30)
+        told = {one.headers.get("Access-Control-Allow-Origin") for one in (said, before)}
+        allowed[origin] = (said.ok, before.ok, told)
+
+    assert {origin for origin, (_, ok, told) in allowed.items() if ok or told != {None}} == set(
+        ours
+    )
+    assert all(allowed[origin] == (True, True, {origin}) for origin in ours)
+
+
+def test_redis_lets_prefect_do_its_work_and_administer_nothing(plataforma: Plataforma) -> None:
+    """After all that the tests above made it do; each refusal would be a line of a log."""
+    refused = []
+    address = redis_of(plataforma.stack.settings)
+    with redis.Redis(address.host, address.port, password=address.password) as client:
+        for command in (("CONFIG", "GET", "*"), ("FLUSHALL",), ("KEYS", "*"), ("SHUTDOWN",)):
+            with pytest.raises(redis.exceptions.NoPermissionError) as caught:
+                client.execute_command(*command)
+            refused.append(str(caught.value))
+    logs = list(files_below(stack_folder(plataforma.settings) / "logs"))
+    assert {"server.log", "services.log", "redis.log"} <= {name for name, _ in logs}
+    words = {text.partition("'")[0]: text for text in refused}
+    assert leaks({**words, "NOPERM": "NOPERM"}, logs) == []
 
 
 def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plataforma) -> None:
