@@ -12,7 +12,8 @@ Files go to a scratch folder; what is returned is for ``publish_files``. Above 1
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -102,46 +103,57 @@ def build_muestreos_kmz(
         PublishError: the disk refused.
     """
     lotes = Lotes(fuente.tables)
-    zones, campo_of_zone = ambientes_capa(ambientes)
     campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
                       [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
     boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
-    lines, campo_of_line = recorridos(puntos)
     used = {*puntos["lote_id"], *ambientes["lote_id"]}
+    points, zones, (lines, campo_of_line) = (
+        puntos_capa(puntos, boxes, {}), ambientes_capa(ambientes), recorridos(puntos)
+    )  # fmt: skip
+    sampled = tipo("muestreo").key
     scouted = [
-        i for i, grupo in enumerate(lotes.marcadores.grupos) if grupo.key != tipo("muestreo").key
-    ]
-    campo_of_mark = dict(zip(lotes.marcadores.keys, lotes.marcadores_campo, strict=True))
+        (i, campo_id) for i, campo_id in enumerate(lotes.marcadores_campo)
+        if campo_id in campos and lotes.marcadores.grupos[i].key != sampled
+    ]  # fmt: skip
+    plots = [(i, campo_id) for i, campo_id in enumerate(lotes.campo_id) if lotes.lote_id[i] in used]
+    of_points, of_zones, of_lines, of_marks, of_plots = map(
+        _by_campo, (enumerate(points[1]), enumerate(zones[1]), enumerate(campo_of_line),
+                    scouted, plots)
+    )  # fmt: skip
     stem = f"muestreos_{fuente.campania.slug}"
     writer = KmzWriter(work, max_placemarks, max_bytes)
 
-    def mapa(path: str, title: str, only: str | None, siglas: Mapping[str, str]) -> Mapa:
-        points, campo_of_point = puntos_capa(puntos, boxes, siglas)
+    def mapa(path: str, title: str, only: str | None, puntos_de: Capa) -> Mapa:
+        ways = of_lines[only]
+        return Mapa(path, _muestreos(
+            fuente, title, lotes, _Cut(puntos_de, of_points[only]), _Cut(zones[0], of_zones[only]),
+            _Cut(lotes.marcadores, of_marks[only]), _Cut(lotes.capa, of_plots[only]),
+            Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways]),
+        ))  # fmt: skip
 
-        def of(campo_ids: Sequence[str]) -> list[int]:
-            return [i for i, key in enumerate(campo_ids) if only is None or key == only]
-
-        plots = [i for i in of(lotes.campo_id) if lotes.lote_id[i] in used]
-        marks = [i for i in scouted if only in (None, campo_of_mark[lotes.marcadores.keys[i]])
-                 and campo_of_mark[lotes.marcadores.keys[i]] in campos]  # fmt: skip
-        ways = of(campo_of_line)
-        way = Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways])
-        cuts = (_Cut(points, of(campo_of_point)), _Cut(zones, of(campo_of_zone)))
-        return Mapa(path, _muestreos(fuente, title, lotes, *cuts, _Cut(lotes.marcadores, marks),
-                                     _Cut(lotes.capa, plots), way))  # fmt: skip
-
-    siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
-    whole = mapa(stem, f"Muestreos {fuente.campania}", None, siglas)
-    if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
-        return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
+    if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
+        siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
+        named = puntos_capa(puntos, boxes, siglas)[0] if siglas else points[0]
+        whole = mapa(stem, f"Muestreos {fuente.campania}", None, named)
+        if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
+            return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
     built = writer.write(
         "",
-        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key, {})
+        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key, points[0])
          for key in sorted(campos, key=names.__getitem__)),
     )  # fmt: skip
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": built}, (aviso, *writer.avisos))
+
+
+def _by_campo(rows: Iterable[tuple[int, str]]) -> Mapping[str | None, list[int]]:
+    """Rows by campo in their order, and all of them under None."""
+    found: dict[str | None, list[int]] = defaultdict(list)
+    for row, campo_id in rows:
+        found[campo_id].append(row)
+        found[None].append(row)
+    return found
 
 
 def _siglas(fuente: Fuente, campos: Mapping[str, str]) -> dict[str, str]:
