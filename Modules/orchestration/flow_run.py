@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -28,7 +28,6 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import hold_for_life, life_lock
-from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.deployments import OTRA_VEZ
@@ -36,11 +35,14 @@ from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
-from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.words.spanish import corrida, markdown
 from Modules.words.temporada import write_campanias
+
+if TYPE_CHECKING:  # pandas and geopandas wait for the night to be there
+    from Modules.geo.h3_cover import Chunk, Cover
+    from Modules.products.h3.product import Runner
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ Ended = RunResult | State[Any]  # what a flow returns: its result, or a state th
 
 EPHEMERAL_START_S = 120  # a flow called as a function brings a server: seconds that it may take
 # Prefect's own 20 s are too few on a busy machine; who set a limit keeps it
-if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.model_fields_set:
+_here = get_current_settings()
+if not _here.api.url and "startup_timeout_seconds" not in _here.server.ephemeral.model_fields_set:
     os.environ.setdefault(
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(EPHEMERAL_START_S)
     )
