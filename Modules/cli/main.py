@@ -45,7 +45,6 @@ from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
 from Modules.orchestration.configured import server_configured
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, VERIFICAR, Deployment
-from Modules.portal.collector import without_collector
 from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
@@ -280,9 +279,8 @@ def _under_prefect(
     settings: Settings, *, verbose: bool
 ) -> Callable[[Deployment, dict[str, Any]], RunResult]:
     _prefect_environment(settings, verbose=verbose)
-    with without_collector():  # a sixth of the time that Prefect takes to be imported
-        from Modules.orchestration import deploy as prefect_deploy
-        from Modules.orchestration import flow_run as flow_cli
+    from Modules.orchestration import deploy as prefect_deploy
+    from Modules.orchestration import flow_run as flow_cli
 
     prefect_deploy.check_server(settings)
 

@@ -40,7 +40,7 @@ from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, Se
 from Modules.words.spanish import corrida, markdown
 from Modules.words.temporada import write_campanias
 
-if TYPE_CHECKING:  # pandas and geopandas wait for the night to be there
+if TYPE_CHECKING:  # pandas waits for the night to be there
     from Modules.geo.h3_cover import Chunk, Cover
     from Modules.products.h3.product import Runner
 
@@ -55,8 +55,7 @@ Ended = RunResult | State[Any]  # what a flow returns: its result, or a state th
 
 EPHEMERAL_START_S = 120  # a flow called as a function brings a server: seconds that it may take
 # Prefect's own 20 s are too few on a busy machine; who set a limit keeps it
-_here = get_current_settings()
-if not _here.api.url and "startup_timeout_seconds" not in _here.server.ephemeral.model_fields_set:
+if "startup_timeout_seconds" not in get_current_settings().server.ephemeral.model_fields_set:
     os.environ.setdefault(
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", str(EPHEMERAL_START_S)
     )

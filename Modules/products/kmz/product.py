@@ -12,8 +12,7 @@ Files go to a scratch folder; what is returned is for ``publish_files``. Above 1
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from typing import Final
 import geopandas as gpd
 import pandas as pd
 
+from Modules.formats.cells import cells
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS, Document, Entry, Folder
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
@@ -102,58 +102,44 @@ def build_muestreos_kmz(
     Raises:
         PublishError: the disk refused.
     """
-    lotes = Lotes(fuente.tables)
+    marks = fuente.tables.marcadores
+    scouted = marks.loc[[tipo(cell).key != tipo("muestreo").key for cell in cells(marks["tipo"])]]
+    lotes = Lotes(replace(fuente.tables, marcadores=scouted))
     campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
                       [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
     boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
     used = {*puntos["lote_id"], *ambientes["lote_id"]}
-    points, zones, (lines, campo_of_line) = (
-        puntos_capa(puntos, boxes, {}), ambientes_capa(ambientes), recorridos(puntos)
-    )  # fmt: skip
-    sampled = tipo("muestreo").key
-    scouted = [
-        (i, campo_id) for i, campo_id in enumerate(lotes.marcadores_campo)
-        if campo_id in campos and lotes.marcadores.grupos[i].key != sampled
-    ]  # fmt: skip
-    plots = [(i, campo_id) for i, campo_id in enumerate(lotes.campo_id) if lotes.lote_id[i] in used]
-    of_points, of_zones, of_lines, of_marks, of_plots = map(
-        _by_campo, (enumerate(points[1]), enumerate(zones[1]), enumerate(campo_of_line),
-                    scouted, plots)
-    )  # fmt: skip
+    points, campo_of_point = puntos_capa(puntos, boxes, {})
+    zones, campo_of_zone = ambientes_capa(ambientes)
+    lines, campo_of_line = recorridos(puntos)
+    plots = [key if lotes.lote_id[i] in used else "" for i, key in enumerate(lotes.campo_id)]
+    by_campo = [  # rows of each layer; under None those of all the campos
+        {None: [i for i, key in enumerate(keys) if key in campos], **dict(_runs(keys))}
+        for keys in (campo_of_point, campo_of_zone, lotes.marcadores_campo, plots, campo_of_line)
+    ]
     stem = f"muestreos_{fuente.campania.slug}"
     writer = KmzWriter(work, max_placemarks, max_bytes)
 
-    def mapa(path: str, title: str, only: str | None, puntos_de: Capa) -> Mapa:
-        ways = of_lines[only]
-        return Mapa(path, _muestreos(
-            fuente, title, lotes, _Cut(puntos_de, of_points[only]), _Cut(zones[0], of_zones[only]),
-            _Cut(lotes.marcadores, of_marks[only]), _Cut(lotes.capa, of_plots[only]),
-            Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways]),
-        ))  # fmt: skip
+    def mapa(path: str, title: str, only: str | None, named: Capa) -> Mapa:
+        *rows, ways = (found.get(only, []) for found in by_campo)
+        way = Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways])
+        sampled, zoned, marked, outlined = map(
+            _Cut, (named, zones, lotes.marcadores, lotes.capa), rows
+        )
+        return Mapa(path, _muestreos(fuente, title, lotes, sampled, zoned, marked, outlined, way))
 
     if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
         siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
-        named = puntos_capa(puntos, boxes, siglas)[0] if siglas else points[0]
+        named, _ = puntos_capa(puntos, boxes, siglas)  # short names tell the campo too
         whole = mapa(stem, f"Muestreos {fuente.campania}", None, named)
         if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
             return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
-    built = writer.write(
-        "",
-        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key, points[0])
-         for key in sorted(campos, key=names.__getitem__)),
-    )  # fmt: skip
+    titles = {key: f"Muestreos {fuente.campania} · {campo}" for key, campo in campos.items()}
+    order = sorted(campos, key=names.__getitem__)
+    built = writer.write("", [mapa(names[key], titles[key], key, points) for key in order])
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": built}, (aviso, *writer.avisos))
-
-
-def _by_campo(rows: Iterable[tuple[int, str]]) -> Mapping[str | None, list[int]]:
-    """Rows by campo in their order, and all of them under None."""
-    found: dict[str | None, list[int]] = defaultdict(list)
-    for row, campo_id in rows:
-        found[campo_id].append(row)
-        found[None].append(row)
-    return found
 
 
 def _siglas(fuente: Fuente, campos: Mapping[str, str]) -> dict[str, str]:
