@@ -48,7 +48,7 @@ help: ## esta lista
 
 $(VENV)/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
 	@echo "Instalando los paquetes en $(VENV), una sola vez: cerca de un minuto…"
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet --compile-bytecode
 	@[ $(VENV) != .venv ] || { printf '#!/bin/sh\nexec "$$(dirname "$$0")/.venv/bin/lindero" "$$@"\n' > lindero; chmod +x lindero; \
 	  echo "Listo. Los comandos de esta guía se escriben acá con ./ adelante: ./lindero --help"; }
 	@touch $@
@@ -145,7 +145,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in start backup productos kmz unchanged hexagonos diferencias; do $(RUN) python bench/$$bench.py || exit 1; done
+	@for bench in start stages backup productos kmz unchanged hexagonos diferencias; do $(RUN) python bench/$$bench.py || exit 1; done
 
 pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium)
 	@$(RUN) python -W ignore -m tests.pictures

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -28,7 +28,6 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import hold_for_life, life_lock
-from Modules.geo.h3_cover import Chunk, Cover
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.deployments import OTRA_VEZ
@@ -36,11 +35,14 @@ from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
-from Modules.products.h3.product import Runner
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
 from Modules.words.spanish import corrida, markdown
 from Modules.words.temporada import write_campanias
+
+if TYPE_CHECKING:  # pandas waits for the night to be there
+    from Modules.geo.h3_cover import Chunk, Cover
+    from Modules.products.h3.product import Runner
 
 logger = logging.getLogger(__name__)
 

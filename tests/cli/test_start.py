@@ -81,3 +81,12 @@ def test_status_asks_a_server_and_stores_without_their_clients(world: Path) -> N
     heavy, said = loaded_by(world, "status", **named, PREFECT_REDIS_MESSAGING_PASSWORD="x" * 12)
     assert heavy == set()
     assert "Redis: no responde (nadie contesta ahí)" in said
+
+
+def test_a_run_under_prefect_asks_the_portal_before_it_loads_a_table() -> None:
+    tables = {"pandas", "geopandas", "pyarrow"}
+    code = f"import sys, scripts.backup_lotes; print(*{tables!r} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -20,6 +20,7 @@ from typing import Final
 import geopandas as gpd
 import pandas as pd
 
+from Modules.formats.cells import cells
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS, Document, Entry, Folder
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
@@ -101,45 +102,42 @@ def build_muestreos_kmz(
     Raises:
         PublishError: the disk refused.
     """
-    lotes = Lotes(fuente.tables)
-    zones, campo_of_zone = ambientes_capa(ambientes)
+    marks = fuente.tables.marcadores
+    scouted = marks.loc[[tipo(cell).key != tipo("muestreo").key for cell in cells(marks["tipo"])]]
+    lotes = Lotes(replace(fuente.tables, marcadores=scouted))
     campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
                       [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
     boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
-    lines, campo_of_line = recorridos(puntos)
     used = {*puntos["lote_id"], *ambientes["lote_id"]}
-    scouted = [
-        i for i, grupo in enumerate(lotes.marcadores.grupos) if grupo.key != tipo("muestreo").key
+    points, campo_of_point = puntos_capa(puntos, boxes, {})
+    zones, campo_of_zone = ambientes_capa(ambientes)
+    lines, campo_of_line = recorridos(puntos)
+    plots = [key if lotes.lote_id[i] in used else "" for i, key in enumerate(lotes.campo_id)]
+    by_campo = [  # rows of each layer; under None those of all the campos
+        {None: [i for i, key in enumerate(keys) if key in campos], **dict(_runs(keys))}
+        for keys in (campo_of_point, campo_of_zone, lotes.marcadores_campo, plots, campo_of_line)
     ]
-    campo_of_mark = dict(zip(lotes.marcadores.keys, lotes.marcadores_campo, strict=True))
     stem = f"muestreos_{fuente.campania.slug}"
     writer = KmzWriter(work, max_placemarks, max_bytes)
 
-    def mapa(path: str, title: str, only: str | None, siglas: Mapping[str, str]) -> Mapa:
-        points, campo_of_point = puntos_capa(puntos, boxes, siglas)
-
-        def of(campo_ids: Sequence[str]) -> list[int]:
-            return [i for i, key in enumerate(campo_ids) if only is None or key == only]
-
-        plots = [i for i in of(lotes.campo_id) if lotes.lote_id[i] in used]
-        marks = [i for i in scouted if only in (None, campo_of_mark[lotes.marcadores.keys[i]])
-                 and campo_of_mark[lotes.marcadores.keys[i]] in campos]  # fmt: skip
-        ways = of(campo_of_line)
+    def mapa(path: str, title: str, only: str | None, named: Capa) -> Mapa:
+        *rows, ways = (found.get(only, []) for found in by_campo)
         way = Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways])
-        cuts = (_Cut(points, of(campo_of_point)), _Cut(zones, of(campo_of_zone)))
-        return Mapa(path, _muestreos(fuente, title, lotes, *cuts, _Cut(lotes.marcadores, marks),
-                                     _Cut(lotes.capa, plots), way))  # fmt: skip
+        sampled, zoned, marked, outlined = map(
+            _Cut, (named, zones, lotes.marcadores, lotes.capa), rows
+        )
+        return Mapa(path, _muestreos(fuente, title, lotes, sampled, zoned, marked, outlined, way))
 
-    siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
-    whole = mapa(stem, f"Muestreos {fuente.campania}", None, siglas)
-    if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
-        return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
+    if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
+        siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
+        named, _ = puntos_capa(puntos, boxes, siglas)  # short names tell the campo too
+        whole = mapa(stem, f"Muestreos {fuente.campania}", None, named)
+        if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
+            return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
-    built = writer.write(
-        "",
-        (mapa(names[key], f"Muestreos {fuente.campania} · {campos[key]}", key, {})
-         for key in sorted(campos, key=names.__getitem__)),
-    )  # fmt: skip
+    titles = {key: f"Muestreos {fuente.campania} · {campo}" for key, campo in campos.items()}
+    order = sorted(campos, key=names.__getitem__)
+    built = writer.write("", [mapa(names[key], titles[key], key, points) for key in order])
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": built}, (aviso, *writer.avisos))
 

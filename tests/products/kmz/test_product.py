@@ -450,6 +450,26 @@ def test_a_large_sampling_map_is_one_for_each_campo(demo_fuente: Fuente, tmp_pat
     assert sorted(points) == sorted(plan.puntos["punto_id"])
 
 
+def test_the_map_of_a_campo_is_the_one_of_a_plan_of_that_campo_alone(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    plan = plan_muestreo(demo_fuente)
+    files = build_muestreos_kmz(demo_fuente, plan.puntos, plan.ambientes, tmp_path / "all")
+    by_points = {
+        tuple(data(m)["punto_id"] for m in placemarks(root, "Muestreo")): root
+        for root in map(read_kmz, files.carpetas["muestreos"].values())
+    }
+    for at, (campo_id, own) in enumerate(plan.puntos.groupby("campo_id")):
+        zones = plan.ambientes[plan.ambientes["campo_id"] == campo_id]
+        alone = build_muestreos_kmz(demo_fuente, own, zones, tmp_path / str(at))
+        (path,) = alone.carpetas["muestreos"].values()
+        root = read_kmz(path)
+        same = by_points[tuple(data(m)["punto_id"] for m in placemarks(root, "Muestreo"))]
+        for name in ("Lotes", "Ambientes", "Recorrido", "Muestreo", "Recorrida", "Etiquetas"):
+            both = ([etree.tostring(m) for m in placemarks(one, name)] for one in (root, same))
+            assert next(both) == next(both), (campo_id, name)
+
+
 def test_a_plan_without_points_is_still_a_map(demo_fuente: Fuente, tmp_path: Path) -> None:
     plan = plan_muestreo(demo_fuente)
     mapas = build_muestreos_kmz(demo_fuente, plan.puntos.head(0), plan.ambientes.head(0), tmp_path)
