@@ -25,7 +25,7 @@ from tests.stack.browser import Browser, browser
 from tests.stack.plataforma import PORTAL_SECRET, SECRETS, Plataforma, new_plataforma
 
 FOLDER = PROJECT_ROOT / "docs" / "img"
-BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+BACKUP = "Backup Databaler Lotes/backup-lotes-prueba"
 NIGHTS = ((0, ()), (1, ()), (2, ("night_half",)))  # day of the made-up world, what is wrong with it
 WIDTH = 1200
 COLOURS = 256
