@@ -327,7 +327,7 @@ def test_a_run_that_is_killed_with_its_worker_ends_crashed(
 
 def test_a_run_outlives_its_worker_and_ends_once(plataforma: Plataforma, portal: Silenced) -> None:
     portal.fall_silent()
-    run_id = plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True)
+    run_id = plataforma.start_run(TRIAL, env=portal.env, campania="25/26", test=True)
     plataforma.await_that(lambda: plataforma.fetches(run_id), "the run asks the portal", 120)
 
     plataforma.kill("worker")  # with it goes who reads the run's console
