@@ -26,6 +26,7 @@ from tests.stack.plataforma import PORTAL_SECRET, SECRETS, Plataforma, new_plata
 
 FOLDER = PROJECT_ROOT / "docs" / "img"
 BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+TRIAL = "Backup Databaler Lotes/backup-lotes-prueba"
 NIGHTS = ((0, ()), (1, ()), (2, ("night_half",)))  # day of the made-up world, what is wrong with it
 WIDTH = 1200
 COLOURS = 256
@@ -78,7 +79,7 @@ def run_nights(plataforma: Plataforma) -> str:
             portal.serve(build_world(day=day))
             portal.inject(*map(parse_fault, faults))
             env = {"DATABALER_BASE_URL": portal.base_url}
-            run_id = plataforma.start_run(BACKUP, env=env, campania="25/26", test=True)
+            run_id = plataforma.start_run(TRIAL, env=env, campania="25/26", test=True)
             state = plataforma.await_state(run_id, patience_s=NIGHT_S)
             assert state["type"] == ("FAILED" if faults else "COMPLETED"), state
     return run_id
@@ -95,9 +96,6 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
     camera.open(backup, "horario")
     camera.press(".run-menu__run-button", "Quick run", "Custom run")
     camera.take("prefect_correr", 460)
-    camera.open(f"{backup}/run", "Si es una prueba", "Submit")
-    camera.press("[role=switch]")
-    camera.take("prefect_prueba", 850)
 
     camera.open("/runs", "Failed", "Completed")
     camera.take("prefect_corridas", 1060)

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 the data or a check was refused, 2 usage or settings, 3 another run holds
 the lock, 4 the portal cannot be reached, 5 a destination cannot be written, 70 a fault of ours,
-130 interrupted.
+130 interrupted, 141 nobody reads the answer any more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import select
 import signal
 import sys
 import traceback
@@ -57,6 +58,15 @@ if TYPE_CHECKING:
 
 DEMO_CAMPANIA = "25/26"  # of a made-up world, where the settings leave it to the portal
 UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
+_NOBODY_READS = 141  # as a shell says of who ends by SIGPIPE
+_ENTERO = "lo publicado y los backups están enteros"
+_MIRA = "este comando sólo mira: no cambió nada"
+_INTACTO = {
+    "run": f"{_ENTERO}, como la última noche los dejó; volver a correr hace lo que faltó",
+    "stack": f"{_ENTERO}; lindero stack status dice qué anda, lindero stack up levanta el resto",
+    "deploy": "cada despliegue está como antes o como quedó; volver a correr hace lo que faltó",
+    **dict.fromkeys(("status", "doctor", "api", "validar"), _MIRA),
+}
 
 app = App(
     name="lindero",
@@ -78,29 +88,69 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor, avisos):
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
     _speak_anywhere()
-    words = sys.argv if argv is None else argv
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code = _answered(argv, words)
+    except KeyboardInterrupt:
+        complain(f"se cortó; {_INTACTO.get(next(iter(words), ''), _ENTERO)}")
+        code = 130
+    except (BrokenPipeError, SystemExit) as err:  # rich ends by itself where nobody reads any more
+        if not (_nobody_reads() or isinstance(err.__context__, BrokenPipeError)):
+            raise
+        code = _NOBODY_READS
+    sys.exit(code)
+
+
+def _answered(argv: Sequence[str] | None, words: Sequence[str]) -> int:
     try:
         code = app(argv, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as err:
         said = f"{usage_error(err)} (lindero --help)"
-        code = _refused(SettingsError(said), said, words)
+        return _refused(SettingsError(said), said, words)
     except RunLocked as err:
         said = f"Otra corrida del mismo modo está en curso: hay que esperar a que termine. {err}"
-        code = _refused(err, said, words)
+        return _refused(err, said, words)
     except PipelineError as err:
-        code = _refused(err, str(err), words)
+        return _refused(err, str(err), words)
     except Exception as err:  # noqa: BLE001 - the last door: one line, not a traceback
+        if isinstance(err, BrokenPipeError) and _nobody_reads():
+            return _NOBODY_READS
         if "--verbose" in words:
             traceback.print_exc()
         said = (
             f"{type(err).__name__} inesperado: {err} (es una falla de Lindero; con --verbose dice "
             "más)"
         )
-        code = _refused(err, said, words)
-    except KeyboardInterrupt:
-        complain("se cortó; lo publicado antes está entero")
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        return _refused(err, said, words)
+    return code if isinstance(code, int) else 0
+
+
+def _nobody_reads() -> bool:
+    """Whether who read our output is gone, as ``head`` when it has enough: no fault of anybody.
+
+    What is left to say goes nowhere then, so that the end of this process finds no fault either.
+    """
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+            broken = _is_broken(stream.fileno())
+        except BrokenPipeError:
+            broken = True
+        if broken:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        gone |= broken
+    return gone
+
+
+def _is_broken(handle: int) -> bool:
+    """Whether the other end of a pipe is closed; Windows only tells who writes to it."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(handle, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
@@ -346,10 +396,11 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         recurso, page, pages = getattr(record, "page", (None, 0, None))
-        if recurso is None and record.levelno < logging.ERROR:
-            sys.stderr.write(f"{record.getMessage()}\n")
-        elif recurso is not None and sys.stderr.isatty():
-            sys.stderr.write(f"  {recurso}: {page} de {pages or '?'} páginas".ljust(60) + "\r")
+        with suppress(OSError):  # who read it is gone: that ends no run
+            if recurso is None and record.levelno < logging.ERROR:
+                sys.stderr.write(f"{record.getMessage()}\n")
+            elif recurso is not None and sys.stderr.isatty():
+                sys.stderr.write(f"  {recurso}: {page} de {pages or '?'} páginas".ljust(60) + "\r")
 
 
 @contextmanager

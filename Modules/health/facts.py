@@ -13,7 +13,8 @@ from Modules.disk.publish import intact, published
 from Modules.disk.publish_record import records_below
 from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_lock
 from Modules.health import platform, prefect_http
-from Modules.health.rules import Facts, Publicacion, Rechazo
+from Modules.health.platform import Platform
+from Modules.health.rules import Facts, Publicacion, Rechazo, Servidor
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
@@ -31,8 +32,8 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
     """
     store = SnapshotStore(settings.store_dir(modo))
     outputs = settings.outputs_dir(modo)
-    server = prefect_http.open_server(settings)
     accepted = store.accepted()
+    seen = platform.look(settings, now)
     return Facts(
         ahora=now,
         zone=settings.zone,
@@ -41,10 +42,8 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
         destino_error=_unreachable(outputs / BACKUP),
         rechazos=tuple(_refused(accepted, store.quarantined())),
         cortadas=tuple(sorted(_cut_short(outputs))),
-        servidor=None
-        if server is None
-        else prefect_http.read_server(server, now=now, lives=lambda one: _lives(settings, one)),
-        plataforma=platform.look(settings, now),
+        servidor=_server(settings, seen, now),
+        plataforma=seen,
         turno=_turn(settings.store_dir(modo)),
         libres=room(settings, modo),
         noche_para=settings.lindero_night_by,
@@ -62,6 +61,17 @@ def room(settings: Settings, modo: Modo) -> dict[str, int]:
         place = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
         free[what] = shutil.disk_usage(place).free
     return free
+
+
+def _server(settings: Settings, seen: Platform | None, now: datetime) -> Servidor | None:
+    """What the server says; one that was just found silent is not waited for again."""
+    server = prefect_http.open_server(settings)
+    if server is None:
+        return None
+    part = None if seen is None else seen.part(platform.SERVER)
+    if part is not None and part.mal is not None:
+        return Servidor(server.url, error=part.mal)
+    return prefect_http.read_server(server, now=now, lives=lambda one: _lives(settings, one))
 
 
 def _lives(settings: Settings, run_id: str) -> bool | None:

@@ -6,7 +6,7 @@ finding, and a metric without a value is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from Modules.health.rules import Facts
@@ -25,7 +25,7 @@ def exposition(facts: Facts, report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
+def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence[Sample]]]:
     last, seen = facts.publicada, facts.plataforma
     parts = () if seen is None else seen.partes
     programas = () if facts.servidor is None else facts.servidor.programas
@@ -35,47 +35,26 @@ def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, list[Sam
         count[one.code] = count.get(one.code, 0) + 1
     levels = {one.code: "error" if one.is_error else "warning" for one in report.findings}
 
+    sign = "lindero_part_last_sign_timestamp_seconds"
+    note = "lindero_watch_last_note_timestamp_seconds"
+    night = "lindero_published_night_timestamp_seconds"
+    found = [({"code": code, "severity": levels[code]}, many) for code, many in count.items()]
+    signs = _times(({"part": one.nombre}, one.senal) for one in parts)
+    noted = _times([({}, None if seen is None else seen.nota)])
+    kept = _times([({}, None if last is None else last.cuando)])
+    ran = _times(({"flow": one.flujo, "state": one.estado}, one.cuando) for one in newest.values())
+    due = _times(({"deployment": one.deployment}, one.proxima) for one in programas)
+    free = [({"place": what}, float(size)) for what, size in facts.libres.items()]
+    up = [({"part": one.nombre}, float(one.mal is None)) for one in parts]
     yield "lindero_ok", "1 where status finds no error.", [({}, float(report.passed))]
-    yield (
-        "lindero_finding",
-        "Findings of status by code and severity.",
-        [({"code": code, "severity": levels[code]}, many) for code, many in count.items()],
-    )
-    yield (
-        "lindero_part_up",
-        "1 where a part of the platform works.",
-        [({"part": one.nombre}, float(one.mal is None)) for one in parts],
-    )
-    yield (
-        "lindero_part_last_sign_timestamp_seconds",
-        "Last sign of life of a part.",
-        _times(({"part": one.nombre}, one.senal) for one in parts),
-    )
-    yield (
-        "lindero_watch_last_note_timestamp_seconds",
-        "When the watch last looked.",
-        _times([({}, None if seen is None else seen.nota)]),
-    )
-    yield (
-        "lindero_published_night_timestamp_seconds",
-        "When the data of the newest published night were kept.",
-        _times([({}, None if last is None else last.cuando)]),
-    )
-    yield (
-        "lindero_last_run_timestamp_seconds",
-        "When the newest run of a flow came to its state.",
-        _times(({"flow": one.flujo, "state": one.estado}, one.cuando) for one in newest.values()),
-    )
-    yield (
-        "lindero_next_run_timestamp_seconds",
-        "When a deployment runs next.",
-        _times(({"deployment": one.deployment}, one.proxima) for one in programas),
-    )
-    yield (
-        "lindero_free_bytes",
-        "Free room, by what it is for.",
-        [({"place": what}, free) for what, free in facts.libres.items()],
-    )
+    yield "lindero_finding", "Findings of status by code and severity.", found
+    yield "lindero_part_up", "1 where a part of the platform works.", up
+    yield sign, "Last sign of life of a part.", signs
+    yield note, "When the watch last looked.", noted
+    yield night, "When the data of the newest published night were kept.", kept
+    yield "lindero_last_run_timestamp_seconds", "When a flow's newest run came to its state.", ran
+    yield "lindero_next_run_timestamp_seconds", "When a deployment runs next.", due
+    yield "lindero_free_bytes", "Free room, by what it is for.", free
 
 
 def _times(moments: Iterable[tuple[Mapping[str, str], datetime | None]]) -> list[Sample]:

@@ -145,7 +145,8 @@ def _of_the_stores(stores: Settings, ready: checks.Health, now: datetime) -> Ite
     redis = checks.redis(address)
     yield Part(REDIS, None if redis.ok else redis.text)
     if redis.ok:
-        services = checks.services(address, stack_entry.api_of(stores), now)
+        api = stack_entry.api_of(stores) if ready.ok else None
+        services = checks.services(address, api, now)
         yield Part(SERVICES, None if services.ok else services.text)
 
 

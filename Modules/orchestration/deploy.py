@@ -30,6 +30,7 @@ from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
 from Modules.orchestration.deployments import (
@@ -246,6 +247,8 @@ def _compared(
     antes["parameter_openapi_schema"] = held.parameter_openapi_schema
     ahora = wanted_facts(deployment, row)
     ahora["parameter_openapi_schema"] = parameter_schema(flow).model_dump(exclude_unset=True)
+    for name, value in deployment.parameters.items():
+        ahora["parameter_openapi_schema"]["properties"][name] |= {"readOnly": True, "enum": [value]}
     different = tuple(
         Diferencia(campo, antes[campo], value)
         for campo, value in ahora.items()
@@ -265,23 +268,30 @@ def _wanted(
     cron = deployment.cron
     facts = wanted_facts(deployment, None if held is None else held.model_dump(mode="json"))
     given = [one["parameters"] for one in facts["schedules"]]
-    return flow.to_deployment(  # type: ignore[return-value]
-        name=deployment.name,
-        schedules=[Cron(cron, timezone=zone, slug=slug, active=active, parameters=given[0])]
-        if cron
-        else [],
-        paused=held is not None and held.paused,
-        work_pool_name=deployment.work_pool,
-        parameters=facts["parameters"],
-        description=deployment.description,
-        tags=list(deployment.tags),
-        version=release(),
-        job_variables={"env": dict(deployment.env)},
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=deployment.limit,
-            collision_strategy=ConcurrencyLimitStrategy(deployment.collision),
+    made = cast(
+        "RunnerDeployment",
+        flow.to_deployment(
+            name=deployment.name,
+            schedules=[Cron(cron, timezone=zone, slug=slug, active=active, parameters=given[0])]
+            if cron
+            else [],
+            paused=held is not None and held.paused,
+            work_pool_name=deployment.work_pool,
+            parameters=facts["parameters"],
+            description=deployment.description,
+            tags=list(deployment.tags),
+            version=release(),
+            job_variables={"env": dict(deployment.env)},
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=deployment.limit,
+                collision_strategy=ConcurrencyLimitStrategy(deployment.collision),
+            ),
         ),
     )
+    # a fixed parameter is refused by the server; Prefect sees them once the flow's schema is there
+    fixed = {name: freeze(value) for name, value in deployment.parameters.items()}
+    made.parameters = facts["parameters"] | fixed
+    return made
 
 
 def _schedule_paused(held: DeploymentResponse) -> bool:

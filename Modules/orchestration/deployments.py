@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from typing import Any
 
@@ -44,7 +44,9 @@ class Deployment:
     description: str  # Spanish: the UI shows it
     cron: str | None = None
     timezone: str = TIMEZONE
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # fixed: a run with others is refused
     tags: tuple[str, ...] = ()
     work_pool: str = WORK_POOL
     limit: int = 1
@@ -76,6 +78,16 @@ class Deployment:
         return None if found is None else time(int(found["hour"]), int(found["minute"]))
 
 
+PROD, PRUEBA = {"test": False}, {"test": True}
+
+
+def trial_of(one: Deployment, name: str) -> Deployment:
+    """The same flow for trials: another name, no schedule, a place of its own."""
+    says = f"Prueba: escribe en test_outputs y no toca OneDrive. {one.description}"
+    tags = (*(tag for tag in one.tags if tag != "prod"), "prueba")
+    return replace(one, name=name, description=says, cron=None, parameters=PRUEBA, tags=tags)
+
+
 BACKUP = Deployment(
     flow="Backup Databaler Lotes",
     name="backup-lotes-daily-3am",
@@ -83,6 +95,7 @@ BACKUP = Deployment(
     description="Trae campos, lotes, ambientes, marcadores y zonas de Databaler, comprueba que "
     "estén completos, guarda un backup verificable y lo publica.",
     cron="0 3 * * *",
+    parameters=PROD,
     tags=("backup", "prod"),
 )
 HELLO_WORLD = Deployment(
@@ -99,6 +112,7 @@ PRODUCTOS = Deployment(
     entrypoint="scripts/generar_productos.py:generar_productos_flow",
     description=f"Arma {lista(CADA_NOCHE)} con el último backup aceptado. "
     "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
+    parameters=PROD,
     tags=("productos", "prod"),
 )
 
@@ -109,6 +123,7 @@ KMZ = Deployment(
     description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
     "el último backup aceptado.",
     cron="45 3 * * *",  # the name is that of its first schedule: people and servers know it
+    parameters=PROD,
     tags=("kmz", "prod"),
 )
 H3 = Deployment(
@@ -117,6 +132,7 @@ H3 = Deployment(
     entrypoint="scripts/generar_h3.py:generar_h3_flow",
     description="Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.",
     cron="30 3 * * *",
+    parameters=PROD,
     tags=("h3", "prod"),
 )
 
@@ -127,6 +143,7 @@ VERIFICAR = Deployment(
     description="Lee por completo el último backup y una parte de los anteriores, ensaya una "
     "restauración, revisa las copias publicadas y, si todo está sano, quita lo viejo.",
     cron="0 5 * * 0",
+    parameters=PROD,
     tags=("verificacion", "prod"),
 )
 
@@ -137,7 +154,20 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "h3": H3,
     "verificar": VERIFICAR,
     "hello-world": HELLO_WORLD,
+    "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
+    "productos-prueba": trial_of(PRODUCTOS, "generar-productos-prueba"),
+    "kmz-prueba": trial_of(KMZ, "generar-kmz-prueba"),
+    "h3-prueba": trial_of(H3, "generar-h3-prueba"),
+    "verificar-prueba": trial_of(VERIFICAR, "verificar-backups-prueba"),
 }
+
+
+def of_the_other_mode(flow: str, tags: Sequence[str], *, test: bool) -> Deployment | None:
+    """Where a run should have gone that went through the deployment of the other mode."""
+    if ("prod" if test else "prueba") not in tags:
+        return None
+    ours = (one for one in DEPLOYMENTS.values() if one.flow == flow)
+    return next((one for one in ours if one.parameters.get("test") is test), None)
 
 
 def named(names: Sequence[str]) -> tuple[Deployment, ...]:
@@ -170,7 +200,9 @@ def set_by_hand(held: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         name: value
         for name, value in values
-        if name in schema and value != schema[name].get("default")
+        if name in schema
+        and value != schema[name].get("default")
+        and not schema[name].get("readOnly")
     }
 
 
@@ -186,8 +218,8 @@ def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict
     All but the help of the parameters: only Prefect can read that off the flow. ``held``: what the
     server holds now, for what in it is a person's.
     """
-    schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": _of_schedule(held)}
-    schedule["cron"] = one.cron
+    given = {name: v for name, v in _of_schedule(held).items() if name not in one.parameters}
+    schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": given, "cron": one.cron}
     folder = {"directory": str(PROJECT_ROOT)}
     return {
         "version": release(),
@@ -195,7 +227,7 @@ def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict
         "entrypoint": one.entrypoint,
         "work_pool_name": one.work_pool,
         "schedules": [schedule | {"timezone": one.timezone, "day_or": True}] if one.cron else [],
-        "parameters": {**one.parameters, **set_by_hand(held)},
+        "parameters": {**set_by_hand(held), **one.parameters},
         "tags": sorted(one.tags),
         "job_variables": {"env": dict(one.env)},
         "collision_strategy": one.collision,

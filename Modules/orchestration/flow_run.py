@@ -30,7 +30,7 @@ from prefect.utilities.annotations import quote
 from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.alerts import CON_AVISO
-from Modules.orchestration.deployments import OTRA_VEZ
+from Modules.orchestration.deployments import OTRA_VEZ, of_the_other_mode
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
@@ -106,6 +106,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     try:
         settings = begin()
         _live(settings)
+        if (salteada := _through_the_other_mode()) is not None:
+            return Cancelled(message=salteada)
         demora = _demora(settings, start)
         if demora is not None and settings.lindero_late_runs == "skip":
             mensaje = mensaje_de_salteada(demora)
@@ -253,6 +255,19 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
     if demora is not None:
         corrida.warning("%s LINDERO_LATE_RUNS=%s", demora.mensaje, settings.lindero_late_runs)
     return demora
+
+
+def _through_the_other_mode() -> str | None:
+    """Why a run is not made that would take the place of the other mode, in Spanish.
+
+    The server refuses it before it is there, unless the deployment was made by other means.
+    """
+    test = bool(flow_run.get_parameters().get("test"))
+    right = of_the_other_mode(flow_run.get_flow_name() or "", flow_run.get_tags(), test=test)
+    if right is None or not flow_run.deployment_id:
+        return None
+    what = "una prueba ocuparía el lugar de la noche" if test else "este despliegue es de pruebas"
+    return f"No corrió: {what}. Qué hacer: correrla por {right.full_name}."
 
 
 def _show(markdown: str, calidad: Sequence[Mapping[str, Any]]) -> None:

@@ -100,8 +100,8 @@ def redis(address: Redis) -> Health:
     return WELL
 
 
-def services(address: Redis, api: Api, now: datetime) -> Health:
-    """The scheduler's rounds come, and every schedule has runs ahead of it."""
+def services(address: Redis, api: Api | None, now: datetime) -> Health:
+    """The scheduler's rounds come, and every schedule has runs ahead of it, where ``api`` tells."""
     try:
         asked = (("HGET", f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS)
         said = dict(zip(ROUNDS, ask_redis(address, *asked, db=DOCKET_DB), strict=True))
@@ -109,7 +109,9 @@ def services(address: Redis, api: Api, now: datetime) -> Health:
         return ill(f"Redis {_silence(err)}")
     due = {name: None if when is None else float(when) for name, when in said.items()}
     fault = fault_of_rounds(due, now)
-    return ill(fault) if fault else schedules(api, now)
+    if fault or api is None:
+        return ill(fault) if fault else WELL
+    return schedules(api, now)
 
 
 def schedules(api: Api, now: datetime) -> Health:

@@ -20,6 +20,7 @@ from Modules.orchestration.deployments import (
     SCHEDULE_SLUG,
     Deployment,
     named,
+    of_the_other_mode,
     release,
     set_by_hand,
     wanted_facts,
@@ -79,7 +80,31 @@ def test_every_deployment_is_one_run_at_a_time_of_a_flow_that_is_there(
 
 
 def test_names_of_deployments_and_flows_are_told_apart() -> None:
-    assert len({one.name for one in ALL}) == len({one.flow for one in ALL}) == len(ALL)
+    assert len({one.name for one in ALL}) == len(ALL)
+    assert len({(one.flow, one.parameters.get("test")) for one in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("flow", sorted({one.flow for one in ALL if one.parameters}))
+def test_nights_and_trials_have_a_place_of_their_own_and_a_fixed_mode(flow: str) -> None:
+    night, trial = (one for one in ALL if one.flow == flow)
+    assert (night.parameters, trial.parameters) == ({"test": False}, {"test": True})
+    assert trial.cron is None
+    assert "prod" in night.tags
+    assert {*trial.tags} ^ {*night.tags} == {"prod", "prueba"}
+    assert of_the_other_mode(flow, night.tags, test=True) == trial
+    assert of_the_other_mode(flow, trial.tags, test=False) == night
+    for same in (night, trial):
+        assert of_the_other_mode(flow, same.tags, test=same.parameters["test"]) is None
+    assert of_the_other_mode("otro", ["prod"], test=True) is None
+
+
+def test_a_trial_that_somebody_made_of_the_nights_is_undone_by_the_next_deploy() -> None:
+    schema = {"properties": {"campania": {"default": None}, "test": {"default": False}}}
+    given = [{"slug": SCHEDULE_SLUG, "parameters": {"test": True, "campania": "24/25"}}]
+    held = {"parameters": {"test": True}, "parameter_openapi_schema": schema, "schedules": given}
+    wanted = wanted_facts(BACKUP, held)
+    assert wanted["parameters"] == {"test": False}
+    assert wanted["schedules"][0]["parameters"] == {"campania": "24/25"}
 
 
 @pytest.mark.parametrize(
@@ -120,14 +145,14 @@ def test_a_parameter_is_a_persons_unless_it_is_the_default_it_was_deployed_with(
 
     def kept(schema: dict[str, Any], **parameters: Any) -> dict[str, Any]:
         held = {"parameters": parameters, "parameter_openapi_schema": schema, "schedules": []}
-        assert wanted_facts(BACKUP, held)["parameters"] == set_by_hand(held)
+        assert wanted_facts(BACKUP, held)["parameters"] == {**set_by_hand(held), "test": False}
         return set_by_hand(held)
 
     assert kept(older, campania="25/26", test=False) == {}
     assert kept(older, campania="26/27", test=False) == {"campania": "26/27"}
     assert kept(now, campania="25/26") == {"campania": "25/26"}
     assert kept(now, gone=1) == {}
-    assert all(one.parameters == {} for one in ALL), "no deployment carries a campaña"
+    assert not any("campania" in one.parameters for one in ALL), "no deployment carries a campaña"
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)

@@ -23,6 +23,8 @@ import requests
 from dotenv import dotenv_values
 
 from Modules.demo.world import build_world
+from Modules.health.facts import gather
+from Modules.health.rules import judge
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
@@ -32,9 +34,11 @@ from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
 from Modules.stack.moving import _postgres
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.watch.dead import MURIO
+from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
+from tests.processes import patience
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, Answer, greet, knock, shown, websockets
@@ -54,6 +58,7 @@ from tests.words.test_errors import ENGLISH
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(280)]
 BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+TRIAL = "Backup Databaler Lotes/backup-lotes-prueba"
 OPEN_ROUTES = {"GET /api/health", "GET /api/ready"}  # for health checks: they hold no data
 CANARIES = {
     **SECRETS,
@@ -124,7 +129,7 @@ def test_three_nights_are_scheduled_at_three_in_buenos_aires(plataforma: Platafo
 
 
 def test_a_night_runs_through_the_worker_to_completed(plataforma: Plataforma) -> None:
-    run_id = plataforma.start_run(BACKUP, campania="25/26", test=True)
+    run_id = plataforma.start_run(TRIAL, campania="25/26", test=True)
 
     state = plataforma.await_state(run_id, patience_s=180)
 
@@ -229,11 +234,85 @@ def test_who_stays_starts_again_what_dies_and_may_die_itself(plataforma: Platafo
     assert {running.name for running in plataforma.stack.alive()} == set(FULL)
 
 
+def red(plataforma: Plataforma, after_s: float = 0) -> list[str]:
+    """The platform's errors of status, as the clock would have it in ``after_s`` seconds."""
+    later = datetime.now(UTC) + timedelta(seconds=after_s)
+    facts = gather(plataforma.stack.settings, Modo.PROD, later)
+    codes = [one.code for one in judge(facts).errors]
+    return [code for code in codes if code.startswith("plataforma_") or code == "servidor"]
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+def test_a_dead_store_is_red_at_once_and_green_again_with_it(
+    plataforma: Plataforma, name: str
+) -> None:
+    assert red(plataforma) == []
+    process = plataforma.process(name).process()
+    assert process is not None
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    try:
+        assert red(plataforma) == [f"plataforma_{name}"]
+        if name == "redis":
+            assert not plataforma.stack.health("server").ok
+    finally:
+        plataforma.stack.start(name)
+        plataforma.stack.await_healthy(name)
+    plataforma.await_that(lambda: red(plataforma) == [], f"{name} is well again", 120)
+
+
+def test_a_scheduler_that_hangs_and_a_worker_that_died_are_red_within_two_minutes(
+    plataforma: Plataforma,
+) -> None:
+    services = plataforma.process("services").process()
+    assert services is not None
+    services.suspend()
+    plataforma.kill("worker")
+    try:
+        both = ["plataforma_services", "plataforma_worker"]
+        assert sorted(red(plataforma, after_s=118)) == both
+        doctor = plataforma.connected.lindero("doctor", "--json")
+        assert {one["que"] for one in json.loads(doctor.stdout)} >= {
+            "Redis",
+            "PostgreSQL",
+            "Worker",
+        }
+    finally:
+        services.resume()
+        plataforma.stack.start("worker")
+    plataforma.await_that(lambda: red(plataforma) == [], "both are well again", 120)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_status_with_a_server_costs_no_more_than_it_may(plataforma: Plataforma) -> None:
+    """The peak since exec: ``ru_maxrss`` of a child begins with that of who forked it."""
+    code = (
+        "import sys, time\nfrom Modules.cli.main import app\n"
+        "app(['status', '--metrics'], exit_on_error=False)\n"
+        "peak = open('/proc/self/status').read().split('VmHWM:')[1].split()[0]\n"
+        "sys.stderr.write(f'{time.process_time()} {peak}')"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", code),
+        env=dict(plataforma.connected.environment),
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert 'lindero_part_up{modo="prod",part="redis"} 1' in done.stdout
+    seconds, kilobytes = map(float, done.stderr.split())
+    print(f"{seconds:.2f} s, {kilobytes / 1024:.0f} MB")
+    assert kilobytes / 1024 <= 80
+    assert seconds <= patience(0.5)
+
+
 def test_a_run_that_is_killed_with_its_worker_ends_crashed(
     plataforma: Plataforma, portal: Silenced
 ) -> None:
     portal.fall_silent()
-    run_id = plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True)
+    run_id = plataforma.start_run(TRIAL, env=portal.env, campania="25/26", test=True)
     plataforma.await_that(lambda: plataforma.fetches(run_id), "the run asks the portal", 120)
     flow = psutil.Process(plataforma.process("worker").pid).children(recursive=True)
     assert any("prefect.engine" in " ".join(process.cmdline()) for process in flow)
@@ -251,7 +330,7 @@ def test_a_run_that_is_killed_with_its_worker_ends_crashed(
 
 def test_a_run_outlives_its_worker_and_ends_once(plataforma: Plataforma, portal: Silenced) -> None:
     portal.fall_silent()
-    run_id = plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True)
+    run_id = plataforma.start_run(TRIAL, env=portal.env, campania="25/26", test=True)
     plataforma.await_that(lambda: plataforma.fetches(run_id), "the run asks the portal", 120)
 
     plataforma.kill("worker")  # with it goes who reads the run's console
@@ -273,7 +352,7 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
 ) -> None:
     portal.fall_silent()
     pair = [
-        plataforma.start_run(BACKUP, env=portal.env, campania="25/26", test=True) for _ in range(2)
+        plataforma.start_run(TRIAL, env=portal.env, campania="25/26", test=True) for _ in range(2)
     ]
     plataforma.await_that(
         lambda: any(plataforma.fetches(one) for one in pair), "one of two runs", 120
@@ -427,6 +506,33 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
         assert "se está haciendo otra vez" in told[0]
         time.sleep(65)  # two rounds more: nobody does it a third time
         assert set(night()) == {died, again}
+
+
+def test_a_trial_runs_beside_a_night_and_none_is_made_of_the_nights_deployment(
+    plataforma: Plataforma, portal: Silenced
+) -> None:
+    portal.fall_silent()
+    night = plataforma.start_run(BACKUP, env=portal.env, campania="25/26")
+    plataforma.await_that(lambda: plataforma.fetches(night), "the night asks the portal", 120)
+
+    trial = plataforma.start_run(TRIAL, campania="25/26")
+    assert plataforma.await_state(trial, patience_s=180)["type"] == "COMPLETED"
+    assert plataforma.state(night)["type"] == "RUNNING"
+    refused = plataforma.session.post(
+        f"{plataforma.stack.settings.prefect_api_url}/deployments/"
+        f"{plataforma.get(f'deployments/name/{BACKUP}')['id']}/create_flow_run",
+        json={"parameters": {"test": True}, "state": {"type": "SCHEDULED"}},
+        timeout=30,
+    )
+    assert refused.status_code == 409, refused.text
+    assert "'test'" in refused.text
+
+    portal.speak()
+    assert plataforma.await_state(night, patience_s=180)["type"] == "COMPLETED"
+    both = {plataforma.get(f"flow_runs/{one}")["parameters"]["test"] for one in (night, trial)}
+    assert both == {False, True}
+    tags = {tag for one in (night, trial) for tag in plataforma.get(f"flow_runs/{one}")["tags"]}
+    assert tags == {"backup", "prod", "prueba"}
 
 
 def test_no_route_that_reads_shows_a_secret(plataforma: Plataforma) -> None:
