@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from Modules.cli.options import Json, complain, say, say_json, say_table, switch
 from Modules.settings import PROJECT_ROOT, load_settings
 
+Yes = Annotated[bool, Parameter(negative="")]
 Proceso = Literal["postgres", "redis", "server", "services", "worker"]
 Overwrite = Annotated[bool, switch("Aunque ya esté: restore aparta lo que había, con otro nombre.")]
 
@@ -39,11 +40,7 @@ def stack_init() -> int:
 
 
 @stack.command(name="up")
-def stack_up(
-    *,
-    single: Annotated[bool, Parameter(negative="")] = False,
-    stay: Annotated[bool, Parameter(negative="")] = False,
-) -> int:
+def stack_up(*, single: Yes = False, stay: Yes = False) -> int:
     """Levanta la plataforma, o lo que de ella se haya caído, y espera a que ande.
 
     Lo que anda bien no se toca. Queda corriendo cuando este comando termina.

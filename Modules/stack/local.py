@@ -250,7 +250,7 @@ def up(
                     f"{its}_HOST, {its}_PORT: en {host}:{stack.ports[name]} no se puede trabajar: "
                     f"{fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las variables"
                 )
-        stack.note(stack.alive())  # both copies
+        stack.note(stack._known())  # both copies
         living = living_runs(folder, settings.lindero_state_dir)
         stop_strays(folder, spare=(*stack.alive(), *living))
         return stack, _start_missing(stack)

@@ -33,7 +33,6 @@ _ON_WINDOWS: Final = sum(  # an invisible console of its own, which closes with 
     getattr(subprocess, flag, 0) for flag in ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
 )
 _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
-COPY: Final = "copia-run.json"  # of the note
 _TELL_EVERY_S: Final = 15.0
 _STORES: Final = {"postgres": "postgres", "redis-server": "redis"}  # and the folders they work in
 Tell = Callable[[str], None]
@@ -208,13 +207,13 @@ def remember(path: Path, processes: Sequence[Running], facts: Mapping[str, Any])
         PublishError: the disk refused.
     """
     note = {**facts, "processes": [asdict(running) for running in processes]}
-    for copy in (path, path.with_name(COPY)):
+    for copy in (path, path.with_name(f"copia-{path.name}")):
         write_beside(copy, json.dumps(note, indent=2).encode())
 
 
 def recall(path: Path) -> tuple[dict[str, Any], tuple[Running, ...]]:
-    """Read the note, or its copy; where neither can be read it is as if there were none."""
-    for copy in (path, path.with_name(COPY)):
+    """Read the note or its copy; what cannot be read is as if it were not there."""
+    for copy in (path, path.with_name(f"copia-{path.name}")):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             note = json.loads(copy.read_text(encoding="utf-8"))
             processes = tuple(Running(**one) for one in note.pop("processes"))

@@ -67,6 +67,7 @@ def stores() -> Iterator[Stack]:
 def given(stores: Stack) -> dict[str, str]:
     """The two as the ``.env`` of another project names them."""
     return {
+        "lindero_port": str(_free_port()),
         "prefect_postgres_host": "127.0.0.1",
         "prefect_postgres_port": str(stores.ports["postgres"]),
         "prefect_postgres_db": "de_otros",
@@ -164,7 +165,7 @@ def test_a_store_that_forbids_to_create_is_refused_by_name(
 def test_a_single_server_and_stores_of_others_do_not_go_together(
     given: dict[str, str], tmp_path: Path
 ) -> None:
-    told = _settings(tmp_path, **{**given, "lindero_port": str(_free_port())})
+    told = _settings(tmp_path, **given)
 
     with pytest.raises(SettingsError, match=r"PREFECT_POSTGRES_HOST.*--single"):
         local.up(told, single=True)

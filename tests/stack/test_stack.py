@@ -185,21 +185,8 @@ def test_the_health_of_services_sees_a_scheduler_that_stopped(plataforma: Plataf
     assert "planificador" in later.text
 
 
-def test_an_up_that_fails_on_the_way_leaves_running_what_ran(plataforma: Plataforma) -> None:
-    """The services die again at once: Prefect refuses a setting that they inherit."""
-    plataforma.kill("services")
-    before = plataforma.stack.alive()
-    wrong = {**plataforma.environment, "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "never"}
-
-    done = replace(plataforma, environment=wrong).lindero("stack", "up")
-
-    assert done.returncode == 1
-    assert "services terminó" in done.stderr
-    assert "Queda corriendo: postgres, redis, server, worker" in done.stderr
-    assert plataforma.stack.alive() == before
-
-
 def test_up_mends_what_has_died_without_its_note(plataforma: Plataforma) -> None:
+    plataforma.kill("services")
     before = {running.name: running.pid for running in plataforma.stack.alive()}
     assert plataforma.lindero("stack", "status").returncode == 1
     (plataforma.stack.folder / RUN_NAME).write_text("{")
@@ -222,15 +209,18 @@ def test_who_stays_starts_again_what_dies_and_may_die_itself(plataforma: Platafo
         assert staying.stdout is not None
         while "stack down" not in staying.stdout.readline():  # the last it says before it stays
             assert staying.poll() is None
-        killed = plataforma.process("redis").pid
-        plataforma.kill("redis")
-        plataforma.await_that(
-            lambda: (
-                plataforma.process("redis").pid != killed and plataforma.stack.health("redis").ok
-            ),
-            "Redis runs again",
-        )
-        staying.kill()
+        try:
+            killed = plataforma.process("redis").pid
+            plataforma.kill("redis")
+            plataforma.await_that(
+                lambda: (
+                    plataforma.process("redis").pid != killed
+                    and plataforma.stack.health("redis").ok
+                ),
+                "Redis runs again",
+            )
+        finally:
+            staying.kill()
     assert {running.name for running in plataforma.stack.alive()} == set(FULL)
 
 
