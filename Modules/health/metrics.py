@@ -46,15 +46,15 @@ def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence
     due = _times(({"deployment": one.deployment}, one.proxima) for one in programas)
     free = [({"place": what}, float(size)) for what, size in facts.libres.items()]
     up = [({"part": one.nombre}, float(one.mal is None)) for one in parts]
-    yield "lindero_ok", "1 where status finds no error.", [({}, float(report.passed))]
-    yield "lindero_finding", "Findings of status by code and severity.", found
-    yield "lindero_part_up", "1 where a part of the platform works.", up
-    yield sign, "Last sign of life of a part.", signs
-    yield note, "When the watch last looked.", noted
-    yield night, "When the data of the newest published night were kept.", kept
-    yield "lindero_last_run_timestamp_seconds", "When a flow's newest run came to its state.", ran
-    yield "lindero_next_run_timestamp_seconds", "When a deployment runs next.", due
-    yield "lindero_free_bytes", "Free room, by what it is for.", free
+    yield "lindero_ok", "1 si lindero status no encuentra errores.", [({}, float(report.passed))]
+    yield "lindero_finding", "Lo que encuentra status, por código y gravedad.", found
+    yield "lindero_part_up", "1 si esa parte de la plataforma anda.", up
+    yield sign, "Última señal de vida de una parte.", signs
+    yield note, "Última mirada del vigía.", noted
+    yield night, "Cuándo se guardó la última noche publicada.", kept
+    yield "lindero_last_run_timestamp_seconds", "Cuándo llegó a su estado la última corrida.", ran
+    yield "lindero_next_run_timestamp_seconds", "Próxima corrida de un despliegue.", due
+    yield "lindero_free_bytes", "Espacio libre, según para qué es.", free
 
 
 def _times(moments: Iterable[tuple[Mapping[str, str], datetime | None]]) -> list[Sample]:
