@@ -106,6 +106,8 @@ class Run:
     despliegue: str | None = None  # id; None: started by hand, holds no place of a deployment
     id: str = ""
     otra_vez: bool = False  # made for one that died
+    del_horario: bool = False  # the schedule made it
+    parametros: Mapping[str, object] = field(default_factory=dict)
     vive: bool | None = None  # its process, as the kernel knows by its lock; None: not known
 
     @property
