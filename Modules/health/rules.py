@@ -322,7 +322,8 @@ def _platform(facts: Facts) -> Iterator[Finding]:
 def _watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
     if seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
         yield Finding(
-            f"Nadie vigila desde el {moment(seen.nota, zone)}: de una noche mala no se avisaría.",
+            f"Nadie mira Redis ni el planificador desde el {moment(seen.nota, zone)}: services no "
+            "anda, o nadie vigila.",
             code="sin_vigia",
             todo=_LEVANTAR,
         )
