@@ -93,6 +93,8 @@ def _runs(server: PrefectServer, flow: str, lives: Callable[[str], bool | None])
             vive=lives(str(run["id"])),
             id=str(run["id"]),
             otra_vez=OTRA_VEZ in run["tags"],
+            del_horario=bool(run["auto_scheduled"]),
+            parametros=run["parameters"],
         )
 
 

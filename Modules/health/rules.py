@@ -106,6 +106,8 @@ class Run:
     despliegue: str | None = None  # id; None: started by hand, holds no place of a deployment
     id: str = ""
     otra_vez: bool = False  # made for one that died
+    del_horario: bool = False  # the schedule made it
+    parametros: Mapping[str, object] = field(default_factory=dict)
     vive: bool | None = None  # its process, as the kernel knows by its lock; None: not known
 
     @property
@@ -320,7 +322,8 @@ def _platform(facts: Facts) -> Iterator[Finding]:
 def _watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
     if seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
         yield Finding(
-            f"Nadie vigila desde el {moment(seen.nota, zone)}: de una noche mala no se avisaría.",
+            f"Nadie mira Redis ni el planificador desde el {moment(seen.nota, zone)}: services no "
+            "anda, o nadie vigila.",
             code="sin_vigia",
             todo=_LEVANTAR,
         )

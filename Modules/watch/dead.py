@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import logging
 import time as clock
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import psutil
 
 from Modules.disk.run_lock import is_held, life_lock
-from Modules.health import prefect_http
 from Modules.health.prefect_http import PrefectServer
-from Modules.health.rules import ALIVE
+from Modules.health.rules import ALIVE, Facts, Run
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
 from Modules.settings import Settings
 
@@ -33,7 +31,6 @@ logger = logging.getLogger("lindero.watch")
 
 MURIO: Final = "El proceso de la corrida murió. Lo publicado está entero."
 START_MOST: Final = timedelta(minutes=10)
-FORGET: Final = timedelta(days=2)  # of the lock file that a killed run left
 SECOND_LOOK_S: Final = 2.0  # a lock file is there an instant before it is locked
 PAGE: Final = 200
 
@@ -47,19 +44,6 @@ class Live:
     estado: str
     desde: datetime  # in this state
     pool: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """A production run of the backup, whoever asked for it."""
-
-    id: str
-    nombre: str
-    estado: str
-    esperada: datetime
-    del_horario: bool = False  # the schedule made it
-    otra_vez: bool = False  # made here, for one that died
-    parameters: Mapping[str, Any] | None = None
 
 
 def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> bool:
@@ -81,21 +65,24 @@ def window_end(due: datetime, until: time, zone: ZoneInfo) -> datetime:
     return end if there < end else datetime.combine(there + timedelta(days=1), until, zone)
 
 
-def to_redo(nights: Sequence[Night], until: time, zone: ZoneInfo, now: datetime) -> Night | None:
+def to_redo(facts: Facts, until: time) -> Run | None:
     """The night that died and is to be done again now, once; None if none is.
 
-    None also while another night is under way, and where a later one was good or was made here.
+    None also while another is under way, or the backup is paused, and where a later one was good or
+    was made here.
     """
-    crashed = [one for one in nights if one.estado == "CRASHED" and one.del_horario]
-    if not crashed or any(one.estado in ALIVE for one in nights):
+    runs = [one for one in facts.corridas if one.flujo == BACKUP.flow]
+    crashed = [one for one in runs if one.estado == "CRASHED" and one.del_horario]
+    paused = facts.respaldo is None or facts.respaldo.en_pausa
+    if not crashed or paused or any(one.estado in ALIVE or one.vive for one in runs):
         return None
     last = max(crashed, key=lambda one: one.esperada)
     answered = any(
         one.esperada >= last.esperada and (one.estado == "COMPLETED" or one.otra_vez)
-        for one in nights
+        for one in runs
         if one is not last
     )
-    return None if answered or now >= window_end(last.esperada, until, zone) else last
+    return None if answered or facts.ahora >= window_end(last.esperada, until, facts.zone) else last
 
 
 def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str, ...]:
@@ -105,9 +92,7 @@ def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str,
         ServerSilent: the server does not say which run.
         PublishError: of a lock cannot be told whether it is held.
     """
-    found = live_runs(server)
-    _forget(settings, {one.id for one in found}, now)
-    dead = [run for run in found if _looks_dead(server, settings, run, now)]
+    dead = [run for run in live_runs(server) if _looks_dead(server, settings, run, now)]
     if not dead:
         return ()
     clock.sleep(SECOND_LOOK_S)
@@ -119,32 +104,24 @@ def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str,
     return ended
 
 
-def redo(server: PrefectServer, settings: Settings, now: datetime) -> str | None:
-    """Do a night that died once more, where it is time; the name of the one that died.
+def redo(server: PrefectServer, run: Run) -> None:
+    """Do a night that died once more.
 
     Prefect makes one run of all who ask with the same key, so it is made once whoever asks.
 
     Raises:
         ServerSilent: the server does not answer.
     """
-    held = prefect_http.read_deployment(server, BACKUP)
-    if held is None or prefect_http.is_paused(held):
-        return None
-    night = to_redo(tuple(_nights(server)), settings.lindero_redo_until, settings.zone, now)
-    if night is None:
-        return None
     server.ask(
-        f"/deployments/{held['id']}/create_flow_run",
+        f"/deployments/{run.despliegue}/create_flow_run",
         {
-            "state": {"type": "SCHEDULED", "message": f"Otra vez, porque murió {night.nombre}"},
-            "name": f"{night.nombre}-{OTRA_VEZ}",
-            "parameters": dict(night.parameters or {}),
+            "state": {"type": "SCHEDULED", "message": f"Otra vez, porque murió {run.nombre}"},
+            "name": f"{run.nombre}-{OTRA_VEZ}",
+            "parameters": dict(run.parametros),
             "tags": [OTRA_VEZ],
-            "idempotency_key": f"{OTRA_VEZ}-{night.id}",
+            "idempotency_key": f"{OTRA_VEZ}-{run.id}",
         },
     )
-    logger.warning("night %s died and is done again", night.nombre)
-    return night.nombre
 
 
 def live_runs(server: PrefectServer) -> tuple[Live, ...]:
@@ -191,36 +168,3 @@ def _end(server: PrefectServer, run: Live) -> bool:
     state = {"type": "CANCELLED" if cancelling else "CRASHED", "message": MURIO}
     said = server.ask(f"/flow_runs/{run.id}/set_state", {"state": state, "force": False})
     return bool(said["status"] == "ACCEPT")
-
-
-def _nights(server: PrefectServer) -> Iterator[Night]:
-    question = {
-        "flows": {"name": {"any_": [BACKUP.flow]}},
-        "flow_runs": {"state": {"type": {"not_any_": ["SCHEDULED"]}}},
-        "sort": "EXPECTED_START_TIME_DESC",
-        "limit": prefect_http.RUNS,
-    }
-    waiting = {**question, "flow_runs": {"tags": {"all_": [OTRA_VEZ]}}}
-    for run in (
-        *server.ask("/flow_runs/filter", question),
-        *server.ask("/flow_runs/filter", waiting),
-    ):
-        if not run["parameters"].get("test"):
-            yield Night(
-                id=str(run["id"]),
-                nombre=str(run["name"]),
-                estado=str(run["state"]["type"]),
-                esperada=datetime.fromisoformat(run["expected_start_time"]),
-                del_horario=bool(run["auto_scheduled"]),
-                otra_vez=OTRA_VEZ in run["tags"],
-                parameters=run["parameters"],
-            )
-
-
-def _forget(settings: Settings, alive: set[str], now: datetime) -> None:
-    """Remove the lock files that killed runs left days ago."""
-    folder = life_lock(settings.lindero_state_dir, "x").parent
-    for path in folder.glob("*.lock"):
-        old = now.timestamp() - path.stat().st_mtime > FORGET.total_seconds()
-        if old and path.stem not in alive and is_held(path) is False:
-            path.unlink()

@@ -11,9 +11,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from Modules.disk import json_files
 from Modules.disk.safe_files import make_folder, write_beside
 from Modules.health import facts, prefect_http, rules
 from Modules.health.rules import Facts
@@ -22,10 +21,8 @@ from Modules.watch import dead, told
 from Modules.watch.channels import tell
 from Modules.watch.notice import Notice, notice_of, over, run_url
 from Modules.words.domain import Modo
-from Modules.words.errors import DataError, PipelineError, TellingFailed
+from Modules.words.errors import PipelineError, TellingFailed
 from Modules.words.finding import Finding
-
-R = TypeVar("R")
 
 logger = logging.getLogger("lindero.watch")
 
@@ -40,13 +37,12 @@ class Watch:
         self.folder = settings.lindero_state_dir / "watch"
         self.server = prefect_http.open_server(settings)
         self.ledger = self._read()
-        self.again: str | None = None  # name of the last night that is done again
+        self.again: str | None = None  # id of the last night that is done again
 
     def round(self, now: datetime) -> None:
         """Look, mend and tell; each part stands alone, and none ends the watch."""
         if self.server is not None:
             self._guarded(dead.bury, self.server, self.settings, now)
-            self.again = self._guarded(dead.redo, self.server, self.settings, now) or self.again
         self._guarded(self._judge_and_tell, now)
         self._guarded(self._write)
 
@@ -54,6 +50,7 @@ class Watch:
         known: Facts | None = None
         try:
             known = facts.gather(self.settings, Modo.PROD, now)
+            self._redo(known)
             findings = rules.judge(known).findings
         except PipelineError as err:
             findings = (Finding(str(err), code="estado_ilegible", todo="lindero doctor"),)
@@ -63,7 +60,7 @@ class Watch:
             run = told.newest_bad(known, found[key].where)
             url = run_url(self.settings, run.id) if run is not None else None
             notice = notice_of(found[key], key, now, url)
-            if run is not None and run.nombre == self.again:
+            if run is not None and run.id == self.again:
                 notice = replace(notice, todo=f"Nada por ahora: {rules.OTRA_VEZ_AHORA}")
             self._tell(notice, now)
         if known is None or known.destino_error or (known.servidor and known.servidor.error):
@@ -72,6 +69,14 @@ class Watch:
             cause = self.ledger[key]
             one = Finding(cause.what, code=cause.code)
             self._tell(over(notice_of(one, key, cause.told or cause.since), now), now)
+
+    def _redo(self, known: Facts) -> None:
+        night = dead.to_redo(known, self.settings.lindero_redo_until)
+        if self.server is not None and night is not None:
+            self._guarded(dead.redo, self.server, night)
+            if self.again != night.id:
+                logger.warning("night %s died and is done again", night.nombre)
+            self.again = night.id
 
     def _tell(self, notice: Notice, now: datetime) -> None:
         key, cause = notice.cause, self.ledger[notice.cause]
@@ -91,22 +96,21 @@ class Watch:
     def _read(self) -> told.Ledger:
         path = self.folder / LEDGER
         try:
-            return told.from_json(json_files.from_json(path.read_bytes(), source=LEDGER))
+            return told.from_bytes(path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError, DataError) as err:
+        except (OSError, ValueError, TypeError, AttributeError) as err:
             logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER, err)
             return {}
 
     def _write(self) -> None:
         make_folder(self.folder)
-        write_beside(self.folder / LEDGER, json_files.to_json(told.as_json(self.ledger)))
+        write_beside(self.folder / LEDGER, told.as_bytes(self.ledger))
 
-    def _guarded(self, work: Callable[..., R], *given: Any) -> R | None:
+    def _guarded(self, work: Callable[..., object], *given: Any) -> None:
         try:
-            return work(*given)
+            work(*given)
         except (PipelineError, prefect_http.ServerSilent) as err:
             logger.warning("%s: %s: %s", work.__name__, type(err).__name__, err)
         except Exception:
             logger.exception("%s", work.__name__)
-        return None

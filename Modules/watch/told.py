@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ SAME_NIGHT: Final = timedelta(hours=12)
 MOST_WAIT: Final = timedelta(hours=1)
 AT_ONCE: Final = ("fallida", "cortada", "cancelada", "noche_rechazada")
 FOLLOWS: Final = ("publicacion_vieja", "sin_noche", "atrasada")
+TIMES: Final = ("since", "seen", "told", "tried")
 NOT_YET: Final = "nunca_publicado"  # a new house: the first night is awaited like any other
 ALSO_TOLD: Final = TERMINADA  # a warning, but one that waits for somebody to act
 
@@ -135,32 +137,25 @@ def _explained(ledger: Ledger, found: Mapping[str, Finding], now: datetime) -> b
     )
 
 
-def as_json(ledger: Ledger) -> dict[str, Any]:
+def as_bytes(ledger: Ledger) -> bytes:
     """The ledger as it is written."""
-
-    def plain(value: object) -> object:
-        return value.isoformat() if isinstance(value, datetime) else value
-
-    return {
-        key: {name: plain(value) for name, value in asdict(one).items()}
-        for key, one in ledger.items()
-    }
+    plain = {key: asdict(one) for key, one in ledger.items()}
+    return json.dumps(plain, default=datetime.isoformat, ensure_ascii=False).encode()
 
 
-def from_json(value: Mapping[str, Any]) -> dict[str, Cause]:
+def from_bytes(data: bytes) -> dict[str, Cause]:
     """A ledger as it was written.
 
     Raises:
         ValueError, TypeError, AttributeError: it is something else.
     """
-    times = ("since", "seen", "told", "tried")
 
     def read(name: str, value: Any) -> Any:
-        if name in times and value is not None:
+        if name in TIMES and value is not None:
             return datetime.fromisoformat(value)
         return tuple(value) if name == "ways" else value
 
     return {
         key: Cause(**{name: read(name, text) for name, text in one.items()})
-        for key, one in value.items()
+        for key, one in json.loads(data).items()
     }

@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.orchestration.deployments import WORK_POOL
-from Modules.watch.dead import Live, Night, is_dead, to_redo, window_end
+from Modules.health.rules import Facts, Programa, Run, Servidor
+from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
+from Modules.watch.dead import Live, is_dead, to_redo, window_end
 
 ZONE = ZoneInfo("America/Argentina/Buenos_Aires")
 UNTIL = time(6, 30)
 DUE = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)  # three in the morning there
 NOW = DUE + timedelta(minutes=20)
-DIED = Night("a", "noche", "CRASHED", DUE, del_horario=True)
+DIED = Run(BACKUP.flow, "noche", "CRASHED", DUE, id="a", del_horario=True)
+PROGRAMA = Programa(BACKUP.full_name, "todos los días", desplegado=True)
 
 
 def test_the_lock_decides_whatever_the_clock_says() -> None:
@@ -45,8 +47,11 @@ def test_the_window_ends_at_the_first_half_past_six_after_the_hour(due: str, end
     )
 
 
-def again(*nights: Night, now: datetime = NOW) -> Night | None:
-    return to_redo(nights, UNTIL, ZONE, now)
+def again(*nights: Run, now: datetime = NOW, paused: bool = False) -> Run | None:
+    programa = replace(PROGRAMA, en_pausa=paused)
+    return to_redo(
+        Facts(now, ZONE, servidor=Servidor("http://x", None, nights, (programa,))), UNTIL
+    )
 
 
 def test_a_night_that_died_is_done_again_in_its_window() -> None:
@@ -59,6 +64,9 @@ def test_only_a_night_of_the_schedule_that_crashed() -> None:
     for state in ("FAILED", "CANCELLED", "COMPLETED", "RUNNING", "PENDING"):
         assert again(replace(DIED, estado=state)) is None
     assert again(replace(DIED, del_horario=False)) is None
+    assert again(replace(DIED, prueba=True)) is None
+    assert again(replace(DIED, flujo=H3.flow)) is None
+    assert again(DIED, paused=True) is None
     assert again() is None
 
 
@@ -66,7 +74,8 @@ def test_once_and_not_while_another_is_on_nor_after_a_good_one() -> None:
     later = replace(DIED, id="b", del_horario=False, esperada=DUE + timedelta(minutes=5))
     for state in ("RUNNING", "PENDING", "CANCELLING", "COMPLETED"):
         assert again(DIED, replace(later, estado=state)) is None
-    for state in ("SCHEDULED", "CRASHED", "FAILED", "CANCELLED"):
+    assert again(replace(DIED, vive=True)) is None, "it goes on, whatever Prefect says"
+    for state in ("CRASHED", "FAILED", "CANCELLED"):
         assert again(DIED, replace(later, estado=state, otra_vez=True)) is None, "it was done again"
         assert again(DIED, replace(later, estado=state)) == DIED, "somebody's own try"
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from Modules.disk.run_lock import hold_for_life, is_held, life_lock
 from Modules.health import facts, rules
 from Modules.health.prefect_http import PrefectServer, ServerSilent
-from Modules.health.rules import Facts, Run, Servidor
+from Modules.health.rules import Facts, Programa, Run, Servidor
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.watch import dead, rounds
@@ -36,8 +36,6 @@ class Server(PrefectServer):
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The routes that the watch asks."""
-        if path.startswith("/deployments/name/"):
-            return {"id": "d", "paused": False, "schedules": [{"active": True}]}
         if path == "/flow_runs/filter":
             assert body is not None
             wanted = body["flow_runs"].get("state", {}).get("type", {})
@@ -127,8 +125,6 @@ def test_a_run_lives_as_long_as_its_process_and_not_longer(settings: Settings) -
     )
     assert others == []
     assert dead.bury(server, settings, NOW) == ()
-    dead.bury(server, settings, late)
-    assert is_held(killed) is None, "its file is forgotten in days"
 
 
 def test_a_run_that_ended_between_two_looks_is_left_alone(
@@ -161,20 +157,6 @@ def test_a_run_that_never_had_a_lock_is_judged_by_its_process(
     assert dead.bury(server, settings, NOW) == ("noche-b",)
     seen["a"] = None  # no worker is to be seen here: a container of its own
     assert dead.bury(server, settings, NOW) == ()
-
-
-def test_the_night_is_done_again_once_whoever_asks(settings: Settings) -> None:
-    server = Server("http://x", runs=[a_run("a", "CRASHED")])
-
-    assert dead.redo(server, settings, NOW) == "noche-a"
-    assert dead.redo(server, settings, NOW) is None, "it waits for the worker"
-    server.runs[1]["tags"] = []  # another watch that has not seen it
-    assert dead.redo(server, settings, NOW) == "noche-a"
-
-    assert [one["id"] for one in server.runs] == ["a", "new"]
-    path, body = server.posted[0]
-    assert path == "/deployments/d/create_flow_run"
-    assert (body["idempotency_key"], body["tags"]) == (f"{OTRA_VEZ}-a", [OTRA_VEZ])
 
 
 @pytest.fixture
@@ -233,6 +215,25 @@ def test_a_night_that_died_is_told_once_and_its_end_once_through_restarts(watch:
     watch.known = watch.good
     assert [one[:12] for one in watch.play(9)] == ["Ya está bien"]
     assert watch.told[-1].over
+
+
+def test_a_night_that_died_is_done_again_once_and_that_is_said(watch: Watched) -> None:
+    programa = Programa(BACKUP.full_name, "", desplegado=True, proxima=NOW + timedelta(hours=9))
+
+    def known() -> Facts:
+        (run,) = watch.crashed().corridas
+        died = replace(run, del_horario=True, despliegue="d", parametros={"campania": "25/26"})
+        return replace(watch.crashed(), servidor=Servidor("http://x", None, (died,), (programa,)))
+
+    watch.watch.server = server = Server("http://x")
+    watch.known = known
+    watch.play(3)
+    assert [one["id"] for one in server.runs] == ["new"], "of all who ask Prefect makes one"
+    path, body = server.posted[0]
+    assert path == "/deployments/d/create_flow_run"
+    assert (body["idempotency_key"], body["tags"]) == (f"{OTRA_VEZ}-77", [OTRA_VEZ])
+    assert body["parameters"] == {"campania": "25/26"}
+    assert "se está haciendo otra vez" in watch.told[0].todo
 
 
 def test_what_cannot_be_told_is_told_later(watch: Watched) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,7 @@ def play(*rounds: tuple[Finding, ...], deaf: range = range(0)) -> list[tuple[int
     for at, findings in enumerate(rounds):
         now, found = NOW + at * ROUND, told.causes(findings)
         ledger = told.look(ledger, found, now)
-        ledger = told.from_json(json.loads(json.dumps(told.as_json(ledger))))  # a new watch each
+        ledger = told.from_bytes(told.as_bytes(ledger))  # a new watch each
         for key in told.to_tell(ledger, found, now):
             if at in deaf:
                 ledger[key] = replace(ledger[key], tries=ledger[key].tries + 1, tried=now)
