@@ -537,7 +537,7 @@ def test_no_route_that_reads_shows_a_secret(plataforma: Plataforma) -> None:
         f"{len(answers)} answers of {len({answer.door for answer in answers})} doors; {len(good)}"
     )
     assert len(good) > 40
-    assert {"GET /api/flow_runs/{id}", "GET /api/block_documents/{id}"} <= good
+    assert {"GET /api/flow_runs/{id}", "GET /api/deployments/{id}"} <= good
     places = [(answer.door, answer.text.encode()) for answer in answers]
     assert leaks(CANARIES, places) == []
     settings = json.loads(dict(places)["GET /api/admin/settings"])["server"]
