@@ -17,7 +17,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from Modules.orchestration.deployments import BACKUP
+from Modules.orchestration.deployments import DEPLOYMENTS
 from Modules.settings import load_settings, secret_names, variable_names
 from Modules.stack import entry as stack_entry
 from tests.compose_files import (
@@ -353,10 +353,10 @@ def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_comp
             )
 
 
-def test_the_demo_runs_one_trial_through_the_deployment_of_every_night() -> None:
+def test_the_demo_runs_one_trial_through_the_deployment_of_trials() -> None:
     night = WITH_DEMO["demo-night"]
     assert night["restart"] == "no"
-    assert f"{BACKUP.flow}/{BACKUP.name}" in night["command"]
+    assert DEPLOYMENTS["backup-prueba"].full_name in night["command"]
     assert night["command"][-3:] == ["--param", "test=true", "--watch"]
 
 
