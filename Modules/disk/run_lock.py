@@ -30,13 +30,14 @@ from Modules.words.spanish import why
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
 _MAX_HOLDER_BYTES: Final = 4096
-_PATIENCE_S: Final = 10  # who asks whether a lock is held has it for an instant
+_ASKED_S: Final = 0.5  # who asks whether a lock is held has it for an instant
+_PATIENCE_S: Final = 10
 _HANDED_OVER: set[Path] = set()  # locks that this process holds for the run it is about to begin
 
 
 @contextmanager
 def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
-    """Hold the lock of one mode for the block; never wait for it.
+    """Hold the lock of one mode for the block; who holds it is not waited for.
 
     Raises:
         RunLocked: another run holds it; the message says which process, whose, and since when.
@@ -69,7 +70,9 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
 
 @contextmanager
 def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]:
-    """Hold the kernel's lock on a file for the block; never wait for it.
+    """Hold the kernel's lock on a file for the block.
+
+    It waits half a second at most: who asks ``is_held`` has it for an instant.
 
     Raises:
         PipelineError: somebody holds it; the one that ``refusal`` makes.
@@ -78,7 +81,7 @@ def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]
     # late: it brings asyncio, and most commands lock nothing
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=0, fallback_to_soft=False)
+    lock = FileLock(path, timeout=_ASKED_S, fallback_to_soft=False)
     with writing(path):
         try:
             lock.acquire()

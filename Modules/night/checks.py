@@ -70,7 +70,7 @@ from Modules.night.figures import (
     resumen,
     rows_behind,
 )
-from Modules.night.ground import BY_CAMPO, Moves, moves_of
+from Modules.night.ground import BY_CAMPO, Moves, finished, moves_of
 from Modules.night.survey import Survey
 from Modules.night.tables import Repair, Tables
 from Modules.night.verdict import Verdict, checked, share_of, told
@@ -212,8 +212,11 @@ def _check_rows(nights: Nights, table: str) -> Finding:
     ids = ids_of(nights.frame_before(table), table), ids_of(nights.frame(table), table)
     missing, gained, spoiled = moves.missing(*ids), now - before, nights.spoils(table, *ids)
     grows = bool(spoiled) and gained >= limits.min_growth
+    at_stake = before
+    if table == "marcadores" and -gained >= limits.rows_loss * before:  # as many planned as done
+        at_stake -= int(finished(nights.frame_before(table)).sum())
     severity = max(
-        nights.rate(missing, before, limits.rows_loss, enough=missing >= limits.min_rows),
+        nights.rate(missing, at_stake, limits.rows_loss, enough=missing >= limits.min_rows),
         nights.rate(gained, before, limits.growth, enough=grows),
         nights.rate(-gained, before, limits.rows_loss, enough=False),
     )

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from Modules.disk.run_lock import HOLDER_NAME, early_lock, run_lock, user_name
+from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, early_lock, is_held, run_lock, user_name
 from Modules.words.domain import Modo
 from Modules.words.errors import PublishError, RunLocked
 
@@ -86,6 +87,24 @@ def test_kill_9_frees_it(tmp_path: Path) -> None:
         with run_lock(tmp_path, Modo.TEST):
             held = (tmp_path / "test" / HOLDER_NAME).read_text("utf-8")
     assert f'"pid": {os.getpid()}' in held
+
+
+def test_who_asks_whether_it_is_held_is_in_nobodys_way(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            is_held(tmp_path / Modo.TEST.value / LOCK_NAME)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(200):
+            with run_lock(tmp_path, Modo.TEST):
+                pass
+    finally:
+        done.set()
+        asking.join()
 
 
 def test_it_is_free_again_after_an_error_in_the_run(tmp_path: Path) -> None:

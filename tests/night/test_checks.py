@@ -506,6 +506,22 @@ def test_marks_that_were_done_may_go_and_others_may_not(estado):
         assert "144 → 48 (−66,7 %), 96 sin pérdida" in note_of(found, "marcadores: cantidad")
 
 
+@pytest.mark.parametrize(("every", "good"), [(8, False), (16, True)])
+def test_marks_that_go_by_chance_are_held_against_those_that_are_to_be_done(every, good):
+    """A third is done, so of the list as a whole an eighth by chance is a loss of a twelfth only."""
+    number = {m["id"]: i for i, m in enumerate(farm(12, 12, 12, marks=4)["marcadores"])}
+    before = changed(
+        farm(12, 12, 12, marks=4),
+        "marcadores",
+        lambda i: {"estado": "hecho"} if number[i["id"]] % 3 == 0 else {},
+    )
+    left = [m for m in before["marcadores"] if number[m["id"]] % every]
+    found = verdict({**before, "marcadores": left}, before)
+    assert found.accepted is good, found.reasons
+    if not good:
+        assert "marcadores: cantidad" in " ".join(found.reasons)
+
+
 def test_what_was_no_loss_is_not_asked_for_the_nights_after():
     """Sampling that is done in three nights: none is held against the best of thirty."""
     tables = build(farm(12, 12, 12, marks=4)).tables

@@ -521,6 +521,7 @@ LOSSES: dict[str, Event] = {
     "marks −4 % a night, second night": bleed("marcadores"),
     **{f"{table} −10 %": dropped(table, 0.1) for table in ("lotes", "siembras", "ambientes")},
     "marks −10 %, none of them done": loss(lambda t, rng: _undone(t, rng, 0.1)),
+    "marks −12 % by chance, done ones too": dropped("marcadores", 0.12),
     "a campo and its lotes": loss(_campo_gone),
     "half of the largest campo": loss(_half_a_campo),
     "the last 50 lotes": loss(lambda t, _: without(t, "lotes", ids(t, "lotes")[-50:])),

@@ -23,7 +23,7 @@ from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.night.checks import judge
 from Modules.night.figures import Resumen, best_of, resumen
-from Modules.night.ground import moves_of
+from Modules.night.ground import finished, moves_of
 from Modules.night.tables import Tables, build_tables
 from Modules.night.verdict import Verdict
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
@@ -170,21 +170,25 @@ def _stopped(history: History, rng: random.Random) -> int:
 
 
 def dropped(tables: Tables, seed: int) -> tuple[str, Tables]:
-    """A night that lost 10 % or more of one list, and in which manner."""
+    """A night that lost 10 % or more of one list, and in which manner.
+
+    Of marks those that are not done: the others may go.
+    """
     rng = random.Random(seed)
     name = rng.choice(("lotes", "lotes", "ambientes", "marcadores", "siembras", "campos"))
     share = rng.choice((0.1, 0.1, 0.12, rng.uniform(0.1, 0.9), 1.0))
     manner = rng.choice(("random", "first", "last", "by campo"))
     frame = getattr(tables, name)
-    ids = sorted(frame[KEYS[name]])
-    count = min(len(ids), -int(-share * len(ids) // 1))  # rounded up: 10 % or more
+    at_stake = frame[~finished(frame)] if name == "marcadores" else frame
+    ids = sorted(at_stake[KEYS[name]])
+    count = min(len(ids), -int(-share * len(frame) // 1))  # rounded up: 10 % or more
     if manner == "random":
         gone = rng.sample(ids, count)
     elif manner == "by campo" and name != "campos":
-        gone = list(frame.sort_values(["campo_id", KEYS[name]])[KEYS[name]][:count])
+        gone = list(at_stake.sort_values(["campo_id", KEYS[name]])[KEYS[name]][:count])
     else:
         gone = ids[:count] if manner == "first" else ids[len(ids) - count :]
-    said = f"{name} -{count} of {len(ids)} {manner}"
+    said = f"{name} -{count} of {len(frame)} {manner}"
     if name == "lotes":
         return said, without(tables, gone)
     now = replace(tables, **{name: frame[~frame[KEYS[name]].isin(gone)]})

@@ -440,7 +440,7 @@ def test_the_flow_deploys_itself_at_three_in_buenos_aires(prefect_api: str, tmp_
     schedule = backup[0]["schedules"][0]["schedule"]
     assert schedule["cron"] == "0 3 * * *"
     assert schedule["timezone"] == "America/Argentina/Buenos_Aires"
-    assert backup[0]["parameters"] == {}, "the flow reads LINDERO_CAMPANIA"
+    assert backup[0]["parameters"] == {"test": False}, "the flow reads LINDERO_CAMPANIA"
     assert backup[0]["entrypoint"] == "scripts/backup_lotes.py:backup_databaler_flow"
 
 
