@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, early_lock, is_held, run_lock, user_name
+from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, early_lock, run_lock, user_name
 from Modules.words.domain import Modo
 from Modules.words.errors import PublishError, RunLocked
 
@@ -31,6 +30,16 @@ try:
 except RunLocked as err:
     print("locked", flush=True)
     sys.exit(err.exit_code)
+"""
+
+ASK = """
+import sys
+from pathlib import Path
+from Modules.disk.run_lock import is_held
+assert is_held(Path(sys.argv[1]))
+print("asks", flush=True)
+while True:
+    is_held(Path(sys.argv[1]))
 """
 
 
@@ -90,21 +99,21 @@ def test_kill_9_frees_it(tmp_path: Path) -> None:
 
 
 def test_who_asks_whether_it_is_held_is_in_nobodys_way(tmp_path: Path) -> None:
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.is_set():
-            is_held(tmp_path / Modo.TEST.value / LOCK_NAME)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
+    path = tmp_path / Modo.TEST.value / LOCK_NAME
+    asking = [
+        subprocess.Popen([sys.executable, "-c", ASK, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
     try:
-        for _ in range(200):
+        with run_lock(tmp_path, Modo.TEST):
+            assert [one.stdout.readline() for one in asking if one.stdout] == [b"asks\n"] * 2
+        for _ in range(300):
             with run_lock(tmp_path, Modo.TEST):
                 pass
     finally:
-        done.set()
-        asking.join()
+        for one in asking:
+            one.kill()
+            one.communicate()
 
 
 def test_it_is_free_again_after_an_error_in_the_run(tmp_path: Path) -> None:
