@@ -508,7 +508,7 @@ def test_marks_that_were_done_may_go_and_others_may_not(estado):
 
 @pytest.mark.parametrize(("every", "good"), [(8, False), (16, True)])
 def test_marks_that_go_by_chance_are_held_against_those_that_are_to_be_done(every, good):
-    """A third is done, so of the list as a whole an eighth by chance is a loss of a twelfth only."""
+    """A third is done: an eighth of all by chance is a twelfth of all that was not done."""
     number = {m["id"]: i for i, m in enumerate(farm(12, 12, 12, marks=4)["marcadores"])}
     before = changed(
         farm(12, 12, 12, marks=4),
