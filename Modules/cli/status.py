@@ -26,9 +26,6 @@ status = App(name="status", help="Dice si las noches andan bien; termina con 1 s
 _SAID: Final = {Severity.FINE: "bien", Severity.WARNING: "aviso", Severity.ERROR: "mal"}
 
 
-_ESTADOS: Final = {"COMPLETED": "terminó bien", "RUNNING": "en curso", "PENDING": "por empezar"}
-
-
 @status.default
 def show_status(
     *,
@@ -93,7 +90,7 @@ def show_doctor(
 
 
 def _say_facts(facts: Facts) -> None:
-    from Modules.health.rules import BAD, PARTES
+    from Modules.health.rules import PARTES
     from Modules.words.spanish import duration, moment, number
 
     last = facts.publicada
@@ -103,8 +100,7 @@ def _say_facts(facts: Facts) -> None:
         say(f"Publicado: {when}, campaña {last.campania}, {last.snapshot}")
     by_time = sorted(facts.corridas, key=lambda run: run.esperada)
     for run in {run.flujo: run for run in by_time}.values():  # the newest of each flow
-        said = (_ESTADOS | BAD).get(run.estado, run.estado)
-        say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {said}")
+        say(f"Última corrida: {run.flujo}, {moment(run.cuando, facts.zone)}, {run.dicho}")
     if facts.turno is not None:
         say(f"En curso ahora: {facts.turno}")
     for programa in () if facts.servidor is None else facts.servidor.programas:

@@ -27,6 +27,7 @@ A finding is an error where nights do not come, or cannot be judged, until someb
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -64,6 +65,13 @@ _LEVANTAR: Final = (
 _SIN_PAUSA: Final = "Sacarle la pausa en la interfaz de Prefect"
 
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
+ESTADOS: Final = BAD | {
+    "COMPLETED": "terminó bien",
+    "RUNNING": "en curso",
+    "PENDING": "por empezar",
+    "CANCELLING": "se está cancelando",
+    "PAUSED": "en pausa",
+}
 ALIVE: Final = ("RUNNING", "PENDING", "CANCELLING")
 OTRA_VEZ_AHORA: Final = "se está haciendo otra vez, una sola vez, y se avisa cuando termine bien"
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
@@ -114,6 +122,15 @@ class Run:
     def cuando(self) -> datetime:
         """When it came to its state, as near as is known."""
         return self.fin or self.inicio or self.esperada
+
+    @property
+    def dicho(self) -> str:
+        """Its state as people say it; the kernel's word goes over Prefect's."""
+        if self.vive is True and self.estado in BAD:
+            return ESTADOS["RUNNING"]
+        if self.vive is False and self.estado in ALIVE:
+            return "murió"
+        return ESTADOS.get(self.estado, self.estado.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +326,7 @@ def _platform(facts: Facts) -> Iterator[Finding]:
     settled = all(one.desde is None or seen.cuando - one.desde >= SETTLING for one in below)
     first = seen.ill(*STORES, SERVER)
     for part in seen.partes:
-        if part.mal is None or (part.nombre == SERVER and (facts.servidor is None or first)):
+        if part.mal is None or part.nombre == SERVER:
             continue  # of the server ``_server`` tells
         if part.nombre in STORES:
             yield part_ill(part, facts.zone)
@@ -384,8 +401,8 @@ def _schedules(facts: Facts) -> Iterator[Finding]:
                 code="atrasada",
                 todo=_LEVANTAR
                 if _ill(facts, WORKER, POOL, SERVER, *STORES)
-                else "El worker anda y no la toma; si en unos minutos sigue igual, reiniciarlo: "
-                "docker compose restart prefect-worker, o lindero stack down y up",
+                else "El worker anda y no la toma; si en unos minutos sigue igual: "
+                + _restart("worker"),
             )
 
 
@@ -409,8 +426,7 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
         return None
     return (
         f"tendría que correr {programa.cuando}, y el servidor no la tiene anotada",
-        "El programador del servidor no anda: reiniciar prefect-services (docker compose "
-        "restart prefect-services, o lindero stack down y up); después: lindero deploy --all",
+        f"El planificador no la anotó: {_restart('services')}; después: lindero deploy --all",
     )
 
 
@@ -519,12 +535,26 @@ def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
     many = "" if how_many == 1 else f" (van {how_many} sin una buena después)"
     return Finding(
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
-        f"{moment(run.cuando, facts.zone)}{many}. {_short(run.mensaje)}".rstrip(),
+        f"{moment(run.cuando, facts.zone)}{many}. {_short(_said(run))}".rstrip(),
         where=run.flujo,
         item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}",
         code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
         todo=_after_a_bad_run(run, facts),
     )
+
+
+def _said(run: Run) -> str:
+    """Why it ended, in Spanish: as the run or the watch wrote it, or told anew for Prefect."""
+    unexpected = run.mensaje.removeprefix("Flow run encountered an exception: ")
+    if run.estado == "FAILED":
+        return run.mensaje if unexpected == run.mensaje else f"Falla inesperada: {unexpected}"
+    if run.mensaje.startswith(("El ", "No corrió")):
+        return run.mensaje
+    if run.estado == "CANCELLED":
+        return "Su lugar estaba ocupado." if _cancelled_by_limit(run) else ""
+    if re.search(r"status code:? (-9|137)\b", run.mensaje):
+        return "Alguien mató su proceso, o el sistema porque faltaba memoria."
+    return "Su proceso murió, o no llegó a empezar; su registro en Prefect dice más."
 
 
 def _after_a_bad_run(run: Run, facts: Facts) -> str:
@@ -533,10 +563,8 @@ def _after_a_bad_run(run: Run, facts: Facts) -> str:
     if facts.turno is not None:
         return f"Hay otra en curso ({facts.turno}): esperar a que termine, o cortar ese proceso"
     if _cancelled_by_limit(run):
-        return (
-            "Ninguna otra corrida estaba en curso: una muerta tiene el lugar. Reiniciar el worker "
-            "(docker compose restart prefect-worker, o lindero stack down y up)"
-        )
+        dead = "Ninguna otra corrida estaba en curso: una muerta tiene el lugar"
+        return f"{dead}. Si en unos minutos sigue igual: {_restart('worker')}"
     look = "Mirar el resumen en la interfaz de Prefect; la próxima corrida buena borra este aviso"
     return f"{look}. Ahora: {_again(facts)}" if run.flujo == BACKUP.flow else look
 
@@ -556,6 +584,10 @@ def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
 
 def _again(facts: Facts) -> str:
     return f"lindero run backup{facts.modo.flag}"
+
+
+def _restart(name: str) -> str:
+    return f"lindero stack restart {name}, o docker compose restart prefect-{name}"
 
 
 def _short(text: str) -> str:

@@ -33,9 +33,7 @@ logger = logging.getLogger(__name__)
 
 AUTOMATIONS: Final = ("lindero-aviso-de-noche-mala", "lindero-corridas-muertas")  # before the watch
 BLOQUES: Final = {"lindero-aviso-webhook": "webhook", "lindero-aviso-correo": "slack-webhook"}
-WORKER_REINICIADO: Final = (
-    "El worker se reinició durante la corrida (worker restarted during this run)"
-)
+WORKER_REINICIADO: Final = "El worker se reinició durante la corrida, y nada de ella vivía."
 ORPHANED: Final = ("RUNNING", "PENDING", "CANCELLING")
 PAGE: Final = 200
 POLL_S: Final = 1.0

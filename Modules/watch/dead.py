@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import time as clock
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -32,6 +33,7 @@ logger = logging.getLogger("lindero.watch")
 MURIO: Final = "El proceso de la corrida murió. Lo publicado está entero."
 START_MOST: Final = timedelta(minutes=10)
 SECOND_LOOK_S: Final = 2.0  # a lock file is there an instant before it is locked
+FORGET_AFTER: Final = timedelta(days=2)
 PAGE: Final = 200
 
 
@@ -68,16 +70,17 @@ def window_end(due: datetime, until: time, zone: ZoneInfo) -> datetime:
 def to_redo(facts: Facts, until: time) -> Run | None:
     """The night that died and is to be done again now, once; None if none is.
 
-    None also while another is under way, or the backup is paused, and where a later one was good or
-    was made here.
+    None also while another is under way, with Prefect or by hand, or the backup is paused, and
+    where a later one was good, lies published, or was made here.
     """
     runs = [one for one in facts.corridas if one.flujo == BACKUP.flow]
     crashed = [one for one in runs if one.estado == "CRASHED" and one.del_horario]
     paused = facts.respaldo is None or facts.respaldo.en_pausa
-    if not crashed or paused or any(one.estado in ALIVE or one.vive for one in runs):
+    on = facts.turno is not None or any(one.estado in ALIVE or one.vive for one in runs)
+    if not crashed or paused or on:
         return None
     last = max(crashed, key=lambda one: one.esperada)
-    answered = any(
+    answered = (facts.publicada is not None and facts.publicada.cuando > last.cuando) or any(
         one.esperada >= last.esperada and (one.estado == "COMPLETED" or one.otra_vez)
         for one in runs
         if one is not last
@@ -92,7 +95,9 @@ def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str,
         ServerSilent: the server does not say which run.
         PublishError: of a lock cannot be told whether it is held.
     """
-    dead = [run for run in live_runs(server) if _looks_dead(server, settings, run, now)]
+    alive = live_runs(server)
+    _forget(settings, {run.id for run in alive}, now)
+    dead = [run for run in alive if _looks_dead(server, settings, run, now)]
     if not dead:
         return ()
     clock.sleep(SECOND_LOOK_S)
@@ -141,6 +146,15 @@ def live_runs(server: PrefectServer) -> tuple[Live, ...]:
         )
         for run in server.ask("/flow_runs/filter", question)
     )
+
+
+def _forget(settings: Settings, alive: Collection[str], now: datetime) -> None:
+    """Take away the lock files that killed runs left, when Prefect has long known their end."""
+    for path in life_lock(settings.lindero_state_dir, "x").parent.glob("*.lock"):
+        with suppress(OSError):
+            old = now.timestamp() - path.stat().st_mtime > FORGET_AFTER.total_seconds()
+            if old and path.stem not in alive and is_held(path) is False:
+                path.unlink()
 
 
 def _looks_dead(server: PrefectServer, settings: Settings, run: Live, now: datetime) -> bool:

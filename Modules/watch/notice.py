@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from Modules.orchestration.alerts import Mail
 from Modules.settings import Settings
@@ -34,6 +35,7 @@ _INTACTO: Final = {  # by code of the finding, where that is not what can be sai
 }
 MAX_SUBJECT, MAX_NAME = 120, 60  # characters
 MIN_SECRET: Final = 8  # characters: what is shorter stands in other words too
+_INNER: Final = re.compile(r"(?:smtps?://)?[^:/@]*:([^/@]+)(?:@.*)?|https?://[^/]+(/.+)")
 _RED, _GREEN = "#a3211b", "#1d6434"  # on white 7:1 and more; never the only thing that tells
 _PAGE: Final = """<!DOCTYPE html><html lang="es"><head><meta charset="utf-8">\
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{who}</title></head>
@@ -156,7 +158,12 @@ def _id(settings: Settings, cause: str, when: datetime | None = None) -> str:
 
 def _clean(settings: Settings, text: str) -> str:
     """Text on one line, with stars where it quotes a secret of the settings."""
+    words = set[str]()
     for secret in vars(settings).values():
-        if isinstance(secret, Secret) and len(word := secret.get_secret_value()) >= MIN_SECRET:
-            text = text.replace(word, str(secret))
+        if isinstance(secret, Secret):
+            words.add(whole := secret.get_secret_value())
+            if inner := _INNER.fullmatch(whole):  # the password of user:password, a hook's path
+                words |= {part for one in inner.groups() if one for part in (one, unquote(one))}
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "*" * 10) if len(word) >= MIN_SECRET else text
     return clean_text(text, MAX_TEXT)

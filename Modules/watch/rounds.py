@@ -59,7 +59,7 @@ class Watch:
         for key in tuple(told.to_tell(self.ledger, found, now)):
             run = told.newest_bad(known, found[key].where)
             url = run_url(self.settings, run.id) if run is not None else None
-            notice = notice_of(found[key], key, now, url)
+            notice = notice_of(found[key], key, self.ledger[key].since, url)
             if run is not None and run.id == self.again:
                 notice = replace(notice, todo=f"Nada por ahora: {rules.OTRA_VEZ_AHORA}")
             self._tell(notice, now)
@@ -68,15 +68,19 @@ class Watch:
         for key in tuple(told.to_end(self.ledger, found, now)):
             cause = self.ledger[key]
             one = Finding(cause.what, code=cause.code)
-            self._tell(over(notice_of(one, key, cause.told or cause.since), now), now)
+            self._tell(over(notice_of(one, key, cause.since), cause.seen), now)
 
     def _redo(self, known: Facts) -> None:
         night = dead.to_redo(known, self.settings.lindero_redo_until)
-        if self.server is not None and night is not None:
-            self._guarded(dead.redo, self.server, night)
-            if self.again != night.id:
-                logger.warning("night %s died and is done again", night.nombre)
-            self.again = night.id
+        if self.server is None or night is None or night.id == self.again:
+            return  # the one that was asked for waits for the worker
+        try:
+            dead.redo(self.server, night)
+        except prefect_http.ServerSilent as err:
+            logger.warning("night %s is not done again yet: %s", night.nombre, err)
+            return
+        logger.warning("night %s died and is done again", night.nombre)
+        self.again = night.id
 
     def _tell(self, notice: Notice, now: datetime) -> None:
         key, cause = notice.cause, self.ledger[notice.cause]

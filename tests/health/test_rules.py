@@ -20,8 +20,10 @@ from Modules.health.rules import (
     judge,
 )
 from Modules.orchestration.deployments import BACKUP, H3
+from Modules.watch.dead import MURIO
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
+from Modules.words.spanish import moment
 
 AHORA = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)  # nine in the morning there
 ZONE = ZoneInfo("America/Argentina/Buenos_Aires")
@@ -158,6 +160,69 @@ def test_the_message_of_the_run_is_said_and_short() -> None:
     (found,) = judge(con(mala("FAILED", 2, "Se vació\n\nel campo " + "x" * 900))).findings
     assert "Se vació el campo" in found.what
     assert len(found.what) < 500
+
+
+@pytest.mark.parametrize(
+    ("estado", "message", "said"),
+    [
+        (
+            "CRASHED",
+            "Process exited with status code: -9. Process was terminated by SIGKILL",
+            "Alguien mató su proceso, o el sistema porque faltaba memoria.",
+        ),
+        ("CRASHED", "Flow run infrastructure exited with non-zero status code 137.", "memoria."),
+        ("CRASHED", "Execution was aborted by a termination signal.", "Su proceso murió, o no "),
+        ("CRASHED", MURIO, MURIO),
+        ("CRASHED", "El worker se reinició durante la corrida.", "El worker se reinició"),
+        ("FAILED", "Flow run encountered an exception: KeyError: 'x'", "inesperada: KeyError"),
+        ("CANCELLED", "Flow run was cancelled successfully.", "."),
+        ("CANCELLED", LIMITE, "Su lugar estaba ocupado."),
+    ],
+)
+def test_what_prefect_says_in_english_is_told_in_spanish(
+    estado: str, message: str, said: str
+) -> None:
+    (found,) = judge(con(mala(estado, 2, message))).findings
+    _, _, told = found.what.partition(f"el {moment(hace(1.9), ZONE)}")
+    assert said in told
+    english = (
+        "rocess",
+        "status",
+        "Flow run",
+        "Execution",
+        "cancelled",
+        "limit",
+        "worker restarted",
+    )
+    assert not [word for word in english if word in told.replace("proceso", "")]
+
+
+@pytest.mark.parametrize(
+    ("estado", "vive", "said"),
+    [
+        ("RUNNING", None, "en curso"),
+        ("RUNNING", False, "murió"),
+        ("PENDING", False, "murió"),
+        ("CRASHED", True, "en curso"),
+        ("CRASHED", False, "se cortó"),
+        ("COMPLETED", False, "terminó bien"),
+        ("CANCELLING", True, "se está cancelando"),
+    ],
+)
+def test_a_state_is_said_as_the_kernel_knows_it(estado: str, vive: bool | None, said: str) -> None:
+    assert mala(estado, 2, vive=vive).dicho == said
+
+
+def test_what_repairs_is_the_smallest_thing_that_does() -> None:
+    """Not ``stack down``, which ends what runs well."""
+    for facts in (
+        con(SEGUNDA, BUENA),
+        con_programa(proxima=None),
+        con_programa(atrasadas=(hace(1),)),
+    ):
+        (found,) = judge(facts).findings
+        assert "lindero stack restart " in found.todo
+        assert "stack down" not in found.todo
 
 
 def test_a_bad_product_run_is_not_cleared_by_a_publication_of_the_backup() -> None:

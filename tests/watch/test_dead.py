@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.health.rules import Facts, Programa, Run, Servidor
+from Modules.health.rules import Facts, Programa, Publicacion, Run, Servidor
 from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
 from Modules.watch.dead import Live, is_dead, to_redo, window_end
 
@@ -78,6 +78,15 @@ def test_once_and_not_while_another_is_on_nor_after_a_good_one() -> None:
     for state in ("CRASHED", "FAILED", "CANCELLED"):
         assert again(DIED, replace(later, estado=state, otra_vez=True)) is None, "it was done again"
         assert again(DIED, replace(later, estado=state)) == DIED, "somebody's own try"
+
+
+def test_not_where_somebody_does_it_by_hand_or_has_done_it() -> None:
+    known = Facts(NOW, ZONE, servidor=Servidor("http://x", None, (DIED,), (PROGRAMA,)))
+    assert to_redo(known, UNTIL) == DIED
+    assert to_redo(replace(known, turno="pid 7 de ana"), UNTIL) is None, "it would be refused"
+    for minutes, expected in ((-5, DIED), (5, None)):
+        kept = Publicacion("x", "25/26", DIED.cuando + timedelta(minutes=minutes), "outputs/x")
+        assert to_redo(replace(known, publicada=kept), UNTIL) == expected
 
 
 def test_each_night_by_itself() -> None:

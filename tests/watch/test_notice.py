@@ -226,6 +226,19 @@ def test_a_subject_comes_as_it_was_written_wherever_it_is_folded() -> None:
         )
 
 
+def test_no_part_of_a_secret_is_said_either() -> None:
+    """Who refuses a password may quote it alone, as it was typed or as an address writes it."""
+    told = settings(
+        lindero_alert_smtp_url="smtps://ana%40campo.example:cl%40ve-larga@mail.example:465",
+        lindero_alert_webhook_url="https://hooks.example/services/T0/B0/xyz",
+        prefect_server_api_auth_string="admin:otra-clave-larga",
+    )
+    for part in ("cl@ve-larga", "cl%40ve-larga", "/services/T0/B0/xyz", "otra-clave-larga"):
+        text = as_text(told, Notice("x", f"No sirve <{part}>", (), "", None, AHORA))
+        assert part not in text
+        assert "No sirve <**********>" in text
+
+
 @given(what=ANY, line=ANY, todo=ANY, company=ANY, host=ANY, cause=ANY)
 def test_whatever_is_said_comes_whole_on_one_line_each_and_no_secret_with_it(
     what: str, line: str, todo: str, company: str, host: str, cause: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -147,6 +148,29 @@ def test_a_run_that_ended_between_two_looks_is_left_alone(
     assert server.posted[0][1]["state"]["type"] == "CANCELLED"
 
 
+def test_locks_that_killed_runs_left_are_forgotten_after_two_days(settings: Settings) -> None:
+    old = NOW - timedelta(days=2, minutes=1)
+    paths = {
+        name: life_lock(settings.lindero_state_dir, name)
+        for name in ("left", "young", "held", "still")
+    }
+    paths["left"].parent.mkdir(parents=True)
+    for name, path in paths.items():
+        path.touch()
+        when = (NOW if name == "young" else old).timestamp()
+        os.utime(path, (when, when))
+    held = held_by_another(paths["held"])
+    os.utime(paths["held"], (old.timestamp(), old.timestamp()))
+    server = Server("http://x", runs=[a_run("still", "RUNNING")])
+    assert dead.bury(server, settings, NOW) == ("noche-still",), "judged before it is forgotten"
+    assert sorted(name for name, path in paths.items() if path.exists()) == [
+        "held",
+        "still",
+        "young",
+    ]
+    held.communicate(b"")
+
+
 def test_a_run_that_never_had_a_lock_is_judged_by_its_process(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +257,30 @@ def test_a_night_that_died_is_done_again_once_and_that_is_said(watch: Watched) -
     assert path == "/deployments/d/create_flow_run"
     assert (body["idempotency_key"], body["tags"]) == (f"{OTRA_VEZ}-77", [OTRA_VEZ])
     assert body["parameters"] == {"campania": "25/26"}
+    assert len(server.posted) == 1, "it is not asked for again while it waits for the worker"
     assert "se está haciendo otra vez" in watch.told[0].todo
+
+
+def test_that_a_night_is_done_again_is_not_said_before_the_server_took_it(
+    watch: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programa = Programa(BACKUP.full_name, "", desplegado=True, proxima=NOW + timedelta(hours=9))
+    (run,) = watch.crashed().corridas
+    died = replace(run, del_horario=True, despliegue="d")
+    watch.known = lambda: replace(
+        watch.crashed(), servidor=Servidor("http://x", None, (died,), (programa,))
+    )
+    watch.watch.server = server = Server("http://x")
+
+    def refused(*_: object) -> None:
+        raise ServerSilent("contesta 500")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(dead, "redo", refused)
+        watch.play(1)
+    assert "otra vez" not in watch.told[0].todo
+    watch.play(1)
+    assert len(server.posted) == 1, "it is asked for again"
 
 
 def test_what_cannot_be_told_is_told_later(watch: Watched) -> None:
@@ -242,6 +289,11 @@ def test_what_cannot_be_told_is_told_later(watch: Watched) -> None:
     watch.broken = False
     assert len(watch.play(6)) == 1
     assert watch.skipped == [(), ("correo",)], "only by the way that failed"
+    watch.known = watch.good
+    watch.play(6)
+    alarm, end = watch.told
+    assert alarm.when == NOW, "so that a mail of each try has the same name"
+    assert end.since == alarm.when, "and the end of it hangs below the mail that came"
 
 
 def test_a_round_survives_anything_and_a_full_disk_tells_nobody_twice(
