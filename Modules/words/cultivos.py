@@ -89,7 +89,8 @@ def fold(name: str) -> str:
     plain = re.sub(r"(?<=[A-Z])(?=\d)", " ", plain)
     plain = _ORDINAL.sub(lambda match: " 1 " if match["one"] else " 2 ", plain)
     words = [word.strip(".") for word in re.split(r"[\s_/\-]+", plain)]
-    return " ".join(_WORDS.get(word, word) for word in words if word and word not in _SKIPPED)
+    kept = (_WORDS.get(word, word) for word in words if word and word not in _SKIPPED)
+    return clean_text(" ".join(kept))  # what is left may show nothing at all
 
 
 _BY_NAME: Mapping[str, str] = MappingProxyType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from Modules.words.cultivos import CATALOGUE, GREY, OTRO, Cultivo, canonical, fold, merge
@@ -52,6 +52,7 @@ def test_each_code_and_each_name_leads_to_its_own_crop():
         assert canonical(None, crop.nombre.upper()) == (None if code == OTRO else code)
 
 
+@example("/\ue000")
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_folding_never_raises_and_folding_again_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
