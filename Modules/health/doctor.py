@@ -17,11 +17,11 @@ from Modules.disk.destinations import check_destination, check_path, expected_li
 from Modules.disk.problems import SOLTAR
 from Modules.disk.published import conflict_copies, held_files
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
-from Modules.health import prefect_http
 from Modules.health.doctor_server import bad, examine_server, fine, warn
 from Modules.health.facts import room
 from Modules.health.rules import LOW_BYTES, NEED_BYTES
 from Modules.orchestration.deployments import TIMEZONE
+from Modules.orchestration.prefect_api import open_server
 from Modules.portal import DEFAULT_IDENTITY
 from Modules.products.registry import product_folders
 from Modules.settings import PROJECT_ROOT, Settings, secret_names
@@ -54,7 +54,7 @@ def examine(settings: Settings, modo: Modo, now: datetime, *, portal: bool = Fal
         _state(settings, modo),
         _retention(settings, modo, now),
         _time_zone(settings, now),
-        examine_server(settings, prefect_http.open_server(settings), now),
+        examine_server(settings, open_server(settings), now),
     )
     return Report(tuple(found for check in checks for found in check))
 

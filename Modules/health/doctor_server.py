@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from Modules.health import prefect_http
 from Modules.health.platform import SERVER, look
-from Modules.health.prefect_http import PrefectServer, ServerSilent
 from Modules.health.rules import PARTES, part_ill
 from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import (
@@ -26,6 +25,7 @@ from Modules.orchestration.deployments import (
     set_by_hand,
     wanted_facts,
 )
+from Modules.orchestration.prefect_api import NOT_PREFECT, OTRA_COSA, PrefectServer, ServerSilent
 from Modules.settings import PROJECT_ROOT, Settings
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
@@ -79,8 +79,8 @@ def examine_server(
         yield from _deployments(server)
     except ServerSilent as err:
         yield bad(what, f"{server.url} {err}", _LEVANTAR)
-    except prefect_http.NOT_PREFECT:
-        yield bad(what, f"{server.url} {prefect_http.OTRA_COSA}", _LEVANTAR)
+    except NOT_PREFECT:
+        yield bad(what, f"{server.url} {OTRA_COSA}", _LEVANTAR)
 
 
 def _alerts(settings: Settings) -> Finding:

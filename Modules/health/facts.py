@@ -15,6 +15,7 @@ from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_
 from Modules.health import platform, prefect_http
 from Modules.health.platform import Platform
 from Modules.health.rules import Facts, Publicacion, Rechazo, Servidor
+from Modules.orchestration.prefect_api import open_server
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
@@ -65,7 +66,7 @@ def room(settings: Settings, modo: Modo) -> dict[str, int]:
 
 def _server(settings: Settings, seen: Platform | None, now: datetime) -> Servidor | None:
     """What the server says; one that was just found silent is not waited for again."""
-    server = prefect_http.open_server(settings)
+    server = open_server(settings)
     if server is None:
         return None
     part = None if seen is None else seen.part(platform.SERVER)

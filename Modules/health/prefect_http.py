@@ -1,7 +1,6 @@
 """The Prefect server, read over HTTP without Prefect: for a watch that stands outside it.
 
-Only ``watch.dead`` writes; no server is started, no profile of the user is read. How it is asked is
-told in ``Modules.stack.asking``.
+No server is started, no profile of the user is read.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ from urllib.parse import quote
 
 from Modules.health.rules import BAD, Programa, Run, Servidor
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ, Deployment
-from Modules.stack.asking import NOT_PREFECT as NOT_PREFECT
-from Modules.stack.asking import OTRA_COSA as OTRA_COSA
-from Modules.stack.asking import PrefectServer as PrefectServer
-from Modules.stack.asking import ServerSilent as ServerSilent
-from Modules.stack.asking import open_server as open_server
-from Modules.stack.asking import read_moment
+from Modules.orchestration.prefect_api import (
+    NOT_PREFECT,
+    OTRA_COSA,
+    PrefectServer,
+    ServerSilent,
+    read_moment,
+)
 
 RUNS: Final = 60  # of each flow; the newest
 DONE: Final = ("COMPLETED", *BAD)

@@ -35,6 +35,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from Modules.health.platform import NOTE_HOLDS, POOL, SERVER, STORES, WORKER, Part, Platform
+from Modules.orchestration.dead_runs import ALIVE
 from Modules.orchestration.deployments import BACKUP, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
@@ -72,7 +73,6 @@ ESTADOS: Final = BAD | {
     "CANCELLING": "se está cancelando",
     "PAUSED": "en pausa",
 }
-ALIVE: Final = ("RUNNING", "PENDING", "CANCELLING")
 OTRA_VEZ_AHORA: Final = "se está haciendo otra vez, una sola vez, y se avisa cuando termine bien"
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
 

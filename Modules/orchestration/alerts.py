@@ -21,8 +21,6 @@ from Modules.words.errors import SettingsError, TellingFailed
 from Modules.words.secret import Secret
 from Modules.words.spanish import why
 
-CON_AVISO: Final = "ConAviso"  # name of the state of a run that is done and has to be told of
-
 WEBHOOK: Final = "LINDERO_ALERT_WEBHOOK_URL"
 SMTP: Final = "LINDERO_ALERT_SMTP_URL"
 OUTSIDE: Final = "LINDERO_WATCH_URL"

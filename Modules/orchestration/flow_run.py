@@ -29,7 +29,6 @@ from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.jobs.outcome import Outcome
-from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.deployments import OTRA_VEZ, of_the_other_mode
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
@@ -49,6 +48,7 @@ logger = logging.getLogger(__name__)
 IN_MEMORY: Mapping[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RESUMEN_KEY = "resumen-corrida"
 CALIDAD_KEY = "calidad-datos"
+CON_AVISO = "ConAviso"  # state of a run that did its job, and somebody has to act
 AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in our memory
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
 Ended = RunResult | State[Any]  # what a flow returns: its result, or a state that holds it
@@ -126,7 +126,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     result = result_of(start, outcome)
     if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)
-        if outcome.aviso:  # by the name of the state the alert knows it
+        if outcome.aviso:
             return Completed(name=CON_AVISO, message=outcome.aviso, data=result)
         return result
     mensaje = str(result["error"]["mensaje"])

@@ -50,13 +50,17 @@ def tardanza(
     """
     if not automatica or intento > 1:
         return None
-    programada = programada.astimezone(zone)
-    limite = datetime.combine(programada, late_after, zone)
-    if programada >= limite:
-        limite = datetime.combine(programada + timedelta(days=1), late_after, zone)
+    limite = first_after(programada, late_after, zone)
     if empieza.astimezone(UTC) <= limite.astimezone(UTC):  # not by the wall: clocks shift
         return None
-    return Tardanza(programada, empieza.astimezone(zone), limite)
+    return Tardanza(programada.astimezone(zone), empieza.astimezone(zone), limite)
+
+
+def first_after(moment: datetime, hour: time, zone: ZoneInfo) -> datetime:
+    """The first time after a moment at which the clocks of ``zone`` show this hour."""
+    there = moment.astimezone(zone)
+    today = datetime.combine(there, hour, zone)
+    return today if there < today else datetime.combine(there + timedelta(days=1), hour, zone)
 
 
 def mensaje_de_salteada(demora: Tardanza) -> str:

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from Modules.stack.asking import (
+from Modules.orchestration.prefect_api import (
     NOT_PREFECT,
     OTRA_COSA,
     TIMEOUT_S,
     PrefectServer,
-    RedisRefused,
     ServerSilent,
-    ask_redis,
 )
+from Modules.stack.asking import RedisRefused, ask_redis
 from Modules.stack.plan import DOCKET_DB, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
 from Modules.words.spanish import why

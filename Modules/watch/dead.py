@@ -4,9 +4,6 @@ The kernel decides, not a clock: a run holds a lock for as long as its process l
 (``disk.run_lock``), so lost heartbeats, a silent Redis or a slow server make no living run a dead
 one. Only a run that never held a lock, a flow of the users' own or one that never came so far, is
 judged by what processes there are, where those of the worker can be seen, and after ten minutes.
-
-A run ends Crashed only out of Pending or Running, as Prefect's own rules have it: a state that is
-final is never written over.
 """
 
 from __future__ import annotations
@@ -15,37 +12,24 @@ import logging
 import time as clock
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import psutil
 
 from Modules.disk.run_lock import is_held, life_lock
-from Modules.health.prefect_http import PrefectServer
-from Modules.health.rules import ALIVE, Facts, Run
+from Modules.health.rules import Facts, Run
+from Modules.orchestration.dead_runs import ALIVE, MURIO, Live, end, live_runs
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
+from Modules.orchestration.lateness import first_after
+from Modules.orchestration.prefect_api import PrefectServer
 from Modules.settings import Settings
 
 logger = logging.getLogger("lindero.watch")
 
-MURIO: Final = "El proceso de la corrida murió. Lo publicado está entero."
 START_MOST: Final = timedelta(minutes=10)
 SECOND_LOOK_S: Final = 2.0  # a lock file is there an instant before it is locked
 FORGET_AFTER: Final = timedelta(days=2)
-PAGE: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A run that Prefect calls alive."""
-
-    id: str
-    nombre: str
-    estado: str
-    desde: datetime  # in this state
-    pool: str | None = None
 
 
 def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> bool:
@@ -58,13 +42,6 @@ def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> 
     if held is not None:
         return not held
     return run.pool == WORK_POOL and alive is False and now - run.desde > START_MOST
-
-
-def window_end(due: datetime, until: time, zone: ZoneInfo) -> datetime:
-    """Until when a night that was due is done again: the first ``until`` after its hour."""
-    there = due.astimezone(zone)
-    end = datetime.combine(there, until, zone)
-    return end if there < end else datetime.combine(there + timedelta(days=1), until, zone)
 
 
 def to_redo(facts: Facts, until: time) -> Run | None:
@@ -85,7 +62,9 @@ def to_redo(facts: Facts, until: time) -> Run | None:
         for one in runs
         if one is not last
     )
-    return None if answered or facts.ahora >= window_end(last.esperada, until, facts.zone) else last
+    return (
+        None if answered or facts.ahora >= first_after(last.esperada, until, facts.zone) else last
+    )
 
 
 def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str, ...]:
@@ -103,7 +82,7 @@ def bury(server: PrefectServer, settings: Settings, now: datetime) -> tuple[str,
     clock.sleep(SECOND_LOOK_S)
     still = {run.id for run in live_runs(server)}
     dead = [run for run in dead if run.id in still and _looks_dead(server, settings, run, now)]
-    ended = tuple(run.nombre for run in dead if _end(server, run))
+    ended = tuple(run.nombre for run in dead if end(server, run, MURIO))
     if ended:
         logger.warning("died, and are ended now: %s", ", ".join(ended))
     return ended
@@ -126,25 +105,6 @@ def redo(server: PrefectServer, run: Run) -> None:
             "tags": [OTRA_VEZ],
             "idempotency_key": f"{OTRA_VEZ}-{run.id}",
         },
-    )
-
-
-def live_runs(server: PrefectServer) -> tuple[Live, ...]:
-    """The runs that Prefect calls alive.
-
-    Raises:
-        ServerSilent: it does not answer.
-    """
-    question = {"flow_runs": {"state": {"type": {"any_": [*ALIVE]}}}, "limit": PAGE}
-    return tuple(
-        Live(
-            id=str(run["id"]),
-            nombre=str(run["name"]),
-            estado=str(run["state"]["type"]),
-            desde=datetime.fromisoformat(run["state"]["timestamp"]),
-            pool=run.get("work_pool_name"),
-        )
-        for run in server.ask("/flow_runs/filter", question)
     )
 
 
@@ -174,11 +134,3 @@ def has_process(run_id: str, api_url: str) -> bool | None:
             if told.get("PREFECT_API_URL") == api_url:
                 worker = worker or " worker start " in " ".join(process.cmdline())
     return False if worker else None
-
-
-def _end(server: PrefectServer, run: Live) -> bool:
-    """Crashed, or Cancelled where that was asked; whether Prefect took it."""
-    cancelling = run.estado == "CANCELLING"
-    state = {"type": "CANCELLED" if cancelling else "CRASHED", "message": MURIO}
-    said = server.ask(f"/flow_runs/{run.id}/set_state", {"state": state, "force": False})
-    return bool(said["status"] == "ACCEPT")

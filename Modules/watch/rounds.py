@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from Modules.disk.safe_files import make_folder, write_beside
-from Modules.health import facts, prefect_http, rules
+from Modules.health import facts, rules
 from Modules.health.rules import Facts
+from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
 from Modules.watch import dead, told
 from Modules.watch.channels import tell
@@ -35,7 +36,7 @@ class Watch:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = settings.lindero_state_dir / "watch"
-        self.server = prefect_http.open_server(settings)
+        self.server = open_server(settings)
         self.ledger = self._read()
         self.again: str | None = None  # id of the last night that is done again
 
@@ -76,7 +77,7 @@ class Watch:
             return  # the one that was asked for waits for the worker
         try:
             dead.redo(self.server, night)
-        except prefect_http.ServerSilent as err:
+        except ServerSilent as err:
             logger.warning("night %s is not done again yet: %s", night.nombre, err)
             return
         logger.warning("night %s died and is done again", night.nombre)
@@ -114,7 +115,7 @@ class Watch:
     def _guarded(self, work: Callable[..., object], *given: Any) -> None:
         try:
             work(*given)
-        except (PipelineError, prefect_http.ServerSilent) as err:
+        except (PipelineError, ServerSilent) as err:
             logger.warning("%s: %s: %s", work.__name__, type(err).__name__, err)
         except Exception:
             logger.exception("%s", work.__name__)

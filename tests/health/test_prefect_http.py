@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from Modules.health import prefect_http
-from Modules.health.prefect_http import PrefectServer, ServerSilent, open_server, read_server
+from Modules.health.prefect_http import read_server
+from Modules.orchestration import prefect_api
+from Modules.orchestration.prefect_api import OTRA_COSA, PrefectServer, ServerSilent, open_server
 from Modules.settings import Settings
-from Modules.stack import asking
 from Modules.words.secret import Secret
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -62,13 +63,13 @@ def answering(status: int, body: bytes = b"{}", location: str = "") -> Iterator[
     [
         (401, b"", "rechaza la clave: revisar PREFECT_SERVER_API_AUTH_STRING"),
         (403, b"", "rechaza la clave: revisar PREFECT_SERVER_API_AUTH_STRING"),
-        (404, b"{}", prefect_http.OTRA_COSA),
+        (404, b"{}", OTRA_COSA),
         (503, b"{}", "contesta 503"),
         (307, b"", "contesta 307"),
-        (200, b"<html>", prefect_http.OTRA_COSA),
-        (200, b"[]", prefect_http.OTRA_COSA),
-        (200, b'[{"state": null}]', prefect_http.OTRA_COSA),
-        (200, b'"hola"', prefect_http.OTRA_COSA),
+        (200, b"<html>", OTRA_COSA),
+        (200, b"[]", OTRA_COSA),
+        (200, b'[{"state": null}]', OTRA_COSA),
+        (200, b'"hola"', OTRA_COSA),
     ],
 )
 def test_what_is_not_prefect_is_said(status: int, body: bytes, said: str) -> None:
@@ -80,7 +81,7 @@ def test_what_is_not_prefect_is_said(status: int, body: bytes, said: str) -> Non
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(prefect_api, "TIMEOUT_S", 0.5)
     with answering(0) as url, pytest.raises(ServerSilent, match="no contesta en"):
         prefect_http.check(PrefectServer(url))
 

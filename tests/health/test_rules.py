@@ -19,8 +19,8 @@ from Modules.health.rules import (
     Servidor,
     judge,
 )
+from Modules.orchestration.dead_runs import MURIO, WORKER_REINICIADO
 from Modules.orchestration.deployments import BACKUP, H3
-from Modules.watch.dead import MURIO
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
 from Modules.words.spanish import moment
@@ -173,7 +173,7 @@ def test_the_message_of_the_run_is_said_and_short() -> None:
         ("CRASHED", "Flow run infrastructure exited with non-zero status code 137.", "memoria."),
         ("CRASHED", "Execution was aborted by a termination signal.", "Su proceso murió, o no "),
         ("CRASHED", MURIO, MURIO),
-        ("CRASHED", "El worker se reinició durante la corrida.", "El worker se reinició"),
+        ("CRASHED", WORKER_REINICIADO, WORKER_REINICIADO),
         ("FAILED", "Flow run encountered an exception: KeyError: 'x'", "inesperada: KeyError"),
         ("CANCELLED", "Flow run was cancelled successfully.", "."),
         ("CANCELLED", LIMITE, "Su lugar estaba ocupado."),

@@ -11,7 +11,6 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration import flow_run
-from Modules.orchestration.alerts import CON_AVISO
 from Modules.orchestration.run_result import failed, result_of
 from Modules.orchestration.stages import StageInfo
 from Modules.words.errors import ApiUnavailable
@@ -81,5 +80,5 @@ def test_a_run_that_has_to_be_told_of_is_completed_under_a_name_of_its_own(
     assert (result["status"], result["data"], result["error"]) == ("ok", {"x": 1}, None)
     body = {"flow_runs": {"name": {"any_": ["con-aviso"]}}}
     (run,) = ask("POST", f"{prefect_api}/flow_runs/filter", body)
-    assert (run["state_type"], run["state_name"]) == ("COMPLETED", CON_AVISO)
+    assert (run["state_type"], run["state_name"]) == ("COMPLETED", flow_run.CON_AVISO)
     assert run["state"]["message"] == "la 25/26 terminó"

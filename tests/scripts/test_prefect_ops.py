@@ -21,7 +21,9 @@ from prefect.states import Cancelling, Completed, Pending, Running, State
 from pydantic import SecretStr
 
 from Modules.disk.run_lock import hold_for_life, life_lock
+from Modules.orchestration import dead_runs
 from Modules.orchestration import server as prefect_ops
+from Modules.orchestration.prefect_api import PrefectServer
 from Modules.settings import Settings, read_settings
 from Modules.words.errors import SettingsError
 from tests.scripts.conftest import prefect_server
@@ -165,8 +167,10 @@ def test_a_run_whose_process_lives_outlives_its_worker(
         assert len(prefect_ops.prepare(told, pool="vive")) == 1
     assert prefect_ops.prepare(told, pool="vive") == ()
     assert [state_of(client, run)[0] for run in (living, dead)] == ["Running", "Crashed"]
+    asked = PrefectServer(api, AUTH)
+    (seen,) = dead_runs.live_runs(asked, "vive")
     client.set_flow_run_state(living.id, Completed())
-    assert prefect_ops._end(client, living) == "", "never a second final state"
+    assert dead_runs.end(asked, seen, "x") is False, "never a second final state"
     assert state_of(client, living)[0] == "Completed"
 
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from Modules.health.rules import Facts, Programa, Publicacion, Run, Servidor
+from Modules.orchestration.dead_runs import Live
 from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
-from Modules.watch.dead import Live, is_dead, to_redo, window_end
+from Modules.orchestration.lateness import first_after
+from Modules.watch.dead import is_dead, to_redo
 
 ZONE = ZoneInfo("America/Argentina/Buenos_Aires")
 UNTIL = time(6, 30)
@@ -42,7 +44,7 @@ def test_the_lock_decides_whatever_the_clock_says() -> None:
 )
 def test_the_window_ends_at_the_first_half_past_six_after_the_hour(due: str, end: str) -> None:
     there = datetime.fromisoformat(due).replace(tzinfo=ZONE)
-    assert window_end(there.astimezone(UTC), UNTIL, ZONE) == datetime.fromisoformat(end).replace(
+    assert first_after(there.astimezone(UTC), UNTIL, ZONE) == datetime.fromisoformat(end).replace(
         tzinfo=ZONE
     )
 

@@ -16,9 +16,9 @@ import pytest
 
 from Modules.disk.run_lock import hold_for_life, is_held, life_lock
 from Modules.health import facts, rules
-from Modules.health.prefect_http import PrefectServer, ServerSilent
 from Modules.health.rules import Facts, Programa, Run, Servidor
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
+from Modules.orchestration.prefect_api import PrefectServer, ServerSilent
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.watch import dead, rounds
 from Modules.watch.notice import Notice
