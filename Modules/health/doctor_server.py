@@ -1,4 +1,4 @@
-"""The Prefect server as the doctor sees it: pool, worker, automations, alerts, deployments.
+"""The Prefect server as the doctor sees it: its parts, alerts, deployments.
 
 A check of the doctor is a finding that also tells what is well: ``what`` names the check, the note
 says what was found, both in Spanish.
@@ -65,14 +65,15 @@ def examine_server(
     seen = look(settings, now)
     for part in () if seen is None else seen.partes:
         name, _ = PARTES[part.nombre]
-        if part.mal is None and part.nombre != SERVER:
-            last = (
-                "" if part.senal is None else f", la última el {moment(part.senal, settings.zone)}"
-            )
-            yield fine(name, "anda" if not last else f"da señales{last}")
-        elif part.nombre != SERVER:
+        if part.nombre == SERVER:
+            continue  # below, with its version
+        if part.mal is not None:
             ill = part_ill(part, settings.zone)
             yield bad(name, ill.what.partition(": ")[2], ill.todo)
+        elif part.senal is None:
+            yield fine(name, "anda")
+        else:
+            yield fine(name, f"da señales, la última el {moment(part.senal, settings.zone)}")
     try:
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
         yield _alerts(settings)
@@ -104,16 +105,11 @@ def _deployments(server: PrefectServer) -> Iterator[Finding]:
     ajenos = _not_ours(server)
     if ajenos:
         yield fine("Otros despliegues", f"no son de Lindero: {', '.join(sorted(ajenos))}")
-    if astray := sorted(name for name, folder in ajenos.items() if _below_root(folder)):
+    roots = {PROJECT_ROOT, Path(CONTAINER_ROOT)}  # a run must begin there, and not below
+    if astray := sorted(name for name, at in ajenos.items() if at and roots & {*Path(at).parents}):
         detail = 'corren en otra carpeta, y ahí queda lo que escriban en Path("outputs"): '
         todo = f"Desplegarlos con source={PROJECT_ROOT} y entrypoint scripts/ARCHIVO.py:FLUJO"
         yield warn("Carpeta de otros despliegues", detail + ", ".join(astray), todo)
-
-
-def _below_root(folder: str | None) -> bool:
-    """Whether a run begins in a folder of the project that is not its root."""
-    roots = (PROJECT_ROOT, Path(CONTAINER_ROOT))
-    return folder is not None and any(root in Path(folder).parents for root in roots)
 
 
 def _not_ours(server: PrefectServer) -> dict[str, str | None]:

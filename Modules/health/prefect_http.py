@@ -30,13 +30,12 @@ def read_server(
     *,
     now: datetime,
     lives: Callable[[str], bool | None] = lambda _run_id: None,
-    deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values()),
 ) -> Servidor:
-    """Schedules and newest runs of these deployments; what cannot be read is said in ``error``.
+    """Schedules and newest runs of our nights; what cannot be read is said in ``error``.
 
     A run by hand counts as one of its flow. ``lives``: whether the process of a run does.
     """
-    scheduled = [one for one in deployments if one.cron is not None]
+    scheduled = [one for one in DEPLOYMENTS.values() if one.cron is not None]
     try:
         check(server)
         corridas = [run for one in scheduled for run in _runs(server, one.flow, lives)]
@@ -88,7 +87,7 @@ def _runs(server: PrefectServer, flow: str, lives: Callable[[str], bool | None])
             inicio=read_moment(run["start_time"]) if run["start_time"] else None,
             fin=read_moment(state["timestamp"]) if state["type"] in DONE else None,
             mensaje=str(state.get("message") or ""),
-            prueba=_is_test(run),
+            prueba=bool(run["parameters"].get("test", False)),
             despliegue=run["deployment_id"],
             vive=lives(str(run["id"])),
             id=str(run["id"]),
@@ -123,17 +122,7 @@ def _schedule(server: PrefectServer, deployment: Deployment, *, now: datetime) -
 def _flow_runs(
     server: PrefectServer, flow: str, types: Mapping[str, Sequence[str]], sort: str
 ) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = server.ask(
-        "/flow_runs/filter",
-        {
-            "flows": {"name": {"any_": [flow]}},
-            "flow_runs": {"state": {"type": types}},
-            "sort": sort,
-            "limit": RUNS,
-        },
-    )
+    which = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": types}}}
+    question = {**which, "sort": sort, "limit": RUNS}
+    found: Sequence[Mapping[str, Any]] = server.ask("/flow_runs/filter", question)
     return found
-
-
-def _is_test(run: Mapping[str, Any]) -> bool:
-    return bool(run["parameters"].get("test", False))

@@ -31,7 +31,7 @@ from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.deployments import OTRA_VEZ, of_the_other_mode
 from Modules.orchestration.ephemeral import mark, sweep
-from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
+from Modules.orchestration.lateness import tardanza
 from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.settings import Settings, load_settings
@@ -48,6 +48,10 @@ logger = logging.getLogger(__name__)
 IN_MEMORY: Mapping[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RESUMEN_KEY = "resumen-corrida"
 CALIDAD_KEY = "calidad-datos"
+SALTEADA = (
+    "No se publicó nada: los archivos quedaron como estaban. Qué hacer: correrla a mano, o poner "
+    "LINDERO_LATE_RUNS=run para que corra igual."
+)
 CON_AVISO = "ConAviso"  # state of a run that did its job, and somebody has to act
 AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in our memory
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
@@ -110,12 +114,12 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
             return Cancelled(message=salteada)
         demora = _demora(settings, start)
         if demora is not None and settings.lindero_late_runs == "skip":
-            mensaje = mensaje_de_salteada(demora)
+            mensaje = f"No corrió: llegó tarde. {demora} {SALTEADA}"
             _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
             return Cancelled(message=mensaje)
         outcome = job()
         if demora is not None:
-            aviso = f"> **Corrió tarde.** {markdown(demora.mensaje)}"
+            aviso = f"> **Corrió tarde.** {markdown(demora)}"
             outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
     except PipelineError as err:
         outcome = failed(err)
@@ -240,7 +244,7 @@ def _to_nobody() -> None:
     os.close(null)
 
 
-def _demora(settings: Settings, start: datetime) -> Tardanza | None:
+def _demora(settings: Settings, start: datetime) -> str | None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return None
@@ -253,7 +257,7 @@ def _demora(settings: Settings, start: datetime) -> Tardanza | None:
         zone=settings.zone,
     )
     if demora is not None:
-        corrida.warning("%s LINDERO_LATE_RUNS=%s", demora.mensaje, settings.lindero_late_runs)
+        corrida.warning("%s LINDERO_LATE_RUNS=%s", demora, settings.lindero_late_runs)
     return demora
 
 

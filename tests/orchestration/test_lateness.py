@@ -7,15 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.orchestration.lateness import Tardanza, mensaje_de_salteada, tardanza
+from Modules.orchestration.lateness import tardanza
 
 BUENOS_AIRES = ZoneInfo("America/Argentina/Buenos_Aires")
 LATE_AFTER = time(7)
 
 
-def _judge(
-    due: str, begins: str, *, zone: ZoneInfo = BUENOS_AIRES, **known: object
-) -> Tardanza | None:
+def _judge(due: str, begins: str, *, zone: ZoneInfo = BUENOS_AIRES, **known: object) -> str | None:
     programada, empieza = (
         datetime.fromisoformat(text).replace(tzinfo=zone) for text in (due, begins)
     )
@@ -62,7 +60,8 @@ def test_the_limit_is_local_whatever_zone_the_moments_carry() -> None:
     assert tardanza(due, begins, late_after=LATE_AFTER, **here) is None
     late = tardanza(due, begins, late_after=time(6, 30), **here)
     assert late is not None
-    assert (late.programada.hour, late.empieza.hour, late.limite.hour) == (3, 6, 6)
+    for said in ("21/11/2026 03:00", "21/11/2026 06:59", "las 06:30."):
+        assert said in late
 
 
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])  # the clocks of Madrid change
@@ -72,11 +71,8 @@ def test_a_night_on_which_the_clocks_change_keeps_its_limit(day: str) -> None:
     assert _judge(f"{day}T01:00", f"{day}T07:01", zone=madrid) is not None
 
 
-def test_people_read_when_it_was_due_and_what_to_do() -> None:
-    late = _judge("2026-11-21T03:00", "2026-11-21T09:12")
-    assert late is not None
-    assert late.mensaje == (
-        "Estaba programada para el 21/11/2026 a las 03:00 y recién empezó el 21/11/2026 a las "
-        "09:12, después del límite de las 07:00."
+def test_people_read_when_it_was_due_and_when_it_began() -> None:
+    assert _judge("2026-11-21T03:00", "2026-11-21T09:12") == (
+        "Estaba programada para el 21/11/2026 03:00 y recién empezó el 21/11/2026 09:12, después "
+        "del límite de las 07:00."
     )
-    assert "LINDERO_LATE_RUNS=run" in mensaje_de_salteada(late)

@@ -102,6 +102,7 @@ def test_a_late_run_is_skipped_or_runs_as_the_settings_say(
     assert (skipped["state_type"], skipped["state_name"]) == ("CANCELLED", "Cancelled")
     message = skipped["state"]["message"]
     assert message.startswith("No corrió: llegó tarde.")
+    assert "LINDERO_LATE_RUNS=run" in message
     assert f"{first.at.astimezone(ZONE):%H:%M}" in message
     assert "llegó tarde" in _summary(prefect_api, first.id)
 
