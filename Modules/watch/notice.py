@@ -35,7 +35,9 @@ _INTACTO: Final = {  # by code of the finding, where that is not what can be sai
 }
 MAX_SUBJECT, MAX_NAME = 120, 60  # characters
 MIN_SECRET: Final = 8  # characters: what is shorter stands in other words too
-_INNER: Final = re.compile(r"(?:smtps?://)?[^:/@]*:([^/@]+)(?:@.*)?|https?://[^/]+(/.+)")
+_INNER: Final = re.compile(  # what is secret of it alone: a password, a hook's path
+    r"smtps?://[^:/@]*:([^/@]+)@.*|https?://[^/]+(/.+)|[^:/@]*:(?!//)(.+)", re.DOTALL
+)
 _RED, _GREEN = "#a3211b", "#1d6434"  # on white 7:1 and more; never the only thing that tells
 _PAGE: Final = """<!DOCTYPE html><html lang="es"><head><meta charset="utf-8">\
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{who}</title></head>
@@ -162,7 +164,7 @@ def _clean(settings: Settings, text: str) -> str:
     for secret in vars(settings).values():
         if isinstance(secret, Secret):
             words.add(whole := secret.get_secret_value())
-            if inner := _INNER.fullmatch(whole):  # the password of user:password, a hook's path
+            if inner := _INNER.fullmatch(whole):
                 words |= {part for one in inner.groups() if one for part in (one, unquote(one))}
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "*" * 10) if len(word) >= MIN_SECRET else text
