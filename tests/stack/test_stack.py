@@ -25,6 +25,7 @@ from dotenv import dotenv_values
 from Modules.demo.world import build_world
 from Modules.health.facts import gather
 from Modules.health.rules import judge
+from Modules.orchestration.dead_runs import MURIO
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
@@ -33,7 +34,6 @@ from Modules.stack.entry import api_of, database_of, redis_of
 from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
 from Modules.stack.moving import _postgres
 from Modules.stack.secrets import CLIENT_AUTH
-from Modules.watch.dead import MURIO
 from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
