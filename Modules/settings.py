@@ -45,8 +45,6 @@ def number(
     gt: float = -inf,
     le: float = inf,
 ) -> Callable[[str], Any]:
-    """A number between bounds."""
-
     def read(value: str) -> float:
         try:
             found = parse(value)
@@ -64,7 +62,6 @@ def number(
 
 
 def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
-    """A whole number from ``ge`` to ``le``."""
     return number(
         lambda value: int(_NO_FRACTION.sub("", value.strip())), "un número entero", ge=ge, le=le
     )
@@ -74,8 +71,6 @@ port = whole(ge=1, le=65535)
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """One of a few words."""
-
     def read(value: str) -> str:
         if value not in words:
             *most, last = map(repr, words)
@@ -107,7 +102,6 @@ def read_bbox(value: str) -> BoundingBox:
 
 
 def read_resolutions(value: str) -> tuple[int, ...]:
-    """Numbers of resolutions, with commas between them."""
     try:
         resolutions = tuple(sorted({int(part) for part in value.split(",")}))
     except ValueError as err:
@@ -145,14 +139,12 @@ def http_url(value: str) -> str:
 
 
 def task_runner(value: str) -> str:
-    """Who makes the hexagons."""
     if value in (*TASK_RUNNERS_HERE, "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
     raise ValueError("no es serial, threads, processes, dask ni la dirección tcp:// de un Dask")
 
 
 def read_time(value: str) -> time:
-    """A time of day."""
     try:
         return time.fromisoformat(value)
     except ValueError as err:
@@ -160,12 +152,10 @@ def read_time(value: str) -> time:
 
 
 def read_time_or_never(value: str) -> time | None:
-    """A time of day, or none."""
     return None if value.strip().lower() == "nunca" else read_time(value)
 
 
 def time_zone(value: str) -> str:
-    """A time zone by its name."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError) as err:
@@ -328,17 +318,14 @@ class Settings:
     # fmt: on
 
     def outputs_dir(self, modo: Modo) -> Path:
-        """Root of the products of ``modo``."""
         if modo is Modo.TEST:
             return self.lindero_test_outputs_dir
         return self.lindero_outputs_dir
 
     def store_dir(self, modo: Modo) -> Path:
-        """Root of the snapshots of ``modo``."""
         return self.lindero_state_dir / modo.value
 
     def thresholds(self) -> Thresholds:
-        """When a night is refused."""
         return Thresholds(
             rows_loss=self.lindero_guard_rows_drop,
             area_loss=self.lindero_guard_area_drop,
@@ -357,7 +344,6 @@ class Settings:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Time zone of what people read."""
         return ZoneInfo(self.tz)
 
 
@@ -419,7 +405,6 @@ def variable_names() -> tuple[str, ...]:
 
 
 def secret_names() -> tuple[str, ...]:
-    """The fields that are secrets."""
     return tuple(one.name for one in fields(Settings) if one.metadata["read"] is Secret)
 
 

@@ -30,8 +30,6 @@ from Modules.words.finding import Finding, Report
 
 @dataclass(frozen=True, slots=True)
 class ApiReport:
-    """What was found, list by list."""
-
     portal: str
     profile: str
     campania: str
@@ -45,7 +43,6 @@ class ApiReport:
         return max(self.worst, Report(self.findings).exit_code)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it."""
         return {
             "portal": self.portal,
             "perfil": self.profile,
@@ -103,7 +100,6 @@ class _Checker:
                 return
 
     def _look_at(self, recurso: Recurso) -> Iterator[Finding]:
-        """Ask for one list and tell what is found."""
         resource = self._profile.resources[recurso]
         if not resource.enabled:
             yield found(recurso, Que.ESTA, "", "el perfil la apaga: no se pide", grave=False)
@@ -273,7 +269,6 @@ def proposed_profile(report: ApiReport) -> str:
 
 
 def render(report: ApiReport, *, as_json: bool = False) -> str:
-    """The report as text for a person, or as JSON."""
     if as_json:
         return json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
     return "\n".join(_text(report)).rstrip() + "\n"

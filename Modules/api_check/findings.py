@@ -258,6 +258,5 @@ _OF_TYPE: Mapping[type, str] = {
 
 
 def kind_of(values: Iterable[Any]) -> str:
-    """What kinds the values are, in words."""
     kinds = {_OF_TYPE.get(type(value), "objeto") for value in values if value is not MISSING}
     return " o ".join(sorted(kinds)) or "nada"

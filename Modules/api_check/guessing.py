@@ -72,7 +72,6 @@ def root_of(rows: Sequence[dict[str, Any]], names: set[str]) -> str:
 
 
 def last_name(path: str) -> str:
-    """The last segment of a path, plain."""
     return plain(path.rpartition(".")[2])
 
 

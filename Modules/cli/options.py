@@ -40,7 +40,6 @@ Snapshot = Annotated[
 
 
 def say(text: str) -> None:
-    """One answer on standard output."""
     sys.stdout.write(f"{text}\n")
 
 
@@ -51,7 +50,6 @@ def say_json(value: Any) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on standard error."""
     sys.stderr.write(f"lindero: {text}\n")
 
 

@@ -42,7 +42,6 @@ _SAID: Final = tuple(
 
 
 def usage_error(err: CycloptsError) -> str:
-    """The first line of a usage error, for people."""
     said = str(err).strip().splitlines()[0]
     for english, spanish in _SAID:
         said = english.sub(spanish, said)
@@ -57,7 +56,6 @@ class Ayuda:
     """The help screens of cyclopts with our words in them; what they show is the same."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """Show one panel."""
         from cyclopts.help import DefaultFormatter  # late: a run shows no help
 
         title = _TITLES.get(str(panel.title), panel.title)
@@ -84,6 +82,5 @@ class Ayuda:
 
     @staticmethod
     def render_usage(console: Console, _options: ConsoleOptions, usage: Any) -> None:
-        """Show how the command is written."""
         if usage:
             console.print(f"Uso: {_in_words(str(usage))}", markup=False, highlight=False)

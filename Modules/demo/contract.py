@@ -85,12 +85,10 @@ def make_row(item: Mapping[str, Any], geometry: str | None = None) -> Row:
 
 
 def by_id(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows in order of id."""
     return tuple(sorted(rows, key=lambda row: row.id))
 
 
 def make_rows(items: Iterable[Mapping[str, Any]]) -> tuple[Row, ...]:
-    """Serialise items, sorted by id."""
     return by_id(make_row(item) for item in items)
 
 
@@ -131,7 +129,6 @@ class PageQuery:
 
 
 def select(rows: Sequence[Row], query: PageQuery) -> list[Row]:
-    """The rows that a query wants, in order of id."""
     since = None if query.updated_since is None else query.updated_since.timestamp()
     by_campania = query.campania is not None and query.recurso in HAS_CAMPANIA
     return [

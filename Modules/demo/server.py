@@ -69,8 +69,6 @@ def _invalid(title: str, code: str, field_name: str, detail: str) -> ProblemErro
 
 
 class Common(BaseModel):
-    """The parameters that every list takes."""
-
     page: int = Field(1, ge=1)
     size: int = Field(DEFAULT_SIZE, ge=1, le=MAX_SIZE)
     updated_since: datetime | None = None
@@ -80,8 +78,6 @@ class Common(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ReadyPage:
-    """A page ready to send, plain and compressed."""
-
     body: bytes = field(repr=False)
     packed: bytes = field(repr=False)
     etag: str
@@ -163,7 +159,6 @@ class DemoPortal:
 
 
 def create_app(portal: DemoPortal) -> FastAPI:
-    """The portal as an ASGI application."""
     app = FastAPI(
         title="Databaler base portal API (demo)",
         docs_url=None,

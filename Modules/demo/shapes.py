@@ -118,7 +118,6 @@ def digitised(rng: Random, block: Block) -> Polygon:
 
 
 def circle(x: float, y: float, radius: float, points: int = 72) -> Polygon:
-    """A centre-pivot circle."""
     angles = np.arange(points) * (2 * math.pi / points)
     return Polygon(np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)]))
 

@@ -65,8 +65,6 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """One night as fetched, as tables, and as judged."""
-
     portal: Portal
     fetched: Mapping[Recurso, Fetched] = field(repr=False)
     built: Built = field(repr=False)
@@ -79,7 +77,6 @@ class Night:
 
     @property
     def tables(self) -> Tables:
-        """The tables of the night."""
         return self.built.tables
 
     @property
@@ -89,7 +86,6 @@ class Night:
 
     @property
     def superficie_ha(self) -> float:
-        """Hectares of all lotes."""
         return float(self.tables.lotes["superficie_ha"].sum())
 
 

@@ -60,7 +60,6 @@ class Encargo:
 
     @property
     def outputs(self) -> Path:
-        """Where the product folders are."""
         return self.settings.outputs_dir(self.modo)
 
     def is_ours(self, name: str) -> bool:
@@ -76,7 +75,6 @@ class Encargo:
         return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
 
     def declared(self, producto: Producto) -> dict[str, Any]:
-        """The settings that a product says it depends on, by name."""
         return {name: getattr(self.settings, name) for name in producto.ajustes}
 
     def receipt(self, producto: Producto) -> Path:
@@ -96,7 +94,6 @@ PRODUCTOS, MAPAS = made_by(CADA_NOCHE), made_by("kmz")
 
 
 def hexagonos(run: Runner) -> tuple[Producto, ...]:
-    """The product of hexagons; ``run`` runs its chunks."""
     return tuple(replace(one, build=partial(one.build, run=run)) for one in made_by("h3"))
 
 

@@ -34,8 +34,6 @@ MIB = 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """What a verification is about."""
-
     settings: Settings
     modo: Modo
     store: SnapshotStore
@@ -43,17 +41,14 @@ class Week:
 
     @property
     def outputs(self) -> Path:
-        """Where the product folders are."""
         return self.settings.outputs_dir(self.modo)
 
     @property
     def copies(self) -> Path:
-        """Where the published copies are, by campaña."""
         return self.outputs / BACKUP
 
     @property
     def reglas(self) -> Reglas:
-        """How much is kept."""
         return Reglas(
             zone=self.settings.zone,
             daily=self.settings.lindero_retention_daily,
@@ -65,8 +60,6 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Simulacro:
-    """A restore that was tried out."""
-
     id: str
     archivos: int
     size_bytes: int
@@ -93,7 +86,6 @@ class WeekReport:
 
     @property
     def report(self) -> Report:
-        """Everything that is wrong."""
         failed = (one.fallo for one in self.simulacros if one.fallo is not None)
         return Report((*self.lectura.report.findings, *failed))
 
@@ -260,8 +252,6 @@ def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
 
 
 def poda_data(poda: Poda) -> dict[str, Any]:
-    """A prune for machines."""
-
     def plain(linea: Linea) -> dict[str, Any]:
         ficha = linea.ficha
         told = {"id": str(ficha.id), "campania": str(ficha.campania)}

@@ -179,7 +179,6 @@ def _faulty(nights: Resumen, table: str) -> int:
 
 
 def _check_geometry(nights: Nights, table: str) -> Finding:
-    """Records without a usable geometry, of those received."""
     limits, now = nights.limits, nights.now
     bad, received = now.geometria_inutil[table], now.recibidos[table]
     share = share_of(bad, received)

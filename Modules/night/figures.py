@@ -75,7 +75,6 @@ class Resumen:
     explicadas: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return asdict(self)
 
     @classmethod
@@ -219,8 +218,6 @@ def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, floa
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """The tables and figures of tonight, of the last accepted night and of the best."""
-
     tables: Tables
     now: Resumen
     tables_before: Tables | None
@@ -230,7 +227,6 @@ class Nights:
     moves: Mapping[str, Moves]  # by table, since the last accepted night
 
     def frame(self, table: str) -> pd.DataFrame:
-        """A table of tonight."""
         return self.tables.as_dict()[table]
 
     def frame_before(self, table: str) -> pd.DataFrame:
@@ -282,7 +278,6 @@ def counted(before: int, now: int, missing: int, of: str = "") -> str:
 
 
 def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
-    """The keys of a table."""
     return set(frame[TABLES[table].key].tolist())
 
 

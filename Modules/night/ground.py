@@ -55,7 +55,6 @@ class Moves:
 
 
 def moves_of(before: Tables, now: Tables) -> dict[str, Moves]:
-    """What came and went, by table."""
     found = {name: _of_polygons(before, now, name) for name in ("lotes", "ambientes", "zonas")}
     found["marcadores"] = _of_marks(before, now)
     found["siembras"] = _of_siembras(before, now, found["lotes"])

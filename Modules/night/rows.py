@@ -29,7 +29,6 @@ _NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
 
 
 def campo_row(item: Item) -> Row:
-    """A row of ``campos``."""
     empresa = item.values.get("empresa")
     owner = item.nested("empresa") if not isinstance(empresa, str) else None
     return (

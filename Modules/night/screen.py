@@ -101,7 +101,6 @@ class Item(NamedTuple):
         return found
 
     def text(self, key: str) -> str | None:
-        """A clean text."""
         return self.get(key, clean.text)
 
     def nested(self, key: str) -> Item:
@@ -123,7 +122,6 @@ class Bunch:
 
     @classmethod
     def of(cls, items: Sequence[Item], recurso: str, ledger: Ledger) -> Bunch:
-        """The values of these items."""
         return cls([item.values for item in items], recurso, ledger.illegible)
 
     def get(self, key: str, read: Callable[[object], T | None]) -> list[T | None]:
@@ -141,7 +139,6 @@ class Bunch:
         return found
 
     def text(self, key: str) -> list[str | None]:
-        """Clean texts."""
         return self.get(key, clean.text)
 
     def nested(self, key: str) -> Bunch:

@@ -68,7 +68,6 @@ class Survey:
 
 
 def survey(fetched: Mapping[Recurso, Fetched]) -> Survey:
-    """Look through all answers."""
     missing: dict[tuple[str, str], frozenset[str]] = {}
     mixed: dict[str, str] = {}
     for table, members, items in _tables(fetched):

@@ -65,7 +65,6 @@ class Repair:
 
     @property
     def moved_ha(self) -> float:
-        """By how much the area changed."""
         return abs(self.area_after_ha - self.area_before_ha)
 
 

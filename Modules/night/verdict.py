@@ -17,8 +17,6 @@ _ROUNDING = 1e-9  # 15 of 150 is 10 %, whatever floating point makes of it
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a night is accepted, and every check behind it."""
-
     accepted: bool
     checks: tuple[Finding, ...]
     first_night: bool
@@ -34,7 +32,6 @@ class Verdict:
         return tuple(check.line for check in Report(self.checks).warnings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "accepted": self.accepted,
             "first_night": self.first_night,

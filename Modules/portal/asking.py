@@ -154,7 +154,6 @@ def freeze(
 
 
 def join(base_url: str, path: str) -> str:
-    """The base URL with a path below it."""
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
@@ -193,7 +192,6 @@ _EXAMPLE = "https://databaler.example/base-portal/api/v1"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
     if host == "localhost":
         return True
     try:

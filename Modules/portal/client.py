@@ -51,8 +51,6 @@ OnPage = Callable[[Recurso, int, int | None], None]  # list, pages done, pages i
 
 @dataclass(frozen=True, slots=True)
 class PortalConfig:
-    """Where the portal is, how it speaks, who we are, and how hard we may press it."""
-
     base_url: str
     profile: Profile = DEFAULT_PROFILE
     client_id: str | None = None
@@ -101,7 +99,6 @@ class PortalClient:
 
     @property
     def portal(self) -> Portal:
-        """Who answers: the origin and the profile."""
         return Portal(self._config.origin, self._profile.identity)
 
     @property
@@ -293,7 +290,6 @@ class _Fetch:
         return [future.result() for future in futures]
 
     def what(self, recurso: Recurso, parent: str | None = None) -> Walk:
-        """What to walk, for one parent or as a whole."""
         profile = self.profile
         sent = write_campania(profile.season.send, self.campania)
         if profile.season.send == "id":

@@ -26,8 +26,6 @@ _PLAIN_TIMES = {"date": DATE.fullmatch, "datetime": RFC3339.fullmatch}
 
 @dataclass(frozen=True, slots=True)
 class _Getter:
-    """How one member is read out of a row."""
-
     target: tuple[str, ...]
     path: tuple[str, ...]
     rule: FieldRule | None

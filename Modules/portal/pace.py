@@ -42,7 +42,6 @@ class Pace:
 
     @property
     def stopped(self) -> bool:
-        """Whether the fetch was given up."""
         return self._stop.is_set()
 
     def wait_turn(self, what: str) -> None:

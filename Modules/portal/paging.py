@@ -41,8 +41,6 @@ _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """What one page says: its rows and where it stands."""
-
     rows: Sequence[Any] = field(repr=False)
     total: int | None = None  # rows of the whole list, as declared
     pages: int | None = None
@@ -147,7 +145,6 @@ def next_of_link_header(header: str) -> str | None:
 
 
 def first_step(paging: Paging) -> Step:
-    """Where the first page is."""
     match paging:
         case PagePaging():
             return Step(((paging.param, paging.first), *_size(paging)))
@@ -243,8 +240,6 @@ def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a walk: as received, and what it holds."""
-
     ask: Ask
     body: bytes = field(repr=False)
     request_id: str | None

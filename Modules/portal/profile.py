@@ -100,7 +100,6 @@ class Profile(Section):
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def encodings(self) -> Mapping[Recurso, GeometryEncoding]:
-        """How each resource with geometry writes it."""
         return {
             recurso: GeometryEncoding(
                 resource.geometry.kind, resource.geometry.crs, resource.geometry.axis_order
@@ -115,11 +114,9 @@ class Profile(Section):
         return self.model_copy(update={"resources": {**self.resources, recurso: changed}})
 
     def paging_of(self, recurso: Recurso) -> Paging:
-        """The paging of one list: its own, or the one of all."""
         return self.resources[recurso].paging or self.paging
 
     def envelope_of(self, recurso: Recurso) -> Envelope:
-        """The envelope of one list: its own, or the one of all."""
         return self.resources[recurso].envelope or self.envelope
 
 

@@ -45,8 +45,6 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What to walk, and how its pages are read."""
-
     frozen: Frozen
     paging: Paging
     envelope: Envelope

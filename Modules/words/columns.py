@@ -37,12 +37,10 @@ class Table:
 
     @property
     def key(self) -> str:
-        """Name of the key column."""
         return self.columns[0].name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names in order."""
         return tuple(column.name for column in self.columns)
 
     def pick(self, *names: str) -> tuple[Column, ...]:
@@ -52,19 +50,16 @@ class Table:
 
     @property
     def spatial(self) -> bool:
-        """Whether the table has a geometry column."""
         return bool(self.geometry_types)
 
 
 def text(
     name: str, description: str, *, nullable: bool = True, values: tuple[str, ...] = ()
 ) -> Column:
-    """A column of text."""
     return Column(name, "string", description, nullable, values=values)
 
 
 def hectares(name: str, description: str, *, nullable: bool = True) -> Column:
-    """A column of hectares."""
     return Column(name, "float64", description, nullable, unit="ha")
 
 

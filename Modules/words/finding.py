@@ -23,8 +23,6 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
-
     what: str  # what it is, or what is wrong
     severity: Severity = Severity.ERROR
     where: str = ""  # the place: a backup, a folder, a section of a profile
@@ -36,17 +34,14 @@ class Finding:
 
     @property
     def fine(self) -> bool:
-        """Whether there is nothing to say."""
         return self.severity is Severity.FINE
 
     @property
     def is_error(self) -> bool:
-        """Whether it refuses or fails what was looked at."""
         return self.severity is Severity.ERROR
 
     @property
     def is_warning(self) -> bool:
-        """Whether it is worth a look, but no more."""
         return self.severity is Severity.WARNING
 
     @property
@@ -68,17 +63,14 @@ class Report:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What refuses or fails."""
         return tuple(one for one in self.findings if one.is_error)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What is worth a look."""
         return tuple(one for one in self.findings if one.is_warning)
 
     @property
     def passed(self) -> bool:
-        """Whether there is no error."""
         return not self.errors
 
     @property

@@ -49,7 +49,6 @@ class Anunciada:
         return self.activa is False if self.hasta is None else self.hasta < hoy
 
     def holds(self, hoy: date) -> bool:
-        """Whether a day lies in it."""
         if self.desde is None or self.hasta is None:
             return False
         return self.desde <= hoy <= self.hasta
