@@ -23,26 +23,15 @@ from Modules.words.domain import Motivo, SnapshotId
 from Modules.words.finding import Severity
 from Modules.words.names import names_with_ids
 from Modules.words.spanish import number, percent
-from Modules.words.thresholds import Thresholds
+from Modules.words.thresholds import DEFAULTS, Thresholds
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
 BEST_OF_DAYS = 30
 MOVED = 0.01  # of a row's own area: less is no change worth counting
-UNUSABLE_GEOMETRY = frozenset(
-    motivo.value
-    for motivo in (
-        Motivo.SIN_GEOMETRIA,
-        Motivo.GEOMETRIA_ILEGIBLE,
-        Motivo.GEOMETRIA_VACIA,
-        Motivo.GEOMETRIA_IRREPARABLE,
-        Motivo.TIPO_DE_GEOMETRIA,
-        Motivo.COORDENADA_INVALIDA,
-        Motivo.FUERA_DEL_AREA,
-        Motivo.DEMASIADOS_VERTICES,
-        Motivo.SUPERFICIE_IMPOSIBLE,
-    )
-)
+UNUSABLE_GEOMETRY = frozenset(motivo.value for motivo in Motivo) - {
+    *("sin_id", "id_repetido", "tipo_invalido", "otra_campania", "borrado", "huerfano")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,28 +179,26 @@ def _ids_sha256(ids: pd.Series) -> str:
 def _by_campo(
     frames: Mapping[str, pd.DataFrame], moves: Mapping[str, Moves]
 ) -> dict[str, CampoFigures]:
-    rows = {name: _per_campo(frames[name]) for name in BY_CAMPO}
-    areas = {name: _per_campo(frames[name], "superficie_ha") for name in WITH_AREA}
+    rows = {name: Counter(frames[name]["campo_id"].tolist()) for name in BY_CAMPO}
+    areas = {name: _areas(frames[name]) for name in WITH_AREA}
     campos = frames["campos"]
     names = names_with_ids(dict(zip(campos["campo_id"], campos["campo"], strict=True)))
     return {
         campo_id: CampoFigures(
             campo,
-            {name: int(rows[name].get(campo_id, 0)) for name in BY_CAMPO},
-            {name: float(areas[name].get(campo_id, 0.0)) for name in WITH_AREA},
+            {name: rows[name][campo_id] for name in BY_CAMPO},
+            {name: areas[name].get(campo_id, 0.0) for name in WITH_AREA},
             {name: one.excused[campo_id] for name, one in moves.items() if campo_id in one.excused},
         )
         for campo_id, campo in names.items()
     }
 
 
-def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, float]:
-    """By campo_id the number of rows, or the exact sum of a column."""
-    campos = frame["campo_id"].tolist()
-    if column is None:
-        return dict(Counter(campos))
+def _areas(frame: pd.DataFrame) -> dict[str, float]:
+    """By campo_id the exact sum of hectares."""
     found: dict[str, list[float]] = {}
-    for campo_id, value in zip(campos, frame[column].tolist(), strict=True):
+    pairs = zip(frame["campo_id"].tolist(), frame["superficie_ha"].tolist(), strict=True)
+    for campo_id, value in pairs:
         found.setdefault(campo_id, []).append(value)
     return {campo_id: math.fsum(values) for campo_id, values in found.items()}
 
@@ -220,11 +207,11 @@ def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, floa
 class Nights:
     tables: Tables
     now: Resumen
-    tables_before: Tables | None
-    before: Resumen  # NOTHING if there was none
-    best: Resumen | None
-    limits: Thresholds
-    moves: Mapping[str, Moves]  # by table, since the last accepted night
+    tables_before: Tables | None = None
+    before: Resumen = NOTHING  # if there was none
+    best: Resumen | None = None
+    limits: Thresholds = DEFAULTS
+    moves: Mapping[str, Moves] = field(default_factory=dict)  # by table, since the last accepted
 
     def frame(self, table: str) -> pd.DataFrame:
         return self.tables.as_dict()[table]

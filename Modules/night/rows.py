@@ -25,8 +25,6 @@ Columna: TypeAlias = Sequence[Any]
 
 SIEMBRAS = "siembras"  # not a list of the portal: nested in its lotes
 
-_NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
-
 
 def campo_row(item: Item) -> Row:
     empresa = item.values.get("empresa")
@@ -104,9 +102,13 @@ def siembra_rows(
             nested = ("no es una lista",)  # counts as one bad siembra
         for place, value in enumerate(nested or (), start=1):
             lote = lotes.get(at)
-            problem = _siembra_problem(value, lote, record, ledger)
-            if lote is None or problem is not None:
-                ledger.refuse(SIEMBRAS, record, *(problem or _NO_LOTE), siembra=value)
+            if lote is None:
+                values = record.values if isinstance(record.values, Mapping) else {}
+                why = ledger.orphan(Recurso.LOTES, clean.identifier(values.get("id")))
+                ledger.refuse(SIEMBRAS, record, Motivo.HUERFANO, why, siembra=value)
+                continue
+            if problem := _siembra_problem(value):
+                ledger.refuse(SIEMBRAS, record, *problem, siembra=value)
                 continue
             own_id = str(clean.identifier(value["id"]))
             item = Item(own_id, record, value, SIEMBRAS, ledger.illegible)
@@ -116,13 +118,8 @@ def siembra_rows(
     return _distinct_siembras(found, ledger), tuple(sorted(unknown))
 
 
-def _siembra_problem(
-    value: Any, lote: tuple[str, str] | None, record: Record, ledger: Ledger
-) -> tuple[Motivo, str] | None:
+def _siembra_problem(value: Any) -> tuple[Motivo, str] | None:
     """Why a nested value is no siembra that can be used."""
-    if lote is None:
-        values = record.values if isinstance(record.values, Mapping) else {}
-        return Motivo.HUERFANO, ledger.orphan(Recurso.LOTES, clean.identifier(values.get("id")))
     if not isinstance(value, Mapping):
         return Motivo.TIPO_INVALIDO, "no es un objeto"
     if clean.identifier(value.get("id")) is None:
@@ -188,13 +185,7 @@ def _distinct_siembras(found: list[tuple[Row, Record, Any]], ledger: Ledger) -> 
 def lote_row(
     item: Item, campania: Campania, campo: tuple[str, str], area_ha: float, cultivos: Sequence[str]
 ) -> Row:
-    """A row of ``lotes`` without its geometry.
-
-    Args:
-        campo: id and name.
-        area_ha: as computed.
-        cultivos: their names, by order of sowing.
-    """
+    """A row of ``lotes`` without its geometry. ``campo``: id and name; ``cultivos``: as sown."""
     return (
         item.id,
         item.text("nombre") or item.id,

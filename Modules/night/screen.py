@@ -49,17 +49,8 @@ class Ledger:
         found = clean.identifier(values.get("id"))
         crop = values.get("cultivo") if siembra is not None else None
         name = crop.get("nombre") if isinstance(crop, Mapping) else values.get("nombre")
-        self.refused.append(
-            (
-                recurso,
-                found,
-                clean.text(name),
-                motivo.value,
-                clean.clean_text(detalle),
-                record.page,
-                record.index,
-            )
-        )
+        said = clean.text(name), motivo.value, clean.clean_text(detalle)
+        self.refused.append((recurso, found, *said, record.page, record.index))
         if found is not None:
             self.reasons.setdefault((recurso, found), motivo)
 

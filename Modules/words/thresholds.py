@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,6 @@ class Thresholds:
     campo_min_lotes_best: int = 5  # in 30 nights a campo at work loses three or four now and then
     campo_min_rows: int = 10  # ambientes or marcadores of a campo
     campo_most: float = 0.50  # more than this of a campo's lotes: two are enough to refuse
+
+
+DEFAULTS: Final = Thresholds()
