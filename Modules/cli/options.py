@@ -69,6 +69,12 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL_WIDTH)
 
 
+def say_markdown(text: str) -> None:
+    from rich.markdown import Markdown
+
+    console().print(Markdown(text))
+
+
 def say_table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Rows as a table; a value that is None is left empty."""
     from rich.table import Table
