@@ -38,8 +38,6 @@ SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class CampoPlan:
-    """A campo: where it lies and what it is called."""
-
     campo_id: str
     nombre: str
     codigo: str
