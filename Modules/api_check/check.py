@@ -48,7 +48,7 @@ class ApiReport:
             "perfil": self.profile,
             "campania": self.campania,
             "filas": {recurso.value: rows for recurso, rows in self.rows.items()},
-            "hallazgos": [_finding_dict(finding) for finding in self.findings],
+            "hallazgos": list(map(_finding_dict, self.findings)),
             "perfil_propuesto": proposed_profile(self),
         }
 
@@ -112,28 +112,28 @@ class _Checker:
                 yield found(recurso, Que.ERROR, "", detail)
                 return
         ask = partial(self._client.look, recurso, self._campania, self._campania_id, parent)
+        another_way = partial(self._prober.another_way, recurso, self._profile, ask=ask)
         try:
             look = ask(self._profile)
+            other = another_way(None) if is_empty(look) else None
         except PipelineError as err:
-            prober, profile = self._prober, self._profile
-            if self._client.let_in and (other := prober.another_way(recurso, profile, err, ask)):
-                self.answered = True
-                yield from other[1]
-                yield from self._compare(recurso, other[0])
+            other = another_way(err) if self._client.let_in else None
+            if other is None:
+                yield self._refused(recurso, err)
                 return
-            self.no_token_there = not self._client.let_in and isinstance(err.__cause__, NotThere)
-            self._over = self._concerns_all(err)
-            concerned = None if self._over else recurso
-            self.worst = max(self.worst, err.exit_code)
-            yield found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
-            return
         self.answered = True
-        if is_empty(look) and (
-            other := self._prober.another_way(recurso, self._profile, None, ask)
-        ):
-            yield from other[1]
-            look = other[0]
+        if other is not None:
+            look, takes = other
+            yield from takes
         yield from self._compare(recurso, look)
+
+    def _refused(self, recurso: Recurso, err: PipelineError) -> Finding:
+        let_in = self._client.let_in
+        self.no_token_there = not let_in and isinstance(err.__cause__, NotThere)
+        self._over = self._concerns_all(err)
+        concerned = None if self._over else recurso
+        self.worst = max(self.worst, err.exit_code)
+        return found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
 
     def _compare(self, recurso: Recurso, look: Look) -> Iterator[Finding]:
         try:

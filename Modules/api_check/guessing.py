@@ -105,12 +105,8 @@ def fits(value: Any, kind: Kind) -> bool:
 
 
 _PYTHON: dict[Kind, tuple[type, ...]] = {
-    "text": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "list": (list,),
-}
+    "text": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "list": (list,),
+}  # fmt: skip
 
 
 def _is_moment(text: str, *, with_time: bool) -> bool:
@@ -143,14 +139,8 @@ def truth_values(values: Sequence[Any]) -> str:
 
 
 _TRUTHS = (
-    ("1", "0"),
-    ("s", "n"),
-    ("si", "no"),
-    ("sí", "no"),
-    ("y", "n"),
-    ("yes", "no"),
-    ("v", "f"),
-)
+    ("1", "0"), ("s", "n"), ("si", "no"), ("sí", "no"), ("y", "n"), ("yes", "no"), ("v", "f"),
+)  # fmt: skip
 _READINGS: dict[Kind, list[tuple[FieldType, str]]] = {
     "id": [("text", "")],
     "text": [("text", "")],

@@ -103,10 +103,7 @@ class Frozen:
 
 
 def link_target(what: str, from_url: str, link: str, own_url: str, keep: str) -> SplitResult:
-    """Where a ``next`` link on the page at ``from_url`` leads.
-
-    Args:
-        own_url: the address of the list; what ``keep`` names is taken from it.
+    """Where a ``next`` link on the page at ``from_url`` leads; ``keep`` is of ``own_url``.
 
     Raises:
         WalkBroken: it is malformed; LeftOrigin: it leads to another origin.
@@ -132,12 +129,7 @@ def written(value: Scalar) -> str:
 def freeze(
     profile: Profile, base_url: str, recurso: Recurso, campania: str, parent: str | None = None
 ) -> Frozen:
-    """The frozen part of a walk.
-
-    Args:
-        campania: the campaña as the portal wants to be asked.
-        parent: id of the parent, for a resource that is asked for by each of them.
-    """
+    """The frozen part of a walk; ``campania`` as the portal wants to be asked, ``parent`` an id."""
     resource, season = profile.resources[recurso], profile.season
     path = resource.path.replace("{campania}", quote(campania, safe=""))
     path = path.replace("{parent}", quote(parent or "", safe=""))

@@ -39,6 +39,7 @@ from Modules.words.domain import (
     normal_origin,
 )
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+from Modules.words.secret import Secret
 from Modules.words.text import deleted
 
 __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
@@ -54,9 +55,9 @@ class PortalConfig:
     base_url: str
     profile: Profile = DEFAULT_PROFILE
     client_id: str | None = None
-    client_secret: SecretStr | None = None
+    client_secret: SecretStr | Secret | None = None
     limits: Limits = field(default_factory=Limits)
-    second_secret: SecretStr | None = None
+    second_secret: SecretStr | Secret | None = None
 
     @property
     def origin(self) -> str:
@@ -80,7 +81,7 @@ class PortalClient:
         """
         self._config = config
         self._base_url = check_url(config.base_url, "DATABALER_BASE_URL")
-        self._profile, self._limits = config.profile, config.limits
+        self.profile, self._limits = config.profile, config.limits
         for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
             if getattr(config.limits, name) <= 0:
                 raise SettingsError(f"el límite {name} tiene que ser más que 0")
@@ -99,11 +100,7 @@ class PortalClient:
 
     @property
     def portal(self) -> Portal:
-        return Portal(self._config.origin, self._profile.identity)
-
-    @property
-    def profile(self) -> Profile:
-        return self._profile
+        return Portal(self._config.origin, self.profile.identity)
 
     @property
     def let_in(self) -> bool:
@@ -134,7 +131,7 @@ class PortalClient:
         """
         with self._fetching(campania, on_page) as fetch:
             done = {Recurso.CAMPANIAS: fetch.whole(Recurso.CAMPANIAS)}
-            if self._profile.resources[Recurso.CAMPANIAS].enabled:
+            if self.profile.resources[Recurso.CAMPANIAS].enabled:
                 fetch.find_campania(done[Recurso.CAMPANIAS])
             return fetch.others(done)
 
@@ -143,7 +140,7 @@ class PortalClient:
     ) -> Fetched:
         """One list. ``parents``: the records it is asked for by, where the profile says so."""
         with self._fetching(campania) as fetch:
-            if recurso != Recurso.CAMPANIAS and self._profile.season.send == "id":
+            if recurso != Recurso.CAMPANIAS and self.profile.season.send == "id":
                 fetch.find_campania(fetch.whole(Recurso.CAMPANIAS))
             return fetch.whole(recurso, parents)
 
@@ -164,7 +161,7 @@ class PortalClient:
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
-            fetch.profile = profile or self._profile
+            fetch.profile = profile or self.profile
             return fetch.walker.look(fetch.what(recurso, parent))
 
     @contextmanager
@@ -175,7 +172,7 @@ class PortalClient:
         halt = self._transport.abort
         try:
             with without_collector():
-                yield _Fetch(self._profile, self._base_url, campania, walker, on_page, halt)
+                yield _Fetch(self.profile, self._base_url, campania, walker, on_page, halt)
         except BaseException:
             halt()
             raise
@@ -184,10 +181,7 @@ class PortalClient:
 
 
 def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> str | None:
-    """The id of the campaña in the portal's list.
-
-    Args:
-        codigo: how the portal writes a campaña, as in the profile.
+    """The id of the campaña in the portal's list; ``codigo`` is how that writes one.
 
     Raises:
         CampaniaUnknown: it is not there; names those that are.
@@ -268,8 +262,6 @@ class _Fetch:
         Of several failures the first in the order of items is raised; one that only tells of
         the stop never hides the one that caused it.
         """
-        if not items:
-            return []
 
         def guarded(item: T) -> R:
             try:

@@ -25,11 +25,8 @@ _BOOLEANS = {"true": True, "false": False}
 _CHOICE = re.compile(r"(\[[^\[\]=]+=[^\[\]]*\])")  # links[rel=next].href: a path's step into a list
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NATURAL: dict[Kind, FieldType] = {
-    "id": "id",
-    "number": "number",
-    "date": "date",
-    "datetime": "datetime",
-}
+    "id": "id", "number": "number", "date": "date", "datetime": "datetime",
+}  # fmt: skip
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:

@@ -61,8 +61,6 @@ def _getters(
 
 
 class Mapper:
-    """Reads the rows of one resource under one profile, for one campaña."""
-
     def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
         """``sent`` is the campaña as the portal was asked for it."""
         resource, zone = profile.resources[recurso], profile.time.zone
@@ -153,9 +151,7 @@ class _Reading:
             frozenset((*whole, *(g.path[0] for g in (*copied, *inside, *direct)))),
             tuple((o, frozenset(g.path[1] for g in inside if g.path[0] == o)) for o in objects),
             tuple(
-                (g.path[0], str, _PLAIN_TIMES[g.kind], g)
-                if g.kind in _PLAIN_TIMES
-                else (g.path[0], g.plain, None, g)
+                (g.path[0], str if (fits := _PLAIN_TIMES.get(g.kind)) else g.plain, fits, g)
                 for g in direct
             ),
             tuple(g for g in getters if g.target not in known),

@@ -56,10 +56,7 @@ class PageView:
 def read_page(
     document: Any, headers: Mapping[str, str], envelope: Envelope, paging: Paging, what: str
 ) -> PageView:
-    """The page in a document.
-
-    Args:
-        headers: of the answer, names in lower case.
+    """The page in a document; names of ``headers`` are in lower case.
 
     Raises:
         ApiContractChanged: not the shape that the envelope describes.
@@ -282,9 +279,7 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
 
 def _no_page_twice(seen: Sequence[Page]) -> None:
     first: dict[bytes, str] = {}
-    for page in seen:
-        if not page.view.rows:
-            continue
+    for page in (one for one in seen if one.view.rows):
         digest = hashlib.sha256(page.body).digest()
         if digest in first:
             raise WalkBroken(f"{page.ask.what}: es la misma página que {first[digest]}")

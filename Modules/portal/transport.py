@@ -87,10 +87,7 @@ class Transport:
         self._lock = threading.Lock()
 
     def send(self, ask: Ask, secret_headers: Mapping[str, str]) -> Answer:
-        """The answer to one request, of any status.
-
-        Args:
-            secret_headers: credentials; they go into the request and nowhere else.
+        """The answer to one request, of any status; credentials go into it and nowhere else.
 
         Raises:
             TryAgain: reset, timeout, cut body, bad compression.
@@ -361,7 +358,6 @@ def _unconnected(err: BaseException, url: str) -> str | None:
 
 
 def _host(url: str) -> str:
-    """Host and port of a URL, nothing else of it."""
     _, host, port = origin_of(urlsplit(url))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
