@@ -82,12 +82,10 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def flag(value: str) -> bool:
     """Yes or no, in any of the usual words."""
-    known = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True)
-    known |= dict.fromkeys(("0", "false", "f", "no", "n", "off"), False)
-    try:
-        return known[value.lower()]
-    except KeyError as err:
-        raise ValueError("tiene que ser true o false") from err
+    yes, no = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
+    if value.lower() not in (*yes, *no):
+        raise ValueError("tiene que ser true o false")
+    return value.lower() in yes
 
 
 def read_bbox(value: str) -> BoundingBox:
@@ -318,9 +316,7 @@ class Settings:
     # fmt: on
 
     def outputs_dir(self, modo: Modo) -> Path:
-        if modo is Modo.TEST:
-            return self.lindero_test_outputs_dir
-        return self.lindero_outputs_dir
+        return self.lindero_test_outputs_dir if modo is Modo.TEST else self.lindero_outputs_dir
 
     def store_dir(self, modo: Modo) -> Path:
         return self.lindero_state_dir / modo.value

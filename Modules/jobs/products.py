@@ -49,8 +49,6 @@ _NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, e
 
 @dataclass(frozen=True, slots=True)
 class Encargo:
-    """What the products of one snapshot have in common."""
-
     settings: Settings
     modo: Modo
     store: SnapshotStore
@@ -107,10 +105,7 @@ def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campani
     found = temporada.asked(settings, campania)
     found = found or temporada.of_store(SnapshotStore(settings.store_dir(modo)))
     if not found:
-        raise DataError(
-            f"todavía no hay un backup aceptado ({modo}); primero: lindero run "
-            f"backup{SnapshotStore(settings.store_dir(modo)).among_trials()}"
-        )
+        raise _none_yet(SnapshotStore(settings.store_dir(modo)), modo)
     return found
 
 
@@ -124,11 +119,14 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     season = Campania.parse(campania)
     snapshot = store.latest_accepted(season)
     if snapshot is None:
-        raise DataError(
-            f"todavía no hay un backup aceptado de {season} ({modo}); primero: lindero run "
-            f"backup{store.among_trials(season)}"
-        )
+        raise _none_yet(store, modo, season)
     return store, snapshot
+
+
+def _none_yet(store: SnapshotStore, modo: Modo, campania: Campania | None = None) -> DataError:
+    of = "" if campania is None else f" de {campania}"
+    run = f"lindero run backup{store.among_trials(campania)}"
+    return DataError(f"todavía no hay un backup aceptado{of} ({modo}); primero: {run}")
 
 
 def order(
@@ -144,13 +142,7 @@ def order(
         changes = Changes.from_dict(read_verdict(first)["changes"])
     except (KeyError, TypeError) as err:
         raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
-    fuente = Fuente(
-        tables=read_tables(first),
-        campania=first.campania,
-        snapshot_id=first.id,
-        changes=changes,
-        zone=settings.zone,
-    )
+    fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone)
     return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
 
 

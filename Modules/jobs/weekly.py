@@ -77,8 +77,6 @@ class Poda:
 
 @dataclass(frozen=True, slots=True)
 class WeekReport:
-    """What a weekly verification found and did."""
-
     lectura: Verification
     simulacros: tuple[Simulacro, ...] = ()
     poda: Poda | None = None
@@ -202,7 +200,6 @@ def with_poda(informe: WeekReport, podar: Callable[[], Poda]) -> WeekReport:
 
 
 def outcome(week: Week, informe: WeekReport) -> Outcome:
-    """What the verification came to, for machines and for people."""
     found = informe.report.findings
     said = [f"{one.where}: {one.item}: {one.what}" for one in informe.report.errors]
     error = informe.fallo_poda
