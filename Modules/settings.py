@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import time
 from math import inf
 from pathlib import Path
@@ -321,17 +321,13 @@ class Settings:
     def store_dir(self, modo: Modo) -> Path:
         return self.lindero_state_dir / modo.value
 
+    def below(self, prefix: str) -> dict[str, Any]:
+        """The settings whose names begin so, by the rest of their names."""
+        ours = (one.name for one in fields(self) if one.name.startswith(prefix))
+        return {name.removeprefix(prefix): getattr(self, name) for name in ours}
+
     def thresholds(self) -> Thresholds:
-        return Thresholds(
-            rows_loss=self.lindero_guard_rows_drop,
-            area_loss=self.lindero_guard_area_drop,
-            ids_replaced=self.lindero_guard_ids_replaced,
-            unusable_geometry=self.lindero_guard_unusable_geometry,
-            growth=self.lindero_guard_growth,
-            best_loss=self.lindero_guard_best_drop,
-            emptied=self.lindero_guard_emptied,
-            warning=self.lindero_guard_warning,
-        )
+        return Thresholds(**self.below("lindero_guard_"))
 
     @property
     def on_a_cluster(self) -> bool:
@@ -376,7 +372,8 @@ def read_settings(texts: Mapping[str, str]) -> Settings:
             elif one.name in texts:
                 values[one.name] = one.metadata["read"](texts[one.name])
         except (ValueError, SettingsError) as err:
-            wrong.append(_line(one, err))
+            name = one.name.upper()
+            wrong.append(f"{name}: {err}; por ejemplo {name}={one.metadata['example']}")
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(**values)
@@ -466,8 +463,3 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
     near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f"¿quiso decir {prefix}{near[0]}?" if near else "ver docs/settings.md"
-
-
-def _line(one: Field[Any], error: Exception) -> str:
-    name = one.name.upper()
-    return f"{name}: {error}; por ejemplo {name}={one.metadata['example']}"

@@ -87,7 +87,9 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor, avisos):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
-    _speak_anywhere()
+    for stream in (sys.stdout, sys.stderr):  # a file that Windows sends them to may lack an arrow
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if argv is None else argv
     try:
         code = _answered(argv, words)
@@ -161,13 +163,6 @@ def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
         facts = {"kind": type(error).__name__, "exit_code": code, "detail": str(error)}
         say_json({"error": facts})
     return code
-
-
-def _speak_anywhere() -> None:
-    """A file that Windows sends the output to lacks letters such as an arrow: no reason to end."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _of_a_campania(comando: str) -> Callable[..., int]:
@@ -347,20 +342,18 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     """Defaults for a run by hand; what the environment says already stands."""
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     home.mkdir(parents=True, exist_ok=True)
+    auth = settings.prefect_server_api_auth_string
     defaults = {
         "PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL",  # see ``flow_run``
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": None if verbose else "CRITICAL",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_API_AUTH_STRING": None if auth is None else auth.get_secret_value(),
     }
-    if not verbose:
-        defaults["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-    if settings.prefect_api_url:
-        defaults["PREFECT_API_URL"] = settings.prefect_api_url
-    if settings.prefect_server_api_auth_string:
-        secret = settings.prefect_server_api_auth_string.get_secret_value()
-        defaults["PREFECT_API_AUTH_STRING"] = secret
     for name, value in defaults.items():
-        os.environ.setdefault(name, value)
+        if value is not None:
+            os.environ.setdefault(name, value)
 
 
 class _Told(logging.Handler):

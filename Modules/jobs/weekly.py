@@ -49,13 +49,7 @@ class Week:
 
     @property
     def reglas(self) -> Reglas:
-        return Reglas(
-            zone=self.settings.zone,
-            daily=self.settings.lindero_retention_daily,
-            weekly=self.settings.lindero_retention_weekly,
-            monthly=self.settings.lindero_retention_monthly,
-            quarantine_days=self.settings.lindero_retention_quarantine_days,
-        )
+        return Reglas(zone=self.settings.zone, **self.settings.below("lindero_retention_"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,12 +195,12 @@ def _check_rows(nights: Nights, table: str) -> Finding:
     missing, gained, spoiled = moves.missing(*ids), now - before, nights.spoils(table, *ids)
     grows = bool(spoiled) and gained >= limits.min_growth
     at_stake = before
-    if table == "marcadores" and -gained >= limits.rows_loss * before:  # as many planned as done
+    if table == "marcadores" and -gained >= limits.rows_drop * before:  # as many planned as done
         at_stake -= int(finished(nights.frame_before(table)).sum())
     severity = max(
-        nights.rate(missing, at_stake, limits.rows_loss, enough=missing >= limits.min_rows),
+        nights.rate(missing, at_stake, limits.rows_drop, enough=missing >= limits.min_rows),
         nights.rate(gained, before, limits.growth, enough=grows),
-        nights.rate(-gained, before, limits.rows_loss, enough=False),
+        nights.rate(-gained, before, limits.rows_drop, enough=False),
     )
     if before == 0 and now > 0:
         severity = Severity.WARNING
@@ -219,8 +219,8 @@ def _check_area(nights: Nights, table: str) -> Finding:
     many = nights.before.filas.get(table, 0) >= limits.small_table or gained >= limits.min_growth
     grown, huge = nights.grown_ha(table, last, frame), _huge(nights, table)
     severity = max(
-        nights.rate(before - parted - now, before, limits.area_loss, enough=enough),
-        nights.rate(before - now, before, limits.area_loss, enough=False),
+        nights.rate(before - parted - now, before, limits.area_drop, enough=enough),
+        nights.rate(before - now, before, limits.area_drop, enough=False),
         nights.rate(grown, before, limits.growth, enough=many),
         nights.rate(now - before, before, limits.growth, enough=bool(huge)),
     )
@@ -271,14 +271,14 @@ def _check_best(nights: Nights, table: str) -> list[Finding]:
     had, now = nights.best.filas.get(table, 0), nights.now.filas[table]
     best = had - nights.moves[table].explained
     lost = best - now >= limits.min_rows
-    rows = nights.rate(best - now, best, limits.best_loss, enough=lost)
+    rows = nights.rate(best - now, best, limits.best_drop, enough=lost)
     notes = [f"{number(best)} → {number(now)} ({percent(best, now)})"] if rows else []
     figures: dict[str, float | int | str] = {"mejor": best, "ahora": now}
     area = Severity.FINE
     if table in WITH_AREA:
         best_ha, now_ha = nights.best.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
         many = lost or (table == "lotes" and best >= limits.small_table)  # ambientes may part
-        area = nights.rate(best_ha - now_ha, best_ha, limits.best_loss, enough=many)
+        area = nights.rate(best_ha - now_ha, best_ha, limits.best_drop, enough=many)
         if area:
             change = percent(best_ha, now_ha)
             notes.append(f"{number(best_ha, 1)} → {number(now_ha, 1)} ha ({change})")

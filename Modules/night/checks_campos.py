@@ -151,14 +151,14 @@ def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     missing, many = moves.missing(ids, ids_now), gained >= limits.min_growth
     spoiled = nights.spoils(table, ids, ids_now) if table == "lotes" and many else ""
     severity = max(
-        nights.rate(missing, before, limits.rows_loss, enough=_enough(nights, campo, missing)),
+        nights.rate(missing, before, limits.rows_drop, enough=_enough(nights, campo, missing)),
         nights.rate(gained, before, limits.growth, enough=bool(spoiled)),
-        nights.rate(-gained, before, limits.rows_loss, enough=False),
+        nights.rate(-gained, before, limits.rows_drop, enough=False),
     )
     if now == 0 and table == "lotes" and not moves.lost.isdisjoint(ids):
         severity = Severity.ERROR
     since_best = _enough(nights, campo, best - campo.rows, since_best=True)
-    fallen = nights.rate(best - campo.rows, best, limits.best_loss, enough=since_best)
+    fallen = nights.rate(best - campo.rows, best, limits.best_drop, enough=since_best)
     texts = [counted(before, now, missing, f" {table}"), spoiled] if severity else []
     if share_of(best - campo.rows, best) > max(share_of(before - now, before), limits.warning):
         since = f"llegó a tener {number(best)}"
@@ -178,11 +178,11 @@ def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     rows = campo.best_rows - campo.rows
     since_best = smaller or _enough(nights, campo, rows, since_best=True)
     severity = max(
-        nights.rate(before - now, before, limits.area_loss, enough=shrunk),
+        nights.rate(before - now, before, limits.area_drop, enough=shrunk),
         nights.rate(grown, before, limits.growth, enough=gained >= limits.min_growth),
         nights.rate(now - before, before, limits.growth, enough=False),
     )
-    fallen = nights.rate(best - now, best, limits.best_loss, enough=since_best)
+    fallen = nights.rate(best - now, best, limits.best_drop, enough=since_best)
     text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
     if fallen > severity:
         text = f"{number(now, 1)} ha, llegó a tener {number(best, 1)} ({percent(best, now)})"

@@ -232,7 +232,7 @@ def check_declared(nights: Nights, table: str) -> Finding:
     enough = moved >= min(limits.min_rows, len(was))
     severity = min(
         max(
-            nights.rate(one - after, one, limits.area_loss, enough=enough),
+            nights.rate(one - after, one, limits.area_drop, enough=enough),
             nights.rate(after - one, one, limits.growth, enough=enough),
         )
         for one in (before, in_step)

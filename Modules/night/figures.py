@@ -5,12 +5,12 @@ Areas in hectares, as computed. Everything is plain JSON in ``to_dict`` and back
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -98,7 +98,10 @@ def resumen(
         recibidos={n: rows[n] + sum(refused.get(n, {}).values()) for n in JUDGED},
         rechazados=refused,
         geometria_inutil=unusable,
-        ids_sha256={name: _ids_sha256(frames[name][TABLES[name].key]) for name in JUDGED},
+        ids_sha256={  # over the sorted ids, one per line
+            name: sha256("\n".join(sorted(frames[name][TABLES[name].key])).encode()).hexdigest()
+            for name in JUDGED
+        },
         por_campo=_by_campo(frames, moves),
         reparadas=dict(sorted(Counter(repair.recurso for repair in repairs).items())),
         explicadas={name: one.explained for name, one in sorted(moves.items()) if one.explained},
@@ -171,11 +174,6 @@ def _refused(rechazados: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _ids_sha256(ids: pd.Series) -> str:
-    """Over the sorted ids, one per line."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8")).hexdigest()
-
-
 def _by_campo(
     frames: Mapping[str, pd.DataFrame], moves: Mapping[str, Moves]
 ) -> dict[str, CampoFigures]:
@@ -233,11 +231,11 @@ class Nights:
         """
         moves, limits = self.moves[table], self.limits
         lost, twice = len(moves.lost.intersection(before)), len(moves.twice.intersection(now))
-        much = limits.rows_loss if table == "marcadores" else limits.warning
+        much = limits.rows_drop if table == "marcadores" else limits.warning
         if table != "siembras" and lost >= limits.min_rows and lost > much * len(before):
             return f"y faltan {number(lost)} de las que había"
         new = len(moves.fresh.intersection(now)) + len(moves.again.intersection(now))
-        if twice >= limits.min_growth and twice >= limits.rows_loss * new:
+        if twice >= limits.min_growth and twice >= limits.rows_drop * new:
             return f"y {number(twice)} de las nuevas están dos veces"
         return ""
 

@@ -89,11 +89,8 @@ def siembra_rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Rows of ``siembras``, and the names of crops that nobody knows, as written.
 
-    Args:
-        lotes: of each record (by its place in ``records``) that became a lote: lote_id, campo_id.
-
-    A siembra id that several lotes share is no id of the whole portal: each is written
-    ``lote_id/id`` then.
+    ``lotes``: of each record (by its place) that became one: lote_id, campo_id. A siembra id that
+    several lotes share is no id of the whole portal: each is written ``lote_id/id`` then.
     """
     found: list[tuple[Row, Record, Any]] = []
     for at, record in enumerate(records):

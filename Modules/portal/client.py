@@ -154,10 +154,8 @@ class PortalClient:
     ) -> Look:
         """The first answer of one list, unread: for ``api check``.
 
-        Args:
-            profile: asks another way than the client's own.
-            campania_id: the portal's id of the campaña, where the profile asks by it.
-            parent: id of the parent, where the profile asks by each of them.
+        ``profile`` asks another way than the client's own; where it asks by the portal's id of the
+        campaña, or by each parent, these ids are ``campania_id`` and ``parent``.
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
@@ -187,16 +185,13 @@ def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> s
         CampaniaUnknown: it is not there; names those that are.
     """
     known = []
-    for record in records:
-        if deleted(record.values.get("deleted_at")):
+    for values in (one.values for one in records if not deleted(one.values.get("deleted_at"))):
+        if not isinstance(text := values.get("codigo"), str | int):
             continue
-        text = record.values.get("codigo")
-        found = read_campania(codigo, str(text)) if isinstance(text, str | int) else None
+        found = read_campania(codigo, str(text))
         if found == campania:
-            found_id = record.values.get("id")
-            return found_id if isinstance(found_id, str) else None
-        if isinstance(text, str | int):
-            known.append(str(found) if found is not None else str(text)[:20])
+            return values["id"] if isinstance(values.get("id"), str) else None
+        known.append(str(found or text)[:20])
     listed = ", ".join(sorted(known)[:20]) or "ninguna"
     raise CampaniaUnknown(f"el portal no conoce la campaña {campania}; tiene {listed}")
 

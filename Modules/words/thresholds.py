@@ -10,12 +10,12 @@ from typing import Final
 class Thresholds:
     """When a night is refused; shares as fractions. Design section 6 gives the defaults."""
 
-    rows_loss: float = 0.10
-    area_loss: float = 0.10
+    rows_drop: float = 0.10
+    area_drop: float = 0.10
     ids_replaced: float = 0.20
     unusable_geometry: float = 0.05
     growth: float = 0.50
-    best_loss: float = 0.15
+    best_drop: float = 0.15
     emptied: float = 0.05  # of the rows that had a column filled: it comes empty
     warning: float = 0.02
     best_of_nights: int = 30

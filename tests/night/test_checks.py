@@ -296,9 +296,9 @@ def test_a_slow_leak_is_refused_against_the_best_of_thirty():
 def test_thresholds_are_settings():
     before = farm(*[15] * 10)
     now = without(before, "lotes", *spread(before, 15))
-    loose = Thresholds(rows_loss=0.2, area_loss=0.2, best_loss=0.3)
+    loose = Thresholds(rows_drop=0.2, area_drop=0.2, best_drop=0.3)
     assert verdict(now, before, thresholds=loose).accepted
-    tight = Thresholds(rows_loss=0.01)
+    tight = Thresholds(rows_drop=0.01)
     assert not verdict(
         without(before, "lotes", *spread(before, 3)), before, thresholds=tight
     ).accepted
@@ -646,7 +646,7 @@ def test_one_polygon_out_of_proportion_refuses_a_table_of_ten_rows_or_more(size,
 def test_area_of_a_small_table_refuses_against_the_best_with_two_rows_gone(lost, bad):
     best = resized(farm(9), 0.02, *lotes_of("c0", 0, 1))
     before = without(best, "lotes", *lotes_of("c0", *range(lost)))
-    found = verdict(before, before, [best], Thresholds(best_loss=0.23))
+    found = verdict(before, before, [best], Thresholds(best_drop=0.23))
     assert ("lotes: contra la mejor de 30 noches" in refusing(found)) is bad
 
 
