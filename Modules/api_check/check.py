@@ -156,11 +156,8 @@ class _Checker:
         if isinstance(look.walk.paging, NextLinkPaging) and look.walk.paging.source == "header":
             link = view.link_header
         more = propose_paging(look.document, look.headers, now=True)
-        if (
-            more
-            and not link
-            and (kind == "next_link" or (kind in ("page", "none") and not numbered))
-        ):
+        endless = kind == "next_link" or (kind in ("page", "none") and not numbered)
+        if more and not link and endless:
             detail = "hay más páginas que las que el perfil sabría pedir"
             yield found(recurso, Que.ERROR, "paging", detail, more)
         yield from self._follow(recurso, look, link)
@@ -263,9 +260,8 @@ def proposed_profile(report: ApiReport) -> str:
                 continue
             for line in lines:
                 known.setdefault(line.partition("=")[0], line)
-    return "\n".join(
-        "\n".join([section, *lines.values(), ""]) for section, lines in sections.items()
-    )
+    blocks = ([section, *lines.values(), ""] for section, lines in sections.items())
+    return "\n".join(map("\n".join, blocks))
 
 
 def render(report: ApiReport, *, as_json: bool = False) -> str:

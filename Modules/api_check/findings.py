@@ -51,9 +51,8 @@ def found(
     severity = Severity.ERROR if grave else mild
     where = "" if recurso is None else recurso.value
     shown = examples(values) if todo else ""
-    return Finding(
-        que, severity, where, campo, todo, notes=(detalle, shown) if shown else (detalle,)
-    )
+    notes = (detalle, shown) if shown else (detalle,)
+    return Finding(que, severity, where, campo, todo, notes=notes)
 
 
 def remedy(section: str, *lines: str) -> str:

@@ -167,9 +167,8 @@ def backups_publish(snapshot: Snapshot, *, test: OfTrials = False, json_: Json =
     from Modules.jobs import backup
     from Modules.jobs.report import aviso_pendiente
 
-    done = backup.publish_again(
-        load_settings(), snapshot, modo=Modo.of(test=test), now=datetime.now(UTC)
-    )
+    modo, now = Modo.of(test=test), datetime.now(UTC)
+    done = backup.publish_again(load_settings(), snapshot, modo=modo, now=now)
     if json_:
         names = {"escritos": done.written, "ya_estaban": done.unchanged, "pendientes": done.pending}
         say_json({"id": snapshot, **names})

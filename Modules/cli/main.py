@@ -120,11 +120,8 @@ def _answered(argv: Sequence[str] | None, words: Sequence[str]) -> int:
             return _NOBODY_READS
         if "--verbose" in words:
             traceback.print_exc()
-        said = (
-            f"{type(err).__name__} inesperado: {err} (es una falla de Lindero; con --verbose dice "
-            "más)"
-        )
-        return _refused(err, said, words)
+        fault = "es una falla de Lindero; con --verbose dice más"
+        return _refused(err, f"{type(err).__name__} inesperado: {err} ({fault})", words)
     return code if isinstance(code, int) else 0
 
 

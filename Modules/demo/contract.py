@@ -74,14 +74,10 @@ def make_row(item: Mapping[str, Any], geometry: str | None = None) -> Row:
     body = dump(item)
     if geometry is not None:
         body = body[:-1] + b',"geometry":' + geometry.encode() + b"}"
-    updated = item.get("updated_at")
-    return Row(
-        id=item["id"],
-        body=body,
-        updated=0.0 if updated is None else datetime.fromisoformat(updated).timestamp(),
-        campania=item.get("campania"),
-        deleted=item.get("deleted_at") is not None,
-    )
+    said = item.get("updated_at")
+    updated = 0.0 if said is None else datetime.fromisoformat(said).timestamp()
+    deleted = item.get("deleted_at") is not None
+    return Row(item["id"], body, updated, item.get("campania"), deleted)
 
 
 def by_id(rows: Iterable[Row]) -> tuple[Row, ...]:

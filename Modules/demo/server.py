@@ -188,9 +188,7 @@ async def _token(request: Request) -> Response:
     if token is None:
         bearer = {"WWW-Authenticate": "Bearer"}
         raise ProblemError(401, "Credenciales inválidas", bearer, code="credenciales_invalidas")
-    return Response(
-        dump(token), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+    return Response(dump(token), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _signed_in(request: Request) -> None:

@@ -286,12 +286,9 @@ def keep(job: Job, night: Night, now: datetime) -> Snapshot:
     for answer in night.fetched.values():
         draft.write_pages(answer)
     draft.write_tables(night.tables)
-    return job.store.keep(
-        draft,
-        verdict={**night.verdict.to_dict(), "changes": night.changes.to_dict()},
-        accepted=night.verdict.accepted,
-        facts=_facts(job, night),
-    )
+    verdict = {**night.verdict.to_dict(), "changes": night.changes.to_dict()}
+    accepted, facts = night.verdict.accepted, _facts(job, night)
+    return job.store.keep(draft, verdict=verdict, accepted=accepted, facts=facts)
 
 
 def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
@@ -412,14 +409,13 @@ def _folder(job: Job, snapshot: Snapshot) -> Path:
 
 
 def _facts(job: Job, night: Night) -> dict[str, Any]:
+    over = night.over
     return {
         "portal": {"origin": night.portal.origin, "profile": night.portal.profile},
         "environment": job.settings.lindero_environment,
         "parent": None if night.parent is None else str(night.parent.id),
         ACTUAL_FACT: None if night.actual is None else str(night.actual),
-        TERMINADA: None
-        if night.over is None
-        else {"que": night.over.line, "hacer": night.over.todo},
+        TERMINADA: over and {"que": over.line, "hacer": over.todo},
         "resumen": night.resumen.to_dict(),
         "seen": night.seen.to_dict(),
         "request_ids": {

@@ -177,18 +177,13 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
 
 def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resultado:
     folder = encargo.outputs / carpeta
+    own_id, now, ours = str(encargo.fuente.snapshot_id), encargo.now, encargo.is_ours
     try:
-        published = publish_files(
-            built,
-            folder,
-            snapshot_id=str(encargo.fuente.snapshot_id),
-            now=encargo.now,
-            scope=encargo.is_ours,
-        )
+        done = publish_files(built, folder, snapshot_id=own_id, now=now, scope=ours)
     except Exception as err:  # noqa: BLE001 - one folder must not sink the others
         _log_failure(carpeta, err)
         return Resultado(carpeta, folder, error=err)
-    return Resultado(carpeta, folder, published)
+    return Resultado(carpeta, folder, done)
 
 
 def _log_failure(name: str, err: Exception) -> None:

@@ -261,9 +261,7 @@ def poda_data(poda: Poda) -> dict[str, Any]:
 
 def poda_texto(poda: Poda) -> str:
     """A prune in a few lines of Spanish: the same for a dry run and for a real one."""
-    lines = [
-        f"{linea.ficha.id}  {linea.ficha.campania}  {linea.motivo}" for linea in poda.plan.salen
-    ]
+    lines = [f"{one.ficha.id}  {one.ficha.campania}  {one.motivo}" for one in poda.plan.salen]
     lines += [f"{copia}  copia publicada de un backup que ya salió" for copia in poda.copias]
     there = len(poda.plan.quedan) + len(poda.plan.esperan) + len(poda.plan.salen)
     verb = "Sale" if len(poda.plan.salen) == 1 else "Salen"
@@ -284,7 +282,7 @@ def poda_texto(poda: Poda) -> str:
 
 def _markdown(week: Week, informe: WeekReport) -> str:
     modo = "prueba" if week.modo is Modo.TEST else "producción"
-    state = "todo sano" if informe.report.passed else "**hay daños**"
+    state, titulo = ("todo sano", "Avisos") if informe.report.passed else ("**hay daños**", "Daños")
     lectura = informe.lectura
     header = ("Dónde", "Archivo", "Problema", "Qué hacer")
     damages = [
@@ -296,9 +294,7 @@ def _markdown(week: Week, informe: WeekReport) -> str:
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
-        f"## {'Avisos' if informe.report.passed else 'Daños'}\n\n{markdown_table(header, damages)}"
-        if damages
-        else "",
+        f"## {titulo}\n\n{markdown_table(header, damages)}" if damages else "",
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
         _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
         _retencion(informe),

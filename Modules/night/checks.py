@@ -312,13 +312,11 @@ def _loses_again(nights: Nights, table: str, best: int) -> str:
 
 
 def _refused_rows(nights: Nights) -> Finding:
-    notes = [
-        f"{recurso}: {number(sum(motivos.values()))} ("
-        + ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
-        + ")"
-        for recurso, motivos in nights.now.rechazados.items()
-    ]
-    total = sum(sum(motivos.values()) for motivos in nights.now.rechazados.values())
+    notes, total = [], 0
+    for recurso, motivos in nights.now.rechazados.items():
+        each = ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
+        notes.append(f"{recurso}: {number(sum(motivos.values()))} ({each})")
+        total += sum(motivos.values())
     return warned("filas rechazadas", notes, {"total": total})
 
 

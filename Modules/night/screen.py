@@ -34,16 +34,10 @@ class Ledger:
     illegible: Counter[str] = field(default_factory=Counter)
 
     def refuse(
-        self,
-        recurso: str,
-        item: Item | Record,
-        motivo: Motivo,
-        detalle: str,
-        *,
-        siembra: Any = None,
+        self, recurso: str, row: Item | Record, motivo: Motivo, detalle: str, *, siembra: Any = None
     ) -> None:
         """Note one refusal; ``siembra`` is the nested value where it is one."""
-        record = item.record if isinstance(item, Item) else item
+        record = row.record if isinstance(row, Item) else row
         values = record.values if siembra is None else siembra
         values = values if isinstance(values, Mapping) else {}
         found = clean.identifier(values.get("id"))

@@ -5,11 +5,11 @@ Names and notes are Spanish, for the people who read the report; shares are frac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from Modules.words.finding import Finding, Report, Severity
+from Modules.words.finding import Figures, Finding, Report, Severity
 
 MAX_NOTES = 20  # lines of one check in a report
 _ROUNDING = 1e-9  # 15 of 150 is 10 %, whatever floating point makes of it
@@ -54,10 +54,7 @@ class Verdict:
 
 
 def checked(
-    name: str,
-    severity: Severity,
-    notes: Sequence[str] = (),
-    figures: Mapping[str, float | int | str] | None = None,
+    name: str, severity: Severity, notes: Sequence[str] = (), figures: Figures | None = None
 ) -> Finding:
     """A check out of its severity; one that is fine has no notes, and ``MAX_NOTES`` are enough."""
     lines = tuple(notes) if severity else ()
@@ -66,9 +63,7 @@ def checked(
     return Finding(name, severity, notes=lines, figures=dict(figures or {}))
 
 
-def warned(
-    name: str, notes: Sequence[str], figures: Mapping[str, float | int | str] | None = None
-) -> Finding:
+def warned(name: str, notes: Sequence[str], figures: Figures | None = None) -> Finding:
     """A check that warns wherever it has something to say, and never refuses."""
     return checked(name, Severity.WARNING if notes else Severity.FINE, notes, figures)
 

@@ -167,16 +167,15 @@ def check_url(url: str, name: str) -> str:
         scheme, host, _ = origin_of(parts)
     except ValueError as err:
         raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}") from err
+    wrong = ""
     if scheme not in _PORTS or not host or re.search(r"[\s\\]", url.strip()):
-        raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise SettingsError(
-            f"{name} lleva usuario, consulta o fragmento; se escribe sola, como {_EXAMPLE}"
-        )
-    if scheme != "https" and not is_loopback(host):
-        raise SettingsError(
-            f"{name} tiene que ser https, porque por ahí van secretos; como {_EXAMPLE}"
-        )
+        wrong = "no es una dirección; se escribe"
+    elif "@" in parts.netloc or parts.query or parts.fragment:
+        wrong = "lleva usuario, consulta o fragmento; se escribe sola,"
+    elif scheme != "https" and not is_loopback(host):
+        wrong = "tiene que ser https, porque por ahí van secretos;"
+    if wrong:
+        raise SettingsError(f"{name} {wrong} como {_EXAMPLE}")
     return url.strip().rstrip("/")
 
 

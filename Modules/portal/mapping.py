@@ -69,9 +69,8 @@ class Mapper:
         shaped = CONTRACT[recurso].geometry != "none"
         self._geometry = _geometry(resource.geometry) if shaped else None
         self._reading = _Reading.of(getters, *_whole(resource, recurso))
-        self._siembras = (
-            _siembras(resource.siembras, resource.root, zone) if recurso == Recurso.LOTES else None
-        )
+        rule, nested = resource.siembras, recurso == Recurso.LOTES
+        self._siembras = _siembras(rule, resource.root, zone) if nested else None
         self._asked, self._sent, self._codigo = str(campania), sent, profile.season.codigo
 
     def records(

@@ -169,9 +169,8 @@ def as_served(paging: Paging, first: PageView, url: str) -> Paging:
         with suppress(ValueError):
             query = dict(parse_qsl(urlsplit(urljoin(url, link)).query))
             said.add(int(query.get(paging.size_param, "")))
-    return (
-        paging.model_copy(update={"size": len(first.rows)}) if len(first.rows) in said else paging
-    )
+    served = len(first.rows)
+    return paging.model_copy(update={"size": served}) if served in said else paging
 
 
 def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:

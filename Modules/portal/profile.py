@@ -63,12 +63,9 @@ class Profile(sections.Section):
             sections.refuse_unknown(resource.fields, known, f"{where}.fields.")
             sections.refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")
             _check_season(recurso, resource, self.season)
-            order = list(Recurso)
-            if resource.parent and order.index(Recurso(resource.parent)) >= order.index(recurso):
-                raise ValueError(
-                    f"resources.{recurso}.parent: no se puede pedir por cada uno de "
-                    f"{resource.parent}"
-                )
+            order, parent = list(Recurso), resource.parent
+            if parent and order.index(Recurso(parent)) >= order.index(recurso):
+                raise ValueError(f"{where}.parent: no se puede pedir por cada uno de {parent}")
         return self
 
     @property

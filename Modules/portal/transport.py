@@ -126,7 +126,7 @@ class Transport:
         """An exchange of this thread; after ``seconds``, or at ``abort``, its sockets are shut."""
         watch = _Watch()
         with self._lock:
-            if self._pace.stopped:
+            if self._pace.stopped.is_set():
                 raise Stopped(f"{what}: se abandonó")
             self._watches.add(watch)
         timer = threading.Timer(seconds, watch.end)
@@ -145,7 +145,7 @@ class Transport:
 
     def _explain_end(self, watch: _Watch, what: str, seconds: float) -> None:
         if watch.ended:
-            if self._pace.stopped:
+            if self._pace.stopped.is_set():
                 raise Stopped(f"{what}: se abandonó")
             slow = (
                 f"el pedido entero llevó más de {seconds:.3g} s, porque la respuesta llega de a "

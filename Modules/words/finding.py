@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TypeAlias
 
 
 class Severity(IntEnum):
@@ -19,6 +20,9 @@ class Severity(IntEnum):
     FINE = 0  # looked at, and well
     WARNING = 1  # worth a look, no more
     ERROR = 2  # refuses the night, fails the command
+
+
+Figures: TypeAlias = Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Finding:
     todo: str = ""  # what to do about it
     code: str = ""
     notes: tuple[str, ...] = ()  # in detail, a line each
-    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
 
     @property
     def fine(self) -> bool:

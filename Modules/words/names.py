@@ -149,10 +149,8 @@ def check_names(names: Iterable[str]) -> None:
         seen[folded] = name
     for folded, name in seen.items():
         for parent in PurePosixPath(folded).parents:
-            if str(parent) in seen:
-                raise PublishError(
-                    f"{name!r} está dentro de {seen[str(parent)]!r}, que es un archivo"
-                )
+            if above := seen.get(str(parent)):
+                raise PublishError(f"{name!r} está dentro de {above!r}, que es un archivo")
 
 
 def name_problem(name: str) -> str | None:
