@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import time
 from math import inf
 from pathlib import Path
@@ -45,8 +45,6 @@ def number(
     gt: float = -inf,
     le: float = inf,
 ) -> Callable[[str], Any]:
-    """A number between bounds."""
-
     def read(value: str) -> float:
         try:
             found = parse(value)
@@ -64,7 +62,6 @@ def number(
 
 
 def whole(*, ge: int, le: float = inf) -> Callable[[str], int]:
-    """A whole number from ``ge`` to ``le``."""
     return number(
         lambda value: int(_NO_FRACTION.sub("", value.strip())), "un número entero", ge=ge, le=le
     )
@@ -74,8 +71,6 @@ port = whole(ge=1, le=65535)
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """One of a few words."""
-
     def read(value: str) -> str:
         if value not in words:
             *most, last = map(repr, words)
@@ -87,12 +82,10 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 def flag(value: str) -> bool:
     """Yes or no, in any of the usual words."""
-    known = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True)
-    known |= dict.fromkeys(("0", "false", "f", "no", "n", "off"), False)
-    try:
-        return known[value.lower()]
-    except KeyError as err:
-        raise ValueError("tiene que ser true o false") from err
+    yes, no = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
+    if value.lower() not in (*yes, *no):
+        raise ValueError("tiene que ser true o false")
+    return value.lower() in yes
 
 
 def read_bbox(value: str) -> BoundingBox:
@@ -107,7 +100,6 @@ def read_bbox(value: str) -> BoundingBox:
 
 
 def read_resolutions(value: str) -> tuple[int, ...]:
-    """Numbers of resolutions, with commas between them."""
     try:
         resolutions = tuple(sorted({int(part) for part in value.split(",")}))
     except ValueError as err:
@@ -145,14 +137,12 @@ def http_url(value: str) -> str:
 
 
 def task_runner(value: str) -> str:
-    """Who makes the hexagons."""
     if value in (*TASK_RUNNERS_HERE, "dask") or _DASK_ADDRESS.fullmatch(value):
         return value
     raise ValueError("no es serial, threads, processes, dask ni la dirección tcp:// de un Dask")
 
 
 def read_time(value: str) -> time:
-    """A time of day."""
     try:
         return time.fromisoformat(value)
     except ValueError as err:
@@ -160,12 +150,10 @@ def read_time(value: str) -> time:
 
 
 def read_time_or_never(value: str) -> time | None:
-    """A time of day, or none."""
     return None if value.strip().lower() == "nunca" else read_time(value)
 
 
 def time_zone(value: str) -> str:
-    """A time zone by its name."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError) as err:
@@ -187,260 +175,159 @@ def setting(
     return field(default=None if default is None else read(default), metadata=facts)
 
 
+def secret(description: str, example: str = "…") -> Any:
+    """A field that is a secret: none where nobody says."""
+    return setting(Secret, None, description, example)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings of a run. See ``.env.example`` for the variables, one line each."""
 
-    databaler_base_url: str | None = setting(
-        http_url,
-        None,
+    # fmt: off
+    databaler_base_url: str | None = setting(http_url, None,
         "Dirección del portal de Databaler; sin ella contesta el de demostración",
-        "https://databaler.example/base-portal/api/v1",
-    )
-    databaler_client_id: str | None = setting(
-        str, None, "Usuario, id de cliente o nombre de la clave de la API", "lindero"
-    )
-    databaler_client_secret: Secret | None = setting(
-        Secret, None, "Su contraseña, secreto o clave", "…"
-    )
-    databaler_second_secret: Secret | None = setting(
-        Secret, None, "Segundo secreto, donde el perfil manda uno: una clave de suscripción", "…"
-    )
-    databaler_profile: Path | None = setting(
-        below_root,
-        None,
-        "Archivo TOML que dice en qué se aparta el portal del contrato supuesto",
-        "perfil.toml",
-    )
+        "https://databaler.example/base-portal/api/v1")
+    databaler_client_id: str | None = setting(str, None,
+        "Usuario, id de cliente o nombre de la clave de la API", "lindero")
+    databaler_client_secret: Secret | None = secret("Su contraseña, secreto o clave")
+    databaler_second_secret: Secret | None = secret(
+        "Segundo secreto, donde el perfil manda uno: una clave de suscripción")
+    databaler_profile: Path | None = setting(below_root, None,
+        "Archivo TOML que dice en qué se aparta el portal del contrato supuesto", "perfil.toml")
 
-    lindero_campania: tuple[Campania, ...] = setting(  # none: actual
-        read_campanias,
-        "25/26",
-        "Campaña de las corridas que no nombran otra; varias con comas, o actual: la que el "
-        "portal tiene activa",
-    )
+    lindero_campania: tuple[Campania, ...] = setting(read_campanias, "25/26",  # none: actual
+        "Campaña de las corridas que no nombran otra; varias con comas, o actual: la que el portal "
+        "tiene activa")
     lindero_outputs_dir: Path = setting(below_root, "outputs", "Dónde van los productos")
-    lindero_test_outputs_dir: Path = setting(
-        below_root, "test_outputs", "Dónde van los productos de una prueba"
-    )
+    lindero_test_outputs_dir: Path = setting(below_root, "test_outputs",
+        "Dónde van los productos de una prueba")
     lindero_state_dir: Path = setting(below_root, "data/lindero", "Dónde se guardan los backups")
-    lindero_symlink_config: Path = setting(
-        below_root,
-        "symlink_config.json",
-        "Qué carpetas de productos tienen que ser enlaces, y adónde llevan",
-    )
+    lindero_symlink_config: Path = setting(below_root, "symlink_config.json",
+        "Qué carpetas de productos tienen que ser enlaces, y adónde llevan")
     lindero_environment: Literal["local", "production"] = setting(
-        one_of("local", "production"),
-        "local",
-        "Se nombra en los resúmenes y manifiestos: local o production",
-        "production",
-    )
+        one_of("local", "production"), "local",
+        "Se nombra en los resúmenes y manifiestos: local o production", "production")
     lindero_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
-        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-        "INFO",
-        "Detalle de los registros: DEBUG, INFO, WARNING o ERROR",
-    )
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO",
+        "Detalle de los registros: DEBUG, INFO, WARNING o ERROR")
 
     lindero_portal_concurrency: int = setting(whole(ge=1, le=32), "4", "Pedidos al portal a la vez")
-    lindero_portal_requests_per_second: float = setting(
-        number(le=10_000, gt=0), "5", "Pedidos al portal por segundo"
-    )
-    lindero_bbox: BoundingBox = setting(
-        read_bbox, "-76,-56,-34,6", "lon_min,lat_min,lon_max,lat_max; una fila de afuera se rechaza"
-    )
+    lindero_portal_requests_per_second: float = setting(number(le=10_000, gt=0), "5",
+        "Pedidos al portal por segundo")
+    lindero_bbox: BoundingBox = setting(read_bbox, "-76,-56,-34,6",
+        "lon_min,lat_min,lon_max,lat_max; una fila de afuera se rechaza")
 
-    lindero_guard_rows_drop: float = setting(
-        share, "0.10", "Parte de las filas perdidas que rechaza una noche"
-    )
-    lindero_guard_area_drop: float = setting(
-        share, "0.10", "Parte de la superficie perdida que rechaza una noche"
-    )
-    lindero_guard_ids_replaced: float = setting(
-        share, "0.20", "Parte de los ids cambiados que rechaza una noche"
-    )
-    lindero_guard_unusable_geometry: float = setting(
-        share, "0.05", "Parte de las geometrías inservibles que rechaza una noche"
-    )
-    lindero_guard_growth: float = setting(
-        share, "0.50", "Crecimiento que rechaza una noche en la que además faltan filas"
-    )
-    lindero_guard_best_drop: float = setting(
-        share, "0.15", "Caída contra la mejor de las últimas 30 noches que rechaza una noche"
-    )
-    lindero_guard_emptied: float = setting(
-        share,
-        "0.05",
-        (
-            "Parte de las filas que tenían una columna completa y llegan sin ella, que rechaza "
-            "una noche"
-        ),
-    )
-    lindero_guard_warning: float = setting(
-        share, "0.02", "Parte de cualquiera de estas que da un aviso"
-    )
+    lindero_guard_rows_drop: float = setting(share, "0.10",
+        "Parte de las filas perdidas que rechaza una noche")
+    lindero_guard_area_drop: float = setting(share, "0.10",
+        "Parte de la superficie perdida que rechaza una noche")
+    lindero_guard_ids_replaced: float = setting(share, "0.20",
+        "Parte de los ids cambiados que rechaza una noche")
+    lindero_guard_unusable_geometry: float = setting(share, "0.05",
+        "Parte de las geometrías inservibles que rechaza una noche")
+    lindero_guard_growth: float = setting(share, "0.50",
+        "Crecimiento que rechaza una noche en la que además faltan filas")
+    lindero_guard_best_drop: float = setting(share, "0.15",
+        "Caída contra la mejor de las últimas 30 noches que rechaza una noche")
+    lindero_guard_emptied: float = setting(share, "0.05",
+        "Parte de las filas que tenían una columna completa y llegan sin ella, que rechaza una "
+        "noche")
+    lindero_guard_warning: float = setting(share, "0.02",
+        "Parte de cualquiera de estas que da un aviso")
 
     lindero_demo_size: Literal["small", "company", "stress"] = setting(
-        one_of("small", "company", "stress"),
-        "small",
-        "Tamaño del mundo inventado del portal de demostración: small, company o stress",
-    )
-    lindero_demo_day: int = setting(
-        whole(ge=0, le=3650), "0", "Día del mundo inventado; de un día a otro cambia"
-    )
+        one_of("small", "company", "stress"), "small",
+        "Tamaño del mundo inventado del portal de demostración: small, company o stress")
+    lindero_demo_day: int = setting(whole(ge=0, le=3650), "0",
+        "Día del mundo inventado; de un día a otro cambia")
 
     lindero_retention_daily: int = setting(whole(ge=1), "14", "Backups diarios que se conservan")
     lindero_retention_weekly: int = setting(whole(ge=0), "8", "Backups semanales que se conservan")
-    lindero_retention_monthly: int = setting(
-        whole(ge=0), "24", "Backups mensuales que se conservan"
-    )
-    lindero_retention_quarantine_days: int = setting(
-        whole(ge=1), "90", "Días que se conservan las noches rechazadas"
-    )
-    lindero_h3_resolutions: tuple[int, ...] = setting(
-        read_resolutions, "9,10,11", "Resoluciones H3 de los hexágonos"
-    )
+    lindero_retention_monthly: int = setting(whole(ge=0), "24",
+        "Backups mensuales que se conservan")
+    lindero_retention_quarantine_days: int = setting(whole(ge=1), "90",
+        "Días que se conservan las noches rechazadas")
+    lindero_h3_resolutions: tuple[int, ...] = setting(read_resolutions, "9,10,11",
+        "Resoluciones H3 de los hexágonos")
 
-    lindero_task_runner: str = setting(
-        task_runner,
-        "processes",
+    lindero_task_runner: str = setting(task_runner, "processes",
         "Quién hace los hexágonos: serial, threads, processes, dask o la dirección de un Dask",
-        "tcp://dask-scheduler:8786",
-    )
-    lindero_task_workers: int = setting(
-        whole(ge=1, le=64), "2", "Cuántos a la vez, en esta máquina"
-    )
-    lindero_muestreo_puntos: int = setting(
-        whole(ge=1, le=100), "3", "Puntos de muestreo que se proponen por ambiente"
-    )
-    lindero_muestreo_margen_m: float = setting(
-        number(ge=0, le=1000), "20", "Metros que guardan hasta su borde"
-    )
-    lindero_eudr_puntos: bool = setting(
-        flag, "false", "Declarar como puntos los lotes de menos de 4 ha (EUDR): true o false"
-    )
-    lindero_eudr_paises: tuple[tuple[str, str], ...] = setting(
-        read_countries,
-        "",
-        "País de campos o lotes por id, donde el borde deja dudas (EUDR)",
-        "114=AR,230=UY",
-    )
+        "tcp://dask-scheduler:8786")
+    lindero_task_workers: int = setting(whole(ge=1, le=64), "2",
+        "Cuántos a la vez, en esta máquina")
+    lindero_muestreo_puntos: int = setting(whole(ge=1, le=100), "3",
+        "Puntos de muestreo que se proponen por ambiente")
+    lindero_muestreo_margen_m: float = setting(number(ge=0, le=1000), "20",
+        "Metros que guardan hasta su borde")
+    lindero_eudr_puntos: bool = setting(flag, "false",
+        "Declarar como puntos los lotes de menos de 4 ha (EUDR): true o false")
+    lindero_eudr_paises: tuple[tuple[str, str], ...] = setting(read_countries, "",
+        "País de campos o lotes por id, donde el borde deja dudas (EUDR)", "114=AR,230=UY")
 
-    lindero_late_after: time = setting(
-        read_time,
-        "07:00",
-        "Hora local desde la que llega tarde una corrida nocturna que tenía que empezar antes",
-    )
-    lindero_night_by: time | None = setting(
-        read_time_or_never,
-        "06:30",
+    lindero_late_after: time = setting(read_time, "07:00",
+        "Hora local desde la que llega tarde una corrida nocturna que tenía que empezar antes")
+    lindero_night_by: time | None = setting(read_time_or_never, "06:30",
         "Hora local para la que tiene que estar publicada la noche; si no está, status lo dice y "
-        "se avisa. nunca: no se mira",
-    )
-    lindero_late_runs: Literal["run", "skip"] = setting(
-        one_of("run", "skip"),
-        "run",
-        "Qué hace una corrida que llega tarde: run (corre igual) o skip (no corre)",
-        "skip",
-    )
-    lindero_redo_until: time = setting(
-        read_time,
-        "06:30",
-        "Hora local hasta la que se hace otra vez, una sola vez, una noche que se cortó",
-    )
-    lindero_alert_webhook_url: Secret | None = setting(
-        Secret,
-        None,
+        "se avisa. nunca: no se mira")
+    lindero_late_runs: Literal["run", "skip"] = setting(one_of("run", "skip"), "run",
+        "Qué hace una corrida que llega tarde: run (corre igual) o skip (no corre)", "skip")
+    lindero_redo_until: time = setting(read_time, "06:30",
+        "Hora local hasta la que se hace otra vez, una sola vez, una noche que se cortó")
+    lindero_alert_webhook_url: Secret | None = secret(
         "Webhook al que se avisa de una noche mala, o que no llega, y de la plataforma caída",
-        "https://hooks.example/…",
-    )
-    lindero_alert_email: str | None = setting(
-        str, None, "Correo al que se avisa, en lugar de eso o además", "campo@empresa.example"
-    )
-    lindero_alert_smtp_url: Secret | None = setting(
-        Secret,
-        None,
+        "https://hooks.example/…")
+    lindero_alert_email: str | None = setting(str, None,
+        "Correo al que se avisa, en lugar de eso o además", "campo@empresa.example")
+    lindero_alert_smtp_url: Secret | None = secret(
         "Servidor de correo para eso: smtps://usuario:contraseña@servidor:puerto",
-        "smtps://lindero:…@mail.empresa.example:465",
-    )
-    lindero_watch_url: Secret | None = setting(
-        Secret,
-        None,
-        "Dirección de afuera que se pide tras cada noche buena",
-        "https://hc.example/…",
-    )
+        "smtps://lindero:…@mail.empresa.example:465")
+    lindero_watch_url: Secret | None = secret(
+        "Dirección de afuera que se pide tras cada noche buena", "https://hc.example/…")
     lindero_company: str = setting(str, "", "Empresa que nombran los avisos", "Campos del Sur SA")
-    lindero_host: str = setting(
-        str, "", "Máquina que nombran los avisos; vacío: como ella se llama", "servidor-oficina"
-    )
-    lindero_page_url: str | None = setting(
-        http_url,
-        None,
+    lindero_host: str = setting(str, "",
+        "Máquina que nombran los avisos; vacío: como ella se llama", "servidor-oficina")
+    lindero_page_url: str | None = setting(http_url, None,
         "Página de Prefect en los enlaces de los avisos; sin ella, la de esta máquina",
-        "https://prefect.empresa.example",
-    )
-    lindero_uid: int = setting(
-        whole(ge=1),
-        "1000",
-        "Usuario de los contenedores; es el dueño de datos, registros y productos",
-    )
+        "https://prefect.empresa.example")
+    lindero_uid: int = setting(whole(ge=1), "1000",
+        "Usuario de los contenedores; es el dueño de datos, registros y productos")
     lindero_gid: int = setting(whole(ge=1), "1000", "Su grupo")
-    lindero_port: int = setting(
-        port, "4200", "Puerto de esta máquina en el que contesta la página de Prefect"
-    )
+    lindero_port: int = setting(port, "4200",
+        "Puerto de esta máquina en el que contesta la página de Prefect")
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
-    prefect_postgres_password: Secret | None = setting(
-        Secret, None, "Contraseña de la base de Prefect", "…"
-    )
+    prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")
-    prefect_postgres_host: str | None = setting(
-        str, None, "Máquina de una base que ya está; si no, `lindero stack` levanta una", "postgres"
-    )
+    prefect_postgres_host: str | None = setting(str, None,
+        "Máquina de una base que ya está; si no, `lindero stack` levanta una", "postgres")
     prefect_postgres_port: int | None = setting(port, None, "Su puerto", "5432")
-    prefect_redis_messaging_host: str | None = setting(
-        str, None, "Máquina de un Redis que ya está; si no, `lindero stack` levanta uno", "redis"
-    )
+    prefect_redis_messaging_host: str | None = setting(str, None,
+        "Máquina de un Redis que ya está; si no, `lindero stack` levanta uno", "redis")
     prefect_redis_messaging_port: int | None = setting(port, None, "Su puerto", "6379")
-    prefect_redis_messaging_password: Secret | None = setting(
-        Secret, None, "Contraseña de Redis", "…"
-    )
-    prefect_api_url: str | None = setting(
-        http_url,
-        None,
+    prefect_redis_messaging_password: Secret | None = secret("Contraseña de Redis")
+    prefect_api_url: str | None = setting(http_url, None,
         "Servidor de Prefect; sin ella las corridas a mano andan sin servidor",
-        "http://127.0.0.1:4200/api",
-    )
-    prefect_server_api_auth_string: Secret | None = setting(
-        Secret, None, "usuario:contraseña del servidor de Prefect", "admin:…"
-    )
-    tz: str = setting(
-        time_zone,
-        "America/Argentina/Buenos_Aires",
-        "Zona horaria de los horarios y de lo que lee la gente",
-    )
+        "http://127.0.0.1:4200/api")
+    prefect_server_api_auth_string: Secret | None = secret(
+        "usuario:contraseña del servidor de Prefect", "admin:…")
+    tz: str = setting(time_zone, "America/Argentina/Buenos_Aires",
+        "Zona horaria de los horarios y de lo que lee la gente")
+    # fmt: on
 
     def outputs_dir(self, modo: Modo) -> Path:
-        """Root of the products of ``modo``."""
-        if modo is Modo.TEST:
-            return self.lindero_test_outputs_dir
-        return self.lindero_outputs_dir
+        return self.lindero_test_outputs_dir if modo is Modo.TEST else self.lindero_outputs_dir
 
     def store_dir(self, modo: Modo) -> Path:
-        """Root of the snapshots of ``modo``."""
         return self.lindero_state_dir / modo.value
 
+    def below(self, prefix: str) -> dict[str, Any]:
+        """The settings whose names begin so, by the rest of their names."""
+        ours = (one.name for one in fields(self) if one.name.startswith(prefix))
+        return {name.removeprefix(prefix): getattr(self, name) for name in ours}
+
     def thresholds(self) -> Thresholds:
-        """When a night is refused."""
-        return Thresholds(
-            rows_loss=self.lindero_guard_rows_drop,
-            area_loss=self.lindero_guard_area_drop,
-            ids_replaced=self.lindero_guard_ids_replaced,
-            unusable_geometry=self.lindero_guard_unusable_geometry,
-            growth=self.lindero_guard_growth,
-            best_loss=self.lindero_guard_best_drop,
-            emptied=self.lindero_guard_emptied,
-            warning=self.lindero_guard_warning,
-        )
+        return Thresholds(**self.below("lindero_guard_"))
 
     @property
     def on_a_cluster(self) -> bool:
@@ -449,7 +336,6 @@ class Settings:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Time zone of what people read."""
         return ZoneInfo(self.tz)
 
 
@@ -486,7 +372,8 @@ def read_settings(texts: Mapping[str, str]) -> Settings:
             elif one.name in texts:
                 values[one.name] = one.metadata["read"](texts[one.name])
         except (ValueError, SettingsError) as err:
-            wrong.append(_line(one, err))
+            name = one.name.upper()
+            wrong.append(f"{name}: {err}; por ejemplo {name}={one.metadata['example']}")
     if wrong:
         raise SettingsError("; ".join(wrong))
     return Settings(**values)
@@ -511,7 +398,6 @@ def variable_names() -> tuple[str, ...]:
 
 
 def secret_names() -> tuple[str, ...]:
-    """The fields that are secrets."""
     return tuple(one.name for one in fields(Settings) if one.metadata["read"] is Secret)
 
 
@@ -577,8 +463,3 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
     near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
     return f"¿quiso decir {prefix}{near[0]}?" if near else "ver docs/settings.md"
-
-
-def _line(one: Field[Any], error: Exception) -> str:
-    name = one.name.upper()
-    return f"{name}: {error}; por ejemplo {name}={one.metadata['example']}"

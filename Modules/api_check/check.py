@@ -30,8 +30,6 @@ from Modules.words.finding import Finding, Report
 
 @dataclass(frozen=True, slots=True)
 class ApiReport:
-    """What was found, list by list."""
-
     portal: str
     profile: str
     campania: str
@@ -45,13 +43,12 @@ class ApiReport:
         return max(self.worst, Report(self.findings).exit_code)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it."""
         return {
             "portal": self.portal,
             "perfil": self.profile,
             "campania": self.campania,
             "filas": {recurso.value: rows for recurso, rows in self.rows.items()},
-            "hallazgos": [_finding_dict(finding) for finding in self.findings],
+            "hallazgos": list(map(_finding_dict, self.findings)),
             "perfil_propuesto": proposed_profile(self),
         }
 
@@ -103,7 +100,6 @@ class _Checker:
                 return
 
     def _look_at(self, recurso: Recurso) -> Iterator[Finding]:
-        """Ask for one list and tell what is found."""
         resource = self._profile.resources[recurso]
         if not resource.enabled:
             yield found(recurso, Que.ESTA, "", "el perfil la apaga: no se pide", grave=False)
@@ -116,28 +112,28 @@ class _Checker:
                 yield found(recurso, Que.ERROR, "", detail)
                 return
         ask = partial(self._client.look, recurso, self._campania, self._campania_id, parent)
+        another_way = partial(self._prober.another_way, recurso, self._profile, ask=ask)
         try:
             look = ask(self._profile)
+            other = another_way(None) if is_empty(look) else None
         except PipelineError as err:
-            prober, profile = self._prober, self._profile
-            if self._client.let_in and (other := prober.another_way(recurso, profile, err, ask)):
-                self.answered = True
-                yield from other[1]
-                yield from self._compare(recurso, other[0])
+            other = another_way(err) if self._client.let_in else None
+            if other is None:
+                yield self._refused(recurso, err)
                 return
-            self.no_token_there = not self._client.let_in and isinstance(err.__cause__, NotThere)
-            self._over = self._concerns_all(err)
-            concerned = None if self._over else recurso
-            self.worst = max(self.worst, err.exit_code)
-            yield found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
-            return
         self.answered = True
-        if is_empty(look) and (
-            other := self._prober.another_way(recurso, self._profile, None, ask)
-        ):
-            yield from other[1]
-            look = other[0]
+        if other is not None:
+            look, takes = other
+            yield from takes
         yield from self._compare(recurso, look)
+
+    def _refused(self, recurso: Recurso, err: PipelineError) -> Finding:
+        let_in = self._client.let_in
+        self.no_token_there = not let_in and isinstance(err.__cause__, NotThere)
+        self._over = self._concerns_all(err)
+        concerned = None if self._over else recurso
+        self.worst = max(self.worst, err.exit_code)
+        return found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
 
     def _compare(self, recurso: Recurso, look: Look) -> Iterator[Finding]:
         try:
@@ -160,11 +156,8 @@ class _Checker:
         if isinstance(look.walk.paging, NextLinkPaging) and look.walk.paging.source == "header":
             link = view.link_header
         more = propose_paging(look.document, look.headers, now=True)
-        if (
-            more
-            and not link
-            and (kind == "next_link" or (kind in ("page", "none") and not numbered))
-        ):
+        endless = kind == "next_link" or (kind in ("page", "none") and not numbered)
+        if more and not link and endless:
             detail = "hay más páginas que las que el perfil sabría pedir"
             yield found(recurso, Que.ERROR, "paging", detail, more)
         yield from self._follow(recurso, look, link)
@@ -267,13 +260,11 @@ def proposed_profile(report: ApiReport) -> str:
                 continue
             for line in lines:
                 known.setdefault(line.partition("=")[0], line)
-    return "\n".join(
-        "\n".join([section, *lines.values(), ""]) for section, lines in sections.items()
-    )
+    blocks = ([section, *lines.values(), ""] for section, lines in sections.items())
+    return "\n".join(map("\n".join, blocks))
 
 
 def render(report: ApiReport, *, as_json: bool = False) -> str:
-    """The report as text for a person, or as JSON."""
     if as_json:
         return json.dumps(report.to_dict(), ensure_ascii=False, indent=2)
     return "\n".join(_text(report)).rstrip() + "\n"

@@ -12,20 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from Modules.api_check import guessing as guess
 from Modules.api_check.findings import Columns, Que, found, kind_of, quoted, remedy
-from Modules.api_check.guessing import (
-    first_pair,
-    geometry_kind,
-    geometry_lines,
-    last_name,
-    lat_lon_columns,
-    leaves,
-    lists_in,
-    plain,
-    root_of,
-    same_name,
-    season_template,
-)
 from Modules.portal.asking import read_campania
 from Modules.portal.coercion import MISSING
 from Modules.portal.contract import CONTRACT, SIEMBRA
@@ -44,7 +32,7 @@ def compare_rows(recurso: Recurso, profile: Profile, rows: Sequence[Any]) -> lis
     resource, shape = profile.resources[recurso], CONTRACT[recurso]
     extra, names = [], {member.name.partition(".")[0] for member in shape.members}
     mapped = any("." in rule.path for rule in resource.fields.values())
-    if not resource.root and not mapped and (root := root_of(good, names)):
+    if not resource.root and not mapped and (root := guess.root_of(good, names)):
         detail = f"los campos de cada fila están adentro de {root!r}"
         line = remedy(f"[resources.{recurso}]", f"root = {quoted(root)}")
         extra = [found(recurso, Que.FALTA, "root", detail, line)]
@@ -81,13 +69,13 @@ def _geometry(profile: Profile, columns: Columns, *, required: bool) -> Finding:
     present = columns.present(rule.path)
     if not present:
         return say(Que.OTRO_TIPO if required else Que.ESTA, "nulo", grave=required)
-    kinds = {geometry_kind(value) for value in present}
+    kinds = {guess.geometry_kind(value) for value in present}
     if kinds != {rule.kind}:
         seen = next((kind for kind in kinds if kind not in (None, rule.kind)), None)
         detail = f"el perfil dice {rule.kind} y llegó {seen or kind_of(present)}"
         return say(Que.OTRO_TIPO, detail, *([f'kind = "{seen}"'] if seen else ()))
-    pair = first_pair(present[0])
-    lines = geometry_lines(pair, rule, BoundingBox()) if pair else ()
+    pair = guess.first_pair(present[0])
+    lines = guess.geometry_lines(pair, rule, BoundingBox()) if pair else ()
     if lines:
         detail = "las coordenadas caen fuera de la región; parecen de otro sistema u otro orden"
         return say(Que.OTRO_TIPO, detail, *lines)
@@ -97,12 +85,12 @@ def _geometry(profile: Profile, columns: Columns, *, required: bool) -> Finding:
 def _elsewhere(columns: Columns, *, required: bool) -> tuple[str, Sequence[str]]:
     """Where a geometry that is not in its place seems to be, and the lines that say so."""
     for path in columns.paths:
-        kinds = {geometry_kind(value) for value in columns.present(path)}
+        kinds = {guess.geometry_kind(value) for value in columns.present(path)}
         if len(kinds) == 1 and (kind := kinds.pop()) is not None:
             columns.uses(path)
             detail = f"no está donde dice el perfil; parece ser {path!r} ({kind})"
             return detail, (f"path = {quoted(path)}", f'kind = "{kind}"')
-    pair = lat_lon_columns(columns.paths)
+    pair = guess.lat_lon_columns(columns.paths)
     if pair is not None:
         columns.uses(*pair)
         comma = any("," in str(value) for value in columns.values(pair[0]))
@@ -144,11 +132,11 @@ def _other_siembras(columns: Columns) -> Sequence[str]:
     for whole in (True, False):
         for path in columns.free():
             lists = any(isinstance(value, list) for value in columns.values(path))
-            if lists and same_name("siembras", path, whole=whole):
+            if lists and guess.same_name("siembras", path, whole=whole):
                 columns.uses(path)
                 return (f"path = {quoted(path)}",)
     for path in columns.free():
-        if same_name("cultivo.nombre", path, whole=True):
+        if guess.same_name("cultivo.nombre", path, whole=True):
             columns.uses(path)
             return "flat = true", f'fields = {{ "cultivo.nombre" = {quoted(path)} }}'
     return ()
@@ -175,7 +163,7 @@ def _season(profile: Profile, columns: Columns, every: Sequence[Finding]) -> lis
     texts = [str(v) for v in columns.values(path) if isinstance(v, str | int)] if path else []
     unread = [text for text in texts if read_campania(profile.season.codigo, text) is None]
     if unread:
-        template = season_template(texts)
+        template = guess.season_template(texts)
         todo = remedy("[season]", f'codigo = "{template}"') if template else ""
         detail = f"el perfil espera {profile.season.codigo!r} y llegó {unread[0][:20]!r}"
         extra.append(found(recurso, Que.OTRO_TIPO, name, detail, todo, grave=True))
@@ -187,7 +175,9 @@ def _season_path(columns: Columns, old: Finding) -> str:
     if old.todo and "…" not in old.todo:
         return str(re.findall(r'= "([^"]*)"', old.todo)[0])
     for path in columns.free():
-        template = season_template([one for one in columns.values(path) if isinstance(one, str)])
+        template = guess.season_template(
+            [one for one in columns.values(path) if isinstance(one, str)]
+        )
         if template is not None and "}" in template[:-1]:
             columns.uses(path)
             return path
@@ -199,27 +189,29 @@ def propose_envelope(recurso: Recurso, document: Any, headers: Mapping[str, str]
 
     Of several lists the one whose items have most names of the contract, then the longest.
     """
-    known = {plain(member.name) for member in CONTRACT[recurso].members} | {"properties"}
+    known = {guess.plain(member.name) for member in CONTRACT[recurso].members} | {"properties"}
 
     def rank(pair: tuple[str, list[Any]]) -> tuple[int, int, str]:
-        shared = {plain(name) for one in pair[1][:1] for name in one} & known
+        shared = {guess.plain(name) for one in pair[1][:1] for name in one} & known
         return -len(shared), -len(pair[1]), pair[0]
 
-    lists = sorted(lists_in(document), key=rank)
+    lists = sorted(guess.lists_in(document), key=rank)
     if not lists:
         return ""
     rows_at, rows = lists[0]
     lines = {"rows": quoted(rows_at)}
-    for path, value in leaves(document):
+    for path, value in guess.leaves(document):
         for key, names in _AROUND.items():
             fitting = value is None or _is_link(value) if key == "next" else type(value) is int
             if _name_of(path) in names and fitting:
                 lines.setdefault(key, quoted(path))
     if "x-total-count" in headers and "total" not in lines:
         lines["total_header"] = '"X-Total-Count"'
-    counts = [(path, n) for path, n in leaves(document) if type(n) is int and n >= len(rows) > 0]
+    counts = [
+        (path, n) for path, n in guess.leaves(document) if type(n) is int and n >= len(rows) > 0
+    ]
     for path, _ in counts if lines.keys() & {"total", "total_header"} == set() else ():
-        if last_name(path).endswith(("count", "total")):  # some own name of a total
+        if guess.last_name(path).endswith(("count", "total")):  # some own name of a total
             lines.setdefault("total", quoted(path))
     order = ("rows", *_AROUND, "total_header")
     return remedy("[envelope]", *(f"{key} = {lines[key]}" for key in order if key in lines))
@@ -231,12 +223,7 @@ def _is_link(value: Any) -> bool:
 
 _AROUND: Mapping[str, tuple[str, ...]] = {
     "total": (
-        "totalitems",
-        "total",
-        "totalcount",
-        "count",
-        "totalelements",
-        "totalrecords",
+        *("totalitems", "total", "totalcount", "count", "totalelements", "totalrecords"),
         "numbermatched",
     ),
     "pages": ("totalpages", "pages", "pagecount", "lastpage"),
@@ -248,7 +235,7 @@ _AROUND: Mapping[str, tuple[str, ...]] = {
 def _name_of(path: str) -> str:
     """The plain name of a member; of a link as an object, that of the link."""
     name, _, last = path.rpartition(".")
-    return last_name(name if last == "href" else path)
+    return guess.last_name(name if last == "href" else path)
 
 
 def propose_paging(document: Any, headers: Mapping[str, str], *, now: bool = False) -> str:
@@ -264,7 +251,7 @@ def propose_paging(document: Any, headers: Mapping[str, str], *, now: bool = Fal
         if document.get("type") == "FeatureCollection":
             size = 'size_param = "limit"'  # of OGC API Features and STAC
         return remedy("[paging]", 'kind = "next_link"', f"next = {quoted(path)}", size)
-    for path, value in leaves(document):
+    for path, value in guess.leaves(document):
         name = _name_of(path)
         if name in _AROUND["next"] and _is_link(value):
             line = f"next = {quoted(path)}"
@@ -279,9 +266,9 @@ def propose_paging(document: Any, headers: Mapping[str, str], *, now: bool = Fal
 
 def _next_by_relation(document: Any) -> tuple[str, str] | None:
     """The path of ``next`` in a list of links with ``rel``, and the link ("" on a last page)."""
-    for path, links in lists_in(document) if isinstance(document, dict) else ():
+    for path, links in guess.lists_in(document) if isinstance(document, dict) else ():
         rels = {str(link["rel"]): link for link in links if "rel" in link}
-        rel = next((rel for rel in rels if plain(rel) in ("next", "nextpage")), "")
+        rel = next((rel for rel in rels if guess.plain(rel) in ("next", "nextpage")), "")
         if rels and (rel or document.get("type") == "FeatureCollection"):
             one = rels.get(rel) or next(iter(rels.values()))
             key = next((key for key in ("href", "uri", "url") if isinstance(one.get(key), str)), "")
@@ -299,5 +286,5 @@ def _size_param(link: str) -> str:
         asked = parse_qsl(urlsplit(link).query)
     except ValueError:  # no address at all, which is told elsewhere
         asked = []
-    names = [name for name, _ in asked if plain(name) in _SIZES]
+    names = [name for name, _ in asked if guess.plain(name) in _SIZES]
     return f"size_param = {quoted(names[0] if names else '')}"

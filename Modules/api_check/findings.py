@@ -51,9 +51,8 @@ def found(
     severity = Severity.ERROR if grave else mild
     where = "" if recurso is None else recurso.value
     shown = examples(values) if todo else ""
-    return Finding(
-        que, severity, where, campo, todo, notes=(detalle, shown) if shown else (detalle,)
-    )
+    notes = (detalle, shown) if shown else (detalle,)
+    return Finding(que, severity, where, campo, todo, notes=notes)
 
 
 def remedy(section: str, *lines: str) -> str:
@@ -86,7 +85,6 @@ class Columns:
         return [dig(row, parts) for row in self.rows]
 
     def present(self, path: str) -> list[Any]:
-        """The values that are there and not null."""
         return [value for value in self.values(path) if value is not None and value is not MISSING]
 
     def there(self, path: str) -> bool:
@@ -221,10 +219,15 @@ def _missing(member: Member, path: str, named: tuple[str, str] | None) -> tuple[
 
 
 def _line(name: str, path: str, how: FieldRule | None) -> str:
-    if how is None:
-        return f"{key(name)} = {quoted(path)}"
-    layout = f', format = "{how.format}"' if how.format else ""
-    return f'{key(name)} = {{ path = {quoted(path)}, type = "{how.type}"{layout} }}'
+    return f"{key(name)} = {rule_text(path, how)}"
+
+
+def rule_text(path: str, rule: FieldRule | None) -> str:
+    """The path as the profile has it, with what the rule says of how it is read."""
+    if rule is None or rule.type is None:
+        return quoted(path)
+    layout = f', format = "{rule.format}"' if rule.format else ""
+    return f'{{ path = {quoted(path)}, type = "{rule.type}"{layout} }}'
 
 
 def key(name: str) -> str:
@@ -248,16 +251,11 @@ _KINDS: Mapping[str, str] = {
     "list": "una lista",
 }
 _OF_TYPE: Mapping[type, str] = {
-    type(None): "nulo",
-    bool: "verdadero o falso",
-    int: "entero",
-    float: "número",
-    str: "texto",
-    list: "lista",
-}
+    type(None): "nulo", bool: "verdadero o falso", int: "entero", float: "número",
+    str: "texto", list: "lista",
+}  # fmt: skip
 
 
 def kind_of(values: Iterable[Any]) -> str:
-    """What kinds the values are, in words."""
     kinds = {_OF_TYPE.get(type(value), "objeto") for value in values if value is not MISSING}
     return " o ".join(sorted(kinds)) or "nada"

@@ -72,7 +72,6 @@ def root_of(rows: Sequence[dict[str, Any]], names: set[str]) -> str:
 
 
 def last_name(path: str) -> str:
-    """The last segment of a path, plain."""
     return plain(path.rpartition(".")[2])
 
 
@@ -106,12 +105,8 @@ def fits(value: Any, kind: Kind) -> bool:
 
 
 _PYTHON: dict[Kind, tuple[type, ...]] = {
-    "text": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "list": (list,),
-}
+    "text": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "list": (list,),
+}  # fmt: skip
 
 
 def _is_moment(text: str, *, with_time: bool) -> bool:
@@ -144,14 +139,8 @@ def truth_values(values: Sequence[Any]) -> str:
 
 
 _TRUTHS = (
-    ("1", "0"),
-    ("s", "n"),
-    ("si", "no"),
-    ("sí", "no"),
-    ("y", "n"),
-    ("yes", "no"),
-    ("v", "f"),
-)
+    ("1", "0"), ("s", "n"), ("si", "no"), ("sí", "no"), ("y", "n"), ("yes", "no"), ("v", "f"),
+)  # fmt: skip
 _READINGS: dict[Kind, list[tuple[FieldType, str]]] = {
     "id": [("text", "")],
     "text": [("text", "")],

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from Modules.api_check.comparison import compare_rows
-from Modules.api_check.findings import Que, quoted
+from Modules.api_check.findings import Que, rule_text
 from Modules.api_check.guessing import last_name, leaves
 from Modules.night.checks_columns import place, todo
 from Modules.portal.coercion import dig, split_path
 from Modules.portal.profile import Profile
-from Modules.portal.sections import FieldRule
 from Modules.words import text as clean
 from Modules.words.domain import Fetched, Recurso
 from Modules.words.strict_json import JsonRefused, parse_json
@@ -27,58 +25,53 @@ from Modules.words.strict_json import JsonRefused, parse_json
 _CALLED = {"nombre": ("name", "nome", "denominacion", "titulo", "title", "label", "descripcion")}
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The answers of a night and the profile they were read with."""
+def moved_line(
+    profile: Profile,
+    fetched: Mapping[Recurso, Fetched],
+    table: str,
+    member: str,
+    known: Mapping[str, str],
+) -> str:
+    """What to write in the profile, in Spanish; ``known``: what some ids had last night."""
+    recurso = Recurso.LOTES if table == "siembras" else Recurso(table)
+    resource, rows = profile.resources[recurso], list(_rows(profile, fetched, recurso))
+    section, key = place(table, member)
+    nested = table == "siembras" and not resource.siembras.flat
+    rules = resource.siembras.fields if table == "siembras" else resource.fields
+    items = _inside(rows, resource.siembras.path) if nested else rows
+    own_key = "codigo" if table == "cultivos" else "id"
+    below = "" if nested or not resource.root else f"{resource.root}."
+    own = rules[own_key].path if own_key in rules else f"{below}{own_key}"
+    path = _by_value(items, own, known)
+    if path is None:
+        called = f"siembras.{member}" if table == "siembras" else member
+        path = _by_name(profile, recurso, called, rows, section)
+    if path is None:
+        return todo(table, member, known)
+    line = path if "=" in path else f"{key} = {rule_text(path, rules.get(member))}"
+    return f"en el perfil, bajo {section}: {line}"
 
-    profile: Profile
-    fetched: Mapping[Recurso, Fetched]
 
-    def line(self, table: str, member: str, known: Mapping[str, str]) -> str:
-        """What to write in the profile, in Spanish.
+def _rows(profile: Profile, fetched: Mapping[Recurso, Fetched], recurso: Recurso) -> Iterator[Any]:
+    path = split_path(profile.envelope_of(recurso).rows)
+    for page in fetched[recurso].pages if recurso in fetched else ():
+        with suppress(JsonRefused):  # an answer that the profile counts as empty
+            rows = dig(parse_json(page.body), path)
+            yield from rows if isinstance(rows, list) else ()
 
-        Args:
-            table: one of ``words.columns.TABLES``.
-            member: as the contract calls it.
-            known: what some ids had last night.
-        """
-        recurso = Recurso.LOTES if table == "siembras" else Recurso(table)
-        resource, rows = self.profile.resources[recurso], list(self._rows(recurso))
-        section, key = place(table, member)
-        nested = table == "siembras" and not resource.siembras.flat
-        rules = resource.siembras.fields if table == "siembras" else resource.fields
-        items = _inside(rows, resource.siembras.path) if nested else rows
-        own_key = "codigo" if table == "cultivos" else "id"
-        below = "" if nested or not resource.root else f"{resource.root}."
-        own = rules[own_key].path if own_key in rules else f"{below}{own_key}"
-        path = _by_value(items, own, known)
-        if path is None:
-            called = f"siembras.{member}" if table == "siembras" else member
-            path = self._by_name(recurso, called, rows, section)
-        if path is None:
-            return todo(table, member, known)
-        line = path if "=" in path else f"{key} = {_rule(path, rules.get(member))}"
-        return f"en el perfil, bajo {section}: {line}"
 
-    def _rows(self, recurso: Recurso) -> Iterator[Any]:
-        path = split_path(self.profile.envelope_of(recurso).rows)
-        for page in self.fetched[recurso].pages if recurso in self.fetched else ():
-            with suppress(JsonRefused):  # an answer that the profile counts as empty
-                rows = dig(parse_json(page.body), path)
-                yield from rows if isinstance(rows, list) else ()
-
-    def _by_name(
-        self, recurso: Recurso, member: str, rows: Sequence[Any], section: str
-    ) -> str | None:
-        """The line that ``api check`` has for it, or the one free path that is called like it."""
-        every = compare_rows(recurso, self.profile, rows)
-        for one in every:
-            where, _, lines = one.todo.partition("\n")
-            if one.item == member and where == section and "…" not in lines and lines:
-                return lines.replace("\n", "; ")
-        free = [one.item for one in every if one.what is Que.SOBRA]
-        called = [path for path in free if last_name(path) in _CALLED.get(member, ())]
-        return next((one[0] for one in (called, free) if len(one) == 1), None)
+def _by_name(
+    profile: Profile, recurso: Recurso, member: str, rows: Sequence[Any], section: str
+) -> str | None:
+    """The line that ``api check`` has for it, or the one free path that is called like it."""
+    every = compare_rows(recurso, profile, rows)
+    for one in every:
+        where, _, lines = one.todo.partition("\n")
+        if one.item == member and where == section and "…" not in lines and lines:
+            return lines.replace("\n", "; ")
+    free = [one.item for one in every if one.what is Que.SOBRA]
+    called = [path for path in free if last_name(path) in _CALLED.get(member, ())]
+    return next((one[0] for one in (called, free) if len(one) == 1), None)
 
 
 def _inside(rows: Sequence[Any], path: str) -> list[Any]:
@@ -105,11 +98,3 @@ def _same(value: object, was: str) -> bool:
         return True
     readers = (clean.number, clean.timestamp)
     return any((found := read(value)) is not None and found == read(was) for read in readers)
-
-
-def _rule(path: str, rule: FieldRule | None) -> str:
-    """The path as the profile has it, with what the rule says of how it is read."""
-    if rule is None or rule.type is None:
-        return quoted(path)
-    layout = f', format = "{rule.format}"' if rule.format else ""
-    return f'{{ path = {quoted(path)}, type = "{rule.type}"{layout} }}'

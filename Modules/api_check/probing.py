@@ -60,19 +60,17 @@ class Prober:
     def _path_of(self, recurso: Recurso, profile: Profile, ask: Ask) -> str | None:
         """The path of a list's items among the collections (OGC API Features, 7.13)."""
         if self._paths is None:
-            self._paths = {}
             listing = profile.with_resource(
                 recurso, path="/collections", season=False, paging=_BARE, params={}
             )
             look = _answer(ask, listing)
-            for path, items in lists_in(look.document) if look else ():
-                if path == "collections":
-                    self._paths = {
-                        plain(str(item.get(key))): f"/collections/{item['id']}/items"
-                        for key in ("title", "id")
-                        for item in items
-                        if "id" in item
-                    }
+            lists = dict(lists_in(look.document)) if look else {}
+            self._paths = {
+                plain(str(item.get(key))): f"/collections/{item['id']}/items"
+                for key in ("title", "id")
+                for item in lists.get("collections", ())
+                if "id" in item
+            }
         return self._paths.get(plain(recurso))
 
 

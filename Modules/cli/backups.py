@@ -21,6 +21,7 @@ from Modules.cli.options import (
     log_to_stderr,
     say,
     say_json,
+    say_markdown,
     say_table,
     switch,
 )
@@ -71,8 +72,6 @@ def backups_list(*, campania: Campanias = None, test: OfTrials = False, json_: J
 @backups.command(name="show")
 def backups_show(snapshot: Snapshot, *, test: OfTrials = False, json_: Json = False) -> int:
     """Qué es un backup: cuándo y de dónde vino, qué dijeron los controles, cuánto tiene."""
-    from rich.markdown import Markdown
-
     from Modules.backups.describe import as_markdown, describe
 
     settings = load_settings()
@@ -80,7 +79,7 @@ def backups_show(snapshot: Snapshot, *, test: OfTrials = False, json_: Json = Fa
     if json_:
         say_json(facts)
     else:
-        console().print(Markdown(as_markdown(facts)))
+        say_markdown(as_markdown(facts))
     return 0
 
 
@@ -98,10 +97,8 @@ def backups_verify(
 
     Sin más, lee entero el más nuevo de cada campaña; de los demás, los manifiestos.
 
-    Parameters
-    ----------
-    snapshots
-        Los ids a leer, como los muestra `lindero backups list`.
+    Args:
+        snapshots: Los ids a leer, como los muestra `lindero backups list`.
     """
     from Modules.backups.verify import Scope, verify_backups
 
@@ -132,13 +129,9 @@ def backups_accept(
 
     Sale con el código del producto que falló, si falla alguno; lo aceptado queda aceptado.
 
-    Parameters
-    ----------
-    reason
-        Por qué los datos están bien; queda registrado.
+    Args:
+        reason: Por qué los datos están bien; queda registrado.
     """
-    from rich.markdown import Markdown
-
     from Modules.jobs import backup
     from Modules.orchestration.run_result import run_plain
     from Modules.orchestration.stages import hacer_productos
@@ -161,7 +154,7 @@ def backups_accept(
     if json_:
         say_json({**done, "productos": made["data"].get("productos", {}), "error": error})
     else:
-        console().print(Markdown(made["summary"]))
+        say_markdown(made["summary"])
     if error:
         again = f"lindero run productos --campania {accepted.campania}{Modo.of(test=test).flag}"
         complain(f"{accepted.id} quedó aceptado. {error['mensaje']} Para repetirlos: {again}")
@@ -174,9 +167,8 @@ def backups_publish(snapshot: Snapshot, *, test: OfTrials = False, json_: Json =
     from Modules.jobs import backup
     from Modules.jobs.report import aviso_pendiente
 
-    done = backup.publish_again(
-        load_settings(), snapshot, modo=Modo.of(test=test), now=datetime.now(UTC)
-    )
+    modo, now = Modo.of(test=test), datetime.now(UTC)
+    done = backup.publish_again(load_settings(), snapshot, modo=modo, now=now)
     if json_:
         names = {"escritos": done.written, "ya_estaban": done.unchanged, "pendientes": done.pending}
         say_json({"id": snapshot, **names})
@@ -202,16 +194,11 @@ def backups_restore(
 ) -> int:
     """Devuelve un backup, o un campo o lote, a una carpeta. Antes de escribir muestra qué.
 
-    Parameters
-    ----------
-    to
-        La carpeta: una que no exista, o vacía.
-    campo
-        Sólo este campo, por nombre o id, como GeoPackage y GeoJSON.
-    lote
-        Sólo este lote, por nombre o id; con --campo si el nombre se repite.
-    format_
-        snapshot (tal como se guardó) o gpkg (un GeoPackage con todas las tablas).
+    Args:
+        to: La carpeta: una que no exista, o vacía.
+        campo: Sólo este campo, por nombre o id, como GeoPackage y GeoJSON.
+        lote: Sólo este lote, por nombre o id; con --campo si el nombre se repite.
+        format_: snapshot (tal como se guardó) o gpkg (un GeoPackage con todas las tablas).
     """
     from Modules.backups.restore import RestoreFormat, plan_restore, restore
 
@@ -253,15 +240,11 @@ def backups_export(
 
     CSV y XLSX no llevan geometría: llevan un punto interior (lon, lat).
 
-    Parameters
-    ----------
-    to
-        El archivo, si termina como el formato; si no, la carpeta. Un archivo csv, geojson o
-        parquet lleva una sola tabla: la de --tabla.
-    format_
-        gpkg, geojson, parquet, csv o xlsx.
-    tabla
-        Sólo esta tabla (campos, lotes, siembras …).
+    Args:
+        to: El archivo, si termina como el formato; si no, la carpeta. Un archivo csv, geojson o
+            parquet lleva una sola tabla: la de --tabla.
+        format_: gpkg, geojson, parquet, csv o xlsx.
+        tabla: Sólo esta tabla (campos, lotes, siembras …).
     """
     from Modules.backups.export import ExportFormat, export, plan_export
 
@@ -299,18 +282,12 @@ def backups_diff(
 ) -> int:
     """Qué cambió de un backup a otro; sin argumentos, qué cambió en la última noche.
 
-    Parameters
-    ----------
-    a
-        El de antes: un id de `lindero backups list`, `ultimo` o `anterior`.
-    b
-        El de después.
-    gpkg
-        Escribe además un GeoPackage nuevo con lo que cambió, con estilos.
-    kmz
-        Escribe además un KMZ nuevo con lo que cambió.
-    tolerancia_m
-        Metros que un borde puede correrse sin que sea un cambio.
+    Args:
+        a: El de antes: un id de `lindero backups list`, `ultimo` o `anterior`.
+        b: El de después.
+        gpkg: Escribe además un GeoPackage nuevo con lo que cambió, con estilos.
+        kmz: Escribe además un KMZ nuevo con lo que cambió.
+        tolerancia_m: Metros que un borde puede correrse sin que sea un cambio.
     """
     from Modules.diff import compare as comparar
     from Modules.words.domain import Campania as Season

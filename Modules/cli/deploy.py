@@ -44,10 +44,8 @@ def deploy_command(
 ) -> int:
     """Pone despliegues en el servidor de Prefect; lo que ya está igual no se toca.
 
-    Parameters
-    ----------
-    names
-        Cuáles, por ejemplo backup o kmz; sin nombre y sin --all los enumera.
+    Args:
+        names: Cuáles, por ejemplo backup o kmz; sin nombre y sin --all los enumera.
     """
     if bool(names) is all_:
         raise SettingsError(f"nombrar qué desplegar, o escribir --all: {', '.join(DEPLOYMENTS)}")

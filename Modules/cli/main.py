@@ -35,10 +35,10 @@ from Modules.cli.options import (
     Test,
     Verbose,
     complain,
-    console,
     log_to_stderr,
     say,
     say_json,
+    say_markdown,
 )
 from Modules.cli.spanish import Ayuda, usage_error
 from Modules.cli.stack import stack
@@ -87,7 +87,9 @@ for part in (run, api, backups, deploy, stack, validar, status, doctor, avisos):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: turns every error of ours into one line and its exit code."""
-    _speak_anywhere()
+    for stream in (sys.stdout, sys.stderr):  # a file that Windows sends them to may lack an arrow
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if argv is None else argv
     try:
         code = _answered(argv, words)
@@ -118,11 +120,8 @@ def _answered(argv: Sequence[str] | None, words: Sequence[str]) -> int:
             return _NOBODY_READS
         if "--verbose" in words:
             traceback.print_exc()
-        said = (
-            f"{type(err).__name__} inesperado: {err} (es una falla de Lindero; con --verbose dice "
-            "más)"
-        )
-        return _refused(err, said, words)
+        fault = "es una falla de Lindero; con --verbose dice más"
+        return _refused(err, f"{type(err).__name__} inesperado: {err} ({fault})", words)
     return code if isinstance(code, int) else 0
 
 
@@ -163,21 +162,6 @@ def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
     return code
 
 
-def _speak_anywhere() -> None:
-    """A file that Windows sends the output to lacks letters such as an arrow: no reason to end."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def add_product_commands(group: App) -> None:
-    """A command for each in the registry of products."""
-    for comando in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
-        again = "Rehace" if comando == CADA_NOCHE else "Arma"
-        texto = f"{again} {registry.lista(comando)} con el último backup aceptado."
-        group.command(_of_a_campania(comando), name=comando, help=texto)
-
-
 def _of_a_campania(comando: str) -> Callable[..., int]:
     def run_it(
         *,
@@ -210,7 +194,9 @@ def _of_a_campania(comando: str) -> Callable[..., int]:
 
 TRAE = "Trae una campaña, la revisa, guarda el backup y lo publica."
 run.command(_of_a_campania("backup"), name="backup", help=TRAE)
-add_product_commands(run)
+for made in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
+    what = f"{'Rehace' if made == CADA_NOCHE else 'Arma'} {registry.lista(made)}"
+    run.command(_of_a_campania(made), name=made, help=f"{what} con el último backup aceptado.")
 
 
 @run.command(name="verificar")
@@ -226,10 +212,8 @@ def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbo
 def validar_eudr(file: Path, *, json_: Json = False) -> int:
     """Controla un GeoJSON para la declaración de diligencia debida (EUDR), regla por regla.
 
-    Parameters
-    ----------
-    file
-        El archivo a controlar.
+    Args:
+        file: El archivo a controlar.
     """
     from Modules.products.eudr.check import check_eudr_file, report_text
 
@@ -271,24 +255,15 @@ def demo_portal(
 ) -> int:
     """Levanta el portal de demostración en esta máquina, con campos inventados o propios.
 
-    Parameters
-    ----------
-    port
-        Puerto local.
-    size
-        small, company o stress.
-    day
-        Día del mundo inventado.
-    data
-        Archivo de polígonos a servir en lugar de los inventados.
-    lote
-        Columna con el nombre del lote.
-    campo
-        Columna con el nombre del campo.
-    cultivo
-        Columna con el cultivo.
-    markers
-        Archivo de puntos a servir como marcadores de muestreo.
+    Args:
+        port: Puerto local.
+        size: small, company o stress.
+        day: Día del mundo inventado.
+        data: Archivo de polígonos a servir en lugar de los inventados.
+        lote: Columna con el nombre del lote.
+        campo: Columna con el nombre del campo.
+        cultivo: Columna con el cultivo.
+        markers: Archivo de puntos a servir como marcadores de muestreo.
     """
     from Modules.demo.external import world_from_file
     from Modules.demo.running import serve_forever
@@ -316,30 +291,19 @@ def _run_flow(
     settings: Settings, deployment: Deployment, parameters: dict[str, Any], *, verbose: bool
 ) -> RunResult:
     """Under Prefect where a server is configured, or a cluster asked for; else without it."""
-    if server_configured(settings) or (deployment is H3 and settings.on_a_cluster):
-        run_here = _under_prefect(settings, verbose=verbose)
-    else:
+    if not server_configured(settings) and not (deployment is H3 and settings.on_a_cluster):
         from Modules.orchestration.stages import run_here
 
         log_to_stderr(verbose=verbose)
-    return run_here(deployment, parameters)
-
-
-def _under_prefect(
-    settings: Settings, *, verbose: bool
-) -> Callable[[Deployment, dict[str, Any]], RunResult]:
+        return run_here(deployment, parameters)
     _prefect_environment(settings, verbose=verbose)
-    from Modules.orchestration import deploy as prefect_deploy
-    from Modules.orchestration import flow_run as flow_cli
+    from Modules.orchestration import flow_run
+    from Modules.orchestration.deploy import check_server
 
-    prefect_deploy.check_server(settings)
-
-    def run_here(deployment: Deployment, parameters: dict[str, Any]) -> RunResult:
-        module, _, name = deployment.entrypoint.partition(".py:")
-        flow = getattr(importlib.import_module(module.replace("/", ".")), name)
-        return flow_cli.run_here(flow, parameters)
-
-    return run_here
+    check_server(settings)
+    module, _, name = deployment.entrypoint.partition(".py:")
+    flow = getattr(importlib.import_module(module.replace("/", ".")), name)
+    return flow_run.run_here(flow, parameters)
 
 
 @contextmanager
@@ -375,20 +339,18 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     """Defaults for a run by hand; what the environment says already stands."""
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     home.mkdir(parents=True, exist_ok=True)
+    auth = settings.prefect_server_api_auth_string
     defaults = {
         "PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL",  # see ``flow_run``
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": None if verbose else "CRITICAL",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_API_AUTH_STRING": None if auth is None else auth.get_secret_value(),
     }
-    if not verbose:
-        defaults["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-    if settings.prefect_api_url:
-        defaults["PREFECT_API_URL"] = settings.prefect_api_url
-    if settings.prefect_server_api_auth_string:
-        secret = settings.prefect_server_api_auth_string.get_secret_value()
-        defaults["PREFECT_API_AUTH_STRING"] = secret
     for name, value in defaults.items():
-        os.environ.setdefault(name, value)
+        if value is not None:
+            os.environ.setdefault(name, value)
 
 
 class _Told(logging.Handler):
@@ -423,9 +385,7 @@ def _answer(result: RunResult, *, as_json: bool) -> int:
     if as_json:
         say_json(result)
     else:
-        from rich.markdown import Markdown
-
-        console().print(Markdown(result["summary"]))
+        say_markdown(result["summary"])
         if error:
             complain(error["mensaje"])
     return int(error["exit_code"]) if error else 0

@@ -40,7 +40,6 @@ Snapshot = Annotated[
 
 
 def say(text: str) -> None:
-    """One answer on standard output."""
     sys.stdout.write(f"{text}\n")
 
 
@@ -51,7 +50,6 @@ def say_json(value: Any) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on standard error."""
     sys.stderr.write(f"lindero: {text}\n")
 
 
@@ -69,6 +67,12 @@ def console() -> Console:
     from rich.console import Console  # late: a run that is refused at once should not load it
 
     return Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL_WIDTH)
+
+
+def say_markdown(text: str) -> None:
+    from rich.markdown import Markdown
+
+    console().print(Markdown(text))
 
 
 def say_table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -15,37 +15,33 @@ _TITLES: Final = {"Commands": "Comandos", "Parameters": "Opciones", "Arguments":
 _USAGE: Final = {"COMMAND": "COMANDO", "OPTIONS": "OPCIONES", "ARGS": "ARGUMENTOS"}
 _KINDS: Final = {"STR": "TEXTO", "PATH": "RUTA", "INT": "ENTERO", "FLOAT": "NÚMERO"}
 _KINDS_OF_VALUES: Final = _USAGE | _KINDS | {"CHOICE": "OPCIÓN"}
-_SAID: Final = tuple(
-    (re.compile(english), spanish)
-    for english, spanish in (
-        (r"^Unknown command ", "no hay un comando "),
-        (r"^Unknown option: ", "no hay una opción "),
-        (r" Available commands: ", " Hay: "),
-        (r" \S+ is not a recognized option\.", ""),
-        (r" Did you mean ", " ¿Quiso decir "),
-        (r"\", or \"|\" or \"", '" o "'),
-        (r'^Command "(.*?)" parameter (\S+)', r"\1: \2"),
-        (r"^Parameter (\S+)", r"\1"),
-        (r"requires an argument\.", "necesita un valor."),
-        (r"requires (\d+) positional arguments\.", r"necesita \1 valores."),
-        (r"Only got (\d+)\.", r"Sólo hay \1."),
-        (r"specified multiple times\.", "está más de una vez."),
-        (r'^Invalid value (".*?") for (\S+?)\.', r"\2: no sirve el valor \1."),
-        (r"^Invalid value for (\S+): unable to convert ", r"\1: no se puede leer "),
-        (r" into int\.", " como número entero."),
-        (r" into float\.", " como número."),
-        (r"Choose from: ", "Hay: "),
-        (r"Must be (\S+)", r"Tiene que ser \1"),
-        (r"^Unused Tokens: ", "sobra: "),
-    )
+_SAID: Final = (
+    (r"^Unknown command ", "no hay un comando "),
+    (r"^Unknown option: ", "no hay una opción "),
+    (r" Available commands: ", " Hay: "),
+    (r" \S+ is not a recognized option\.", ""),
+    (r" Did you mean ", " ¿Quiso decir "),
+    (r"\", or \"|\" or \"", '" o "'),
+    (r'^Command "(.*?)" parameter (\S+)', r"\1: \2"),
+    (r"^Parameter (\S+)", r"\1"),
+    (r"requires an argument\.", "necesita un valor."),
+    (r"requires (\d+) positional arguments\.", r"necesita \1 valores."),
+    (r"Only got (\d+)\.", r"Sólo hay \1."),
+    (r"specified multiple times\.", "está más de una vez."),
+    (r'^Invalid value (".*?") for (\S+?)\.', r"\2: no sirve el valor \1."),
+    (r"^Invalid value for (\S+): unable to convert ", r"\1: no se puede leer "),
+    (r" into int\.", " como número entero."),
+    (r" into float\.", " como número."),
+    (r"Choose from: ", "Hay: "),
+    (r"Must be (\S+)", r"Tiene que ser \1"),
+    (r"^Unused Tokens: ", "sobra: "),
 )
 
 
 def usage_error(err: CycloptsError) -> str:
-    """The first line of a usage error, for people."""
     said = str(err).strip().splitlines()[0]
     for english, spanish in _SAID:
-        said = english.sub(spanish, said)
+        said = re.sub(english, spanish, said)
     return said
 
 
@@ -57,7 +53,6 @@ class Ayuda:
     """The help screens of cyclopts with our words in them; what they show is the same."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """Show one panel."""
         from cyclopts.help import DefaultFormatter  # late: a run shows no help
 
         title = _TITLES.get(str(panel.title), panel.title)
@@ -84,6 +79,5 @@ class Ayuda:
 
     @staticmethod
     def render_usage(console: Console, _options: ConsoleOptions, usage: Any) -> None:
-        """Show how the command is written."""
         if usage:
             console.print(f"Uso: {_in_words(str(usage))}", markup=False, highlight=False)

@@ -23,8 +23,6 @@ GRACE_S = 3.0  # how long an ending child may take over its last answers
 
 @dataclass(frozen=True, slots=True)
 class DemoProcess:
-    """A portal in a child process."""
-
     base_url: str
     client_id: str
     client_secret: str = field(repr=False)

@@ -74,23 +74,17 @@ def make_row(item: Mapping[str, Any], geometry: str | None = None) -> Row:
     body = dump(item)
     if geometry is not None:
         body = body[:-1] + b',"geometry":' + geometry.encode() + b"}"
-    updated = item.get("updated_at")
-    return Row(
-        id=item["id"],
-        body=body,
-        updated=0.0 if updated is None else datetime.fromisoformat(updated).timestamp(),
-        campania=item.get("campania"),
-        deleted=item.get("deleted_at") is not None,
-    )
+    said = item.get("updated_at")
+    updated = 0.0 if said is None else datetime.fromisoformat(said).timestamp()
+    deleted = item.get("deleted_at") is not None
+    return Row(item["id"], body, updated, item.get("campania"), deleted)
 
 
 def by_id(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows in order of id."""
     return tuple(sorted(rows, key=lambda row: row.id))
 
 
 def make_rows(items: Iterable[Mapping[str, Any]]) -> tuple[Row, ...]:
-    """Serialise items, sorted by id."""
     return by_id(make_row(item) for item in items)
 
 
@@ -131,7 +125,6 @@ class PageQuery:
 
 
 def select(rows: Sequence[Row], query: PageQuery) -> list[Row]:
-    """The rows that a query wants, in order of id."""
     since = None if query.updated_since is None else query.updated_since.timestamp()
     by_campania = query.campania is not None and query.recurso in HAS_CAMPANIA
     return [

@@ -9,7 +9,7 @@ of the nearest.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -75,39 +75,40 @@ def world_from_file(
     all_crops = zip(*(_column(frame, path, name) for name in columns), strict=True)
     shapes = _degrees(frame)
     lote_ids = [str(FIRST_LOTE + index) for index in range(len(frame))]
-    lotes: list[Row] = []
-    for lote_id, shape, nombre, of_campo, crops in zip(
-        lote_ids, shapes, names, campos, all_crops, strict=True
-    ):
+    lotes = []
+    each = zip(lote_ids, shapes, names, campos, all_crops, strict=True)
+    for number, (lote_id, shape, nombre, of_campo, crops) in enumerate(each, start=1):
         item: Item = {
             "id": lote_id,
             "campo_id": campo_ids[of_campo],
             "campo_nombre": of_campo,
-            "nombre": nombre or f"Lote {len(lotes) + 1:0{width}d}",
+            "nombre": nombre or f"Lote {number:0{width}d}",
             "campania": campania,
-            "siembras": [  # a run of the same crop counts once
-                {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
-                for orden, (crop, _) in enumerate(groupby(filter(None, crops)), start=1)
-            ],
+            "siembras": _siembras(lote_id, crops),
             "updated_at": updated,
         }
         if (ha := _hectares(shape)) is not None:
             item["superficie_ha"] = ha
         lotes.append(make_row(item, geojson(shape)))
-    marks = [] if markers is None else _mark_rows(markers, shapes, lote_ids, campania, updated)
-    rows: dict[Recurso, tuple[Row, ...]] = {
-        Recurso.CAMPANIAS: make_rows(campania_items(campania)),
-        Recurso.CULTIVOS: make_rows(catalogue()),
-        Recurso.ZONAS: (),
-        Recurso.CAMPOS: make_rows(
-            {"id": number, "nombre": name, "activo": True, "updated_at": updated}
-            for name, number in campo_ids.items()
-        ),
-        Recurso.LOTES: tuple(lotes),
-        Recurso.AMBIENTES: (),
-        Recurso.MARCADORES: tuple(marks),
-    }
+    rows: dict[Recurso, tuple[Row, ...]] = dict.fromkeys(Recurso, ())
+    rows[Recurso.CAMPANIAS] = make_rows(campania_items(campania))
+    rows[Recurso.CULTIVOS] = make_rows(catalogue())
+    rows[Recurso.CAMPOS] = make_rows(
+        {"id": own_id, "nombre": name, "activo": True, "updated_at": updated}
+        for name, own_id in campo_ids.items()
+    )
+    rows[Recurso.LOTES] = tuple(lotes)
+    if markers is not None:
+        rows[Recurso.MARCADORES] = _mark_rows(markers, shapes, lote_ids, campania, updated)
     return World(f"file:{path.name}", campania, now.isoformat(), rows)
+
+
+def _siembras(lote_id: str, crops: Iterable[str | None]) -> list[Item]:
+    """A siembra for each crop in its turn; a run of the same crop counts once."""
+    return [
+        {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
+        for orden, (crop, _) in enumerate(groupby(filter(None, crops)), start=1)
+    ]
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:
@@ -180,7 +181,7 @@ def _hectares(shape: BaseGeometry | None) -> float | None:
 
 def _mark_rows(
     path: Path, lotes: NDArray[Any], lote_ids: Sequence[str], campania: str, updated: str
-) -> list[Row]:
+) -> tuple[Row, ...]:
     frame = _read(path)
     points = _degrees(frame)
     names = _column(frame, path, next((n for n in NAME_COLUMNS if n in frame.columns), None))
@@ -210,7 +211,7 @@ def _mark_rows(
             "updated_at": updated,
         }
         rows.append(make_row(item, geojson(points[index])))
-    return rows
+    return tuple(rows)
 
 
 def nearest_lotes(points: NDArray[Any], lotes: NDArray[Any]) -> list[int]:

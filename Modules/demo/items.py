@@ -67,9 +67,7 @@ class Writer:
         rng = self._plan.rng("campo item", campo.campo_id)
         area = sum(lote.first.area for lote in lotes) / M2_PER_HA
         company = index % 3
-        changed = max(
-            (lote.changed_day for lote in lotes if int(lote.lote_id) > FIRST_NEW_LOTE), default=0
-        )
+        new = [lote.changed_day for lote in lotes if int(lote.lote_id) > FIRST_NEW_LOTE]
         return {
             "id": campo.campo_id,
             "codigo": campo.codigo,
@@ -87,7 +85,7 @@ class Writer:
             "activo": True,
             "geometry": None,
             "created_at": "2021-06-02T10:00:00-03:00",
-            "updated_at": self._changed_at(rng, changed),
+            "updated_at": self._changed_at(rng, max(new, default=0)),
             "deleted_at": None,
         }
 

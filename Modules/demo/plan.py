@@ -23,8 +23,6 @@ FIRST_CAMPO, FIRST_LOTE, FIRST_NEW_LOTE = 1_000, 10_000, 60_000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything a world holds."""
-
     campos: int
     lotes: int
     ambientes: int
@@ -40,8 +38,6 @@ SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class CampoPlan:
-    """A campo: where it lies and what it is called."""
-
     campo_id: str
     nombre: str
     codigo: str
@@ -88,8 +84,6 @@ class LotePlan:
 
 @dataclass(frozen=True, slots=True)
 class CompanyPlan:
-    """A company on a day."""
-
     seed: int
     campania: str
     lotes: tuple[LotePlan, ...] = field(repr=False)
@@ -112,7 +106,6 @@ def seeded(seed: int, *what: object) -> Random:
 
 
 def first_plan(size: Size, seed: int, campania: str) -> CompanyPlan:
-    """The company on day 0."""
     counts = _lotes_per_campo(size, seed)
     campos = tuple(_campos(seed, counts))
     drawn = [
@@ -192,7 +185,6 @@ def _lotes_per_campo(size: Size, seed: int) -> list[int]:
 
 
 def _layout(rng: Random, block: Block, count: int) -> list[tuple[str, Area]]:
-    """The lotes of one campo, named and drawn."""
     strips = 1 if count >= 8 and rng.random() < 0.3 else 0
     pivots = rng.choice((1, 1, 2)) if count >= 10 and rng.random() < 0.45 else 0
     cells = shapes.split_blocks(rng, block, count - strips - pivots)

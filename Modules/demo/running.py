@@ -28,7 +28,6 @@ KEEP_ALIVE_S = 75
 
 
 def uvicorn_of(portal: DemoPortal) -> uvicorn.Server:
-    """The server of a portal as it is."""
     config = uvicorn.Config(
         create_app(portal),
         log_level="warning",
@@ -46,7 +45,6 @@ def _run(portal: DemoPortal, listener: socket.socket) -> None:
 
 
 def base_url_of(listener: socket.socket) -> str:
-    """Where the portal on a socket of loopback is."""
     return f"http://{LOOPBACK}:{listener.getsockname()[1]}{BASE_PATH}"
 
 

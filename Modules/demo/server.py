@@ -69,8 +69,6 @@ def _invalid(title: str, code: str, field_name: str, detail: str) -> ProblemErro
 
 
 class Common(BaseModel):
-    """The parameters that every list takes."""
-
     page: int = Field(1, ge=1)
     size: int = Field(DEFAULT_SIZE, ge=1, le=MAX_SIZE)
     updated_since: datetime | None = None
@@ -80,16 +78,12 @@ class Common(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ReadyPage:
-    """A page ready to send, plain and compressed."""
-
     body: bytes = field(repr=False)
     packed: bytes = field(repr=False)
     etag: str
 
 
 class DemoPortal:
-    """One world, its tokens and its ready pages."""
-
     def __init__(self, world: World) -> None:
         self.client = (DEMO_CLIENT_ID, DEMO_CLIENT_SECRET)
         self.token_life_s = 3600
@@ -111,11 +105,6 @@ class DemoPortal:
         token = secrets.token_urlsafe(32)
         self.tokens[token] = time.monotonic() + self.token_life_s
         return {"access_token": token, "token_type": "Bearer", "expires_in": self.token_life_s}
-
-    def knows_token(self, authorization: str) -> bool:
-        """Whether a header carries a token that is still good."""
-        kind, _, token = authorization.partition(" ")
-        return kind.lower() == "bearer" and self.tokens.get(token, 0.0) > time.monotonic()
 
     def query(
         self, recurso: Recurso, common: Common, asked: tuple[tuple[str, str], ...]
@@ -163,7 +152,6 @@ class DemoPortal:
 
 
 def create_app(portal: DemoPortal) -> FastAPI:
-    """The portal as an ASGI application."""
     app = FastAPI(
         title="Databaler base portal API (demo)",
         docs_url=None,
@@ -198,27 +186,18 @@ async def _token(request: Request) -> Response:
     portal: DemoPortal = request.app.state.portal
     token = portal.new_token(form.get("client_id", ""), form.get("client_secret", ""))
     if token is None:
-        raise ProblemError(
-            401,
-            "Credenciales inválidas",
-            code="credenciales_invalidas",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return Response(
-        dump(token), media_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+        bearer = {"WWW-Authenticate": "Bearer"}
+        raise ProblemError(401, "Credenciales inválidas", bearer, code="credenciales_invalidas")
+    return Response(dump(token), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _signed_in(request: Request) -> None:
     portal: DemoPortal = request.app.state.portal
-    if not portal.knows_token(request.headers.get("authorization", "")):
-        raise ProblemError(
-            401,
-            "Sin autorización",
-            code="token_invalido",
-            detail="token ausente o vencido",
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        )
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or portal.tokens.get(token, 0.0) <= time.monotonic():
+        said = {"code": "token_invalido", "detail": "token ausente o vencido"}
+        asked = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise ProblemError(401, "Sin autorización", asked, **said)
 
 
 def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:

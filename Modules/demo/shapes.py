@@ -8,7 +8,7 @@ same farm. ``to_degrees`` takes a frame to EPSG:4326, lon-lat, rounded to 1e-7 d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
@@ -118,7 +118,6 @@ def digitised(rng: Random, block: Block) -> Polygon:
 
 
 def circle(x: float, y: float, radius: float, points: int = 72) -> Polygon:
-    """A centre-pivot circle."""
     angles = np.arange(points) * (2 * math.pi / points)
     return Polygon(np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)]))
 
@@ -246,7 +245,7 @@ def ambientes(rng: Random, area: Area, count: int) -> tuple[Area, list[Area]]:
     """
     if count < 2:
         return area, [area] * count
-    curves, heights = _contours(rng, area, count)
+    curves, band = _contours(rng, area, count)
     noded = shapely.get_parts(shapely.union_all([area.boundary, *curves]))
     faces: list[Polygon] = []
     bands: dict[int, list[Polygon]] = {}
@@ -254,8 +253,8 @@ def ambientes(rng: Random, area: Area, count: int) -> tuple[Area, list[Area]]:
         inside = face.representative_point()
         if shapely.contains_xy(area, inside.x, inside.y):
             faces.append(face)
-            bands.setdefault(heights(inside.x, inside.y), []).append(face)
-    return _merged(faces), [_merged(bands[band]) for band in sorted(bands)]
+            bands.setdefault(band(inside.x, inside.y), []).append(face)
+    return _merged(faces), [_merged(bands[one]) for one in sorted(bands)]
 
 
 def _merged(faces: Sequence[Polygon]) -> Area:
@@ -265,23 +264,10 @@ def _merged(faces: Sequence[Polygon]) -> Area:
     return only
 
 
-class _Heights:
-    """Which band a point is in: how many of the stacked curves run below it, or the patch."""
-
-    def __init__(self, turn: float, xs: Floats, wave: Floats, levels: Floats) -> None:
-        self._cos, self._sin = math.cos(turn), math.sin(turn)
-        self._xs, self._wave, self._levels = xs, wave, levels
-        self.patch: Polygon | None = None
-
-    def __call__(self, x: float, y: float) -> int:
-        if self.patch is not None and shapely.contains_xy(self.patch, x, y):
-            return len(self._levels) + 1
-        along, across = x * self._cos + y * self._sin, y * self._cos - x * self._sin
-        level = across - float(np.interp(along, self._xs, self._wave))
-        return int(np.searchsorted(self._levels, level))
-
-
-def _contours(rng: Random, area: Area, count: int) -> tuple[list[LineString], _Heights]:
+def _contours(
+    rng: Random, area: Area, count: int
+) -> tuple[list[LineString], Callable[[float, float], int]]:
+    """Stacked curves and at times a patch, and which band a point is in."""
     turn = rng.uniform(0, math.pi)
     cos, sin = math.cos(turn), math.sin(turn)
     points = shapely.get_coordinates(area)
@@ -292,20 +278,27 @@ def _contours(rng: Random, area: Area, count: int) -> tuple[list[LineString], _H
     xs = np.linspace(along.min() - 0.05 * reach, along.max() + 0.05 * reach, 19)
     wave = depth * 0.07 * np.sin(2 * math.pi * xs / (reach * 0.8) + rng.uniform(0, 6.3))
     wave += depth * 0.03 * np.sin(2 * math.pi * xs / (reach * 0.31) + rng.uniform(0, 6.3))
-    patch = count >= 3 and rng.random() < 0.45
-    bands = count - 1 if patch else count
+    with_patch = count >= 3 and rng.random() < 0.45
+    bands = count - 1 if with_patch else count
     steps = np.arange(1, bands) + np.array([rng.uniform(-0.2, 0.2) for _ in range(1, bands)])
     levels = across.min() + depth * steps / bands
-    heights = _Heights(turn, xs, wave, levels)
     curves = [
         LineString(np.column_stack([xs * cos - ys * sin, xs * sin + ys * cos]))
         for ys in (wave + level for level in levels)
     ]
-    if patch:
+    patch: Polygon | None = None
+    if with_patch:
         centre = area.representative_point()
-        heights.patch = blob(rng, centre.x, centre.y, 0.14 * math.sqrt(area.area), 18)
-        curves.append(LineString(heights.patch.exterior))
-    return curves, heights
+        patch = blob(rng, centre.x, centre.y, 0.14 * math.sqrt(area.area), 18)
+        curves.append(LineString(patch.exterior))
+
+    def band(x: float, y: float) -> int:
+        if patch is not None and shapely.contains_xy(patch, x, y):
+            return len(levels) + 1
+        height = y * cos - x * sin - float(np.interp(x * cos + y * sin, xs, wave))
+        return int(np.searchsorted(levels, height))
+
+    return curves, band
 
 
 def points_inside(rng: Random, area: Area, count: int) -> list[tuple[float, float]]:

@@ -59,7 +59,6 @@ def world_of(name: str, size: Size, *, seed: int, day: int, campania: str) -> Wo
 
 
 def catalogue() -> list[dict[str, object]]:
-    """The portal's list of crops."""
     return [
         {"id": f"{number:02d}", **asdict(cultivo)}
         for number, cultivo in enumerate(words.CULTIVOS, start=1)

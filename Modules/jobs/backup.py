@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import compress
 from pathlib import Path
@@ -54,8 +55,6 @@ OnPage = Callable[[Recurso, int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run is about, and where it may write."""
-
     settings: Settings
     campania: Campania
     modo: Modo
@@ -65,8 +64,6 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """One night as fetched, as tables, and as judged."""
-
     portal: Portal
     fetched: Mapping[Recurso, Fetched] = field(repr=False)
     built: Built = field(repr=False)
@@ -79,7 +76,6 @@ class Night:
 
     @property
     def tables(self) -> Tables:
-        """The tables of the night."""
         return self.built.tables
 
     @property
@@ -89,7 +85,6 @@ class Night:
 
     @property
     def superficie_ha(self) -> float:
-        """Hectares of all lotes."""
         return float(self.tables.lotes["superficie_ha"].sum())
 
 
@@ -139,11 +134,11 @@ def judge_night(
     is refused, and kept all the same. On the day ``hoy`` (none: nobody looks) a campaña that ended
     is a warning, unless the one that is on is among those ``asked`` for in the same run.
     """
-    from Modules.api_check.moved import Moved
+    from Modules.api_check.moved import moved_line
     from Modules.diff.changes import diff_tables
     from Modules.jobs.temporada import listed
     from Modules.night.checks import judge
-    from Modules.night.figures import Resumen, best_of, of_the_last_days, resumen
+    from Modules.night.figures import NOTHING, Nights, resumen
     from Modules.night.ground import moves_of
     from Modules.night.repair import BoundedRepair
     from Modules.night.survey import Survey, survey
@@ -151,69 +146,73 @@ def judge_night(
 
     history = job.store.accepted(job.campania, access.portal)
     parent, before, damaged = _newest_sound(history)
+    limits, profile = job.settings.thresholds(), access.config.profile
     built = build_tables(
         {recurso: answer.records for recurso, answer in fetched.items()},
         campania=job.campania,
-        encodings=access.config.profile.encodings(),
+        encodings=profile.encodings(),
         bbox=job.settings.lindero_bbox,
         mend=BoundedRepair(),
         previous=before,
-        limits=job.settings.thresholds(),
+        limits=limits,
     )
-    recent = list(compress(history, of_the_last_days([night.id for night in history])))
     moves = {} if before is None else moves_of(before, built.tables)
     now = resumen(built.tables, repairs=built.repairs, moves=moves)
+    was = NOTHING if parent is None else _figures(parent)
     seen = survey(fetched)
     verdict = judge(
-        built.tables,
-        now,
-        before,
-        None if parent is None else Resumen.from_dict(parent.manifest["resumen"]),
-        best_of(
-            [Resumen.from_dict(night.manifest["resumen"]) for night in recent],
-            accepted_by_hand=[night.acceptance is not None for night in recent],
-        ),
-        job.settings.thresholds(),
-        moves=moves,
-        repairs=built.repairs,
-        cultivos_desconocidos=built.cultivos_desconocidos,
-        valores_ilegibles=built.valores_ilegibles,
-        seen=seen,
-        seen_before=Survey.from_dict(None if parent is None else parent.manifest.get("seen")),
-        lines=Moved(access.config.profile, fetched).line,
-        valores_desconocidos=built.valores_desconocidos,
+        Nights(built.tables, now, before, was, _best(history), limits, moves),
+        built,
+        seen,
+        Survey.from_dict(None if parent is None else parent.manifest.get("seen")),
+        lines=partial(moved_line, profile, fetched),
         caracteres_quitados=_lone_surrogates(fetched),
     )
-    verdict = _same_portal(verdict, history, access.portal)
-    verdict = _with_damaged(job, verdict, damaged) if history else _if_first(job, verdict)
-    seasons = listed(fetched[Recurso.CAMPANIAS], access.config.profile.season.codigo)
-    if hoy is not None and (ended := over(job.campania, asked, seasons, hoy)) is not None:
-        verdict = _with(verdict, ended)
+    seasons = listed(fetched[Recurso.CAMPANIAS], profile.season.codigo)
+    more = (
+        None if hoy is None else over(job.campania, asked, seasons, hoy),
+        _damaged(job, damaged, none_sound=parent is None) if history else _if_first(job),
+        _another_portal(history, access.portal),
+    )
     return Night(
         portal=access.portal,
         fetched=fetched,
         built=built,
         resumen=now,
         seen=seen,
-        verdict=verdict,
+        verdict=verdict.with_checks(*filter(None, more)),
         changes=diff_tables(before, built.tables),
         parent=parent,
         actual=None if hoy is None else current(seasons, hoy),
     )
 
 
-def _same_portal(verdict: Verdict, history: Sequence[Snapshot], portal: Portal) -> Verdict:
-    """The verdict; refused if the last accepted night came from another portal.
+def _figures(night: Snapshot) -> Resumen:
+    from Modules.night.figures import Resumen
+
+    return Resumen.from_dict(night.manifest["resumen"])
+
+
+def _best(history: Sequence[Snapshot]) -> Resumen | None:
+    from Modules.night.figures import best_of, of_the_last_days
+
+    recent = list(compress(history, of_the_last_days([night.id for night in history])))
+    by_hand = [night.acceptance is not None for night in recent]
+    return best_of([_figures(night) for night in recent], accepted_by_hand=by_hand)
+
+
+def _another_portal(history: Sequence[Snapshot], portal: Portal) -> Finding | None:
+    """What refuses a night where the last accepted one came from another portal.
 
     Whoever accepts this night says that the change is meant, and the next one is compared with it.
     """
     if not history or history[-1].portal.origin == portal.origin:
-        return verdict
-    notes = [
+        return None
+    note = (
         f"la última noche aceptada ({history[-1].id}) vino de {history[-1].portal.origin} y esta "
         f"de {portal.origin}. Si el portal cambió de dirección, aceptar esta noche una vez"
-    ]
-    return _with(verdict, checked("el portal es el mismo", Severity.ERROR, notes))
+    )
+    return checked("el portal es el mismo", Severity.ERROR, [note])
 
 
 def _lone_surrogates(fetched: Mapping[Recurso, Fetched]) -> dict[str, int]:
@@ -225,8 +224,8 @@ def _lone_surrogates(fetched: Mapping[Recurso, Fetched]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _if_first(job: Job, verdict: Verdict) -> Verdict:
-    """The verdict on a first night; refused if it is the first only because others were lost.
+def _if_first(job: Job) -> Finding | None:
+    """What refuses a first night that is the first only because others were lost.
 
     A damaged manifest does not say of which portal it is, so those of all portals count. In a
     trial a store that went away is only a warning.
@@ -234,14 +233,14 @@ def _if_first(job: Job, verdict: Verdict) -> Verdict:
     folders = job.store.folders(job.campania)
     if lost := _lost_copies(job, {path.name for path in folders}):
         severity = Severity.WARNING if job.modo is Modo.TEST else Severity.ERROR
-        notes = [
+        note = (
             f"hay {len(lost)} backups publicados que no están guardados, el último {lost[-1]}: "
             "la carpeta LINDERO_STATE_DIR es otra o se perdió. Recuperarla, o aceptar esta noche"
-        ]
-        return _with(verdict, checked("backups con los que comparar", severity, notes))
+        )
+        return checked("backups con los que comparar", severity, [note])
     kept = [path for path in folders if path.parent.parent.name == SNAPSHOTS]
     damaged = {path for path, _ in job.store.damaged(job.campania)}
-    return _with_damaged(job, verdict, [path.name for path in kept if path in damaged])
+    return _damaged(job, [path.name for path in kept if path in damaged], none_sound=True)
 
 
 def _lost_copies(job: Job, known: Set[str]) -> list[str]:
@@ -271,19 +270,14 @@ def _newest_sound(history: Sequence[Snapshot]) -> tuple[Snapshot | None, Tables 
     return None, None, damaged
 
 
-def _with_damaged(job: Job, verdict: Verdict, damaged: Sequence[str]) -> Verdict:
-    """The verdict with a check that names damaged nights; refused if it had none to go by."""
-    if not damaged:
-        return verdict
+def _damaged(job: Job, names: Sequence[str], *, none_sound: bool) -> Finding | None:
+    """A check that names damaged nights; it refuses where there was no other to go by."""
+    if not names:
+        return None
     verify = "lindero backups verify"
-    notes = [f"{name} está dañado: {verify} {name}{job.modo.flag}" for name in damaged]
-    severity = Severity.ERROR if verdict.first_night else Severity.WARNING
-    return _with(verdict, checked("backups sanos con los que comparar", severity, notes))
-
-
-def _with(verdict: Verdict, check: Finding) -> Verdict:
-    accepted = verdict.accepted and not check.is_error
-    return replace(verdict, accepted=accepted, checks=(check, *verdict.checks))
+    notes = [f"{name} está dañado: {verify} {name}{job.modo.flag}" for name in names]
+    severity = Severity.ERROR if none_sound else Severity.WARNING
+    return checked("backups sanos con los que comparar", severity, notes)
 
 
 def keep(job: Job, night: Night, now: datetime) -> Snapshot:
@@ -292,12 +286,9 @@ def keep(job: Job, night: Night, now: datetime) -> Snapshot:
     for answer in night.fetched.values():
         draft.write_pages(answer)
     draft.write_tables(night.tables)
-    return job.store.keep(
-        draft,
-        verdict={**night.verdict.to_dict(), "changes": night.changes.to_dict()},
-        accepted=night.verdict.accepted,
-        facts=_facts(job, night),
-    )
+    verdict = {**night.verdict.to_dict(), "changes": night.changes.to_dict()}
+    accepted, facts = night.verdict.accepted, _facts(job, night)
+    return job.store.keep(draft, verdict=verdict, accepted=accepted, facts=facts)
 
 
 def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
@@ -418,14 +409,13 @@ def _folder(job: Job, snapshot: Snapshot) -> Path:
 
 
 def _facts(job: Job, night: Night) -> dict[str, Any]:
+    over = night.over
     return {
         "portal": {"origin": night.portal.origin, "profile": night.portal.profile},
         "environment": job.settings.lindero_environment,
         "parent": None if night.parent is None else str(night.parent.id),
         ACTUAL_FACT: None if night.actual is None else str(night.actual),
-        TERMINADA: None
-        if night.over is None
-        else {"que": night.over.line, "hacer": night.over.todo},
+        TERMINADA: over and {"que": over.line, "hacer": over.todo},
         "resumen": night.resumen.to_dict(),
         "seen": night.seen.to_dict(),
         "request_ids": {

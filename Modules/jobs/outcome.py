@@ -24,8 +24,6 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Resultado:
-    """What became of one product folder."""
-
     carpeta: str
     folder: Path
     published: Published | None = None
@@ -34,7 +32,6 @@ class Resultado:
 
     @property
     def falla(self) -> str:
-        """What went wrong, in a line."""
         if isinstance(self.error, PipelineError):
             return str(self.error)
         return f"falla inesperada, {type(self.error).__name__}: {self.error}"

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from Modules.demo.child import demo_process
 from Modules.portal.client import Limits, PortalConfig
 from Modules.portal.profile import DEFAULT_PROFILE, Profile, parse_profile
@@ -66,12 +64,9 @@ def read_profile(settings: Settings) -> Profile:
 def _config(
     settings: Settings, profile: Profile, url: str, client_id: str | None, secret: Secret | None
 ) -> PortalConfig:
-    second = settings.databaler_second_secret
-    word, second_word = (
-        None if one is None else SecretStr(one.get_secret_value()) for one in (secret, second)
-    )
     limits = Limits(
         concurrency=settings.lindero_portal_concurrency,
         requests_per_second=settings.lindero_portal_requests_per_second,
     )
-    return PortalConfig(url, profile, client_id, word, limits, second_word)
+    second = settings.databaler_second_secret
+    return PortalConfig(url, profile, client_id, secret, limits, second)

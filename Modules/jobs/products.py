@@ -49,8 +49,6 @@ _NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, e
 
 @dataclass(frozen=True, slots=True)
 class Encargo:
-    """What the products of one snapshot have in common."""
-
     settings: Settings
     modo: Modo
     store: SnapshotStore
@@ -60,7 +58,6 @@ class Encargo:
 
     @property
     def outputs(self) -> Path:
-        """Where the product folders are."""
         return self.settings.outputs_dir(self.modo)
 
     def is_ours(self, name: str) -> bool:
@@ -76,7 +73,6 @@ class Encargo:
         return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
 
     def declared(self, producto: Producto) -> dict[str, Any]:
-        """The settings that a product says it depends on, by name."""
         return {name: getattr(self.settings, name) for name in producto.ajustes}
 
     def receipt(self, producto: Producto) -> Path:
@@ -96,7 +92,6 @@ PRODUCTOS, MAPAS = made_by(CADA_NOCHE), made_by("kmz")
 
 
 def hexagonos(run: Runner) -> tuple[Producto, ...]:
-    """The product of hexagons; ``run`` runs its chunks."""
     return tuple(replace(one, build=partial(one.build, run=run)) for one in made_by("h3"))
 
 
@@ -110,10 +105,7 @@ def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campani
     found = temporada.asked(settings, campania)
     found = found or temporada.of_store(SnapshotStore(settings.store_dir(modo)))
     if not found:
-        raise DataError(
-            f"todavía no hay un backup aceptado ({modo}); primero: lindero run "
-            f"backup{SnapshotStore(settings.store_dir(modo)).among_trials()}"
-        )
+        raise _none_yet(SnapshotStore(settings.store_dir(modo)), modo)
     return found
 
 
@@ -127,11 +119,14 @@ def last_accepted(settings: Settings, campania: str, modo: Modo) -> tuple[Snapsh
     season = Campania.parse(campania)
     snapshot = store.latest_accepted(season)
     if snapshot is None:
-        raise DataError(
-            f"todavía no hay un backup aceptado de {season} ({modo}); primero: lindero run "
-            f"backup{store.among_trials(season)}"
-        )
+        raise _none_yet(store, modo, season)
     return store, snapshot
+
+
+def _none_yet(store: SnapshotStore, modo: Modo, campania: Campania | None = None) -> DataError:
+    of = "" if campania is None else f" de {campania}"
+    run = f"lindero run backup{store.among_trials(campania)}"
+    return DataError(f"todavía no hay un backup aceptado{of} ({modo}); primero: {run}")
 
 
 def order(
@@ -147,13 +142,7 @@ def order(
         changes = Changes.from_dict(read_verdict(first)["changes"])
     except (KeyError, TypeError) as err:
         raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
-    fuente = Fuente(
-        tables=read_tables(first),
-        campania=first.campania,
-        snapshot_id=first.id,
-        changes=changes,
-        zone=settings.zone,
-    )
+    fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone)
     return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
 
 
@@ -188,18 +177,13 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
 
 def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resultado:
     folder = encargo.outputs / carpeta
+    own_id, now, ours = str(encargo.fuente.snapshot_id), encargo.now, encargo.is_ours
     try:
-        published = publish_files(
-            built,
-            folder,
-            snapshot_id=str(encargo.fuente.snapshot_id),
-            now=encargo.now,
-            scope=encargo.is_ours,
-        )
+        done = publish_files(built, folder, snapshot_id=own_id, now=now, scope=ours)
     except Exception as err:  # noqa: BLE001 - one folder must not sink the others
         _log_failure(carpeta, err)
         return Resultado(carpeta, folder, error=err)
-    return Resultado(carpeta, folder, published)
+    return Resultado(carpeta, folder, done)
 
 
 def _log_failure(name: str, err: Exception) -> None:

@@ -28,14 +28,7 @@ MAX_CHANGES = 50  # lines of the summary; verdict.json holds them all
 
 INTACTO = "No se publicó nada: los archivos de la última noche buena quedaron como estaban."
 
-_RECURSO = {
-    Recurso.CULTIVOS: "Cultivos",
-    Recurso.ZONAS: "Zonas",
-    Recurso.CAMPOS: "Campos",
-    Recurso.LOTES: "Lotes",
-    Recurso.AMBIENTES: "Ambientes",
-    Recurso.MARCADORES: "Marcadores",
-}
+_RECURSO = {one: one.value.capitalize() for one in Recurso if one is not Recurso.CAMPANIAS}
 
 
 def recepcion(night: Night) -> dict[str, tuple[int, int, int]]:
@@ -43,13 +36,9 @@ def recepcion(night: Night) -> dict[str, tuple[int, int, int]]:
     tables = night.tables.as_dict()
     rejected = night.tables.rechazados["recurso"].value_counts()
     return {
-        name: (
-            len(night.fetched[recurso].records),
-            len(tables[recurso.value]),
-            int(rejected.get(recurso, 0)),
-        )
+        name: (len(came.records), len(tables[recurso.value]), int(rejected.get(recurso, 0)))
         for recurso, name in _RECURSO.items()
-        if recurso in night.fetched
+        if (came := night.fetched.get(recurso)) is not None
     }
 
 
@@ -107,24 +96,20 @@ def productos_markdown(resultados: Sequence[Resultado], notas: Sequence[str] = (
         ("Producto", "Escritos", "Sin cambios", "Quitados", ""), [*map(_fila, resultados)]
     )
     made = [(one.carpeta, one.published) for one in resultados if one.published is not None]
-    lines = [f"- {markdown(nota)}" for nota in notas]
+
+    def paths(kind: str) -> list[str]:
+        return [f"{carpeta}/{name}" for carpeta, done in made for name in getattr(done, kind)]
+
+    left = "ya no se produce; alguien lo editó y quedó como está."
+    edited = "**Aviso:** alguien editó un archivo publicado; su edición quedó al lado:"
+    lines = [markdown(nota) for nota in notas]
+    lines += [f"{markdown(path)} {left}" for path in paths("left")]
+    lines += [f"**Aviso:** {markdown(aviso_pendiente(path))}" for path in paths("pending")]
     lines += [
-        f"- {markdown(f'{carpeta}/{name}')} ya no se produce; alguien lo editó y quedó como está."
-        for carpeta, published in made
-        for name in published.left
+        f"{edited} {markdown(path)}. En su lugar está el de esta noche." for path in paths("edited")
     ]
-    lines += [
-        f"- **Aviso:** {markdown(aviso_pendiente(f'{carpeta}/{name}'))}"
-        for carpeta, published in made
-        for name in published.pending
-    ]
-    lines += [
-        f"- **Aviso:** alguien editó un archivo publicado; su edición quedó al lado: "
-        f"{markdown(f'{carpeta}/{name}')}. En su lugar está el de esta noche."
-        for carpeta, published in made
-        for name in published.edited
-    ]
-    return "\n\n".join(part for part in ("## Productos", table, "\n".join(lines)) if part)
+    listed = "\n".join(f"- {line}" for line in lines)
+    return "\n\n".join(part for part in ("## Productos", table, listed) if part)
 
 
 def _fila(one: Resultado) -> tuple[str, ...]:

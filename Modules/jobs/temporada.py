@@ -30,13 +30,11 @@ def asked(settings: Settings, campania: str | None) -> tuple[Campania, ...]:
 
 def listed(fetched: Fetched, codigo: str) -> list[Anunciada]:
     """The portal's list of campañas; ``codigo`` is how it writes one, as in the profile."""
-    found = []
-    for values in (record.values for record in fetched.records):
-        campania = read_campania(codigo, str(values.get("codigo")))
-        if campania is not None:
-            days = day(values.get("desde")), day(values.get("hasta"))
-            found.append(Anunciada(campania, *days, boolean(values.get("activa"))))
-    return found
+    return [
+        Anunciada(found, day(row.get("desde")), day(row.get("hasta")), boolean(row.get("activa")))
+        for row in (record.values for record in fetched.records)
+        if (found := read_campania(codigo, str(row.get("codigo")))) is not None
+    ]
 
 
 def ask(access: Access, hoy: date) -> tuple[Campania, ...]:

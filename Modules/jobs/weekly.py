@@ -34,8 +34,6 @@ MIB = 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """What a verification is about."""
-
     settings: Settings
     modo: Modo
     store: SnapshotStore
@@ -43,30 +41,19 @@ class Week:
 
     @property
     def outputs(self) -> Path:
-        """Where the product folders are."""
         return self.settings.outputs_dir(self.modo)
 
     @property
     def copies(self) -> Path:
-        """Where the published copies are, by campaña."""
         return self.outputs / BACKUP
 
     @property
     def reglas(self) -> Reglas:
-        """How much is kept."""
-        return Reglas(
-            zone=self.settings.zone,
-            daily=self.settings.lindero_retention_daily,
-            weekly=self.settings.lindero_retention_weekly,
-            monthly=self.settings.lindero_retention_monthly,
-            quarantine_days=self.settings.lindero_retention_quarantine_days,
-        )
+        return Reglas(zone=self.settings.zone, **self.settings.below("lindero_retention_"))
 
 
 @dataclass(frozen=True, slots=True)
 class Simulacro:
-    """A restore that was tried out."""
-
     id: str
     archivos: int
     size_bytes: int
@@ -84,8 +71,6 @@ class Poda:
 
 @dataclass(frozen=True, slots=True)
 class WeekReport:
-    """What a weekly verification found and did."""
-
     lectura: Verification
     simulacros: tuple[Simulacro, ...] = ()
     poda: Poda | None = None
@@ -93,7 +78,6 @@ class WeekReport:
 
     @property
     def report(self) -> Report:
-        """Everything that is wrong."""
         failed = (one.fallo for one in self.simulacros if one.fallo is not None)
         return Report((*self.lectura.report.findings, *failed))
 
@@ -210,7 +194,6 @@ def with_poda(informe: WeekReport, podar: Callable[[], Poda]) -> WeekReport:
 
 
 def outcome(week: Week, informe: WeekReport) -> Outcome:
-    """What the verification came to, for machines and for people."""
     found = informe.report.findings
     said = [f"{one.where}: {one.item}: {one.what}" for one in informe.report.errors]
     error = informe.fallo_poda
@@ -260,8 +243,6 @@ def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
 
 
 def poda_data(poda: Poda) -> dict[str, Any]:
-    """A prune for machines."""
-
     def plain(linea: Linea) -> dict[str, Any]:
         ficha = linea.ficha
         told = {"id": str(ficha.id), "campania": str(ficha.campania)}
@@ -280,9 +261,7 @@ def poda_data(poda: Poda) -> dict[str, Any]:
 
 def poda_texto(poda: Poda) -> str:
     """A prune in a few lines of Spanish: the same for a dry run and for a real one."""
-    lines = [
-        f"{linea.ficha.id}  {linea.ficha.campania}  {linea.motivo}" for linea in poda.plan.salen
-    ]
+    lines = [f"{one.ficha.id}  {one.ficha.campania}  {one.motivo}" for one in poda.plan.salen]
     lines += [f"{copia}  copia publicada de un backup que ya salió" for copia in poda.copias]
     there = len(poda.plan.quedan) + len(poda.plan.esperan) + len(poda.plan.salen)
     verb = "Sale" if len(poda.plan.salen) == 1 else "Salen"
@@ -303,7 +282,7 @@ def poda_texto(poda: Poda) -> str:
 
 def _markdown(week: Week, informe: WeekReport) -> str:
     modo = "prueba" if week.modo is Modo.TEST else "producción"
-    state = "todo sano" if informe.report.passed else "**hay daños**"
+    state, titulo = ("todo sano", "Avisos") if informe.report.passed else ("**hay daños**", "Daños")
     lectura = informe.lectura
     header = ("Dónde", "Archivo", "Problema", "Qué hacer")
     damages = [
@@ -315,9 +294,7 @@ def _markdown(week: Week, informe: WeekReport) -> str:
         f"{number(len(lectura.leidos))} backups leídos por completo de "
         f"{number(lectura.manifiestos)}, y {number(len(lectura.carpetas))} carpetas publicadas: "
         f"{state}.",
-        f"## {'Avisos' if informe.report.passed else 'Daños'}\n\n{markdown_table(header, damages)}"
-        if damages
-        else "",
+        f"## {titulo}\n\n{markdown_table(header, damages)}" if damages else "",
         _lista("Backups leídos por completo", (f"`{one}`" for one in lectura.leidos)),
         _lista("Simulacro de restauración", map(_simulacro, informe.simulacros)),
         _retencion(informe),

@@ -48,10 +48,11 @@ from collections.abc import Mapping, Sequence
 from Modules.night.checks_age import check_age
 from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.checks_columns import (
+    WITH_DECLARED,
     Lines,
     check_catalogues,
     check_columns,
-    check_declared_areas,
+    check_declared,
     check_types,
     todo,
 )
@@ -63,69 +64,48 @@ from Modules.night.figures import (
     WITH_AREA,
     Nights,
     Resumen,
-    best_of,
     counted,
     ids_of,
     places,
-    resumen,
     rows_behind,
 )
-from Modules.night.ground import BY_CAMPO, Moves, finished, moves_of
+from Modules.night.ground import BY_CAMPO, finished
 from Modules.night.survey import Survey
-from Modules.night.tables import Repair, Tables
-from Modules.night.verdict import Verdict, checked, share_of, told
+from Modules.night.tables import Built, Repair
+from Modules.night.verdict import Verdict, checked, share_of, told, warned
 from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import number, percent
-from Modules.words.thresholds import Thresholds
-
-__all__ = ["Finding", "Resumen", "Thresholds", "Verdict", "best_of", "judge", "resumen"]
 
 _NEVER_EMPTY = ("campos", "lotes")
 _RIGHTLY_ABSENT = (Motivo.BORRADO.value, Motivo.OTRA_CAMPANIA.value)
 _IDS_ONLY_WARN = ("siembras",)
 _MAY_BLEED = ("lotes", "ambientes", "marcadores")
 _WITH_GEOMETRY = ("lotes", "ambientes", "marcadores", "zonas")
-_DEFAULTS = Thresholds()
+_UNSEEN = Survey()
 
 
 def judge(
-    now: Tables,
-    resumen_now: Resumen,
-    previous: Tables | None = None,
-    resumen_previous: Resumen | None = None,
-    best: Resumen | None = None,
-    thresholds: Thresholds = _DEFAULTS,
+    nights: Nights,
+    built: Built | None = None,
+    seen: Survey = _UNSEEN,
+    seen_before: Survey = _UNSEEN,
     *,
-    moves: Mapping[str, Moves] | None = None,
-    repairs: Sequence[Repair] = (),
-    cultivos_desconocidos: Sequence[str] = (),
-    valores_ilegibles: Mapping[str, int] | None = None,
-    seen: Survey | None = None,
-    seen_before: Survey | None = None,
     lines: Lines = todo,
-    valores_desconocidos: Mapping[str, int] | None = None,
     caracteres_quitados: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Judge a night.
 
     Args:
-        previous, resumen_previous: the last accepted night; without them, it is the first.
-        best: ``best_of`` the accepted nights.
-        moves: ``moves_of`` the last accepted night and this one, if they are at hand.
+        nights: tonight and, unless it is the first, the last accepted night and the best.
+        built: what else there is to tell of tonight's tables; for warnings.
         seen, seen_before: what the answers of the two nights said.
         lines: what the profile has to say for a member that does not come any more.
-        repairs, cultivos_desconocidos, valores_ilegibles, valores_desconocidos: as ``Built`` has
-            them; for warnings.
         caracteres_quitados: of each list, halves of characters that were taken out of its texts.
     """
-    compared = previous is not None and resumen_previous is not None
-    before = NOTHING if resumen_previous is None else resumen_previous
-    if moves is None:
-        moves = {} if previous is None else moves_of(previous, now)
-    nights = Nights(now, resumen_now, previous, before, best, thresholds, moves)
-    seen, was_seen = seen or Survey(), seen_before or Survey()
+    compared = nights.tables_before is not None and nights.before is not NOTHING
+    built = built or Built(nights.tables)
     checks = told("columnas con datos", check_columns(nights, seen, lines))  # mends what follows
     checks += [_check_empty(nights, table) for table in JUDGED]
     checks += [_check_geometry(nights, table) for table in _WITH_GEOMETRY]
@@ -134,23 +114,26 @@ def judge(
             checks += _check_table(nights, table)
         checks.append(check_campos(nights))
         checks += [check_in_campos(nights, table) for table in BY_CAMPO]
-        checks += told("superficies que declara el portal", check_declared_areas(nights))
-        checks += told("listas de campañas y cultivos", check_catalogues(nights, seen, was_seen))
-        moments = seen.moments, was_seen.moments
-        checks += told("respuestas tan nuevas como las últimas", check_age(nights, *moments))
+        declared = [check_declared(nights, table) for table in WITH_DECLARED]
+        checks += told("superficies que declara el portal", declared)
+        checks += told("listas de campañas y cultivos", check_catalogues(nights, seen, seen_before))
+        ages = check_age(nights, seen.moments, seen_before.moments)
+        checks += told("respuestas tan nuevas como las últimas", ages)
     else:
         note = "no hay una noche aceptada de esta campaña con la que comparar"
-        checks.append(_warn("primera noche de la campaña", [note], {}))
+        checks.append(warned("primera noche de la campaña", [note]))
+    unknown = "estados, tipos y potenciales conocidos"
+    halves = " caracteres imposibles (mitades de carácter), se quitaron"
     checks += [
         _refused_rows(nights),
-        _repaired(nights, repairs),
+        _repaired(nights, built.repairs),
         _declared_area(nights),
         *check_ground(nights),
-        _unknown_crops(cultivos_desconocidos),
-        _illegible(valores_ilegibles or {}),
+        _unknown_crops(built.cultivos_desconocidos),
+        _counts("valores legibles", built.valores_ilegibles, " quedaron vacíos"),
         check_types(seen),
-        _unknown_values(valores_desconocidos or {}),
-        _odd_characters(caracteres_quitados or {}),
+        _counts(unknown, built.valores_desconocidos, ", quedan como están escritos"),
+        _counts("caracteres de los textos", caracteres_quitados or {}, halves),
     ]
     accepted = not any(check.is_error for check in checks)
     return Verdict(accepted, tuple(checks), first_night=not compared)
@@ -179,7 +162,6 @@ def _faulty(nights: Resumen, table: str) -> int:
 
 
 def _check_geometry(nights: Nights, table: str) -> Finding:
-    """Records without a usable geometry, of those received."""
     limits, now = nights.limits, nights.now
     bad, received = now.geometria_inutil[table], now.recibidos[table]
     share = share_of(bad, received)
@@ -213,12 +195,12 @@ def _check_rows(nights: Nights, table: str) -> Finding:
     missing, gained, spoiled = moves.missing(*ids), now - before, nights.spoils(table, *ids)
     grows = bool(spoiled) and gained >= limits.min_growth
     at_stake = before
-    if table == "marcadores" and -gained >= limits.rows_loss * before:  # as many planned as done
+    if table == "marcadores" and -gained >= limits.rows_drop * before:  # as many planned as done
         at_stake -= int(finished(nights.frame_before(table)).sum())
     severity = max(
-        nights.rate(missing, at_stake, limits.rows_loss, enough=missing >= limits.min_rows),
+        nights.rate(missing, at_stake, limits.rows_drop, enough=missing >= limits.min_rows),
         nights.rate(gained, before, limits.growth, enough=grows),
-        nights.rate(-gained, before, limits.rows_loss, enough=False),
+        nights.rate(-gained, before, limits.rows_drop, enough=False),
     )
     if before == 0 and now > 0:
         severity = Severity.WARNING
@@ -237,8 +219,8 @@ def _check_area(nights: Nights, table: str) -> Finding:
     many = nights.before.filas.get(table, 0) >= limits.small_table or gained >= limits.min_growth
     grown, huge = nights.grown_ha(table, last, frame), _huge(nights, table)
     severity = max(
-        nights.rate(before - parted - now, before, limits.area_loss, enough=enough),
-        nights.rate(before - now, before, limits.area_loss, enough=False),
+        nights.rate(before - parted - now, before, limits.area_drop, enough=enough),
+        nights.rate(before - now, before, limits.area_drop, enough=False),
         nights.rate(grown, before, limits.growth, enough=many),
         nights.rate(now - before, before, limits.growth, enough=bool(huge)),
     )
@@ -267,10 +249,8 @@ def _check_ids(nights: Nights, table: str) -> Finding:
     """
     limits, moves = nights.limits, nights.moves[table]
     before = len(nights.frame_before(table))
-    replaced, renewed = (
-        min(len(moves.lost), len(moves.fresh)),
-        min(len(moves.kept), len(moves.again)),
-    )
+    replaced = min(len(moves.lost), len(moves.fresh))
+    renewed = min(len(moves.kept), len(moves.again))
     enough = replaced >= limits.min_rows and table not in _IDS_ONLY_WARN
     found = [nights.rate(replaced, before, limits.ids_replaced, enough=enough)]
     found.append(nights.rate(renewed, before, limits.ids_replaced, enough=False))
@@ -291,14 +271,14 @@ def _check_best(nights: Nights, table: str) -> list[Finding]:
     had, now = nights.best.filas.get(table, 0), nights.now.filas[table]
     best = had - nights.moves[table].explained
     lost = best - now >= limits.min_rows
-    rows = nights.rate(best - now, best, limits.best_loss, enough=lost)
+    rows = nights.rate(best - now, best, limits.best_drop, enough=lost)
     notes = [f"{number(best)} → {number(now)} ({percent(best, now)})"] if rows else []
     figures: dict[str, float | int | str] = {"mejor": best, "ahora": now}
     area = Severity.FINE
     if table in WITH_AREA:
         best_ha, now_ha = nights.best.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
         many = lost or (table == "lotes" and best >= limits.small_table)  # ambientes may part
-        area = nights.rate(best_ha - now_ha, best_ha, limits.best_loss, enough=many)
+        area = nights.rate(best_ha - now_ha, best_ha, limits.best_drop, enough=many)
         if area:
             change = percent(best_ha, now_ha)
             notes.append(f"{number(best_ha, 1)} → {number(now_ha, 1)} ha ({change})")
@@ -331,19 +311,13 @@ def _loses_again(nights: Nights, table: str, best: int) -> str:
     )
 
 
-def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:
-    return checked(name, Severity.WARNING if notes else Severity.FINE, list(notes), figures)
-
-
 def _refused_rows(nights: Nights) -> Finding:
-    notes = [
-        f"{recurso}: {number(sum(motivos.values()))} ("
-        + ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
-        + ")"
-        for recurso, motivos in nights.now.rechazados.items()
-    ]
-    total = sum(sum(motivos.values()) for motivos in nights.now.rechazados.values())
-    return _warn("filas rechazadas", notes, {"total": total})
+    notes, total = [], 0
+    for recurso, motivos in nights.now.rechazados.items():
+        each = ", ".join(f"{motivo}: {count}" for motivo, count in motivos.items())
+        notes.append(f"{recurso}: {number(sum(motivos.values()))} ({each})")
+        total += sum(motivos.values())
+    return warned("filas rechazadas", notes, {"total": total})
 
 
 def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
@@ -364,7 +338,7 @@ def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
         "antes_ha": math.fsum(one.area_before_ha for one in repairs),
         "despues_ha": math.fsum(one.area_after_ha for one in repairs),
     }
-    return _warn("geometrías reparadas", notes, figures)
+    return warned("geometrías reparadas", notes, figures)
 
 
 def _declared_area(nights: Nights) -> Finding:
@@ -379,29 +353,15 @@ def _declared_area(nights: Nights) -> Finding:
         f"mide {number(row.superficie_ha, 1)} ha"
         for row in rows.itertuples()
     ]
-    return _warn("superficie declarada y medida", notes, {"distintas": len(notes)})
+    return warned("superficie declarada y medida", notes, {"distintas": len(notes)})
 
 
 def _unknown_crops(names: Sequence[str]) -> Finding:
     notes = [f"«{name}» no se reconoce; se dibuja en gris" for name in names]
-    return _warn("cultivos reconocidos", notes, {"desconocidos": len(names)})
+    return warned("cultivos reconocidos", notes, {"desconocidos": len(names)})
 
 
-def _illegible(values: Mapping[str, int]) -> Finding:
-    notes = [f"{name}: {number(count)} quedaron vacíos" for name, count in values.items()]
-    return _warn("valores legibles", notes, {"total": sum(values.values())})
-
-
-def _unknown_values(values: Mapping[str, int]) -> Finding:
-    notes = [
-        f"{name}: {number(count)}, quedan como están escritos" for name, count in values.items()
-    ]
-    return _warn("estados, tipos y potenciales conocidos", notes, {"total": sum(values.values())})
-
-
-def _odd_characters(lists: Mapping[str, int]) -> Finding:
-    notes = [
-        f"{name}: {number(count)} caracteres imposibles (mitades de carácter), se quitaron"
-        for name, count in lists.items()
-    ]
-    return _warn("caracteres de los textos", notes, {"total": sum(lists.values())})
+def _counts(name: str, values: Mapping[str, int], became: str) -> Finding:
+    """How many values of each place became what they should not be."""
+    notes = [f"{place}: {number(count)}{became}" for place, count in values.items()]
+    return warned(name, notes, {"total": sum(values.values())})

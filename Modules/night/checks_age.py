@@ -44,7 +44,10 @@ def _of_list(
         if is_now is None:
             severity = max(severity, Severity.WARNING)
             notes.append(f"ya no trae {kind}: no se sabe de cuándo es")
-        elif was - is_now > SKEW and not (kind == _BY_ROWS and _by_rows(nights, name, is_now)):
+        # only the newest updated_at of the rows that are left: what is told of the rows says it
+        elif was - is_now > SKEW and not (
+            kind == _BY_ROWS and newest is not None and abs(newest[1] - is_now) < _SAME
+        ):
             severity, back = Severity.ERROR, max(back, was - is_now)
             notes.append(_said(kind, is_now, was))
     if newest is not None:
@@ -68,12 +71,6 @@ def _newest(nights: Nights, name: str) -> tuple[datetime, datetime] | None:
         return None
     newest = [frame(name)["updated_at"].max() for frame in (nights.frame_before, nights.frame)]
     return None if pd.isna(newest).any() else (newest[0], newest[1])
-
-
-def _by_rows(nights: Nights, name: str, said: datetime) -> bool:
-    """Whether an instant is only the newest ``updated_at`` of the rows that are left."""
-    newest = _newest(nights, name)
-    return newest is not None and abs(newest[1] - said) < _SAME
 
 
 def _rows(nights: Nights, name: str, was: datetime, now: datetime) -> tuple[Severity, str]:

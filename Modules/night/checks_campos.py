@@ -66,14 +66,12 @@ def _what_it_had(nights: Nights, campo_id: str) -> str:
 
 def check_in_campos(nights: Nights, table: str) -> Finding:
     """Each campo's rows, area, ids and geometry of one table."""
-    worst, refusing, warning = Severity.FINE, [], []
-    for campo in _campos(nights, table):
-        severity, text = _judge_campo(nights, campo)
-        worst = max(worst, severity)
-        if severity is Severity.ERROR:
-            refusing.append(text)
-        elif severity is Severity.WARNING:
-            warning.append(text)
+    judged = [_judge_campo(nights, campo) for campo in _campos(nights, table)]
+    worst = max((severity for severity, _ in judged), default=Severity.FINE)
+    refusing, warning = (
+        [text for severity, text in judged if severity is wanted]
+        for wanted in (Severity.ERROR, Severity.WARNING)
+    )
     figures = {"rechazan": len(refusing), "advierten": len(warning)}
     return checked(f"{table} por campo", worst, [*refusing, *warning], figures)
 
@@ -136,22 +134,13 @@ def _judge_campo(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     return severity, f"campo {campo.name}: {text}"
 
 
-def _enough(nights: Nights, campo: _Campo, rows: int) -> bool:
-    """Whether that many rows are a fault rather than a decision."""
-    limits = nights.limits
+def _enough(nights: Nights, campo: _Campo, rows: int, *, since_best: bool = False) -> bool:
+    """Whether so many rows are a fault and no decision; in 30 nights daily work adds up."""
+    limits, of = nights.limits, campo.best_rows if since_best else len(campo.before)
     if campo.table != "lotes":
         return rows >= limits.campo_min_rows
-    most = rows >= limits.min_rows and rows > limits.campo_most * len(campo.before)
-    return rows >= limits.campo_min_lotes or most
-
-
-def _enough_since_best(nights: Nights, campo: _Campo) -> bool:
-    """The same against the best of 30 nights, in which daily work adds up."""
-    limits, lost = nights.limits, campo.best_rows - campo.rows
-    if campo.table != "lotes":
-        return lost >= limits.campo_min_rows
-    most = lost >= limits.min_rows and lost > limits.campo_most * campo.best_rows
-    return lost >= limits.campo_min_lotes_best or most
+    most = rows >= limits.min_rows and rows > limits.campo_most * of
+    return most or rows >= (limits.campo_min_lotes_best if since_best else limits.campo_min_lotes)
 
 
 def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
@@ -162,14 +151,14 @@ def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     missing, many = moves.missing(ids, ids_now), gained >= limits.min_growth
     spoiled = nights.spoils(table, ids, ids_now) if table == "lotes" and many else ""
     severity = max(
-        nights.rate(missing, before, limits.rows_loss, enough=_enough(nights, campo, missing)),
+        nights.rate(missing, before, limits.rows_drop, enough=_enough(nights, campo, missing)),
         nights.rate(gained, before, limits.growth, enough=bool(spoiled)),
-        nights.rate(-gained, before, limits.rows_loss, enough=False),
+        nights.rate(-gained, before, limits.rows_drop, enough=False),
     )
     if now == 0 and table == "lotes" and not moves.lost.isdisjoint(ids):
         severity = Severity.ERROR
-    since_best = _enough_since_best(nights, campo)
-    fallen = nights.rate(best - campo.rows, best, limits.best_loss, enough=since_best)
+    since_best = _enough(nights, campo, best - campo.rows, since_best=True)
+    fallen = nights.rate(best - campo.rows, best, limits.best_drop, enough=since_best)
     texts = [counted(before, now, missing, f" {table}"), spoiled] if severity else []
     if share_of(best - campo.rows, best) > max(share_of(before - now, before), limits.warning):
         since = f"llegó a tener {number(best)}"
@@ -182,19 +171,18 @@ def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
     best = campo.best.superficie_ha.get(campo.table, 0.0)
     lost, gained = rows_behind(campo.before, campo.now)
-    shrunk, grown = (
-        _enough(nights, campo, lost),
-        nights.grown_ha(campo.table, campo.before, campo.now),
-    )
+    shrunk = _enough(nights, campo, lost)
+    grown = nights.grown_ha(campo.table, campo.before, campo.now)
     kept = len(nights.moves[campo.table].kept.intersection(ids_of(campo.before, campo.table)))
     smaller = before - now > MOVED * before and _enough(nights, campo, lost - kept)
-    since_best = smaller or _enough_since_best(nights, campo)
+    rows = campo.best_rows - campo.rows
+    since_best = smaller or _enough(nights, campo, rows, since_best=True)
     severity = max(
-        nights.rate(before - now, before, limits.area_loss, enough=shrunk),
+        nights.rate(before - now, before, limits.area_drop, enough=shrunk),
         nights.rate(grown, before, limits.growth, enough=gained >= limits.min_growth),
         nights.rate(now - before, before, limits.growth, enough=False),
     )
-    fallen = nights.rate(best - now, best, limits.best_loss, enough=since_best)
+    fallen = nights.rate(best - now, best, limits.best_drop, enough=since_best)
     text = f"{number(before, 1)} → {number(now, 1)} ha ({percent(before, now)})"
     if fallen > severity:
         text = f"{number(now, 1)} ha, llegó a tener {number(best, 1)} ({percent(best, now)})"

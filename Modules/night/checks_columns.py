@@ -16,7 +16,7 @@ import pandas as pd
 from Modules.night.figures import JUDGED, Nights
 from Modules.night.ground import finished
 from Modules.night.survey import MADE_UP, Survey
-from Modules.night.verdict import checked, share_of
+from Modules.night.verdict import checked, share_of, warned
 from Modules.portal.contract import CONTRACT, SIEMBRA
 from Modules.words.columns import TABLES
 from Modules.words.domain import Recurso
@@ -27,13 +27,9 @@ from Modules.words.spanish import number, percent
 Lines: TypeAlias = Callable[[str, str, Mapping[str, str]], str]
 
 _NAME = {
-    "campos": "campo",
-    "lotes": "lote",
-    "ambientes": "ambiente",
-    "marcadores": "marcador",
-    "zonas": "zona",
-    "cultivos": "cultivo",
-}
+    "campos": "campo", "lotes": "lote", "ambientes": "ambiente",
+    "marcadores": "marcador", "zonas": "zona", "cultivos": "cultivo",
+}  # fmt: skip
 _MEMBERS = {  # where the column is called otherwise than the contract's member
     "empresa": "empresa.nombre",
     "cuit": "empresa.cuit",
@@ -51,7 +47,7 @@ _CLEARED = "orden"  # of a mark: nobody visits it once it is done
 _NEARLY_ALL = 0.95
 _SAYS_NOTHING = ("null", "none", "nan", "undefined", "-", "n/a", "s/d")  # for a name
 _DECLARED = "superficie_declarada_ha"
-_WITH_DECLARED = ("campos", "lotes", "siembras", "ambientes")
+WITH_DECLARED = ("campos", "lotes", "siembras", "ambientes")
 
 
 def todo(table: str, member: str, _known: Mapping[str, str]) -> str:
@@ -63,13 +59,12 @@ def todo(table: str, member: str, _known: Mapping[str, str]) -> str:
 def place(table: str, member: str) -> tuple[str, str]:
     """Section and key of the profile that say where a member of a table comes from."""
     if member in ("geometry", "siembras"):
-        inner = "geometry" if member == "geometry" else "siembras"
-        return f"[resources.{table}.{inner}]", "path"
+        return f"[resources.{table}.{member}]", "path"
     inner = "lotes.siembras" if table == "siembras" else table
     return f"[resources.{inner}.fields]", f'"{member}"' if "." in member else member
 
 
-def check_columns(nights: Nights, seen: Survey, lines: Lines = todo) -> list[Finding]:
+def check_columns(nights: Nights, seen: Survey, lines: Lines) -> list[Finding]:
     """Of each table the columns that were filled last night and are empty tonight.
 
     On a first night: the members that the contract demands and most records leave out. Keys are
@@ -237,7 +232,7 @@ def check_declared(nights: Nights, table: str) -> Finding:
     enough = moved >= min(limits.min_rows, len(was))
     severity = min(
         max(
-            nights.rate(one - after, one, limits.area_loss, enough=enough),
+            nights.rate(one - after, one, limits.area_drop, enough=enough),
             nights.rate(after - one, one, limits.growth, enough=enough),
         )
         for one in (before, in_step)
@@ -253,11 +248,6 @@ def _measured(rows: pd.DataFrame, lotes: pd.DataFrame) -> float:
     if "campo" in rows and "lote_id" not in rows:
         rows = lotes[lotes["campo_id"].isin(rows["campo_id"])]
     return float(rows["superficie_ha"].sum()) if "superficie_ha" in rows else 0.0
-
-
-def check_declared_areas(nights: Nights) -> list[Finding]:
-    """``check_declared`` of every table that has such areas."""
-    return [check_declared(nights, table) for table in _WITH_DECLARED]
 
 
 def check_catalogues(nights: Nights, seen: Survey, before: Survey) -> list[Finding]:
@@ -279,5 +269,4 @@ def check_catalogues(nights: Nights, seen: Survey, before: Survey) -> list[Findi
 def check_types(seen: Survey) -> Finding:
     """Members that are a number in one record and text in the next."""
     notes = [f"{name}: {counts}" for name, counts in seen.mixed.items()]
-    severity = Severity.WARNING if notes else Severity.FINE
-    return checked("tipos de los valores", severity, notes, {"mezclados": len(notes)})
+    return warned("tipos de los valores", notes, {"mezclados": len(notes)})

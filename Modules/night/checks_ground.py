@@ -5,7 +5,7 @@ All of these warn and none refuses: a person has to look, and the night is as go
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
@@ -16,12 +16,10 @@ from Modules.geo.geometry import geodesic_area_ha, polygons_of
 from Modules.geo.ground import homes_of, land_once_ha, metres_outside, overlaps, share_inside
 from Modules.night.figures import Nights, places
 from Modules.night.tables import Tables
-from Modules.night.verdict import checked
-from Modules.words.finding import Finding, Severity
+from Modules.night.verdict import warned
+from Modules.words.finding import Finding
 from Modules.words.spanish import number
-from Modules.words.thresholds import Thresholds
-
-_LIMITS = Thresholds()
+from Modules.words.thresholds import DEFAULTS, Thresholds
 
 
 def check_ground(nights: Nights) -> list[Finding]:
@@ -30,24 +28,22 @@ def check_ground(nights: Nights) -> list[Finding]:
     return [_overlaps(nights, names), _marks(nights, names), _ambientes(nights, names)]
 
 
-def land_ha(tables: Tables, limits: Thresholds = _LIMITS) -> Array:
+def land_ha(tables: Tables, limits: Thresholds = DEFAULTS) -> Array:
     """Hectares of each lote without the ground that a lote before it (by id) covers already."""
     lotes = tables.lotes
     areas = lotes["superficie_ha"].to_numpy()
     return land_once_ha(lotes.geometry.to_numpy(), areas, limits.overlap)
 
 
-def far_marks(tables: Tables, marks: gpd.GeoDataFrame, limits: Thresholds = _LIMITS) -> Flags:
+def far_marks(tables: Tables, marks: gpd.GeoDataFrame) -> Flags:
     """Which of the marks lie farther outside their lote than a crew would look for them."""
-    return _outside(tables, marks) > limits.mark_distance_m
+    return _outside(tables, marks) > DEFAULTS.mark_distance_m
 
 
-def inside_lotes(
-    tables: Tables, ambientes: gpd.GeoDataFrame, limits: Thresholds = _LIMITS
-) -> gpd.GeoSeries:
+def inside_lotes(tables: Tables, ambientes: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """Each ambiente; of one that leaves its lote, the part inside, which may be empty."""
     homes, shapes = _homes(tables, ambientes), ambientes.geometry.to_numpy().copy()
-    leaves = share_inside(shapes, homes) < limits.ambiente_inside
+    leaves = share_inside(shapes, homes) < DEFAULTS.ambiente_inside
     inside = shapely.intersection(shapes[leaves], homes[leaves])
     shapes[leaves] = [polygons_of(one) for one in inside]
     return gpd.GeoSeries(shapes, index=ambientes.index, crs=ambientes.crs)
@@ -80,7 +76,7 @@ def _overlaps(nights: Nights, names: Mapping[str, str]) -> Finding:
         sums = f"los lotes suman {number(total, 1)} ha y la tierra es {number(land, 1)} ha"
         notes.insert(0, sums)
     figures = {"pares": len(shared), "lotes_ha": total, "tierra_ha": land}
-    return _warn("lotes que no se superponen", notes, figures)
+    return warned("lotes que no se superponen", notes, figures)
 
 
 def _marks(nights: Nights, names: Mapping[str, str]) -> Finding:
@@ -93,7 +89,7 @@ def _marks(nights: Nights, names: Mapping[str, str]) -> Finding:
         for row in [marks.iloc[at]]
     ]
     figures = {"lejos": len(far), "mas_lejos_m": float(metres.max(initial=0.0))}
-    return _warn("marcadores en su lote", notes, figures)
+    return warned("marcadores en su lote", notes, figures)
 
 
 def _distance(metres: float) -> str:
@@ -110,8 +106,4 @@ def _ambientes(nights: Nights, names: Mapping[str, str]) -> Finding:
         for at in out[np.argsort(shares[out], kind="stable")].tolist()
         for row in [rows.iloc[at]]
     ]
-    return _warn("ambientes dentro de su lote", notes, {"afuera": len(out)})
-
-
-def _warn(name: str, notes: Sequence[str], figures: Mapping[str, float | int | str]) -> Finding:
-    return checked(name, Severity.WARNING if notes else Severity.FINE, notes, figures)
+    return warned("ambientes dentro de su lote", notes, {"afuera": len(out)})

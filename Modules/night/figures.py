@@ -5,12 +5,12 @@ Areas in hectares, as computed. Everything is plain JSON in ``to_dict`` and back
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -23,26 +23,15 @@ from Modules.words.domain import Motivo, SnapshotId
 from Modules.words.finding import Severity
 from Modules.words.names import names_with_ids
 from Modules.words.spanish import number, percent
-from Modules.words.thresholds import Thresholds
+from Modules.words.thresholds import DEFAULTS, Thresholds
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
 BEST_OF_DAYS = 30
 MOVED = 0.01  # of a row's own area: less is no change worth counting
-UNUSABLE_GEOMETRY = frozenset(
-    motivo.value
-    for motivo in (
-        Motivo.SIN_GEOMETRIA,
-        Motivo.GEOMETRIA_ILEGIBLE,
-        Motivo.GEOMETRIA_VACIA,
-        Motivo.GEOMETRIA_IRREPARABLE,
-        Motivo.TIPO_DE_GEOMETRIA,
-        Motivo.COORDENADA_INVALIDA,
-        Motivo.FUERA_DEL_AREA,
-        Motivo.DEMASIADOS_VERTICES,
-        Motivo.SUPERFICIE_IMPOSIBLE,
-    )
-)
+UNUSABLE_GEOMETRY = frozenset(motivo.value for motivo in Motivo) - {
+    *("sin_id", "id_repetido", "tipo_invalido", "otra_campania", "borrado", "huerfano")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,6 @@ class Resumen:
     explicadas: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return asdict(self)
 
     @classmethod
@@ -110,7 +98,10 @@ def resumen(
         recibidos={n: rows[n] + sum(refused.get(n, {}).values()) for n in JUDGED},
         rechazados=refused,
         geometria_inutil=unusable,
-        ids_sha256={name: _ids_sha256(frames[name][TABLES[name].key]) for name in JUDGED},
+        ids_sha256={  # over the sorted ids, one per line
+            name: sha256("\n".join(sorted(frames[name][TABLES[name].key])).encode()).hexdigest()
+            for name in JUDGED
+        },
         por_campo=_by_campo(frames, moves),
         reparadas=dict(sorted(Counter(repair.recurso for repair in repairs).items())),
         explicadas={name: one.explained for name, one in sorted(moves.items()) if one.explained},
@@ -183,54 +174,44 @@ def _refused(rechazados: pd.DataFrame) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _ids_sha256(ids: pd.Series) -> str:
-    """Over the sorted ids, one per line."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8")).hexdigest()
-
-
 def _by_campo(
     frames: Mapping[str, pd.DataFrame], moves: Mapping[str, Moves]
 ) -> dict[str, CampoFigures]:
-    rows = {name: _per_campo(frames[name]) for name in BY_CAMPO}
-    areas = {name: _per_campo(frames[name], "superficie_ha") for name in WITH_AREA}
+    rows = {name: Counter(frames[name]["campo_id"].tolist()) for name in BY_CAMPO}
+    areas = {name: _areas(frames[name]) for name in WITH_AREA}
     campos = frames["campos"]
     names = names_with_ids(dict(zip(campos["campo_id"], campos["campo"], strict=True)))
     return {
         campo_id: CampoFigures(
             campo,
-            {name: int(rows[name].get(campo_id, 0)) for name in BY_CAMPO},
-            {name: float(areas[name].get(campo_id, 0.0)) for name in WITH_AREA},
+            {name: rows[name][campo_id] for name in BY_CAMPO},
+            {name: areas[name].get(campo_id, 0.0) for name in WITH_AREA},
             {name: one.excused[campo_id] for name, one in moves.items() if campo_id in one.excused},
         )
         for campo_id, campo in names.items()
     }
 
 
-def _per_campo(frame: pd.DataFrame, column: str | None = None) -> dict[str, float]:
-    """By campo_id the number of rows, or the exact sum of a column."""
-    campos = frame["campo_id"].tolist()
-    if column is None:
-        return dict(Counter(campos))
+def _areas(frame: pd.DataFrame) -> dict[str, float]:
+    """By campo_id the exact sum of hectares."""
     found: dict[str, list[float]] = {}
-    for campo_id, value in zip(campos, frame[column].tolist(), strict=True):
+    pairs = zip(frame["campo_id"].tolist(), frame["superficie_ha"].tolist(), strict=True)
+    for campo_id, value in pairs:
         found.setdefault(campo_id, []).append(value)
     return {campo_id: math.fsum(values) for campo_id, values in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """The tables and figures of tonight, of the last accepted night and of the best."""
-
     tables: Tables
     now: Resumen
-    tables_before: Tables | None
-    before: Resumen  # NOTHING if there was none
-    best: Resumen | None
-    limits: Thresholds
-    moves: Mapping[str, Moves]  # by table, since the last accepted night
+    tables_before: Tables | None = None
+    before: Resumen = NOTHING  # if there was none
+    best: Resumen | None = None
+    limits: Thresholds = DEFAULTS
+    moves: Mapping[str, Moves] = field(default_factory=dict)  # by table, since the last accepted
 
     def frame(self, table: str) -> pd.DataFrame:
-        """A table of tonight."""
         return self.tables.as_dict()[table]
 
     def frame_before(self, table: str) -> pd.DataFrame:
@@ -250,11 +231,11 @@ class Nights:
         """
         moves, limits = self.moves[table], self.limits
         lost, twice = len(moves.lost.intersection(before)), len(moves.twice.intersection(now))
-        much = limits.rows_loss if table == "marcadores" else limits.warning
+        much = limits.rows_drop if table == "marcadores" else limits.warning
         if table != "siembras" and lost >= limits.min_rows and lost > much * len(before):
             return f"y faltan {number(lost)} de las que había"
         new = len(moves.fresh.intersection(now)) + len(moves.again.intersection(now))
-        if twice >= limits.min_growth and twice >= limits.rows_loss * new:
+        if twice >= limits.min_growth and twice >= limits.rows_drop * new:
             return f"y {number(twice)} de las nuevas están dos veces"
         return ""
 
@@ -282,7 +263,6 @@ def counted(before: int, now: int, missing: int, of: str = "") -> str:
 
 
 def ids_of(frame: pd.DataFrame, table: str) -> set[str]:
-    """The keys of a table."""
     return set(frame[TABLES[table].key].tolist())
 
 

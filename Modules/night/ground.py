@@ -22,12 +22,11 @@ from Modules.geo.ground import homes_of, lying_under, metres_outside, shares_hel
 from Modules.night.tables import Tables
 from Modules.words.columns import TABLES
 from Modules.words.domain import Motivo
-from Modules.words.thresholds import Thresholds
+from Modules.words.thresholds import DEFAULTS
 
 SAME_GROUND: Final = 0.8  # of a row's area: the rest is a headland, a road, a border drawn better
 BY_CAMPO: Final = ("lotes", "siembras", "ambientes", "marcadores")
 FINISHED: Final = frozenset({"hecho", "anulado"})  # marks that may go
-_LIMITS: Final = Thresholds()
 _UNTOLD: Final = ("updated_at",)  # of two rows that say the same
 
 
@@ -55,7 +54,6 @@ class Moves:
 
 
 def moves_of(before: Tables, now: Tables) -> dict[str, Moves]:
-    """What came and went, by table."""
     found = {name: _of_polygons(before, now, name) for name in ("lotes", "ambientes", "zonas")}
     found["marcadores"] = _of_marks(before, now)
     found["siembras"] = _of_siembras(before, now, found["lotes"])
@@ -80,16 +78,10 @@ def _of_polygons(before: Tables, now: Tables, table: str) -> Moves:
     had, have = was.geometry.to_numpy(), is_now.geometry.to_numpy()
     held, on_old = shares_held(had, have, gone, new)
     double = lying_under(have[new], have, np.flatnonzero(new))
+    kept = was.loc[gone & (held >= SAME_GROUND), key]
+    again = is_now.loc[new & (on_old >= SAME_GROUND), key]
     left = _left(before, now, table)[key] if table == "ambientes" else ()
-    return _moves(
-        table,
-        was,
-        is_now,
-        kept=was.loc[gone & (held >= SAME_GROUND), key],
-        again=is_now.loc[new & (on_old >= SAME_GROUND), key],
-        twice=is_now.loc[new, key][double],
-        left=left,
-    )
+    return _moves(table, was, is_now, kept, again, is_now.loc[new, key][double], left)
 
 
 def _of_marks(before: Tables, now: Tables) -> Moves:
@@ -97,7 +89,7 @@ def _of_marks(before: Tables, now: Tables) -> Moves:
     gone, new = was[_not_in(was, is_now, key)], is_now[_not_in(is_now, was, key)]
     done, left = finished(gone), _left(before, now, "marcadores")[key]
     homes = homes_of(new["lote_id"], now.lotes["lote_id"], now.lotes.geometry.to_numpy())
-    near = metres_outside(new.geometry.to_numpy(), homes) <= _LIMITS.mark_distance_m
+    near = metres_outside(new.geometry.to_numpy(), homes) <= DEFAULTS.mark_distance_m
     places, places_now = _by_lote(gone[~done]), _by_lote(new[near])
     kept, again = set(gone.loc[done, key]), set[str]()
     for place in places.keys() & places_now.keys():

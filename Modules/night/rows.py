@@ -25,11 +25,8 @@ Columna: TypeAlias = Sequence[Any]
 
 SIEMBRAS = "siembras"  # not a list of the portal: nested in its lotes
 
-_NO_LOTE = (Motivo.HUERFANO, "su lote no se puede usar")
-
 
 def campo_row(item: Item) -> Row:
-    """A row of ``campos``."""
     empresa = item.values.get("empresa")
     owner = item.nested("empresa") if not isinstance(empresa, str) else None
     return (
@@ -92,11 +89,8 @@ def siembra_rows(
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Rows of ``siembras``, and the names of crops that nobody knows, as written.
 
-    Args:
-        lotes: of each record (by its place in ``records``) that became a lote: lote_id, campo_id.
-
-    A siembra id that several lotes share is no id of the whole portal: each is written
-    ``lote_id/id`` then.
+    ``lotes``: of each record (by its place) that became one: lote_id, campo_id. A siembra id that
+    several lotes share is no id of the whole portal: each is written ``lote_id/id`` then.
     """
     found: list[tuple[Row, Record, Any]] = []
     for at, record in enumerate(records):
@@ -105,9 +99,13 @@ def siembra_rows(
             nested = ("no es una lista",)  # counts as one bad siembra
         for place, value in enumerate(nested or (), start=1):
             lote = lotes.get(at)
-            problem = _siembra_problem(value, lote, record, ledger)
-            if lote is None or problem is not None:
-                ledger.refuse(SIEMBRAS, record, *(problem or _NO_LOTE), siembra=value)
+            if lote is None:
+                values = record.values if isinstance(record.values, Mapping) else {}
+                why = ledger.orphan(Recurso.LOTES, clean.identifier(values.get("id")))
+                ledger.refuse(SIEMBRAS, record, Motivo.HUERFANO, why, siembra=value)
+                continue
+            if problem := _siembra_problem(value):
+                ledger.refuse(SIEMBRAS, record, *problem, siembra=value)
                 continue
             own_id = str(clean.identifier(value["id"]))
             item = Item(own_id, record, value, SIEMBRAS, ledger.illegible)
@@ -117,13 +115,8 @@ def siembra_rows(
     return _distinct_siembras(found, ledger), tuple(sorted(unknown))
 
 
-def _siembra_problem(
-    value: Any, lote: tuple[str, str] | None, record: Record, ledger: Ledger
-) -> tuple[Motivo, str] | None:
+def _siembra_problem(value: Any) -> tuple[Motivo, str] | None:
     """Why a nested value is no siembra that can be used."""
-    if lote is None:
-        values = record.values if isinstance(record.values, Mapping) else {}
-        return Motivo.HUERFANO, ledger.orphan(Recurso.LOTES, clean.identifier(values.get("id")))
     if not isinstance(value, Mapping):
         return Motivo.TIPO_INVALIDO, "no es un objeto"
     if clean.identifier(value.get("id")) is None:
@@ -189,13 +182,7 @@ def _distinct_siembras(found: list[tuple[Row, Record, Any]], ledger: Ledger) -> 
 def lote_row(
     item: Item, campania: Campania, campo: tuple[str, str], area_ha: float, cultivos: Sequence[str]
 ) -> Row:
-    """A row of ``lotes`` without its geometry.
-
-    Args:
-        campo: id and name.
-        area_ha: as computed.
-        cultivos: their names, by order of sowing.
-    """
+    """A row of ``lotes`` without its geometry. ``campo``: id and name; ``cultivos``: as sown."""
     return (
         item.id,
         item.text("nombre") or item.id,

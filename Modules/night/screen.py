@@ -34,32 +34,17 @@ class Ledger:
     illegible: Counter[str] = field(default_factory=Counter)
 
     def refuse(
-        self,
-        recurso: str,
-        item: Item | Record,
-        motivo: Motivo,
-        detalle: str,
-        *,
-        siembra: Any = None,
+        self, recurso: str, row: Item | Record, motivo: Motivo, detalle: str, *, siembra: Any = None
     ) -> None:
         """Note one refusal; ``siembra`` is the nested value where it is one."""
-        record = item.record if isinstance(item, Item) else item
+        record = row.record if isinstance(row, Item) else row
         values = record.values if siembra is None else siembra
         values = values if isinstance(values, Mapping) else {}
         found = clean.identifier(values.get("id"))
         crop = values.get("cultivo") if siembra is not None else None
         name = crop.get("nombre") if isinstance(crop, Mapping) else values.get("nombre")
-        self.refused.append(
-            (
-                recurso,
-                found,
-                clean.text(name),
-                motivo.value,
-                clean.clean_text(detalle),
-                record.page,
-                record.index,
-            )
-        )
+        said = clean.text(name), motivo.value, clean.clean_text(detalle)
+        self.refused.append((recurso, found, *said, record.page, record.index))
         if found is not None:
             self.reasons.setdefault((recurso, found), motivo)
 
@@ -101,7 +86,6 @@ class Item(NamedTuple):
         return found
 
     def text(self, key: str) -> str | None:
-        """A clean text."""
         return self.get(key, clean.text)
 
     def nested(self, key: str) -> Item:
@@ -123,7 +107,6 @@ class Bunch:
 
     @classmethod
     def of(cls, items: Sequence[Item], recurso: str, ledger: Ledger) -> Bunch:
-        """The values of these items."""
         return cls([item.values for item in items], recurso, ledger.illegible)
 
     def get(self, key: str, read: Callable[[object], T | None]) -> list[T | None]:
@@ -141,7 +124,6 @@ class Bunch:
         return found
 
     def text(self, key: str) -> list[str | None]:
-        """Clean texts."""
         return self.get(key, clean.text)
 
     def nested(self, key: str) -> Bunch:

@@ -68,7 +68,6 @@ class Survey:
 
 
 def survey(fetched: Mapping[Recurso, Fetched]) -> Survey:
-    """Look through all answers."""
     missing: dict[tuple[str, str], frozenset[str]] = {}
     mixed: dict[str, str] = {}
     for table, members, items in _tables(fetched):
@@ -135,9 +134,5 @@ def _several(values: Sequence[Any]) -> str:
 
 
 def _codes(records: Sequence[Record]) -> dict[str, str]:
-    found = {}
-    for record in records:
-        own_id = clean.identifier(record.values.get("id"))
-        if own_id is not None:
-            found[own_id] = clean.text(record.values.get("codigo")) or ""
-    return found
+    found = {clean.identifier(one.values.get("id")): one.values.get("codigo") for one in records}
+    return {own_id: clean.text(code) or "" for own_id, code in found.items() if own_id is not None}

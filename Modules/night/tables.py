@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import geopandas as gpd
@@ -26,11 +27,10 @@ from Modules.words import text as clean
 from Modules.words.columns import CRS, Column, Table
 from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
 from Modules.words.spanish import number
-from Modules.words.thresholds import Thresholds
+from Modules.words.thresholds import DEFAULTS, Thresholds
 
 MAX_AREA_HA = 100_000.0  # of a lote, ambiente, mark or a zona in a lote: more than any
 MAX_REGION_HA = 40_000_000.0  # of a zona that groups campos: Buenos Aires has 30.8 million
-_LIMITS = Thresholds()
 _LIST_ORDER = {name: at for at, name in enumerate((*Recurso, rw.SIEMBRAS))}
 
 
@@ -65,7 +65,6 @@ class Repair:
 
     @property
     def moved_ha(self) -> float:
-        """By how much the area changed."""
         return abs(self.area_after_ha - self.area_before_ha)
 
 
@@ -74,10 +73,11 @@ class Built:
     """The tables, and what a person may want to look at."""
 
     tables: Tables
-    repairs: tuple[Repair, ...]
-    cultivos_desconocidos: tuple[str, ...]
-    valores_ilegibles: Mapping[str, int]  # "lotes.superficie_ha": how many became empty
-    valores_desconocidos: Mapping[str, int]  # "marcadores.estado «x»": of no closed list of ours
+    repairs: tuple[Repair, ...] = ()
+    cultivos_desconocidos: tuple[str, ...] = ()
+    # "lotes.superficie_ha": how many became empty; "marcadores.estado «x»": of no list of ours
+    valores_ilegibles: Mapping[str, int] = field(default_factory=dict)
+    valores_desconocidos: Mapping[str, int] = field(default_factory=dict)
 
 
 def build_tables(
@@ -88,7 +88,7 @@ def build_tables(
     bbox: BoundingBox,
     mend: Mend | None = None,
     previous: Tables | None = None,
-    limits: Thresholds = _LIMITS,
+    limits: Thresholds = DEFAULTS,
 ) -> Built:
     """Tables of one campaña out of the records of each list.
 
@@ -123,13 +123,9 @@ class _Builder:
         cultivos, catalogue = rw.cultivo_rows(self._items(Recurso.CULTIVOS), self.ledger)
         campos = [rw.campo_row(item) for item in self._items(Recurso.CAMPOS)]
         lotes = self._lotes({row[0] for row in campos})
-        siembras, unknown = rw.siembra_rows(
-            {item.at: (item.id, campo_id) for item, campo_id, _ in lotes},
-            self.fetched.get(Recurso.LOTES, ()),
-            self.campania,
-            catalogue,
-            self.ledger,
-        )
+        places = {item.at: (item.id, campo_id) for item, campo_id, _ in lotes}
+        came = self.fetched.get(Recurso.LOTES, ())
+        siembras, unknown = rw.siembra_rows(places, came, self.campania, catalogue, self.ledger)
         lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras)
         home = {item.id: campo_id for item, campo_id, _ in lotes}
         tables = Tables(
@@ -160,13 +156,9 @@ class _Builder:
         """
         encoding = self.encodings.get(recurso, GeometryEncoding())
         decoded = decode([item.values.get("geometry") for item in items], encoding)
-        results = usable(
-            decoded,
-            types=table.geometry_types,
-            bbox=self.bbox,
-            max_area_ha=MAX_REGION_HA if recurso is Recurso.ZONAS else MAX_AREA_HA,
-            mend=self.mend,
-        )
+        most = MAX_REGION_HA if recurso is Recurso.ZONAS else MAX_AREA_HA
+        types, bbox, mend = table.geometry_types, self.bbox, self.mend
+        results = usable(decoded, types=types, bbox=bbox, max_area_ha=most, mend=mend)
         kept: list[tuple[Item, BaseGeometry | None]] = []
         for item, result in zip(items, results, strict=True):
             if isinstance(result, Unreadable):
@@ -310,12 +302,8 @@ def _refusal_order(row: Row) -> tuple[object, ...]:
     return _LIST_ORDER[recurso], page, index, found or "", motivo, detail, name or ""
 
 
-def _first(row: Row) -> tuple[object, ...]:
-    return (row[0],)
-
-
 def _frame(
-    table: Table, rows: Sequence[Row], by: Callable[[Row], tuple[object, ...]] = _first
+    table: Table, rows: Sequence[Row], by: Callable[[Row], Any] = itemgetter(0)
 ) -> pd.DataFrame:
     """A table without geometry, sorted."""
     columns = _columns(sorted(rows, key=by), len(table.columns))
@@ -324,7 +312,7 @@ def _frame(
 
 def _geo_frame(table: Table, rows: Sequence[Row]) -> gpd.GeoDataFrame:
     """A table whose last column is its geometry, sorted by key."""
-    *columns, shapes = _columns(sorted(rows, key=_first), len(table.columns))
+    *columns, shapes = _columns(sorted(rows, key=itemgetter(0)), len(table.columns))
     return _geo_frame_of(table, columns, shapes)
 
 

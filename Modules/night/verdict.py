@@ -5,11 +5,11 @@ Names and notes are Spanish, for the people who read the report; shares are frac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from Modules.words.finding import Finding, Report, Severity
+from Modules.words.finding import Figures, Finding, Report, Severity
 
 MAX_NOTES = 20  # lines of one check in a report
 _ROUNDING = 1e-9  # 15 of 150 is 10 %, whatever floating point makes of it
@@ -17,8 +17,6 @@ _ROUNDING = 1e-9  # 15 of 150 is 10 %, whatever floating point makes of it
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a night is accepted, and every check behind it."""
-
     accepted: bool
     checks: tuple[Finding, ...]
     first_night: bool
@@ -33,36 +31,41 @@ class Verdict:
         """Name and notes of each check that warns (Spanish)."""
         return tuple(check.line for check in Report(self.checks).warnings)
 
+    def with_checks(self, *more: Finding) -> Verdict:
+        """The verdict with other checks in front, any of which may refuse too."""
+        accepted = self.accepted and not any(check.is_error for check in more)
+        return replace(self, accepted=accepted, checks=(*more, *self.checks))
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "accepted": self.accepted,
             "first_night": self.first_night,
-            "checks": [_as_dict(check) for check in self.checks],
+            "checks": [
+                {
+                    "name": check.what,
+                    "passed": check.fine,
+                    "blocking": check.severity is not Severity.WARNING,
+                    "notes": list(check.notes),
+                    "figures": dict(check.figures),
+                }
+                for check in self.checks
+            ],
         }
 
 
-def _as_dict(check: Finding) -> dict[str, Any]:
-    return {
-        "name": check.what,
-        "passed": check.fine,
-        "blocking": check.severity is not Severity.WARNING,
-        "notes": list(check.notes),
-        "figures": dict(check.figures),
-    }
-
-
 def checked(
-    name: str,
-    severity: Severity,
-    notes: Sequence[str] = (),
-    figures: Mapping[str, float | int | str] | None = None,
+    name: str, severity: Severity, notes: Sequence[str] = (), figures: Figures | None = None
 ) -> Finding:
     """A check out of its severity; one that is fine has no notes, and ``MAX_NOTES`` are enough."""
     lines = tuple(notes) if severity else ()
     if len(lines) > MAX_NOTES:
         lines = (*lines[:MAX_NOTES], f"… y {len(lines) - MAX_NOTES} más")
     return Finding(name, severity, notes=lines, figures=dict(figures or {}))
+
+
+def warned(name: str, notes: Sequence[str], figures: Figures | None = None) -> Finding:
+    """A check that warns wherever it has something to say, and never refuses."""
+    return checked(name, Severity.WARNING if notes else Severity.FINE, notes, figures)
 
 
 def told(name: str, checks: Iterable[Finding]) -> list[Finding]:

@@ -103,10 +103,7 @@ class Frozen:
 
 
 def link_target(what: str, from_url: str, link: str, own_url: str, keep: str) -> SplitResult:
-    """Where a ``next`` link on the page at ``from_url`` leads.
-
-    Args:
-        own_url: the address of the list; what ``keep`` names is taken from it.
+    """Where a ``next`` link on the page at ``from_url`` leads; ``keep`` is of ``own_url``.
 
     Raises:
         WalkBroken: it is malformed; LeftOrigin: it leads to another origin.
@@ -132,12 +129,7 @@ def written(value: Scalar) -> str:
 def freeze(
     profile: Profile, base_url: str, recurso: Recurso, campania: str, parent: str | None = None
 ) -> Frozen:
-    """The frozen part of a walk.
-
-    Args:
-        campania: the campaña as the portal wants to be asked.
-        parent: id of the parent, for a resource that is asked for by each of them.
-    """
+    """The frozen part of a walk; ``campania`` as the portal wants to be asked, ``parent`` an id."""
     resource, season = profile.resources[recurso], profile.season
     path = resource.path.replace("{campania}", quote(campania, safe=""))
     path = path.replace("{parent}", quote(parent or "", safe=""))
@@ -154,7 +146,6 @@ def freeze(
 
 
 def join(base_url: str, path: str) -> str:
-    """The base URL with a path below it."""
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
@@ -176,16 +167,15 @@ def check_url(url: str, name: str) -> str:
         scheme, host, _ = origin_of(parts)
     except ValueError as err:
         raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}") from err
+    wrong = ""
     if scheme not in _PORTS or not host or re.search(r"[\s\\]", url.strip()):
-        raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise SettingsError(
-            f"{name} lleva usuario, consulta o fragmento; se escribe sola, como {_EXAMPLE}"
-        )
-    if scheme != "https" and not is_loopback(host):
-        raise SettingsError(
-            f"{name} tiene que ser https, porque por ahí van secretos; como {_EXAMPLE}"
-        )
+        wrong = "no es una dirección; se escribe"
+    elif "@" in parts.netloc or parts.query or parts.fragment:
+        wrong = "lleva usuario, consulta o fragmento; se escribe sola,"
+    elif scheme != "https" and not is_loopback(host):
+        wrong = "tiene que ser https, porque por ahí van secretos;"
+    if wrong:
+        raise SettingsError(f"{name} {wrong} como {_EXAMPLE}")
     return url.strip().rstrip("/")
 
 
@@ -193,7 +183,6 @@ _EXAMPLE = "https://databaler.example/base-portal/api/v1"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
     if host == "localhost":
         return True
     try:

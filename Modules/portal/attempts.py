@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
@@ -27,6 +27,7 @@ from Modules.words.spanish import corrida, number
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Read: TypeAlias = Callable[[Answer, object], T]  # what is made of an answer and its document
 _TRIES_FOR_CUT_JSON = 2
 
 
@@ -44,7 +45,7 @@ class Attempts:
             multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
         )
 
-    def page(self, ask: Ask, read: Callable[[Answer, object], T]) -> T:
+    def page(self, ask: Ask, read: Read[T]) -> T:
         """What ``read`` makes of the answer and its JSON document.
 
         Raises:
@@ -81,7 +82,7 @@ class Attempts:
                 )
             raise ApiAuth(f"{err}{again}") from err
 
-    def _with(self, headers: Mapping[str, str], ask: Ask, read: Callable[[Answer, object], T]) -> T:
+    def _with(self, headers: Mapping[str, str], ask: Ask, read: Read[T]) -> T:
         def read_too(answer: Answer, document: object) -> T:
             self._let_through = True
             return read(answer, document)
@@ -94,13 +95,7 @@ class Attempts:
         once = partial(self._try, ask, headers, judge, lambda _, document: document)
         return self._persist(ask.what, once)
 
-    def _try(
-        self,
-        ask: Ask,
-        headers: Mapping[str, str],
-        judge: Judge,
-        read: Callable[[Answer, object], T],
-    ) -> T:
+    def _try(self, ask: Ask, headers: Mapping[str, str], judge: Judge, read: Read[T]) -> T:
         self._pace.wait_turn(ask.what)
         answer = self._transport.send(ask, headers)
         name = self._rules.request_id_header.lower()

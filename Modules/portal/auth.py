@@ -58,9 +58,7 @@ class Authenticator:
         self._hide(second)
         self._always = {auth.second_header: _sendable(second)} if auth.second_header else {}
         self._headers: Mapping[str, str] = self._always | self._fixed_headers()
-        self._renew_at = float("inf")
-        if isinstance(auth, TokenAuth):
-            self._renew_at = 0.0  # at once
+        self._renew_at = 0.0 if isinstance(auth, TokenAuth) else float("inf")  # at once, or never
 
     @property
     def renewable(self) -> bool:

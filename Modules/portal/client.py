@@ -39,6 +39,7 @@ from Modules.words.domain import (
     normal_origin,
 )
 from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+from Modules.words.secret import Secret
 from Modules.words.text import deleted
 
 __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
@@ -51,14 +52,12 @@ OnPage = Callable[[Recurso, int, int | None], None]  # list, pages done, pages i
 
 @dataclass(frozen=True, slots=True)
 class PortalConfig:
-    """Where the portal is, how it speaks, who we are, and how hard we may press it."""
-
     base_url: str
     profile: Profile = DEFAULT_PROFILE
     client_id: str | None = None
-    client_secret: SecretStr | None = None
+    client_secret: SecretStr | Secret | None = None
     limits: Limits = field(default_factory=Limits)
-    second_secret: SecretStr | None = None
+    second_secret: SecretStr | Secret | None = None
 
     @property
     def origin(self) -> str:
@@ -82,7 +81,7 @@ class PortalClient:
         """
         self._config = config
         self._base_url = check_url(config.base_url, "DATABALER_BASE_URL")
-        self._profile, self._limits = config.profile, config.limits
+        self.profile, self._limits = config.profile, config.limits
         for name in ("concurrency", "requests_per_second", "request_timeout_s", "tries"):
             if getattr(config.limits, name) <= 0:
                 raise SettingsError(f"el límite {name} tiene que ser más que 0")
@@ -101,12 +100,7 @@ class PortalClient:
 
     @property
     def portal(self) -> Portal:
-        """Who answers: the origin and the profile."""
-        return Portal(self._config.origin, self._profile.identity)
-
-    @property
-    def profile(self) -> Profile:
-        return self._profile
+        return Portal(self._config.origin, self.profile.identity)
 
     @property
     def let_in(self) -> bool:
@@ -137,7 +131,7 @@ class PortalClient:
         """
         with self._fetching(campania, on_page) as fetch:
             done = {Recurso.CAMPANIAS: fetch.whole(Recurso.CAMPANIAS)}
-            if self._profile.resources[Recurso.CAMPANIAS].enabled:
+            if self.profile.resources[Recurso.CAMPANIAS].enabled:
                 fetch.find_campania(done[Recurso.CAMPANIAS])
             return fetch.others(done)
 
@@ -146,7 +140,7 @@ class PortalClient:
     ) -> Fetched:
         """One list. ``parents``: the records it is asked for by, where the profile says so."""
         with self._fetching(campania) as fetch:
-            if recurso != Recurso.CAMPANIAS and self._profile.season.send == "id":
+            if recurso != Recurso.CAMPANIAS and self.profile.season.send == "id":
                 fetch.find_campania(fetch.whole(Recurso.CAMPANIAS))
             return fetch.whole(recurso, parents)
 
@@ -160,14 +154,12 @@ class PortalClient:
     ) -> Look:
         """The first answer of one list, unread: for ``api check``.
 
-        Args:
-            profile: asks another way than the client's own.
-            campania_id: the portal's id of the campaña, where the profile asks by it.
-            parent: id of the parent, where the profile asks by each of them.
+        ``profile`` asks another way than the client's own; where it asks by the portal's id of the
+        campaña, or by each parent, these ids are ``campania_id`` and ``parent``.
         """
         with self._fetching(campania) as fetch:
             fetch.campania_id = campania_id
-            fetch.profile = profile or self._profile
+            fetch.profile = profile or self.profile
             return fetch.walker.look(fetch.what(recurso, parent))
 
     @contextmanager
@@ -178,7 +170,7 @@ class PortalClient:
         halt = self._transport.abort
         try:
             with without_collector():
-                yield _Fetch(self._profile, self._base_url, campania, walker, on_page, halt)
+                yield _Fetch(self.profile, self._base_url, campania, walker, on_page, halt)
         except BaseException:
             halt()
             raise
@@ -187,25 +179,19 @@ class PortalClient:
 
 
 def campania_id(campania: Campania, records: Sequence[Record], codigo: str) -> str | None:
-    """The id of the campaña in the portal's list.
-
-    Args:
-        codigo: how the portal writes a campaña, as in the profile.
+    """The id of the campaña in the portal's list; ``codigo`` is how that writes one.
 
     Raises:
         CampaniaUnknown: it is not there; names those that are.
     """
     known = []
-    for record in records:
-        if deleted(record.values.get("deleted_at")):
+    for values in (one.values for one in records if not deleted(one.values.get("deleted_at"))):
+        if not isinstance(text := values.get("codigo"), str | int):
             continue
-        text = record.values.get("codigo")
-        found = read_campania(codigo, str(text)) if isinstance(text, str | int) else None
+        found = read_campania(codigo, str(text))
         if found == campania:
-            found_id = record.values.get("id")
-            return found_id if isinstance(found_id, str) else None
-        if isinstance(text, str | int):
-            known.append(str(found) if found is not None else str(text)[:20])
+            return values["id"] if isinstance(values.get("id"), str) else None
+        known.append(str(found or text)[:20])
     listed = ", ".join(sorted(known)[:20]) or "ninguna"
     raise CampaniaUnknown(f"el portal no conoce la campaña {campania}; tiene {listed}")
 
@@ -271,8 +257,6 @@ class _Fetch:
         Of several failures the first in the order of items is raised; one that only tells of
         the stop never hides the one that caused it.
         """
-        if not items:
-            return []
 
         def guarded(item: T) -> R:
             try:
@@ -293,7 +277,6 @@ class _Fetch:
         return [future.result() for future in futures]
 
     def what(self, recurso: Recurso, parent: str | None = None) -> Walk:
-        """What to walk, for one parent or as a whole."""
         profile = self.profile
         sent = write_campania(profile.season.send, self.campania)
         if profile.season.send == "id":

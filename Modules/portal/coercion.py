@@ -25,11 +25,8 @@ _BOOLEANS = {"true": True, "false": False}
 _CHOICE = re.compile(r"(\[[^\[\]=]+=[^\[\]]*\])")  # links[rel=next].href: a path's step into a list
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NATURAL: dict[Kind, FieldType] = {
-    "id": "id",
-    "number": "number",
-    "date": "date",
-    "datetime": "datetime",
-}
+    "id": "id", "number": "number", "date": "date", "datetime": "datetime",
+}  # fmt: skip
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:
@@ -71,7 +68,8 @@ def natural_type(kind: Kind) -> FieldType:
 def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> Any:
     """The value under the rule; as it came if it cannot be read so."""
     if rule is not None and rule.values and not isinstance(value, dict | list):
-        value = rule.values.get(_key(value), value)
+        said = str(value).lower() if isinstance(value, bool) else str(value)
+        value = rule.values.get("" if value is None else said, value)
     if value is None or value is MISSING:
         return value
     layout = rule.format if rule is not None else ""
@@ -97,12 +95,6 @@ def coerce(value: Any, kind: FieldType, rule: FieldRule | None, zone: str) -> An
             moment = _moment(value, layout, zone)
             return moment.isoformat() if moment is not None else value
     return value
-
-
-def _key(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
 
 
 def _text(value: Any) -> Any:

@@ -19,8 +19,6 @@ Kind = Literal["id", "text", "number", "integer", "boolean", "date", "datetime",
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an item."""
-
     name: str  # dotted below the item
     kind: Kind
     required: bool = False
@@ -30,8 +28,6 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ItemShape:
-    """The members of one resource's items, and whether they have geometry."""
-
     members: tuple[Member, ...]
     geometry: Literal["none", "nullable", "required"] = "none"
 

@@ -26,8 +26,6 @@ _PLAIN_TIMES = {"date": DATE.fullmatch, "datetime": RFC3339.fullmatch}
 
 @dataclass(frozen=True, slots=True)
 class _Getter:
-    """How one member is read out of a row."""
-
     target: tuple[str, ...]
     path: tuple[str, ...]
     rule: FieldRule | None
@@ -63,8 +61,6 @@ def _getters(
 
 
 class Mapper:
-    """Reads the rows of one resource under one profile, for one campaña."""
-
     def __init__(self, profile: Profile, recurso: Recurso, campania: Campania, sent: str) -> None:
         """``sent`` is the campaña as the portal was asked for it."""
         resource, zone = profile.resources[recurso], profile.time.zone
@@ -73,9 +69,8 @@ class Mapper:
         shaped = CONTRACT[recurso].geometry != "none"
         self._geometry = _geometry(resource.geometry) if shaped else None
         self._reading = _Reading.of(getters, *_whole(resource, recurso))
-        self._siembras = (
-            _siembras(resource.siembras, resource.root, zone) if recurso == Recurso.LOTES else None
-        )
+        rule, nested = resource.siembras, recurso == Recurso.LOTES
+        self._siembras = _siembras(rule, resource.root, zone) if nested else None
         self._asked, self._sent, self._codigo = str(campania), sent, profile.season.codigo
 
     def records(
@@ -155,9 +150,7 @@ class _Reading:
             frozenset((*whole, *(g.path[0] for g in (*copied, *inside, *direct)))),
             tuple((o, frozenset(g.path[1] for g in inside if g.path[0] == o)) for o in objects),
             tuple(
-                (g.path[0], str, _PLAIN_TIMES[g.kind], g)
-                if g.kind in _PLAIN_TIMES
-                else (g.path[0], g.plain, None, g)
+                (g.path[0], str if (fits := _PLAIN_TIMES.get(g.kind)) else g.plain, fits, g)
                 for g in direct
             ),
             tuple(g for g in getters if g.target not in known),

@@ -28,22 +28,17 @@ class Pace:
         self._not_before = 0.0
         self._limit_s = limit_s
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self.stopped = threading.Event()
         self.restart()
 
     def restart(self) -> None:
         """A new fetch begins: its time runs from now on, and requests may start again."""
         self._end = time.monotonic() + self._limit_s
-        self._stop.clear()
+        self.stopped.clear()
 
     def left(self) -> float:
         """Seconds that the fetch may still take; negative once it is over."""
         return self._end - time.monotonic()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the fetch was given up."""
-        return self._stop.is_set()
 
     def wait_turn(self, what: str) -> None:
         """Return when a request may start.
@@ -70,12 +65,12 @@ class Pace:
                 f"{what}: el próximo intento caería después de los {self._limit_s:g} s que hay "
                 "para todo"
             )
-        if self._stop.wait(max(0.0, seconds)):
+        if self.stopped.wait(max(0.0, seconds)):
             raise Stopped(f"{what}: se abandonó")
 
     def stop(self) -> None:
         """Wake every waiting thread; nothing starts any more."""
-        self._stop.set()
+        self.stopped.set()
 
     def _take_turn(self) -> float:
         with self._lock:

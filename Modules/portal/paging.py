@@ -41,8 +41,6 @@ _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """What one page says: its rows and where it stands."""
-
     rows: Sequence[Any] = field(repr=False)
     total: int | None = None  # rows of the whole list, as declared
     pages: int | None = None
@@ -58,10 +56,7 @@ class PageView:
 def read_page(
     document: Any, headers: Mapping[str, str], envelope: Envelope, paging: Paging, what: str
 ) -> PageView:
-    """The page in a document.
-
-    Args:
-        headers: of the answer, names in lower case.
+    """The page in a document; names of ``headers`` are in lower case.
 
     Raises:
         ApiContractChanged: not the shape that the envelope describes.
@@ -147,7 +142,6 @@ def next_of_link_header(header: str) -> str | None:
 
 
 def first_step(paging: Paging) -> Step:
-    """Where the first page is."""
     match paging:
         case PagePaging():
             return Step(((paging.param, paging.first), *_size(paging)))
@@ -175,9 +169,8 @@ def as_served(paging: Paging, first: PageView, url: str) -> Paging:
         with suppress(ValueError):
             query = dict(parse_qsl(urlsplit(urljoin(url, link)).query))
             said.add(int(query.get(paging.size_param, "")))
-    return (
-        paging.model_copy(update={"size": len(first.rows)}) if len(first.rows) in said else paging
-    )
+    served = len(first.rows)
+    return paging.model_copy(update={"size": served}) if served in said else paging
 
 
 def steps_after_first(paging: Paging, first: PageView) -> list[Step] | None:
@@ -243,8 +236,6 @@ def _after_last_id(paging: CursorPaging, last: PageView, what: str) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a walk: as received, and what it holds."""
-
     ask: Ask
     body: bytes = field(repr=False)
     request_id: str | None
@@ -287,9 +278,7 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
 
 def _no_page_twice(seen: Sequence[Page]) -> None:
     first: dict[bytes, str] = {}
-    for page in seen:
-        if not page.view.rows:
-            continue
+    for page in (one for one in seen if one.view.rows):
         digest = hashlib.sha256(page.body).digest()
         if digest in first:
             raise WalkBroken(f"{page.ask.what}: es la misma página que {first[digest]}")

@@ -17,25 +17,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from Modules.portal import sections
 from Modules.portal.contract import CONTRACT, SIEMBRA, readable
-from Modules.portal.sections import (
-    Answers,
-    Auth,
-    ClientCredentials,
-    Envelope,
-    Headers,
-    PagePaging,
-    Paging,
-    Resource,
-    Season,
-    Section,
-    Time,
-    refuse_unknown,
-)
 from Modules.words.domain import GeometryEncoding, Recurso
 from Modules.words.errors import SettingsError
 
-_CONTRACT_ENVELOPE = Envelope(
+_CONTRACT_ENVELOPE = sections.Envelope(
     rows="items", total="total_items", pages="total_pages", page="page", next="next"
 )
 _NO_MEANING: Any = {"paging": True, "headers": True, "envelope": {"snapshot_at"}}
@@ -43,18 +30,18 @@ _SIEMBRA = {member.name for member in readable(SIEMBRA)}
 _SEASONAL = frozenset({Recurso.CAMPOS, Recurso.LOTES, Recurso.AMBIENTES, Recurso.MARCADORES})
 
 
-class Profile(Section):
+class Profile(sections.Section):
     """The whole of a portal's ways. ``DEFAULT_PROFILE`` is the contract."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "contract"
-    headers: Headers = Field(default_factory=dict)
-    auth: Auth = ClientCredentials()
-    season: Season = Season()
-    paging: Paging = PagePaging()
-    envelope: Envelope = _CONTRACT_ENVELOPE
-    answers: Answers = Answers()
-    time: Time = Time()
-    resources: dict[Recurso, Resource] = Field(default_factory=dict, validate_default=True)
+    headers: sections.Headers = Field(default_factory=dict)
+    auth: sections.Auth = sections.ClientCredentials()
+    season: sections.Season = sections.Season()
+    paging: sections.Paging = sections.PagePaging()
+    envelope: sections.Envelope = _CONTRACT_ENVELOPE
+    answers: sections.Answers = sections.Answers()
+    time: sections.Time = sections.Time()
+    resources: dict[Recurso, sections.Resource] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("resources", mode="before")
     @classmethod
@@ -73,15 +60,12 @@ class Profile(Section):
         for recurso, resource in self.resources.items():
             known = {member.name for member in readable(CONTRACT[recurso].members)} - {"siembras"}
             where = f"resources.{recurso}"
-            refuse_unknown(resource.fields, known, f"{where}.fields.")
-            refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")
+            sections.refuse_unknown(resource.fields, known, f"{where}.fields.")
+            sections.refuse_unknown(resource.siembras.fields, _SIEMBRA, f"{where}.siembras.fields.")
             _check_season(recurso, resource, self.season)
-            order = list(Recurso)
-            if resource.parent and order.index(Recurso(resource.parent)) >= order.index(recurso):
-                raise ValueError(
-                    f"resources.{recurso}.parent: no se puede pedir por cada uno de "
-                    f"{resource.parent}"
-                )
+            order, parent = list(Recurso), resource.parent
+            if parent and order.index(Recurso(parent)) >= order.index(recurso):
+                raise ValueError(f"{where}.parent: no se puede pedir por cada uno de {parent}")
         return self
 
     @property
@@ -100,7 +84,6 @@ class Profile(Section):
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def encodings(self) -> Mapping[Recurso, GeometryEncoding]:
-        """How each resource with geometry writes it."""
         return {
             recurso: GeometryEncoding(
                 resource.geometry.kind, resource.geometry.crs, resource.geometry.axis_order
@@ -114,16 +97,14 @@ class Profile(Section):
         changed = self.resources[recurso].model_copy(update=changes)
         return self.model_copy(update={"resources": {**self.resources, recurso: changed}})
 
-    def paging_of(self, recurso: Recurso) -> Paging:
-        """The paging of one list: its own, or the one of all."""
+    def paging_of(self, recurso: Recurso) -> sections.Paging:
         return self.resources[recurso].paging or self.paging
 
-    def envelope_of(self, recurso: Recurso) -> Envelope:
-        """The envelope of one list: its own, or the one of all."""
+    def envelope_of(self, recurso: Recurso) -> sections.Envelope:
         return self.resources[recurso].envelope or self.envelope
 
 
-def _check_season(recurso: Recurso, resource: Resource, season: Season) -> None:
+def _check_season(recurso: Recurso, resource: sections.Resource, season: sections.Season) -> None:
     in_path = "{campania}" in resource.path
     if in_path and not (resource.season and season.place == "path"):
         raise ValueError(
@@ -141,11 +122,7 @@ DEFAULT_PROFILE = Profile()
 
 
 def parse_profile(text: str, source: str) -> Profile:
-    """Read a profile.
-
-    Args:
-        text: the TOML.
-        source: what to call it in an error: a file name.
+    """Read a profile out of TOML; ``source`` is what to call it in an error: a file name.
 
     Raises:
         SettingsError: not TOML, an unknown key, or a value that cannot be; names line and key,

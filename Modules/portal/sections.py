@@ -373,8 +373,6 @@ class Geometry(Section):
 
 
 class Resource(_WithFields):
-    """One list of the portal."""
-
     enabled: bool = True
     method: Literal["GET", "POST"] = "GET"
     path: str

@@ -87,10 +87,7 @@ class Transport:
         self._lock = threading.Lock()
 
     def send(self, ask: Ask, secret_headers: Mapping[str, str]) -> Answer:
-        """The answer to one request, of any status.
-
-        Args:
-            secret_headers: credentials; they go into the request and nowhere else.
+        """The answer to one request, of any status; credentials go into it and nowhere else.
 
         Raises:
             TryAgain: reset, timeout, cut body, bad compression.
@@ -129,7 +126,7 @@ class Transport:
         """An exchange of this thread; after ``seconds``, or at ``abort``, its sockets are shut."""
         watch = _Watch()
         with self._lock:
-            if self._pace.stopped:
+            if self._pace.stopped.is_set():
                 raise Stopped(f"{what}: se abandonó")
             self._watches.add(watch)
         timer = threading.Timer(seconds, watch.end)
@@ -148,7 +145,7 @@ class Transport:
 
     def _explain_end(self, watch: _Watch, what: str, seconds: float) -> None:
         if watch.ended:
-            if self._pace.stopped:
+            if self._pace.stopped.is_set():
                 raise Stopped(f"{what}: se abandonó")
             slow = (
                 f"el pedido entero llevó más de {seconds:.3g} s, porque la respuesta llega de a "
@@ -361,7 +358,6 @@ def _unconnected(err: BaseException, url: str) -> str | None:
 
 
 def _host(url: str) -> str:
-    """Host and port of a URL, nothing else of it."""
     _, host, port = origin_of(urlsplit(url))
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

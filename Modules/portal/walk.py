@@ -45,8 +45,6 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What to walk, and how its pages are read."""
-
     frozen: Frozen
     paging: Paging
     envelope: Envelope
@@ -80,10 +78,7 @@ class Walker:
         self._attempts, self._pool = attempts, pool
 
     def walk(self, walk: Walk, told: Told) -> Walked:
-        """The whole list.
-
-        Args:
-            told: called after each page.
+        """The whole list; ``told`` is called after each page.
 
         Raises:
             ApiIncomplete: two walks in a row did not add up.

@@ -37,12 +37,10 @@ class Table:
 
     @property
     def key(self) -> str:
-        """Name of the key column."""
         return self.columns[0].name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names in order."""
         return tuple(column.name for column in self.columns)
 
     def pick(self, *names: str) -> tuple[Column, ...]:
@@ -52,19 +50,16 @@ class Table:
 
     @property
     def spatial(self) -> bool:
-        """Whether the table has a geometry column."""
         return bool(self.geometry_types)
 
 
 def text(
     name: str, description: str, *, nullable: bool = True, values: tuple[str, ...] = ()
 ) -> Column:
-    """A column of text."""
     return Column(name, "string", description, nullable, values=values)
 
 
 def hectares(name: str, description: str, *, nullable: bool = True) -> Column:
-    """A column of hectares."""
     return Column(name, "float64", description, nullable, unit="ha")
 
 
@@ -79,163 +74,117 @@ _GEOMETRY = Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat)", n
 _POLYGONS = ("Polygon", "MultiPolygon")
 _ANY = ("Point", "MultiPoint", "LineString", "MultiLineString", *_POLYGONS)
 
-CAMPOS = Table(
-    "campos",
-    (
-        text("campo_id", "Identificador del campo", nullable=False),
-        text("campo", "Nombre del campo", nullable=False),
-        text("codigo", "Código corto"),
-        text("zona_id", "Zona a la que pertenece"),
-        text("empresa", "Empresa que lo explota"),
-        text("cuit", "CUIT de la empresa (dato personal)"),
-        text("renspa", "RENSPA (dato personal)"),
-        text("provincia", "Provincia"),
-        text("partido", "Partido o departamento"),
-        text(
-            "tenencia", "propio, arrendado o aparceria", values=("propio", "arrendado", "aparceria")
-        ),
-        _DECLARED_HA,
-        Column("activo", "boolean", "Si el campo está activo"),
-        _UPDATED,
-    ),
-)
+CAMPOS = Table("campos", (
+    text("campo_id", "Identificador del campo", nullable=False),
+    text("campo", "Nombre del campo", nullable=False),
+    text("codigo", "Código corto"),
+    text("zona_id", "Zona a la que pertenece"),
+    text("empresa", "Empresa que lo explota"),
+    text("cuit", "CUIT de la empresa (dato personal)"),
+    text("renspa", "RENSPA (dato personal)"),
+    text("provincia", "Provincia"),
+    text("partido", "Partido o departamento"),
+    text("tenencia", "propio, arrendado o aparceria", values=("propio", "arrendado", "aparceria")),
+    _DECLARED_HA,
+    Column("activo", "boolean", "Si el campo está activo"),
+    _UPDATED,
+))  # fmt: skip
 
-LOTES = Table(
-    "lotes",
-    (
-        text("lote_id", "Identificador del lote", nullable=False),
-        text("lote", "Nombre del lote", nullable=False),
-        text("campo_id", "Campo al que pertenece", nullable=False),
-        text("campo", "Nombre del campo", nullable=False),
-        _CAMPANIA,
-        _COMPUTED_HA,
-        _DECLARED_HA,
-        text("cultivos", "Cultivos de la campaña, en orden de siembra, separados por ' + '"),
-        Column("n_siembras", "Int64", "Cantidad de siembras en la campaña", nullable=False),
-        _UPDATED,
-        _GEOMETRY,
-    ),
-    _POLYGONS,
-)
+LOTES = Table("lotes", (
+    text("lote_id", "Identificador del lote", nullable=False),
+    text("lote", "Nombre del lote", nullable=False),
+    text("campo_id", "Campo al que pertenece", nullable=False),
+    text("campo", "Nombre del campo", nullable=False),
+    _CAMPANIA,
+    _COMPUTED_HA,
+    _DECLARED_HA,
+    text("cultivos", "Cultivos de la campaña, en orden de siembra, separados por ' + '"),
+    Column("n_siembras", "Int64", "Cantidad de siembras en la campaña", nullable=False),
+    _UPDATED, _GEOMETRY,
+), _POLYGONS)  # fmt: skip
 
-SIEMBRAS = Table(
-    "siembras",
-    (
-        text("siembra_id", "Identificador de la siembra", nullable=False),
-        text("lote_id", "Lote sembrado", nullable=False),
-        text("campo_id", "Campo del lote", nullable=False),
-        _CAMPANIA,
-        Column("orden", "Int64", "Orden en la campaña: 1, 2 …", nullable=False),
-        text("cultivo_codigo", "Código del cultivo; OTR si no se reconoce", nullable=False),
-        text("cultivo", "Nombre del cultivo", nullable=False),
-        text("material", "Variedad o híbrido"),
-        hectares("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
-        Column("fecha_siembra", "date", "Fecha de siembra"),
-        Column("fecha_cosecha", "date", "Fecha de cosecha"),
-        text(
-            "estado",
-            "planificado, sembrado, cosechado o perdido",
-            values=("planificado", "sembrado", "cosechado", "perdido"),
-        ),
-    ),
-)
+SIEMBRAS = Table("siembras", (
+    text("siembra_id", "Identificador de la siembra", nullable=False),
+    text("lote_id", "Lote sembrado", nullable=False),
+    text("campo_id", "Campo del lote", nullable=False),
+    _CAMPANIA,
+    Column("orden", "Int64", "Orden en la campaña: 1, 2 …", nullable=False),
+    text("cultivo_codigo", "Código del cultivo; OTR si no se reconoce", nullable=False),
+    text("cultivo", "Nombre del cultivo", nullable=False),
+    text("material", "Variedad o híbrido"),
+    hectares("superficie_declarada_ha", "Superficie sembrada que declara el portal"),
+    Column("fecha_siembra", "date", "Fecha de siembra"),
+    Column("fecha_cosecha", "date", "Fecha de cosecha"),
+    text("estado", "planificado, sembrado, cosechado o perdido",
+         values=("planificado", "sembrado", "cosechado", "perdido")),
+))  # fmt: skip
 
-AMBIENTES = Table(
-    "ambientes",
-    (
-        text("ambiente_id", "Identificador del ambiente", nullable=False),
-        text("lote_id", "Lote al que pertenece", nullable=False),
-        text("campo_id", "Campo del lote", nullable=False),
-        _CAMPANIA,
-        text("ambiente", "Nombre del ambiente (loma, bajo …)", nullable=False),
-        text("potencial", "alto, medio o bajo", values=("alto", "medio", "bajo")),
-        Column("orden", "Int64", "Orden en el lote"),
-        text("color", "Color #RRGGBB que propone el portal"),
-        _COMPUTED_HA,
-        _DECLARED_HA,
-        text("fuente", "De dónde salió la ambientación"),
-        Column("version", "Int64", "Versión de la ambientación"),
-        _UPDATED,
-        _GEOMETRY,
-    ),
-    _POLYGONS,
-)
+AMBIENTES = Table("ambientes", (
+    text("ambiente_id", "Identificador del ambiente", nullable=False),
+    text("lote_id", "Lote al que pertenece", nullable=False),
+    text("campo_id", "Campo del lote", nullable=False),
+    _CAMPANIA,
+    text("ambiente", "Nombre del ambiente (loma, bajo …)", nullable=False),
+    text("potencial", "alto, medio o bajo", values=("alto", "medio", "bajo")),
+    Column("orden", "Int64", "Orden en el lote"),
+    text("color", "Color #RRGGBB que propone el portal"),
+    _COMPUTED_HA,
+    _DECLARED_HA,
+    text("fuente", "De dónde salió la ambientación"),
+    Column("version", "Int64", "Versión de la ambientación"),
+    _UPDATED, _GEOMETRY,
+), _POLYGONS)  # fmt: skip
 
-MARCADORES = Table(
-    "marcadores",
-    (
-        text("marcador_id", "Identificador del marcador", nullable=False),
-        text("lote_id", "Lote en el que está", nullable=False),
-        text("ambiente_id", "Ambiente en el que está"),
-        text("campo_id", "Campo del lote", nullable=False),
-        _CAMPANIA,
-        text(
-            "tipo",
-            "muestreo, recorrida, maleza, plaga, enfermedad …",
-            nullable=False,
-            values=(
-                *("muestreo", "recorrida", "maleza", "plaga", "enfermedad"),
-                *("infraestructura", "otro"),
-            ),
-        ),
-        text("subtipo", "Detalle del tipo"),
-        text("marcador", "Nombre del marcador", nullable=False),
-        text("estado", "planificado, hecho o anulado", values=("planificado", "hecho", "anulado")),
-        Column("fecha", "date", "Fecha"),
-        Column("orden", "Int64", "Orden de visita"),
-        text("observacion", "Observación"),
-        text("muestra_codigo", "Código de la muestra"),
-        Column("muestra_compuesta", "boolean", "Si la muestra es compuesta"),
-        Column("muestra_submuestras", "Int64", "Cantidad de submuestras"),
-        text("muestra_profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
-        text("muestra_analisis", "Análisis pedidos, separados por '; '"),
-        _UPDATED,
-        _GEOMETRY,
-    ),
-    _ANY,
-)
+MARCADORES = Table("marcadores", (
+    text("marcador_id", "Identificador del marcador", nullable=False),
+    text("lote_id", "Lote en el que está", nullable=False),
+    text("ambiente_id", "Ambiente en el que está"),
+    text("campo_id", "Campo del lote", nullable=False),
+    _CAMPANIA,
+    text("tipo", "muestreo, recorrida, maleza, plaga, enfermedad …", nullable=False,
+         values=("muestreo", "recorrida", "maleza", "plaga", "enfermedad",
+                 "infraestructura", "otro")),
+    text("subtipo", "Detalle del tipo"),
+    text("marcador", "Nombre del marcador", nullable=False),
+    text("estado", "planificado, hecho o anulado", values=("planificado", "hecho", "anulado")),
+    Column("fecha", "date", "Fecha"),
+    Column("orden", "Int64", "Orden de visita"),
+    text("observacion", "Observación"),
+    text("muestra_codigo", "Código de la muestra"),
+    Column("muestra_compuesta", "boolean", "Si la muestra es compuesta"),
+    Column("muestra_submuestras", "Int64", "Cantidad de submuestras"),
+    text("muestra_profundidades_cm", "Profundidades en cm, como 0-20; 20-40"),
+    text("muestra_analisis", "Análisis pedidos, separados por '; '"),
+    _UPDATED, _GEOMETRY,
+), _ANY)  # fmt: skip
 
-ZONAS = Table(
-    "zonas",
-    (
-        text("zona_id", "Identificador de la zona", nullable=False),
-        text("zona", "Nombre de la zona", nullable=False),
-        text(
-            "tipo",
-            "region (agrupa campos), exclusion u otro (en un lote)",
-            nullable=False,
-            values=("region", "exclusion", "otro"),
-        ),
-        text("lote_id", "Lote en el que está dibujada"),
-        _UPDATED,
-        Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat); puede faltar"),
-    ),
-    _ANY,
-)
+ZONAS = Table("zonas", (
+    text("zona_id", "Identificador de la zona", nullable=False),
+    text("zona", "Nombre de la zona", nullable=False),
+    text("tipo", "region (agrupa campos), exclusion u otro (en un lote)", nullable=False,
+         values=("region", "exclusion", "otro")),
+    text("lote_id", "Lote en el que está dibujada"),
+    _UPDATED,
+    Column("geometry", "geometry", "Geometría, EPSG:4326 (lon, lat); puede faltar"),
+), _ANY)  # fmt: skip
 
-CULTIVOS = Table(
-    "cultivos",
-    (
-        text("cultivo_codigo", "Código del cultivo", nullable=False),
-        text("cultivo", "Nombre del cultivo", nullable=False),
-        text("especie", "Especie"),
-        Column("orden", "Int64", "Orden en la campaña"),
-        text("color", "Color #RRGGBB", nullable=False),
-    ),
-)
+CULTIVOS = Table("cultivos", (
+    text("cultivo_codigo", "Código del cultivo", nullable=False),
+    text("cultivo", "Nombre del cultivo", nullable=False),
+    text("especie", "Especie"),
+    Column("orden", "Int64", "Orden en la campaña"),
+    text("color", "Color #RRGGBB", nullable=False),
+))  # fmt: skip
 
-RECHAZADOS = Table(
-    "rechazados",
-    (
-        text("recurso", "Lista del portal de la que vino", nullable=False),
-        text("id", "Identificador en el portal, si lo tiene"),
-        text("nombre", "Nombre en el portal, si lo tiene"),
-        text("motivo", "Por qué no se puede usar (lista cerrada)", nullable=False),
-        text("detalle", "Qué se encontró", nullable=False),
-        Column("pagina", "Int64", "Página cruda en la que está", nullable=False),
-        Column("indice", "Int64", "Posición en la página, desde 0", nullable=False),
-    ),
-)
+RECHAZADOS = Table("rechazados", (
+    text("recurso", "Lista del portal de la que vino", nullable=False),
+    text("id", "Identificador en el portal, si lo tiene"),
+    text("nombre", "Nombre en el portal, si lo tiene"),
+    text("motivo", "Por qué no se puede usar (lista cerrada)", nullable=False),
+    text("detalle", "Qué se encontró", nullable=False),
+    Column("pagina", "Int64", "Página cruda en la que está", nullable=False),
+    Column("indice", "Int64", "Posición en la página, desde 0", nullable=False),
+))  # fmt: skip
 
 TABLES: Mapping[str, Table] = {
     table.name: table

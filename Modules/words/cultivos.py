@@ -131,11 +131,7 @@ def canonical(codigo: str | None, nombre: str) -> str | None:
 
 
 def merge(portal: Iterable[tuple[str, Cultivo]] = ()) -> Catalogue:
-    """The base catalogue with the portal's crops over it.
-
-    Args:
-        portal: the portal's own code of each crop, and the crop as it is in the table.
-    """
+    """The base catalogue with the portal's crops over it, each behind the portal's own code."""
     rows = list(portal)
     mine = {**CATALOGUE, **{crop.codigo: crop for _, crop in rows}}
     by_code = {code.upper(): crop for code, crop in mine.items()}

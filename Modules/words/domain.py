@@ -97,7 +97,6 @@ class Campania:
 
     @property
     def slug(self) -> str:
-        """The campaña as paths and layer names have it: "25-26"."""
         return f"{self.desde:02d}-{self.hasta:02d}"
 
 

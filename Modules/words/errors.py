@@ -31,14 +31,10 @@ from collections.abc import Mapping
 
 
 class PipelineError(Exception):
-    """Base of every error raised on purpose."""
-
     exit_code: int = 1
 
 
 class SettingsError(PipelineError):
-    """The environment, the profile or the command is wrong; nothing was started."""
-
     exit_code: int = 2
 
 
@@ -51,14 +47,10 @@ class ApiAuth(SettingsError):
 
 
 class RunLocked(PipelineError):
-    """Another run holds the lock of this mode."""
-
     exit_code: int = 3
 
 
 class ApiUnavailable(PipelineError):
-    """The portal cannot be reached, or keeps failing; a later try may do."""
-
     exit_code: int = 4
 
 
@@ -98,8 +90,6 @@ class AcceptancesUnreadable(DataError):
 
 
 class PublishError(PipelineError):
-    """A destination could not be written; what was published before is intact."""
-
     exit_code: int = 5
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TypeAlias
 
 
 class Severity(IntEnum):
@@ -21,10 +22,11 @@ class Severity(IntEnum):
     ERROR = 2  # refuses the night, fails the command
 
 
+Figures: TypeAlias = Mapping[str, float | int | str]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
-
     what: str  # what it is, or what is wrong
     severity: Severity = Severity.ERROR
     where: str = ""  # the place: a backup, a folder, a section of a profile
@@ -32,21 +34,18 @@ class Finding:
     todo: str = ""  # what to do about it
     code: str = ""
     notes: tuple[str, ...] = ()  # in detail, a line each
-    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
 
     @property
     def fine(self) -> bool:
-        """Whether there is nothing to say."""
         return self.severity is Severity.FINE
 
     @property
     def is_error(self) -> bool:
-        """Whether it refuses or fails what was looked at."""
         return self.severity is Severity.ERROR
 
     @property
     def is_warning(self) -> bool:
-        """Whether it is worth a look, but no more."""
         return self.severity is Severity.WARNING
 
     @property
@@ -68,17 +67,14 @@ class Report:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What refuses or fails."""
         return tuple(one for one in self.findings if one.is_error)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What is worth a look."""
         return tuple(one for one in self.findings if one.is_warning)
 
     @property
     def passed(self) -> bool:
-        """Whether there is no error."""
         return not self.errors
 
     @property

@@ -79,10 +79,7 @@ def unique_names(
     A name that is free is the text alone. Of names that collide all get their id: "7 (l-81)"; a
     hash of it where ids are long, odd, or collide themselves. The result does not depend on order.
 
-    Args:
-        texts: id to text; ids are distinct, texts need not be.
-        max_length: of each name, id included; ``MIN_UNIQUE`` or more.
-        taken: names that are already something else.
+    ``max_length`` is of each name, id included; ``taken`` are names that are something else.
     """
     if max_length < MIN_UNIQUE:
         raise ValueError(f"{max_length} characters do not hold a name and its id")
@@ -110,10 +107,7 @@ def layer_names(
 ) -> dict[str, str]:
     """A layer name for each id: its slug, with the id where two fall together.
 
-    Args:
-        texts: id to text.
-        taken: names of layers that are already there.
-        otherwise: what a text without a letter or digit is called.
+    ``taken``: layers that are there already; ``otherwise``: of a text without letter or digit.
     """
     names = {key: _layer_name(text, otherwise) for key, text in texts.items()}
 
@@ -129,9 +123,7 @@ def names_with_ids(
 ) -> dict[str, str]:
     """What people read for each id: its name, with the id where another looks the same.
 
-    Args:
-        names: id to name.
-        within: id to what it belongs to; only names of one place are told apart.
+    ``within``: what each id belongs to; only names of one place are told apart.
     """
     places = within or {}
     looks = {key: (places.get(key), look(name)) for key, name in names.items()}
@@ -157,10 +149,8 @@ def check_names(names: Iterable[str]) -> None:
         seen[folded] = name
     for folded, name in seen.items():
         for parent in PurePosixPath(folded).parents:
-            if str(parent) in seen:
-                raise PublishError(
-                    f"{name!r} está dentro de {seen[str(parent)]!r}, que es un archivo"
-                )
+            if above := seen.get(str(parent)):
+                raise PublishError(f"{name!r} está dentro de {above!r}, que es un archivo")
 
 
 def name_problem(name: str) -> str | None:
@@ -207,17 +197,14 @@ def _told_apart(
     """The names, those that fall together renamed ``with_id(key, attempt)`` until none do."""
     reserved = {name_key(name) for name in taken}
     attempt = 0
-    while colliding := _colliding(names, reserved):
+    while True:
+        keys = {key: name_key(name) for key, name in names.items()}
+        count = Counter(keys.values())
+        colliding = [key for key, one in keys.items() if count[one] > 1 or one in reserved]
+        if not colliding:
+            return names
         names |= {key: with_id(key, attempt) for key in colliding}
         attempt += 1
-    return names
-
-
-def _colliding(names: Mapping[str, str], reserved: set[str]) -> list[str]:
-    """Ids whose names fall together with another or with a reserved one."""
-    keys = {key: name_key(name) for key, name in names.items()}
-    count = Counter(keys.values())
-    return [key for key, folded in keys.items() if count[folded] > 1 or folded in reserved]
 
 
 def _mark(key: str, attempt: int, room: int) -> str:
@@ -230,6 +217,7 @@ def _mark(key: str, attempt: int, room: int) -> str:
 def _part_problem(part: str) -> str | None:
     """What is wrong with one name in a path."""
     lowered = part.casefold()
+    half = any(unicodedata.category(letter) == "Cs" for letter in part)
     rules = (
         (part in ("", ".", ".."), "la ruta tiene una parte vacía, '.' o '..'"),
         (_REFUSED.search(part) is not None, f"Windows no acepta algún carácter de {part!r}"),
@@ -237,16 +225,9 @@ def _part_problem(part: str) -> str | None:
         (part != part.strip() or part.endswith("."), f"{part!r} tiene en la punta espacio o punto"),
         (part.startswith("~$") or "_vti_" in lowered, f"OneDrive no acepta {part!r}"),
         (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} no se sincroniza"),
-        (
-            _surrogate(part) or len(part.encode("utf-8")) > MAX_PART_BYTES,
-            f"{part[:40]!r} es demasiado largo",
-        ),
+        (half or len(part.encode("utf-8")) > MAX_PART_BYTES, f"{part[:40]!r} es demasiado largo"),
     )
     return next((problem for broken, problem in rules if broken), None)
-
-
-def _surrogate(part: str) -> bool:
-    return any(unicodedata.category(letter) == "Cs" for letter in part)
 
 
 def _folded(name: str) -> str:

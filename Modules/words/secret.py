@@ -18,7 +18,6 @@ class Secret:
     file: Path | None = field(default=None, compare=False, repr=False)  # where it was read
 
     def get_secret_value(self) -> str:
-        """The word itself."""
         return self._value
 
     def __str__(self) -> str:

@@ -49,7 +49,6 @@ class Anunciada:
         return self.activa is False if self.hasta is None else self.hasta < hoy
 
     def holds(self, hoy: date) -> bool:
-        """Whether a day lies in it."""
         if self.desde is None or self.hasta is None:
             return False
         return self.desde <= hoy <= self.hasta
@@ -70,8 +69,7 @@ def over(
 ) -> Finding | None:
     """A warning where a night is of a campaña that ended, while nobody asks for the one that is on.
 
-    Args:
-        asked: all campañas of the run: two at a time, while one begins, is no mistake.
+    ``asked`` are all campañas of the run: two at a time, while one begins, is no mistake.
     """
     on = current(listed, hoy)
     mine = next((one for one in listed if one.campania == campania), None)

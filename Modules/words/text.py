@@ -161,6 +161,5 @@ def timestamp(value: object) -> datetime | None:
 
 def colour(value: object) -> str | None:
     """A colour #RRGGBB, in capitals."""
-    if isinstance(value, str) and _COLOUR.fullmatch(value.strip()):
-        return value.strip().upper()
-    return None
+    found = value.strip() if isinstance(value, str) else ""
+    return found.upper() if _COLOUR.fullmatch(found) else None

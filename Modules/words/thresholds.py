@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """When a night is refused; shares as fractions. Design section 6 gives the defaults."""
 
-    rows_loss: float = 0.10
-    area_loss: float = 0.10
+    rows_drop: float = 0.10
+    area_drop: float = 0.10
     ids_replaced: float = 0.20
     unusable_geometry: float = 0.05
     growth: float = 0.50
-    best_loss: float = 0.15
+    best_drop: float = 0.15
     emptied: float = 0.05  # of the rows that had a column filled: it comes empty
     warning: float = 0.02
     best_of_nights: int = 30
@@ -32,3 +33,6 @@ class Thresholds:
     campo_min_lotes_best: int = 5  # in 30 nights a campo at work loses three or four now and then
     campo_min_rows: int = 10  # ambientes or marcadores of a campo
     campo_most: float = 0.50  # more than this of a campo's lotes: two are enough to refuse
+
+
+DEFAULTS: Final = Thresholds()

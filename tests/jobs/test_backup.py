@@ -29,13 +29,18 @@ def night(store: SnapshotStore, *, accepted: bool = True) -> Snapshot:
     return store.keep(draft, verdict={}, accepted=accepted, facts=facts)
 
 
+def first_verdict(job: backup.Job) -> Verdict:
+    found = backup._if_first(job)
+    return FIRST if found is None else FIRST.with_checks(found)
+
+
 def test_a_night_is_no_first_one_if_those_before_it_are_damaged(job: backup.Job) -> None:
-    assert backup._if_first(job, FIRST) is FIRST
+    assert first_verdict(job) is FIRST
     refused, accepted = night(job.store, accepted=False), night(job.store)
     (refused.path / "manifest.json").write_text("{")
-    assert backup._if_first(job, FIRST) is FIRST
+    assert first_verdict(job) is FIRST
     (accepted.path / "manifest.json").write_text("{")
-    verdict = backup._if_first(job, FIRST)
+    verdict = first_verdict(job)
     assert not verdict.accepted
     assert str(accepted.id) in verdict.reasons[0]
 
@@ -45,19 +50,19 @@ def test_a_night_is_no_first_one_if_copies_of_others_are_published_and_the_store
 ) -> None:
     one = night(job.store)
     backup.publish(job, one, NOW)
-    assert backup._if_first(job, FIRST) is FIRST, "the night of another portal is in the store"
+    assert first_verdict(job) is FIRST, "the night of another portal is in the store"
     shutil.rmtree(job.settings.store_dir(Modo.TEST))
     other = night(job.store)
     shutil.move(other.path, other.path.with_name("2026-03-01T060002Z-000009"))
-    trial = backup._if_first(job, FIRST)
+    trial = first_verdict(job)
     assert (trial.accepted, trial.checks[0].fine) == (True, False)
-    refused = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    refused = first_verdict(replace(job, modo=Modo.PROD))
     assert not refused.accepted
     for said in (str(one.id), "LINDERO_STATE_DIR"):
         assert said in refused.reasons[0]
     shutil.rmtree(job.destination / SEASON.slug)
     (job.destination / SEASON.slug).write_text("no folder")
-    unreadable = backup._if_first(replace(job, modo=Modo.PROD), FIRST)
+    unreadable = first_verdict(replace(job, modo=Modo.PROD))
     assert not unreadable.accepted
     assert "no se puede leer" in unreadable.reasons[0]
 
@@ -83,7 +88,6 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     job: backup.Job,
 ) -> None:
     older, newer = night(job.store), night(job.store)
-    compared = replace(FIRST, first_night=False)
 
     def sound() -> tuple[Snapshot | None, list[str]]:
         found, _, damaged = backup._newest_sound(job.store.accepted(SEASON))
@@ -92,13 +96,16 @@ def test_a_damaged_night_is_passed_over_and_named_and_without_a_sound_one_none_i
     assert sound() == (newer, [])
     (newer.path / "tables" / "lotes.parquet").write_bytes(b"PAR1")
     assert sound() == (older, [str(newer.id)])
-    named = backup._with_damaged(job, compared, [str(newer.id)])
-    assert named.accepted
-    assert f"lindero backups verify {newer.id} --test" in named.checks[0].notes[0]
-    assert [check.fine for check in named.checks] == [False]
+    named = backup._damaged(job, [str(newer.id)], none_sound=False)
+    assert named is not None
+    assert named.is_warning
+    assert f"lindero backups verify {newer.id} --test" in named.notes[0]
     (older.path / "tables" / "lotes.parquet").unlink()
     assert sound() == (None, [str(newer.id), str(older.id)])
-    assert not backup._with_damaged(job, FIRST, [str(newer.id), str(older.id)]).accepted
+    refusing = backup._damaged(job, [str(newer.id), str(older.id)], none_sound=True)
+    assert refusing is not None
+    assert refusing.is_error
+    assert not FIRST.with_checks(refusing).accepted
 
 
 # --- whose night it is -------------------------------------------------------------------------

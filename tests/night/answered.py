@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from Modules.api_check.moved import Moved
+from Modules.api_check.moved import moved_line
 from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.night.checks import judge
-from Modules.night.figures import best_of, resumen
-from Modules.night.survey import survey
+from Modules.night.figures import Nights, best_of, resumen
+from Modules.night.ground import moves_of
+from Modules.night.survey import Survey, survey
 from Modules.night.tables import Built, build_tables
 from Modules.night.verdict import Verdict
 from Modules.portal.mapping import Mapper
@@ -86,21 +87,15 @@ def answered(night: Items, profile: Profile = DEFAULT_PROFILE) -> Answered:
 
 def judged(now: Answered, before: Answered | None = None, *, unseen: bool = False) -> Verdict:
     """The verdict; ``unseen``: the manifest of the night before is of an older version."""
-    built, tables = now.built, None if before is None else before.built.tables
-    was = None if tables is None else resumen(tables)
-    return judge(
-        built.tables,
-        resumen(built.tables, repairs=built.repairs),
-        tables,
-        was,
-        None if was is None else best_of([was]),
-        repairs=built.repairs,
-        cultivos_desconocidos=built.cultivos_desconocidos,
-        valores_ilegibles=built.valores_ilegibles,
-        seen=survey(now.fetched),
-        seen_before=None if before is None or unseen else survey(before.fetched),
-        lines=Moved(now.profile, now.fetched).line,
-    )
+    built, figures = now.built, resumen(now.built.tables, repairs=now.built.repairs)
+    nights = Nights(built.tables, figures)
+    if before is not None:
+        tables = before.built.tables
+        was, moves = resumen(tables), moves_of(tables, built.tables)
+        nights = Nights(built.tables, figures, tables, was, best_of([was]), moves=moves)
+    seen_before = Survey() if before is None or unseen else survey(before.fetched)
+    lines = partial(moved_line, now.profile, now.fetched)
+    return judge(nights, built, survey(now.fetched), seen_before, lines=lines)
 
 
 def refusals(verdict: Verdict) -> list[str]:

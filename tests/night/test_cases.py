@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from Modules.diff.changes import diff_tables
-from Modules.night.checks import judge, resumen
+from Modules.night.checks import judge
+from Modules.night.figures import Nights, resumen
 from Modules.night.tables import Built, Tables, build_tables
 from Modules.night.verdict import Verdict
 from Modules.portal.mapping import Mapper
@@ -43,13 +44,8 @@ def night(shared_data: Path) -> Any:
             for recurso in Recurso
         }
         built = build_tables(records, campania=SEASON, encodings={}, bbox=BoundingBox())
-        verdict = judge(
-            built.tables,
-            resumen(built.tables, repairs=built.repairs),
-            repairs=built.repairs,
-            valores_ilegibles=built.valores_ilegibles,
-            valores_desconocidos=built.valores_desconocidos,
-        )
+        figures = resumen(built.tables, repairs=built.repairs)
+        verdict = judge(Nights(built.tables, figures), built)
         return built, verdict
 
     return make

@@ -14,25 +14,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from Modules.night.checks import Thresholds, Verdict, best_of, judge, resumen
+from Modules.night.checks import judge
 from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.figures import (
     NOTHING,
     CampoFigures,
     Nights,
     Resumen,
+    best_of,
     of_the_last_days,
+    resumen,
     rows_behind,
 )
 from Modules.night.ground import moves_of
 from Modules.night.tables import Built, Repair, Tables, build_tables
-from Modules.night.verdict import checked, rate, share_of
+from Modules.night.verdict import Verdict, checked, rate, share_of
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso, SnapshotId
 from Modules.words.finding import Severity
 from Modules.words.spanish import number, percent
+from Modules.words.thresholds import DEFAULTS, Thresholds
 
 Farm = dict[str, list[dict[str, Any]]]
-DEFAULTS = Thresholds()
 
 
 def square(lon: float, lat: float, size: float = 0.01) -> dict[str, Any]:
@@ -90,17 +92,11 @@ def verdict(
     nights = [resumen(build(night).tables) for night in history]
     if was is not None:
         nights.append(resumen(was.tables))
-    return judge(
-        built.tables,
-        resumen(built.tables, repairs=built.repairs),
-        None if was is None else was.tables,
-        None if was is None else resumen(was.tables),
-        best_of(nights),
-        thresholds,
-        repairs=built.repairs,
-        cultivos_desconocidos=built.cultivos_desconocidos,
-        valores_ilegibles=built.valores_ilegibles,
-    )
+    figures = resumen(built.tables, repairs=built.repairs)
+    if was is None:
+        return judge(Nights(built.tables, figures, limits=thresholds), built)
+    both = was.tables, resumen(was.tables), best_of(nights), thresholds
+    return judge(Nights(built.tables, figures, *both, moves_of(was.tables, built.tables)), built)
 
 
 def nights(now: Tables, before: Tables | None, was: Resumen, best: Resumen | None = None) -> Nights:
@@ -300,9 +296,9 @@ def test_a_slow_leak_is_refused_against_the_best_of_thirty():
 def test_thresholds_are_settings():
     before = farm(*[15] * 10)
     now = without(before, "lotes", *spread(before, 15))
-    loose = Thresholds(rows_loss=0.2, area_loss=0.2, best_loss=0.3)
+    loose = Thresholds(rows_drop=0.2, area_drop=0.2, best_drop=0.3)
     assert verdict(now, before, thresholds=loose).accepted
-    tight = Thresholds(rows_loss=0.01)
+    tight = Thresholds(rows_drop=0.01)
     assert not verdict(
         without(before, "lotes", *spread(before, 3)), before, thresholds=tight
     ).accepted
@@ -533,7 +529,9 @@ def test_what_was_no_loss_is_not_asked_for_the_nights_after():
         left = replace(done, marcadores=done.marcadores[~gone | (marks["lote_id"] == "c2-l00")])
         moves = moves_of(done, left)
         now = resumen(left, moves=moves)
-        assert judge(left, now, done, figures[-1], best_of(figures), moves=moves).accepted, campo
+        assert judge(
+            Nights(left, now, done, figures[-1], best_of(figures), moves=moves)
+        ).accepted, campo
         figures.append(now)
         tables = left
     best = best_of(figures)
@@ -648,7 +646,7 @@ def test_one_polygon_out_of_proportion_refuses_a_table_of_ten_rows_or_more(size,
 def test_area_of_a_small_table_refuses_against_the_best_with_two_rows_gone(lost, bad):
     best = resized(farm(9), 0.02, *lotes_of("c0", 0, 1))
     before = without(best, "lotes", *lotes_of("c0", *range(lost)))
-    found = verdict(before, before, [best], Thresholds(best_loss=0.23))
+    found = verdict(before, before, [best], Thresholds(best_drop=0.23))
     assert ("lotes: contra la mejor de 30 noches" in refusing(found)) is bad
 
 
@@ -889,7 +887,7 @@ def test_a_repair_that_moves_the_area_by_more_than_one_per_cent_is_counted():
     tables = build(farm(1)).tables
     areas = [(100, 99), (100, 98.9), (2, 2), (2, 1.9), (99, 100), (1.9, 2), (100, 99.5)]
     repairs = [Repair("lotes", str(at), *pair, "x") for at, pair in enumerate(areas)]
-    found = judge(tables, resumen(tables), repairs=repairs)
+    found = judge(Nights(tables, resumen(tables)), Built(tables, tuple(repairs)))
     check = next(check for check in found.checks if check.what == "geometrías reparadas")
     assert (check.figures["reparadas"], check.figures["con_otra_superficie"]) == (7, 3)
 
@@ -917,7 +915,7 @@ def test_figures_kept_by_an_earlier_version_may_lack_a_table():
     was = replace(figures, recibidos={}, geometria_inutil={"lotes": 12}, filas={}, superficie_ha={})
     name = "lotes: geometría utilizable"
     for before in (was, replace(was, recibidos={"lotes": 12}, geometria_inutil={})):
-        found = judge(now, figures, now, before, was)
+        found = judge(nights(now, now, before, was))
         (check,) = (one for one in found.checks if one.what == name)
         assert check.figures["fraccion_antes"] == 0
         figures_of = {one.what: one.figures for one in found.checks}
@@ -930,9 +928,9 @@ def test_figures_kept_by_an_earlier_version_may_lack_a_table():
 def test_a_night_before_without_its_figures_is_nothing_to_compare_with():
     tables = build(farm(2)).tables
     figures = resumen(tables)
-    assert judge(tables, figures, tables, None).first_night
-    assert judge(tables, figures, None, figures).first_night
-    assert not judge(tables, figures, tables, figures).first_night
+    assert judge(nights(tables, tables, NOTHING)).first_night
+    assert judge(Nights(tables, figures, None, figures)).first_night
+    assert not judge(nights(tables, tables, figures)).first_night
 
 
 @given(
@@ -1073,7 +1071,7 @@ def test_nights_that_retention_left_from_last_season_do_not_count() -> None:
 
 def test_without_a_best_night_only_the_last_one_counts() -> None:
     now, before = (build(farm(size)).tables for size in (18, 20))
-    judged = judge(now, resumen(now), before, resumen(before))
+    judged = judge(nights(now, before, resumen(before)))
     assert not judged.accepted
     assert not any("contra la mejor" in check.what for check in judged.checks)
 

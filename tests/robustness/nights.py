@@ -22,7 +22,7 @@ import shapely
 from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.night.checks import judge
-from Modules.night.figures import Resumen, best_of, resumen
+from Modules.night.figures import Nights, Resumen, best_of, resumen
 from Modules.night.ground import finished, moves_of
 from Modules.night.tables import Tables, build_tables
 from Modules.night.verdict import Verdict
@@ -68,7 +68,8 @@ class History:
     def judge(self, now: Tables) -> Verdict:
         """The verdict on the next night."""
         best = best_of(self.figures, accepted_by_hand=self.by_hand)
-        return judge(now, resumen(now), self.tables, self.figures[-1], best)
+        moves = moves_of(self.tables, now)
+        return judge(Nights(now, resumen(now), self.tables, self.figures[-1], best, moves=moves))
 
     def take(self, now: Tables, *, by_hand: bool) -> None:
         """Accept it."""
