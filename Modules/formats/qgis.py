@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from lxml import etree
+from lxml.builder import ElementMaker
 
 from Modules.disk.edits import settle
 from Modules.disk.safe_files import sync_file, writing
@@ -29,9 +30,12 @@ from Modules.words.text import MAX_TEXT, clean_text
 QGIS_VERSION: Final = "3.34.0"  # whose QML this is; newer ones read it as well
 _END: Final = "</qgis>"
 _DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
-_SLD: Final = "http://www.opengis.net/sld"
-_SE: Final = "http://www.opengis.net/se"
-_OGC: Final = "http://www.opengis.net/ogc"
+_NAMES: Final = {
+    None: "http://www.opengis.net/sld",
+    "se": "http://www.opengis.net/se",
+    "ogc": "http://www.opengis.net/ogc",
+}
+_SLD, _SE, _OGC = (ElementMaker(namespace=one, nsmap=_NAMES) for one in _NAMES.values())
 _INK: Final = "#263238"
 _LABEL_PT: Final = 8
 _MARK_MM: Final = 3
@@ -382,86 +386,62 @@ def _sld(
     label: Label | None,
     symbolizer: Callable[[Category], etree._Element],
 ) -> str:
-    names = {None: _SLD, "se": _SE, "ogc": _OGC}
-    root = etree.Element(f"{{{_SLD}}}StyledLayerDescriptor", nsmap=names, version="1.1.0")
-    layer = _add(root, f"{{{_SLD}}}NamedLayer")
-    _add(layer, f"{{{_SE}}}Name").text = attribute
-    style = _add(_add(layer, f"{{{_SLD}}}UserStyle"), f"{{{_SE}}}FeatureTypeStyle")
+    rules = []
+    known = [one.value for one in categories if one.value]
     for one in categories:
-        rule = _rule(style, one.label)
-        if one.value:
-            _sld_equal(_add(rule, f"{{{_OGC}}}Filter"), attribute, one.value)
-        elif known := [other.value for other in categories if other.value]:
-            _sld_none_of(_add(rule, f"{{{_OGC}}}Filter"), attribute, known)
-        rule.append(symbolizer(one))
+        where = _equal(attribute, one.value) if one.value else _none_of(attribute, known)
+        filters = [_OGC.Filter(where)] if known else []
+        rules.append(_SE.Rule(_SE.Name(one.label), *filters, symbolizer(one)))
     if label:
-        rule = _rule(style, "Etiquetas")
-        _add(rule, f"{{{_SE}}}MaxScaleDenominator").text = str(label.visible_below)
-        rule.append(_sld_label(label))
+        below = _SE.MaxScaleDenominator(str(label.visible_below))
+        rules.append(_SE.Rule(_SE.Name("Etiquetas"), below, _sld_label(label)))
+    style = _SLD.UserStyle(_SE.FeatureTypeStyle(*rules))
+    root = _SLD.StyledLayerDescriptor(_SLD.NamedLayer(_SE.Name(attribute), style), version="1.1.0")
     etree.indent(root, " ")
     text: str = etree.tostring(root, encoding="unicode")
     return text
 
 
-def _sld_none_of(rule: etree._Element, attribute: str, values: Sequence[str]) -> None:
+def _none_of(attribute: str, values: Sequence[str]) -> etree._Element:
     """Rows of another value, or of none. No ``ElseFilter``: the rule of labels matches every row,
     so that a server that takes it at its word never comes to the else."""
-    either = _add(rule, f"{{{_OGC}}}Or")
-    missing = _add(either, f"{{{_OGC}}}PropertyIsNull")
-    _add(missing, f"{{{_OGC}}}PropertyName").text = attribute
-    no = _add(either, f"{{{_OGC}}}Not")
-    any_of = no if len(values) == 1 else _add(no, f"{{{_OGC}}}Or")
-    for value in values:
-        _sld_equal(any_of, attribute, value)
+    equal = [_equal(attribute, value) for value in values]
+    any_of = equal if len(equal) == 1 else [_OGC.Or(*equal)]
+    missing = _OGC.PropertyIsNull(_OGC.PropertyName(attribute))
+    return _OGC.Or(missing, _OGC.Not(*any_of))
 
 
-def _sld_equal(parent: etree._Element, attribute: str, value: str) -> None:
-    equal = _add(parent, f"{{{_OGC}}}PropertyIsEqualTo")
-    _add(equal, f"{{{_OGC}}}PropertyName").text = attribute
-    _add(equal, f"{{{_OGC}}}Literal").text = value
-
-
-def _rule(style: etree._Element, name: str) -> etree._Element:
-    rule = _add(style, f"{{{_SE}}}Rule")
-    _add(rule, f"{{{_SE}}}Name").text = name
-    return rule
+def _equal(attribute: str, value: str) -> etree._Element:
+    return _OGC.PropertyIsEqualTo(_OGC.PropertyName(attribute), _OGC.Literal(value))
 
 
 def _sld_fill(colour: str, opacity: float) -> etree._Element:
-    symbolizer = etree.Element(f"{{{_SE}}}PolygonSymbolizer")
-    _parameters(symbolizer, "Fill", {"fill": colour, "fill-opacity": f"{opacity:g}"})
-    _parameters(symbolizer, "Stroke", {"stroke": _INK, "stroke-width": "0.7"})
-    return symbolizer
+    fill = _parameters("Fill", {"fill": colour, "fill-opacity": f"{opacity:g}"})
+    return _SE.PolygonSymbolizer(
+        fill, _parameters("Stroke", {"stroke": _INK, "stroke-width": "0.7"})
+    )
 
 
 def _sld_mark(category: Category) -> etree._Element:
-    symbolizer = etree.Element(f"{{{_SE}}}PointSymbolizer")
-    graphic = _add(symbolizer, f"{{{_SE}}}Graphic")
-    mark = _add(graphic, f"{{{_SE}}}Mark")
     shape = category.shape if category.shape in _SLD_MARKS else "square"
-    _add(mark, f"{{{_SE}}}WellKnownName").text = shape
-    _parameters(mark, "Fill", {"fill": category.colour})
-    _parameters(mark, "Stroke", {"stroke": "#FFFFFF", "stroke-width": "1"})
-    _add(graphic, f"{{{_SE}}}Size").text = f"{_MARK_MM / 0.28:.0f}"  # SLD's pixel is 0.28 mm
-    return symbolizer
+    fill = _parameters("Fill", {"fill": category.colour})
+    stroke = _parameters("Stroke", {"stroke": "#FFFFFF", "stroke-width": "1"})
+    size = _SE.Size(f"{_MARK_MM / 0.28:.0f}")  # SLD's pixel is 0.28 mm
+    mark = _SE.Mark(_SE.WellKnownName(shape), fill, stroke)
+    return _SE.PointSymbolizer(_SE.Graphic(mark, size))
 
 
 def _sld_label(label: Label) -> etree._Element:
-    symbolizer = etree.Element(f"{{{_SE}}}TextSymbolizer")
-    shown = _add(symbolizer, f"{{{_SE}}}Label")
-    _add(shown, f"{{{_OGC}}}PropertyName").text = label.column
-    _parameters(symbolizer, "Font", {"font-size": f"{_LABEL_PT * 4 / 3:.0f}"})
-    halo = _add(symbolizer, f"{{{_SE}}}Halo")
-    _add(halo, f"{{{_SE}}}Radius").text = "1"
-    _parameters(halo, "Fill", {"fill": "#FFFFFF"})
-    _parameters(symbolizer, "Fill", {"fill": _INK})
-    return symbolizer
+    return _SE.TextSymbolizer(
+        _SE.Label(_OGC.PropertyName(label.column)),
+        _parameters("Font", {"font-size": f"{_LABEL_PT * 4 / 3:.0f}"}),
+        _SE.Halo(_SE.Radius("1"), _parameters("Fill", {"fill": "#FFFFFF"})),
+        _parameters("Fill", {"fill": _INK}),
+    )
 
 
-def _parameters(parent: etree._Element, name: str, values: Mapping[str, str]) -> None:
-    box = _add(parent, f"{{{_SE}}}{name}")
-    for key, value in values.items():
-        _add(box, f"{{{_SE}}}SvgParameter", {"name": key}).text = value
+def _parameters(name: str, values: Mapping[str, str]) -> etree._Element:
+    return _SE(name, *(_SE.SvgParameter(value, name=key) for key, value in values.items()))
 
 
 def _add(
