@@ -22,9 +22,7 @@ def list_snapshots(
 ) -> list[dict[str, Any]]:
     """One row a snapshot, oldest first: id, local time, state, lotes, ha, what it is equal to.
 
-    Of all campañas where none is named.
-
-    Of one whose manifest is damaged only the id and the state are known.
+    Of all campañas where none is named. Of a damaged one only the id and the state are known.
     """
     store = SnapshotStore(settings.store_dir(modo))
     rows = []
@@ -137,15 +135,13 @@ def _check_rows(checks: list[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     for check in checks:
         if not check["passed"]:
             said = "RECHAZA" if check["blocking"] else "aviso"
-            notes = "; ".join((*check["notes"], _figures(check.get("figures", {}))))
+            figures = check.get("figures", {}).items()
+            said_of = ", ".join(f"{name} {_number(value)}" for name, value in figures)
+            notes = "; ".join((*check["notes"], said_of))
             rows.append((markdown(str(check["name"])), said, markdown(notes.strip("; "))))
     rows.sort(key=lambda row: row[1])
     passed = sum(bool(check["passed"]) for check in checks)
     return [*rows, (f"{passed} de {len(checks)} controles", "bien", "")]
-
-
-def _figures(figures: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_number(value)}" for name, value in figures.items())
 
 
 def _number(value: Any) -> str:

@@ -98,7 +98,10 @@ def plan_restore(
         formato, sizes = RestoreFormat.GPKG, {}
     else:
         part, formato = tables, RestoreFormat.SNAPSHOT
-        sizes = _sizes(snapshot)
+        try:
+            sizes = {name: path.stat().st_size for name, path in snapshot.files.items()}
+        except OSError as err:
+            raise SnapshotDamaged(f"{snapshot.id}: {err.filename}: {why(err)}") from err
         names, fill = tuple(sizes), _as_it_is(snapshot)
     target = look_at(to, names, overwrite=overwrite, keep_out=keep_out)
     rows = {name: len(df) for name, df in part.as_dict().items()}
@@ -150,13 +153,6 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
         see = f"ver lindero backups verify {folder.name}{trial}"
         raise SnapshotDamaged(f"{folder.name}: {in_full(problems[0])}{more}; {see}")
     return store.find(snapshot_id)
-
-
-def _sizes(snapshot: Snapshot) -> dict[str, int]:
-    try:
-        return {name: path.stat().st_size for name, path in snapshot.files.items()}
-    except OSError as err:
-        raise SnapshotDamaged(f"{snapshot.id}: {err.filename}: {why(err)}") from err
 
 
 def _as_it_is(snapshot: Snapshot) -> Fill:

@@ -169,13 +169,15 @@ def verify_backups(
         for problem in copy.problems
     ]
     found += [one for _, copy in copies for one in _against_store(bench, copy)]
+    # each file and kind of problem once, in the order found
+    distinct = {(one.where, one.item, one.code): one for one in reversed(found)}
     foreign = [path for path in strangers if of_the_system(path.name)]
     foreign += [path for folder in full for path in folder.rglob("*") if of_the_system(path.name)]
     return Verification(
         leidos=tuple(folder.name for folder in full),
         manifiestos=len(proved),
         carpetas=tuple(place for place, _ in copies),
-        report=Report(_distinct(found)),
+        report=Report(tuple(reversed(distinct.values()))),
         sanos=tuple(
             held.snapshot for folder in full if (held := bench.survey.get(folder)) and held.snapshot
         ),
@@ -406,9 +408,3 @@ def _against_store(bench: _Bench, copy: CheckedFolder) -> Iterator[Finding]:
         what = "no es el manifiesto que se publicó"
         problem = problem_of(JSON_NAME, what, Damage.CHAIN, "con su copia publicada")
         yield _of_snapshot(bench, held.path, problem)
-
-
-def _distinct(found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Each file and kind of problem once, in the order found."""
-    seen = {(one.where, one.item, one.code): one for one in reversed(found)}
-    return tuple(reversed(seen.values()))

@@ -16,7 +16,8 @@ from Modules.formats.kml_styles import Estilo
 from Modules.formats.kml_text import xml_id, xml_texts
 from Modules.words.spanish import hectares, number
 
-_DATA: Final = ("cambio", "campo", "lote", "nombre", "detalle", "superficie", "tabla", "id")
+_PLAIN: Final = ("campo", "lote", "nombre", "detalle", "tabla", "id")
+_DATA: Final = ("cambio", *_PLAIN[:4], "superficie", *_PLAIN[4:])
 CAMBIO: Final = Kind("cambio", {name: name.capitalize() for name in _DATA}, hidden=("tabla", "id"))
 
 
@@ -86,9 +87,6 @@ def _folder(drawing: _Dibujo) -> Folder:
         geometries=geometry_texts(simplified(drawing.shapes)),
     )
     return Folder(drawing.capa.titulo, made, [c.lote_id or c.id for c in cambios])
-
-
-_PLAIN: Final = ("campo", "lote", "nombre", "detalle", "tabla", "id")
 
 
 def _short(cambio: Cambio) -> str:

@@ -160,7 +160,10 @@ def renumber(
     rename("zonas", ground("zonas", "tipo", "zona"), "campos")
     rename("ambientes", ground("ambientes", "lote_id", "ambiente"), "marcadores")
     rename("marcadores", ground("marcadores", "lote_id", "marcador"))
-    rename("siembras", _same_siembras(found["siembras"]))
+    gone, new = _rest(found["siembras"])
+    crop = ("lote_id", "cultivo_codigo", "cultivo")
+    same = _paired(gone, new, (*crop, "orden"))  # of equal order, if there is one
+    rename("siembras", same | _paired(gone.but(same), new.but(same.values()), crop))
     return found, {name: ids[name] for name in COMPARED if ids.get(name)}
 
 
@@ -267,11 +270,3 @@ def _same_campos(campos: Pair, lotes: Pair) -> dict[str, str]:
         and campos.before.cell(old, "campo") == campos.now.cell(one, "campo")
         and 2 * count > max(sizes[old], sizes_now[one])
     }
-
-
-def _same_siembras(pair: Pair) -> dict[str, str]:
-    """Ids of siembras of the same cultivo in the same lote, of the same order if there is one."""
-    gone, new = _rest(pair)
-    crop = ("lote_id", "cultivo_codigo", "cultivo")
-    found = _paired(gone, new, (*crop, "orden"))
-    return found | _paired(gone.but(found), new.but(found.values()), crop)

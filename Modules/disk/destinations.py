@@ -125,12 +125,9 @@ def _is_mount(folder: Path) -> bool:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:  # not Linux
         return False
-    return os.fsencode(folder.resolve()) in {_mount_point(line) for line in lines}
-
-
-def _mount_point(line: bytes) -> bytes:
-    """The fifth word of a line of ``mountinfo``; a blank in it is written as \\040."""
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4])
+    words = (line.split()[4] for line in lines)  # the mount point; a blank in it is \\040
+    points = {re.sub(rb"\\([0-7]{3})", lambda at: bytes([int(at[1], 8)]), word) for word in words}
+    return os.fsencode(folder.resolve()) in points
 
 
 def _probe(folder: Path) -> None:

@@ -121,9 +121,8 @@ def _check(folder: Path, data: bytes | None) -> CheckedFolder:
     files = {name: entry.fact for name, entry in record.files.items()}
     problems = [one for name, fact in sorted(files.items()) for one in _file(folder, name, fact)]
     if record.state != PUBLISHED:
-        problems.insert(
-            0, problem_of(MANIFEST, "una publicación quedó a medias", Damage.UNFINISHED)
-        )
+        what = "una publicación quedó a medias"
+        problems.insert(0, problem_of(MANIFEST, what, Damage.UNFINISHED))
     sides = {side: name for name in files for side in side_files(folder / name)}
     beside = {side.relative_to(folder).as_posix(): name for side, name in sides.items()}
     problems += [
@@ -140,9 +139,8 @@ def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
         yield problem_of(name, "falta", Damage.MISSING)
         return
     if is_link(path) or not path.is_file():
-        yield problem_of(
-            name, "es un enlace o una carpeta, no el archivo que se publicó", Damage.NOT_A_FILE
-        )
+        what = "es un enlace o una carpeta, no el archivo que se publicó"
+        yield problem_of(name, what, Damage.NOT_A_FILE)
         return
     try:
         fact = fingerprint(path)
@@ -157,10 +155,8 @@ def _file(folder: Path, name: str, expected: FileFact) -> Iterator[Finding]:
         yield problem_of(name, f"no se puede leer: {why(err)}", Damage.UNREADABLE)
         return
     if fact.size != expected.size:
-        detalle = f"{fact.size} bytes en lugar de {expected.size}"
-        yield problem_of(
-            name, f"{fact.size} bytes en lugar de {expected.size}", Damage.SIZE, detalle
-        )
+        what = f"{fact.size} bytes en lugar de {expected.size}"
+        yield problem_of(name, what, Damage.SIZE, what)
     elif fact != expected:
         yield problem_of(name, "el SHA-256 no es el de lo publicado", Damage.CONTENT)
 

@@ -20,12 +20,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from Modules.disk.safe_files import make_folder, remove_file, write_beside, writing
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, RunLocked
 from Modules.words.spanish import why
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 LOCK_NAME: Final = "run.lock"
 HOLDER_NAME: Final = "run.json"
@@ -78,19 +81,24 @@ def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]
         PipelineError: somebody holds it; the one that ``refusal`` makes.
         PublishError: the file cannot be written, or its file system has no locks.
     """
+    lock = _acquired(path, _ASKED_S, refusal)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(path: Path, patience_s: float, refusal: Callable[[], PipelineError]) -> FileLock:
     # late: it brings asyncio, and most commands lock nothing
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=_ASKED_S, fallback_to_soft=False)
+    lock = FileLock(path, timeout=patience_s, fallback_to_soft=False)
     with writing(path):
         try:
             lock.acquire()
         except Timeout as err:
             raise refusal() from err
-    try:
-        yield
-    finally:
-        lock.release()
+    return lock
 
 
 def life_lock(state_dir: Path, run_id: str) -> Path:
@@ -106,15 +114,9 @@ def hold_for_life(path: Path) -> None:
     Raises:
         PublishError: the file cannot be written or locked.
     """
-    from filelock import FileLock, Timeout
-
     make_folder(path.parent)
-    lock = FileLock(path, timeout=_PATIENCE_S, fallback_to_soft=False)
-    with writing(path):
-        try:
-            lock.acquire()
-        except Timeout as err:
-            raise PublishError(f"{path.name}: otro proceso lo tiene") from err
+    held = PublishError(f"{path.name}: otro proceso lo tiene")
+    lock = _acquired(path, _PATIENCE_S, lambda: held)
 
     def let_go() -> None:
         with suppress(OSError):

@@ -284,10 +284,8 @@ def _layer(df: pd.DataFrame, name: str) -> _Layer:
     shapes = _geometries(df)
     kinds = _kinds(shapes)
     if kinds and set(kinds) <= {"Polygon", "MultiPolygon"}:
-        several = [
-            shapely.MultiPolygon([one]) if isinstance(one, shapely.Polygon) else one
-            for one in shapes
-        ]
+        polygon = shapely.Polygon
+        several = [shapely.MultiPolygon([s]) if isinstance(s, polygon) else s for s in shapes]
         df = df.set_geometry(several, crs=df.crs)
         kinds = ["MultiPolygon"]
     column = str(df.geometry.name)
@@ -333,9 +331,7 @@ def _name_columns(path: Path, layers: Mapping[str, _Layer]) -> None:
         for layer, one in layers.items():
             named = {c: ETIQUETAS[c] for c in one.arrow.column_names if c in ETIQUETAS}
             rows = [(layer, column, label, label) for column, label in named.items()]
-            db.executemany(
-                "INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, '', NULL, NULL)", rows
-            )
+            db.executemany(_NAME_COLUMN, rows)
 
 
 def _check_gpkg(path: Path, layers: Mapping[str, _Layer]) -> None:

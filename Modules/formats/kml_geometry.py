@@ -152,7 +152,6 @@ def _by_owner(texts: list[str], counts: NDArray[np.intp]) -> list[str]:
     found = []
     for number in counts.tolist():
         parts = [next(rest) for _ in range(number)]
-        found.append(
-            parts[0] if number == 1 else f"<MultiGeometry>{''.join(parts)}</MultiGeometry>"
-        )
+        several = f"<MultiGeometry>{''.join(parts)}</MultiGeometry>"
+        found.append(parts[0] if number == 1 else several)
     return found

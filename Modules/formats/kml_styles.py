@@ -23,8 +23,6 @@ from Modules.formats import kml_text
 FILL_ALPHA: Final = 0x80
 HIGHLIGHT_ALPHA: Final = 0xB3
 WHITE: Final = "#FFFFFF"
-_WHITE_RGB: Final = (255, 255, 255)
-
 _SIDE: Final = 32  # pixels of an icon
 
 
@@ -101,7 +99,7 @@ def icon_png(name: str) -> bytes:
     image = np.zeros((_SIDE, _SIDE, 4), np.uint8)
     axis = np.abs(np.arange(_SIDE) - (_SIDE - 1) / 2)
     far = np.hypot(*np.meshgrid(axis, axis)) if shape == "punto" else np.maximum.outer(axis, axis)
-    image[far <= _SIDE / 2 - 1] = (*_WHITE_RGB, 255)
+    image[far <= _SIDE / 2 - 1] = 255
     image[far <= _SIDE / 2 - 3] = (*(value // 3 for value in rgb), 255)
     image[far <= _SIDE / 2 - 5] = (*rgb, 255)
     return _png(image)
@@ -117,7 +115,8 @@ def _style(style: Estilo, *, highlighted: bool) -> etree._Element:
     grow = 1.25 if highlighted else 1.0
     element = _points(style, f"{style.id}.{face}", grow)
     line = etree.SubElement(element, "LineStyle")
-    _child(line, "color", kml_color(style.line or _darker(style.color), 0xFF))
+    darker = "".join(f"{part * 2 // 3:02x}" for part in bytes.fromhex(style.color[1:]))
+    _child(line, "color", kml_color(style.line or f"#{darker}", 0xFF))
     _child(line, "width", f"{style.width * (2 if highlighted else 1):g}")
     poly = etree.SubElement(element, "PolyStyle")
     _child(poly, "color", kml_color(style.color, HIGHLIGHT_ALPHA if highlighted else FILL_ALPHA))
@@ -146,11 +145,6 @@ def _balloon_html(fields: Iterable[str]) -> str:
 
 def _child(parent: etree._Element, tag: str, text: str) -> None:
     etree.SubElement(parent, tag).text = text
-
-
-def _darker(color: str) -> str:
-    values = (int(color[i : i + 2], 16) * 2 // 3 for i in (1, 3, 5))
-    return "#" + "".join(f"{value:02x}" for value in values)
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -180,26 +180,17 @@ def _json_polygon(value: object, mends: Mends) -> BaseGeometry:
     return _polygon([_floats(ring) for ring in _filled(value, mends)], mends)
 
 
-def _json_points(value: object, mends: Mends) -> BaseGeometry:
-    return shapely.multipoints(_floats(_filled(value, mends)))
-
-
-def _json_lines(value: object, mends: Mends) -> BaseGeometry:
-    return shapely.multilinestrings([_json_line(one, mends) for one in _filled(value, mends)])
-
-
-def _json_polygons(value: object, mends: Mends) -> BaseGeometry:
-    parts = _filled(value, mends, _no_shell)
-    return shapely.multipolygons([_json_polygon(part, mends) for part in parts])
-
-
 _JSON_SHAPES: Mapping[str, Callable[[object, Mends], BaseGeometry]] = {
     "Point": _json_point,
-    "MultiPoint": _json_points,
+    "MultiPoint": lambda value, mends: shapely.multipoints(_floats(_filled(value, mends))),
     "LineString": _json_line,
-    "MultiLineString": _json_lines,
+    "MultiLineString": lambda value, mends: shapely.multilinestrings(
+        [_json_line(one, mends) for one in _filled(value, mends)]
+    ),
     "Polygon": _json_polygon,
-    "MultiPolygon": _json_polygons,
+    "MultiPolygon": lambda value, mends: shapely.multipolygons(
+        [_json_polygon(part, mends) for part in _filled(value, mends, _no_shell)]
+    ),
 }
 _JSON_COLLECTIONS = {"GeometryCollection": "geometries", "FeatureCollection": "features"}
 
@@ -240,13 +231,13 @@ def _tidied(geometry: BaseGeometry, mends: Mends) -> BaseGeometry:
     if not empty.any() and (shapely.get_num_coordinates(shapely.get_rings(parts)) > 0).all():
         return geometry
     mends.add(PARTES_VACIAS)
-    return one_kind([_without_empty_holes(part) for part in parts[~empty]], mends)
-
-
-def _without_empty_holes(part: BaseGeometry) -> BaseGeometry:
-    if part.geom_type != "Polygon":
-        return part
-    return shapely.Polygon(part.exterior, [ring for ring in part.interiors if not ring.is_empty])
+    kept = [
+        shapely.Polygon(part.exterior, [hole for hole in part.interiors if not hole.is_empty])
+        if part.geom_type == "Polygon"
+        else part
+        for part in parts[~empty]
+    ]
+    return one_kind(kept, mends)
 
 
 def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:

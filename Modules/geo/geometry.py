@@ -63,9 +63,7 @@ class Repaired:
     area_before_ha: float = 0.0  # only where changed; crossing loops cancel each other in it
     area_after_ha: float = 0.0
     motivo: str = ""
-    closed: bool = (
-        False  # a ring was open: how large the field is the last edge says, which is ours
-    )
+    closed: bool = False  # a ring was open: its last edge, which decides the area, is ours
 
 
 @np.errstate(invalid="ignore", over="ignore")  # a NaN is refused here, it is not to warn
@@ -220,15 +218,8 @@ def _with_mends(item: BaseGeometry | Mended, found: Repaired | Unreadable) -> Re
     if not found.changed:
         before = after = float(geodesic_area_ha([found.geometry])[0])
     motivo = "; ".join(filter(None, (*sorted(item.mends), found.motivo)))
-    closed = enc.ANILLO_ABIERTO in item.mends
-    return Repaired(
-        found.geometry,
-        changed=True,
-        area_before_ha=before,
-        area_after_ha=after,
-        motivo=motivo,
-        closed=closed,
-    )
+    found = replace(found, changed=True, area_before_ha=before, area_after_ha=after)
+    return replace(found, motivo=motivo, closed=enc.ANILLO_ABIERTO in item.mends)
 
 
 def _faults(

@@ -178,7 +178,9 @@ def _polar(lon: Array, lat: Array, middle_lon: float) -> shapely.Polygon:
 
 def _icosahedron() -> Array:
     """Unit vectors of the centres of the 20 faces: between the corners, where the pentagons are."""
-    corners = np.array([_unit(*h3.cell_to_latlng(cell)) for cell in sorted(h3.get_pentagons(0))])
+    pentagons = sorted(h3.get_pentagons(0))
+    lat, lon = np.radians([h3.cell_to_latlng(cell) for cell in pentagons]).T
+    corners = np.column_stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
     near = corners @ corners.T > 0.4  # neighbours: 63 degrees, the next ones 117
     faces = [
         corners[i] + corners[j] + corners[k]
@@ -186,11 +188,6 @@ def _icosahedron() -> Array:
         if near[i, j] and near[j, k] and near[i, k]
     ]
     return np.array([face / np.linalg.norm(face) for face in faces])
-
-
-def _unit(lat: float, lon: float) -> tuple[float, float, float]:
-    x, y = math.radians(lon), math.radians(lat)
-    return math.cos(y) * math.cos(x), math.cos(y) * math.sin(x), math.sin(y)
 
 
 _FACES: Final = _icosahedron()

@@ -65,7 +65,10 @@ def prove_manifests(folder: Path) -> Proof:
     try:
         snapshot, sums = load_with_sums(folder)
     except SnapshotDamaged as err:
-        return Proof(None, (_manifest_problem(folder, str(err)),))
+        file, _, what = str(err).removeprefix(f"{folder.name}: ").partition(": ")
+        missing = not os.path.lexists(folder / file)
+        damage = Damage.MISSING if missing else Damage.MANIFEST
+        return Proof(None, (problem_of(file, what, damage),))
     return Proof(snapshot, tuple(_check_manifests(snapshot, sums)))
 
 
@@ -93,10 +96,14 @@ def expected_files(folder: Path, proof: Proof) -> Mapping[str, Expected]:
     """What the files should be, by whichever manifest is sound or can still be read."""
     if proof.snapshot is not None:
         return _by_manifest(proof.snapshot.manifest)
-    readers = [_left_by_sums, _left_by_manifest]
-    for reader in reversed(readers) if proof.problems[0].item == SUMS_NAME else readers:
+    left = (JSON_NAME, SUMS_NAME) if proof.problems[0].item == SUMS_NAME else (SUMS_NAME, JSON_NAME)
+    for name in left:
         with suppress(OSError, DataError, KeyError, TypeError, ValueError):
-            return reader(folder)
+            data = (folder / name).read_bytes()
+            if name == JSON_NAME:
+                return _by_manifest(from_json(data, source=JSON_NAME))
+            sums = from_sums(data).items()
+            return {path: Expected(None, sha256) for path, sha256 in sums if path != JSON_NAME}
     return {}
 
 
@@ -116,26 +123,11 @@ def _check_manifests(snapshot: Snapshot, sums: Mapping[str, str]) -> Iterator[Fi
         yield problem_of(JSON_NAME, what, Damage.CONTRADICTION)
 
 
-def _manifest_problem(folder: Path, said: str) -> Finding:
-    file, _, what = said.removeprefix(f"{folder.name}: ").partition(": ")
-    missing = not os.path.lexists(folder / file)
-    return problem_of(file, what, Damage.MISSING if missing else Damage.MANIFEST)
-
-
 def _by_manifest(manifest: Mapping[str, Any]) -> Mapping[str, Expected]:
     return {
         str(file["path"]): Expected(int(file["size"]), str(file["sha256"]))
         for file in manifest["files"]
     }
-
-
-def _left_by_manifest(folder: Path) -> Mapping[str, Expected]:
-    return _by_manifest(from_json((folder / JSON_NAME).read_bytes(), source=JSON_NAME))
-
-
-def _left_by_sums(folder: Path) -> Mapping[str, Expected]:
-    sums = from_sums((folder / SUMS_NAME).read_bytes())
-    return {path: Expected(None, sha256) for path, sha256 in sums.items() if path != JSON_NAME}
 
 
 def _contradictions(snapshot: Snapshot, listed: Mapping[str, str]) -> Iterator[str]:
@@ -229,9 +221,8 @@ def _check_file(folder: Path, path: str, expected: Expected) -> list[Finding]:
         what = f"dice {expected.size} bytes de {path}, que tiene {fact.size} y el SHA-256 correcto"
         return [problem_of(JSON_NAME, what, Damage.CONTRADICTION)]
     if expected.size not in (None, fact.size):
-        detalle = f"{fact.size} bytes en lugar de {expected.size}"
         what = f"{fact.size} bytes en lugar de {expected.size}"
-        return [problem_of(path, what, Damage.SIZE, detalle)]
+        return [problem_of(path, what, Damage.SIZE, what)]
     return [problem_of(path, "el SHA-256 no es el del manifiesto", Damage.CONTENT)]
 
 

@@ -127,8 +127,8 @@ def clock_problem(ids: Sequence[SnapshotId], now: datetime) -> str | None:
     newest = max(ids)
     if newest.utc > now:
         return (
-            f"el reloj dice {_utc(now)}, antes que el último backup {newest}. No se quita nada. "
-            "Hay que poner en hora el reloj"
+            f"el reloj dice {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC, antes que el último backup "
+            f"{newest}. No se quita nada. Hay que poner en hora el reloj"
         )
     if now - newest.utc > LONGEST_GAP:
         days = (now - newest.utc).days
@@ -183,10 +183,15 @@ def _keep_group(
     keep(good[: reglas.daily], "reciente")
     sure = [one for one in good if one.number not in doubtful]
     for why, key, most in _places(reglas):
-        keep(_newest_of_each(sure, key, most), why)
+        newest: dict[Key, SnapshotId] = {}  # of each day, week …
+        for one in sure:
+            newest.setdefault(key(one), one)
+        keep(list(newest.values())[:most], why)
 
 
 def _places(reglas: Reglas) -> tuple[tuple[str, Callable[[SnapshotId], Key], int | None], ...]:
+    """Why a backup is kept, which day, week … it is of, and how many of those (None: all)."""
+
     def local(one: SnapshotId) -> datetime:
         return one.utc.astimezone(reglas.zone)
 
@@ -196,16 +201,6 @@ def _places(reglas: Reglas) -> tuple[tuple[str, Callable[[SnapshotId], Key], int
         ("mensual", lambda one: (local(one).year, local(one).month), reglas.monthly),
         ("anual", lambda one: (local(one).year,), None),
     )
-
-
-def _newest_of_each(
-    newest_first: Sequence[SnapshotId], key: Callable[[SnapshotId], Key], most: int | None
-) -> list[SnapshotId]:
-    """The newest of each of the last ``most`` days, weeks …; of all, if None."""
-    found: dict[Key, SnapshotId] = {}
-    for one in newest_first:
-        found.setdefault(key(one), one)
-    return list(found.values())[:most]
 
 
 def contradicting(ids: Sequence[SnapshotId]) -> set[int]:
@@ -237,7 +232,3 @@ def _ages(ids: Sequence[SnapshotId], now: datetime) -> Mapping[int, timedelta]:
         age += gap if timedelta() <= gap <= LONGEST_GAP else timedelta()
         ages[number] = min(age, now - before)
     return ages
-
-
-def _utc(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

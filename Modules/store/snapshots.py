@@ -150,7 +150,10 @@ class SnapshotStore:
         ``now`` is timezone-aware; the number rises whatever the clock says.
         """
         self.sweep()
-        number = 1 + self._last_number()
+        given_out = [_number(path.name) for path in self.folders()]
+        with suppress(OSError, ValueError):  # the note, or what lies there if that is higher
+            given_out.append(int((self.root / LAST_NUMBER).read_text("ascii")))
+        number = 1 + max(given_out, default=0)
         snapshot_id = SnapshotId(number, now.astimezone(UTC).replace(microsecond=0))
         make_folder(self.root / STAGING)
         write_beside(self.root / LAST_NUMBER, f"{number}\n".encode("ascii"))
@@ -224,11 +227,9 @@ class SnapshotStore:
         """The newest of ``accepted``, or None."""
         return next(reversed(self.accepted(campania, portal)), None)
 
-    def quarantined(
-        self, campania: Campania | None = None, portal: Portal | None = None
-    ) -> list[Snapshot]:
+    def quarantined(self, campania: Campania | None = None) -> list[Snapshot]:
         """Refused snapshots whose manifest is sound, oldest first."""
-        return self._list(QUARANTINE, campania, portal)
+        return self._list(QUARANTINE, campania, None)
 
     def damaged(self, campania: Campania | None = None) -> list[tuple[Path, str]]:
         """Folders that should be snapshots and are not, with what is wrong."""
@@ -428,13 +429,6 @@ class SnapshotStore:
             (one for one in found if portal is None or one.portal.line == portal.line),
             key=lambda one: one.id.number,
         )
-
-    def _last_number(self) -> int:
-        """The highest number ever given out: the note, or what lies there if that is higher."""
-        seen = [_number(path.name) for path in self.folders()]
-        with suppress(OSError, ValueError):
-            seen.append(int((self.root / LAST_NUMBER).read_text("ascii")))
-        return max(seen, default=0)
 
     def _log_acceptance(self, snapshot: Snapshot, *, reason: str, who: str, now: datetime) -> None:
         if self._acceptance(snapshot) is not None:
