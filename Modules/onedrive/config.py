@@ -120,23 +120,23 @@ def judge_links(
     *,
     project: PureWindowsPath | None = None,
 ) -> tuple[Finding, ...]:
-    """What is wrong with links taken together, given where OneDrive and the project are.
+    """What is wrong with links taken together.
 
-    Args:
-        enlaces: the links.
-        roots: folders that OneDrive synchronises; a target lies below one of them.
-        project: root of the project, None where that is not known (another machine).
+    ``roots`` are folders that OneDrive synchronises, a target lies below one of them; ``project``
+    is the root of the project, None where that is not known (another machine).
     """
-    return (
-        *_same_links(enlaces),
-        *_overlaps(enlaces),
-        *(problem for one in enlaces for problem in _place_problems(one, roots, project)),
-    )
+    said = [*_same_links(enlaces), *_overlaps(enlaces)]
+    said += [(one, text) for one in enlaces for text in _place_problems(one, roots, project)]
+    return tuple(Finding(text, where=one.carpeta) for one, text in said)
 
 
 def warnings_of(enlaces: Sequence[Enlace], known: Sequence[str]) -> tuple[Finding, ...]:
     """What may be meant, but should be looked at: an unknown folder, a long target."""
-    return tuple(problem for one in enlaces for problem in _doubts(one, known))
+    return tuple(
+        Finding(doubt, Severity.WARNING, one.carpeta)
+        for one in enlaces
+        for doubt in _doubts(one, known)
+    )
 
 
 def onedrive_root(target: PureWindowsPath) -> PureWindowsPath | None:
@@ -190,55 +190,47 @@ def _names_problem(text: str, path: PureWindowsPath) -> str | None:
     return None
 
 
-def _same_links(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
+def _same_links(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, str]]:
     seen: set[str] = set()
     for one in enlaces:
         key = _fold(str(one.enlace))
         if key in seen:
-            yield Finding(
-                "está dos veces: deje una sola línea para esta carpeta", where=one.carpeta
-            )
+            yield one, "está dos veces: deje una sola línea para esta carpeta"
         seen.add(key)
     for one, other in permutations(enlaces, 2):
         if is_below(PureWindowsPath(one.enlace), PureWindowsPath(other.enlace)):
-            said = f"está dentro de {other.enlace}, que también es un enlace: deje uno de los dos"
-            yield Finding(said, where=one.carpeta)
+            link = other.enlace
+            yield one, f"está dentro de {link}, que también es un enlace: deje uno de los dos"
 
 
-def _overlaps(enlaces: Sequence[Enlace]) -> Iterator[Finding]:
+def _overlaps(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, str]]:
     for number, one in enumerate(enlaces):
         for other in enlaces[:number]:
             if _folded(one.destino) == _folded(other.destino):
-                said = f"tiene el mismo destino que {other.carpeta}: cada carpeta necesita el suyo"
-                yield Finding(said, where=one.carpeta)
+                name = other.carpeta
+                yield one, f"tiene el mismo destino que {name}: cada carpeta necesita el suyo"
     for one, other in permutations(enlaces, 2):
         if is_below(one.destino, other.destino):
-            said = f"su destino está dentro del de {other.carpeta}: elija una carpeta aparte"
-            yield Finding(said, where=one.carpeta)
+            yield one, f"su destino está dentro del de {other.carpeta}: elija una carpeta aparte"
 
 
 def _place_problems(
     one: Enlace, roots: Sequence[PureWindowsPath], project: PureWindowsPath | None
-) -> Iterator[Finding]:
+) -> Iterator[str]:
     root = next((root for root in roots if is_below(one.destino, root)), None)
     if root is None:
-        yield Finding(_outside(one, roots), where=one.carpeta)
+        yield _outside(one, roots)
     elif _fold(one.destino.parts[len(root.parts)]) == "forms":
-        said = "OneDrive no acepta una carpeta 'forms' en su raíz: elija otro nombre"
-        yield Finding(said, where=one.carpeta)
+        yield "OneDrive no acepta una carpeta 'forms' en su raíz: elija otro nombre"
     if project is None:
         return
-    link = project / one.enlace
-    if any(is_below(link, root) for root in roots):
-        said = (
+    if any(is_below(project / one.enlace, root) for root in roots):
+        yield (
             f"el proyecto ({project}) está dentro de OneDrive, y un enlace ahí detiene la "
             "sincronización: mueva el proyecto a otra carpeta, por ejemplo C:\\Lindero"
         )
-        yield Finding(said, where=one.carpeta)
     if _folded(one.destino) == _folded(project) or is_below(one.destino, project):
-        yield Finding(
-            "su destino está dentro del proyecto: elija uno en OneDrive", where=one.carpeta
-        )
+        yield "su destino está dentro del proyecto: elija uno en OneDrive"
 
 
 def _outside(one: Enlace, roots: Sequence[PureWindowsPath]) -> str:
@@ -253,20 +245,17 @@ def _outside(one: Enlace, roots: Sequence[PureWindowsPath]) -> str:
     )
 
 
-def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[Finding]:
+def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[str]:
     if one.carpeta not in known:
         near = get_close_matches(one.carpeta, known, n=1)
         hint = f"¿es {near[0]!r}?" if near else "revise el nombre"
-        yield Finding(
-            f"no es una carpeta de productos de Lindero: {hint}", Severity.WARNING, one.carpeta
-        )
+        yield f"no es una carpeta de productos de Lindero: {hint}"
     limit = COMFORTABLE["KMZ" if one.carpeta.startswith("KMZ") else ""]
     if (length := len(str(one.destino))) > limit:
-        said = (
+        yield (
             f"el destino tiene {length} caracteres; con más de {limit} los archivos de nombre "
             "largo podrían pasar el límite de Windows"
         )
-        yield Finding(said, Severity.WARNING, one.carpeta)
 
 
 def _fold(name: str) -> str:

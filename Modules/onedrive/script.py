@@ -23,11 +23,9 @@ _QUOTES: Final = str.maketrans({quote: quote * 2 for quote in "'\u2018\u2019\u20
 
 
 def script(enlaces: Sequence[Enlace], roots: Sequence[PureWindowsPath]) -> bytes:
-    """The script as it is written: UTF-8 with a byte order mark, CRLF.
+    """The script as it is written, of judged links: UTF-8 with a byte order mark, CRLF.
 
-    Args:
-        enlaces: the links, judged already.
-        roots: what OneDrive synchronises; the script adds what its own environment says.
+    ``roots`` are what OneDrive synchronises; the script adds what its own environment says.
     """
     before, after = TEMPLATE.read_text(encoding="utf-8-sig").split(PLACE)
     said = ", ".join(literal(str(root)) for root in roots)

@@ -73,14 +73,15 @@ def project_on_windows(project: Path) -> PureWindowsPath | None:
 def look(
     enlaces: Sequence[Enlace], roots: Sequence[PureWindowsPath], *, local: Local = Path
 ) -> Report:
-    """What lies at the targets: for the machine they are on. One that is missing is a warning.
+    """What lies at the targets of judged links. One that is missing is a warning.
 
-    Args:
-        enlaces: the links, judged already.
-        roots: what OneDrive synchronises.
-        local: where this machine has a Windows path.
+    For the machine they are on; ``local``: where it has a Windows path.
     """
-    problems = [problem for one in enlaces for problem in _target_problems(one, roots, local)]
+    problems = [
+        Finding(said, where=one.carpeta)
+        for one in enlaces
+        for said in _target_problems(one, roots, local)
+    ]
     wrong = {problem.where for problem in problems}
     said = "el destino no existe todavía: créelo, o use -CreateTarget"
     missing = (
@@ -119,22 +120,18 @@ def set_sentinels(
     return done
 
 
-def _target_problems(
-    one: Enlace, roots: Sequence[PureWindowsPath], local: Local
-) -> Iterator[Finding]:
+def _target_problems(one: Enlace, roots: Sequence[PureWindowsPath], local: Local) -> Iterator[str]:
     root = next(root for root in roots if is_below(one.destino, root))
     if not local(root).is_dir():
-        said = f"OneDrive no está en {root}: inicie sesión en OneDrive y espere a que aparezca"
-        yield Finding(said, where=one.carpeta)
+        yield f"OneDrive no está en {root}: inicie sesión en OneDrive y espere a que aparezca"
         return
     for part in (one.destino, *one.destino.parents):
         if not is_below(part, root):
             return
         if is_link(local(part)):
-            said = f"{part} es un enlace: elija como destino una carpeta común"
-            yield Finding(said, where=one.carpeta)
+            yield f"{part} es un enlace: elija como destino una carpeta común"
         elif local(part).exists() and not local(part).is_dir():
-            yield Finding(f"{part} es un archivo: elija una carpeta", where=one.carpeta)
+            yield f"{part} es un archivo: elija una carpeta"
 
 
 def _write_mapping(project: Path, enlaces: Sequence[Enlace]) -> bool:

@@ -6,8 +6,8 @@ header says which of the two it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pandas as pd
 
@@ -84,6 +84,12 @@ def summary_sheets(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]
     ]
 
 
+def _sheet(name: str, frame: pd.DataFrame, headers: Mapping[str, str] = {}, **more: Any) -> Sheet:
+    """A sheet with everybody's headers and formats, but for ``headers`` of its own."""
+    formats = _FORMATS | dict.fromkeys(set(headers) - set(_HEADERS), NUMBER_HA)
+    return Sheet(name, frame, headers={**_HEADERS, **headers}, formats=formats, **more)
+
+
 def _whole(fuente: Fuente) -> Sheet:
     tables = fuente.tables
     land, area = land_ha(tables), tables.lotes["superficie_ha"].to_numpy()
@@ -99,11 +105,10 @@ def _whole(fuente: Fuente) -> Sheet:
     ]
     frame = pd.DataFrame(rows, columns=["que", "cantidad", "tierra_ha", "sembrada_ha"])
     frame = frame.astype({"cantidad": "Int64", "tierra_ha": "float64", "sembrada_ha": "float64"})
-    return Sheet(
+    return _sheet(
         "Resumen",
         frame,
-        headers=_HEADERS | {"que": f"Campaña {fuente.campania}"},
-        formats=_FORMATS,
+        {"que": f"Campaña {fuente.campania}"},
         notes=(
             QUE_ES_TIERRA,
             QUE_ES_SEMBRADA,
@@ -115,13 +120,11 @@ def _whole(fuente: Fuente) -> Sheet:
 
 
 def _by_campo(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
-    frame = by_campo(fuente.tables, rows, crops)
     own = [crop.columna for crop in crops]
-    return Sheet(
+    return _sheet(
         "Campo por cultivo",
-        frame,
-        headers=_HEADERS | {crop.columna: f"{crop.nombre} (ha)" for crop in crops},
-        formats=_FORMATS | dict.fromkeys(own, NUMBER_HA),
+        by_campo(fuente.tables, rows, crops),
+        {crop.columna: f"{crop.nombre} (ha)" for crop in crops},
         totals=[*own, "sembrada_ha", "tierra_ha", "sin_cultivo_ha", "lotes"],
         notes=(
             f"{SEMBRADA} = suma de los cultivos. {QUE_ES_SEMBRADA}",
@@ -133,11 +136,9 @@ def _by_campo(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> 
 
 def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
     title = f"{SEMBRADA} por cultivo, campaña {fuente.campania}"
-    return Sheet(
+    return _sheet(
         "Por cultivo",
         by_crop(rows, crops),
-        headers=_HEADERS,
-        formats=_FORMATS,
         totals=("siembras", "sembrada_ha"),
         notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
         freeze_columns=1,
@@ -147,11 +148,10 @@ def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> S
 
 def _progress(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
     until = fuente.hora_local.date()
-    return Sheet(
+    return _sheet(
         "Avance",
         progress(rows, crops, until),
-        headers=_HEADERS | {"sembrada_ha": "Superficie de las siembras (ha)"},
-        formats=_FORMATS,
+        {"sembrada_ha": "Superficie de las siembras (ha)"},
         totals=("siembras", "sembrada_ha", "ya_sembrada_ha", "cosechada_ha"),
         notes=(
             f"Al {until:%d/%m/%Y}: cuenta lo que tiene fecha de ese día o anterior, y lo que el "
@@ -162,11 +162,9 @@ def _progress(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> 
 
 
 def _lotes(fuente: Fuente) -> Sheet:
-    return Sheet(
+    return _sheet(
         "Lotes",
         by_lote(fuente.tables),
-        headers=_HEADERS,
-        formats=_FORMATS,
         totals=("superficie_ha",),
         notes=("Un renglón por lote; lo de varias siembras va en su orden, unido con +.",),
         freeze_columns=2,
@@ -179,14 +177,8 @@ def _bare(fuente: Fuente) -> Sheet:
     frame = frame.assign(campo=frame["campo_id"].map(labels).astype("string"))
     frame = frame.sort_values(["campo", "lote", "lote_id"])
     frame = frame[["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]]
-    return Sheet(
-        "Lotes sin cultivo",
-        pd.DataFrame(frame),
-        headers=_HEADERS,
-        formats=_FORMATS,
-        totals=("superficie_ha",),
-        freeze_columns=2,
-    )
+    totals = ("superficie_ha",)
+    return _sheet("Lotes sin cultivo", pd.DataFrame(frame), totals=totals, freeze_columns=2)
 
 
 def _changes(fuente: Fuente) -> Sheet:
@@ -203,11 +195,9 @@ def _changes(fuente: Fuente) -> Sheet:
 
 
 def _differences(fuente: Fuente, rows: pd.DataFrame) -> Sheet:
-    return Sheet(
+    return _sheet(
         "Diferencias de superficie",
         differences(fuente.tables, rows),
-        headers=_HEADERS,
-        formats=_FORMATS,
         notes=(
             f"Lotes y siembras que declaran más de un {number(TOLERANCIA * 100, 1)} % de "
             "diferencia con la superficie calculada de su contorno.",
