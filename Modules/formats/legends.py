@@ -88,3 +88,8 @@ ETIQUETAS: Final = {  # what people read in place of a column's name: balloons, 
     "zona": "Zona",
     "zona_id": "Id de la zona",
 }
+
+
+def named(columns: str, **own: str) -> dict[str, str]:
+    """Columns, in order, with what people read; ``own`` where that is other than elsewhere."""
+    return {name: own.get(name) or ETIQUETAS[name] for name in columns.split()}

@@ -15,25 +15,18 @@ from typing import Final
 
 import pandas as pd
 
+from Modules.formats.legends import named
 from Modules.products.eudr.check import CUMPLE, NO_CUMPLE, EudrReport
 from Modules.products.eudr.declare import Declared
 from Modules.products.eudr.rules import REGLA, Requisito
 from Modules.words.finding import Finding, Severity
 
 NO_CORRESPONDE: Final = "no corresponde"
-HEADERS: Final[Mapping[str, str]] = {  # column to Spanish header, in order
-    "archivo": "Archivo",
-    "elemento": "Elemento",
-    "empresa": "Empresa",
-    "campo": "Campo",
-    "lote": "Lote",
-    "lote_id": "Id del lote",
-    "cultivos": "Cultivos",
-    "regla": "Regla",
-    "nivel": "Nivel",
-    "resultado": "Resultado",
-    "detalle": "Detalle",
-}
+_OWN: Final = ("archivo", "elemento", "empresa", "regla", "nivel", "resultado", "detalle")
+HEADERS: Final = named(  # column to Spanish header, in order
+    "archivo elemento empresa campo lote lote_id cultivos regla nivel resultado detalle",
+    **{name: name.capitalize() for name in _OWN},
+)
 _ALCANZADO: Final = Requisito(
     "alcanzado", Severity.WARNING, "elemento", "El lote tiene un cultivo alcanzado por la norma"
 )

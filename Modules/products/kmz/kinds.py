@@ -15,7 +15,7 @@ from typing import Final
 from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
-from Modules.formats.legends import ESTADOS, ETIQUETAS, POTENCIALES, TIPOS
+from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS, named
 from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
 
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
@@ -23,7 +23,7 @@ _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcado
 
 def _kind(prefix: str, names: str, **own: str) -> Kind:
     """A kind with data of these names, in order; ``own`` labels are other than everybody's."""
-    return Kind(prefix, {name: own.get(name, ETIQUETAS[name]) for name in names.split()}, _IDS)
+    return Kind(prefix, named(names, **own), _IDS)
 
 
 LOTE: Final = _kind(

@@ -18,7 +18,7 @@ import pandas as pd
 from Modules.disk.safe_files import write_new, writing
 from Modules.formats.cells import cells
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.legends import ESTADOS, ETIQUETAS, POTENCIALES
+from Modules.formats.legends import ESTADOS, POTENCIALES, named
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
 from Modules.formats.sheets import Sheet, csv_bytes, xlsx_bytes
 from Modules.products.kmz.product import build_muestreos_kmz
@@ -44,18 +44,15 @@ DESCRIPTIONS: Final = {
     CAPA_MUESTREOS: "Muestreos",
     CAPA_PROPUESTOS: "Puntos propuestos",
 }
-_CSV: Final = (  # in the order of the file
+CSV_HEADERS: Final = named(  # in the order of the file
     "orden muestra_id codigo punto origen campo lote ambiente potencial campania cultivos subtipo "
     "profundidades_cm analisis submuestras compuesta estado fecha observacion lon lat "
-    "distancia_borde_m punto_id ambiente_id lote_id campo_id"
+    "distancia_borde_m punto_id ambiente_id lote_id campo_id",
+    orden="Orden de visita",
+    subtipo="Tipo de muestra",
+    lon="Longitud",
+    lat="Latitud",
 )
-CSV_HEADERS: Final = {name: ETIQUETAS[name] for name in _CSV.split()} | {
-    "orden": "Orden de visita",
-    "subtipo": "Tipo de muestra",
-    "lon": "Longitud",
-    "lat": "Latitud",
-}
-
 _XLSX_FORMATS: Final = {"lon": "0.000000", "lat": "0.000000", "distancia_borde_m": "0.0"}
 _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
     *("punto_id", "muestra_id", "origen", "codigo", "punto", "lon", "lat"),
@@ -78,12 +75,8 @@ def build_muestreos(
 ) -> dict[str, Path]:
     """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
 
-    Args:
-        puntos_por_ambiente: points proposed for an ambiente without marks, 1 or more.
-        margen_m: how far from the ambiente's edge, metres.
-
     Raises:
-        SettingsError: one of the two options makes no sense.
+        SettingsError: as ``plan_muestreo``.
         PublishError: the disk refused.
     """
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)

@@ -7,32 +7,27 @@ cultivo, hectares and centroid. Two tables: a row a lote (land, each lote once),
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import shapely
 
+from Modules.formats.legends import named
 from Modules.night.tables import Tables
 
-HEADERS: Final[Mapping[str, str]] = {  # column to Spanish header, in order
-    "empresa": "Empresa",
-    "cuit": "CUIT",
-    "renspa": "RENSPA",
-    "provincia": "Provincia",
-    "partido": "Partido",
-    "campo": "Campo",
-    "lote": "Lote",
-    "campania": "Campaña",
-    "orden": "Orden de siembra",
-    "cultivo": "Cultivo",
-    "superficie_ha": "Superficie (ha)",
-    "centroide_lon": "Centroide: longitud",
-    "centroide_lat": "Centroide: latitud",
-    "campo_id": "Id del campo",
-    "lote_id": "Id del lote",
-}
+HEADERS: Final = named(  # column to Spanish header, in order
+    "empresa cuit renspa provincia partido campo lote campania orden cultivo superficie_ha "
+    "centroide_lon centroide_lat campo_id lote_id",
+    empresa="Empresa",
+    cuit="CUIT",
+    renspa="RENSPA",
+    provincia="Provincia",
+    partido="Partido",
+    orden="Orden de siembra",
+    centroide_lon="Centroide: longitud",
+    centroide_lat="Centroide: latitud",
+)
 _OF_CAMPO: Final = ["campo_id", "empresa", "cuit", "renspa", "provincia", "partido"]
 _ORDER: Final = ["empresa", "campo", "lote", "lote_id"]
 
