@@ -51,13 +51,10 @@ class Target:
 def look_at(
     folder: Path, names: Iterable[str], *, overwrite: bool, keep_out: Iterable[Path] = ()
 ) -> Target:
-    """Look at a target and refuse it before anything is made. Writes nothing.
+    """Look at a target, which need not exist, and refuse it before anything is made.
 
-    Args:
-        folder: where to; it need not exist.
-        names: paths below it.
-        overwrite: whether a folder that holds something is fine.
-        keep_out: folders of ours below which nothing may be delivered.
+    Writes nothing. ``names`` are paths below it; ``overwrite``: it may hold something;
+    ``keep_out``: folders of ours below which nothing may be delivered.
 
     Raises:
         SettingsError: the folder is not empty, a link, or one of ours.

@@ -75,14 +75,10 @@ def placemarks(
     values: Mapping[str, Sequence[str]],
     geometries: Sequence[str],
 ) -> list[str]:
-    """Placemarks of one kind, a column at a time.
+    """Placemarks of one kind, a column at a time; ``values`` has one for each field of the kind.
 
-    Args:
-        kind: what they are; ``values`` has a column for each of its fields.
-        keys: ids in the portal, distinct; made ``xs:ID`` here.
-        names: titles, ``snippets`` lines of the list, ``values``: escaped already.
-        styles: ids of styles.
-        geometries: KML elements, of ``kml_geometry``.
+    ``keys`` are distinct ids in the portal, made ``xs:ID`` here; ``styles`` ids of styles. Names
+    (titles), snippets (lines of the list), values and geometries (of ``kml_geometry``) are escaped.
     """
     ids = [xml_id(kind.prefix, key) for key in keys]
     columns = [values[name] for name in kind.fields]

@@ -117,10 +117,8 @@ def shares_held(one: Shapes, two: Shapes, of_one: Flags, of_two: Flags) -> tuple
 def lying_under(points_of: Shapes, others: Shapes, own: Index) -> Flags:
     """Whether a point inside each polygon lies inside another of ``others`` than its own.
 
-    Cheap, and enough to see that ground is there twice: neighbours never hold such a point.
-
-    Args:
-        own: of each polygon its place in ``others``.
+    Cheap, and enough to see that ground is there twice: neighbours never hold such a point. ``own``
+    is the place of each polygon in ``others``.
     """
     points = shapely.point_on_surface(points_of)
     at, other = shapely.STRtree(others).query(points, predicate="within")

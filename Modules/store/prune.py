@@ -74,13 +74,10 @@ def in_use(outputs: Path) -> set[SnapshotId]:
 
 
 def prune(store: SnapshotStore, plan: PrunePlan, copies: Path, now: datetime) -> None:
-    """Do what the plan says, and finish what a killed prune began.
+    """Do what the plan says of this store, and finish what a killed prune began.
 
-    Args:
-        store: the store the plan was made for.
-        plan: ``salen`` is removed, nothing else.
-        copies: ``<outputs>/Backup_Databaler``; need not be there.
-        now: for ``podados.jsonl``.
+    Only ``plan.salen`` is removed. ``copies`` is ``<outputs>/Backup_Databaler``, which need not be
+    there; ``now`` is for ``podados.jsonl``.
 
     Raises:
         SettingsError, SnapshotDamaged: a backup of the plan is not there any more.

@@ -90,11 +90,8 @@ def plan(
 ) -> PrunePlan:
     """What goes now, what would go later, and why the rest stays.
 
-    Args:
-        fichas: all backups of one mode, in any order.
-        reglas: how much is kept.
-        now: timezone-aware.
-        in_use: backups that something published was made from.
+    ``fichas`` are all backups of one mode, in any order; ``in_use`` those that something published
+    was made from; ``now`` is timezone-aware.
     """
     todas = sorted(fichas, key=lambda ficha: ficha.id.number)
     tope = most_at_once(len(todas))

@@ -89,12 +89,9 @@ def build_hexagonos(
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
 ) -> Hecho:
-    """Write the files of the product below ``work``.
+    """Write the files of the product below ``work``; ``run`` runs the chunks.
 
-    Args:
-        resolutions: of H3, 0 to 15.
-        run: who runs the chunks.
-        max_placemarks: above it, or above ``max_bytes`` unpacked, the KMZ is split by campo.
+    Above ``max_placemarks``, or ``max_bytes`` unpacked, the KMZ is split by campo.
 
     Raises:
         DataError: a resolution does not exist, or there would be too many cells (20 million in all

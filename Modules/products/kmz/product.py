@@ -58,11 +58,7 @@ def build_mapas_kmz(
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
 ) -> Hecho:
-    """Write the families of KMZ below ``work``.
-
-    Args:
-        familias: which of the folders.
-        max_placemarks: above it a file is split; ``max_bytes`` likewise, unpacked.
+    """Write the families of KMZ below ``work``; above a limit (bytes unpacked) a file is split.
 
     Raises:
         PublishError: the disk refused.
@@ -92,12 +88,9 @@ def build_muestreos_kmz(
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
 ) -> Hecho:
-    """Write ``muestreos_25-26.kmz``, for a crew: see ``_muestreos``.
+    """Write ``muestreos_25-26.kmz``, for a crew: see ``_muestreos``; too large, one for each campo.
 
-    Too large for one file, the map is one for each campo.
-
-    Args:
-        puntos: as ``muestreos.plan.PUNTOS``; ``ambientes`` as its ``AMBIENTES_PLAN``.
+    ``puntos`` are as ``muestreos.plan.PUNTOS``, ``ambientes`` as its ``AMBIENTES_PLAN``.
 
     Raises:
         PublishError: the disk refused.

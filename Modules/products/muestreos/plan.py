@@ -127,14 +127,11 @@ def plan_muestreo(
     An ambiente has marks if one that is not annulled names it or lies in it. A mark far outside its
     lote (``far_marks``) is none of an ambiente and on no route, and nothing is proposed outside the
     lote of an ambiente. Rows come campo by campo (by name), in visiting order, those that are not
-    visited last. The order of the tables' rows does not matter.
-
-    Args:
-        puntos_por_ambiente: how many points to propose for an ambiente, 1 or more.
-        margen_m: least distance of a proposed point from the ambiente's edge, metres.
+    visited last. The order of the tables' rows does not matter. ``margen_m`` is the least distance
+    of a proposed point from the ambiente's edge, metres.
 
     Raises:
-        SettingsError: one of the two makes no sense.
+        SettingsError: less than one point for an ambiente, or no such margin.
     """
     tables = fuente.tables
     ambientes = tables.ambientes.sort_values("ambiente_id", ignore_index=True)

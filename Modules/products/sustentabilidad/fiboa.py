@@ -80,10 +80,7 @@ def collection_id(campania: Campania) -> str:
 
 
 def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: str) -> FileFact:
-    """Write the lotes as fiboa 0.3; see the module.
-
-    Args:
-        code_list: where the list of crop codes is, seen from the file.
+    """Write the lotes as fiboa 0.3; ``code_list``: where the crop codes are, seen from the file.
 
     Raises:
         PublishError: the file exists, or the disk refused.
