@@ -114,43 +114,24 @@ def build_hexagonos(
     results = iter(run(cover_chunk, every))  # one run: processes are started once
     mapped, grid = None, None
     for resolution, of_lotes, of_ambientes in jobs:
-        celdas = _write_lotes(writer, fuente, lotes, resolution, islice(results, len(of_lotes)))
+        base = f"_r{resolution:02d}"
+        found = merge(list(islice(results, len(of_lotes))))
+        writer.table(by_lote(found, lotes, resolution), f"{base}_lotes")
+        celdas = by_cell(found, fuente.tables, lotes, resolution)
+        del found  # millions of rows
+        writer.table(celdas.tabla, base)
         mapped = celdas if resolution == map_at else mapped
         del celdas
-        points = _write_ambientes(
-            writer, ambientes, resolution, islice(results, len(of_ambientes)), grid=grid_at
-        )
-        grid = points if resolution == grid_at else grid
+        found = merge(list(islice(results, len(of_ambientes))))
+        writer.table(by_ambiente(found, ambientes, resolution), f"{base}_ambientes")
+        if resolution == grid_at:
+            grid = sampling_grid(found, ambientes, resolution)
+        del found
     avisos: tuple[str, ...] = (_NO_MAP,)
     if mapped is not None and grid is not None and grid_at is not None:
         writer.gpkg(mapped, grid, f"grilla_muestreo_r{grid_at:02d}", fuente.snapshot_id)
         avisos = writer.kmz(fuente, mapped, max_placemarks, max_bytes)
     return Hecho({CARPETA: writer.built}, avisos)
-
-
-def _write_lotes(
-    writer: _Writer, fuente: Fuente, lotes: pd.DataFrame, resolution: int, covers: Iterable[Cover]
-) -> Celdas:
-    found = merge(list(covers))
-    writer.table(by_lote(found, lotes, resolution), f"_r{resolution:02d}_lotes")
-    celdas = by_cell(found, fuente.tables, lotes, resolution)
-    del found  # millions of rows
-    writer.table(celdas.tabla, f"_r{resolution:02d}")
-    return celdas
-
-
-def _write_ambientes(
-    writer: _Writer,
-    ambientes: pd.DataFrame,
-    resolution: int,
-    covers: Iterable[Cover],
-    *,
-    grid: int | None,
-) -> gpd.GeoDataFrame | None:
-    """Write the table; and give the grid, if it is made at this resolution."""
-    found = merge(list(covers))
-    writer.table(by_ambiente(found, ambientes, resolution), f"_r{resolution:02d}_ambientes")
-    return sampling_grid(found, ambientes, resolution) if resolution == grid else None
 
 
 def sampling_grid(found: Cover, ambientes: pd.DataFrame, resolution: int) -> gpd.GeoDataFrame:
