@@ -168,28 +168,19 @@ def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> p
     return pd.DataFrame(columns, index=pd.Index(keys, dtype="string")).reset_index(drop=True)
 
 
-def by_crop(rows: pd.DataFrame, crops: Iterable[Sembrado]) -> pd.DataFrame:
+def by_crop(rows: pd.DataFrame, crops: Sequence[Sembrado]) -> pd.DataFrame:
     """A row for each crop, in their order; ``rows`` are ``sown``.
 
     Columns: ``cultivo codigo siembras lotes sembrada_ha parte`` (its share of all sown area).
     """
     grouped = pd.DataFrame(rows).assign(clave=crop_keys(rows)).groupby("clave")
-    siembras, lotes = grouped.size(), grouped["lote_id"].nunique()
     area = grouped["superficie_ha"].sum()
-    total = float(area.sum())
-    values = [
-        (
-            crop.nombre,
-            crop.codigo,
-            int(siembras[crop.clave]),
-            int(lotes[crop.clave]),
-            float(area[crop.clave]),
-            float(area[crop.clave]) / total if total else None,
-        )
-        for crop in crops
-    ]
-    names = ["cultivo", "codigo", "siembras", "lotes", "sembrada_ha", "parte"]
-    return pd.DataFrame(values, columns=names)
+    figures = {"siembras": grouped.size(), "lotes": grouped["lote_id"].nunique()}
+    figures |= {"sembrada_ha": area, "parte": area / area.sum()}
+    frame = pd.DataFrame(figures).loc[[crop.clave for crop in crops]].reset_index(drop=True)
+    frame.insert(0, "cultivo", [crop.nombre for crop in crops])
+    frame.insert(1, "codigo", [crop.codigo for crop in crops])
+    return frame
 
 
 def by_lote(tables: Tables) -> pd.DataFrame:
