@@ -35,8 +35,6 @@ LOTES: Final = "lotes"
 
 
 class ExportFormat(StrEnum):
-    """What a backup can be exported as."""
-
     GPKG = "gpkg"
     GEOJSON = "geojson"
     PARQUET = "parquet"
@@ -57,7 +55,6 @@ class ExportPlan:
 
     @property
     def files(self) -> list[Path]:
-        """The files, as they will be."""
         return [self.target.folder / name for name in sorted(self.target.actions)]
 
 

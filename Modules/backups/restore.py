@@ -31,8 +31,6 @@ from Modules.words.spanish import why
 
 
 class RestoreFormat(StrEnum):
-    """How a backup is restored."""
-
     SNAPSHOT = "snapshot"
     GPKG = "gpkg"
 
@@ -50,7 +48,6 @@ class RestorePlan:
     fill: Fill = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "snapshot": str(self.snapshot.id),
             "campania": str(self.snapshot.campania),

@@ -60,7 +60,6 @@ class Verification:
     sanos: tuple[Snapshot, ...] = ()  # of ``leidos``, those whose manifest is sound
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "sano": self.report.passed,
             "leidos": self.leidos,
@@ -113,7 +112,6 @@ class _Bench:
         return snapshot.path if first is None else first.path
 
     def copy_of(self, folder: Path) -> Path:
-        """Where the published copy of a snapshot is."""
         return self.outputs / BACKUP / folder.parent.name / folder.name
 
 

@@ -162,7 +162,6 @@ class Diferencias:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "tolerancia_m": self.tolerancia_m,
             "iguales": self.empty,

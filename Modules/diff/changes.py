@@ -86,7 +86,6 @@ class Changes:
         return not any(any(asdict(counts).values()) for counts in self.tablas.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
         return {
             "first_night": self.first_night,
             "empty": self.empty,

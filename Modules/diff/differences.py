@@ -115,7 +115,6 @@ class _Finder:
         self.places = _Places(pairs)
 
     def all(self) -> Iterator[Cambio]:
-        """Every change of every table."""
         yield from self._campos()
         yield from self._lotes()
         yield from self._siembras()

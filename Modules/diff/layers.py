@@ -108,7 +108,6 @@ def _frame(cambios: list[Cambio]) -> pd.DataFrame:
 
 
 def styles() -> dict[str, Style]:
-    """The QGIS style of each layer."""
     return {capa.nombre: _style(capa) for capa in CAPAS}
 
 

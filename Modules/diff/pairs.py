@@ -67,11 +67,9 @@ class Lado:
         return {key: row for row, key in enumerate(self.cells(self.key).tolist())}
 
     def cell(self, key: str, column: str) -> Any:
-        """One value."""
         return self.cells(column)[self.at[key]]
 
     def by_key(self, column: str) -> dict[str, Any]:
-        """A column by key."""
         return dict(zip(self.cells(self.key).tolist(), self.cells(column).tolist(), strict=True))
 
     def with_ids(self, column: str, ids: Mapping[str, str]) -> Lado:
@@ -125,7 +123,6 @@ class Pair:
         return [self.common[at] for at in np.flatnonzero(found)]
 
     def counts(self) -> RowCounts:
-        """Rows added, removed and changed in any column."""
         return RowCounts(len(self.new), len(self.gone), len(self.changed(self.now.columns)))
 
     def cell(self, key: str, column: str) -> Any:

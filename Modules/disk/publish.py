@@ -217,10 +217,13 @@ def _apply(plan: _Publication, snapshot_id: str, now: datetime) -> Published:
         pending, edited = _put_in_place(plan, temps, now)
     for parent in sorted({(plan.folder / name).parent for name in plan.changed}):
         sync_folder(parent)
-    done = {
-        name: _held_entry(plan, name) if name in pending else _on_disk(plan.folder, name, fact)
-        for name, fact in plan.changed.items()
-    }
+    done = {}
+    for name, fact in plan.changed.items():
+        if name in pending and plan.before.entry(name) is not None:  # what could not be replaced
+            done[name] = _present(plan.folder, name, plan.before)
+        else:
+            lies = _source_fact(name, plan.folder / name) if name in pending else fact
+            done[name] = _on_disk(plan.folder, name, lies)
     copies = {
         copy: _on_disk(plan.folder, copy, plan.changed[name]) for name, copy in pending.items()
     }
@@ -291,13 +294,6 @@ def _put_in_place(
 def pending_name(name: str, now: datetime) -> str:
     """Where a file is left whose own place is held by another program: dated, same ending."""
     return beside(name, "pendiente", f" {now:%Y-%m-%d}")
-
-
-def _held_entry(plan: _Publication, name: str) -> OurFile:
-    """What lies in a place that could not be taken: ours from before, as far as known."""
-    if plan.before.entry(name) is not None:
-        return _present(plan.folder, name, plan.before)
-    return _on_disk(plan.folder, name, _source_fact(name, plan.folder / name))
 
 
 def _on_disk(folder: Path, name: str, fact: FileFact) -> OurFile:

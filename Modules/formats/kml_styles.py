@@ -55,7 +55,6 @@ ETIQUETA: Final = Estilo("etiqueta", WHITE, label_scale=0.8, plain=True)  # with
 
 
 def cultivo_style(key: str, color: str) -> Estilo:
-    """The style of a cultivo, by its code."""
     return Estilo(kml_text.xml_id("cultivo", key), color)
 
 

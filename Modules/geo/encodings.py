@@ -253,8 +253,7 @@ def read_plain(values: Sequence[object]) -> list[BaseGeometry | None]:
             for at, value in enumerate(values)
             if isinstance(value, Mapping) and value.get("type") == kind
         ]
-        for start in range(0, len(places), _CHUNK):
-            part = places[start : start + _CHUNK]
+        for part in (places[i : i + _CHUNK] for i in range(0, len(places), _CHUNK)):
             coordinates = [values[at].get("coordinates") for at in part]  # type: ignore[attr-defined]
             for at, geometry in zip(part, read(coordinates), strict=True):
                 found[at] = geometry

@@ -33,7 +33,6 @@ class Fuente:
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        """Tell the names apart."""
         object.__setattr__(self, "tables", _told_apart(self.tables))
 
     @property

@@ -50,7 +50,6 @@ class Snapshot:
 
     @property
     def campania(self) -> Campania:
-        """The campaña of the night."""
         return Campania.parse(self.manifest["campania"])
 
     @property

@@ -14,7 +14,6 @@ CARPETA: Final = "cultivos"
 
 
 def build(fuente: Fuente, work: Path) -> Hecho:
-    """The files of ``cultivos/``."""
     from Modules.products.cultivos.product import build_cultivos
 
     return Hecho({CARPETA: build_cultivos(fuente, work)})

@@ -33,7 +33,6 @@ class Requisito:
         return "error" if self.gravedad is Severity.ERROR else "aviso"
 
     def to_dict(self) -> dict[str, str]:
-        """Plain JSON."""
         return {name: getattr(self, name) for name in ("codigo", "nivel", "alcance", "texto")}
 
 

@@ -172,7 +172,6 @@ class Celdas:
 
     @property
     def tabla(self) -> Tabla:
-        """One row for each cell."""
         columns = _cell_columns(self.cell, self.resolution)
         names = pa.array([crop.nombre for crop in self.cultivos], type=pa.string())
         codes = pa.array([crop.codigo for crop in self.cultivos], type=pa.string())

@@ -17,7 +17,6 @@ POR_CULTIVO_LOTE: Final = "KMZ POR CULTIVO LOTE"
 
 
 def build(fuente: Fuente, work: Path) -> Hecho:
-    """The files of the four families."""
     from Modules.products.kmz.product import build_mapas_kmz
 
     return build_mapas_kmz(fuente, work)

@@ -80,14 +80,9 @@ class Lotes:
         self.campo: list[str] = _cells(lotes, "campo")
         self._rank = {key: i for i, key in enumerate(self.lote_id)}
         siembras = self._rows(tables.siembras, "siembra_id", "siembra_id")
-        crops = cultivos(
-            _cells(siembras, "cultivo_codigo"),
-            _cells(siembras, "cultivo"),
-            dict(
-                zip(*(_cells(tables.cultivos, name) for name in ("cultivo_codigo", "color")),
-                    strict=True)
-            ),
-        )  # fmt: skip
+        codes, names = _cells(siembras, "cultivo_codigo"), _cells(siembras, "cultivo")
+        catalogue = (_cells(tables.cultivos, name) for name in ("cultivo_codigo", "color"))
+        crops = cultivos(codes, names, dict(zip(*catalogue, strict=True)))
         self._siembras, self._crops = siembras, crops
         self._ambientes = self._rows(tables.ambientes, "ambiente", "ambiente_id")
         self._marcadores = self._rows(tables.marcadores, "marcador", "marcador_id")
@@ -132,7 +127,6 @@ class Lotes:
 
     @property
     def marcadores_campo(self) -> list[str]:
-        """The campo of each marcador."""
         return [self.campo_id[place] for place in self._places(self._marcadores)]
 
     def cultivos_text(self, row: int) -> str:

@@ -16,7 +16,6 @@ CARPETA: Final = "muestreos"
 def build(
     fuente: Fuente, work: Path, *, lindero_muestreo_puntos: int, lindero_muestreo_margen_m: float
 ) -> Hecho:
-    """The files of ``muestreos/``."""
     from Modules.products.muestreos.product import build_muestreos
 
     built = build_muestreos(

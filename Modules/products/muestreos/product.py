@@ -89,10 +89,8 @@ def build_muestreos(
     sheet = Sheet("Muestreos", rows, CSV_HEADERS, _XLSX_FORMATS, freeze_columns=2)
     day = _plan_date(fuente)
     write_new(built[f"{stem}.xlsx"], xlsx_bytes([sheet], datetime.combine(day, time())))
-    documents = modus_documents(
-        _muestras(plan, fuente), nombre=f"Muestreos {fuente.campania}", fecha=day
-    )
-    for kind, document in documents.items():
+    samples, title = _muestras(plan, fuente), f"Muestreos {fuente.campania}"
+    for kind, document in modus_documents(samples, nombre=title, fecha=day).items():
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
         write_new(built[name], document)

@@ -21,7 +21,6 @@ def build(
     lindero_eudr_puntos: bool,
     lindero_eudr_paises: Sequence[tuple[str, str]],
 ) -> Hecho:
-    """The files of ``sustentabilidad/``."""
     from Modules.products.sustentabilidad.product import build_sustentabilidad
 
     files, avisos = build_sustentabilidad(

@@ -233,14 +233,12 @@ def empresa_labels(empresas: Iterable[str]) -> dict[str, str]:
     fall together, both carry a hash of the name. One called "parte1" must not look like a part.
     """
     texts = {empresa: empresa or SIN_EMPRESA for empresa in empresas}
-    texts = {key: f"empresa {text}" if _like_a_part(text) else text for key, text in texts.items()}
+    keys = {key: name_key(safe_name(text, _MAX_EMPRESA)) for key, text in texts.items()}
+    parts = {key for key, name in keys.items() if _LIKE_A_PART.fullmatch(name)}
+    texts |= {key: f"empresa {texts[key]}" for key in parts}
     marks = {key: hashlib.sha256(key.encode()).hexdigest()[:8] for key in texts}
     names = unique_names({marks[key]: text for key, text in texts.items()}, _MAX_EMPRESA)
     return {key: names[mark] for key, mark in marks.items()}
-
-
-def _like_a_part(text: str) -> bool:
-    return _LIKE_A_PART.fullmatch(name_key(safe_name(text, _MAX_EMPRESA))) is not None
 
 
 def _write(
