@@ -253,11 +253,11 @@ def _check_places(bench: _Bench, proved: Sequence[Held]) -> Iterator[Finding]:
     for held in proved:
         if held.refused and not held.proof.problems:
             what = held.refused.removeprefix(f"{held.path.name}: ")
-            detalle = "está entre los aceptados y nadie lo aceptó"
             if held.unreadable:
-                unread = problem_of(ACCEPTANCES, what, Damage.UNREADABLE)
-                yield replace(unread, where=held.path.name, todo=_mend_log(held))
+                where, todo = held.path.name, _mend_log(held)
+                yield problem_of(ACCEPTANCES, what, Damage.UNREADABLE, where=where, todo=todo)
                 continue
+            detalle = "está entre los aceptados y nadie lo aceptó"
             problem = problem_of(JSON_NAME, what, Damage.PLACE, detalle)
             yield _of_snapshot(bench, held.path, problem)
 

@@ -72,6 +72,7 @@ INSERT INTO gpkg_extensions VALUES ('gpkg_data_columns', NULL, 'gpkg_schema',
   'http://www.geopackage.org/spec/#extension_schema', 'read-write')
 """
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
+_GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
 _gdal_options = threading.Lock()  # GDAL's options are one set for the whole process
 
 
@@ -154,10 +155,8 @@ def write_gpkg(
             for name, layer in tables.items():
                 _append_layer(path, name, layer, about)
         _name_columns(path, tables)
-    except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
+    except (*_GDAL_ERRORS, RuntimeError, OSError, sqlite3.Error) as err:
         raise PublishError(f"no se pudo escribir {path}: {_first_line(err)}") from err
-    except sqlite3.Error as err:
-        raise PublishError(f"no se pudo escribir {path}: {err}") from err
     _check_gpkg(path, tables)
     with writing(path):
         settle(path)

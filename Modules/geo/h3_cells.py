@@ -51,22 +51,14 @@ def cells_at(lon: Array, lat: Array, resolution: int) -> Cells:
 
 def filled(polygons: Shapes, resolution: int) -> tuple[Cells, Index]:
     """Cells whose centre lies in each polygon, and the position of that polygon."""
-    lists = pa.array(
-        vector.wkb_to_cells(
-            pa.array(shapely.to_wkb(polygons), type=pa.binary()),
-            resolution,
-            vector.ContainmentMode.ContainsCentroid,
-        )
-    )
-    counts = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.intp)
-    return _numpy(lists.flatten()), np.repeat(np.arange(len(polygons)), counts)
+    wkb = pa.array(shapely.to_wkb(polygons), type=pa.binary())
+    inside = vector.ContainmentMode.ContainsCentroid
+    return _end_to_end(vector.wkb_to_cells(wkb, resolution, inside))
 
 
 def disks(cells: Cells, k: int = 1) -> tuple[Cells, Index]:
     """Every cell within ``k`` steps, itself included, and the position of whose disk it is in."""
-    lists = pa.array(h3ronpy.grid_disk(pa.array(cells), k))
-    counts = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.intp)
-    return _numpy(lists.flatten()), np.repeat(np.arange(len(cells)), counts)
+    return _end_to_end(h3ronpy.grid_disk(pa.array(cells), k))
 
 
 def centres(cells: Cells) -> tuple[Array, Array]:
@@ -83,6 +75,13 @@ def hex_text(cells: Cells) -> pa.Array:
 def parents(cells: Cells, resolution: int) -> Cells:
     """The ancestor of each cell at a coarser resolution."""
     return _numpy(h3ronpy.change_resolution(pa.array(cells), resolution))
+
+
+def _end_to_end(found: Any) -> tuple[Cells, Index]:
+    """Lists of cells as one, and the position of the list that each was in."""
+    lists = pa.array(found)
+    counts = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.intp)
+    return _numpy(lists.flatten()), np.repeat(np.arange(len(lists)), counts)
 
 
 def _numpy(values: Any) -> Cells:

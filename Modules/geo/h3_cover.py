@@ -284,8 +284,7 @@ def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Touched:
     on_rim = np.isin(_keys(cell, part, resolution), _keys(rim.cell, rim.part, resolution))
     cell, part = cell[~on_rim], part[~on_rim]
     cell_m2 = cell_areas_m2(cell, resolution)
-    area = sums(rim.part, rim.area_m2, len(parts))
-    area = area + sums(part, cell_m2, len(parts))
+    area = sums(rim.part, rim.area_m2, len(parts)) + sums(part, cell_m2, len(parts))
     slow = doubtful | ~_adds_up(area, parts)
     fast = ~slow[part]
     whole = cell_m2[fast]

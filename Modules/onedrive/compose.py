@@ -7,13 +7,12 @@ empty folder taking its place without a word. Text is quoted for YAML, and ``$``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from Modules.onedrive.config import CONFIG_NAME, Enlace
 
 COMPOSE_NAME: Final = "compose.onedrive.yml"
-SERVICES: Final = ("prefect-worker",)  # those that write products
 APP: Final = "/app"
 
 _HEADER: Final = """\
@@ -22,12 +21,16 @@ _HEADER: Final = """\
 # Con estos montajes no hacen falta los enlaces de create_symlinks.ps1: si los hay, primero
 # .\\create_symlinks.ps1 -Undo
 services:
+  prefect-worker:
+    volumes:
 """
 
 
 def compose(enlaces: Sequence[Enlace]) -> str:
     """The file that goes beside ``docker-compose.yml`` with ``-f``."""
-    return _HEADER + "\n".join(_lines(enlaces)) + "\n"
+    mounts = [_mount(f"./{CONFIG_NAME}", CONFIG_NAME, "        read_only: true\n")]
+    mounts += [_mount(one.destino.as_posix(), str(one.enlace)) for one in enlaces]
+    return _HEADER + "".join(mounts)
 
 
 def quoted(text: str) -> str:
@@ -36,20 +39,9 @@ def quoted(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
 
 
-def _lines(enlaces: Sequence[Enlace]) -> Iterator[str]:
-    for service in SERVICES:
-        yield f"  {service}:"
-        yield "    volumes:"
-        yield from _mount(f"./{CONFIG_NAME}", f"{APP}/{CONFIG_NAME}", read_only=True)
-        for one in enlaces:
-            yield from _mount(one.destino.as_posix(), f"{APP}/{one.enlace}")
-
-
-def _mount(source: str, target: str, *, read_only: bool = False) -> Iterator[str]:
-    yield "      - type: bind"
-    yield f"        source: {quoted(source)}"
-    yield f"        target: {quoted(target)}"
-    if read_only:
-        yield "        read_only: true"
-    yield "        bind:"
-    yield "          create_host_path: false"
+def _mount(source: str, target: str, options: str = "") -> str:
+    return (
+        f"      - type: bind\n        source: {quoted(source)}\n"
+        f"        target: {quoted(f'{APP}/{target}')}\n{options}"
+        "        bind:\n          create_host_path: false\n"
+    )

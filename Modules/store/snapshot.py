@@ -130,14 +130,8 @@ def load_with_sums(folder: Path) -> tuple[Snapshot, dict[str, str]]:
         raise SnapshotDamaged(f"{folder.name}: {name}: {why(err)}") from err
     except DataError as err:
         raise SnapshotDamaged(f"{folder.name}: {err}") from err
-    found = Snapshot(
-        id=SnapshotId.parse(manifest["id"]),
-        path=folder,
-        manifest=manifest,
-        manifest_sha256=fact_of(sums).sha256,
-        accepted=False,
-    )
-    return found, expected
+    own_id, sha256 = SnapshotId.parse(manifest["id"]), fact_of(sums).sha256
+    return Snapshot(own_id, folder, manifest, sha256, accepted=False), expected
 
 
 def read_tables(snapshot: Snapshot) -> Tables:

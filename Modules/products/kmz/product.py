@@ -269,12 +269,9 @@ def _lote(fuente: Fuente, lotes: Lotes, row: int) -> Document:
 
 def _por_cultivo_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
     for group, campo_id, rows in _by_cultivo(lotes):
-        cultivo, campo = names.cultivo[group.key], names.campo[campo_id]
-        title = f"{group.nombre} - {lotes.campo[rows[0]]}"
-        name = _file_name(cultivo, campo)
-        yield Mapa(
-            f"{fuente.campania.slug}/{cultivo}/{name}", _cultivo(fuente, lotes, group, rows, title)
-        )
+        cultivo, title = names.cultivo[group.key], f"{group.nombre} - {lotes.campo[rows[0]]}"
+        path = f"{fuente.campania.slug}/{cultivo}/{_file_name(cultivo, names.campo[campo_id])}"
+        yield Mapa(path, _cultivo(fuente, lotes, group, rows, title))
 
 
 def _por_cultivo_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
@@ -282,12 +279,10 @@ def _por_cultivo_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[M
     for group, campo_id, rows in _by_cultivo(lotes):
         cultivo, campo = names.cultivo[group.key], names.campo[campo_id]
         for row in rows:
-            name = _file_name(cultivo, campo, own[row])
+            name = f"{campo}/{_file_name(cultivo, campo, own[row])}"
             title = f"{group.nombre} - {lotes.campo[row]} - {lotes.lote[row]}"
-            yield Mapa(
-                f"{fuente.campania.slug}/{cultivo}/{campo}/{name}",
-                _cultivo(fuente, lotes, group, (row,), title),
-            )
+            document = _cultivo(fuente, lotes, group, (row,), title)
+            yield Mapa(f"{fuente.campania.slug}/{cultivo}/{name}", document)
 
 
 def _cultivo(
@@ -295,22 +290,18 @@ def _cultivo(
 ) -> Document:
     """What is sown of one cultivo on some lotes; of "Sin cultivo", the lotes."""
     area = sum(lotes.capa.superficie_ha[row] for row in rows)
-    if group.key == SIN_SIEMBRA.key:
-        cut, name = _Cut(lotes.capa, rows), "Lotes"
-    else:
+    plots = cut = _Cut(lotes.capa, rows)
+    name, words = "Lotes", _LOTES
+    counts = [(len(rows), _LOTES)]
+    if group.key != SIN_SIEMBRA.key:
         sown = [i for row in rows for i in lotes.siembras_of[row]]
         cut = _Cut(lotes.siembras, [i for i in sown if lotes.siembras.grupos[i].key == group.key])
-        name = "Siembras"
-    words = _LOTES if name == "Lotes" else _SIEMBRAS
-    more = () if name == "Lotes" else ((len(cut.rows), _SIEMBRAS),)
-    return _document(
-        fuente,
-        title,
-        _counts((len(rows), _LOTES), area, *more),
-        [cut],
-        [cut.folder(name), _labels(_Cut(lotes.capa, rows))],
-        cut.legend(words),
-    )
+        name, words = "Siembras", _SIEMBRAS
+        counts.append((len(cut.rows), _SIEMBRAS))
+    first, *others = counts
+    folders = [cut.folder(name), _labels(plots)]
+    said = _counts(first, area, *others)
+    return _document(fuente, title, said, [cut], folders, cut.legend(words))
 
 
 def _by_cultivo(lotes: Lotes) -> Iterator[tuple[Grupo, str, list[int]]]:
