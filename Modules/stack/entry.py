@@ -39,6 +39,7 @@ from Modules.words.errors import ApiUnavailable, PipelineError
 
 API_PATIENCE_S: Final = 300
 _POLL_S: Final = 0.5
+DATED: Final = (sys.executable, "-m", "Modules.stack.logs")  # it becomes the module named next
 WATCHED: Final = ("services", "worker")  # what starts a companion beside it
 
 
@@ -106,21 +107,19 @@ def environment_of(process: str, settings: Settings) -> Environment:
 
 def watch_command(role: str) -> tuple[str, ...]:
     """The command of a companion; ``role`` is the process that it was started beside."""
-    return (sys.executable, "-m", "Modules.watch", role)
+    return (*DATED, "Modules.watch", role)
 
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     """Prefect's own command of a process; ``single`` is the server with its services inside."""
-    prefect = (sys.executable, "-m", "Modules.stack.logs")  # it becomes Prefect, its lines dated
     if process in ("server", "single"):
         alone = () if process == "single" else ("--no-services",)
-        masked = (sys.executable, "-m", "Modules.orchestration.prefect_masked")
+        masked = (*DATED, "Modules.orchestration.prefect_masked")
         return (*masked, "server", "start", "--host", host, "--port", str(port), *alone)
     if process == "services":
-        patient = (sys.executable, "-m", "Modules.orchestration.services")
-        return (*patient, "server", "services", "start")
+        return (*DATED, "Modules.orchestration.services", "server", "services", "start")
     pool = ("--pool", WORK_POOL, "--type", "process", "--name", "lindero")
-    return (*prefect, "worker", "start", *pool, "--with-healthcheck")
+    return (*DATED, "prefect", "worker", "start", *pool, "--with-healthcheck")
 
 
 def check(process: str, settings: Settings, *, worker_port: int) -> stack_health.Health:
