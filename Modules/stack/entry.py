@@ -122,8 +122,10 @@ def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     return (*DATED, "prefect", "worker", "start", *pool, "--with-healthcheck")
 
 
-def check(process: str, settings: Settings, *, worker_port: int) -> stack_health.Health:
-    """Whether one of the processes does its work."""
+def check(
+    process: str, settings: Settings, *, worker_port: int, since: float | None = None
+) -> stack_health.Health:
+    """Whether one of the processes does its work; ``since``: when it began, where that is known."""
     api, now = api_of(settings), datetime.now(UTC)
     if process == "postgres":
         return stack_health.postgres(database_of(settings))
@@ -132,7 +134,7 @@ def check(process: str, settings: Settings, *, worker_port: int) -> stack_health
     if process == "worker":
         return stack_health.worker(worker_port)
     if process == "services":
-        return stack_health.services(redis_of(settings), api, now)
+        return stack_health.services(redis_of(settings), api, now, since)
     single = process == "single"
     health = stack_health.server(api.url, None if single else redis_of(settings))
     return stack_health.schedules(api, now) if single and health.ok else health

@@ -145,7 +145,8 @@ class Stack:
         if name not in self.outside and (running is None or not running.alive()):
             return ill("no corre")
         process = "single" if self.single and name == "server" else name
-        health = stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
+        since, port = running.started if running else None, self.ports["worker"]
+        health = stack_entry.check(process, self.settings, worker_port=port, since=since)
         if name not in self.outside:
             return health
         where = f" (de afuera, en {self.outside[name]}:{self.ports[name]})"

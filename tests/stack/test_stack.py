@@ -33,6 +33,7 @@ from Modules.stack import databases
 from Modules.stack.entry import api_of, database_of, redis_of
 from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
 from Modules.stack.moving import _postgres
+from Modules.stack.plan import RECENT, ROUNDS
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
@@ -193,6 +194,8 @@ def test_up_mends_what_has_died_without_its_note(plataforma: Plataforma) -> None
 
     assert "Se levantó: services." in plataforma.up()
 
+    came_s = time.time() - plataforma.process("services").started
+    assert rounds_late_s(plataforma.stack.settings)[1] < came_s - ROUNDS[RECENT], "made by it"
     assert plataforma.lindero("stack", "status").returncode == 0
     after = {running.name: running.pid for running in plataforma.stack.alive()}
     assert {name: after[name] for name in before} == before
