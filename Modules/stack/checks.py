@@ -17,14 +17,12 @@ from typing import Any, Final
 from Modules.orchestration.prefect_api import (
     NOT_PREFECT,
     OTRA_COSA,
-    TIMEOUT_S,
     PrefectServer,
     ServerSilent,
 )
 from Modules.stack.asking import RedisRefused, ask_redis
 from Modules.stack.plan import DOCKET_DB, RECENT, ROUNDS, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
-from Modules.words.spanish import why
 
 OVERDUE_S: Final = 90.0
 _START_S: Final = 1.0  # so far apart two clocks may put one start
@@ -89,15 +87,10 @@ def redis(address: Redis) -> Health:
             if not str(err).startswith("NOPERM"):
                 raise
             ask_redis(address, ("PING",))
-        else:
-            return WELL if found == mark else ill("no guarda lo que se le escribe")
-    except RedisRefused as err:
-        if str(err).startswith(("WRONGPASS", "NOAUTH", "ERR AUTH")):
-            return ill("no acepta PREFECT_REDIS_MESSAGING_PASSWORD")
-        return ill(f"no escribe ({str(err)[:80]})")
-    except (OSError, ValueError) as err:
-        return ill(_silence(err))
-    return WELL
+            return WELL
+    except ServerSilent as err:
+        return ill(_fault_of_redis(err))
+    return WELL if found == mark else ill("no guarda lo que se le escribe")
 
 
 def services(address: Redis, api: Api | None, now: datetime, since: float | None = None) -> Health:
@@ -108,8 +101,8 @@ def services(address: Redis, api: Api | None, now: datetime, since: float | None
     try:
         asked = (("HGET", f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS)
         said = dict(zip(ROUNDS, ask_redis(address, *asked, db=DOCKET_DB), strict=True))
-    except (OSError, ValueError, RedisRefused) as err:
-        return ill(f"Redis {_silence(err)}")
+    except ServerSilent as err:
+        return ill(f"Redis {_fault_of_redis(err)}")
     due = {name: None if when is None else float(when) for name, when in said.items()}
     fault = fault_of_rounds(due, now, since)
     if fault or api is None:
@@ -207,7 +200,9 @@ def _get(server: PrefectServer, path: str) -> Health:
     return WELL if found is not None else ill(OTRA_COSA)
 
 
-def _silence(err: Exception) -> str:
-    if isinstance(err, TimeoutError):
-        return f"no contesta en {TIMEOUT_S:.0f} segundos"
-    return f"no responde ({why(err)})" if isinstance(err, OSError) and err.errno else "no responde"
+def _fault_of_redis(err: ServerSilent) -> str:
+    if not isinstance(err, RedisRefused):
+        return str(err)
+    if str(err).startswith(("WRONGPASS", "NOAUTH", "ERR AUTH")):
+        return "no acepta PREFECT_REDIS_MESSAGING_PASSWORD"
+    return f"no escribe ({str(err)[:80]})"

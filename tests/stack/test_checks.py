@@ -106,5 +106,6 @@ def test_nobody_at_the_other_end_is_ill_and_no_secret_is_shown() -> None:
         stack_health.services(redis, api, NOW),
     ]
 
+    assert found[-1].text.startswith("Redis no responde (")
     assert not any(health.ok for health in found)
     assert "p@ss" not in " ".join(health.text for health in found)
