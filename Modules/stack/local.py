@@ -274,10 +274,7 @@ def restart(
     if foreign := set(names) - set(stack.own):
         raise SettingsError(f"{', '.join(foreign)}: no es un proceso de esta plataforma")
     with only_one(folder / "stack.lock", busy):
-        if of_stack(folder, "prefect.engine"):
-            ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
-            waits = "sigue, y espera a que vuelva lo que se reinicia"
-            said = f"hay una corrida en curso, que {ends if 'worker' in names else waits}"
+        if said := _run_at_work(folder, cut="worker" in names):
             if not now:
                 raise RunLocked(f"{said}; esperar a que termine, o agregar --now")
             tell(f"Atención: {said}.")
@@ -304,7 +301,7 @@ def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
                 except PipelineError as err:  # it is tried again
                     tell(str(err))
     except KeyboardInterrupt:
-        down(settings)
+        down(settings, tell=tell)
 
 
 def find(settings: Settings) -> Stack | None:
@@ -325,8 +322,8 @@ def status(settings: Settings) -> tuple[tuple[str, int | None, Health], ...]:
     return tuple((name, pids.get(name), stack.health(name)) for name in stack.names)
 
 
-def down(settings: Settings) -> tuple[str, ...]:
-    """Stop the stack, what needs others first; names of what ran.
+def down(settings: Settings, *, tell: Tell = silently) -> tuple[str, ...]:
+    """Stop the stack, what needs others first; names of what ran. ``tell`` is told of a run's end.
 
     Raises:
         StackError: another command is starting or stopping this stack.
@@ -335,6 +332,8 @@ def down(settings: Settings) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
     with only_one(folder / "stack.lock", busy):
+        if said := _run_at_work(folder, cut=True):
+            tell(f"Atención: {said}.")
         stack = find(settings)
         stopped = () if stack is None else _stop(stack, stack.names)
         stop_strays(folder)
@@ -363,6 +362,15 @@ def busy() -> StackError:
     return StackError(
         "otro comando está levantando o apagando esta plataforma; esperar a que termine"
     )
+
+
+def _run_at_work(folder: Path, *, cut: bool) -> str | None:
+    """What becomes of the run of Prefect's that is at work; None where none is."""
+    ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
+    waits = "sigue, y espera a que vuelva lo que se reinicia"
+    if not of_stack(folder, "prefect.engine"):
+        return None
+    return f"hay una corrida en curso, que {ends if cut else waits}"
 
 
 def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) -> None:
