@@ -252,9 +252,7 @@ def up(
                     f"{fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las variables"
                 )
         stack.note(stack._known())  # both copies
-        living = living_runs(folder, settings.lindero_state_dir)
-        stop_strays(folder, spare=(*stack.alive(), *living))
-        return stack, _start_missing(stack)
+        return stack, _start_missing(stack, living_runs(folder, settings.lindero_state_dir))
 
 
 def restart(
@@ -280,8 +278,7 @@ def restart(
             tell(f"Atención: {said}.")
         living = () if "worker" in names else living_runs(folder, settings.lindero_state_dir)
         _stop(stack, [name for name in stack.names if name in names])
-        stop_strays(folder, spare=(*stack.alive(), *living))
-        return _start_missing(replace(stack, tell=tell))
+        return _start_missing(replace(stack, tell=tell), living)
 
 
 def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
@@ -391,7 +388,9 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
         )
 
 
-def _start_missing(stack: Stack) -> tuple[str, ...]:
+def _start_missing(stack: Stack, spare: Sequence[Running] = ()) -> tuple[str, ...]:
+    """End what the dead left but ``spare``, start what does not run; names of what started."""
+    stop_strays(stack.folder, (*stack.alive(), *spare))
     alive = {running.name for running in stack.alive()}
     begun: list[str] = []
 

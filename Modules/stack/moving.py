@@ -17,7 +17,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -99,14 +99,12 @@ def restore(
     with ExitStack() as undo:
         first = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")))
         told = read(file, lambda name: first / name if name.startswith("ajustes/") else None)
-        members = told["archivos"]
-        secrets = _secret_files(first / ENV)
-        settings = _settings_in(first, members, secrets)
-        flows = {n: PROJECT_ROOT / "scripts" / n[7:] for n in members if n.startswith("flujos/")}
-        wanted = {n: p for n, p in (flows | _places(settings) | secrets).items() if n in members}
+        members, settings = told["archivos"], _settings_in(first)
+        flows = [name for name in members if name.startswith("flujos/")]
         places = {
             name: path
-            for name, path in wanted.items()
+            for name, path in _places(settings, first / ENV, flows).items()
+            if name in members
             if not (path.is_file() and asdict(files.fingerprint(path)) == members[name])
         }
         places["estado"] = state = settings.lindero_state_dir.resolve()
@@ -183,36 +181,37 @@ def _write(draft: Path, members: Mapping[str, Path], now: datetime) -> None:
 
 
 def _other_files(settings: Settings) -> dict[str, Path]:
-    """What holds settings, and the users' own flows; what lies in the state is carried with it."""
-    state, scripts = settings.lindero_state_dir.resolve(), PROJECT_ROOT / "scripts"
-    flows = {f"flujos/{one.name}": one for one in scripts.glob("*.py") if one.name not in _OURS}
-    places = flows | _places(settings) | _secret_files(PROJECT_ROOT / ".env")
-    kept = {n: path for n, path in places.items() if not path.resolve().is_relative_to(state)}
-    return {name: path for name, path in kept.items() if path.is_file()}
+    """What is not of the state; a file of settings that lies there is carried with it."""
+    state, scripts = settings.lindero_state_dir.resolve(), (PROJECT_ROOT / "scripts").glob("*.py")
+    flows = [f"flujos/{one.name}" for one in scripts if one.name not in _OURS]
+    places = _places(settings, PROJECT_ROOT / ".env", flows)
+    return {
+        name: path
+        for name, path in places.items()
+        if path.is_file() and not path.resolve().is_relative_to(state)
+    }
 
 
-def _places(settings: Settings) -> dict[str, Path]:
-    """Where the files of settings lie."""
-    places = {ENV: PROJECT_ROOT / ".env", "ajustes/enlaces.json": settings.lindero_symlink_config}
-    if (profile := settings.databaler_profile) is not None:
-        places["ajustes/perfil.toml"] = profile
-    return places
-
-
-def _secret_files(env: Path) -> dict[str, Path]:
-    """Files that hold the value of a variable NAME, as a line NAME_FILE of a .env says."""
+def _places(settings: Settings, env: Path, flows: Iterable[str]) -> dict[str, Path]:
+    """Where settings, the users' flows, and the files of secrets that ``env`` names lie here."""
     texts = dotenv_values(env, encoding="utf-8-sig")
-    named = {name: texts.get(f"{name}_FILE") for name in variable_names()}
-    return {f"ajustes/{name}_FILE": below_root(path) for name, path in named.items() if path}
+    named = {f"ajustes/{name}_FILE": texts.get(f"{name}_FILE") for name in variable_names()}
+    return {
+        ENV: PROJECT_ROOT / ".env",
+        "ajustes/enlaces.json": settings.lindero_symlink_config,
+        **({"ajustes/perfil.toml": profile} if (profile := settings.databaler_profile) else {}),
+        **{name: below_root(path) for name, path in named.items() if path},
+        **{name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/") for name in flows},
+    }
 
 
-def _settings_in(first: Path, members: Container[str], secrets: Iterable[str]) -> Settings:
+def _settings_in(first: Path) -> Settings:
     """The settings of an archive, its secrets' files read where they are now."""
-    if ENV not in members:
+    if not (first / ENV).is_file():
         return load_settings()
-    with (first / ENV).open("ab") as lines:
-        lines.writelines(f"\n{n[8:]}={first / n}".encode() for n in secrets if n in members)
-    return load_settings(first / ENV)
+    here = "".join(f"\n{one.name}={one}" for one in first.glob("ajustes/*_FILE"))
+    (first / ".env").write_bytes((first / ENV).read_bytes() + here.encode())
+    return load_settings(first / ".env")
 
 
 def _state_files(settings: Settings) -> dict[str, Path]:
