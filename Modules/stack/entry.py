@@ -3,14 +3,12 @@
 ```text
 python -m Modules.stack.entry server|services|worker [--host H] [--port P]
 python -m Modules.stack.entry healthy server|services|worker
-python -m Modules.stack.entry watch
 ```
 
 The first refuses packages of another release and secrets that will not do, makes the environment
 out of the settings, and becomes Prefect; the worker makes its pool and the deployments first.
 ``services`` and ``worker`` start the watch beside it (``Modules.watch``, which stands above and so
-is only named here); the third form is one more watch, by hand. The second says in one line whether
-a process does its work: exit code 0, or 1.
+is only named here). The second says in one line whether a process does its work: exit code 0, or 1.
 """
 
 from __future__ import annotations
@@ -53,8 +51,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
-        if options.what == "watch":
-            _exec(watch_command("by-hand"), os.environ)
         check_packages()
         stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
@@ -234,7 +230,6 @@ def _options() -> argparse.ArgumentParser:
         part = parts.add_parser(name)
         part.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a container; its port is not
         part.add_argument("--port", type=int, default=stack_plan.API_PORT)
-    parts.add_parser("watch")
     healthy = parts.add_parser("healthy")
     healthy.add_argument("process", choices=stack_plan.PREFECT_PROCESSES)
     return parser
