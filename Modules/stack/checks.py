@@ -14,12 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from Modules.orchestration.prefect_api import (
-    NOT_PREFECT,
-    OTRA_COSA,
-    PrefectServer,
-    ServerSilent,
-)
+from Modules.orchestration.prefect_api import NOT_PREFECT, OTRA_COSA, PrefectServer, ServerSilent
 from Modules.stack.asking import RedisRefused, ask_redis
 from Modules.stack.plan import DOCKET_DB, RECENT, ROUNDS, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
