@@ -90,7 +90,10 @@ def test_a_change_of_code_makes_no_layer_of_the_packages() -> None:
         ("/sbin/docker-init -- python -m Modules.stack.entry services", "services"),
         ("python -m prefect server services start", "services"),
         ("/sbin/docker-init -- python -m Modules.stack.entry server", "server"),
-        ("python -m Modules.orchestration.prefect_masked server start --no-services", "server"),
+        (
+            "python -m Modules.stack.logs Modules.orchestration.prefect_masked server start",
+            "server",
+        ),
         ("/sbin/docker-init -- lindero demo-portal --port 8799", None),
         ("lindero --help", None),
     ],

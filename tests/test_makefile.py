@@ -135,8 +135,14 @@ def test_images_are_pinned_to_the_digests_that_this_machine_has(tmp_path: Path) 
     assert refused.returncode == 2
     assert "compose.pins.yml no fija postgres:99.1-trixie" in refused.stderr
 
-    docker.write_text("#!/bin/sh\n")  # an image that came from no registry
-    assert subprocess.run([".ci/pin"], **run).returncode == 2
+    kept = (copy / "compose.pins.yml").read_bytes()
+    has = docker.read_text().splitlines()[1]
+    for lacks in ("postgres:*", "redis:*", "python:*", "*"):  # it came from no registry
+        docker.write_text(f'#!/bin/sh\ncase "$5" in {lacks}) ;; *) {has};; esac\n')
+        refused = subprocess.run([".ci/pin"], **run)
+        assert refused.returncode == 2, lacks
+        assert f"esta máquina no tiene {lacks[:-1]}" in refused.stderr
+        assert (copy / "compose.pins.yml").read_bytes() == kept
 
 
 def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path) -> None:

@@ -133,10 +133,10 @@ def stack_logs(
 
 @stack.command(name="down")
 def stack_down() -> int:
-    """Apaga la plataforma; los datos y los registros quedan."""
+    """Apaga la plataforma; una corrida en curso se corta. Los datos y los registros quedan."""
     from Modules.stack import local
 
-    stopped = local.down(load_settings())
+    stopped = local.down(load_settings(), tell=complain)
     say(f"Se apagó: {', '.join(stopped)}." if stopped else "No estaba corriendo.")
     return 0
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from Modules.words.errors import PublishError
 from Modules.words.spanish import why
@@ -93,9 +93,17 @@ def write_new(path: Path, data: bytes) -> FileFact:
 
 def copy_new(source: Path, target: Path) -> FileFact:
     """Copy to a file that must not exist yet, flush it, and return what was written."""
+    with writing(target), source.open("rb") as reader:
+        return pour_new(reader, target)
+
+
+def pour_new(reader: IO[bytes], target: Path, mode: int | None = None) -> FileFact:
+    """The same of an open file; ``mode``: who may read it, from its first byte."""
     digest = hashlib.sha256()
     size = 0
-    with writing(target), source.open("rb") as reader, target.open("xb") as writer:
+    with writing(target), target.open("xb") as writer:
+        if mode is not None:
+            target.chmod(mode)
         while piece := reader.read(CHUNK_BYTES):
             writer.write(piece)
             digest.update(piece)

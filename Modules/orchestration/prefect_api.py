@@ -19,13 +19,14 @@ from urllib.parse import urlsplit
 from Modules.settings import Settings
 
 TIMEOUT_S: Final = 10.0
+TOO_LONG: Final = f"no contesta en {TIMEOUT_S:.0f} segundos"
 CALLADO: Final = "no responde: ¿está levantado?"
 NOT_PREFECT: Final = (KeyError, TypeError, ValueError, AttributeError)  # of an answer's shape
 OTRA_COSA: Final = "contesta algo que no es de Prefect: ¿termina en /api?"
 
 
 class ServerSilent(Exception):
-    """The server does not say what was asked; the text is Spanish and follows its name."""
+    """A server does not say what was asked; the text is Spanish and follows its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class PrefectServer:
                 answer = line.getresponse()
                 said = answer.read()
         except TimeoutError:
-            raise ServerSilent(f"no contesta en {TIMEOUT_S:.0f} segundos") from None
+            raise ServerSilent(TOO_LONG) from None
         except (OSError, HTTPException):
             raise ServerSilent(CALLADO) from None
         if answer.status in (401, 403):

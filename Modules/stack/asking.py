@@ -9,13 +9,14 @@ import socket
 import struct
 from typing import BinaryIO, Final
 
-from Modules.orchestration.prefect_api import TIMEOUT_S
+from Modules.orchestration.prefect_api import TIMEOUT_S, TOO_LONG, ServerSilent
 from Modules.stack.plan import Database, Redis
+from Modules.words.spanish import why
 
 _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)  # PostgreSQL's protocol, 55.2.10
 
 
-class RedisRefused(Exception):
+class RedisRefused(ServerSilent):
     """Redis answers with an error; the text is its own, and holds no password."""
 
 
@@ -24,14 +25,20 @@ def ask_redis(redis: Redis, *commands: tuple[str, ...], db: int = 0) -> list[str
 
     Raises:
         RedisRefused: it refuses the password or a command.
-        OSError: it does not answer.
+        ServerSilent: it does not answer.
     """
     login = (("AUTH", redis.password),) if redis.password else ()
     said = (*login, ("SELECT", str(db)), *commands)
     where = (redis.host, redis.port)
-    with socket.create_connection(where, TIMEOUT_S) as line, line.makefile("rb") as answers:
-        line.sendall(b"".join(map(_as_resp, said)))
-        return [_reply(answers) for _ in said][len(said) - len(commands) :]
+    try:
+        with socket.create_connection(where, TIMEOUT_S) as line, line.makefile("rb") as answers:
+            line.sendall(b"".join(map(_as_resp, said)))
+            return [_reply(answers) for _ in said][len(said) - len(commands) :]
+    except TimeoutError:
+        raise ServerSilent(TOO_LONG) from None
+    except (OSError, ValueError) as err:
+        cause = f" ({why(err)})" if isinstance(err, OSError) and err.errno else ""
+        raise ServerSilent(f"no responde{cause}") from None
 
 
 def ask_postgres(database: Database) -> bool:

@@ -2,8 +2,9 @@
 
 The scheduler of ``services`` is seen at work in two places. Docket keeps in Redis when the two
 rounds that make scheduled runs are due next: a process that is gone, stopped or hung leaves them in
-the past. And the API says whether every schedule has runs ahead of it: rounds that come and fail
-leave it without any.
+the past, and one that has just begun finds there what the one before it left: its own is a round
+that is due later than any that was left can be. And the API says whether every schedule has runs
+ahead of it: rounds that come and fail leave it without any.
 """
 
 from __future__ import annotations
@@ -13,20 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from Modules.orchestration.prefect_api import (
-    NOT_PREFECT,
-    OTRA_COSA,
-    TIMEOUT_S,
-    PrefectServer,
-    ServerSilent,
-)
+from Modules.orchestration.prefect_api import NOT_PREFECT, OTRA_COSA, PrefectServer, ServerSilent
 from Modules.stack.asking import RedisRefused, ask_redis
-from Modules.stack.plan import DOCKET_DB, Api, Database, Redis
+from Modules.stack.plan import DOCKET_DB, RECENT, ROUNDS, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
-from Modules.words.spanish import why
 
-ROUNDS: Final = ("schedule_deployments", "schedule_recent_deployments")  # every 60 s and every 5 s
 OVERDUE_S: Final = 90.0
+_START_S: Final = 1.0  # so far apart two clocks may put one start
 NEW_SCHEDULE_S: Final = 180.0  # the scheduler comes by within seconds; a busy machine takes longer
 _SOON_S: Final = 30 * 86_400.0
 _DOCKET: Final = "prefect"  # the name that Prefect's services give to theirs
@@ -88,26 +82,24 @@ def redis(address: Redis) -> Health:
             if not str(err).startswith("NOPERM"):
                 raise
             ask_redis(address, ("PING",))
-        else:
-            return WELL if found == mark else ill("no guarda lo que se le escribe")
-    except RedisRefused as err:
-        if str(err).startswith(("WRONGPASS", "NOAUTH", "ERR AUTH")):
-            return ill("no acepta PREFECT_REDIS_MESSAGING_PASSWORD")
-        return ill(f"no escribe ({str(err)[:80]})")
-    except (OSError, ValueError) as err:
-        return ill(_silence(err))
-    return WELL
+            return WELL
+    except ServerSilent as err:
+        return ill(_fault_of_redis(err))
+    return WELL if found == mark else ill("no guarda lo que se le escribe")
 
 
-def services(address: Redis, api: Api | None, now: datetime) -> Health:
-    """The scheduler's rounds come, and every schedule has runs ahead of it, where ``api`` tells."""
+def services(address: Redis, api: Api | None, now: datetime, since: float | None = None) -> Health:
+    """The scheduler's rounds come, and every schedule has runs ahead of it, where ``api`` tells.
+
+    ``since``: when the process began, in seconds since 1970; a round must have been made by it.
+    """
     try:
         asked = (("HGET", f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS)
         said = dict(zip(ROUNDS, ask_redis(address, *asked, db=DOCKET_DB), strict=True))
-    except (OSError, ValueError, RedisRefused) as err:
-        return ill(f"Redis {_silence(err)}")
+    except ServerSilent as err:
+        return ill(f"Redis {_fault_of_redis(err)}")
     due = {name: None if when is None else float(when) for name, when in said.items()}
-    fault = fault_of_rounds(due, now)
+    fault = fault_of_rounds(due, now, since)
     if fault or api is None:
         return ill(fault) if fault else WELL
     return schedules(api, now)
@@ -131,11 +123,18 @@ def schedules(api: Api, now: datetime) -> Health:
     return Health(ok=True, text="planifica")
 
 
-def fault_of_rounds(due: Mapping[str, float | None], now: datetime) -> str | None:
-    """What is wrong with rounds that are due at these moments (seconds since 1970)."""
+def fault_of_rounds(
+    due: Mapping[str, float | None], now: datetime, since: float | None = None
+) -> str | None:
+    """What is wrong with rounds that are due at these moments (seconds since 1970).
+
+    The process before may have left one due ``ROUNDS[RECENT]`` seconds after ``since``, no later.
+    """
     missing = [name for name, when in due.items() if when is None]
     if missing:
         return f"el planificador no tiene turno ({missing[0]}); reiniciar services"
+    if since is not None and (due[RECENT] or 0) <= since + ROUNDS[RECENT] + _START_S:
+        return "el planificador no hizo todavía ninguna ronda"
     late_s = max(now.timestamp() - when for when in due.values() if when is not None)
     return f"el planificador lleva {late_s:.0f} s sin pasar" if late_s > OVERDUE_S else None
 
@@ -196,7 +195,9 @@ def _get(server: PrefectServer, path: str) -> Health:
     return WELL if found is not None else ill(OTRA_COSA)
 
 
-def _silence(err: Exception) -> str:
-    if isinstance(err, TimeoutError):
-        return f"no contesta en {TIMEOUT_S:.0f} segundos"
-    return f"no responde ({why(err)})" if isinstance(err, OSError) and err.errno else "no responde"
+def _fault_of_redis(err: ServerSilent) -> str:
+    if not isinstance(err, RedisRefused):
+        return str(err)
+    if str(err).startswith(("WRONGPASS", "NOAUTH", "ERR AUTH")):
+        return "no acepta PREFECT_REDIS_MESSAGING_PASSWORD"
+    return f"no escribe ({str(err)[:80]})"

@@ -3,14 +3,12 @@
 ```text
 python -m Modules.stack.entry server|services|worker [--host H] [--port P]
 python -m Modules.stack.entry healthy server|services|worker
-python -m Modules.stack.entry watch
 ```
 
 The first refuses packages of another release and secrets that will not do, makes the environment
 out of the settings, and becomes Prefect; the worker makes its pool and the deployments first.
 ``services`` and ``worker`` start the watch beside it (``Modules.watch``, which stands above and so
-is only named here); the third form is one more watch, by hand. The second says in one line whether
-a process does its work: exit code 0, or 1.
+is only named here). The second says in one line whether a process does its work: exit code 0, or 1.
 """
 
 from __future__ import annotations
@@ -39,6 +37,7 @@ from Modules.words.errors import ApiUnavailable, PipelineError
 
 API_PATIENCE_S: Final = 300
 _POLL_S: Final = 0.5
+DATED: Final = (sys.executable, "-m", "Modules.stack.logs")  # it becomes the module named next
 WATCHED: Final = ("services", "worker")  # what starts a companion beside it
 
 
@@ -52,8 +51,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
-        if options.what == "watch":
-            _exec(watch_command("by-hand"), os.environ)
         check_packages()
         stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
@@ -106,25 +103,25 @@ def environment_of(process: str, settings: Settings) -> Environment:
 
 def watch_command(role: str) -> tuple[str, ...]:
     """The command of a companion; ``role`` is the process that it was started beside."""
-    return (sys.executable, "-m", "Modules.watch", role)
+    return (*DATED, "Modules.watch", role)
 
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:
     """Prefect's own command of a process; ``single`` is the server with its services inside."""
-    prefect = (sys.executable, "-m", "Modules.stack.logs")  # it becomes Prefect, its lines dated
     if process in ("server", "single"):
         alone = () if process == "single" else ("--no-services",)
-        masked = (sys.executable, "-m", "Modules.orchestration.prefect_masked")
+        masked = (*DATED, "Modules.orchestration.prefect_masked")
         return (*masked, "server", "start", "--host", host, "--port", str(port), *alone)
     if process == "services":
-        patient = (sys.executable, "-m", "Modules.orchestration.services")
-        return (*patient, "server", "services", "start")
+        return (*DATED, "Modules.orchestration.services", "server", "services", "start")
     pool = ("--pool", WORK_POOL, "--type", "process", "--name", "lindero")
-    return (*prefect, "worker", "start", *pool, "--with-healthcheck")
+    return (*DATED, "prefect", "worker", "start", *pool, "--with-healthcheck")
 
 
-def check(process: str, settings: Settings, *, worker_port: int) -> stack_health.Health:
-    """Whether one of the processes does its work."""
+def check(
+    process: str, settings: Settings, *, worker_port: int, since: float | None = None
+) -> stack_health.Health:
+    """Whether one of the processes does its work; ``since``: when it began, where that is known."""
     api, now = api_of(settings), datetime.now(UTC)
     if process == "postgres":
         return stack_health.postgres(database_of(settings))
@@ -133,7 +130,7 @@ def check(process: str, settings: Settings, *, worker_port: int) -> stack_health
     if process == "worker":
         return stack_health.worker(worker_port)
     if process == "services":
-        return stack_health.services(redis_of(settings), api, now)
+        return stack_health.services(redis_of(settings), api, now, since)
     single = process == "single"
     health = stack_health.server(api.url, None if single else redis_of(settings))
     return stack_health.schedules(api, now) if single and health.ok else health
@@ -233,7 +230,6 @@ def _options() -> argparse.ArgumentParser:
         part = parts.add_parser(name)
         part.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a container; its port is not
         part.add_argument("--port", type=int, default=stack_plan.API_PORT)
-    parts.add_parser("watch")
     healthy = parts.add_parser("healthy")
     healthy.add_argument("process", choices=stack_plan.PREFECT_PROCESSES)
     return parser

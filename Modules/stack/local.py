@@ -145,7 +145,8 @@ class Stack:
         if name not in self.outside and (running is None or not running.alive()):
             return ill("no corre")
         process = "single" if self.single and name == "server" else name
-        health = stack_entry.check(process, self.settings, worker_port=self.ports["worker"])
+        since, port = running.started if running else None, self.ports["worker"]
+        health = stack_entry.check(process, self.settings, worker_port=port, since=since)
         if name not in self.outside:
             return health
         where = f" (de afuera, en {self.outside[name]}:{self.ports[name]})"
@@ -251,9 +252,7 @@ def up(
                     f"{fault}; levantarlo y dejar escribir ahí a Prefect, o sacar las variables"
                 )
         stack.note(stack._known())  # both copies
-        living = living_runs(folder, settings.lindero_state_dir)
-        stop_strays(folder, spare=(*stack.alive(), *living))
-        return stack, _start_missing(stack)
+        return stack, _start_missing(stack, living_runs(folder, settings.lindero_state_dir))
 
 
 def restart(
@@ -273,17 +272,13 @@ def restart(
     if foreign := set(names) - set(stack.own):
         raise SettingsError(f"{', '.join(foreign)}: no es un proceso de esta plataforma")
     with only_one(folder / "stack.lock", busy):
-        if of_stack(folder, "prefect.engine"):
-            ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
-            waits = "sigue, y espera a que vuelva lo que se reinicia"
-            said = f"hay una corrida en curso, que {ends if 'worker' in names else waits}"
+        if said := _run_at_work(folder, cut="worker" in names):
             if not now:
                 raise RunLocked(f"{said}; esperar a que termine, o agregar --now")
             tell(f"Atención: {said}.")
         living = () if "worker" in names else living_runs(folder, settings.lindero_state_dir)
         _stop(stack, [name for name in stack.names if name in names])
-        stop_strays(folder, spare=(*stack.alive(), *living))
-        return _start_missing(replace(stack, tell=tell))
+        return _start_missing(replace(stack, tell=tell), living)
 
 
 def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
@@ -303,7 +298,7 @@ def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
                 except PipelineError as err:  # it is tried again
                     tell(str(err))
     except KeyboardInterrupt:
-        down(settings)
+        down(settings, tell=tell)
 
 
 def find(settings: Settings) -> Stack | None:
@@ -324,8 +319,8 @@ def status(settings: Settings) -> tuple[tuple[str, int | None, Health], ...]:
     return tuple((name, pids.get(name), stack.health(name)) for name in stack.names)
 
 
-def down(settings: Settings) -> tuple[str, ...]:
-    """Stop the stack, what needs others first; names of what ran.
+def down(settings: Settings, *, tell: Tell = silently) -> tuple[str, ...]:
+    """Stop the stack, what needs others first; names of what ran. ``tell`` is told of a run's end.
 
     Raises:
         StackError: another command is starting or stopping this stack.
@@ -334,6 +329,8 @@ def down(settings: Settings) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
     with only_one(folder / "stack.lock", busy):
+        if said := _run_at_work(folder, cut=True):
+            tell(f"Atención: {said}.")
         stack = find(settings)
         stopped = () if stack is None else _stop(stack, stack.names)
         stop_strays(folder)
@@ -364,6 +361,15 @@ def busy() -> StackError:
     )
 
 
+def _run_at_work(folder: Path, *, cut: bool) -> str | None:
+    """What becomes of the run of Prefect's that is at work; None where none is."""
+    ends = "se corta con el worker: queda Crashed, y nada publicado a medias"
+    waits = "sigue, y espera a que vuelva lo que se reinicia"
+    if not of_stack(folder, "prefect.engine"):
+        return None
+    return f"hay una corrida en curso, que {ends if cut else waits}"
+
+
 def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) -> None:
     """Refuse to mend a stack that was started in another way."""
     if running is None or not running.alive():
@@ -382,7 +388,9 @@ def _refuse_another(running: Stack | None, settings: Settings, *, single: bool) 
         )
 
 
-def _start_missing(stack: Stack) -> tuple[str, ...]:
+def _start_missing(stack: Stack, spare: Sequence[Running] = ()) -> tuple[str, ...]:
+    """End what the dead left but ``spare``, start what does not run; names of what started."""
+    stop_strays(stack.folder, (*stack.alive(), *spare))
     alive = {running.name for running in stack.alive()}
     begun: list[str] = []
 

@@ -1,6 +1,6 @@
 """The logs of the five processes: every line dated, repeats short, files that cannot grow for ever.
 
-``python -m Modules.stack.logs server start …`` is Prefect, in this process, its output dated.
+``python -m Modules.stack.logs MODULE …`` is that module in this process, its output dated.
 
 No writer that could die stands between a process and its log: Prefect's streams are dated inside
 its process, PostgreSQL and Redis date theirs, all append to files. A log that is big or old is
@@ -92,15 +92,15 @@ def rotate(folder: Path) -> None:
 
 
 def main() -> None:
-    """Become Prefect with dated output; see the top of this module."""
+    """Become another module, its output dated; see the top of this one."""
     date_streams()
     if folder := os.environ.get(FOLDER_VARIABLE):
         where = (Path(folder) / "logs",)
         threading.Thread(target=_look_after, args=where, name="logs", daemon=True).start()
     for name in ("worker", "runner"):
         logging.getLogger(f"prefect.flow_runs.{name}").addFilter(_off_the_page)
-    sys.argv[0] = "prefect"
-    runpy.run_module("prefect", run_name="__main__", alter_sys=True)
+    del sys.argv[0]  # its own name goes in front
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 def _look_after(folder: Path) -> None:

@@ -13,26 +13,25 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 from dotenv import dotenv_values
 
 from Modules.disk import safe_files as files
-from Modules.disk.delivery import refuse_ours
+from Modules.disk.delivery import REPLACES, deliver, look_at
 from Modules.disk.destinations import check_destination
 from Modules.disk.json_files import from_json, to_json
 from Modules.disk.run_lock import HOLDER_NAME, only_one, run_lock
-from Modules.disk.safe_files import writing
+from Modules.disk.safe_files import FileFact
 from Modules.orchestration.deployments import DEPLOYMENTS, release
 from Modules.settings import PROJECT_ROOT, Settings, below_root, load_settings, variable_names
 from Modules.stack import databases, local
@@ -67,20 +66,22 @@ def backup(settings: Settings, file: Path, *, now: datetime, overwrite: bool = F
         SettingsError, RunLocked, StackError: ``file`` is there; a night runs; no pg_dump.
         DataError, PublishError: a file cannot be read or written; an earlier ``file`` is intact.
     """
-    file = file.absolute()
-    if os.path.lexists(file) and not overwrite:
+    name, ours = file.name, (settings.lindero_state_dir,)
+    target = look_at(file.parent, [name], overwrite=True, keep_out=ours)
+    if target.actions[name] == REPLACES and not overwrite:
         raise SettingsError(f"{file} ya existe: nombrar otro archivo, o agregar --overwrite")
-    refuse_ours(file.parent, (settings.lindero_state_dir,))
-    check_destination(file.parent)
-    with tempfile.TemporaryDirectory(prefix=".lindero-", suffix=".tmp", dir=file.parent) as name:
-        draft = Path(name, file.name)
-        with _quiet(settings), writing(file):
-            members = _state_files(settings) | _settings_files(settings)
-            _write(draft, members | _databases(settings, Path(name)), now)
-        told = read(draft, {})
-        files.move(draft, file)
-        files.sync_folder(file.parent)
-    return list(told["archivos"])
+    proved: list[str] = []
+
+    def fill(folder: Path) -> dict[str, FileFact]:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            members = _state_files(settings) | _other_files(settings)
+            _write(folder / name, members | _databases(settings, Path(scratch)), now)
+        proved.extend(read(folder / name)["archivos"])
+        return {name: files.fingerprint(folder / name)}
+
+    with _quiet(settings):
+        deliver(target, fill)
+    return proved
 
 
 def restore(
@@ -96,32 +97,18 @@ def restore(
         RunLocked, StackError, PublishError: a night or the stack runs; no database; no room.
     """
     with ExitStack() as undo:
-        env = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")), ".env")
-        spare = {f"ajustes/{n}_FILE": env.with_name(f"{n}_FILE") for n in variable_names()}
-        told = read(file, {ENV: env, **spare})
-        secrets = _secret_files(env)
-        with env.open("ab") as lines:  # that of their places, which are still empty
-            lines.writelines(
-                f"\n{n[8:]}={spare[n]}".encode() for n in secrets if n in told["archivos"]
-            )
-        settings, members = (
-            load_settings(env if ENV in told["archivos"] else None),
-            told["archivos"],
-        )
-        flows = {n: PROJECT_ROOT / "scripts" / n[7:] for n in members if n.startswith("flujos/")}
+        first = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="lindero-")))
+        told = read(file, lambda name: first / name if name.startswith("ajustes/") else None)
+        members, settings = told["archivos"], _settings_in(first)
+        flows = [name for name in members if name.startswith("flujos/")]
         places = {
             name: path
-            for name, path in (flows | _places(settings) | secrets).items()
+            for name, path in _places(settings, first / ENV, flows).items()
             if name in members
             if not (path.is_file() and asdict(files.fingerprint(path)) == members[name])
         }
         places["estado"] = state = settings.lindero_state_dir.resolve()
-        taken = [
-            str(path)
-            for path in places.values()
-            if any(one.is_file() and one.suffix != ".lock" for one in (path, *path.rglob("*")))
-        ]
-        if taken and not overwrite:
+        if (taken := [str(path) for path in places.values() if _holds(path)]) and not overwrite:
             raise SettingsError(
                 f"ya existe {', '.join(taken)}: restaurar en otra carpeta, o agregar --overwrite, "
                 "que lo aparta con otro nombre"
@@ -131,22 +118,14 @@ def restore(
         for path in drafts.values():
             files.remove_tree(path)
             undo.callback(_gone, path)
-        draft = replace(settings, lindero_state_dir=drafts.pop("estado"))
-        prefect = local.stack_folder(draft) / "prefect"
-        files.make_folder(prefect)
-        prefect.chmod(0o700)
-        whole = {n: draft.lindero_state_dir / n[7:] for n in members if n.startswith("estado/")}
-        whole |= {DUMP: prefect / "postgres.dump", SQLITE: prefect / "prefect.db"}
-        read(file, whole | drafts)
-        _refill(draft, prefect, str(told["raiz"]))
-        drafts["estado"] = draft.lindero_state_dir
+        _fill(file, drafts, settings, told)
         with _quiet(settings, down=True):
             pass
         aside = _swap([(drafts[n], path) for n, path in places.items()], f"{now:%Y%m%dT%H%M%S}")
     return told, settings, aside
 
 
-def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
+def read(file: Path, place: Callable[[str], Path | None] = lambda _: None) -> dict[str, Any]:
     """Prove an archive whole, and write the members that have a place, to new files; its manifest.
 
     Raises:
@@ -164,9 +143,13 @@ def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
                     raise DataError(f"{file}: {name!r} no va en un archivo de lindero stack")
                 if name == MANIFEST:
                     said = data.read(_MAX_MANIFEST)
+                elif (path := place(name)) is None:
+                    sha256 = hashlib.file_digest(cast("io.BufferedReader", data), "sha256")
+                    found[name] = asdict(FileFact(member.size, sha256.hexdigest()))
                 else:
-                    sha256 = _sha256(data, places.get(name), member.mode & 0o777 | 0o600)
-                    found[name] = {"size": member.size, "sha256": sha256}
+                    files.make_folder(path.parent)
+                    mode = member.mode & 0o777 | 0o600
+                    found[name] = asdict(files.pour_new(data, path, mode))
     except OSError as err:
         raise DataError(f"{file} no se puede leer: {why(err)}") from err
     except (tarfile.TarError, EOFError, ValueError) as err:
@@ -182,55 +165,53 @@ def read(file: Path, places: Mapping[str, Path]) -> dict[str, Any]:
     return told
 
 
-def _sha256(data: IO[bytes], target: Path | None, mode: int) -> str:
-    """Of a member, or of the new file that it was copied to."""
-    if target is None:
-        return hashlib.file_digest(cast("io.BufferedReader", data), "sha256").hexdigest()
-    files.make_folder(target.parent)
-    with writing(target), target.open("xb") as out:
-        target.chmod(mode)
-        shutil.copyfileobj(data, out, files.CHUNK_BYTES)
-        out.flush()
-        os.fsync(out.fileno())
-    return files.fingerprint(target).sha256
-
-
 def _write(draft: Path, members: Mapping[str, Path], now: datetime) -> None:
     told = {"formato": 1, "raiz": str(PROJECT_ROOT), "version": release(), "hecho": str(now)}
     told["archivos"] = facts = {}
-    manifest = draft.with_name(MANIFEST)
     with tarfile.open(draft, "x:", format=tarfile.GNU_FORMAT, dereference=True) as tar:
+        draft.chmod(0o600)
         for name, path in sorted(members.items()):
             facts[name] = asdict(files.fingerprint(path))
             tar.add(path, name)
-        manifest.write_bytes(to_json(told))
-        tar.add(manifest, MANIFEST)
-    draft.chmod(0o600)
+        last = tarfile.TarInfo(MANIFEST)
+        said = to_json(told)
+        last.size, last.mtime = len(said), int(now.timestamp())
+        tar.addfile(last, io.BytesIO(said))
     files.sync_file(draft)
 
 
-def _settings_files(settings: Settings) -> dict[str, Path]:
-    """What holds settings, and the users' own flows; what lies in the state is carried with it."""
-    state, scripts = settings.lindero_state_dir.resolve(), PROJECT_ROOT / "scripts"
-    flows = {f"flujos/{one.name}": one for one in scripts.glob("*.py") if one.name not in _OURS}
-    places = flows | _places(settings) | _secret_files(PROJECT_ROOT / ".env")
-    kept = {n: path for n, path in places.items() if not path.resolve().is_relative_to(state)}
-    return {name: path for name, path in kept.items() if path.is_file()}
+def _other_files(settings: Settings) -> dict[str, Path]:
+    """What is not of the state; a file of settings that lies there is carried with it."""
+    state, scripts = settings.lindero_state_dir.resolve(), (PROJECT_ROOT / "scripts").glob("*.py")
+    flows = [f"flujos/{one.name}" for one in scripts if one.name not in _OURS]
+    places = _places(settings, PROJECT_ROOT / ".env", flows)
+    return {
+        name: path
+        for name, path in places.items()
+        if path.is_file() and not path.resolve().is_relative_to(state)
+    }
 
 
-def _places(settings: Settings) -> dict[str, Path]:
-    """Where the files of settings lie."""
-    places = {ENV: PROJECT_ROOT / ".env", "ajustes/enlaces.json": settings.lindero_symlink_config}
-    if (profile := settings.databaler_profile) is not None:
-        places["ajustes/perfil.toml"] = profile
-    return places
-
-
-def _secret_files(env: Path) -> dict[str, Path]:
-    """Files that hold the value of a variable NAME, as a line NAME_FILE of a .env says."""
+def _places(settings: Settings, env: Path, flows: Iterable[str]) -> dict[str, Path]:
+    """Where settings, the users' flows, and the files of secrets that ``env`` names lie here."""
     texts = dotenv_values(env, encoding="utf-8-sig")
-    named = {name: texts.get(f"{name}_FILE") for name in variable_names()}
-    return {f"ajustes/{name}_FILE": below_root(path) for name, path in named.items() if path}
+    named = {f"ajustes/{name}_FILE": texts.get(f"{name}_FILE") for name in variable_names()}
+    return {
+        ENV: PROJECT_ROOT / ".env",
+        "ajustes/enlaces.json": settings.lindero_symlink_config,
+        **({"ajustes/perfil.toml": profile} if (profile := settings.databaler_profile) else {}),
+        **{name: below_root(path) for name, path in named.items() if path},
+        **{name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/") for name in flows},
+    }
+
+
+def _settings_in(first: Path) -> Settings:
+    """The settings of an archive, its secrets' files read where they are now."""
+    if not (first / ENV).is_file():
+        return load_settings()
+    here = "".join(f"\n{one.name}={one}" for one in first.glob("ajustes/*_FILE"))
+    (first / ".env").write_bytes((first / ENV).read_bytes() + here.encode())
+    return load_settings(first / ".env")
 
 
 def _state_files(settings: Settings) -> dict[str, Path]:
@@ -267,24 +248,32 @@ def _databases(settings: Settings, scratch: Path) -> dict[str, Path]:
     return found
 
 
-def _refill(settings: Settings, prefect: Path, there: str) -> None:
-    """Make the databases of a draft, with the project where it is now and no turn taken."""
-    dump, folder = prefect / "postgres.dump", local.stack_folder(settings)
-    roots = there, str(PROJECT_ROOT)
+def _fill(
+    file: Path, drafts: Mapping[str, Path], settings: Settings, told: Mapping[str, Any]
+) -> None:
+    """Make the drafts: the database knows the project where it is now, and no turn is taken."""
+    draft = replace(settings, lindero_state_dir=drafts["estado"])
+    folder = local.stack_folder(draft)
+    files.make_folder(folder / "prefect")
+    (folder / "prefect").chmod(0o700)
+    whole = {n: drafts["estado"] / n[7:] for n in told["archivos"] if n.startswith("estado/")}
+    read(file, {**drafts, **whole, DUMP: folder / DUMP, SQLITE: folder / SQLITE}.get)
+    roots = str(told["raiz"]), str(PROJECT_ROOT)
     texts = [tuple(json.dumps(one, ensure_ascii=plain) for one in roots) for plain in (True, False)]
-    if (prefect / "prefect.db").is_file():
-        with _sqlite(prefect / "prefect.db") as held:
+    if (folder / SQLITE).is_file():
+        with _sqlite(folder / SQLITE) as held:
             for pair in texts:
                 held.execute(_FOLDER.format("", ""), pair)
             held.execute(_TURNS)
-    if dump.is_file():
-        with _postgres(settings) as database:
-            arguments = ("--no-owner", "--exit-on-error", "--single-transaction", str(dump))
-            _run(folder, "pg_restore", database, f"--dbname={database.name}", *arguments)
+    if (folder / DUMP).is_file():
+        with _postgres(draft) as database:
+            arguments = ("--no-owner", "--exit-on-error", "--single-transaction")
+            name = f"--dbname={database.name}"
+            _run(folder, "pg_restore", database, name, *arguments, str(folder / DUMP))
             for pair in texts:
                 databases.ask(database, _FOLDER.format("::text", "::jsonb"), *pair)
             databases.ask(database, _TURNS)
-        files.remove_file(dump)
+        files.remove_file(folder / DUMP)
 
 
 @contextmanager
@@ -358,6 +347,11 @@ def _swap(swaps: Sequence[tuple[Path, Path]], mark: str) -> list[Path]:
             files.sync_folder(place.parent)
         undo.pop_all()
     return aside
+
+
+def _holds(path: Path) -> bool:
+    """Whether a file is there, or a folder with one; a lock is none."""
+    return any(one.is_file() and one.suffix != ".lock" for one in (path, *path.rglob("*")))
 
 
 def _gone(path: Path) -> None:

@@ -35,6 +35,10 @@ CLIENT_AUTH: Final = "PREFECT_API_AUTH_STRING"  # the same under the name that `
 SECRETS: Final = (DATABASE_PASSWORD, REDIS_PASSWORD, AUTH_STRING)
 
 MESSAGES_DB, DOCKET_DB = 0, 1  # of Redis
+# the scheduler's rounds by the names that Docket knows, and every how many seconds: by them health
+# sees that it works
+RECENT: Final = "schedule_recent_deployments"
+ROUNDS: Final = {"schedule_deployments": 60, RECENT: 5}
 # what Prefect and Docket do there, seen in ACL LOG: of a client only to say its name
 REDIS_RIGHTS: Final = "+@all -@admin -@dangerous +client|setinfo +client|setname"
 _WELL_KNOWN_WORDS: Final = (
@@ -145,6 +149,8 @@ def server_environment(
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
         "PREFECT_SERVER_DOCKET_URL": redis_url(redis, DOCKET_DB),
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": str(ROUNDS["schedule_deployments"]),
+        "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": str(ROUNDS[RECENT]),
         "PREFECT_REDIS_MESSAGING_HOST": redis.host,
         "PREFECT_REDIS_MESSAGING_PORT": str(redis.port),
         "PREFECT_REDIS_MESSAGING_DB": str(MESSAGES_DB),

@@ -80,7 +80,7 @@ class Companion:
 
 def main(role: str) -> None:
     """Watch while it is our turn, for as long as we live."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")  # stack/logs dates the lines
     companion = Companion(load_settings(), role)
     while True:
         begun = time.monotonic()

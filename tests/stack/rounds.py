@@ -7,9 +7,8 @@ import time
 import redis
 
 from Modules.settings import Settings
-from Modules.stack.checks import ROUNDS
 from Modules.stack.entry import redis_of
-from Modules.stack.plan import DOCKET_DB
+from Modules.stack.plan import DOCKET_DB, ROUNDS
 
 
 def rounds_late_s(settings: Settings) -> list[float]:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from Modules.stack import checks as stack_health
-from Modules.stack.checks import OVERDUE_S, ROUNDS, fault_of_rounds, scheduled
-from Modules.stack.plan import Api, Database, Redis
+from Modules.stack.checks import OVERDUE_S, fault_of_rounds, scheduled
+from Modules.stack.plan import RECENT, ROUNDS, Api, Database, Redis
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LONG_AGO = (NOW - timedelta(days=1)).isoformat()
+MAIN = "schedule_deployments"
 CRON = {"cron": "0 3 * * *", "timezone": "America/Argentina/Buenos_Aires"}
 
 
@@ -30,19 +31,29 @@ def _deployment(**more: Any) -> dict[str, Any]:
 
 
 def test_rounds_that_are_due_soon_or_a_moment_ago_are_well() -> None:
-    due = {ROUNDS[0]: NOW.timestamp() + 40, ROUNDS[1]: NOW.timestamp() - 5}
+    due = {MAIN: NOW.timestamp() + 40, RECENT: NOW.timestamp() - 5}
 
     assert fault_of_rounds(due, NOW) is None
 
 
 def test_rounds_long_past_are_a_scheduler_that_stopped() -> None:
-    due = {ROUNDS[0]: NOW.timestamp() + 40, ROUNDS[1]: NOW.timestamp() - OVERDUE_S - 30}
+    due = {MAIN: NOW.timestamp() + 40, RECENT: NOW.timestamp() - OVERDUE_S - 30}
 
     assert fault_of_rounds(due, NOW) == "el planificador lleva 120 s sin pasar"
 
 
 def test_rounds_that_redis_does_not_know_are_a_fault() -> None:
     assert "no tiene turno" in (fault_of_rounds(dict.fromkeys(ROUNDS), NOW) or "")
+
+
+def test_rounds_that_the_process_before_left_are_not_those_of_a_new_one() -> None:
+    """``up`` said after two seconds that services worked, by what stood in Redis."""
+    since = NOW.timestamp()
+    for left_s in (-30, 0, ROUNDS[RECENT]):  # it died long ago, or the moment that it had planned
+        due = {MAIN: since + 40, RECENT: since + left_s}
+        assert fault_of_rounds(due, NOW, since) == "el planificador no hizo todavía ninguna ronda"
+    made = {MAIN: since + 40, RECENT: since + 3 + ROUNDS[RECENT]}
+    assert fault_of_rounds(made, NOW + timedelta(seconds=3), since) is None
 
 
 def test_a_schedule_must_have_runs_ahead_once_it_is_not_new() -> None:
@@ -95,5 +106,6 @@ def test_nobody_at_the_other_end_is_ill_and_no_secret_is_shown() -> None:
         stack_health.services(redis, api, NOW),
     ]
 
+    assert found[-1].text.startswith("Redis no responde (")
     assert not any(health.ok for health in found)
     assert "p@ss" not in " ".join(health.text for health in found)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
-from Modules.stack.entry import become, check, command_of, environment_of
+from Modules.stack.entry import become, check, command_of, environment_of, watch_command
 from Modules.stack.plan import SECRETS
 from Modules.words.errors import SettingsError
 
@@ -158,6 +158,14 @@ def test_no_command_holds_a_secret() -> None:
     assert "--no-services" in command_of("server", host="0.0.0.0", port=4200)
     assert "--no-services" not in command_of("single", host="127.0.0.1", port=4200)
     assert "--with-healthcheck" in command_of("worker", host="", port=0)
+
+
+def test_the_lines_of_every_process_and_of_its_companion_are_dated() -> None:
+    commands = [
+        command_of(process, host="", port=0) for process in ("server", "services", "worker")
+    ]
+    for command in (*commands, watch_command("worker")):
+        assert command[1:3] == ("-m", "Modules.stack.logs"), command
 
 
 def test_the_browser_is_sent_to_the_port_of_this_machine() -> None:

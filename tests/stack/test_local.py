@@ -273,7 +273,7 @@ def test_who_stays_starts_again_what_dies_and_stops_all_of_it_in_the_end(
     monkeypatch.setattr(local.time, "sleep", pause)
     kept = signal.getsignal(signal.SIGTERM)
     stopped: list[Settings] = []
-    monkeypatch.setattr(local, "down", stopped.append)
+    monkeypatch.setattr(local, "down", lambda told, **_: stopped.append(told))
     try:
         local.stay(settings, single=False, tell=said.append)
     finally:
@@ -281,3 +281,21 @@ def test_who_stays_starts_again_what_dies_and_stops_all_of_it_in_the_end(
 
     assert said == ["Se había caído, y se levantó: redis"]
     assert stopped == [settings]
+
+
+def test_down_says_that_it_cuts_a_run_that_is_at_work(tmp_path: Path) -> None:
+    folder, said = local.stack_folder(_settings(tmp_path)), list[str]()
+    folder.mkdir(parents=True)
+    run = subprocess.Popen(
+        [sys.executable, "-c", IDLE, "prefect.engine"], env={FOLDER_VARIABLE: str(folder)}
+    )
+    try:
+        assert local.down(_settings(tmp_path), tell=said.append) == ()
+        assert run.wait(20) != 0
+    finally:
+        run.kill()
+        run.wait()
+    assert len(said) == 1
+    assert "se corta con el worker: queda Crashed, y nada publicado a medias" in said[0]
+    local.down(_settings(tmp_path), tell=said.append)
+    assert len(said) == 1, "none is at work"

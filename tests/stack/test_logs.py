@@ -136,10 +136,13 @@ def test_a_log_is_put_aside_by_age_and_few_are_kept(log: Path) -> None:
     assert len(list(log.parent.glob("services.log*"))) == 1 + KEPT
 
 
-def test_prefect_runs_in_the_process_whose_streams_are_dated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "module", ["prefect", "Modules.orchestration.services", "Modules.orchestration.prefect_masked"]
+)
+def test_prefect_runs_in_the_process_whose_streams_are_dated(tmp_path: Path, module: str) -> None:
     home = {"PREFECT_HOME": str(tmp_path), "DO_NOT_TRACK": "1", "TZ": "America/Sao_Paulo"}
     done = subprocess.run(
-        [sys.executable, "-m", "Modules.stack.logs", "version"],
+        [sys.executable, "-m", "Modules.stack.logs", module, "version"],
         env={**os.environ, **home},
         cwd=PROJECT_ROOT,
         capture_output=True,

@@ -355,6 +355,13 @@ def test_a_link_among_the_backups_is_named_and_not_followed(here: Machine, tmp_p
     assert not os.path.lexists(tmp_path / "casa.tar")
 
 
+def test_a_folder_that_is_not_there_yet_is_made(here: Machine, tmp_path: Path) -> None:
+    """It ended in a library's traceback."""
+    moving.backup(here.use(), tmp_path / "usb" / "marzo" / "casa.tar", now=NOW)
+
+    assert [one.name for one in (tmp_path / "usb" / "marzo").iterdir()] == ["casa.tar"]
+
+
 def test_the_archive_does_not_go_among_the_backups(here: Machine) -> None:
     with pytest.raises(SettingsError, match="ahí están los backups"):
         moving.backup(here.use(), here.state / "prod" / "casa.tar", now=NOW)
