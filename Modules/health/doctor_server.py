@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from Modules.health import prefect_http
 from Modules.health.platform import SERVER, look
-from Modules.health.rules import PARTES, part_ill
+from Modules.health.rules import PARTES, part_ill, watched
 from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
@@ -74,6 +74,9 @@ def examine_server(
             yield fine(name, "anda")
         else:
             yield fine(name, f"da señales, la última el {moment(part.senal, settings.zone)}")
+    if seen is not None:
+        ill_watch = [bad("Vigía", one.what, one.todo) for one in watched(seen, settings.zone)]
+        yield from ill_watch or [fine("Vigía", "mira cada medio minuto")]
     try:
         yield fine(what, f"{server.url}, versión {prefect_http.check(server)}")
         yield _alerts(settings)

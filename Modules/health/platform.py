@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from Modules.stack.asking import ask_postgres
 from Modules.stack.local import find
 
 NOTE_NAME: Final = "platform.json"
+LEDGER_NAME: Final = "told.json"  # whoever watches writes it in each round
 NOTE_HOLDS: Final = timedelta(seconds=90)  # three rounds of the watch
 SILENT_AFTER: Final = timedelta(seconds=60)  # the worker beats every ten seconds
 POSTGRES, REDIS, SERVER, SERVICES = "postgres", "redis", "server", "services"
@@ -54,7 +55,7 @@ class Platform:
 
     cuando: datetime
     partes: tuple[Part, ...] = ()
-    nota: datetime | None = None  # when the watch noted last; None: nobody ever did
+    nota: datetime | None = None  # when the watch did its last round; None: nobody ever did
 
     def part(self, nombre: str) -> Part | None:
         """A part by its name; None where it cannot be seen."""
@@ -75,7 +76,17 @@ def look(settings: Settings, now: datetime) -> Platform | None:
     found = {one.nombre: one for one in _parts(settings, server, now)}
     before = noted if fresh else {}
     seen = before | {name: _since(one, before, now) for name, one in found.items()}
-    return Platform(now, tuple(seen.values()), when)
+    rounds = [one for one in (when, last_round(settings)) if one is not None]
+    return Platform(now, tuple(seen.values()), min(rounds, default=None))
+
+
+def last_round(settings: Settings) -> datetime | None:
+    """When whoever watches ended a round last; None where nobody ever did."""
+    try:
+        written = note_file(settings).with_name(LEDGER_NAME).stat().st_mtime
+    except OSError:
+        return None
+    return datetime.fromtimestamp(written, UTC)
 
 
 def note(settings: Settings, platform: Platform) -> None:

@@ -333,14 +333,15 @@ def _platform(facts: Facts) -> Iterator[Finding]:
         elif not first:
             yield part_ill(part, facts.zone, Severity.ERROR if settled else Severity.WARNING)
     if facts.modo is Modo.PROD:
-        yield from _watched(seen, facts.zone)
+        yield from watched(seen, facts.zone)
 
 
-def _watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
+def watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
+    """Whether the nights are watched; nothing if they are."""
     if seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
         yield Finding(
-            f"Nadie mira Redis ni el planificador desde el {moment(seen.nota, zone)}: services no "
-            "anda, o nadie vigila.",
+            f"Nadie vigila las noches desde el {moment(seen.nota, zone)}: services no anda, o "
+            "murió quien vigila.",
             code="sin_vigia",
             todo=_LEVANTAR,
         )
@@ -537,10 +538,15 @@ def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
         f"{moment(run.cuando, facts.zone)}{many}. {_short(_said(run))}".rstrip(),
         where=run.flujo,
-        item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}",
+        item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}{_kind(run)}",
         code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
         todo=_after_a_bad_run(run, facts),
     )
+
+
+def _kind(run: Run) -> str:
+    """What tells a night from the one done again for it, and from a run by hand of the same day."""
+    return "-otra-vez" if run.otra_vez else "" if run.del_horario else "-a-mano"
 
 
 def _said(run: Run) -> str:

@@ -39,6 +39,7 @@ API_PATIENCE_S: Final = 300
 _POLL_S: Final = 0.5
 DATED: Final = (sys.executable, "-m", "Modules.stack.logs")  # it becomes the module named next
 WATCHED: Final = ("services", "worker")  # what starts a companion beside it
+WATCH: Final = "Modules.watch"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -103,7 +104,7 @@ def environment_of(process: str, settings: Settings) -> Environment:
 
 def watch_command(role: str) -> tuple[str, ...]:
     """The command of a companion; ``role`` is the process that it was started beside."""
-    return (*DATED, "Modules.watch", role)
+    return (*DATED, WATCH, role)
 
 
 def command_of(process: str, *, host: str, port: int) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from Modules.disk.run_lock import only_one
 from Modules.disk.safe_files import make_folder
 from Modules.settings import PROJECT_ROOT, Settings
@@ -422,7 +424,23 @@ def _start_missing(stack: Stack, spare: Sequence[Running] = ()) -> tuple[str, ..
             _stop(stack, [name for name in stack.names if name in begun])
             stop_strays(stack.folder)
         raise
+    _start_watches(stack)
     return tuple(name for name in stack.names if name in begun)
+
+
+def _start_watches(stack: Stack) -> None:
+    """Start the companions that died beside a process that lives."""
+    found = set[str]()
+    for process in of_stack(stack.folder, stack_entry.WATCH):
+        with suppress(psutil.Error):
+            found.add(process.cmdline()[-1])
+    alive = {one.name for one in stack.alive()}
+    for name in stack_entry.WATCHED:
+        if name in alive and name not in found:
+            log = log_of(stack.settings, name)
+            command = stack_entry.watch_command(name)
+            start(Spec(f"watch-{name}", command, stack._told(name), PROJECT_ROOT, log))
+            stack.tell(f"Se levantó el vigía de {name}")
 
 
 def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@
 Whoever holds the kernel's lock on ``<state>/watch/watch.lock`` watches. That is the companion of
 ``worker``, which sees what lies published, and that of ``services`` while no other lives. Only the
 latter reaches the stores from its container: it notes what it sees of the platform in each round of
-its own. One that waits has nothing heavy loaded. A companion ends with its container, or ``stack
-down`` sweeps it.
+its own, and watches too while the one whose turn it is hangs, its locks with it. One that waits has
+nothing heavy loaded. A companion ends with its container, or ``stack down`` sweeps it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from Modules.watch.rounds import Watch
 
 ROUND_S: Final = 30.0
+HANGS: Final = timedelta(seconds=100)
 FIRST: Final = "worker"
 NOTES: Final = "services"
 
@@ -53,12 +54,15 @@ class Companion:
             PublishError: the state folder cannot be written.
         """
         make_folder(self.folder)
-        if mine := self._our_turn():
+        mine = self._our_turn()
+        if mine or self._the_other_hangs(now):
             if self.watch is None:
                 from Modules.watch.rounds import Watch
 
                 self.watch = Watch(self.settings)
             self.watch.round(now)
+        else:
+            self.watch = None
         if self.role == NOTES and (seen := platform.look(self.settings, now)) is not None:
             platform.note(self.settings, seen)
         return mine
@@ -66,7 +70,6 @@ class Companion:
     def _our_turn(self) -> bool:
         if self.role != FIRST and is_held(self.first):
             self.turn.release(force=True)
-            self.watch = None
             return False
         with writing(self.folder):
             try:
@@ -76,6 +79,13 @@ class Companion:
             except Timeout:
                 return False
         return True
+
+    def _the_other_hangs(self, now: datetime) -> bool:
+        """Whether whose turn it is did no round lately, or none since ours in its place."""
+        last = platform.last_round(self.settings)
+        if self.role != NOTES or last is None:
+            return False
+        return now - last > HANGS or (self.watch is not None and self.watch.wrote == last)
 
 
 def main(role: str) -> None:

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from Modules.disk.safe_files import make_folder, write_beside
-from Modules.health import facts, rules
+from Modules.health import facts, platform, rules
+from Modules.health.platform import LEDGER_NAME
 from Modules.health.rules import Facts
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
@@ -27,8 +28,6 @@ from Modules.words.finding import Finding
 
 logger = logging.getLogger("lindero.watch")
 
-LEDGER: Final = "told.json"
-
 
 class Watch:
     """What one watcher keeps between its rounds."""
@@ -38,10 +37,13 @@ class Watch:
         self.folder = settings.lindero_state_dir / "watch"
         self.server = open_server(settings)
         self.ledger = self._read()
+        self.wrote: datetime | None = None  # the end of our last round, as the ledger says it
         self.again: str | None = None  # id of the last night that is done again
 
     def round(self, now: datetime) -> None:
         """Look, mend and tell; each part stands alone, and none ends the watch."""
+        if platform.last_round(self.settings) != self.wrote:  # another has watched meanwhile
+            self.ledger = self._read()
         if self.server is not None:
             self._guarded(dead.bury, self.server, self.settings, now)
         self._guarded(self._judge_and_tell, now)
@@ -99,18 +101,19 @@ class Watch:
         self.ledger = rest if notice.over else rest | kept
 
     def _read(self) -> told.Ledger:
-        path = self.folder / LEDGER
+        path = self.folder / LEDGER_NAME
         try:
             return told.from_bytes(path.read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as err:
-            logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER, err)
+            logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER_NAME, err)
             return {}
 
     def _write(self) -> None:
         make_folder(self.folder)
-        write_beside(self.folder / LEDGER, told.as_bytes(self.ledger))
+        write_beside(self.folder / LEDGER_NAME, told.as_bytes(self.ledger))
+        self.wrote = platform.last_round(self.settings)
 
     def _guarded(self, work: Callable[..., object], *given: Any) -> None:
         try:

@@ -150,6 +150,19 @@ def test_a_bad_last_run_is_said_until_a_good_one_that_was_due_later(
     assert codigos(con(after, bad, before, publicada=older)) == []
 
 
+def test_the_second_death_of_a_night_is_another_cause_and_so_is_a_run_by_hand() -> None:
+    """What is told once must not keep quiet about what comes after it."""
+    night = mala("CRASHED", 1, del_horario=True)
+    runs = (
+        night,
+        replace(night, del_horario=False, otra_vez=True),
+        replace(night, del_horario=False),
+    )
+    found = [judge(con(run)).findings for run in runs]
+    assert [one.code for findings in found for one in findings] == ["cortada"] * 3
+    assert len({one.item for findings in found for one in findings}) == 3
+
+
 def test_several_bad_runs_in_a_row_are_one_finding() -> None:
     (found,) = judge(con(mala("FAILED", 6), mala("CRASHED", 5), publicada=PUBLICADA)).findings
     assert found.code == "cortada"

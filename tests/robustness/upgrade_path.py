@@ -95,15 +95,20 @@ def gone_on(house: Casa, before: dict[str, object], link: Path) -> Iterator[str]
             yield f"verify {trial}: {said[-400:]}"
     if lost := before["runs"] - house.runs():  # type: ignore[operator]
         yield f"runs lost: {lost}"
-    code = "from Modules.orchestration.deployments import release; print(release())"
-    release = subprocess.run(
+    code = (
+        "from Modules.orchestration.deployments import DEPLOYMENTS, release\n"
+        "print(release(), *(one.name for one in DEPLOYMENTS.values()))"
+    )
+    release, *known = subprocess.run(
         [str(house.python), "-c", code],
         cwd=house.project,
         check=True,
         capture_output=True,
         text=True,
-    ).stdout.strip()
+    ).stdout.split()
     for one in house.ask("deployments/filter", {"limit": 200}):
+        if one["name"] not in known:
+            continue  # of the newer version, after the way back: that stays, and says so
         if one["version"] != release or str(house.project) not in json.dumps(one["pull_steps"]):
             yield f"deployment {one['name']}: {one['version']} {one['pull_steps']}"
     if (house.project / "Modules" / "watch").is_dir():  # from then on Lindero watches itself

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from Modules.health import platform
 from Modules.settings import read_settings
 from Modules.watch import rounds
-from Modules.watch.__main__ import Companion
+from Modules.watch.__main__ import HANGS, Companion
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
 
@@ -44,3 +46,28 @@ def test_it_waits_for_a_state_folder(tmp_path: Path) -> None:
         companion.step(NOW)
     (tmp_path / "state").unlink()
     assert companion.step(NOW)
+
+
+def test_services_watches_while_the_one_whose_turn_it_is_hangs(tmp_path: Path) -> None:
+    settings = read_settings({"lindero_state_dir": str(tmp_path)})
+    services, worker = Companion(settings, "services"), Companion(settings, "worker")
+    ledger = tmp_path / "watch" / platform.LEDGER_NAME
+
+    def written(now: datetime) -> None:
+        ledger.write_bytes(b"{}")
+        os.utime(ledger, (now.timestamp(), now.timestamp()))
+
+    assert worker.step(NOW)
+    written(NOW)
+    assert not services.step(NOW + HANGS)
+    assert services.watch is None, "the other's round is not old yet"
+    late = NOW + HANGS + timedelta(seconds=1)
+    assert not services.step(late), "the turn is the other's all the same"
+    assert services.watch is not None
+    written(late)
+    services.watch.wrote = late  # its round, as ``Watch`` keeps it
+    assert not services.step(late + timedelta(seconds=30))
+    assert services.watch is not None, "it goes on"
+    written(late + timedelta(seconds=40))  # the other goes on too
+    assert not services.step(late + timedelta(seconds=60))
+    assert services.watch is None

@@ -330,11 +330,11 @@ def test_a_round_survives_anything_and_a_full_disk_tells_nobody_twice(
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": {"code": "x"}}', "\\xff"])
 def test_a_ledger_that_cannot_be_read_is_begun_anew(watch: Watched, text: str) -> None:
     (watch.watch.folder).mkdir(parents=True, exist_ok=True)
-    (watch.watch.folder / rounds.LEDGER).write_text(text)
+    (watch.watch.folder / rounds.LEDGER_NAME).write_text(text)
     watch.watch = rounds.Watch(watch.settings)
     watch.known = watch.crashed
     assert len(watch.play(3)) == 1
-    assert json.loads((watch.watch.folder / rounds.LEDGER).read_text())
+    assert json.loads((watch.watch.folder / rounds.LEDGER_NAME).read_text())
 
 
 def test_a_run_holds_its_own_lock_once(settings: Settings) -> None:
