@@ -295,8 +295,8 @@ def _refused(facts: Facts) -> Iterator[Finding]:
             f"está en cuarentena: {night.snapshot}. Lo publicado antes sigue como estaba.",
             item=night.snapshot,
             code="noche_rechazada",
-            todo="Mirar por qué en el resumen de la corrida. Si los datos están bien: lindero "
-            f'backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
+            todo=f"Por qué: lindero backups show {night.snapshot}{facts.modo.flag}. Si los datos "
+            f'están bien: lindero backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
         )
 
 
@@ -363,7 +363,7 @@ def part_ill(part: Part, zone: ZoneInfo, severity: Severity = Severity.ERROR) ->
         f"{name}: {part.mal}{last}; {lost}.{soon}",
         severity,
         code=f"plataforma_{part.nombre}",
-        todo=_SIN_PAUSA if part.nombre == POOL else _LEVANTAR,
+        todo=_SIN_PAUSA if "pausa" in (part.mal or "") else _LEVANTAR,
     )
 
 

@@ -17,6 +17,7 @@ from Modules.disk.safe_files import make_folder, write_beside
 from Modules.health import facts, platform, rules
 from Modules.health.platform import LEDGER_NAME
 from Modules.health.rules import Facts
+from Modules.orchestration.deployments import BACKUP
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
 from Modules.watch import dead, told
@@ -60,7 +61,8 @@ class Watch:
         found = told.causes(findings, known)
         self.ledger = told.look(self.ledger, found, now)
         for key in tuple(told.to_tell(self.ledger, found, now)):
-            run = told.newest_bad(known, found[key].where)
+            refused = found[key].code == "noche_rechazada"
+            run = told.newest_bad(known, BACKUP.flow if refused else found[key].where)
             url = run_url(self.settings, run.id) if run is not None else None
             notice = notice_of(found[key], key, self.ledger[key].since, url)
             if run is not None and run.id == self.again:
