@@ -15,11 +15,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 from Modules.disk.safe_files import make_folder, writing
 from Modules.stack.plan import REDIS_RIGHTS, Database, Redis
@@ -30,6 +33,7 @@ OLDEST_POSTGRES: Final = 14
 EXTENSION: Final = "pg_trgm"
 _INITDB_TIMEOUT_S: Final = 120
 _CONNECT_TIMEOUT_S: Final = 5
+_REAPED_S: Final = 10.0
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
@@ -153,6 +157,18 @@ def make_database_folder(
         raise StackError(f"falló el initdb de PostgreSQL {postgres.major}: {lines[-1].strip()}")
     with writing(data):
         draft.rename(data)
+
+
+def await_reaped(data: Path) -> None:
+    """Wait, ten seconds at most, until a postmaster that was killed is a process no more.
+
+    Until its parent has taken note of its end PostgreSQL takes it for one that runs.
+    """
+    deadline = time.monotonic() + _REAPED_S
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        before = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+        while before.status() == psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def make_database(database: Database) -> None:

@@ -189,6 +189,7 @@ class Stack:
         account = databases.account_for(postgres, data)
         database = stack_entry.database_of(self.settings)
         databases.make_database_folder(postgres, data, database, account)
+        databases.await_reaped(data)
         command = postgres.command(data, self.ports["postgres"], self.settings.tz)
         fast = signal.SIGINT  # its "fast" stop: does not wait for clients
         return Spec("postgres", command, self._minimal(), self.folder, log, fast, account=account)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from Modules.stack import databases
 from Modules.stack.checks import redis as redis_health
 from Modules.stack.databases import account_for, find_postgres, find_redis, redis_configuration
 from Modules.stack.plan import Redis
@@ -104,3 +109,20 @@ def test_a_folder_that_only_root_may_enter_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="LINDERO_STATE_DIR"):
         account_for(find_postgres(tmp_path / "none"), inside / "postgres")
+
+
+def test_a_postmaster_that_was_killed_is_awaited_until_its_parent_has_seen_it(
+    tmp_path: Path,
+) -> None:
+    """PostgreSQL takes one that is dead and not reaped for one that runs, and would not start."""
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
+        while psutil.Process(dead.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        (tmp_path / "postmaster.pid").write_text(f"{dead.pid}\nother lines\n")
+        reaper = threading.Timer(0.5, dead.wait)
+        reaper.start()
+        databases.await_reaped(tmp_path)
+        assert not psutil.pid_exists(dead.pid)
+        reaper.join()
+    databases.await_reaped(tmp_path)  # nobody has that number now
+    databases.await_reaped(tmp_path / "nowhere")
