@@ -36,7 +36,7 @@ from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
-from Modules.words.spanish import corrida, markdown
+from Modules.words.spanish import corrida, markdown, number
 from Modules.words.temporada import write_campanias
 
 if TYPE_CHECKING:  # pandas waits for the night to be there
@@ -198,7 +198,10 @@ def worth_another_try(task: Task[..., Any], _run: object, state: State[Any]) -> 
     error = state.result(raise_on_failure=False)
     if not isinstance(error, (ApiUnavailable, PublishError)) or not deployment.id:
         return False
-    corrida.warning("%s: no salió y se intenta otra vez, después de esperar. %s", task.name, error)
+    delay_s = task.retry_delay_seconds
+    minutes = "unos" if isinstance(delay_s, list) else number(delay_s / 60)
+    said = "%s: no salió, y se intenta otra vez dentro de %s min. %s"
+    corrida.warning(said, task.name, minutes, error)
     return True
 
 
@@ -268,7 +271,7 @@ def _through_the_other_mode() -> str | None:
     """
     test = bool(flow_run.get_parameters().get("test"))
     right = of_the_other_mode(flow_run.get_flow_name() or "", flow_run.get_tags(), test=test)
-    if right is None or not flow_run.deployment_id:
+    if right is None or not deployment.id:
         return None
     what = "una prueba ocuparía el lugar de la noche" if test else "este despliegue es de pruebas"
     return f"No corrió: {what}. Qué hacer: correrla por {right.full_name}."

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from prefect import flow
+from prefect import flow, tags
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration import flow_run
+from Modules.orchestration.deployments import BACKUP
 from Modules.orchestration.run_result import failed, result_of
 from Modules.orchestration.stages import StageInfo
 from Modules.words.errors import ApiUnavailable
@@ -52,7 +53,7 @@ def test_a_stage_of_a_deployment_is_tried_again_and_says_so_and_one_by_hand_is_n
         assert "otra vez" not in caplog.text
         monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "of-a-deployment")
         assert tried() == 2
-    said = "Traer: no salió y se intenta otra vez, después de esperar. el portal no contesta"
+    said = "Traer: no salió, y se intenta otra vez dentro de 0 min. el portal no contesta"
     assert said in caplog.messages
 
 
@@ -82,3 +83,23 @@ def test_a_run_that_has_to_be_told_of_is_completed_under_a_name_of_its_own(
     (run,) = ask("POST", f"{prefect_api}/flow_runs/filter", body)
     assert (run["state_type"], run["state_name"]) == ("COMPLETED", flow_run.CON_AVISO)
     assert run["state"]["message"] == "la 25/26 terminó"
+
+
+def test_a_run_through_the_deployment_of_the_other_mode_ends_cancelled_and_names_the_right_one(
+    prefect_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where `prefect deploy` made the deployment, which cannot fix its parameter."""
+
+    @flow(name=BACKUP.flow, persist_result=False, flow_run_name="del-otro-modo")
+    def night(test: bool = False) -> flow_run.Ended:
+        return flow_run.conclude(lambda: Outcome({}, f"# test={test}"))
+
+    settings = temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_HOME: tmp_path})
+    with settings, tags(*BACKUP.tags):
+        by_hand = night(test=True, return_state=True)
+        monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "of-a-deployment")
+        of_the_night = night(test=False, return_state=True)
+        trial = night(test=True, return_state=True)
+    assert [one.type.value for one in (by_hand, of_the_night)] == ["COMPLETED"] * 2
+    assert trial.type.value == "CANCELLED"
+    assert "backup-lotes-prueba" in str(trial.message)
