@@ -69,7 +69,9 @@ class Companion:
 
     def _our_turn(self) -> bool:
         if self.role != FIRST and is_held(self.first):
-            self.turn.release(force=True)
+            if self.turn.is_locked:
+                self.turn.release(force=True)
+                self.watch = None
             return False
         with writing(self.folder):
             try:
@@ -81,11 +83,11 @@ class Companion:
         return True
 
     def _the_other_hangs(self, now: datetime) -> bool:
-        """Whether whose turn it is did no round lately, or none since ours in its place."""
+        """Whether it, whose turn it is, did no round lately, or none since ours in its place."""
         last = platform.last_round(self.settings)
         if self.role != NOTES or last is None:
             return False
-        return now - last > HANGS or (self.watch is not None and self.watch.wrote == last)
+        return now - last > HANGS or (self.watch is not None and self.watch.known == last)
 
 
 def main(role: str) -> None:

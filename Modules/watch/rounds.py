@@ -8,7 +8,9 @@ either, but by a watch that begins anew.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,7 +26,7 @@ from Modules.watch import dead, told
 from Modules.watch.channels import tell
 from Modules.watch.notice import Notice, notice_of, over, run_url
 from Modules.words.domain import Modo
-from Modules.words.errors import PipelineError, TellingFailed
+from Modules.words.errors import PipelineError, PublishError, TellingFailed
 from Modules.words.finding import Finding
 
 logger = logging.getLogger("lindero.watch")
@@ -37,14 +39,15 @@ class Watch:
         self.settings = settings
         self.folder = settings.lindero_state_dir / "watch"
         self.server = open_server(settings)
-        self.ledger = self._read()
-        self.wrote: datetime | None = None  # the end of our last round, as the ledger says it
+        self.known: datetime | None = None  # of which round the ledger is that we have
+        self.ledger: told.Ledger = {}
+        self._read()
         self.again: str | None = None  # id of the last night that is done again
 
     def round(self, now: datetime) -> None:
         """Look, mend and tell; each part stands alone, and none ends the watch."""
-        if platform.last_round(self.settings) != self.wrote:  # another has watched meanwhile
-            self.ledger = self._read()
+        if platform.last_round(self.settings) != self.known:  # another has watched meanwhile
+            self._read()
         if self.server is not None:
             self._guarded(dead.bury, self.server, self.settings, now)
         self._guarded(self._judge_and_tell, now)
@@ -102,20 +105,27 @@ class Watch:
         kept = {key: replace(cause, told=now, tries=0, tried=None, ways=())}
         self.ledger = rest if notice.over else rest | kept
 
-    def _read(self) -> told.Ledger:
-        path = self.folder / LEDGER_NAME
+    def _read(self) -> None:
+        self.known, self.ledger = platform.last_round(self.settings), {}
         try:
-            return told.from_bytes(path.read_bytes())
+            self.ledger = told.from_bytes((self.folder / LEDGER_NAME).read_bytes())
         except FileNotFoundError:
-            return {}
+            return
         except (OSError, ValueError, TypeError, AttributeError) as err:
             logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER_NAME, err)
-            return {}
 
     def _write(self) -> None:
+        """Keep the ledger; a disk that takes none takes the sign that there was a round."""
         make_folder(self.folder)
-        write_beside(self.folder / LEDGER_NAME, told.as_bytes(self.ledger))
-        self.wrote = platform.last_round(self.settings)
+        path = self.folder / LEDGER_NAME
+        try:
+            write_beside(path, told.as_bytes(self.ledger))
+        except PublishError:
+            with suppress(OSError):
+                os.utime(path)
+            raise
+        finally:
+            self.known = platform.last_round(self.settings)
 
     def _guarded(self, work: Callable[..., object], *given: Any) -> None:
         try:

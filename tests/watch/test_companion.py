@@ -65,7 +65,7 @@ def test_services_watches_while_the_one_whose_turn_it_is_hangs(tmp_path: Path) -
     assert not services.step(late), "the turn is the other's all the same"
     assert services.watch is not None
     written(late)
-    services.watch.wrote = late  # its round, as ``Watch`` keeps it
+    services.watch.known = late  # its round, as ``Watch`` keeps it
     assert not services.step(late + timedelta(seconds=30))
     assert services.watch is not None, "it goes on"
     written(late + timedelta(seconds=40))  # the other goes on too

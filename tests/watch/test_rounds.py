@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -325,6 +326,34 @@ def test_a_round_survives_anything_and_a_full_disk_tells_nobody_twice(
     watch.known = watch.crashed
     assert watch.play(5) == ["Ya está bien. Era: data/lindero no se puede leer"]
     assert "bury: ServerSilent" in caplog.text
+
+
+def test_a_full_disk_beside_an_earlier_ledger_tells_once_and_the_sign_of_life_stays(
+    watch: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written must not be read again as if another had watched."""
+
+    def no_room(*_: object) -> None:
+        raise PublishError("told.json: no queda lugar en el disco")
+
+    ledger = watch.watch.folder / rounds.LEDGER_NAME
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    ledger.write_text("{}")
+    os.utime(ledger, (1, 1))
+    monkeypatch.setattr(rounds, "write_beside", no_room)
+    watch.watch = rounds.Watch(watch.settings)
+    watch.known = watch.crashed
+    assert len(watch.play(9)) == 1
+    assert ledger.read_text() == "{}"
+    assert time.time() - ledger.stat().st_mtime < 60, "or another would take it for hung"
+
+
+def test_what_another_has_told_meanwhile_is_not_told_again(watch: Watched) -> None:
+    watch.known = watch.crashed
+    other = rounds.Watch(watch.settings)
+    assert len(watch.play(3)) == 1
+    watch.watch = other
+    assert watch.play(3) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": {"code": "x"}}', "\\xff"])
