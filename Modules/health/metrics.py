@@ -36,11 +36,11 @@ def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence
     levels = {one.code: "error" if one.is_error else "warning" for one in report.findings}
 
     sign = "lindero_part_last_sign_timestamp_seconds"
-    note = "lindero_watch_last_note_timestamp_seconds"
+    note = "lindero_watch_last_round_timestamp_seconds"
     night = "lindero_published_night_timestamp_seconds"
     found = [({"code": code, "severity": levels[code]}, many) for code, many in count.items()]
     signs = _times(({"part": one.nombre}, one.senal) for one in parts)
-    noted = _times([({}, None if seen is None else seen.nota)])
+    noted = _times([({}, None if seen is None else seen.ronda or seen.nota)])
     kept = _times([({}, None if last is None else last.cuando)])
     ran = _times(({"flow": one.flujo, "state": one.estado}, one.cuando) for one in newest.values())
     due = _times(({"deployment": one.deployment}, one.proxima) for one in programas)
@@ -50,7 +50,7 @@ def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence
     yield "lindero_finding", "Lo que encuentra status, por código y gravedad.", found
     yield "lindero_part_up", "1 si esa parte de la plataforma anda.", up
     yield sign, "Última señal de vida de una parte.", signs
-    yield note, "Última mirada del vigía.", noted
+    yield note, "Última ronda del vigía.", noted
     yield night, "Cuándo se guardó la última noche publicada.", kept
     yield "lindero_last_run_timestamp_seconds", "Cuándo llegó a su estado la última corrida.", ran
     yield "lindero_next_run_timestamp_seconds", "Próxima corrida de un despliegue.", due

@@ -55,7 +55,8 @@ class Platform:
 
     cuando: datetime
     partes: tuple[Part, ...] = ()
-    nota: datetime | None = None  # when the watch did its last round; None: nobody ever did
+    nota: datetime | None = None  # when the stores were looked at for those who cannot
+    ronda: datetime | None = None  # when whoever watches ended a round; None: nobody ever did
 
     def part(self, nombre: str) -> Part | None:
         """A part by its name; None where it cannot be seen."""
@@ -76,8 +77,7 @@ def look(settings: Settings, now: datetime) -> Platform | None:
     found = {one.nombre: one for one in _parts(settings, server, now)}
     before = noted if fresh else {}
     seen = before | {name: _since(one, before, now) for name, one in found.items()}
-    rounds = [one for one in (when, last_round(settings)) if one is not None]
-    return Platform(now, tuple(seen.values()), min(rounds, default=None))
+    return Platform(now, tuple(seen.values()), when, last_round(settings))
 
 
 def last_round(settings: Settings) -> datetime | None:

@@ -101,12 +101,11 @@ def _schedule(server: PrefectServer, deployment: Deployment, *, now: datetime) -
     held = read_deployment(server, deployment)
     if held is None:
         return Programa(deployment.full_name, deployment.cuando, desplegado=False)
+    ahead = _flow_runs(server, deployment.flow, {"any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_ASC")
+    ours = [run for run in ahead if run["deployment_id"] == held["id"]]
     waiting = [
         (read_moment(run["state"]["state_details"]["scheduled_time"]), run["state"]["name"])
-        for run in _flow_runs(
-            server, deployment.flow, {"any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_ASC"
-        )
-        if run["deployment_id"] == held["id"]
+        for run in ours
     ]
     return Programa(
         deployment.full_name,
@@ -116,6 +115,7 @@ def _schedule(server: PrefectServer, deployment: Deployment, *, now: datetime) -
         desde=read_moment(held["created"]),
         proxima=min((due for due, _ in waiting if due > now), default=None),
         atrasadas=tuple(due for due, name in waiting if due <= now and name in NOBODY_TOOK),
+        otra_vez=any(OTRA_VEZ in run["tags"] for run in ours),
     )
 
 

@@ -39,7 +39,7 @@ from Modules.orchestration.dead_runs import ALIVE
 from Modules.orchestration.deployments import BACKUP, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
-from Modules.words.spanish import duration, moment, number
+from Modules.words.spanish import duration, moment, number, sentence
 from Modules.words.temporada import TERMINADA
 
 MAX_AGE: Final = timedelta(hours=26)
@@ -144,6 +144,7 @@ class Programa:
     desde: datetime | None = None  # when it was first deployed
     proxima: datetime | None = None
     atrasadas: tuple[datetime, ...] = ()  # due, and nobody has begun them
+    otra_vez: bool = False  # one that is done again waits to be begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ def _night_by(facts: Facts) -> Iterator[Finding]:
         f"Falta una noche buena, que tenía que estar el {moment(span[1], facts.zone)}.{held}",
         item=f"{span[1].astimezone(facts.zone):%Y-%m-%d}",
         code="sin_noche",
-        todo=f"Ver los demás avisos; para traer los datos ahora: {_again(facts)}"
+        todo=f"Para traer los datos ahora: {_again(facts)}"
         if on is None
         else f"Hay una en curso, {on.nombre}: esperar a que termine",
     )
@@ -311,7 +312,7 @@ def _server(facts: Facts) -> Iterator[Finding]:
         )
     elif server is not None and server.error is not None and not _ill(facts, *STORES):
         yield Finding(
-            f"El servidor de Prefect ({server.url}) {server.error}.",
+            sentence(f"El servidor de Prefect ({server.url}) {server.error}"),
             code="servidor",
             todo="Ver si está levantado (lindero stack status, o docker compose ps); si no: "
             "lindero stack up, o docker compose up -d",
@@ -338,13 +339,14 @@ def _platform(facts: Facts) -> Iterator[Finding]:
 
 def watched(seen: Platform, zone: ZoneInfo) -> Iterator[Finding]:
     """Whether the nights are watched; nothing if they are."""
-    if seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
-        yield Finding(
-            f"Nadie vigila las noches desde el {moment(seen.nota, zone)}: services no anda, o "
-            "murió quien vigila.",
-            code="sin_vigia",
-            todo=_LEVANTAR,
-        )
+    if seen.ronda is not None and seen.cuando - seen.ronda > NOTE_HOLDS:
+        since = moment(seen.ronda, zone)
+        what = f"Nadie vigila las noches desde el {since}: murió quien vigilaba, o se colgó."
+        yield Finding(what, code="sin_vigia", todo=_LEVANTAR)
+    elif seen.nota is not None and seen.cuando - seen.nota > NOTE_HOLDS:
+        since = moment(seen.nota, zone)
+        what = f"El vigía de services no mira desde el {since}: services no anda, o murió su vigía."
+        yield Finding(what, code="sin_vigia", todo=_LEVANTAR)
     elif seen.nota is None and seen.part(STORES[1]) is None and not seen.ill(*STORES, SERVER):
         yield Finding(
             "Desde acá no se ven Redis ni el planificador, y nadie los vigila.",
@@ -566,6 +568,8 @@ def _said(run: Run) -> str:
 def _after_a_bad_run(run: Run, facts: Facts) -> str:
     if any(one.otra_vez and _lives(one) and one.flujo == run.flujo for one in facts.corridas):
         return f"Nada por ahora: {OTRA_VEZ_AHORA}"
+    if facts.respaldo is not None and facts.respaldo.otra_vez and run.flujo == BACKUP.flow:
+        return f"No empezar otra: la que se hace otra vez espera que el worker la tome. {_LEVANTAR}"
     if facts.turno is not None:
         return f"Hay otra en curso ({facts.turno}): esperar a que termine, o cortar ese proceso"
     if _cancelled_by_limit(run):

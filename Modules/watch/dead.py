@@ -47,12 +47,12 @@ def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> 
 def to_redo(facts: Facts, until: time) -> Run | None:
     """The night that died and is to be done again now, once; None if none is.
 
-    None also while another is under way, with Prefect or by hand, or the backup is paused, and
-    where a later one was good, lies published, or was made here.
+    None also while another is under way or waits, with Prefect or by hand, or the backup is paused,
+    and where a later one was good, lies published, or was made here.
     """
     runs = [one for one in facts.corridas if one.flujo == BACKUP.flow]
     crashed = [one for one in runs if one.estado == "CRASHED" and one.del_horario]
-    paused = facts.respaldo is None or facts.respaldo.en_pausa
+    paused = facts.respaldo is None or facts.respaldo.en_pausa or facts.respaldo.otra_vez
     on = facts.turno is not None or any(one.estado in ALIVE or one.vive for one in runs)
     if not crashed or paused or on:
         return None

@@ -19,7 +19,7 @@ from Modules.orchestration.alerts import Mail
 from Modules.settings import Settings
 from Modules.words.finding import Finding
 from Modules.words.secret import Secret
-from Modules.words.spanish import moment
+from Modules.words.spanish import moment, sentence
 from Modules.words.temporada import TERMINADA, write_campanias
 from Modules.words.text import MAX_TEXT, clean_text
 
@@ -134,7 +134,7 @@ def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MI
 
 def _parts(settings: Settings, notice: Notice) -> tuple[str, list[str], list[tuple[str, str]]]:
     """From whom; what is said, the headline first; and of what, where and when."""
-    said = (f"{notice.what.rstrip('.')}.", *notice.lines, f"Qué hacer: {notice.todo or 'nada.'}")
+    said = (sentence(notice.what), *notice.lines, f"Qué hacer: {notice.todo or 'nada.'}")
     facts = {
         "Desde": moment(notice.since, settings.zone) if notice.since else "",
         "Hasta" if notice.since else "Cuándo": moment(notice.when, settings.zone),

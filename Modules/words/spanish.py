@@ -76,6 +76,11 @@ def moment(value: datetime, zone: ZoneInfo | None = None) -> str:
     return f"{value if zone is None else value.astimezone(zone):%d/%m/%Y %H:%M}"
 
 
+def sentence(text: str) -> str:
+    """A text that ends as a sentence does, once."""
+    return text if text.endswith(("?", "!", "…")) else f"{text.rstrip('.')}."
+
+
 def duration(value: timedelta) -> str:
     """How long, as people say it: hours up to two days, then days."""
     hours = int(value.total_seconds() // 3600)

@@ -46,7 +46,7 @@ def test_every_figure_is_what_status_knows() -> None:
     assert value(LLENO, "part_up", part="redis") == 0
     assert value(LLENO, "part_up", part="worker") == 1
     sign = value(LLENO, "part_last_sign_timestamp_seconds", part="worker")
-    assert sign == value(LLENO, "watch_last_note_timestamp_seconds") == AHORA.timestamp()
+    assert sign == value(LLENO, "watch_last_round_timestamp_seconds") == AHORA.timestamp()
     assert value(BIEN, "published_night_timestamp_seconds") == hace(6).timestamp()
     flow = {"flow": "Backup Databaler Lotes", "state": "COMPLETED"}
     assert value(BIEN, "last_run_timestamp_seconds", **flow) == hace(5.9).timestamp()

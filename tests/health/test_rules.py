@@ -353,11 +353,15 @@ NOMBRES = ("postgres", "redis", "services", "pool", "worker", "server")
 
 
 def con_plataforma(
-    *partes: Part, nota: datetime | None = AHORA, modo: Modo = Modo.PROD, **more: object
+    *partes: Part,
+    nota: datetime | None = AHORA,
+    ronda: datetime | None = AHORA,
+    modo: Modo = Modo.PROD,
+    **more: object,
 ) -> Facts:
     """All parts well but these."""
     known = {nombre: Part(nombre) for nombre in NOMBRES} | {one.nombre: one for one in partes}
-    plataforma = Platform(AHORA, tuple(known.values()), nota)
+    plataforma = Platform(AHORA, tuple(known.values()), nota, ronda)
     return replace(BIEN, plataforma=plataforma, modo=modo, **more)
 
 
@@ -384,6 +388,30 @@ def test_a_dead_store_is_one_cause_and_not_one_for_each_that_needs_it() -> None:
     assert codigos(hechos) == ["plataforma_postgres"]
     server_only = con_plataforma(Part("server", "no responde"), servidor=caido)
     assert codigos(server_only) == ["servidor"]
+
+
+def test_who_hangs_or_died_is_not_said_of_who_watches() -> None:
+    """The round is of who watches, the note of the companion of services: each its own words."""
+    late = AHORA - NOTE_HOLDS - timedelta(seconds=1)
+    said = [
+        judge(con_plataforma(nota=nota, ronda=ronda)).findings
+        for nota, ronda in ((AHORA, AHORA), (AHORA, late), (late, AHORA), (late, late))
+    ]
+    assert [[one.code for one in found] for found in said] == [[], *[["sin_vigia"]] * 3]
+    begun = [found[0].what.partition(" desde ")[0] for found in said[1:]]
+    nobody = "Nadie vigila las noches"
+    assert begun == [nobody, "El vigía de services no mira", nobody]
+
+
+def test_nobody_is_told_to_begin_a_night_that_waits_to_be_done_again() -> None:
+    hechos = con(mala("CRASHED", 1, del_horario=True))
+    (now,) = judge(hechos).findings
+    servidor = hechos.servidor
+    assert servidor is not None
+    waits = tuple(replace(one, otra_vez=True) for one in servidor.programas)
+    (later,) = judge(replace(hechos, servidor=replace(servidor, programas=waits))).findings
+    assert "lindero run backup" in now.todo
+    assert "lindero run backup" not in later.todo
 
 
 def test_what_needs_a_store_may_take_two_minutes_to_come_back_with_it() -> None:

@@ -86,6 +86,9 @@ def test_not_where_somebody_does_it_by_hand_or_has_done_it() -> None:
     known = Facts(NOW, ZONE, servidor=Servidor("http://x", None, (DIED,), (PROGRAMA,)))
     assert to_redo(known, UNTIL) == DIED
     assert to_redo(replace(known, turno="pid 7 de ana"), UNTIL) is None, "it would be refused"
+    waits = replace(PROGRAMA, otra_vez=True)
+    asked = Servidor("http://x", None, (DIED,), (waits,))
+    assert to_redo(replace(known, servidor=asked), UNTIL) is None, "it was asked for, and waits"
     for minutes, expected in ((-5, DIED), (5, None)):
         kept = Publicacion("x", "25/26", DIED.cuando + timedelta(minutes=minutes), "outputs/x")
         assert to_redo(replace(known, publicada=kept), UNTIL) == expected
