@@ -294,10 +294,11 @@ def stay(settings: Settings, *, single: bool, tell: Tell) -> None:
         while True:
             time.sleep(STAY_POLL_S)
             stack = find(settings)
-            if stack is not None and len(stack.alive()) < len(stack.own):
+            if stack is not None and (len(stack.alive()) < len(stack.own) or _unwatched(stack)):
                 try:
                     _, started = up(settings, single=single, tell=tell)
-                    tell(f"Se había caído, y se levantó: {', '.join(started)}")
+                    if started:
+                        tell(f"Se había caído, y se levantó: {', '.join(started)}")
                 except PipelineError as err:  # it is tried again
                     tell(str(err))
     except KeyboardInterrupt:
@@ -430,18 +431,20 @@ def _start_missing(stack: Stack, spare: Sequence[Running] = ()) -> tuple[str, ..
 
 
 def _start_watches(stack: Stack) -> None:
-    """Start the companions that died beside a process that lives."""
+    for name in _unwatched(stack):
+        log, command = log_of(stack.settings, name), stack_entry.watch_command(name)
+        start(Spec(f"watch-{name}", command, stack._told(name), PROJECT_ROOT, log))
+        stack.tell(f"Se levantó el vigía de {name}")
+
+
+def _unwatched(stack: Stack) -> list[str]:
+    """The processes that live and whose companion does not."""
     found = set[str]()
     for process in of_stack(stack.folder, stack_entry.WATCH):
         with suppress(psutil.Error):
             found.add(process.cmdline()[-1])
     alive = {one.name for one in stack.alive()}
-    for name in stack_entry.WATCHED:
-        if name in alive and name not in found:
-            log = log_of(stack.settings, name)
-            command = stack_entry.watch_command(name)
-            start(Spec(f"watch-{name}", command, stack._told(name), PROJECT_ROOT, log))
-            stack.tell(f"Se levantó el vigía de {name}")
+    return [name for name in stack_entry.WATCHED if name in alive and name not in found]
 
 
 def _stop(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:

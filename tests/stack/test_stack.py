@@ -31,10 +31,11 @@ from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
 from Modules.stack import databases
-from Modules.stack.entry import api_of, database_of, redis_of
+from Modules.stack.entry import WATCH, api_of, database_of, redis_of
 from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
 from Modules.stack.moving import _postgres
 from Modules.stack.plan import RECENT, ROUNDS
+from Modules.stack.processes import of_stack
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
@@ -504,6 +505,18 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
         assert "se está haciendo otra vez" in told[0]
         time.sleep(65)  # two rounds more: nobody does it a third time
         assert set(night()) == {died, again}
+
+
+def test_up_starts_the_companions_that_died(plataforma: Plataforma) -> None:
+    """They are no process that `up` waits for, and nothing else would start them again."""
+    folder = stack_folder(plataforma.settings)
+    for one in of_stack(folder, WATCH):
+        one.kill()
+    done = plataforma.lindero("stack", "up")
+    assert done.returncode == 0, done.stderr
+    assert "Se levantó el vigía de services" in done.stderr
+    roles = sorted(one.cmdline()[-1] for one in of_stack(folder, WATCH))
+    assert roles == ["services", "worker"]
 
 
 def test_a_trial_runs_beside_a_night_and_none_is_made_of_the_nights_deployment(
