@@ -296,8 +296,9 @@ def _refused(facts: Facts) -> Iterator[Finding]:
             f"está en cuarentena: {night.snapshot}. Lo publicado antes sigue como estaba.",
             item=night.snapshot,
             code="noche_rechazada",
-            todo=f"Ver por qué: lindero backups show {night.snapshot}{facts.modo.flag}. Si los datos "
-            f'están bien: lindero backups accept {night.snapshot}{facts.modo.flag} --reason "…"',
+            todo=f"Ver por qué: lindero backups show {night.snapshot}{facts.modo.flag}. Si los "
+            f"datos están bien: lindero backups accept {night.snapshot}{facts.modo.flag} "
+            '--reason "…"',
         )
 
 

@@ -16,7 +16,8 @@ from dotenv import dotenv_values
 
 from tests.processes import patience
 
-BACKUP = "Backup Databaler Lotes/backup-lotes-daily-3am"
+FLOW = "Backup Databaler Lotes"
+NIGHTLY, TRIAL = "backup-lotes-daily-3am", "backup-lotes-prueba"
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -72,8 +73,12 @@ class Casa:
         return answer.json()
 
     def night(self, *, day: int, test: bool = True) -> dict[str, Any]:
-        """A night of the made-up world through the deployment; its last state."""
-        deployment = self.ask(f"deployments/name/{BACKUP}")
+        """A night of the made-up world through its deployment; its last state.
+
+        Releases before the trials had deployments of their own run both through the nightly one.
+        """
+        name = TRIAL if test and TRIAL in self.folders() else NIGHTLY
+        deployment = self.ask(f"deployments/name/{FLOW}/{name}")
         question = {
             "parameters": {"campania": "25/26", "test": test},
             "state": {"type": "SCHEDULED"},
