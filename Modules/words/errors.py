@@ -6,6 +6,7 @@
     - ApiAuth                2  the portal refuses the credentials
   - RunLocked                3  another run is on; wait for it
   - ApiUnavailable           4  timeout, 429, 5xx, broken connection: worth another try later
+    - OutcomeUnknown         4  a write was sent and no answer came: look before it is sent again
   - ApiRejected              1  any other 4xx, a redirect: a retry would repeat the answer
   - ApiContractChanged       1  not the shape we know: a person has to look
   - ApiIncomplete            1  the pages do not add up to what the portal declares
@@ -52,6 +53,10 @@ class RunLocked(PipelineError):
 
 class ApiUnavailable(PipelineError):
     exit_code: int = 4
+
+
+class OutcomeUnknown(ApiUnavailable):
+    """A write was sent and its answer did not come: it may have been done."""
 
 
 class ApiRejected(PipelineError):
