@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 import psutil
 
 from tests.stack.plataforma import FINAL, Plataforma, new_plataforma, scheduled_night
-from tests.stack.rounds import forget_rounds
 from tests.stack.silence import Silenced, silent_portal
 
 TOLD_WITHIN_S = 300
@@ -82,9 +81,6 @@ def both_killed(stack: Plataforma) -> None:
 def redis_away(stack: Plataforma) -> None:
     """Redis, for longer than three of Prefect's heartbeats."""
     _away(stack, "redis", REDIS_AWAY_S)
-    stack.kill("services")  # whose rounds would come again after 300 s only
-    forget_rounds(stack.stack.settings)
-    stack.up()
 
 
 def postgres_away(stack: Plataforma) -> None:
