@@ -51,7 +51,7 @@ def error_of(
     ``headers`` by names in lower case; ``said`` is the neighbour's own reason; ``login`` names
     what holds the credentials, as ``LINDERO_JIRA_TOKEN``.
     """
-    words = "".join(char for char in " ".join(said.split()) if char.isprintable())
+    words = " ".join("".join(c if c.isprintable() else " " for c in said).split())
     text = f"{what}: HTTP {status}{f', {words[:_LONGEST_WORDS]}' if words else ''}"
     wait_s = wait_asked(headers)
     if status == 429 or (status == 503 and wait_s is not None):
