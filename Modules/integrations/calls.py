@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from Modules.portal.answers import NoConnection, TryAgain, wait_asked
+from Modules.portal.answers import NoConnection, NotThere, TryAgain, wait_asked
 from Modules.words.errors import ApiAuth, ApiRejected, ApiUnavailable, OutcomeUnknown, PipelineError
 from Modules.words.spanish import number
 
@@ -37,10 +37,6 @@ _LONGEST_WORDS = 200
 
 class NotDone(TryAgain):
     """It was surely not done: even a write may be sent again."""
-
-
-class NotFound(ApiRejected):
-    """404 or 410: it is not there, or this account does not see it."""
 
 
 def error_of(
@@ -62,7 +58,7 @@ def error_of(
         return ApiAuth(f"{text}; no acepta las credenciales: revisar {login}")
     if status == 403:
         return ApiAuth(f"{text}; la cuenta de {login} no tiene permiso para esto")
-    return (NotFound if status in (404, 410) else ApiRejected)(text)
+    return (NotThere if status in (404, 410) else ApiRejected)(text)
 
 
 def persist(

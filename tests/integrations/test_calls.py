@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from Modules.integrations.calls import TRIES, NotDone, NotFound, error_of, persist
-from Modules.portal.answers import NoConnection, TryAgain
+from Modules.integrations.calls import TRIES, NotDone, error_of, persist
+from Modules.portal.answers import NoConnection, NotThere, TryAgain
 from Modules.words.errors import ApiAuth, ApiRejected, ApiUnavailable, OutcomeUnknown, PipelineError
 
 LOGIN = "LINDERO_JIRA_TOKEN"
@@ -39,8 +39,8 @@ def failing(*errors: Exception | None) -> tuple[Callable[[], str], list[int]]:
         (408, {}, TryAgain),
         (401, {}, ApiAuth),
         (403, {}, ApiAuth),
-        (404, {}, NotFound),
-        (410, {}, NotFound),
+        (404, {}, NotThere),
+        (410, {}, NotThere),
         (400, {}, ApiRejected),
         (302, {}, ApiRejected),
     ],
