@@ -201,14 +201,15 @@ class JiraSite:
         known, parts = value if isinstance(value, dict) else {}, value if kind == name else []
         right = {
             "string": _is_line(value),
-            "document": "content" in known and (known["type"], known["version"]) == ("doc", 1),
+            "document": "content" in known
+            and (known.get("type"), known.get("version")) == ("doc", 1),
             "number": type(value) in (int, float),
             "date": _is_date(value),
             "project": self._open(known.get("key", "")),
             "issuetype": known.get("id") in TYPES or known.get("name") in TYPES.values(),
             "user": known.get("accountId") in USERS,
             "labels": all(_is_line(one) and " " not in one for one in parts),
-            "components": all(one.get("name") in self.components for one in parts),
+            "components": all(one in [{"name": name} for name in self.components] for one in parts),
             "option": known.get("value") in DEPTHS,
             "priority": known.get("name") in PRIORITIES,
         }[kind]

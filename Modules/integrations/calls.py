@@ -21,8 +21,17 @@ from typing import Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from Modules.portal.answers import NoConnection, NotThere, TryAgain, wait_asked
-from Modules.words.errors import ApiAuth, ApiRejected, ApiUnavailable, OutcomeUnknown, PipelineError
+from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
+from Modules.portal.asking import Ask
+from Modules.portal.transport import Transport
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiRejected,
+    ApiUnavailable,
+    OutcomeUnknown,
+    PipelineError,
+)
 from Modules.words.spanish import number
 
 log = logging.getLogger(__name__)
@@ -103,6 +112,24 @@ def persist(
             ) from err
         made = retrying.statistics.get("attempt_number", 1)
         raise ApiUnavailable(f"{err}; sin éxito después de {made} intentos") from err
+
+
+def exchange(transport: Transport, ask: Ask, secrets: Mapping[str, str], *, writes: bool) -> Answer:
+    """The answer to one request, of any status.
+
+    Raises:
+        TryAgain: no answer, or half of one.
+        OutcomeUnknown: a write was sent, and no try would bring its answer.
+        ApiUnavailable, ApiContractChanged: the same of a read; also a certificate that is not good.
+    """
+    try:
+        return transport.send(ask, secrets)
+    except TryAgain:
+        raise
+    except (ApiUnavailable, ApiContractChanged) as err:
+        if writes and err.__cause__ is None:  # with a cause: TLS failed, so it was not sent
+            raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
+        raise
 
 
 def _asked(state: RetryCallState) -> float:

@@ -17,12 +17,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from Modules.integrations.access import JiraAccess
-from Modules.integrations.calls import TRIES, error_of, persist
-from Modules.portal.answers import Answer, TryAgain
+from Modules.integrations.calls import TRIES, error_of, exchange, persist
+from Modules.portal.answers import Answer
 from Modules.portal.asking import Ask, join
 from Modules.portal.pace import Pace
 from Modules.portal.transport import Limits, Transport
-from Modules.words.errors import ApiContractChanged, ApiUnavailable, OutcomeUnknown, PipelineError
+from Modules.words.errors import ApiContractChanged, OutcomeUnknown, PipelineError
 from Modules.words.spanish import short
 from Modules.words.strict_json import JsonRefused, parse_json
 
@@ -213,22 +213,13 @@ class Jira:
             ask = replace(ask, body=sent, content_type="application/json")
 
         def once() -> Answer:
-            answer = self._exchange(ask, writes)
+            login = {"Authorization": f"Basic {self._basic}"}
+            answer = exchange(self._transport, ask, login, writes=writes)
             if 200 <= answer.status < 300 or answer.status == also:
                 return answer
             raise self._refused(answer)
 
         return persist(once, writes=writes, tries=self._tries, sleep=self._sleep)
-
-    def _exchange(self, ask: Ask, writes: bool) -> Answer:
-        try:
-            return self._transport.send(ask, {"Authorization": f"Basic {self._basic}"})
-        except TryAgain:
-            raise
-        except (ApiUnavailable, ApiContractChanged) as err:
-            if writes and err.__cause__ is None:  # it was sent; a bad certificate comes before
-                raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
-            raise
 
     def _refused(self, answer: Answer) -> PipelineError:
         try:
