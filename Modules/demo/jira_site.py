@@ -128,6 +128,9 @@ class JiraSite:
                 raise RefusedError(401, "Client must be authenticated to access this resource.")
             case ["GET", "myself"]:
                 return 200, {"accountId": "5b10-lindero", "displayName": "Lindero", "active": True}
+            case ["GET", "project", "search"]:
+                there = [] if self.archived else [{"key": PROJECT, "name": "Trabajo de campo"}]
+                return 200, _page(there, "values", query)
             case ["GET", "project", key] if key == PROJECT:
                 parts = [{"id": f"2{at}", "name": one} for at, one in enumerate(self.components)]
                 return 200, {"key": key, "archived": self.archived, "components": parts}

@@ -87,6 +87,9 @@ class Jira:
         """A project with its ``components``, and ``archived``; NotThere where none is seen."""
         return _object(self._send(f"proyecto {key}", "GET", f"project/{_part(key)}"))
 
+    def projects(self) -> list[dict[str, Any]]:
+        return list(self._pages("proyectos", "project/search", "values"))
+
     def issue_types(self, project: str) -> list[dict[str, Any]]:
         """The types that this account may create in the project."""
         path = f"issue/createmeta/{_part(project)}/issuetypes"

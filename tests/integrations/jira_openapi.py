@@ -69,6 +69,10 @@ FACTS: Mapping[str, Fact] = {
         {200: {"key": str, "id": str, "name": str, "archived": bool, "components": [_COMPONENT]}},
         ("expand", "properties"),
     ),
+    "GET project/search": Fact(
+        {200: {**_PAGED, "isLast": bool, "values": [{"key": str, "name": str, "archived": bool}]}},
+        ("startAt", "maxResults", "orderBy", "keys", "query", "status", "expand"),
+    ),
     "GET issue/createmeta/{}/issuetypes": Fact(
         {200: {**_PAGED, "issueTypes": [_TYPE]}}, ("startAt", "maxResults")
     ),
