@@ -159,9 +159,6 @@ class JiraSite:
                     raise RefusedError(400, **wrong)
                 self._change(issue, body.get("fields", {}), **_properties(body))
                 return 204, None
-            case ["PUT", "issue", key, "properties", name] if issue := self._issue(key):
-                self._change(issue, {}, **{name: body})
-                return 200, {}
         raise RefusedError(404, "It does not exist, or you do not have permission to see it.")
 
     def _open(self, key: str) -> bool:

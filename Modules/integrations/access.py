@@ -46,11 +46,8 @@ class JiraAccess:
         Raises:
             SettingsError: one is missing, by name, or cannot be used.
         """
-        url, user, token = (
-            settings.lindero_jira_url,
-            settings.lindero_jira_user,
-            settings.lindero_jira_token,
-        )
+        url, user = settings.lindero_jira_url, settings.lindero_jira_user
+        token = settings.lindero_jira_token
         if url is None or user is None or token is None:
             given = {"URL": url, "USER": user, "TOKEN": token}
             names = " y ".join(f"LINDERO_JIRA_{one}" for one, value in given.items() if not value)

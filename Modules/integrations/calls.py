@@ -67,6 +67,8 @@ def error_of(
         return ApiAuth(f"{text}; no acepta las credenciales: revisar {login}")
     if status == 403:
         return ApiAuth(f"{text}; la cuenta de {login} no tiene permiso para esto")
+    if status < 400:
+        return ApiRejected(f"{text}, una redirección; no se sigue, revisar la dirección")
     return (NotThere if status in (404, 410) else ApiRejected)(text)
 
 

@@ -23,12 +23,11 @@ Dato = Literal[
     "inicio", "fecha", "campo", "lote", "lote_id", "cultivo", "superficie_ha", "profundidad",
     "responsable", "observacion", "campania",
 ]  # fmt: skip
-DATES: Final = ("inicio", "fecha")  # of those; the area is a number, the others are text
+KINDS: Final = {"inicio": "date", "fecha": "date", "superficie_ha": "number"}  # else "string"
 
 
 def _one_spelling(table: dict[str, str]) -> dict[str, str]:
-    twins = len({look(name) for name in table}) < len(table)
-    if twins:
+    if len({look(name) for name in table}) < len(table):
         raise ValueError("tiene dos veces el mismo nombre, con otras mayúsculas o acentos")
     return table
 
@@ -85,12 +84,8 @@ def read_integrations(settings: Settings) -> tuple[Integrations, str]:
     path = settings.lindero_integrations
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as err:
-        raise SettingsError(
-            f"falta {path.name} (LINDERO_INTEGRATIONS): copiar {EXAMPLE} y completarlo"
-        ) from err
     except (OSError, UnicodeDecodeError) as err:
-        raise SettingsError(
-            f"LINDERO_INTEGRATIONS: no se puede leer {path.name}: {type(err).__name__}"
-        ) from err
+        todo = f"; si no está, copiar {EXAMPLE} y completarlo"
+        name = f"{path.name} ({type(err).__name__}), de LINDERO_INTEGRATIONS"
+        raise SettingsError(f"no se puede leer {name}{todo}") from err
     return read_section(Integrations, text, path.name), text

@@ -65,9 +65,6 @@ class Jira:
         pair = f"{access.user}:{access.token.get_secret_value()}".encode()
         self._basic = base64.b64encode(pair).decode()  # RFC 7617
 
-    def close(self) -> None:
-        self._transport.close()
-
     def server_info(self) -> dict[str, Any]:
         """Of the site; Jira says it to anybody, whatever the credentials."""
         return _object(self._send("datos del sitio", "GET", "serverInfo"))
@@ -122,10 +119,8 @@ class Jira:
         Raises:
             ApiContractChanged: a token that came before, or an answer of another shape.
         """
-        asked = {
-            **{"jql": jql, "fields": list(fields), "properties": [PROPERTY]},
-            **{"maxResults": _PAGE},
-        }
+        asked: dict[str, Any] = {"jql": jql, "fields": list(fields), "properties": [PROPERTY]}
+        asked["maxResults"] = _PAGE
         what, found, seen = "búsqueda", list[dict[str, Any]](), set[str]()
         while True:
             page = _object(self._send(what, "POST", "search/jql", body=asked))
@@ -134,10 +129,10 @@ class Jira:
             if page.get("isLast", token is None):
                 return found
             if not isinstance(token, str) or token in seen:
-                said = f"después de {len(found)} tareas no da otra página, o la misma otra vez"
+                said = f"después de {len(found)} tareas da otra vez la misma página, o ninguna"
                 raise ApiContractChanged(f"Jira, {what}: {said}")
             seen.add(token)
-            asked = {**asked, "nextPageToken": token}
+            asked["nextPageToken"] = token
 
     def create(self, issues: Sequence[NewIssue]) -> Created:
         """Create these issues with one request; one that is refused does not stop the others.
@@ -162,12 +157,10 @@ class Jira:
             if answer.status == 400 and errors and not keys:  # none was created
                 return Created({}, {**dict.fromkeys(left, "Jira no creó ninguna"), **errors})
             return Created(dict(zip(left, keys, strict=True)), errors)
-        except (KeyError, ValueError, ApiContractChanged) as err:
+        except (KeyError, TypeError, ValueError, ApiContractChanged) as err:
             if answer.status == 400:
                 raise self._refused(answer) from err
-            raise OutcomeUnknown(
-                f"{answer.what}: las crea, pero no se entiende cuáles ({err})"
-            ) from err
+            raise OutcomeUnknown(f"{answer.what}: las crea, y no se entiende cuáles") from err
 
     def update(
         self, key: str, fields: Mapping[str, Any], lindero: Mapping[str, Any] | None = None
@@ -181,18 +174,13 @@ class Jira:
         query = {"notifyUsers": "false"}
         self._send(f"cambiar {key}", "PUT", f"issue/{_part(key)}", query, body, writes=True)
 
-    def set_property(self, key: str, value: Mapping[str, Any]) -> None:
-        """Set our property of an issue; raises as ``update`` does."""
-        path = f"issue/{_part(key)}/properties/{PROPERTY}"
-        self._send(f"propiedad de {key}", "PUT", path, body=value, writes=True)
-
     def _pages(self, what: str, path: str, name: str) -> Iterator[dict[str, Any]]:
         """The members ``name`` of all pages of a list that is asked for by ``startAt``."""
-        start, total = 0, 1
-        while start < total:
+        start, total = 0, None
+        while total is None or start < total:
             page = _object(self._send(what, "GET", path, {"startAt": start, "maxResults": 50}))
-            rows, total = _rows(page.get(name), what), page.get("total", 0)
-            if not rows and start < total:
+            rows, total = _rows(page.get(name), what), page.get("total")
+            if not isinstance(total, int) or (not rows and start < total):
                 raise ApiContractChanged(f"Jira, {what}: dice que son {total} y da {start}")
             yield from rows
             start += len(rows)

@@ -7,20 +7,21 @@ mends it, and in its note the names that there are.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from Modules.integrations.config import DATES, Integrations
+from Modules.integrations.config import KINDS, Integrations
 from Modules.integrations.jira import Jira
 from Modules.portal.answers import NotThere
 from Modules.portal.profile import line_of
 from Modules.words.finding import Finding, Report, Severity
 from Modules.words.spanish import short
 
+Names = Mapping[str, str]
 _OURS: Final = ("summary", "description", "labels", "duedate")  # fields of every issue of ours
 _SET_BY_JIRA: Final = {"project", "issuetype", "reporter"}
-_KINDS: Final = {
+_SAID: Final = {
     **{"string": "texto", "number": "número", "date": "fecha", "option": "opción de una lista"},
     **{"document": "texto de varios renglones", "user": "persona", "array": "lista"},
 }
@@ -81,8 +82,8 @@ class _Check:
     def _screen(self, tipo: str, fields: Mapping[str, Any]) -> Iterator[Finding]:
         """The fields on the screen that creates an issue of this type."""
         names = self.names
-        used = {*_OURS, *(["components"] if names.componentes else [])}
-        used |= {"assignee"} if names.responsables else set()
+        tables = {"components": names.componentes, "assignee": names.responsables}
+        used = {*_OURS, *(name for name, table in tables.items() if table)}
         known = {*used, *names.campos.values(), *names.opciones.values(), *_SET_BY_JIRA}
         there = f"está en la pantalla que crea una tarea de tipo {tipo!r}"
         for name in sorted(used - fields.keys()):
@@ -90,23 +91,18 @@ class _Check:
             yield Finding(f"{name} no {there}", where=self.source, todo=todo)
         for name in sorted(fields.keys() - known):
             if fields[name]["required"] and not fields[name].get("hasDefaultValue"):
-                what = (
-                    f"{fields[name]['name']!r} ({name}) {there}, es obligatorio y nadie lo completa"
-                )
+                title = fields[name]["name"]
+                what = f"{title!r} ({name}) {there}, es obligatorio y nadie lo completa"
                 todo = "darle un dato en [jira.campos], o hacer en Jira que no sea obligatorio"
                 yield Finding(what, where=self.source, todo=todo)
         kinds = {name: _kind(one["schema"]) for name, one in fields.items()}
         for table in ("campos", "opciones"):
             for dato, at in getattr(names, table).items():
-                number = "number" if dato == "superficie_ha" else "string"
-                plain = "date" if dato in DATES else number
-                wanted = "option" if table == "opciones" else plain
+                wanted = "option" if table == "opciones" else KINDS.get(dato, "string")
                 what = f"{at} no {there}"
                 if at in fields:
-                    is_of = " es de {}, no de {}".format(
-                        *(_KINDS.get(one, one) for one in (kinds[at], wanted))
-                    )
-                    what = f"{fields[at]['name']!r} ({at}){is_of}"
+                    kind, title = _SAID.get(kinds[at], kinds[at]), fields[at]["name"]
+                    what = f"{title!r} ({at}) es de {kind}, no de {_SAID[wanted]}"
                 fit = {
                     one: fields[one]["name"]
                     for one, kind in kinds.items()
@@ -115,21 +111,16 @@ class _Check:
                 if at not in fit:
                     yield self._wrong((table, dato), what, dato, fit)
 
-    def _wrong(
-        self, keys: Sequence[str], what: str, said: str, there: Mapping[str, str]
-    ) -> Finding:
+    def _wrong(self, keys: tuple[str, ...], what: str, said: str, there: Names) -> Finding:
         """The line that mends it has the one of ``there`` (value: name) nearest to what is said."""
         near = difflib.get_close_matches(said, there.values(), n=1, cutoff=0)
         value = next((one for one, name in there.items() if name in near), None)
         name = keys[-1] if keys[-1].isidentifier() else f'"{keys[-1]}"'
         known = [one if name == one else f"{one} ({name})" for one, name in there.items()]
-        return Finding(
-            what,
-            where=f"{self.source}, renglón {line_of(('jira', *keys), self.text)}",
-            item=".".join(("jira", *keys)),
-            todo="quitar ese renglón" if value is None else f'{name} = "{value}"',
-            notes=(f"hay {short(known, 12)}" if known else "no hay ninguno",),
-        )
+        notes = (f"hay {short(known, 12)}" if known else "no hay ninguno",)
+        todo = "quitar ese renglón" if value is None else f'{name} = "{value}"'
+        where = f"{self.source}, renglón {line_of(('jira', *keys), self.text)}"
+        return Finding(what, where=where, item=".".join(("jira", *keys)), todo=todo, notes=notes)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

@@ -94,7 +94,6 @@ FACTS: Mapping[str, Fact] = {
         ("notifyUsers", "overrideScreenSecurity", "overrideEditableFlag", "returnIssue", "expand"),
         _UPDATE,
     ),
-    "PUT issue/{}/properties/{}": Fact({200: ..., 201: ...}, body=...),
     "POST search/jql": Fact(
         {200: Closed({"issues": [_ISSUE], "isLast": bool, "nextPageToken": str})},
         body=Closed(

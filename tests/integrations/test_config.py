@@ -69,7 +69,7 @@ def test_a_wrong_line_is_told_by_its_number(tmp_path: Path, text: str, said: str
 
 def test_a_file_that_is_not_there_says_what_to_copy(tmp_path: Path) -> None:
     settings = replace(load_settings(NO_FILE), lindero_integrations=tmp_path / "integrations.toml")
-    with pytest.raises(SettingsError, match=f"falta integrations.toml .* copiar {EXAMPLE}"):
+    with pytest.raises(SettingsError, match=f"FileNotFoundError.* copiar {EXAMPLE}"):
         read_integrations(settings)
     (tmp_path / "integrations.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="no se puede leer"):
