@@ -110,8 +110,8 @@ class JiraSite:
         """A status and a document; ``login`` is the Authorization header."""
         given, below = json.loads(body) if body else {}, path.removeprefix("/rest/api/3/")
         try:
-            words = [method, *map(unquote, below.split("/"))]
-            status, document = self._route(words, query, login, given)
+            words = map(unquote, below.split("/"))
+            status, document = self._route([method, *words], query, login, given)
         except RefusedError as refused:
             status, document = refused.status, refused.errors
         self.asked.append(Asked(method, below, query, given, status))
@@ -201,8 +201,7 @@ class JiraSite:
         known, parts = value if isinstance(value, dict) else {}, value if kind == name else []
         right = {
             "string": _is_line(value),
-            "document": "content" in known
-            and (known.get("type"), known.get("version")) == ("doc", 1),
+            "document": known.get("type") == "doc" and known.keys() >= {"version", "content"},
             "number": type(value) in (int, float),
             "date": _is_date(value),
             "project": self._open(known.get("key", "")),
@@ -245,9 +244,9 @@ def create_jira_app(site: JiraSite) -> FastAPI:
 
 
 def _page(rows: list[Any], name: str, query: Query) -> Image:
-    start, most = int(query.get("startAt", 0)), 10  # fewer than asked for
-    told = {"startAt": start, "maxResults": most, "total": len(rows)}
-    return {**told, name: rows[start : start + most]}
+    start = int(query.get("startAt", 0))
+    told = {"startAt": start, "maxResults": 10, "total": len(rows)}  # fewer than asked for
+    return {**told, name: rows[start : start + 10]}
 
 
 def _properties(update: Image) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from Modules.demo.jira_site import FIELDS, PROJECT, USERS
+from Modules.demo.jira_site import (
+    DEMO_JIRA_TOKEN,
+    DEMO_JIRA_USER,
+    FIELDS,
+    PROJECT,
+    USERS,
+    JiraSite,
+    create_jira_app,
+)
+from Modules.demo.running import serving
 from Modules.integrations.access import JiraAccess
 from Modules.integrations.jira import MOST_AT_ONCE, PROPERTY, Jira, NewIssue, quoted
 from Modules.portal.answers import NotThere
@@ -272,6 +281,13 @@ def test_nobody_there_is_told_and_nothing_was_sent() -> None:
     with pytest.raises(ApiUnavailable, match=r"crear 1 tareas: 127\.0\.0\.1:9 rechazó") as caught:
         Jira(access, sleep=lambda _: None).create(issues(1))
     assert not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_the_demo_serves_it_as_it_is() -> None:
+    with serving(create_jira_app(JiraSite())) as url:
+        access = JiraAccess(url, DEMO_JIRA_USER, Secret(DEMO_JIRA_TOKEN))
+        said = Jira(access, tries=1).test_connection()
+    assert said == {"status": "ok", "server": "Jira de demostración"}
 
 
 # -- access -----------------------------------------------------------------------------------
