@@ -19,7 +19,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    wait_random_exponential,
+)
 
 from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
 from Modules.portal.asking import Ask
@@ -102,7 +108,7 @@ def persist(
         wait=lambda state: _asked(state) or _JITTER(state),
         sleep=sleep,
         retry=retry_if_exception_type(TryAgain),
-        before_sleep=_tell,
+        before_sleep=before_sleep_log(log, logging.WARNING),
         reraise=True,
     )
     try:
@@ -138,9 +144,3 @@ def _asked(state: RetryCallState) -> float:
     """Seconds that the neighbour asked to wait; 0 where it asked nothing."""
     err = state.outcome.exception() if state.outcome is not None else None
     return (err.wait_s or 0.0) if isinstance(err, TryAgain) else 0.0
-
-
-def _tell(state: RetryCallState) -> None:
-    err = state.outcome.exception() if state.outcome is not None else None
-    wait_s = state.next_action.sleep if state.next_action else 0.0
-    log.warning("%s; asked again in %.1f s (try %d)", err, wait_s, state.attempt_number + 1)

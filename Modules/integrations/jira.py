@@ -148,10 +148,10 @@ class Jira:
         answer = self._send(what, "POST", "issue/bulk", body=body, writes=True, also=400)
         try:
             page = _object(answer)
-            keys = [str(one["key"]) for one in _rows(page.get("issues"), what)]
+            keys = [str(one["key"]) for one in _rows(page.get("issues", []), what)]
             errors = {
                 one["failedElementNumber"]: self._said(one.get("elementErrors"))
-                for one in _rows(page.get("errors"), what)
+                for one in _rows(page.get("errors", []), what)
             }
             left = [at for at in range(len(issues)) if at not in errors]
             if answer.status == 400 and errors and not keys:  # none was created

@@ -63,7 +63,9 @@ class _Check:
                 with suppress(NotThere):
                     rows += jira.assignable(key, account)
         people = {one["accountId"]: one["displayName"] for one in rows}
-        ids = {one["name"]: str(one["id"]) for one in jira.issue_types(key) if not one["subtask"]}
+        ids = {
+            one["name"]: str(one["id"]) for one in jira.issue_types(key) if not one.get("subtask")
+        }
         types, tipos = {name: name for name in ids}, {"": names.tipo} | names.tipos
         for table, said, asked, there in (
             ("componentes", "no tiene el componente", names.componentes, components),

@@ -19,7 +19,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from Modules.demo.running import listen
-from tests.faults.base import HTML, Reset, Script, Send, message, reply
+from tests.faults.base import HTML, Drip, Hang, Reset, Script, Send, message, reply
 from tests.faults.wire import FaultyServer, _Answer, _bytes, _play, _Request
 
 RETRY_AFTER_S = 7
@@ -93,6 +93,11 @@ _put("neighbour_cut_done", "connection reset after the request was done",
      answer=lambda _: (Reset(),), done=True)
 _put("neighbour_half_done", "half of the answer, after the request was done",
      answer=_half, done=True)
+_put("neighbour_hang_done", "no answer at all, after the request was done",
+     answer=lambda _: (Hang(),), done=True)
+_put("neighbour_drip_done", "the answer one byte at a time, after the request was done",
+     answer=lambda _: (Send(b"HTTP/1.1 201 Created\r\n"), Drip(b"X-A: b\r\n", 0.02, True)),
+     done=True)
 _put("neighbour_html_done", "a page for people under 200, after the request was done", done=True,
      answer=lambda _: reply(200, b"<html><body>Ingresar</body></html>", HTML))
 _put("neighbour_302", "302 to a page where one logs in",

@@ -23,8 +23,6 @@ from Modules.words.secret import Secret
 from tests.faults.neighbours import FaultyNeighbour, running_neighbour
 from tests.integrations.jira_openapi import check
 
-LIMITS = Limits(request_timeout_s=5.0)
-
 
 class NotedSite(JiraSite):
     """Remembers its answers too."""
@@ -52,9 +50,10 @@ class RunningJira:
     server: FaultyNeighbour = field(repr=False)
     slept: list[float] = field(default_factory=list)
 
-    def client(self, token: str = DEMO_JIRA_TOKEN, tries: int = 4) -> Jira:
+    def client(self, token: str = DEMO_JIRA_TOKEN, timeout_s: float = 5.0) -> Jira:
         access = JiraAccess(self.url, DEMO_JIRA_USER, Secret(token))
-        return Jira(access, tries=tries, sleep=self.slept.append, limits=LIMITS)
+        limits = Limits(request_timeout_s=timeout_s)
+        return Jira(access, sleep=self.slept.append, limits=limits)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ from Modules.words.errors import (
     SettingsError,
 )
 from Modules.words.secret import Secret
-from tests.faults.neighbours import RETRY_AFTER_S, Strike
+from tests.faults.base import reply
+from tests.faults.neighbours import NEIGHBOURS, RETRY_AFTER_S, NeighbourKind, Strike
 from tests.integrations.conftest import RunningJira
 from tests.test_settings import NO_FILE
 
@@ -274,6 +276,57 @@ def test_a_page_for_people_is_no_answer(jira: RunningJira) -> None:
     said = jira.client().test_connection()
     assert said["status"] == "error"
     assert "revisar LINDERO_JIRA_URL" in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "expected"),
+    [
+        (201, b'{"issues": [{"key": "A-1"}, {"key": "A-2"}]}', {0: "A-1", 1: "A-2"}),
+        (201, b'{"issues": [{"key": "A-1"}], "errors": [{"failedElementNumber": 7}]}', None),
+        (201, b'{"issues": [{"key": "A-1"}], "errors": [{"failedElementNumber": [0]}]}', None),
+        (201, b'{"issues": [{"key": "A-1"}], "errors": [{"status": 400}]}', None),
+        (201, b"[]", None),
+        (201, b"", None),
+        (400, b'{"errorMessages": ["no"]}', ApiRejected),
+        (400, b'{"errors": [{"failedElementNumber": 0}]}', {}),
+        (400, b"<html>", ApiRejected),
+    ],
+)
+def test_what_a_bulk_answers_is_understood_or_in_doubt(
+    jira: RunningJira, monkeypatch: pytest.MonkeyPatch, status: int, answer: bytes, expected: Any
+) -> None:
+    given = NeighbourKind("given", "", answer=lambda _: reply(status, answer))
+    monkeypatch.setitem(NEIGHBOURS, "given", given)
+    jira.server.strike(Strike("given"))
+    if isinstance(expected, dict):
+        created = jira.client().create(issues(2))
+        assert created.keys == expected
+        assert set(created.keys) | set(created.failed) == {0, 1}
+    else:
+        with pytest.raises(expected or OutcomeUnknown):
+            jira.client().create(issues(2))
+
+
+@pytest.mark.parametrize("fault", ["neighbour_hang_done", "neighbour_drip_done"])
+def test_an_answer_that_does_not_come_is_not_waited_for(jira: RunningJira, fault: str) -> None:
+    client = jira.client(timeout_s=0.15)
+    jira.server.strike(Strike(fault, times=None))
+    with pytest.raises(OutcomeUnknown):
+        client.create(issues(1))
+    assert (len(jira.site.issues), jira.slept) == (1, [])
+    with pytest.raises(ApiUnavailable) as caught:
+        client.project(PROJECT)
+    assert not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_no_proxy_and_no_netrc_of_the_machine_is_used_for_loopback(
+    jira: RunningJira, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login other password canary\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert jira.client().myself()["displayName"] == "Lindero"
 
 
 def test_nobody_there_is_told_and_nothing_was_sent() -> None:
