@@ -23,6 +23,7 @@ from tests.faults.base import HTML, Drip, Hang, Reset, Script, Send, message, re
 from tests.faults.wire import FaultyServer, _Answer, _bytes, _play, _Request
 
 RETRY_AFTER_S = 7
+_DRIP = Drip(b"X-Espera: todavia\r\n", 0.02, forever=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _edited(change: Callable[[Any], Any]) -> Callable[[_Answer], Script]:
 
 def _half(good: _Answer) -> Script:
     whole = message(good.status if good.status != 204 else 200, good.body or b"{}  ")
-    return (Send(whole[:-2]), Reset())
+    return (Send(whole[:-2]),)
 
 
 # fmt: off
@@ -96,8 +97,7 @@ _put("neighbour_half_done", "half of the answer, after the request was done",
 _put("neighbour_hang_done", "no answer at all, after the request was done",
      answer=lambda _: (Hang(),), done=True)
 _put("neighbour_drip_done", "the answer one byte at a time, after the request was done",
-     answer=lambda _: (Send(b"HTTP/1.1 201 Created\r\n"), Drip(b"X-A: b\r\n", 0.02, True)),
-     done=True)
+     answer=lambda _: (Send(b"HTTP/1.1 201 Created\r\n"), _DRIP), done=True)
 _put("neighbour_html_done", "a page for people under 200, after the request was done", done=True,
      answer=lambda _: reply(200, b"<html><body>Ingresar</body></html>", HTML))
 _put("neighbour_302", "302 to a page where one logs in",
@@ -128,6 +128,7 @@ class FaultyNeighbour(FaultyServer):
         self._app, self._site = app, site
         self.asked = []
         self._strikes: list[Strike] = []
+        self.broken: list[Exception] = []  # of the site or of a fault: no test means these
         self._tasks = set()
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
@@ -138,6 +139,15 @@ class FaultyNeighbour(FaultyServer):
         self._strikes = list(strikes)
 
     async def _serve_one(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
+        try:
+            return await self._spoil_one(request, writer)
+        except ConnectionError:
+            raise
+        except Exception as err:
+            self.broken.append(err)
+            raise
+
+    async def _spoil_one(self, request: _Request, writer: asyncio.StreamWriter) -> bool:
         struck = next((one for one in self._strikes if one.hits(request)), None)
         kind = NEIGHBOURS[struck.name] if struck else NeighbourKind("", "")
         if kind.site is not None:

@@ -67,9 +67,11 @@ def _jira() -> Iterator[RunningJira]:
 def jira(_jira: RunningJira) -> Iterator[RunningJira]:
     """An empty site with two components; all that is asked of it is held against the OpenAPI."""
     _jira.server.strike()
+    _jira.server.broken.clear()
     _jira.site.reset()
     _jira.slept.clear()
     yield _jira
+    assert _jira.server.broken == []
     for asked, answer in zip(_jira.site.asked, _jira.site.told, strict=True):
         body = asked.body if asked.method != "GET" else None
         check(asked.method, asked.path, asked.query, body, asked.status, answer)
