@@ -104,7 +104,7 @@ class JiraSite:
         """A person moves an issue to one of ``STATUSES``; the last one closes it."""
         name, category = STATUSES[status]
         moved = {"status": {"name": name, "statusCategory": {"key": category}}}
-        self._change(self.issues[key], moved)
+        self._change(self.issues[key], moved, ())
 
     def answer(self, method: str, path: str, query: Query, login: str, body: bytes) -> Reply:
         """A status and a document; ``login`` is the Authorization header."""
@@ -119,6 +119,7 @@ class JiraSite:
 
     def _route(self, words: list[str], query: Query, login: str, body: Any) -> Reply:
         pair = base64.b64encode(":".join(self.account).encode()).decode()
+        issues = {} if self.archived else self.issues
         match words:
             case [_, "search"] | [_, "", "rest", "api", _, "search"]:
                 raise RefusedError(410, "The requested API has been removed: use search/jql.")
@@ -151,24 +152,22 @@ class JiraSite:
                 return self._create_all(body["issueUpdates"])
             case ["POST", "search", "jql"]:
                 return 200, self._search(body, body.get("nextPageToken") or "")
-            case ["GET", "issue", key] if issue := self._issue(key):
+            case ["GET", "issue", key] if key in issues:
                 asked = (query.get(of, "").split(",") for of in ("fields", "properties"))
-                return 200, issue.shown(vars(issue), *asked)
-            case ["PUT", "issue", key] if issue := self._issue(key):
+                return 200, issues[key].shown(vars(issues[key]), *asked)
+            case ["PUT", "issue", key] if key in issues:
                 if wrong := self._wrong_ones(body.get("fields", {})):
                     raise RefusedError(400, **wrong)
-                self._change(issue, body.get("fields", {}), **_properties(body))
+                self._change(issues[key], body.get("fields", {}), body.get("properties", []))
                 return 204, None
         raise RefusedError(404, "It does not exist, or you do not have permission to see it.")
 
     def _open(self, key: str) -> bool:
         return key == PROJECT and not self.archived
 
-    def _issue(self, key: str) -> Issue | None:
-        return None if self.archived else self.issues.get(key)
-
-    def _change(self, issue: Issue, fields: dict[str, Any], **properties: Any) -> None:
-        issue.fields, issue.properties = issue.fields | fields, issue.properties | properties
+    def _change(self, issue: Issue, fields: dict[str, Any], properties: Iterable[Image]) -> None:
+        issue.fields = issue.fields | fields
+        issue.properties = issue.properties | {one["key"]: one["value"] for one in properties}
         image = {"fields": issue.fields, "properties": issue.properties}
         issue.seen.append((self.now(), image))
 
@@ -184,7 +183,7 @@ class JiraSite:
             number = len(self.issues) + 1
             issue = Issue(str(10000 + number), f"{PROJECT}-{number}", update["fields"])
             self.issues[issue.key] = issue
-            self._change(issue, {}, **_properties(update))
+            self._change(issue, {}, update.get("properties", []))
             self.move(issue.key, 0)
             issues.append({"id": issue.id, "key": issue.key, "self": f"/rest/api/3/{issue.id}"})
         return 201 if issues else 400, {"issues": issues, "errors": errors}
@@ -249,10 +248,6 @@ def _page(rows: list[Any], name: str, query: Query) -> Image:
     return {**told, name: rows[start : start + 10]}
 
 
-def _properties(update: Image) -> dict[str, Any]:
-    return {one["key"]: one["value"] for one in update.get("properties", [])}
-
-
 def _is_line(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(".{1,255}", value) is not None
 
@@ -265,10 +260,7 @@ def _is_date(value: Any) -> bool:
 
 
 def _jql(text: str) -> list[set[str]]:
-    """The conditions of a query, each as the facts of which one will do.
-
-    As the real one it refuses a query without any, and a property that no app has declared.
-    """
+    """The conditions of a query, each as the facts of which one will do; refuses one without."""
     tests = []
     for condition in re.split(r"\s+AND\s+", text.partition(" ORDER BY ")[0].strip()):
         match = re.fullmatch(r"(project|labels|key)\s*(?:=|in)\s*(.+)", condition)

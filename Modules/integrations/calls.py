@@ -19,13 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    before_sleep_log,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
+import tenacity
 
 from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
 from Modules.portal.asking import Ask
@@ -46,7 +40,7 @@ T = TypeVar("T")
 
 TRIES: Final = 4
 LONGEST_WAIT_S: Final = 60.0  # that a call waits for Retry-After; a longer one is for another time
-_JITTER = wait_random_exponential(multiplier=1.0, max=20.0)  # seconds
+_JITTER = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)  # seconds
 _LONGEST_WORDS = 200
 
 
@@ -103,12 +97,12 @@ def persist(
                 raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
             raise
 
-    retrying = Retrying(
+    retrying = tenacity.Retrying(
         stop=lambda state: state.attempt_number >= tries or _asked(state) > LONGEST_WAIT_S,
         wait=lambda state: _asked(state) or _JITTER(state),
         sleep=sleep,
-        retry=retry_if_exception_type(TryAgain),
-        before_sleep=before_sleep_log(log, logging.WARNING),
+        retry=tenacity.retry_if_exception_type(TryAgain),
+        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
         reraise=True,
     )
     try:
@@ -140,7 +134,7 @@ def exchange(transport: Transport, ask: Ask, secrets: Mapping[str, str], *, writ
         raise
 
 
-def _asked(state: RetryCallState) -> float:
+def _asked(state: tenacity.RetryCallState) -> float:
     """Seconds that the neighbour asked to wait; 0 where it asked nothing."""
     err = state.outcome.exception() if state.outcome is not None else None
     return (err.wait_s or 0.0) if isinstance(err, TryAgain) else 0.0
