@@ -160,6 +160,12 @@ def test_the_index_lags_while_an_issue_itself_is_there_at_once(jira: RunningJira
     assert of_the_lot(client, "duedate")[0]["fields"]["duedate"] == "2026-12-31"
 
 
+@pytest.mark.parametrize("jql", ["ORDER BY key", 'issue.property[lindero].clave = "x"'])
+def test_a_query_without_bounds_or_of_a_property_is_refused(jira: RunningJira, jql: str) -> None:
+    with pytest.raises(ApiRejected, match="búsqueda: HTTP 400, Unbounded JQL, or a field"):
+        jira.client().search(jql, ["summary"])
+
+
 def test_metadata_is_read_page_by_page(jira: RunningJira) -> None:
     client = jira.client()
     assert [one["name"] for one in client.issue_types(PROJECT)] == [
