@@ -296,6 +296,14 @@ class Settings:
     lindero_port: int = setting(port, "4200",
         "Puerto de esta máquina en el que contesta la página de Prefect")
 
+    lindero_integrations: Path = setting(below_root, "integrations.toml",
+        "Archivo TOML con lo de Jira y las planillas: proyecto, tipos, componentes, responsables")
+    lindero_jira_url: str | None = setting(http_url, None,
+        "Sitio de Jira Cloud donde van las tareas", "https://empresa.atlassian.net")
+    lindero_jira_user: str | None = setting(str, None,
+        "Correo de la cuenta que las crea", "lindero@empresa.example")
+    lindero_jira_token: Secret | None = secret("Token de API de esa cuenta")
+
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")

@@ -12,10 +12,11 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from Modules.demo.child import GRACE_S
 from Modules.demo.contract import BASE_PATH, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
@@ -27,9 +28,9 @@ LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_S = 75
 
 
-def uvicorn_of(portal: DemoPortal) -> uvicorn.Server:
+def uvicorn_of(app: ASGIApp) -> uvicorn.Server:
     config = uvicorn.Config(
-        create_app(portal),
+        app,
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -41,7 +42,21 @@ def uvicorn_of(portal: DemoPortal) -> uvicorn.Server:
 
 
 def _run(portal: DemoPortal, listener: socket.socket) -> None:
-    uvicorn_of(portal).run(sockets=[listener])
+    uvicorn_of(create_app(portal)).run(sockets=[listener])
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve on a free port of loopback, in a thread, until the block ends; gives the address."""
+    server = uvicorn_of(app)
+    with listen(0) as listener:
+        thread = threading.Thread(target=server.run, args=[[listener]], daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def base_url_of(listener: socket.socket) -> str:

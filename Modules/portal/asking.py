@@ -155,7 +155,10 @@ def origin_of(parts: SplitResult) -> tuple[str, str, int | None]:
     return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
 
 
-def check_url(url: str, name: str) -> str:
+_EXAMPLE = "https://databaler.example/base-portal/api/v1"
+
+
+def check_url(url: str, name: str, example: str = _EXAMPLE) -> str:
     """The address, if a secret may be sent there.
 
     Raises:
@@ -166,7 +169,7 @@ def check_url(url: str, name: str) -> str:
         parts = urlsplit(url.strip())
         scheme, host, _ = origin_of(parts)
     except ValueError as err:
-        raise SettingsError(f"{name} no es una dirección; se escribe como {_EXAMPLE}") from err
+        raise SettingsError(f"{name} no es una dirección; se escribe como {example}") from err
     wrong = ""
     if scheme not in _PORTS or not host or re.search(r"[\s\\]", url.strip()):
         wrong = "no es una dirección; se escribe"
@@ -175,11 +178,8 @@ def check_url(url: str, name: str) -> str:
     elif scheme != "https" and not is_loopback(host):
         wrong = "tiene que ser https, porque por ahí van secretos;"
     if wrong:
-        raise SettingsError(f"{name} {wrong} como {_EXAMPLE}")
+        raise SettingsError(f"{name} {wrong} como {example}")
     return url.strip().rstrip("/")
-
-
-_EXAMPLE = "https://databaler.example/base-portal/api/v1"
 
 
 def is_loopback(host: str) -> bool:

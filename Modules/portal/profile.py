@@ -12,8 +12,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -22,6 +22,7 @@ from Modules.portal.contract import CONTRACT, SIEMBRA, readable
 from Modules.words.domain import GeometryEncoding, Recurso
 from Modules.words.errors import SettingsError
 
+SectionT = TypeVar("SectionT", bound=sections.Section)
 _CONTRACT_ENVELOPE = sections.Envelope(
     rows="items", total="total_items", pages="total_pages", page="page", next="next"
 )
@@ -122,7 +123,12 @@ DEFAULT_PROFILE = Profile()
 
 
 def parse_profile(text: str, source: str) -> Profile:
-    """Read a profile out of TOML; ``source`` is what to call it in an error: a file name.
+    """Read a profile out of TOML; raises as ``read_section``."""
+    return read_section(Profile, text, source, name="profile")
+
+
+def read_section(model: type[SectionT], text: str, source: str, **given: Any) -> SectionT:
+    """A model out of TOML, over what is ``given``; ``source`` is its name in errors: a file's.
 
     Raises:
         SettingsError: not TOML, an unknown key, or a value that cannot be; names line and key,
@@ -133,7 +139,7 @@ def parse_profile(text: str, source: str) -> Profile:
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(f"{source}: no es TOML: {err}") from err
     try:
-        return Profile.model_validate({"name": "profile"} | data)
+        return model.model_validate(given | data)
     except ValidationError as err:
         raise SettingsError(_explain(err, text, source)) from None
 
@@ -171,14 +177,14 @@ def _explain(err: ValidationError, text: str, source: str) -> str:
     message = message.replace("' or '", "' o '")
     if match := re.match(r"(resources[\w.]+): ", message):
         keys, message = match[1].split("."), message[match.end() :]
-    line = _line_of(keys, text)
+    line = line_of(keys, text)
     where = f"{source}, renglón {line}" if line else source
     more = err.error_count() - 1
     rest = f" (y {more} más)" if more else ""
     return ": ".join(filter(None, (where, ".".join(keys), message))) + rest
 
 
-def _line_of(keys: list[str], text: str) -> int | None:
+def line_of(keys: Sequence[str], text: str) -> int | None:
     """Line (from 1) that writes the key, or opens the nearest section above it."""
     section: list[str] = []
     best: tuple[int, int] | None = None
@@ -191,7 +197,7 @@ def _line_of(keys: list[str], text: str) -> int | None:
         else:
             continue
         found = ".".join(found).split(".")
-        if found == keys[: len(found)] and (best is None or len(found) > best[0]):
+        if found == list(keys[: len(found)]) and (best is None or len(found) > best[0]):
             best = (len(found), number)
     return best[1] if best else None
 

@@ -199,6 +199,7 @@ def _places(settings: Settings, env: Path, flows: Iterable[str]) -> dict[str, Pa
     return {
         ENV: PROJECT_ROOT / ".env",
         "ajustes/enlaces.json": settings.lindero_symlink_config,
+        "ajustes/integraciones.toml": settings.lindero_integrations,
         **({"ajustes/perfil.toml": profile} if (profile := settings.databaler_profile) else {}),
         **{name: below_root(path) for name, path in named.items() if path},
         **{name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/") for name in flows},

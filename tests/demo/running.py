@@ -11,7 +11,7 @@ from typing import Protocol
 
 from Modules.demo.contract import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, World
 from Modules.demo.running import base_url_of, listen, uvicorn_of
-from Modules.demo.server import DemoPortal
+from Modules.demo.server import DemoPortal, create_app
 
 
 class Server(Protocol):
@@ -28,7 +28,7 @@ class Uvicorn:
     """Serves a portal as it is."""
 
     def __init__(self, portal: DemoPortal) -> None:
-        self._server = uvicorn_of(portal)
+        self._server = uvicorn_of(create_app(portal))
 
     def run(self, listener: socket.socket) -> None:
         self._server.run(sockets=[listener])

@@ -11,6 +11,7 @@ from Modules.demo.running import serve_forever
 from Modules.demo.world import build_world
 from Modules.words.errors import PipelineError
 from tests.faults.named import FAULTS, parse_fault
+from tests.faults.neighbours import NEIGHBOURS
 from tests.faults.wire import FaultyServer
 
 
@@ -34,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list_faults:
         sys.stdout.writelines(
             f"{kind.level:6}  {name:26}  {kind.description}\n" for name, kind in FAULTS.items()
+        )
+        sys.stdout.writelines(  # of Jira and Google: for tests, not for --fault
+            f"vecino  {name:26}  {kind.description}\n" for name, kind in NEIGHBOURS.items()
         )
         return 0
     try:

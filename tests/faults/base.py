@@ -16,6 +16,7 @@ from Modules.words.domain import Recurso
 
 REASONS = {
     200: "OK",
+    201: "Created",
     204: "No Content",
     206: "Partial Content",
     301: "Moved Permanently",

@@ -12,6 +12,7 @@ import requests
 
 from tests.faults.__main__ import main
 from tests.faults.named import FAULTS
+from tests.faults.neighbours import NEIGHBOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,4 +54,4 @@ def test_a_fault_that_is_none_is_refused_with_exit_code_2(
 def test_the_faults_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list-faults"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == list(FAULTS)
+    assert [line.split()[1] for line in lines] == [*FAULTS, *NEIGHBOURS]

@@ -73,6 +73,7 @@ def machine(root: Path, patch: pytest.MonkeyPatch) -> Machine:
         patch.setenv("LINDERO_STATE_DIR", str(root / "data" / "lindero"))
         patch.setenv("LINDERO_SYMLINK_CONFIG", str(root / "symlink_config.json"))
         patch.setenv("DATABALER_PROFILE", str(root / "perfil.toml"))
+        patch.setenv("LINDERO_INTEGRATIONS", str(root / "integrations.toml"))
         return load_settings(root / ".env")
 
     (root / "scripts").mkdir(parents=True)
@@ -90,6 +91,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     (one.root / ".env").write_bytes(ENV)
     (one.root / "symlink_config.json").write_bytes(b"{}")
     (one.root / "perfil.toml").write_bytes(b"[auth]\n")
+    (one.root / "integrations.toml").write_bytes(b"[jira]\n")
     (one.root / "scripts" / "lluvias.py").write_bytes(FLOW)
     database = one.state / "stack" / "prefect" / "prefect.db"
     database.parent.mkdir()
@@ -133,6 +135,7 @@ def test_everything_comes_out_elsewhere_and_nothing_of_the_machine(
         ".env": ENV,
         "symlink_config.json": b"{}",
         "perfil.toml": b"[auth]\n",
+        "integrations.toml": b"[jira]\n",
         "scripts/lluvias.py": FLOW,
         "scripts/backup_lotes.py": b"# ours\n",
     }

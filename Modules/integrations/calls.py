@@ -1,0 +1,140 @@
+"""What an answer of a neighbour means, and when it is asked again.
+
+```text
+take         2xx
+wait         429 and 503: as Retry-After says (RFC 9110 §10.2.3), else full jitter
+again        408, other 5xx, no connection, no answer: a read only
+look first   the same of a write that may have been done: OutcomeUnknown
+refuse       401, 403 ApiAuth; other 4xx and 3xx ApiRejected; neither is asked again
+```
+
+A write is sent again only where it was surely not done (``NotDone``): 429, 503 with Retry-After, no
+connection. Nothing of a body, a header or an address is quoted but the neighbour's own short words.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import tenacity
+
+from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
+from Modules.portal.asking import Ask
+from Modules.portal.transport import Transport
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiRejected,
+    ApiUnavailable,
+    OutcomeUnknown,
+    PipelineError,
+)
+from Modules.words.spanish import number
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TRIES: Final = 4
+LONGEST_WAIT_S: Final = 60.0  # that a call waits for Retry-After; a longer one is for another time
+_JITTER = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)  # seconds
+_LONGEST_WORDS = 200
+
+
+class NotDone(TryAgain):
+    """It was surely not done: even a write may be sent again."""
+
+
+def error_of(
+    what: str, status: int, headers: Mapping[str, str], said: str = "", *, login: str
+) -> PipelineError:
+    """The error of an answer whose status is not 2xx.
+
+    ``headers`` by names in lower case; ``said`` is the neighbour's own reason; ``login`` names
+    what holds the credentials, as ``LINDERO_JIRA_TOKEN``.
+    """
+    words = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    text = f"{what}: HTTP {status}{f', {words[:_LONGEST_WORDS]}' if words else ''}"
+    wait_s = wait_asked(headers)
+    if status == 429 or (status == 503 and wait_s is not None):
+        return NotDone(text, wait_s)
+    if status == 408 or status >= 500:
+        return TryAgain(text, wait_s)
+    if status == 401:
+        return ApiAuth(f"{text}; no acepta las credenciales: revisar {login}")
+    if status == 403:
+        return ApiAuth(f"{text}; la cuenta de {login} no tiene permiso para esto")
+    if status < 400:
+        return ApiRejected(f"{text}, una redirección; no se sigue, revisar la dirección")
+    return (NotThere if status in (404, 410) else ApiRejected)(text)
+
+
+def persist(
+    once: Callable[[], T],
+    *,
+    writes: bool,
+    tries: int = TRIES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """What ``once`` returns, which sends one request and raises ``TryAgain`` where it may help.
+
+    Raises:
+        OutcomeUnknown: a write was sent, and whether it was done nobody said.
+        ApiUnavailable: every try failed, or a wait is asked that is too long for a call.
+        PipelineError: whatever else ``once`` raises, at once.
+    """
+
+    def safely() -> T:
+        try:
+            return once()
+        except (NotDone, NoConnection):
+            raise
+        except TryAgain as err:
+            if writes:
+                raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
+            raise
+
+    retrying = tenacity.Retrying(
+        stop=lambda state: state.attempt_number >= tries or _asked(state) > LONGEST_WAIT_S,
+        wait=lambda state: _asked(state) or _JITTER(state),
+        sleep=sleep,
+        retry=tenacity.retry_if_exception_type(TryAgain),
+        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
+    try:
+        return retrying(safely)
+    except TryAgain as err:
+        if (err.wait_s or 0.0) > LONGEST_WAIT_S:
+            raise ApiUnavailable(
+                f"{err}; pide esperar {number(err.wait_s or 0.0)} s, más de lo que espera un pedido"
+            ) from err
+        made = retrying.statistics.get("attempt_number", 1)
+        raise ApiUnavailable(f"{err}; sin éxito después de {made} intentos") from err
+
+
+def exchange(transport: Transport, ask: Ask, secrets: Mapping[str, str], *, writes: bool) -> Answer:
+    """The answer to one request, of any status.
+
+    Raises:
+        TryAgain: no answer, or half of one.
+        OutcomeUnknown: a write was sent, and no try would bring its answer.
+        ApiUnavailable, ApiContractChanged: the same of a read; also a certificate that is not good.
+    """
+    try:
+        return transport.send(ask, secrets)
+    except TryAgain:
+        raise
+    except (ApiUnavailable, ApiContractChanged) as err:
+        if writes and err.__cause__ is None:  # with a cause: TLS failed, so it was not sent
+            raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
+        raise
+
+
+def _asked(state: tenacity.RetryCallState) -> float:
+    """Seconds that the neighbour asked to wait; 0 where it asked nothing."""
+    err = state.outcome.exception() if state.outcome is not None else None
+    return (err.wait_s or 0.0) if isinstance(err, TryAgain) else 0.0

@@ -1,0 +1,77 @@
+"""Made-up neighbours behind a server that can lie, and our clients of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from Modules.demo.jira_site import (
+    DEMO_JIRA_TOKEN,
+    DEMO_JIRA_USER,
+    JiraSite,
+    Query,
+    Reply,
+    create_jira_app,
+)
+from Modules.integrations.access import JiraAccess
+from Modules.integrations.jira import Jira
+from Modules.portal.transport import Limits
+from Modules.words.secret import Secret
+from tests.faults.neighbours import FaultyNeighbour, running_neighbour
+from tests.integrations.jira_openapi import check
+
+
+class NotedSite(JiraSite):
+    """Remembers its answers too."""
+
+    told: list[Any]
+
+    def answer(self, method: str, path: str, query: Query, login: str, body: bytes) -> Reply:
+        status, document = super().answer(method, path, query, login, body)
+        self.told.append(document)
+        return status, document
+
+    def reset(self) -> None:
+        """As if it were new."""
+        self.told = []
+        self.time_s = 1_000_000.0
+        vars(self).update(vars(JiraSite(("Norte", "Sur"), now=lambda: self.time_s)))
+
+
+@dataclass
+class RunningJira:
+    """A made-up site that listens, and who asks it; nobody really sleeps."""
+
+    url: str
+    site: NotedSite
+    server: FaultyNeighbour = field(repr=False)
+    slept: list[float] = field(default_factory=list)
+
+    def client(self, token: str = DEMO_JIRA_TOKEN, timeout_s: float = 5.0) -> Jira:
+        access = JiraAccess(self.url, DEMO_JIRA_USER, Secret(token))
+        limits = Limits(request_timeout_s=timeout_s)
+        return Jira(access, sleep=self.slept.append, limits=limits)
+
+
+@pytest.fixture(scope="session")
+def _jira() -> Iterator[RunningJira]:
+    site = NotedSite()
+    with running_neighbour(create_jira_app(site), site) as (url, server):
+        yield RunningJira(url, site, server)
+
+
+@pytest.fixture
+def jira(_jira: RunningJira) -> Iterator[RunningJira]:
+    """An empty site with two components; all that is asked of it is held against the OpenAPI."""
+    _jira.server.strike()
+    _jira.server.broken.clear()
+    _jira.site.reset()
+    _jira.slept.clear()
+    yield _jira
+    assert _jira.server.broken == []
+    for asked, answer in zip(_jira.site.asked, _jira.site.told, strict=True):
+        body = asked.body if asked.method != "GET" else None
+        check(asked.method, asked.path, asked.query, body, asked.status, answer)
