@@ -304,6 +304,21 @@ class Settings:
         "Correo de la cuenta que las crea", "lindero@empresa.example")
     lindero_jira_token: Secret | None = secret("Token de API de esa cuenta")
 
+    lindero_google_service_account: Path | None = setting(below_root, None,
+        "Clave JSON de la cuenta de servicio con la que se entra a Google Drive y Sheets",
+        "data/lindero/cuenta_google.json")
+    lindero_google_token: Path | None = setting(below_root, None,
+        "Dónde guarda el token lindero google login; sin ella, google_token.json entre los backups",
+        "data/lindero/google_token.json")
+    lindero_google_client_id: str | None = setting(str, None,
+        "Cliente OAuth de Google, para lindero google login", "…apps.googleusercontent.com")
+    lindero_google_client_secret: Secret | None = secret("Su secreto")
+    lindero_google_refresh_token: Secret | None = secret(
+        "Token de Google que se renueva, donde no hay cuenta de servicio ni token guardado")
+    lindero_google_endpoint: str | None = setting(http_url, None,
+        "Otra dirección en lugar de las de Google: la de un Google de demostración",
+        "http://127.0.0.1:8798")
+
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")

@@ -27,6 +27,7 @@ from cyclopts.validators import Number
 from Modules.cli.avisos import avisos
 from Modules.cli.backups import backups
 from Modules.cli.deploy import deploy
+from Modules.cli.google import google
 from Modules.cli.jira import jira
 from Modules.cli.options import (
     Campania,
@@ -82,7 +83,7 @@ app["--version"].help = "Dice la versión y termina."
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
-for part in (run, api, jira, backups, deploy, stack, validar, status, doctor, avisos):
+for part in (run, api, jira, google, backups, deploy, stack, validar, status, doctor, avisos):
     app.command(part)
 
 

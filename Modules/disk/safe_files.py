@@ -79,12 +79,14 @@ def fingerprint(path: Path) -> FileFact:
         return FileFact(file.tell(), sha256)
 
 
-def write_new(path: Path, data: bytes) -> FileFact:
+def write_new(path: Path, data: bytes, mode: int | None = None) -> FileFact:
     """Write a file that must not exist yet, and flush it to the disk.
 
-    The name in its folder is durable only after ``sync_folder``.
+    The name in its folder is durable only after ``sync_folder``. ``mode``: as in ``pour_new``.
     """
     with writing(path), path.open("xb") as file:
+        if mode is not None:
+            path.chmod(mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -178,7 +180,7 @@ def is_sharing_violation(err: BaseException | None) -> bool:
     return getattr(err, "winerror", None) in SHARING_CODES
 
 
-def write_beside(path: Path, data: bytes) -> FileFact:
+def write_beside(path: Path, data: bytes, mode: int | None = None) -> FileFact:
     """Replace a file by a whole new one: temp beside it, fsync, rename, fsync the folder.
 
     Where that is refused, the earlier file is intact.
@@ -186,7 +188,7 @@ def write_beside(path: Path, data: bytes) -> FileFact:
     temp = path.with_name(f".lindero-{fact_of(data).sha256[:16]}.tmp")
     remove_file(temp)
     try:
-        fact = write_new(temp, data)
+        fact = write_new(temp, data, mode)
         move(temp, path)
     except PublishError:
         with suppress(PublishError):

@@ -6,6 +6,7 @@ Made of the settings (``of``), or by a Prefect block of the same values. No ``re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Self
 
 from Modules.portal.asking import check_url
@@ -14,6 +15,7 @@ from Modules.words.errors import SettingsError
 from Modules.words.secret import Secret
 
 _JIRA_EXAMPLE: Final = "https://empresa.atlassian.net"
+_GOOGLE_TOKEN: Final = "google_token.json"  # noqa: S105 - where nobody names another file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,60 @@ class JiraAccess:
             names = " y ".join(f"LINDERO_JIRA_{one}" for one, value in given.items() if not value)
             raise SettingsError(f"para entrar a Jira falta {names}; ver docs/settings.md")
         return cls(url, user, token)
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleAccess:
+    """Three ways into Google; the first that is there is taken, in this order.
+
+    ``service_account``: the JSON key of one, its file or its text. ``token``: the file that
+    ``lindero google login`` writes, missing where nobody logged in. ``refresh_token``: with the
+    OAuth client it was given to.
+    """
+
+    service_account: Path | Secret | None = None
+    token: Path | None = None
+    refresh_token: Secret | None = None
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    endpoint: str | None = None  # of a made-up Google, in place of the real one
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for an endpoint where no secret may be sent."""
+        if self.endpoint is not None:
+            example = "http://127.0.0.1:8798"
+            url = check_url(self.endpoint, "LINDERO_GOOGLE_ENDPOINT", example)
+            object.__setattr__(self, "endpoint", url)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Of the environment. Whether there is a way in shows when it is taken.
+
+        Raises:
+            SettingsError: the endpoint cannot be used.
+        """
+        return cls(
+            settings.lindero_google_service_account,
+            settings.lindero_google_token or settings.lindero_state_dir / _GOOGLE_TOKEN,
+            settings.lindero_google_refresh_token,
+            settings.lindero_google_client_id,
+            settings.lindero_google_client_secret,
+            settings.lindero_google_endpoint,
+        )
+
+    def client(self) -> dict[str, str]:
+        """Id and secret of the OAuth client, as Google's forms name them.
+
+        Raises:
+            SettingsError: names the variables that are missing.
+        """
+        if not self.client_id or not self.client_secret:
+            given = {"ID": self.client_id, "SECRET": self.client_secret}
+            names = " y ".join(f"LINDERO_GOOGLE_CLIENT_{one}" for one in given if not given[one])
+            raise SettingsError(f"para entrar a Google falta {names}; ver docs/settings.md")
+        secret = self.client_secret.get_secret_value()
+        return {"client_id": self.client_id, "client_secret": secret}
+
+    def url(self, real: str, path: str) -> str:
+        """An address of Google's: ``real``, or ``path`` below the endpoint."""
+        return real if self.endpoint is None else f"{self.endpoint}{path}"

@@ -35,7 +35,8 @@ class NeighbourKind:
     answer: Callable[[_Answer], Script] | None = None
     done: bool = False  # whether the site is given the request first
     ask: Callable[[Any], Any] | None = None  # of the document of the request
-    site: Callable[[Any], None] | None = None
+    query: Callable[[str], str] | None = None  # of the address
+    site: Callable[[Any], object] | None = None
 
 
 @dataclass(slots=True)
@@ -118,7 +119,35 @@ _put("jira_keys_missing", "a bulk tells fewer keys than it created", done=True,
      answer=_edited(lambda body: {**body, "issues": body["issues"][1:]}))
 _put("jira_token_repeats", "every page of a search gives the same token", done=True,
      answer=_edited(lambda body: {**body, "isLast": False, "nextPageToken": "after-0"}))
+_put("neighbour_204", "204 without a body, nothing done", answer=lambda _: reply(204))
+_put("neighbour_hang_done", "no answer, after the request was done",
+     answer=lambda _: (Hang(),), done=True)
+_put("google_expired", "the tokens that there are end now: 401; a new one is good",
+     site=lambda office: office.tokens.clear())
+_put("google_403_rate", "403 that says userRateLimitExceeded, nothing done",
+     answer=lambda _: reply(403, json.dumps({"error": {"code": 403, "message": "Slow down",
+         "errors": [{"reason": "userRateLimitExceeded"}]}}).encode()))
+_put("google_token_repeats", "every page of a search gives the same token", done=True,
+     answer=_edited(lambda body: {**body, "nextPageToken": "the same"}),
+     query=lambda query: re.sub("pageToken=[^&]*", "", query))
+_put("google_sheet_renamed", "every sheet is called otherwise from now on",
+     site=lambda office: _change(office, lambda sheets: {f"{x} (2)": sheets[x] for x in sheets}))
+_put("google_column_moved", "the first column of every sheet is the last one from now on",
+     site=lambda office: _change(office, lambda sheets: {
+         title: [[*row[1:], *row[:1]] for row in rows] for title, rows in sheets.items()
+     }))
+_put("google_row_added", "every sheet has an empty row before its second one from now on",
+     site=lambda office: _change(office, lambda sheets: {
+         title: [*rows[:1], [], *rows[1:]] for title, rows in sheets.items()
+     }))
+_put("google_twin_files", "there are two spreadsheets of each name from now on",
+     site=lambda office: [office.spreadsheet(office.files[one]["name"], office.books[one],
+         *office.files[one].get("parents", ())) for one in list(office.books)])
 # fmt: on
+
+
+def _change(office: Any, change: Callable[[Any], Any]) -> None:
+    office.books.update({one: change(sheets) for one, sheets in office.books.items()})
 
 
 class FaultyNeighbour(FaultyServer):
@@ -155,6 +184,8 @@ class FaultyNeighbour(FaultyServer):
         if kind.ask is not None:
             document = kind.ask(json.loads(request.body))
             request = replace(request, body=json.dumps(document).encode())
+        if kind.query is not None:
+            request = replace(request, target=f"{request.path}?{kind.query(request.query)}")
         answer = await self._good(request) if kind.done or kind.answer is None else _Answer()
         if kind.answer is None:
             writer.write(_bytes(request, answer))

@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from Modules.demo.google_office import (
+    DEMO_GOOGLE_CLIENT,
+    DEMO_GOOGLE_REFRESH_TOKEN,
+    GoogleOffice,
+    create_google_app,
+)
 from Modules.demo.jira_site import (
     DEMO_JIRA_TOKEN,
     DEMO_JIRA_USER,
@@ -16,7 +22,8 @@ from Modules.demo.jira_site import (
     Reply,
     create_jira_app,
 )
-from Modules.integrations.access import JiraAccess
+from Modules.integrations.access import GoogleAccess, JiraAccess
+from Modules.integrations.google import Google
 from Modules.integrations.jira import Jira
 from Modules.portal.transport import Limits
 from Modules.words.secret import Secret
@@ -75,3 +82,43 @@ def jira(_jira: RunningJira) -> Iterator[RunningJira]:
     for asked, answer in zip(_jira.site.asked, _jira.site.told, strict=True):
         body = asked.body if asked.method != "GET" else None
         check(asked.method, asked.path, asked.query, body, asked.status, answer)
+
+
+@dataclass
+class RunningGoogle:
+    """A made-up Google that listens, and who asks it; nobody really sleeps."""
+
+    url: str
+    office: GoogleOffice
+    server: FaultyNeighbour = field(repr=False)
+    slept: list[float] = field(default_factory=list)
+
+    def access(self, **more: Any) -> GoogleAccess:
+        """``more`` in place of the demo's own refresh token."""
+        client_id, client_secret = DEMO_GOOGLE_CLIENT
+        own = {"client_id": client_id, "client_secret": Secret(client_secret)}
+        given = more or {"refresh_token": Secret(DEMO_GOOGLE_REFRESH_TOKEN)}
+        return GoogleAccess(endpoint=self.url, **{**own, **given})
+
+    def client(self, limits: Limits = LIMITS, **more: Any) -> Google:
+        return Google(self.access(**more), sleep=self.slept.append, limits=limits)
+
+    def statuses(self, path: str) -> list[int]:
+        """Of the requests that the office was given, with this in their path."""
+        return [one.status for one in self.office.asked if path in one.path]
+
+
+@pytest.fixture(scope="session")
+def _google() -> Iterator[RunningGoogle]:
+    office = GoogleOffice()
+    with running_neighbour(create_google_app(office), office) as (url, server):
+        yield RunningGoogle(url, office, server)
+
+
+@pytest.fixture
+def google(_google: RunningGoogle) -> RunningGoogle:
+    """An empty drive."""
+    _google.server.strike()
+    vars(_google.office).update(vars(GoogleOffice()))
+    _google.slept.clear()
+    return _google
