@@ -15,7 +15,6 @@ from Modules.words.errors import SettingsError
 from Modules.words.secret import Secret
 
 _JIRA_EXAMPLE: Final = "https://empresa.atlassian.net"
-_GOOGLE_TOKEN: Final = "google_token.json"  # noqa: S105 - where nobody names another file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,7 @@ class GoogleAccess:
     """Three ways into Google; the first that is there is taken, in this order.
 
     ``service_account``: the JSON key of one, its file or its text. ``token``: the file that
-    ``lindero google login`` writes, missing where nobody logged in. ``refresh_token``: with the
-    OAuth client it was given to.
+    ``lindero google login`` writes. ``refresh_token``: with the OAuth client it was given to.
     """
 
     service_account: Path | Secret | None = None
@@ -76,32 +74,22 @@ class GoogleAccess:
     def __post_init__(self) -> None:
         """Raise SettingsError for an endpoint where no secret may be sent."""
         if self.endpoint is not None:
-            example = "http://127.0.0.1:8798"
-            url = check_url(self.endpoint, "LINDERO_GOOGLE_ENDPOINT", example)
+            url = check_url(self.endpoint, "LINDERO_GOOGLE_ENDPOINT", "http://127.0.0.1:8798")
             object.__setattr__(self, "endpoint", url)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Of the environment. Whether there is a way in shows when it is taken.
+        """Of the environment; whether there is a way in shows when it is taken.
 
         Raises:
             SettingsError: the endpoint cannot be used.
         """
-        return cls(
-            settings.lindero_google_service_account,
-            settings.lindero_google_token or settings.lindero_state_dir / _GOOGLE_TOKEN,
-            settings.lindero_google_refresh_token,
-            settings.lindero_google_client_id,
-            settings.lindero_google_client_secret,
-            settings.lindero_google_endpoint,
-        )
+        given = settings.below("lindero_google_")
+        given["token"] = given["token"] or settings.lindero_state_dir / "google_token.json"
+        return cls(**given)
 
     def client(self) -> dict[str, str]:
-        """Id and secret of the OAuth client, as Google's forms name them.
-
-        Raises:
-            SettingsError: names the variables that are missing.
-        """
+        """The OAuth client, as Google's forms name it; SettingsError names what is missing."""
         if not self.client_id or not self.client_secret:
             given = {"ID": self.client_id, "SECRET": self.client_secret}
             names = " y ".join(f"LINDERO_GOOGLE_CLIENT_{one}" for one in given if not given[one])

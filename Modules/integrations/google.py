@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
@@ -81,7 +81,7 @@ class Google:
         sleep: Callable[[float], None] = time.sleep,
         limits: Limits = _LIMITS,
     ) -> None:
-        self._access, self._tries, self._sleep = access, tries, sleep
+        self._access, self._persist = access, partial(persist, tries=tries, sleep=sleep)
         self._transport = Transport(limits, Pace(1, math.inf))
         self._token = GoogleToken(access, self._ask_for_token)
 
@@ -91,7 +91,7 @@ class Google:
     def search_files(
         self, name_contains: str, folder_id: str | None = None, *, recursive: bool = False
     ) -> tuple[DriveFile, ...]:
-        """Files of any drive that are in no bin and a word of whose name begins so; no folders.
+        """Files of any drive, in no bin, a word of whose name begins so; no folders.
 
         In one folder, or with ``recursive`` in those below it too, each looked into once. A
         shortcut is the file that it leads to, under its own name.
@@ -99,10 +99,11 @@ class Google:
         Raises:
             ApiIncomplete: Google says that it did not look everywhere.
         """
-        named = f"name contains {_text(name_contains)} and mimeType != '{FOLDER}'"
+        wanted = f"name contains {_text(name_contains)} and mimeType != '{FOLDER}'"
         if folder_id is None:
-            return tuple({one["id"]: _file(one) for one in self._files(named)}.values())
-        wanted = f"({named} or mimeType = '{FOLDER}')" if recursive else named
+            return tuple({one["id"]: _file(one) for one in self._files(wanted)}.values())
+        if recursive:
+            wanted = f"({wanted} or mimeType = '{FOLDER}')"
         found, seen, left = dict[str, DriveFile](), {folder_id}, [folder_id]
         while left:
             now, left = left[:_PARENTS], left[_PARENTS:]
@@ -119,12 +120,7 @@ class Google:
         """The names of its sheets, in their order; not those that are a chart."""
         fields = "sheets(properties(title,sheetType))"
         asked = self._books.get(spreadsheetId=spreadsheet_id, fields=fields)
-
-        def names(answer: Any) -> tuple[str, ...]:
-            told = [one["properties"] for one in answer["sheets"]]
-            return tuple(one["title"] for one in told if one.get("sheetType", "GRID") == "GRID")
-
-        return self._ask(asked, "Google Sheets, las hojas", names)
+        return self._ask(asked, "Google Sheets, las hojas", _titles)
 
     def read(self, spreadsheet_id: str, sheet: str) -> list[list[Cell]]:
         """All rows of a sheet from its first one on, as wide as the widest; an empty cell is "".
@@ -210,8 +206,7 @@ class Google:
         try:
             return read(request.execute(http=SimpleNamespace(request=send)))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as err:
-            name = type(err).__name__
-            text = f"{what}: no es lo que Google dice que contesta ({name})"
+            text = f"{what}: no es lo que Google contesta ({type(err).__name__})"
             if writes:
                 raise OutcomeUnknown(f"{text}; no se sabe si quedó hecho") from err
             raise ApiContractChanged(text) from err
@@ -244,9 +239,6 @@ class Google:
         status = 429 if fast and answer.status == 403 else answer.status
         raise error_of(answer.what, status, answer.headers, said, login=self._token.login)
 
-    def _persist(self, once: Callable[[], Answer], *, writes: bool) -> Answer:
-        return persist(once, writes=writes, tries=self._tries, sleep=self._sleep)
-
 
 def cell_name(sheet: str, row: int, column: int) -> str:
     """The cell of a 1-based row and a 0-based column, as ``write`` takes it: 'Hoja 1'!C12."""
@@ -276,6 +268,11 @@ def _file(one: Any) -> DriveFile:
     to = one.get("shortcutDetails") or {"targetId": one["id"], "targetMimeType": one["mimeType"]}
     modified, folder = datetime.fromisoformat(one["modifiedTime"]), one.get("parents") or [""]
     return DriveFile(to["targetId"], one["name"], modified, folder[0], to["targetMimeType"])
+
+
+def _titles(answer: Any) -> tuple[str, ...]:
+    told = [one["properties"] for one in answer["sheets"]]
+    return tuple(one["title"] for one in told if one.get("sheetType", "GRID") == "GRID")
 
 
 def _rows(answer: Any) -> list[list[Cell]]:

@@ -12,7 +12,6 @@ import re
 import threading
 import webbrowser
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -43,6 +42,7 @@ SCOPES: Final = (
 PATIENCE_S: Final = 300
 _AUTH_URL: Final = ("https://accounts.google.com/o/oauth2/auth", "/o/oauth2/auth")
 _TOKEN_URL: Final = ("https://oauth2.googleapis.com/token", "/token")  # real, below an endpoint
+_SAVED: Final = "LINDERO_GOOGLE_TOKEN"
 _AGAIN: Final = "entrar otra vez: lindero google login"
 
 
@@ -74,15 +74,11 @@ class GoogleToken:
 
     def _take(self) -> Any:
         access = self._access
-        make: Callable[..., Any] = Credentials.from_authorized_user_info
         if access.service_account:
             self._remedy = "bajar otra clave JSON de la consola de Google"
             info = self._read(access.service_account, "LINDERO_GOOGLE_SERVICE_ACCOUNT")
-            of_a_service = service_account.Credentials.from_service_account_info
-            make = partial(of_a_service, scopes=SCOPES)
         elif access.token and access.token.is_file():
-            info = self._read(access.token, "LINDERO_GOOGLE_TOKEN")
-            info.pop("scopes", None)  # a renewal that names them is refused where others were given
+            info = self._read(access.token, _SAVED)
         elif access.refresh_token:
             self.login = "LINDERO_GOOGLE_REFRESH_TOKEN"
             info = {"refresh_token": access.refresh_token.get_secret_value(), **access.client()}
@@ -91,12 +87,15 @@ class GoogleToken:
                 "no hay con qué entrar a Google: poner LINDERO_GOOGLE_SERVICE_ACCOUNT o "
                 "LINDERO_GOOGLE_REFRESH_TOKEN, o correr lindero google login"
             )
+        made: Any
         try:
-            made = make(info)
+            if access.service_account:
+                made = service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
+                self.login = f"{self.login} ({made.service_account_email})"
+            else:  # a renewal that names permissions is refused where others were given
+                made = Credentials.from_authorized_user_info({**info, "scopes": None})
         except (GoogleAuthError, ValueError, TypeError, AttributeError):  # their texts may quote it
             raise SettingsError(f"{self.login} no sirve para entrar; {self._remedy}") from None
-        if email := info.get("client_email"):
-            self.login = f"{self.login} ({email})"
         return made if access.endpoint is None else made.with_token_uri(access.url(*_TOKEN_URL))
 
     def _read(self, source: Path | Secret, variable: str) -> dict[str, Any]:
@@ -106,9 +105,8 @@ class GoogleToken:
                 return dict(json.loads(source.get_secret_value()))
             return dict(json.loads(source.read_text(encoding="utf-8-sig")))
         except (OSError, ValueError, TypeError, RecursionError) as err:
-            name = type(err).__name__
-            text = f"{variable} no se puede leer como JSON ({name}); {self._remedy}"
-            raise SettingsError(text) from None
+            text = f"{variable} no se puede leer como JSON ({type(err).__name__})"
+            raise SettingsError(f"{text}; {self._remedy}") from None
 
     def _renew(self) -> None:
         try:
@@ -116,22 +114,22 @@ class GoogleToken:
         except GoogleAuthError as err:
             answer = err.args[1] if len(err.args) > 1 else None
             word = str(answer.get("error")) if isinstance(answer, dict) else ""
-            said = f" ({word})" if re.fullmatch("[a-z_]{1,40}", word) else ""
-            text = f"Google no da un token con {self.login}{said}; {self._remedy}"
+            said = word if re.fullmatch("[a-z_]{1,40}", word) else "sin decir por qué"
+            text = f"Google no da un token con {self.login} ({said}); {self._remedy}"
             raise ApiAuth(text) from None
         except (ValueError, TypeError, AttributeError):
             raise ApiContractChanged("Google contesta algo que no es un token") from None
-        if self._access.token and self.login == "LINDERO_GOOGLE_TOKEN":
-            try:
+        try:
+            if self._access.token and self.login == _SAVED:
                 _save(self._access.token, self._credentials)
-            except PublishError as err:  # this one is good all the same
-                corrida.warning("el token renovado de Google no se guardó: %s", err)
+        except PublishError as err:  # this one is good all the same
+            corrida.warning("el token renovado de Google no se guardó: %s", err)
 
     def _ask(
         self, url: str, method: str, body: bytes, headers: Mapping[str, str], **_: object
     ) -> SimpleNamespace:
-        ask = Ask("Google, pedir un token", method, url, tuple(headers.items()), body)
-        answer = self._send(ask)
+        what = "Google, pedir un token"
+        answer = self._send(Ask(what, method, url, tuple(headers.items()), body))
         return SimpleNamespace(status=answer.status, headers=answer.headers, data=answer.body)
 
 
@@ -150,7 +148,7 @@ def log_in(access: GoogleAccess, *, port: int = 0, patience_s: float = PATIENCE_
     from oauthlib.oauth2 import OAuth2Error
 
     if access.token is None:
-        raise SettingsError("falta LINDERO_GOOGLE_TOKEN, el archivo donde se guarda el token")
+        raise SettingsError(f"falta {_SAVED}, el archivo donde se guarda el token")
     addresses = {"auth_uri": access.url(*_AUTH_URL), "token_uri": access.url(*_TOKEN_URL)}
     config = {"installed": {**access.client(), **addresses}}
     try:
@@ -165,11 +163,10 @@ def log_in(access: GoogleAccess, *, port: int = 0, patience_s: float = PATIENCE_
         )
     except WSGITimeoutError:
         raise SettingsError("nadie aceptó a tiempo en el navegador; probar otra vez") from None
-    except OAuth2Error as err:
-        text = f"Google no da el token ({err.error}); revisar LINDERO_GOOGLE_CLIENT_ID y aceptar"
+    except (OAuth2Error, Warning) as err:  # a Warning is oauthlib's: fewer permissions were ticked
+        said = getattr(err, "error", "faltan permisos")
+        text = f"Google no da el token ({said}); probar otra vez, y tildar y aceptar todo"
         raise ApiAuth(text) from None
-    except Warning:  # oauthlib's, with the token in it: fewer permissions than were asked for
-        raise ApiAuth("no se aceptó todo lo que se pide; probar otra vez y tildar todo") from None
     except RequestException as err:
         raise ApiUnavailable(f"no se llega a Google ({type(err).__name__})") from None
     except OSError as err:
