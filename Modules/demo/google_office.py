@@ -13,16 +13,13 @@ import json
 import re
 import secrets
 import time
-from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, unquote
 
 from fastapi import FastAPI, Request, Response
-from google.auth import jwt
 
 DEMO_GOOGLE_CLIENT: Final = ("lindero-demo.apps.googleusercontent.example", "secreto-publico")
 DEMO_GOOGLE_REFRESH_TOKEN: Final = "1//token-publico-de-demostracion"  # noqa: S105 - public
@@ -32,7 +29,6 @@ SPREADSHEET: Final = "application/vnd.google-apps.spreadsheet"
 ROWS, COLUMNS = 1000, 26  # of a new sheet; it has more rows where it is given more
 _TERM: Final = re.compile(r"\s*('(?:[^'\\]|\\[\\'])*'|!=|[=()]|\w+)\s*")
 _RANGE: Final = re.compile(r"(?:'((?:[^']|'')+)'|([^'!]+))(?:!([A-Z])([1-9]\d*))?")
-_FIELD: Final = re.compile(r"(\w+)(\()?|[,)]")
 _STATUS: Final = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND"}
 Cell = str | int | float | bool | date
 Item = dict[str, Any]
@@ -66,15 +62,12 @@ class GoogleOffice:
 
     token_life_s: float = 3600.0
     page_limit: int = 100
-    client: tuple[str, str] = DEMO_GOOGLE_CLIENT
     refresh_tokens: set[str] = field(default_factory=lambda: {DEMO_GOOGLE_REFRESH_TOKEN})
-    accounts: dict[str, str] = field(default_factory=dict)  # of services: public key, as PEM
     now: Callable[[], float] = time.monotonic
     asked: list[Asked] = field(default_factory=list)
     files: dict[str, Item] = field(default_factory=dict)
     books: dict[str, Sheets] = field(default_factory=dict)
     tokens: dict[str, float] = field(default_factory=dict)  # and until when each is good
-    _codes: dict[str, str] = field(default_factory=dict)  # of a login: its PKCE challenge
     _pages: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def add(self, name: str, mime_type: str = FOLDER, folder: str = "", **more: Any) -> str:
@@ -140,39 +133,18 @@ class GoogleOffice:
 
     def token(self, form: Mapping[str, str]) -> Item:
         """A token for who may have one. Raises Refused, in OAuth's form (RFC 6749 §5.2)."""
-        more, code = {}, form.get("code", "")
-        if (form.get("client_id"), form.get("client_secret")) == self.client:
-            good = form.get("refresh_token") in self.refresh_tokens
-            if form.get("grant_type") == "authorization_code":
-                digest = sha256(form.get("code_verifier", "").encode()).digest()
-                good = self._codes.pop(code, None) == urlsafe_b64encode(digest).decode().rstrip("=")
-                more = {"refresh_token": f"1//{secrets.token_urlsafe(12)}"}
-                self.refresh_tokens |= set(more.values()) if good else set()
-        else:
-            good = self._signed(form.get("assertion", ""))
-        if not good:
+        known = (form.get("client_id"), form.get("client_secret")) == DEMO_GOOGLE_CLIENT
+        if not known or form.get("refresh_token") not in self.refresh_tokens:
             refused = Refused(400, "no token")
             refused.item = {"error": "invalid_grant", "error_description": "Bad Request"}
             raise refused
+        return self.new_token()
+
+    def new_token(self) -> Item:
         made = f"ya29.{secrets.token_urlsafe(24)}"
         self.tokens[made] = self.now() + self.token_life_s
-        told = {"expires_in": int(self.token_life_s), "token_type": "Bearer", **more}
+        told = {"expires_in": int(self.token_life_s), "token_type": "Bearer"}
         return {"access_token": made, **told}
-
-    def agree(self, query: Mapping[str, str]) -> str:
-        """Where the browser of somebody who agrees to all is sent back to."""
-        code = secrets.token_urlsafe(12)
-        self._codes[code] = query["code_challenge"]
-        told = {"state": query["state"], "code": code, "scope": query["scope"]}
-        return f"{query['redirect_uri']}?{urlencode(told)}"
-
-    def _signed(self, assertion: str) -> bool:
-        try:
-            issuer = json.loads(urlsafe_b64decode(f"{assertion.split('.')[1]}=="))["iss"]
-            jwt.decode(assertion, certs=self.accounts[issuer].encode())
-        except (ValueError, KeyError, IndexError):
-            return False
-        return True
 
 
 def create_google_app(office: GoogleOffice) -> FastAPI:
@@ -182,19 +154,13 @@ def create_google_app(office: GoogleOffice) -> FastAPI:
         path = unquote(request.scope["raw_path"].decode())  # a name of a sheet may have a %
         method, query = request.method, dict(request.query_params)
         body, status = await request.body(), 200
-        if path == "/o/oauth2/auth":
-            return Response(status_code=302, headers={"Location": office.agree(query)})
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
         sent = None if path == "/token" else json.loads(body or b"null")
         try:
             if path == "/token":
-                form = dict(parse_qsl(body.decode()))
-                if kind == "Basic":  # RFC 6749 §2.3.1
-                    pair = unquote(b64decode(token).decode()).split(":")
-                    form |= zip(("client_id", "client_secret"), pair, strict=True)
-                document = office.token(form)
+                document = office.token(dict(parse_qsl(body.decode())))
             elif office.tokens.get(token, 0.0) > office.now():
-                document = _masked(office.answer(method, path, query, sent), query.get("fields"))
+                document = office.answer(method, path, query, sent)
             else:
                 words = "Request had invalid authentication credentials."
                 status, document = 401, Refused(401, words, "authError").item
@@ -305,26 +271,3 @@ def _trimmed(items: list[Any]) -> list[Any]:
     while items and items[-1] in ("", []):
         items = items[:-1]
     return items
-
-
-def _masked(document: Item, fields: str | None) -> Item:
-    """What a mask of fields as ``a,b(c,d)`` leaves of a document."""
-    if fields is None:
-        return document
-    tree: Item = {}
-    path = [tree]
-    for match in _FIELD.finditer(fields):
-        if match[1]:
-            inner = path[-1].setdefault(match[1], {})
-            path += [inner] if match[2] else []
-        elif match[0] == ")":
-            path.pop()
-
-    def kept(value: Any, wanted: Item) -> Any:
-        if isinstance(value, list):
-            return [kept(one, wanted) for one in value]
-        if not wanted or not isinstance(value, dict):
-            return value
-        return {key: kept(value[key], wanted[key]) for key in wanted if key in value}
-
-    return dict(kept(document, tree))

@@ -101,19 +101,20 @@ class Google:
         """
         wanted = f"name contains {_text(name_contains)} and mimeType != '{FOLDER}'"
         if folder_id is None:
-            return tuple({one["id"]: _file(one) for one in self._files(wanted)}.values())
+            found = {(one.id, one.name): one for one in self._files(wanted)}
+            return tuple(one for one in found.values() if one.mime_type != FOLDER)
         if recursive:
             wanted = f"({wanted} or mimeType = '{FOLDER}')"
-        found, seen, left = dict[str, DriveFile](), {folder_id}, [folder_id]
+        found, seen, left = {}, {folder_id}, [folder_id]
         while left:
             now, left = left[:_PARENTS], left[_PARENTS:]
             parents = " or ".join(f"{_text(one)} in parents" for one in now)
             for one in self._files(f"{wanted} and ({parents})"):
-                if one["mimeType"] != FOLDER:
-                    found[one["id"]] = _file(one)
-                elif one["id"] not in seen:
-                    seen.add(one["id"])
-                    left.append(one["id"])
+                if one.mime_type != FOLDER:
+                    found[one.id, one.name] = one
+                elif recursive and one.id not in seen:
+                    seen.add(one.id)
+                    left.append(one.id)
         return tuple(found.values())
 
     def sheets(self, spreadsheet_id: str) -> tuple[str, ...]:
@@ -181,7 +182,7 @@ class Google:
         local = {"static_discovery": True, "cache_discovery": False}
         return build(name, version, http=SimpleNamespace(), client_options=options, **local)
 
-    def _files(self, query: str) -> Iterator[Any]:
+    def _files(self, query: str) -> Iterator[DriveFile]:
         what, token, seen = "Google Drive, buscar planillas", None, set[str]()
         query = f"{query} and trashed = false"
         while token is not None or not seen:
@@ -258,10 +259,9 @@ def _text(value: str) -> str:
     return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
-def _page(answer: Any) -> tuple[list[Any], str | None, bool]:
-    for one in answer["files"]:
-        _file(one)  # fails here where it is none
-    return answer["files"], answer.get("nextPageToken"), bool(answer.get("incompleteSearch"))
+def _page(answer: Any) -> tuple[list[DriveFile], str | None, bool]:
+    files = [_file(one) for one in answer["files"]]
+    return files, answer.get("nextPageToken"), bool(answer.get("incompleteSearch"))
 
 
 def _file(one: Any) -> DriveFile:

@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from Modules.demo.google_office import (
-    DEMO_GOOGLE_CLIENT,
-    DEMO_GOOGLE_REFRESH_TOKEN,
-    GoogleOffice,
-    create_google_app,
-)
+from Modules.demo.google_office import DEMO_GOOGLE_CLIENT, DEMO_GOOGLE_REFRESH_TOKEN
 from Modules.demo.jira_site import (
     DEMO_JIRA_TOKEN,
     DEMO_JIRA_USER,
@@ -28,6 +23,7 @@ from Modules.integrations.jira import Jira
 from Modules.portal.transport import Limits
 from Modules.words.secret import Secret
 from tests.faults.neighbours import FaultyNeighbour, running_neighbour
+from tests.integrations.google_strict import StrictOffice, create_strict_app
 from tests.integrations.jira_openapi import check
 
 
@@ -89,7 +85,7 @@ class RunningGoogle:
     """A made-up Google that listens, and who asks it; nobody really sleeps."""
 
     url: str
-    office: GoogleOffice
+    office: StrictOffice
     server: FaultyNeighbour = field(repr=False)
     slept: list[float] = field(default_factory=list)
 
@@ -110,8 +106,8 @@ class RunningGoogle:
 
 @pytest.fixture(scope="session")
 def _google() -> Iterator[RunningGoogle]:
-    office = GoogleOffice()
-    with running_neighbour(create_google_app(office), office) as (url, server):
+    office = StrictOffice()
+    with running_neighbour(create_strict_app(office), office) as (url, server):
         yield RunningGoogle(url, office, server)
 
 
@@ -119,6 +115,6 @@ def _google() -> Iterator[RunningGoogle]:
 def google(_google: RunningGoogle) -> RunningGoogle:
     """An empty drive."""
     _google.server.strike()
-    vars(_google.office).update(vars(GoogleOffice()))
+    vars(_google.office).update(vars(StrictOffice()))
     _google.slept.clear()
     return _google

@@ -10,7 +10,7 @@ import pytest
 
 from Modules.demo.google_office import ACCOUNT
 from Modules.integrations.access import GoogleAccess
-from Modules.integrations.google import SPREADSHEET, Google, cell_name
+from Modules.integrations.google import FOLDER, SPREADSHEET, Google, cell_name
 from Modules.portal.answers import NotThere
 from Modules.portal.transport import Limits
 from Modules.words.errors import (
@@ -124,17 +124,18 @@ def test_two_files_of_one_name_are_two_and_shared_drives_are_searched(
 
 
 def test_a_shortcut_is_what_it_leads_to(google: RunningGoogle) -> None:
-    folder = google.office.add("Planillas")
-    book = google.office.spreadsheet("Plan", {"a": [["1"]]})
-    to = {"targetId": book, "targetMimeType": SPREADSHEET}
-    google.office.add("Plan, acá", SHORTCUT, folder, shortcutDetails=to)
+    folder, other = google.office.add("Planillas"), google.office.add("Plan, otra carpeta")
+    book = google.office.spreadsheet("Plan", {"a": [["1"]]}, other)
+    for name, to, kind in (("Plan, acá", book, SPREADSHEET), ("Plan, allá", other, FOLDER)):
+        details = {"targetId": to, "targetMimeType": kind}
+        google.office.add(name, SHORTCUT, folder, shortcutDetails=details)
     (found,) = google.client().search_files("Plan", folder)
-    assert (found.id, found.name, found.folder, found.mime_type) == (
-        book,
-        "Plan, acá",
-        folder,
-        SPREADSHEET,
-    )
+    told = (found.id, found.name, found.folder, found.mime_type)
+    assert told == (book, "Plan, acá", folder, SPREADSHEET)
+    google.office.add("Plan", SHORTCUT, folder, shortcutDetails={**details, "targetId": book})
+    google.office.files[max(google.office.files)]["shortcutDetails"]["targetMimeType"] = SPREADSHEET
+    both = google.client().search_files("Plan", folder, recursive=True)  # of one name it is one
+    assert sorted((one.id, one.name) for one in both) == [(book, "Plan"), (book, "Plan, acá")]
 
 
 def test_folders_are_looked_into_each_once_however_they_are_nested(google: RunningGoogle) -> None:

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import traceback
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,8 @@ def test_no_secret_is_in_a_log_an_error_or_a_repr(
     """Of the client, of a token and of what an address of tokens may answer with."""
     caplog.set_level(logging.DEBUG)
     office, shown = google.office, list[str]()
-    office.client, office.refresh_tokens = ("id", f"{CANARY}-secret"), {f"{CANARY}-refresh"}
+    monkeypatch.setattr("Modules.demo.google_office.DEMO_GOOGLE_CLIENT", ("id", f"{CANARY}-secret"))
+    office.refresh_tokens = {f"{CANARY}-refresh"}
     access = google.access(
         client_id="id",
         client_secret=Secret(f"{CANARY}-secret"),
@@ -290,6 +292,7 @@ def test_a_person_logs_in_once_and_the_token_is_for_this_user_alone(
     monkeypatch.setenv("LINDERO_GOOGLE_ENDPOINT", google.url)
     monkeypatch.setenv("LINDERO_GOOGLE_CLIENT_ID", DEMO_GOOGLE_CLIENT[0])
     monkeypatch.setenv("LINDERO_GOOGLE_CLIENT_SECRET", DEMO_GOOGLE_CLIENT[1])
+    before = len(google.server.asked)
     with pytest.raises(SystemExit) as ended:
         main(["google", "login"])
     printed = capsys.readouterr()
@@ -304,6 +307,9 @@ def test_a_person_logs_in_once_and_the_token_is_for_this_user_alone(
     assert asked["redirect_uri"][0].startswith("http://localhost:")
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    basic = b64encode(":".join(DEMO_GOOGLE_CLIENT).encode()).decode()
+    (asked_for,) = [one for one in google.server.asked[before:] if one.path == "/token"]
+    assert asked_for.headers["authorization"] == f"Basic {basic}"
     told = json.loads(path.read_text())
     assert told["refresh_token"] in google.office.refresh_tokens - {DEMO_GOOGLE_REFRESH_TOKEN}
     for secret in (told["token"], told["refresh_token"], DEMO_GOOGLE_CLIENT[1]):
