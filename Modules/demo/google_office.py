@@ -87,11 +87,6 @@ class GoogleOffice:
         self.books[made] = {title: [list(row) for row in rows] for title, rows in sheets.items()}
         return made
 
-    def rename(self, spreadsheet: str, title: str, new: str) -> None:
-        """Give a sheet another title, in its place."""
-        sheets = self.books[spreadsheet]
-        self.books[spreadsheet] = {new if one == title else one: sheets[one] for one in sheets}
-
     def answer(self, method: str, path: str, query: Mapping[str, str], body: Any) -> Item:
         """What Drive or Sheets answer to who is let in. Raises Refused."""
         book = re.fullmatch(r"/v4/spreadsheets/([^/:]+)(?:/values(?:/(.+)|:(batchUpdate)))?", path)

@@ -42,7 +42,7 @@ Cell = str | int | float | bool  # an empty one is ""
 FOLDER: Final = "application/vnd.google-apps.folder"
 SPREADSHEET: Final = "application/vnd.google-apps.spreadsheet"
 _LIMITS: Final = Limits(concurrency=8, request_timeout_s=60.0)
-_PARENTS: Final = 20  # folders that one search names: its address has 2,048 characters at most
+_PARENTS: Final = 15  # folders that one search names: its address has 2,048 characters at most
 _EVERYWHERE: Final = {
     **{"corpora": "allDrives", "includeItemsFromAllDrives": True, "supportsAllDrives": True},
     **{"pageSize": 1000, "fields": "nextPageToken,incompleteSearch,files(id,name,mimeType,"

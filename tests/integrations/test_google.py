@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -68,8 +69,9 @@ def test_a_sheet_that_is_not_there_names_those_that_are_also_when_renamed_meanwh
     book = google.office.spreadsheet("Plan", {"Plan": ROWS, "Notas ñ": []})
     client = google.client()
     assert len(client.read(book, "Plan")) == 4
-    google.office.rename(book, "Plan", "Plan viejo")
-    with pytest.raises(DataError, match="no tiene una hoja 'Plan'; tiene 'Plan viejo', 'Notas ñ'"):
+    google.server.strike(Strike("google_sheet_renamed"))
+    said = re.escape("no tiene una hoja 'Plan'; tiene 'Plan (2)', 'Notas ñ (2)'")
+    with pytest.raises(DataError, match=said):
         client.read(book, "Plan")
 
 
@@ -148,7 +150,7 @@ def test_folders_are_looked_into_each_once_however_they_are_nested(google: Runni
     office.spreadsheet("Plan", {}, office.add("Otra"))
     client = google.client()
     assert {one.id for one in client.search_files("Plan", top, recursive=True)} == wanted
-    assert len(google.statuses("/files")) == 1 + 3 + 1  # 45 folders by twenties, with the deep one
+    assert len(google.statuses("/files")) == 1 + 3 + 1  # 45 folders by fifteens, and the deep one
     assert len(client.search_files("Plan", top)) == 1
     with pytest.raises(NotThere):
         client.search_files("Plan", "no-es-una-carpeta")
