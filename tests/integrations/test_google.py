@@ -161,7 +161,7 @@ def test_every_page_is_read_and_a_token_that_comes_again_ends_it(google: Running
     wanted = [google.office.spreadsheet(f"Plan {at}", {}) for at in range(35)]
     assert [one.id for one in google.client().search_files("Plan")] == wanted
     assert google.statuses("/files") == [200] * 4
-    google.server.strike(Strike("google_token_repeats", "/files", times=None))
+    google.server.strike(Strike("google_token_repeats", "/files", times=9))
     with pytest.raises(ApiContractChanged, match="una página lleva a otra que ya se leyó"):
         google.client().search_files("Plan")
     assert google.statuses("/files") == [200] * 6
