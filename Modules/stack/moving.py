@@ -196,11 +196,16 @@ def _places(settings: Settings, env: Path, flows: Iterable[str]) -> dict[str, Pa
     """Where settings, the users' flows, and the files of secrets that ``env`` names lie here."""
     texts = dotenv_values(env, encoding="utf-8-sig")
     named = {f"ajustes/{name}_FILE": texts.get(f"{name}_FILE") for name in variable_names()}
+    told = {
+        "ajustes/perfil.toml": settings.databaler_profile,
+        "ajustes/google_cuenta.json": settings.lindero_google_service_account,
+        "ajustes/google_token.json": settings.lindero_google_token,
+    }
     return {
         ENV: PROJECT_ROOT / ".env",
         "ajustes/enlaces.json": settings.lindero_symlink_config,
         "ajustes/integraciones.toml": settings.lindero_integrations,
-        **({"ajustes/perfil.toml": profile} if (profile := settings.databaler_profile) else {}),
+        **{name: path for name, path in told.items() if path},
         **{name: below_root(path) for name, path in named.items() if path},
         **{name: PROJECT_ROOT / "scripts" / name.removeprefix("flujos/") for name in flows},
     }

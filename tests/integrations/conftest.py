@@ -96,7 +96,8 @@ class RunningGoogle:
         given = more or {"refresh_token": Secret(DEMO_GOOGLE_REFRESH_TOKEN)}
         return GoogleAccess(endpoint=self.url, **{**own, **given})
 
-    def client(self, limits: Limits = LIMITS, **more: Any) -> Google:
+    def client(self, timeout_s: float = 5.0, **more: Any) -> Google:
+        limits = Limits(request_timeout_s=timeout_s)
         return Google(self.access(**more), sleep=self.slept.append, limits=limits)
 
     def statuses(self, path: str) -> list[int]:
@@ -112,9 +113,11 @@ def _google() -> Iterator[RunningGoogle]:
 
 
 @pytest.fixture
-def google(_google: RunningGoogle) -> RunningGoogle:
+def google(_google: RunningGoogle) -> Iterator[RunningGoogle]:
     """An empty drive."""
     _google.server.strike()
+    _google.server.broken.clear()
     vars(_google.office).update(vars(StrictOffice()))
     _google.slept.clear()
-    return _google
+    yield _google
+    assert _google.server.broken == []

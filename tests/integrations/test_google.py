@@ -13,7 +13,6 @@ from Modules.demo.google_office import ACCOUNT
 from Modules.integrations.access import GoogleAccess
 from Modules.integrations.google import FOLDER, SPREADSHEET, Google, cell_name
 from Modules.portal.answers import NotThere
-from Modules.portal.transport import Limits
 from Modules.words.errors import (
     ApiAuth,
     ApiContractChanged,
@@ -257,7 +256,7 @@ def test_what_does_not_pass_ends_after_the_tries(google: RunningGoogle) -> None:
 )
 def test_a_write_whose_answer_does_not_come_is_sent_once(google: RunningGoogle, fault: str) -> None:
     book = google.office.spreadsheet("Plan", {"Plan": [["Tarea"]]})
-    client = google.client(Limits(request_timeout_s=0.4))
+    client = google.client(timeout_s=0.4)
     google.server.strike(Strike(fault, ":batchUpdate"))
     with pytest.raises(OutcomeUnknown, match="no se sabe si quedó hecho"):
         client.write(book, {cell_name("Plan", 1, 1): "CAMPO-1"})

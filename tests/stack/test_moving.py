@@ -74,6 +74,7 @@ def machine(root: Path, patch: pytest.MonkeyPatch) -> Machine:
         patch.setenv("LINDERO_SYMLINK_CONFIG", str(root / "symlink_config.json"))
         patch.setenv("DATABALER_PROFILE", str(root / "perfil.toml"))
         patch.setenv("LINDERO_INTEGRATIONS", str(root / "integrations.toml"))
+        patch.setenv("LINDERO_GOOGLE_SERVICE_ACCOUNT", str(root / "cuenta.json"))
         return load_settings(root / ".env")
 
     (root / "scripts").mkdir(parents=True)
@@ -92,6 +93,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     (one.root / "symlink_config.json").write_bytes(b"{}")
     (one.root / "perfil.toml").write_bytes(b"[auth]\n")
     (one.root / "integrations.toml").write_bytes(b"[jira]\n")
+    (one.root / "cuenta.json").write_bytes(b"{}\n")
     (one.root / "scripts" / "lluvias.py").write_bytes(FLOW)
     database = one.state / "stack" / "prefect" / "prefect.db"
     database.parent.mkdir()
@@ -136,6 +138,7 @@ def test_everything_comes_out_elsewhere_and_nothing_of_the_machine(
         "symlink_config.json": b"{}",
         "perfil.toml": b"[auth]\n",
         "integrations.toml": b"[jira]\n",
+        "cuenta.json": b"{}\n",
         "scripts/lluvias.py": FLOW,
         "scripts/backup_lotes.py": b"# ours\n",
     }
