@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, TypeAlias
@@ -17,13 +17,15 @@ from typing import Final, TypeAlias
 from Modules.fieldwork.fechas import Dia, Mes, mes_in, read_dia
 from Modules.words.finding import Finding, Severity
 from Modules.words.names import look
-from Modules.words.spanish import day, number, short
-from Modules.words.text import MAX_NAME, MAX_TEXT, text
+from Modules.words.spanish import day, short
+from Modules.words.text import MAX_TEXT, text
 
 Cell: TypeAlias = str | int | float | bool | None
 
 _HEADER_WITHIN: Final = 20  # rows from the top in which the names of the columns are looked for
-_ALIASES: Final[Mapping[str, str]] = {  # without accents, plurals and the words of _SILENT
+_DEEPEST_CM: Final = 1_000
+_AS_A_DAY: Final = "escribirla como 05/11/2026"
+_ALIASES: Final = {  # without accents, plurals and the words of _SILENT
     "campo": "campo establecimiento estancia predio finca estab",
     "lote": "lote potrero cuadro parcela",
     "lote_id": "lote+id id+lote id+databaler id+portal",
@@ -36,17 +38,16 @@ _ALIASES: Final[Mapping[str, str]] = {  # without accents, plurals and the words
     "observacion": "observacion obs comentario nota detalle descripcion aclaracion",
     "tarea": "tarea jira tarea+jira jira+tarea issue ticket clave+jira jira+key incidencia",
 }
+_DECIDING: Final = ("campo", "lote", "lote_id", "fecha", "profundidad", "tipo")
 _SILENT: Final = frozenset(
     ("a", "cm", "de", "del", "el", "en", "la", "n", "no", "nombre", "nro", "num", "numero")
 )
-_DECIDING: Final = frozenset(("campo", "lote", "lote_id", "fecha", "profundidad", "tipo"))
-_DEEPEST_CM: Final = 1_000
 _ERROR: Final = re.compile(r"#(N/[AD]|[¡¿]?[A-ZÁÉÍÓÚÑ/0-9]+[!?])|Loading\.{3}|Cargando(\.{3}|…)")
-_TOTAL: Final = re.compile(r"(sub)?total(es)?( general(es)?)?( [\w ]*)?:?")
+_TOTAL: Final = re.compile(r"(sub)?total(es)?( general(es)?)?:?")
 _TAREA: Final = re.compile(r"(?:^|.*[^A-Za-z0-9])([A-Z][A-Z0-9_]+-[1-9]\d*)(?![\w-])")
-_RANGE: Final = re.compile(
-    r"(\d+(?:[.,]\d+)?) ?(?:-|–|—|a|al|hasta) ?(\d+(?:[.,]\d+)?)(?: ?cms?\b)?"
-)
+_NUMBER: Final = r"(\d+(?:[.,]\d+)?)"
+_RANGE: Final = re.compile(rf"{_NUMBER} ?(?:-|–|—|a|al|hasta) ?{_NUMBER}")
+_BETWEEN: Final = re.compile(r"\b(y|cms?)\b|[;,/+&.\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Planilla:
     def finding(
         self, numero: int, nombre: str, what: str, todo: str, severity: Severity = Severity.ERROR
     ) -> Finding:
-        """What is wrong with a cell; ``nombre`` is ours, of a column of the sheet or of none."""
+        """What is wrong in a row; ``nombre`` is ours, of a column that the sheet may have."""
         item = f"fila {numero}"
         if nombre in self.columnas:
             cell = f"{letters(self.columnas[nombre])}{numero}"
@@ -117,94 +118,79 @@ def read_planilla(
 ) -> Planilla:
     """Read a sheet from its first row on: numbers as numbers, dates as they are shown.
 
-    ``mes``: what year a day without one is of; that of the file's name if not given.
+    ``mes``: near which month days without a year lie; that of the file's name if not given.
     """
     planilla = _with_header(Planilla(archivo, hoja), cells)
     if any(one.is_error for one in planilla.findings):
         return planilla
     mes = mes or mes_in(archivo)
-    rows = list(_rows(planilla, cells))
+    rows = dict(_rows(planilla, cells))
     days = {
         numero: read_dia(said, mes, dia_primero=dia_primero)
-        for numero, row in rows
+        for numero, row in rows.items()
         if (said := _plain(row["fecha"])) is not None
     }
-    mixed = [numero for numero, dia in days.items() if dia.contradicts]
+    turned = next((numero for numero, dia in days.items() if dia.contradicts), None)
     filas, findings = [], list(planilla.findings)
-    for numero, row in rows:
-        found = list(_problems(planilla, numero, row, days.get(numero), mixed))
+    for numero, row in rows.items():
+        dia = days.get(numero)
+        found = list(_problems(planilla, numero, row, dia, turned))
         findings += found
         if not any(one.is_error for one in found):
-            filas.append(_fila(numero, row, days.get(numero)))
-    read = {fila.numero for fila in filas}
+            filas.append(_fila(numero, row, dia))
     return replace(
         planilla,
         filas=tuple(filas),
         findings=tuple(findings),
-        tipos={name: _kinds(name, rows, days) for name in planilla.columnas},
-        rechazadas=tuple(numero for numero, _ in rows if numero not in read),
+        tipos={name: _kinds(row[name] for row in rows.values()) for name in planilla.columnas},
+        rechazadas=tuple(sorted({*rows} - {fila.numero for fila in filas})),
     )
 
 
 def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planilla:
-    """The sheet with its columns, or with what is wrong with them."""
-
-    def wrong(what: str, todo: str, *notes: str, severity: Severity = Severity.ERROR) -> Planilla:
-        one = Finding(what, severity, planilla.where, item, todo, notes=notes)
-        return replace(planilla, findings=(*planilla.findings, one))
-
-    item = ""
-    filled = [[shown for cell in row if (shown := text(cell))] for row in cells[:_HEADER_WITHIN]]
-    if not any(text(cell) for row in cells for cell in row):
-        return wrong("la hoja está vacía", "cargar el plan, o elegir otra hoja")
+    """The sheet with its columns, and with what is wrong with them."""
+    shown = [[said for cell in row if (said := text(cell))] for row in cells]
     names = [[column_of(cell) for cell in row] for row in cells[:_HEADER_WITHIN]]
-    at = max(range(len(names)), key=lambda row: (len({*names[row]} - {""}), -row))
-    if len({*names[at]} - {""}) < 2:
-        first = next((row for row in filled if row), [])
-        return wrong(
-            "no está la fila con los nombres de las columnas",
-            "ponerla arriba de los datos, como: Campo, Lote, Fecha, Profundidad, Responsable",
-            f"se buscó en las primeras {_HEADER_WITHIN} filas",
-            f"la primera con algo escrito dice: {short(first, 8)}",
-        )
-    item = f"fila {at + 1}"
-    count = Counter(name for name in names[at] if name)
+    at = max(range(len(names)), key=lambda row: len({*names[row]} - {""}), default=0)
+    count = Counter(name for name in (names[at] if names else ()) if name)
     titles = {name: text(cells[at][column]) or "" for column, name in enumerate(names[at]) if name}
-    for name in [name for name, times in count.items() if times > 1]:
-        called = [
-            f"{letters(c)} ({text(cells[at][c])})" for c, n in enumerate(names[at]) if n == name
-        ]
-        decides = name in _DECIDING
-        planilla = wrong(
-            f"hay {len(called)} columnas que dicen {name}: {', '.join(called)}",
-            "dejar una sola, o cambiarle el nombre a la otra",
-            *(() if decides else ("no se lee ninguna",)),
-            severity=Severity.ERROR if decides else Severity.WARNING,
-        )
     planilla = replace(
         planilla,
         encabezado=at + 1,
-        columnas={n: c for c, n in enumerate(names[at]) if n and count[n] == 1},
+        columnas={name: at for at, name in enumerate(names[at]) if count[name] == 1},
         titulos=titles,
     )
-    missing = [] if {"lote", "lote_id"} & set(count) else ["lote"]
-    missing += [] if "fecha" in count else ["fecha"]
-    if missing:
-        return wrong(
-            f"falta la columna {' y la columna '.join(missing)}",
-            "agregarla, o darle ese nombre a la que lo tiene",
-            f"las columnas son: {', '.join(filled[at])}",
-        )
-    return planilla
+    wrong: list[Finding] = []
+    if not any(shown):
+        wrong.append(Finding("la hoja está vacía", where=planilla.where, todo="cargar el plan"))
+    elif len(count) < 2:
+        first = next(row for row in shown if row)
+        what = f"ninguna de las primeras {_HEADER_WITHIN} filas tiene los nombres de las columnas"
+        todo = "ponerlos arriba de los datos: Campo, Lote, Fecha, Profundidad, Responsable"
+        notes = (f"la primera con algo escrito dice: {short(first, 8)}",)
+        wrong.append(Finding(what, where=planilla.where, todo=todo, notes=notes))
+    else:
+        for name, times in count.items():
+            if times > 1:
+                what = f"hay {times} columnas de {name} («{titles[name]}»): no se lee ninguna"
+                severity = Severity.ERROR if name in _DECIDING else Severity.WARNING
+                todo = "dejar una sola, o cambiarle el nombre a la otra"
+                wrong.append(planilla.finding(at + 1, "", what, todo, severity))
+        have = {"lote", *count} if "lote_id" in count else set(count)
+        for name in sorted({"lote", "fecha"} - have):
+            what = f"falta la columna {name}; están: {short(shown[at], 12)}"
+            wrong.append(planilla.finding(at + 1, "", what, "agregarla, o darle ese nombre"))
+    return replace(planilla, findings=tuple(wrong))
 
 
 def column_of(title: Cell) -> str:
     """Our name for what a column is called; "" for one that says nothing to us."""
     said = text(title) or ""
     for way in (said, re.sub(r"\([^)]*\)", " ", said)):
-        parts = {_FIELDS.get(_stems(part), "") for part in re.split(r"[/|]", way)}
-        found = {_FIELDS.get(_stems(way), "")} - {""} or parts
-        if len(found) == 1 and (name := found.pop()):
+        if name := _FIELDS.get(_stems(way)):
+            return name
+        parts = {_FIELDS.get(_stems(part), "") for part in way.split("/")}
+        if len(parts) == 1 and (name := parts.pop()):
             return name
     return ""
 
@@ -216,9 +202,7 @@ def _stems(said: str) -> str:
 
 
 _FIELDS: Final = {
-    "+".join(map(_stems, alias.split("+"))): name
-    for name, aliases in _ALIASES.items()
-    for alias in aliases.split()
+    _stems(alias): name for name, aliases in _ALIASES.items() for alias in aliases.split()
 }
 
 
@@ -226,7 +210,6 @@ def _rows(
     planilla: Planilla, cells: Sequence[Sequence[Cell]]
 ) -> Iterator[tuple[int, dict[str, Cell]]]:
     """The rows that say something, by number; not blank ones, totals and headers said again."""
-    blank: dict[str, Cell] = dict.fromkeys((*_ALIASES,))
     for numero, row in enumerate(cells[planilla.encabezado :], start=planilla.encabezado + 1):
         own = {name: row[at] for name, at in planilla.columnas.items() if at < len(row)}
         said = [shown for cell in row if (shown := text(cell))]
@@ -234,90 +217,79 @@ def _rows(
             continue
         total = _TOTAL.fullmatch(look(said[0])) and _plain(own.get("fecha")) is None
         if not total and any(column_of(cell) != name for name, cell in own.items()):
-            yield numero, {**blank, **own}
+            yield numero, {**dict.fromkeys(_ALIASES), **own}
 
 
 def _plain(cell: Cell) -> str | float | None:
     """A number, or clean text; None for an empty cell and for a box that is ticked."""
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return cell
-    return text(cell)
+    return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else text(cell)
 
 
 def _problems(
-    planilla: Planilla, numero: int, row: Mapping[str, Cell], dia: Dia | None, mixed: Sequence[int]
+    planilla: Planilla, numero: int, row: Mapping[str, Cell], dia: Dia | None, turned: int | None
 ) -> Iterator[Finding]:
-    """What is wrong with a row; an error leaves it out."""
+    """What is wrong with a row, an error leaves it out; ``turned``: a row of the other order."""
 
     def say(name: str, what: str, todo: str, severity: Severity = Severity.ERROR) -> Finding:
         return planilla.finding(numero, name, what, todo, severity)
 
-    broken = [name for name, cell in row.items() if _ERROR.fullmatch(text(cell) or "")]
-    for name in broken:
-        yield say(
-            name, f"la fórmula da {text(row[name])}", "corregir la fórmula, o escribir el dato"
-        )
-    if not text(row["lote"]) and not text(row["lote_id"]):
+    said = {name: text(cell) or "" for name, cell in row.items()}
+    for name in [name for name, shown in said.items() if _ERROR.fullmatch(shown)]:
+        yield say(name, f"la fórmula da {said.pop(name)}", "corregirla, o escribir el dato")
+    if not said.get("lote", "?") and not said.get("lote_id", "?"):
         yield say("lote", "no dice el lote", "escribirlo, o borrar la fila")
+    fecha = said.get("fecha")
     if dia is None:
-        what, todo = "no tiene fecha", "escribirla como 05/11/2026; la tarea queda sin vencimiento"
-        yield say("fecha", what, todo, Severity.WARNING)
-    elif "fecha" not in broken:
-        if dia.problem:
-            yield say("fecha", dia.problem, dia.todo)
-        elif dia.swapped and mixed:
-            what = f"«{text(row['fecha'])}» puede ser {day(dia.day)} o {day(dia.swapped)}"
-            what += f": la fila {mixed[0]} tiene el día y el mes al revés"
-            yield say("fecha", what, "escribir todas las fechas como 05/11/2026")
-        elif dia.year_added:
-            what = f"«{text(row['fecha'])}» no dice el año; se toma {day(dia.day)}"
-            yield say("fecha", what, "escribirla como 05/11/2026", Severity.WARNING)
-    if "profundidad" not in broken and _is_day(_plain(row["profundidad"])):
-        what = f"«{text(row['profundidad'])}» es una fecha: la planilla convirtió la profundidad"
+        yield say("fecha", "no tiene fecha: la tarea queda sin vencimiento", _AS_A_DAY, _WARNING)
+    elif fecha and dia.contradicts:
+        what = f"«{fecha}» tiene el día y el mes al revés que lo configurado: no se adivina"
+        yield say("fecha", what, _AS_A_DAY)
+    elif fecha and dia.day is None:
+        yield say("fecha", f"«{fecha}» no es una fecha", _AS_A_DAY)
+    elif fecha and dia.swapped and turned:
+        what = f"«{fecha}» es {day(dia.day)} o {day(dia.swapped)}: la fila {turned} está al revés"
+        yield say("fecha", what, "escribir todas las fechas en un mismo orden, como 05/11/2026")
+    elif fecha and dia.year_added:
+        what = f"«{fecha}» no dice el año; se toma {day(dia.day)}"
+        yield say("fecha", what, _AS_A_DAY, _WARNING)
+    if said.get("profundidad") and _is_day(_plain(row["profundidad"])):
+        what = f"«{said['profundidad']}» es una fecha: la planilla convirtió la profundidad"
         yield say("profundidad", what, "dar a la columna formato de texto y escribirla como 0-20")
-    tarea = text(row["tarea"])
-    if tarea and "tarea" not in broken and not _TAREA.match(tarea):
-        what = f"«{tarea}» no es la clave de una tarea de Jira"
-        yield say("tarea", what, "dejar la celda vacía: no se escribe encima", Severity.WARNING)
+    if said.get("tarea") and not _TAREA.match(said["tarea"]):
+        what = f"«{said['tarea']}» no es la clave de una tarea de Jira; no se le escribe encima"
+        yield say("tarea", what, "dejar la celda vacía", _WARNING)
 
 
 def _fila(numero: int, row: Mapping[str, Cell], dia: Dia | None) -> Fila:
-    said = {name: text(cell, MAX_TEXT if name == "observacion" else MAX_NAME) or ""
-            for name, cell in row.items() if name != "fecha"}  # fmt: skip
+    said = {name: text(row[name], MAX_TEXT) or "" for name in row if name != "fecha"}
     said["profundidad"] = _profundidad(said["profundidad"])
-    said["tarea"] = match[1] if (match := _TAREA.match(said["tarea"])) else said["tarea"]
+    said["tarea"] = _TAREA.sub(r"\1", said["tarea"], count=1)
     return Fila(numero, fecha=dia.day if dia else None, **said)
 
 
 def _is_day(said: str | float | None) -> bool:
     """Whether a depth is what a sheet made of "5-10": a day."""
-    if said is None or isinstance(said, int | float):
+    if not isinstance(said, str):
         return said is not None and said > _DEEPEST_CM
     dia = read_dia(said, Mes(2026, 6))
-    return dia.day is not None and (
-        not dia.year_added or re.search(r"[^\W\d_]{3}", said) is not None
-    )
+    return dia.day is not None and not (dia.year_added and re.fullmatch(r"[\W\d]+", said))
 
 
 def _profundidad(said: str) -> str:
     """Depths as in the portal, "0-20; 20-40", where the text is nothing but such."""
     flat = look(said)
     pairs = [(a.replace(",", "."), b.replace(",", ".")) for a, b in _RANGE.findall(flat)]
-    rest = re.sub(r"\by\b|[;,/+&\s]|\bcms?\b\.?", "", _RANGE.sub(" ", flat))
+    rest = _BETWEEN.sub("", _RANGE.sub(" ", flat))
     if rest or not pairs or any(float(a) >= float(b) for a, b in pairs):
         return said
     return "; ".join(f"{a}-{b}" for a, b in pairs)
 
 
-def _kinds(
-    name: str, rows: Sequence[tuple[int, Mapping[str, Cell]]], days: Mapping[int, Dia]
-) -> str:
-    """What the cells of a column are, the most frequent first."""
-    found = Counter(
-        "fecha" if name == "fecha" and days[numero].day
-        else "número" if isinstance(said, int | float) else "texto"
-        for numero, row in rows if (said := _plain(row[name])) is not None
-    )  # fmt: skip
-    if len(found) < 2:
-        return next(iter(found), "vacía")
-    return ", ".join(f"{kind} ({number(times)})" for kind, times in found.most_common())
+def _kinds(cells: Iterable[Cell]) -> str:
+    """What the cells of a column are, the most frequent first: "número (12), texto (1)"."""
+    kinds = {str: "texto", bool: "casilla", int: "número", float: "número"}
+    found = Counter(kinds[type(cell)] for cell in cells if cell is not None and cell != "")
+    return ", ".join(f"{kind} ({times})" for kind, times in found.most_common()) or "vacía"
+
+
+_WARNING: Final = Severity.WARNING

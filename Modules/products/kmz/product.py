@@ -85,12 +85,15 @@ def build_muestreos_kmz(
     ambientes: gpd.GeoDataFrame,
     work: Path,
     *,
+    stem: str = "",
+    title: str = "",
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
 ) -> Hecho:
     """Write ``muestreos_25-26.kmz``, for a crew: see ``_muestreos``; too large, one for each campo.
 
-    ``puntos`` are as ``muestreos.plan.PUNTOS``, ``ambientes`` as its ``AMBIENTES_PLAN``.
+    ``puntos`` are as ``muestreos.plan.PUNTOS``, ``ambientes`` as its ``AMBIENTES_PLAN``; ``stem``
+    and ``title`` are of another plan than the night's.
 
     Raises:
         PublishError: the disk refused.
@@ -110,7 +113,8 @@ def build_muestreos_kmz(
         {None: [i for i, key in enumerate(keys) if key in campos], **dict(_runs(keys))}
         for keys in (campo_of_point, campo_of_zone, lotes.marcadores_campo, plots, campo_of_line)
     ]
-    stem = f"muestreos_{fuente.campania.slug}"
+    stem = stem or f"muestreos_{fuente.campania.slug}"
+    title = title or f"Muestreos {fuente.campania}"
     writer = KmzWriter(work, max_placemarks, max_bytes)
 
     def mapa(path: str, title: str, only: str | None, named: Capa) -> Mapa:
@@ -124,11 +128,11 @@ def build_muestreos_kmz(
     if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
         siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
         named, _ = puntos_capa(puntos, boxes, siglas)  # short names tell the campo too
-        whole = mapa(stem, f"Muestreos {fuente.campania}", None, named)
+        whole = mapa(stem, title, None, named)
         if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
             return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
     names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
-    titles = {key: f"Muestreos {fuente.campania} · {campo}" for key, campo in campos.items()}
+    titles = {key: f"{title} · {campo}" for key, campo in campos.items()}
     order = sorted(campos, key=names.__getitem__)
     built = writer.write("", [mapa(names[key], titles[key], key, points) for key in order])
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"

@@ -89,7 +89,7 @@ def build_muestreos(
     sheet = Sheet("Muestreos", rows, CSV_HEADERS, _XLSX_FORMATS, freeze_columns=2)
     day = _plan_date(fuente)
     write_new(built[f"{stem}.xlsx"], xlsx_bytes([sheet], datetime.combine(day, time())))
-    samples, title = _muestras(plan, fuente), f"Muestreos {fuente.campania}"
+    samples, title = muestras(plan, fuente), f"Muestreos {fuente.campania}"
     for kind, document in modus_documents(samples, nombre=title, fecha=day).items():
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
@@ -136,7 +136,7 @@ def _estados(*names: str) -> list[Category]:
     return [Category(name, *ESTADOS[name], _SHAPES.get(name, "circle")) for name in names]
 
 
-def _muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
+def muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     """What is to be sampled or was; annulled marks are no part of a plan."""
     campos = fuente.tables.campos
     empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
