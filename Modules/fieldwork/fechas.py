@@ -28,7 +28,7 @@ _MES: Final = re.compile(
 )
 _TIME: Final = re.compile(r"[t ,]+\d{1,2}:\d\d(:\d\d)?(\.\d+)?( ?[ap]\.? ?m\.?)?( ?z)?$")
 _SILENT: Final = re.compile(
-    r"\b(lun(es)?|mar(tes)?|mie(rcoles)?|jue(ves)?|vie(rnes)?|sab(ado)?|dom(ingo)?)\b[., ]*(?=\d)"
+    r"^(lun(es)?|mar(tes)?|mie(rcoles)?|jue(ves)?|vie(rnes)?|sab(ado)?|dom(ingo)?)\b[., ]*(?=\d)"
     r"|\b(de|del|el)\b|(?<=\d)(ro|er|o|°)(?=\W|$)"
 )
 _NUMBERS: Final = re.compile(r"\d{1,4}([/\-. ]+\d{1,4}){1,2}")

@@ -43,7 +43,9 @@ _SILENT: Final = frozenset(
     ("a", "cm", "de", "del", "el", "en", "la", "n", "no", "nombre", "nro", "num", "numero")
 )
 _ERROR: Final = re.compile(r"#(N/[AD]|[¡¿]?[A-ZÁÉÍÓÚÑ/0-9]+[!?])|Loading\.{3}|Cargando(\.{3}|…)")
-_TOTAL: Final = re.compile(r"(sub)?total(es)?( general(es)?)?:?")
+_TOTAL: Final = re.compile(
+    r"(sub)?total(es)?( (general(es)?|de|lotes?|muestras|has?)\b.*)?[ :\d.,]*"
+)
 _TAREA: Final = re.compile(r"(?:^|.*[^A-Za-z0-9])([A-Z][A-Z0-9_]+-[1-9]\d*)(?![\w-])")
 _NUMBER: Final = r"(\d+(?:[.,]\d+)?)"
 _RANGE: Final = re.compile(rf"{_NUMBER} ?(?:-|–|—|a|al|hasta) ?{_NUMBER}")
@@ -151,8 +153,9 @@ def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planill
     """The sheet with its columns, and with what is wrong with them."""
     shown = [[said for cell in row if (said := text(cell))] for row in cells]
     names = [[column_of(cell) for cell in row] for row in cells[:_HEADER_WITHIN]]
-    at = max(range(len(names)), key=lambda row: len({*names[row]} - {""}), default=0)
-    count = Counter(name for name in (names[at] if names else ()) if name)
+    names = names or [[]]
+    at = max(range(len(names)), key=lambda row: len({*names[row]} - {""}))
+    count = Counter(name for name in names[at] if name)
     titles = {name: text(cells[at][column]) or "" for column, name in enumerate(names[at]) if name}
     planilla = replace(
         planilla,
