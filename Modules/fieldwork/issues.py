@@ -7,13 +7,21 @@ and never markup (https://developer.atlassian.com/cloud/jira/platform/apis/docum
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Final
 
+from Modules.fieldwork.fechas import Mes
+from Modules.fieldwork.join import Trabajo
+from Modules.integrations.config import JiraNames, found
+from Modules.words.domain import Campania
+from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import day, hectares, short
 from Modules.words.text import MAX_TEXT, clean_text
 
-MAX_SUMMARY: Final = 255  # characters; Jira refuses more
+MAX_SUMMARY: Final = 255  # characters of a summary and of a field of one line; Jira refuses more
 MAX_DESCRIPTION: Final = 32_767
 _MAX_CELLS: Final = 20_000  # of those, of what the cells of a table say together
 
@@ -30,14 +38,99 @@ class Issue:
     fields: Mapping[str, Any] = field(repr=False)  # of REST v3
 
 
+def issues_of(
+    trabajos: Iterable[Trabajo],
+    mes: Mes,
+    campania: Campania,
+    names: JiraNames,
+    *,
+    enlaces: Mapping[str, str],
+    snapshot: str = "",
+) -> tuple[tuple[Issue, ...], tuple[Finding, ...]]:
+    """An issue for each row, and a warning for each name that Jira has not been told of.
+
+    ``enlaces``: where the map of each campo is, by its id: an address, or a path as text.
+    """
+    issues = []
+    unknown: dict[tuple[str, str], list[Trabajo]] = defaultdict(list)
+    for one in trabajos:
+        fila, grupo = one.fila, f"lindero-plan-{mes}"
+        componente = found(names.componentes, one.campo)
+        if names.componentes and componente is None:
+            unknown["componentes", one.campo].append(one)
+        cuenta = found(names.responsables, fila.responsable)
+        if fila.responsable and cuenta is None:
+            unknown["responsables", fila.responsable].append(one)
+        kind = ", ".join(filter(None, (fila.tipo, fila.profundidad)))
+        facts = (
+            *(("Campo", one.campo), ("Lote", one.lote)),
+            *(("Superficie", hectares(one.superficie_ha)), ("Cultivo", one.cultivos or "")),
+            *(("Campaña", str(campania)), ("Fecha", day(fila.fecha))),
+            *(("Profundidad (cm)", fila.profundidad), ("Tipo", fila.tipo)),
+            *(("Responsable", fila.responsable), ("Prioridad", fila.prioridad)),
+            *(("Observación", fila.observacion), ("Datos", snapshot)),
+        )
+        links = [("Mapa para el teléfono (KMZ)", enlaces.get(one.campo_id, ""))]
+        fields = {
+            "project": {"key": names.proyecto},
+            "issuetype": {"name": found(names.tipos, fila.tipo) or names.tipo},
+            "summary": summary(f"Muestreo: {one.campo}, lote {one.lote}{kind and f' ({kind})'}"),
+            "description": description(f"Plan de muestreo · {mes.texto}", facts, links),
+            "labels": [grupo, label(one.clave)],
+            **({"components": [{"name": componente}]} if componente else {}),
+            **({"assignee": {"accountId": cuenta}} if cuenta else {}),
+            **_dates_and_customs(one, campania, names),
+        }
+        issues.append(Issue(one.clave, f"fila {fila.numero}", grupo, fields))
+    return tuple(issues), tuple(_unknown(*key, rows) for key, rows in unknown.items())
+
+
+def _unknown(table: str, name: str, rows: Sequence[Trabajo]) -> Finding:
+    left = "el responsable" if table == "responsables" else "el componente"
+    return Finding(
+        f"«{name}» no está en [jira.{table}]: la tarea se hace sin {left}",
+        Severity.WARNING,
+        rows[0].donde,
+        short([f"fila {one.fila.numero}" for one in rows], 5),
+        f'agregar a [jira.{table}] de integrations.toml el renglón "{name}" = "…"',
+        figures={"filas": len(rows)},
+    )
+
+
+def _dates_and_customs(one: Trabajo, campania: Campania, names: JiraNames) -> dict[str, Any]:
+    """When it is due, and what goes into fields of the site's own."""
+    fila = one.fila
+    texts = {
+        **{name: getattr(fila, name) for name in ("profundidad", "responsable", "observacion")},
+        **{"campo": one.campo, "lote": one.lote, "lote_id": one.lote_id},
+        **{"cultivo": one.cultivos or "", "campania": str(campania)},
+    }
+    said: dict[str, str | float | None] = {
+        **{name: summary(value) for name, value in texts.items()},
+        "superficie_ha": one.superficie_ha,
+        "fecha": _before(fila.fecha, 0),
+        "inicio": _before(fila.fecha, names.dias_inicio),
+    }
+    due = _before(fila.fecha, names.dias_vencimiento)
+    return {
+        **({"duedate": due} if due else {}),
+        **{key: said[name] for name, key in names.campos.items() if said[name]},
+        **{key: {"value": said[name]} for name, key in names.opciones.items() if said[name]},
+    }
+
+
+def _before(when: date | None, days: int) -> str | None:
+    return None if when is None else (when - timedelta(days=days)).isoformat()
+
+
 def label(clave: str) -> str:
     """The label of an issue's key: Jira's labels hold no blank and no more than 255 characters."""
     return f"lindero-{hashlib.sha256(clave.encode()).hexdigest()[:16]}"
 
 
 def summary(text: str) -> str:
-    """A title in one line of at most ``MAX_SUMMARY`` characters; "…" where it is cut."""
-    whole = clean_text(text, 4 * MAX_SUMMARY)
+    """A text for a field of one line, as the summary is; "…" where it is cut."""
+    whole = clean_text(text, MAX_TEXT)
     return whole if len(whole) <= MAX_SUMMARY else f"{whole[: MAX_SUMMARY - 1].rstrip()}…"
 
 
@@ -46,44 +139,34 @@ def description(
 ) -> Node:
     """A document: a line, a table of what and how much, and links (text, address).
 
-    Facts that say nothing are left out; an address that is none of the web is written as text.
+    What says nothing is left out; an address that is none of the web is written as text.
     """
-    limit = min(MAX_TEXT, _MAX_CELLS // max(1, len(facts)))
-    said = [(name, clean_text(value, limit)) for name, value in facts]
-    rows = [
-        _node("tableRow", [_cell("tableHeader", name), _cell("tableCell", value)])
-        for name, value in said
-        if value
-    ]
-    attrs = {"isNumberColumnEnabled": False, "layout": "default"}
-    table = [{**_node("table", rows), "attrs": attrs}] if rows else []
-    linked = [_paragraph(*_linked(name, address)) for name, address in links]
-    content = [_paragraph(_text(intro)), *table, *linked]
-    return {"version": 1, **_node("doc", content)}
+    limit = min(MAX_TEXT, _MAX_CELLS // max(1, len(facts) + len(links)))
+    rows, linked = (
+        [
+            (clean_text(name) or "-", said)
+            for name, value in pairs
+            if (said := clean_text(value, limit))
+        ]
+        for pairs in (facts, links)
+    )
+    cells = (
+        (_node("tableHeader", _text(name)), _node("tableCell", _text(said))) for name, said in rows
+    )
+    table = [_node("table", *(_node("tableRow", *both) for both in cells))] if rows else []
+    first = _text(clean_text(intro, limit) or "-")
+    return {"version": 1, **_node("doc", first, *table, *(_link(*one) for one in linked))}
 
 
-def _node(kind: str, content: Sequence[Node]) -> Node:
+def _node(kind: str, *content: Node) -> Node:
     return {"type": kind, "content": list(content)}
 
 
-def _cell(kind: str, said: str) -> Node:
-    return {**_node(kind, [_paragraph(_text(said))]), "attrs": {}}
+def _text(said: str, **more: Any) -> Node:
+    return _node("paragraph", {"type": "text", "text": said, **more})
 
 
-def _paragraph(*inline: Node | None) -> Node:
-    return _node("paragraph", [one for one in inline if one is not None])
-
-
-def _text(said: str) -> Node | None:
-    """A text, which may not be empty in ADF; None for such."""
-    clean = clean_text(said, MAX_TEXT)
-    return {"type": "text", "text": clean} if clean else None
-
-
-def _linked(name: str, address: str) -> tuple[Node | None, ...]:
-    clean = clean_text(address, MAX_TEXT)
-    if not clean.startswith(("https://", "http://")):
-        return (_text(f"{name}: {clean}"),)
-    node = _text(name)
-    mark = {"type": "link", "attrs": {"href": clean}}
-    return (node and {**node, "marks": [mark]},)
+def _link(name: str, address: str) -> Node:
+    if not address.startswith(("https://", "http://")):
+        return _text(f"{name}: {address}")
+    return _text(name, marks=[{"type": "link", "attrs": {"href": address}}])

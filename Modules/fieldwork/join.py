@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from Modules.fieldwork.fechas import Mes
@@ -130,7 +131,9 @@ class _Lotes:
             same = sorted(f"{self.names[one]} ({one})" for one in ids)
             return no("campo", f"hay más de un campo {campo}", same, "son")
         if not ids:
-            return no("campo", f"no hay ningún campo {campo}", _nearest(campo, self.names.values()))
+            return no(
+                "campo", f"no hay ningún campo {campo}", _nearest(campo, tuple(self.names.values()))
+            )
         here = self.of_campo[next(iter(ids))]
         exact = [one for one in here if look(one.lote) == look(fila.lote)]
         fits = exact or [one for one in here if _lote_key(one.lote) == _lote_key(fila.lote)]
@@ -138,7 +141,7 @@ class _Lotes:
             same = sorted(f"{one.lote} ({one.lote_id})" for one in fits)
             return no("lote", f"hay más de un lote {fila.lote} en {campo}", same, "son")
         if not fits:
-            near = _nearest(fila.lote, [one.lote for one in here])
+            near = _nearest(fila.lote, tuple(one.lote for one in here))
             return no("lote", f"no hay ningún lote {fila.lote} en {campo}, en esta campaña", near)
         return fits[0]
 
@@ -157,7 +160,8 @@ def _lote_key(name: str) -> str:
     return re.sub(r"^(\d+)[.,]0+$", r"\1", bare)
 
 
-def _nearest(said: str, names: Iterable[str]) -> list[str]:
+@lru_cache(maxsize=4_096)  # what is wrong is so in every row
+def _nearest(said: str, names: tuple[str, ...]) -> list[str]:
     """Of these names those that look most like it; the first ones where none does."""
     known = {_lote_key(name): name for name in names}
     near = get_close_matches(_lote_key(said), list(known), n=_NEAR, cutoff=0.5)

@@ -45,7 +45,8 @@ def joined(*planillas: Planilla) -> tuple[tuple[Trabajo, ...], tuple[Finding, ..
      ("La\u00a0Paz", "7.0", "L1"), ("La Paz", "7,00", "L1"), ("La Paz", "Lote 7", "L1"),
      ("La Paz", "lote N° 8", "L2"), ("La Paz", "LOMA  ALTA\u200b", "L3"),
      ("El Ombu", "07", "L4"), ("El Ombú", "7", "L5"), ("El Ombú", 7, "L5"),
-     ("El Ombú", "10a", "L6"), ("", 7, "L1"), ("San José (C4)", 1, "L8"), ("La Paz", "Bajo (L10)", "L10")],
+     ("El Ombú", "10a", "L6"), ("", 7, "L1"), ("San José (C4)", 1, "L8"),
+     ("La Paz", "Bajo (L10)", "L10")],
 )  # fmt: skip
 def test_a_lote_is_found_as_people_write_it(place: str, plot: Cell, right: str) -> None:
     (one,), findings = joined(sheet([place, plot, "5/11/2026", "0-20"]))
