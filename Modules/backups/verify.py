@@ -37,7 +37,7 @@ from Modules.store.snapshots import ACCEPTANCES, SNAPSHOTS, Held, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
 from Modules.words.errors import DataError, PublishError
 from Modules.words.finding import Finding, Report
-from Modules.words.folders import BACKUP
+from Modules.words.folders import BACKUP, PLAN_MUESTREO
 
 
 class Scope(StrEnum):
@@ -215,6 +215,8 @@ def _published(bench: _Bench, only: Sequence[Path] | None) -> Iterator[tuple[str
             ours = (folder / MANIFEST).exists() or _made_before(bench, producto)
             if ours and entries(folder):
                 yield f"{base}/{carpeta}", folder
+        if (bench.outputs / PLAN_MUESTREO / MANIFEST).exists():
+            yield f"{base}/{PLAN_MUESTREO}", bench.outputs / PLAN_MUESTREO
     wanted = None if only is None else {bench.copy_of(folder) for folder in only}
     for copy in _copies(bench):
         if wanted is None or copy in wanted:
@@ -389,6 +391,8 @@ def _mend_copy(bench: _Bench, folder: Path, problem: Finding) -> str:
     first = "" if stays else "borre ese archivo y "
     if producto := registry.of_folder(carpeta):
         return f"{first}corra lindero run {producto.comando}{bench.suffix}"
+    if carpeta == PLAN_MUESTREO:
+        return f"{first}corra lindero run plan-muestreo{bench.suffix}"
     return f"{first}corra lindero backups publish {folder.name}{bench.suffix}"
 
 

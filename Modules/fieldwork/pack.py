@@ -24,7 +24,7 @@ from Modules.fieldwork.join import Trabajo
 from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.products.kmz.product import build_muestreos_kmz
-from Modules.products.muestreos import CARPETA as MUESTREOS
+from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, modus_documents
 from Modules.products.muestreos.plan import (
     MARGEN_M,
@@ -35,9 +35,9 @@ from Modules.products.muestreos.plan import (
 from Modules.products.muestreos.product import muestras
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS
+from Modules.words.folders import PLAN_MUESTREO
 from Modules.words.names import unique_names
 
-CARPETA: Final = "plan_muestreo"
 _CAMPO_LENGTH: Final = 30
 _ENTERO: Final = "Lote entero"
 
@@ -57,8 +57,8 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
         SettingsError: as ``plan_muestreo``.
         PublishError: the disk refused, or the folder is not what it should be.
     """
-    folder, fuente = encargo.outputs / CARPETA, encargo.fuente
-    check_destination(folder, must_be_link=encargo.link(CARPETA))
+    folder, fuente = encargo.outputs / PLAN_MUESTREO, encargo.fuente
+    check_destination(folder, must_be_link=encargo.link(PLAN_MUESTREO))
     with encargo.store.scratch() as work:
         kmz, built = build_pack(
             fuente,
@@ -76,7 +76,7 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
             now=encargo.now,
             scope=lambda name: name.rpartition("/")[0] in ours,
         )
-    return Paquete(done, {campo_id: f"{CARPETA}/{name}" for campo_id, name in kmz.items()})
+    return Paquete(done, {campo_id: f"{PLAN_MUESTREO}/{name}" for campo_id, name in kmz.items()})
 
 
 def build_pack(
@@ -97,18 +97,19 @@ def build_pack(
     built: dict[str, Path] = {}
     for campo_id in sorted({one.campo_id for one in trabajos}):
         own = [one for one in trabajos if one.campo_id == campo_id]
-        stem = f"{fuente.campania.slug}/{mes}/{names[campo_id]}/{CARPETA}_{mes} - {names[campo_id]}"
+        name = names[campo_id]
+        stem = f"{fuente.campania.slug}/{mes}/{name}/{PLAN_MUESTREO}_{mes} - {name}"
         title = f"Plan de muestreo · {campos[campo_id]} · {mes.texto}"
         part = fuente_of(whole, {one.lote_id for one in own})
         mine = _of_rows(plan, own)
         hecho = build_muestreos_kmz(part, mine.puntos, mine.ambientes, work, stem=stem, title=title)
-        built |= hecho.carpetas[MUESTREOS]
-        maps[campo_id] = min(hecho.carpetas[MUESTREOS])
+        built |= hecho.carpetas[CARPETA]
+        maps[campo_id] = min(hecho.carpetas[CARPETA])
         documents = modus_documents(muestras(mine, part), nombre=title, fecha=mes.desde)
         for kind, document in documents.items():
-            name = f"{stem}{SUFFIX[kind]}.modus.json"
-            built[name] = work / name
-            write_new(built[name], document)
+            path = f"{stem}{SUFFIX[kind]}.modus.json"
+            built[path] = work / path
+            write_new(built[path], document)
     return maps, built
 
 

@@ -1,4 +1,4 @@
-"""The folder below the outputs that backups are copied to; those of products are in the registry.
+"""The folders below the outputs that no product of the registry fills.
 
 Standard library only: it is asked for by a Python without packages.
 """
@@ -7,4 +7,5 @@ from __future__ import annotations
 
 from typing import Final
 
-BACKUP: Final = "Backup_Databaler"
+BACKUP: Final = "Backup_Databaler"  # copies of the backups
+PLAN_MUESTREO: Final = "plan_muestreo"  # maps of the months that sheets plan
