@@ -10,7 +10,7 @@ from typing import Final
 
 from Modules.products import cultivos, h3, kmz, muestreos, sustentabilidad
 from Modules.products.entry import Producto
-from Modules.words.folders import BACKUP
+from Modules.words.folders import BACKUP, PLAN_MUESTREO
 
 PRODUCTOS: Final = (
     cultivos.PRODUCTO,
@@ -23,7 +23,8 @@ PRODUCTOS: Final = (
 
 def product_folders() -> tuple[str, ...]:
     """Every folder below the outputs that is published to, that of the backups first."""
-    return (BACKUP, *(carpeta for one in PRODUCTOS for carpeta in one.carpetas))
+    made = (carpeta for one in PRODUCTOS for carpeta in one.carpetas)
+    return (BACKUP, *made, PLAN_MUESTREO)
 
 
 def of_folder(carpeta: str) -> Producto | None:
