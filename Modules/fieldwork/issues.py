@@ -7,6 +7,7 @@ and never markup (https://developer.atlassian.com/cloud/jira/platform/apis/docum
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,14 +63,14 @@ def issues_of(
         if fila.responsable and cuenta is None:
             unknown["responsables", fila.responsable].append(one)
         kind = ", ".join(filter(None, (fila.tipo, fila.profundidad)))
-        facts = (
-            *(("Campo", one.campo), ("Lote", one.lote)),
-            *(("Superficie", hectares(one.superficie_ha)), ("Cultivo", one.cultivos or "")),
-            *(("Campaña", str(campania)), ("Fecha", day(fila.fecha))),
-            *(("Profundidad (cm)", fila.profundidad), ("Tipo", fila.tipo)),
-            *(("Responsable", fila.responsable), ("Prioridad", fila.prioridad)),
-            *(("Observación", fila.observacion), ("Datos", snapshot)),
-        )
+        facts = [
+            *(("Campo", one.campo), ("Lote", one.lote), ("Cultivo", one.cultivos or "")),
+            *(("Superficie", hectares(one.superficie_ha)), ("Campaña", str(campania))),
+            *(("Fecha", day(fila.fecha)), ("Profundidad (cm)", fila.profundidad)),
+            *(("Tipo", fila.tipo), ("Responsable", fila.responsable)),
+            *(("Prioridad", fila.prioridad), ("Observación", fila.observacion)),
+            ("Datos", snapshot),
+        ]
         links = [("Mapa para el teléfono (KMZ)", enlaces.get(one.campo_id, ""))]
         fields = {
             "project": {"key": names.proyecto},
@@ -86,13 +87,14 @@ def issues_of(
 
 
 def _unknown(table: str, name: str, rows: Sequence[Trabajo]) -> Finding:
+    quoted = json.dumps(name, ensure_ascii=False)
     left = "el responsable" if table == "responsables" else "el componente"
     return Finding(
         f"«{name}» no está en [jira.{table}]: la tarea se hace sin {left}",
         Severity.WARNING,
         rows[0].donde,
         short([f"fila {one.fila.numero}" for one in rows], 5),
-        f'agregar a [jira.{table}] de integrations.toml el renglón "{name}" = "…"',
+        f'agregar a [jira.{table}] de integrations.toml el renglón {quoted} = "…"',
         figures={"filas": len(rows)},
     )
 
@@ -142,20 +144,18 @@ def description(
     What says nothing is left out; an address that is none of the web is written as text.
     """
     limit = min(MAX_TEXT, _MAX_CELLS // max(1, len(facts) + len(links)))
-    rows, linked = (
-        [
-            (clean_text(name) or "-", said)
-            for name, value in pairs
-            if (said := clean_text(value, limit))
-        ]
-        for pairs in (facts, links)
-    )
-    cells = (
-        (_node("tableHeader", _text(name)), _node("tableCell", _text(said))) for name, said in rows
-    )
-    table = [_node("table", *(_node("tableRow", *both) for both in cells))] if rows else []
-    first = _text(clean_text(intro, limit) or "-")
-    return {"version": 1, **_node("doc", first, *table, *(_link(*one) for one in linked))}
+    rows = [
+        _node(
+            "tableRow",
+            _node("tableHeader", _text(clean_text(name))),
+            _node("tableCell", _text(said)),
+        )
+        for name, value in facts
+        if (said := clean_text(value, limit))
+    ]
+    table = [_node("table", *rows)] if rows else []
+    linked = [_link(name, said) for name, value in links if (said := clean_text(value, limit))]
+    return {"version": 1, **_node("doc", _text(clean_text(intro, limit)), *table, *linked)}
 
 
 def _node(kind: str, *content: Node) -> Node:
@@ -163,10 +163,10 @@ def _node(kind: str, *content: Node) -> Node:
 
 
 def _text(said: str, **more: Any) -> Node:
-    return _node("paragraph", {"type": "text", "text": said, **more})
+    return _node("paragraph", {"type": "text", "text": clean_text(said, MAX_TEXT) or "-", **more})
 
 
 def _link(name: str, address: str) -> Node:
     if not address.startswith(("https://", "http://")):
-        return _text(f"{name}: {address}")
-    return _text(name, marks=[{"type": "link", "attrs": {"href": address}}])
+        return _text(f"{clean_text(name)}: {address}")
+    return _text(clean_text(name), marks=[{"type": "link", "attrs": {"href": address}}])

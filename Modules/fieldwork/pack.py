@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import geopandas as gpd
 import pandas as pd
@@ -26,20 +25,12 @@ from Modules.night.tables import Tables
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, modus_documents
-from Modules.products.muestreos.plan import (
-    MARGEN_M,
-    PUNTOS_POR_AMBIENTE,
-    PlanMuestreo,
-    plan_muestreo,
-)
+from Modules.products.muestreos.plan import PlanMuestreo, plan_muestreo
 from Modules.products.muestreos.product import muestras
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS
 from Modules.words.folders import PLAN_MUESTREO
 from Modules.words.names import unique_names
-
-_CAMPO_LENGTH: Final = 30
-_ENTERO: Final = "Lote entero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +48,16 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
         SettingsError: as ``plan_muestreo``.
         PublishError: the disk refused, or the folder is not what it should be.
     """
-    folder, fuente = encargo.outputs / PLAN_MUESTREO, encargo.fuente
+    folder, settings = encargo.outputs / PLAN_MUESTREO, encargo.settings
     check_destination(folder, must_be_link=encargo.link(PLAN_MUESTREO))
+    points = (settings.lindero_muestreo_puntos, settings.lindero_muestreo_margen_m)
     with encargo.store.scratch() as work:
-        kmz, built = build_pack(
-            fuente,
-            trabajos,
-            mes,
-            work,
-            puntos_por_ambiente=encargo.settings.lindero_muestreo_puntos,
-            margen_m=encargo.settings.lindero_muestreo_margen_m,
-        )
+        kmz, built = build_pack(encargo.fuente, trabajos, mes, work, *points)
         ours = {name.rpartition("/")[0] for name in built}
         done = publish_files(
             built,
             folder,
-            snapshot_id=str(fuente.snapshot_id),
+            snapshot_id=str(encargo.fuente.snapshot_id),
             now=encargo.now,
             scope=lambda name: name.rpartition("/")[0] in ours,
         )
@@ -80,19 +65,16 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
 
 
 def build_pack(
-    fuente: Fuente,
-    trabajos: Sequence[Trabajo],
-    mes: Mes,
-    work: Path,
-    *,
-    puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
-    margen_m: float = MARGEN_M,
+    fuente: Fuente, trabajos: Sequence[Trabajo], mes: Mes, work: Path, puntos: int, margen_m: float
 ) -> tuple[dict[str, str], dict[str, Path]]:
-    """Write the files below ``work``: the map of each campo by id, and every file by its name."""
+    """Write the files below ``work``: the map of each campo by id, and every file by its name.
+
+    ``puntos`` are proposed for an ambiente without marks, ``margen_m`` metres from its edge.
+    """
     whole = replace(fuente, tables=_with_whole_lotes(fuente.tables, trabajos))
-    plan = plan_muestreo(whole, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
+    plan = plan_muestreo(whole, puntos_por_ambiente=puntos, margen_m=margen_m)
     campos = dict(zip(fuente.tables.campos["campo_id"], fuente.tables.campos["campo"], strict=True))
-    names = unique_names(campos, _CAMPO_LENGTH)
+    names = unique_names(campos, 30)  # in a path twice
     maps: dict[str, str] = {}
     built: dict[str, Path] = {}
     for campo_id in sorted({one.campo_id for one in trabajos}):
@@ -132,7 +114,7 @@ def _with_whole_lotes(tables: Tables, trabajos: Sequence[Trabajo]) -> Tables:
     planned = {one.lote_id for one in trabajos}
     ambientes = tables.ambientes[tables.ambientes["lote_id"].isin(planned)]
     lotes = tables.lotes[tables.lotes["lote_id"].isin(planned - set(ambientes["lote_id"]))]
-    entire = lotes.assign(ambiente_id="lote/" + lotes["lote_id"], ambiente=_ENTERO)
+    entire = lotes.assign(ambiente_id="lote/" + lotes["lote_id"], ambiente="Lote entero")
     entire = entire.reindex(columns=ambientes.columns).astype(ambientes.dtypes)
     both = pd.concat([ambientes, entire], ignore_index=True) if len(entire) else ambientes
     return replace(tables, ambientes=gpd.GeoDataFrame(both, geometry="geometry", crs=CRS))
@@ -141,24 +123,16 @@ def _with_whole_lotes(tables: Tables, trabajos: Sequence[Trabajo]) -> Tables:
 def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo]) -> PlanMuestreo:
     """The plan of these lotes, in the order of its route; depth and day of a row where a point
     says none."""
-    said: dict[str, list[Trabajo]] = {}
-    for one in trabajos:
-        said.setdefault(one.lote_id, []).append(one)
-    puntos = plan.puntos[plan.puntos["lote_id"].isin(said)].reset_index(drop=True)
-    depths = {
-        lote_id: "; ".join(
-            dict.fromkeys(one.fila.profundidad for one in rows if one.fila.profundidad)
-        )
-        for lote_id, rows in said.items()
-    }
-    days = {
-        lote_id: min((one.fila.fecha for one in rows if one.fila.fecha), default=None)
-        for lote_id, rows in said.items()
-    }
-    lote = puntos["lote_id"]
-    texts = lote.map(depths).astype("string").replace("", pd.NA)
-    puntos["profundidades_cm"] = puntos["profundidades_cm"].fillna(texts)
-    puntos["fecha"] = puntos["fecha"].where(puntos["fecha"].notna(), lote.map(days).astype(object))
+    said = [(one.lote_id, one.fila.profundidad or None, one.fila.fecha) for one in trabajos]
+    rows = pd.DataFrame(said, columns=["lote_id", "profundidades_cm", "fecha"]).groupby("lote_id")
+    depths = rows["profundidades_cm"].agg(lambda some: "; ".join(some.dropna().unique()) or None)
+    days = rows["fecha"].agg(lambda some: min(some.dropna(), default=None))
+    puntos, ambientes = (
+        frame[frame["lote_id"].isin(depths.index)].reset_index(drop=True)
+        for frame in (plan.puntos, plan.ambientes)
+    )
+    for name, known in (("profundidades_cm", depths), ("fecha", days)):
+        own = puntos[name]
+        puntos[name] = own.where(own.notna(), puntos["lote_id"].map(known)).astype(own.dtype)
     puntos["orden"] = puntos["orden"].rank().astype("Int64")
-    ambientes = plan.ambientes[plan.ambientes["lote_id"].isin(said)].reset_index(drop=True)
     return PlanMuestreo(puntos, ambientes)

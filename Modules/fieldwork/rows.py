@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Final, TypeAlias
 
 from Modules.fieldwork.fechas import Dia, Mes, mes_in, read_dia
@@ -24,6 +25,7 @@ Cell: TypeAlias = str | int | float | bool | None
 
 _HEADER_WITHIN: Final = 20  # rows from the top in which the names of the columns are looked for
 _DEEPEST_CM: Final = 1_000
+_WARNING: Final = Severity.WARNING
 _AS_A_DAY: Final = "escribirla como 05/11/2026"
 _ALIASES: Final = {  # without accents, plurals and the words of _SILENT
     "campo": "campo establecimiento estancia predio finca estab",
@@ -39,6 +41,7 @@ _ALIASES: Final = {  # without accents, plurals and the words of _SILENT
     "tarea": "tarea jira tarea+jira jira+tarea issue ticket clave+jira jira+key incidencia",
 }
 _DECIDING: Final = ("campo", "lote", "lote_id", "fecha", "profundidad", "tipo")
+_SAYING: Final = ("lote", "lote_id", "fecha", "profundidad", "tarea")
 _SILENT: Final = frozenset(
     ("a", "cm", "de", "del", "el", "en", "la", "n", "no", "nombre", "nro", "num", "numero")
 )
@@ -79,7 +82,7 @@ class Planilla:
     columnas: Mapping[str, int] = field(default_factory=dict)  # our name → column from 0
     findings: tuple[Finding, ...] = ()
     titulos: Mapping[str, str] = field(default_factory=dict)  # our name → what the sheet calls it
-    encabezado: int = 0  # number of the row with the names of the columns; 0: not found
+    encabezado: int = 0  # number of the row with the names of the columns
     tipos: Mapping[str, str] = field(default_factory=dict)  # our name → what its cells are
     rechazadas: tuple[int, ...] = ()  # numbers of the rows that are named and left out
 
@@ -127,6 +130,8 @@ def read_planilla(
         return planilla
     mes = mes or mes_in(archivo)
     rows = dict(_rows(planilla, cells))
+    bare = [numero for numero, row in rows.items() if not any(text(row[name]) for name in _SAYING)]
+    rows = {numero: row for numero, row in rows.items() if numero not in bare}
     days = {
         numero: read_dia(said, mes, dia_primero=dia_primero)
         for numero, row in rows.items()
@@ -134,6 +139,10 @@ def read_planilla(
     }
     turned = next((numero for numero, dia in days.items() if dia.contradicts), None)
     filas, findings = [], list(planilla.findings)
+    if bare:
+        places = short([f"fila {numero}" for numero in bare], 5)
+        what, todo = "no dicen lote, fecha ni profundidad: no se leen", "completarlas o vaciarlas"
+        findings.append(Finding(what, _WARNING, planilla.where, places, todo))
     for numero, row in rows.items():
         dia = days.get(numero)
         found = list(_problems(planilla, numero, row, dia, turned))
@@ -152,8 +161,7 @@ def read_planilla(
 def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planilla:
     """The sheet with its columns, and with what is wrong with them."""
     shown = [[said for cell in row if (said := text(cell))] for row in cells]
-    names = [[column_of(cell) for cell in row] for row in cells[:_HEADER_WITHIN]]
-    names = names or [[]]
+    names = [[column_of(cell) for cell in row] for row in cells[:_HEADER_WITHIN]] or [[]]
     at = max(range(len(names)), key=lambda row: len({*names[row]} - {""}))
     count = Counter(name for name in names[at] if name)
     titles = {name: text(cells[at][column]) or "" for column, name in enumerate(names[at]) if name}
@@ -163,26 +171,24 @@ def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planill
         columnas={name: at for at, name in enumerate(names[at]) if count[name] == 1},
         titulos=titles,
     )
+    say = partial(planilla.finding, at + 1, "")
     wrong: list[Finding] = []
     if not any(shown):
-        wrong.append(Finding("la hoja está vacía", where=planilla.where, todo="cargar el plan"))
+        wrong.append(say("la hoja está vacía", "cargar el plan, o elegir otra hoja"))
     elif len(count) < 2:
-        first = next(row for row in shown if row)
-        what = f"ninguna de las primeras {_HEADER_WITHIN} filas tiene los nombres de las columnas"
-        todo = "ponerlos arriba de los datos: Campo, Lote, Fecha, Profundidad, Responsable"
-        notes = (f"la primera con algo escrito dice: {short(first, 8)}",)
-        wrong.append(Finding(what, where=planilla.where, todo=todo, notes=notes))
+        first = short(next(row for row in shown if row), 8)
+        what = "no está la fila con los nombres de las columnas; la primera con algo escrito dice"
+        todo = "ponerla arriba de los datos: Campo, Lote, Fecha, Profundidad, Responsable"
+        wrong.append(say(f"{what}: {first}", todo))
     else:
-        for name, times in count.items():
-            if times > 1:
-                what = f"hay {times} columnas de {name} («{titles[name]}»): no se lee ninguna"
-                severity = Severity.ERROR if name in _DECIDING else Severity.WARNING
-                todo = "dejar una sola, o cambiarle el nombre a la otra"
-                wrong.append(planilla.finding(at + 1, "", what, todo, severity))
+        for name in [name for name, times in count.items() if times > 1]:
+            severity = Severity.ERROR if name in _DECIDING else _WARNING
+            what = f"hay más de una columna de {name} («{titles[name]}»): no se lee ninguna"
+            wrong.append(say(what, "dejar una sola, o cambiarle el nombre a la otra", severity))
         have = {"lote", *count} if "lote_id" in count else set(count)
         for name in sorted({"lote", "fecha"} - have):
             what = f"falta la columna {name}; están: {short(shown[at], 12)}"
-            wrong.append(planilla.finding(at + 1, "", what, "agregarla, o darle ese nombre"))
+            wrong.append(say(what, "agregarla, o darle ese nombre a la que lo tiene"))
     return replace(planilla, findings=tuple(wrong))
 
 
@@ -232,10 +238,7 @@ def _problems(
     planilla: Planilla, numero: int, row: Mapping[str, Cell], dia: Dia | None, turned: int | None
 ) -> Iterator[Finding]:
     """What is wrong with a row, an error leaves it out; ``turned``: a row of the other order."""
-
-    def say(name: str, what: str, todo: str, severity: Severity = Severity.ERROR) -> Finding:
-        return planilla.finding(numero, name, what, todo, severity)
-
+    say = partial(planilla.finding, numero)
     said = {name: text(cell) or "" for name, cell in row.items()}
     for name in [name for name, shown in said.items() if _ERROR.fullmatch(shown)]:
         yield say(name, f"la fórmula da {said.pop(name)}", "corregirla, o escribir el dato")
@@ -293,6 +296,3 @@ def _kinds(cells: Iterable[Cell]) -> str:
     kinds = {str: "texto", bool: "casilla", int: "número", float: "número"}
     found = Counter(kinds[type(cell)] for cell in cells if cell is not None and cell != "")
     return ", ".join(f"{kind} ({times})" for kind, times in found.most_common()) or "vacía"
-
-
-_WARNING: Final = Severity.WARNING

@@ -57,7 +57,7 @@ def planned(night: Fuente) -> tuple[Trabajo, ...]:
 def built(
     night: Fuente, planned: tuple[Trabajo, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    maps, files = build_pack(night, planned, MES, tmp_path_factory.mktemp("pack"))
+    maps, files = build_pack(night, planned, MES, tmp_path_factory.mktemp("pack"), 3, 20.0)
     assert maps == {"1000": f"{LA_PAZ}.kmz", "1001": f"{OMBU}.kmz"}
     return files
 
@@ -136,7 +136,7 @@ def test_the_order_of_rows_and_of_the_tables_changes_no_byte(
         name: frame.iloc[::-1].reset_index(drop=True)
         for name, frame in tables.as_dict().items() if name in ("lotes", "ambientes", "marcadores")
     })  # fmt: skip
-    _, again = build_pack(replace(night, tables=turned), planned[::-1], MES, tmp_path)
+    _, again = build_pack(replace(night, tables=turned), planned[::-1], MES, tmp_path, 3, 20.0)
     assert {name: path.read_bytes() for name, path in again.items()} == {
         name: path.read_bytes() for name, path in built.items()
     }
