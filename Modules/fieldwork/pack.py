@@ -20,6 +20,7 @@ from Modules.disk.publish import Published, publish_files
 from Modules.disk.safe_files import write_new
 from Modules.fieldwork.fechas import Mes
 from Modules.fieldwork.join import Trabajo
+from Modules.geo.routes import visiting_order
 from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.products.kmz.product import build_muestreos_kmz
@@ -121,8 +122,8 @@ def _with_whole_lotes(tables: Tables, trabajos: Sequence[Trabajo]) -> Tables:
 
 
 def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo]) -> PlanMuestreo:
-    """The plan of these lotes, in the order of its route; depth and day of a row where a point
-    says none."""
+    """The plan of these lotes, walked for themselves; depth and day of a row where a point says
+    none."""
     said = [(one.lote_id, one.fila.profundidad or None, one.fila.fecha) for one in trabajos]
     rows = pd.DataFrame(said, columns=["lote_id", "profundidades_cm", "fecha"]).groupby("lote_id")
     depths = rows["profundidades_cm"].agg(lambda some: "; ".join(some.dropna().unique()) or None)
@@ -134,5 +135,8 @@ def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo]) -> PlanMuestreo:
     for name, known in (("profundidades_cm", depths), ("fecha", days)):
         own = puntos[name]
         puntos[name] = own.where(own.notna(), puntos["lote_id"].map(known)).astype(own.dtype)
-    puntos["orden"] = puntos["orden"].rank().astype("Int64")
-    return PlanMuestreo(puntos, ambientes)
+    visited = puntos[puntos["orden"].notna()].sort_values("punto_id")
+    ranks = [None if pd.isna(rank) else int(rank) for rank in visited["orden_portal"]]
+    spots, lotes = visited[["lon", "lat"]].to_numpy(), visited["lote_id"].astype(str).tolist()
+    puntos.loc[visited.index, "orden"] = visiting_order(spots, lotes, ranks)
+    return PlanMuestreo(puntos.sort_values(["orden", "punto_id"], ignore_index=True), ambientes)

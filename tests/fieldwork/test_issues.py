@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from Modules.demo.jira_site import PROJECT, USERS, JiraSite
 from Modules.fieldwork.fechas import Mes
 from Modules.fieldwork.issues import (
     MAX_DESCRIPTION,
@@ -148,6 +150,21 @@ def test_a_row_without_a_day_is_due_never() -> None:
     fields = fields_of(with_fila(fecha=None))
     assert not {"duedate", "customfield_10015"} & set(fields)
     assert "Fecha" not in table_of(fields["description"])
+
+
+def test_the_made_up_site_takes_every_issue() -> None:
+    site = JiraSite(components=["Norte"])
+    names = NAMES.model_copy(
+        update={"proyecto": PROJECT, "responsables": {"Ana": next(iter(USERS))}}
+    )
+    rows = (ROW, with_fila(fecha=None, profundidad="", responsable="?"), replace(ROW, campo="Otro"))
+    issues, _ = made(*rows, names=names)
+    updates = [{"fields": dict(issue.fields)} for issue in issues]
+    login = base64.b64encode(":".join(site.account).encode()).decode()
+    body = json.dumps({"issueUpdates": updates}).encode()
+    status, said = site.answer("POST", "/rest/api/3/issue/bulk", {}, f"Basic {login}", body)
+    assert (status, said["errors"]) == (201, [])
+    assert len(said["issues"]) == 3
 
 
 @given(words, words, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,19 @@ def test_the_order_of_rows_and_of_the_tables_changes_no_byte(
     assert {name: path.read_bytes() for name, path in again.items()} == {
         name: path.read_bytes() for name, path in built.items()
     }
+
+
+def test_the_walk_is_made_for_the_planned_lotes(night: Fuente, tmp_path: Path) -> None:
+    rows = rows_of(night, BARE, "10013", "10014")
+    _, built = build_pack(night, rows, MES, tmp_path, 3, 20.0)
+    walked = {
+        sample["lindero"]["orden"]: sample["source"]["field"]["id"]
+        for sample in samples_of(built[f"{OMBU}.modus.json"])
+        if "orden" in sample["lindero"]
+    }
+    visits = [lote for lote, _ in groupby(walked[at] for at in sorted(walked))]
+    assert sorted(visits) == ["10013", "10014", BARE]
+    assert visits[1] != BARE  # the two that touch are walked one after the other
 
 
 def publish(
