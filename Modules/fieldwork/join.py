@@ -61,8 +61,9 @@ def join(
     found: dict[str, list[tuple[Planilla, Trabajo]]] = defaultdict(list)
     findings = []
     for planilla in planillas:
+        whole = "" if "campo" in planilla.columnas else planilla.titular  # a sheet of one campo
         for fila in planilla.filas:
-            one = lotes.find(planilla, fila)
+            one = lotes.find(planilla, fila, fila.campo or whole)
             if isinstance(one, Finding):
                 findings.append(one)
                 continue
@@ -105,8 +106,8 @@ class _Lotes:
             for one in filter(None, called):
                 self.campos[look(one)].add(campo_id)
 
-    def find(self, planilla: Planilla, fila: Fila) -> Lote | Finding:
-        """The lote of a row, or why there is none."""
+    def find(self, planilla: Planilla, fila: Fila, campo: str) -> Lote | Finding:
+        """The lote of a row, or why there is none; ``campo`` is the row's or the sheet's."""
 
         def no(column: str, what: str, near: Iterable[str] = (), more: str = "") -> Finding:
             said = f"; {more or 'lo más parecido'}: {short(list(near), _NEAR)}" if near else ""
@@ -123,7 +124,6 @@ class _Lotes:
                 what = f"{fila.lote_id} es el lote {own.lote} de {own.campo}, y la fila dice"
                 return no("lote_id", f"{what} {fila.campo} {fila.lote}")
             return own
-        campo = fila.campo or planilla.titular
         ids = self.campos.get(look(campo), set())
         if not fila.campo and len(ids) != 1:
             return no("campo", "no dice el campo")

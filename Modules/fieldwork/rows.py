@@ -41,7 +41,8 @@ _ALIASES: Final = {  # without accents, plurals and the words of _SILENT
     "tarea": "tarea jira tarea+jira jira+tarea issue ticket clave+jira jira+key incidencia",
 }
 _DECIDING: Final = ("campo", "lote", "lote_id", "fecha", "profundidad", "tipo")
-_SAYING: Final = ("lote", "lote_id", "fecha", "profundidad", "tarea")
+_WHICH: Final = frozenset(("lote", "lote_id"))
+_SAYING: Final = (*_WHICH, "fecha", "profundidad", "tarea")
 _SILENT: Final = frozenset(
     ("a", "cm", "de", "del", "el", "en", "la", "n", "no", "nombre", "nro", "num", "numero")
 )
@@ -162,7 +163,8 @@ def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planill
     """The sheet with its columns, and with what is wrong with them."""
     shown = [[said for cell in row if (said := text(cell))] for row in cells]
     names = [[column_of(cell) for cell in row] for row in cells[:_HEADER_WITHIN]] or [[]]
-    at = max(range(len(names)), key=lambda row: len({*names[row]} - {""}))
+    known = [{*row} - {""} for row in names]
+    at = max(range(len(known)), key=lambda row: (bool(known[row] & _WHICH), len(known[row])))
     count = Counter(name for name in names[at] if name)
     titles = {name: text(cells[at][column]) or "" for column, name in enumerate(names[at]) if name}
     planilla = replace(
@@ -185,8 +187,7 @@ def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planill
             severity = Severity.ERROR if name in _DECIDING else _WARNING
             what = f"hay más de una columna de {name} («{titles[name]}»): no se lee ninguna"
             wrong.append(say(what, "dejar una sola, o cambiarle el nombre a la otra", severity))
-        have = {"lote", *count} if "lote_id" in count else set(count)
-        for name in sorted({"lote", "fecha"} - have):
+        for name in sorted({"fecha"} - known[at] | ({"lote"} if not known[at] & _WHICH else set())):
             what = f"falta la columna {name}; están: {short(shown[at], 12)}"
             wrong.append(say(what, "agregarla, o darle ese nombre a la que lo tiene"))
     return replace(planilla, findings=tuple(wrong))
@@ -269,7 +270,7 @@ def _problems(
 def _fila(numero: int, row: Mapping[str, Cell], dia: Dia | None) -> Fila:
     said = {name: text(row[name], MAX_TEXT) or "" for name in row if name != "fecha"}
     said["profundidad"] = _profundidad(said["profundidad"])
-    said["tarea"] = _TAREA.sub(r"\1", said["tarea"], count=1)
+    said["tarea"] = key[1] if (key := _TAREA.match(said["tarea"])) else said["tarea"]
     return Fila(numero, fecha=dia.day if dia else None, **said)
 
 

@@ -45,7 +45,7 @@ def joined(*planillas: Planilla) -> tuple[tuple[Trabajo, ...], tuple[Finding, ..
      ("La\u00a0Paz", "7.0", "L1"), ("La Paz", "7,00", "L1"), ("La Paz", "Lote 7", "L1"),
      ("La Paz", "lote N° 8", "L2"), ("La Paz", "LOMA  ALTA\u200b", "L3"),
      ("El Ombu", "07", "L4"), ("El Ombú", "7", "L5"), ("El Ombú", 7, "L5"),
-     ("El Ombú", "10a", "L6"), ("", 7, "L1"), ("San José (C4)", 1, "L8"),
+     ("El Ombú", "10a", "L6"), ("San José (C4)", 1, "L8"),
      ("La Paz", "Bajo (L10)", "L10")],
 )  # fmt: skip
 def test_a_lote_is_found_as_people_write_it(place: str, plot: Cell, right: str) -> None:
@@ -91,6 +91,13 @@ def test_without_a_campo_the_sheet_must_say_whose_it_is() -> None:
     found, (named,) = joined(sheet([7, "5/11/2026"], header=["Lote", "Fecha"], of="Empresa SA"))
     assert found == ()
     assert (named.what, named.item) == ("no dice el campo", "fila 2")
+
+
+def test_an_empty_cell_under_campo_is_not_the_campo_of_the_sheet() -> None:
+    rows = [["El Ombú", "10A", "5/11/2026"], ["", 7, "5/11/2026"]]
+    (one,), (named,) = joined(sheet(*rows))
+    assert one.lote_id == "L6"
+    assert (named.what, named.item) == ("no dice el campo", "fila 3, columna Campo (A3)")
 
 
 def test_an_id_decides_and_may_not_be_contradicted() -> None:

@@ -108,6 +108,12 @@ def test_a_total_far_from_the_first_column_is_none_of_a_row() -> None:
     assert len(read(HEADER, ROW, ["", "Total", "", "", "", "", "", 4]).filas) == 1
 
 
+def test_a_line_of_words_above_is_not_taken_for_the_names_of_the_columns() -> None:
+    above = ["Responsable", "Ana", "Fecha", "1/11/2026", "Prioridad", "alta"]
+    planilla = read(above, ["Lote", "Fecha"], [7, "5/11/2026"])
+    assert (planilla.encabezado, planilla.findings) == (2, ())
+
+
 def test_a_short_row_and_a_long_one_are_read() -> None:
     planilla = read(HEADER, ["La Paz", "7", "5/11/2026"], [*ROW, "más", 1])
     assert [fila.responsable for fila in planilla.filas] == ["", "Ana"]
@@ -253,7 +259,14 @@ def test_a_depth_that_the_sheet_made_a_day_is_named(said: Cell) -> None:
 
 @pytest.mark.parametrize(
     ("said", "right"),
-    [("MUE-12", "MUE-12"), ("https://x.atlassian.net/browse/MUE-12", "MUE-12"), ("", "")],
+    [
+        ("MUE-12", "MUE-12"),
+        ("https://x.atlassian.net/browse/MUE-12", "MUE-12"),
+        ("", ""),
+        ("MUE-12 (hecho)", "MUE-12"),
+        ("https://x.atlassian.net/browse/MUE-12?focused=1", "MUE-12"),
+        ("ver MUE-12", "MUE-12"),
+    ],
 )
 def test_the_key_of_an_issue_is_read(said: str, right: str) -> None:
     assert with_row(tarea=said).filas[0].tarea == right
