@@ -130,9 +130,9 @@ def read_planilla(
     if any(one.is_error for one in planilla.findings):
         return planilla
     mes = mes or mes_in(archivo)
-    rows = dict(_rows(planilla, cells))
-    bare = [numero for numero, row in rows.items() if not any(text(row[name]) for name in _SAYING)]
-    rows = {numero: row for numero, row in rows.items() if numero not in bare}
+    filled = dict(_rows(planilla, cells))
+    rows = {at: row for at, row in filled.items() if any(text(row[name]) for name in _SAYING)}
+    bare = [f"fila {numero}" for numero in filled if numero not in rows]
     days = {
         numero: read_dia(said, mes, dia_primero=dia_primero)
         for numero, row in rows.items()
@@ -141,9 +141,8 @@ def read_planilla(
     turned = next((numero for numero, dia in days.items() if dia.contradicts), None)
     filas, findings = [], list(planilla.findings)
     if bare:
-        places = short([f"fila {numero}" for numero in bare], 5)
         what, todo = "no dicen lote, fecha ni profundidad: no se leen", "completarlas o vaciarlas"
-        findings.append(Finding(what, _WARNING, planilla.where, places, todo))
+        findings.append(Finding(what, _WARNING, planilla.where, short(bare, 5), todo))
     for numero, row in rows.items():
         dia = days.get(numero)
         found = list(_problems(planilla, numero, row, dia, turned))
