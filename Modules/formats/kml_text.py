@@ -50,14 +50,9 @@ def xml(text: str) -> str:
 
 def xml_texts(values: Iterable[str | None], limit: int = MAX_NAME) -> list[str]:
     """``plain`` and ``xml`` for a column; a missing value is empty text."""
-    known: dict[str | None, str] = {None: ""}
-    texts = []
-    for value in values:
-        text = known.get(value)
-        if text is None:
-            text = known[value] = xml(plain(value or "", limit))
-        texts.append(text)
-    return texts
+    cells = list(values)
+    known = {value: xml(plain(value or "", limit)) for value in dict.fromkeys(cells)}
+    return [known[value] for value in cells]
 
 
 @lru_cache(maxsize=4096)

@@ -249,7 +249,7 @@ def _spatial_coverage(xy: Array, cantidad: int) -> Index:
 
 def _squared_distances(xy: Array, middles: Array) -> Array:
     dx, dy = xy[:, :1] - middles[:, 0], xy[:, 1:] - middles[:, 1]
-    return np.asarray(dx * dx + dy * dy, dtype=np.float64)
+    return np.asarray(np.multiply(dx, dx, out=dx) + np.multiply(dy, dy, out=dy))
 
 
 def _nearest_each_once(distances: Array) -> Index:

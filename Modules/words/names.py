@@ -18,7 +18,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from pathlib import PurePosixPath, PureWindowsPath
+from ntpath import splitdrive
+from pathlib import PurePosixPath
 from typing import Final
 
 from Modules.words.errors import PublishError
@@ -60,8 +61,8 @@ def safe_name(text: str, max_length: int = MAX_LENGTH) -> str:
 
 def name_key(text: str) -> str:
     """What a file system that knows neither case nor accents takes a name for."""
-    if text.isascii():
-        return "".join(c for c in text.lower() if c.isprintable())
+    if text.isascii() and text.isprintable():
+        return text.lower()
     flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).upper().casefold())
     return "".join(c for c in flat if not unicodedata.combining(c) and _visible(c))
 
@@ -155,7 +156,7 @@ def check_names(names: Iterable[str]) -> None:
 
 def name_problem(name: str) -> str | None:
     """What is wrong with a path below a published folder, or None."""
-    if not name or name.startswith("/") or PureWindowsPath(name).drive:
+    if not name or name.startswith("/") or splitdrive(name)[0]:
         return "no es una ruta dentro de la carpeta"
     if len(name) > MAX_PATH_CHARACTERS:
         return f"más largo que {MAX_PATH_CHARACTERS} caracteres"

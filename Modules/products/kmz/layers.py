@@ -172,7 +172,8 @@ def _shape(frame: pd.DataFrame) -> _Shape:
     shapes = np.asarray(frame["geometry"].array, dtype=object)
     inside = geometry_texts(label_points(shapes))
     bounds = shapely.bounds(shapes).reshape(-1, 4)
-    return _Shape(geometry_texts(simplified(shapes)), inside, bounds)
+    points = (shapely.get_type_id(shapes) == shapely.GeometryType.POINT).all()
+    return _Shape(inside if points else geometry_texts(simplified(shapes)), inside, bounds)
 
 
 def _capa(
@@ -337,7 +338,8 @@ def recorridos(puntos: pd.DataFrame) -> tuple[list[str], list[str]]:
     rows, shapes = [], []
     visited = puntos[puntos["orden"].notna()].sort_values(["campo", "campo_id", "orden"])
     for (campo, campo_id), one in visited.groupby(["campo", "campo_id"], sort=True):
-        line = shapely.LineString(one.geometry.to_numpy()) if len(one) > 1 else None
+        spots = shapely.get_coordinates(one.geometry.to_numpy())
+        line = shapely.linestrings(spots) if len(spots) > 1 else None
         if line is not None and line.length:
             rows.append((campo_id, campo, len(one), WGS84.geometry_length(line) / 1_000))
             shapes.append(line)

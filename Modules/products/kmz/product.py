@@ -45,6 +45,7 @@ _PUNTOS: Final = ("punto", "puntos")
 _RECORRIDO: Final = Estilo(
     "recorrido", "#D81B60", fill=False, line="#D81B60", width=2.5, balloon=RECORRIDO.balloon
 )
+_OF_LOTE: Final = ["campo_id", "campo", "lote_id"]
 _SIGLA_LENGTH: Final = 24
 _CONTORNO: Final = replace(CONTORNO, balloon=LOTE.balloon)
 _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
@@ -99,12 +100,13 @@ def build_muestreos_kmz(
         PublishError: the disk refused.
     """
     marks = fuente.tables.marcadores
-    scouted = marks.loc[[tipo(cell).key != tipo("muestreo").key for cell in cells(marks["tipo"])]]
+    sampled = {name: tipo(name).key == tipo("muestreo").key for name in {*cells(marks["tipo"])}}
+    scouted = marks.loc[[not sampled[name] for name in cells(marks["tipo"])]]
     lotes = Lotes(replace(fuente.tables, marcadores=scouted))
-    campos = dict(zip([*puntos["campo_id"], *ambientes["campo_id"]],
-                      [*puntos["campo"], *ambientes["campo"]], strict=True))  # fmt: skip
+    both = pd.concat([puntos[_OF_LOTE], ambientes[_OF_LOTE]])
+    campos = dict(zip(cells(both["campo_id"]), cells(both["campo"]), strict=True))
     boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
-    used = {*puntos["lote_id"], *ambientes["lote_id"]}
+    used = {*cells(both["lote_id"])}
     points, campo_of_point = puntos_capa(puntos, boxes, {})
     zones, campo_of_zone = ambientes_capa(ambientes)
     lines, campo_of_line = recorridos(puntos)

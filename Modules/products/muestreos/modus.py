@@ -135,11 +135,11 @@ def _lines(muestra: Muestra) -> Iterator[str]:
     Samples of one point differ in ids and depth only; the rest is written once for all of them.
     """
     rest = _json(_rest(muestra))[1:]
-    source = _source(muestra)
+    source = _json(_source(muestra))[1:]
     for n, (depth, name) in enumerate(_depths_json(muestra.profundidades_cm or ""), start=1):
         sample_id = _json(f"{muestra.punto_id}#{n}")
-        own = _json({"sampleid": f"{muestra.muestra_id}{name}", **source})
-        yield f'{sample_id}:{{"id":{sample_id},{depth}"source":{own},{rest}'
+        own = _json(f"{muestra.muestra_id}{name}")
+        yield (f'{sample_id}:{{"id":{sample_id},{depth}"source":{{"sampleid":{own},{source},{rest}')
 
 
 @lru_cache(maxsize=1024)

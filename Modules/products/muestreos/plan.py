@@ -17,6 +17,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from Modules.formats.cells import cells
 from Modules.geo.routes import visiting_order
 from Modules.geo.sampling import propose_points
 from Modules.night.checks_ground import far_marks, inside_lotes
@@ -162,7 +163,7 @@ def _real_points(
     spots = shapely.point_on_surface(shapes)
     far = far_marks(tables, marks)
     where, counts = _ambiente_of(marks, spots, ambientes, far)
-    known = [*ambientes["ambiente_id"], None]  # -1 is the last
+    known = [*cells(ambientes["ambiente_id"]), None]  # -1 is the last
     table = marks.rename(
         columns={
             "marcador_id": "punto_id",
@@ -194,8 +195,8 @@ def _ambiente_of(
     The ambiente a mark names is its own; else one it lies in, of its lote if there is such a one,
     then by id. One that lies where another is named counts for both.
     """
-    row_of = {key: row for row, key in enumerate(ambientes["ambiente_id"])}
-    named = np.array([row_of.get(key, -1) for key in marks["ambiente_id"]], dtype=np.int64)
+    row_of = {key: row for row, key in enumerate(cells(ambientes["ambiente_id"]))}
+    named = np.array([row_of.get(key, -1) for key in cells(marks["ambiente_id"])], dtype=np.int64)
     mark, row = shapely.STRtree(ambientes.geometry.to_numpy()).query(spots, predicate="intersects")
     lotes = ambientes["lote_id"].to_numpy(dtype=object)
     elsewhere = marks["lote_id"].to_numpy(dtype=object)[mark] != lotes[row]
@@ -255,9 +256,12 @@ def _codes(tables: Tables) -> dict[str, str]:
     campos = tables.campos
     short = dict(zip(campos["campo_id"], campos["codigo"].fillna(campos["campo"]), strict=True))
     lote = dict(zip(tables.lotes["lote_id"], tables.lotes["lote"], strict=True))
+    names = ("ambiente_id", "campo_id", "lote_id", "ambiente")
     texts = {
-        row.ambiente_id: f"{short[row.campo_id]}-{lote[row.lote_id]}-{row.ambiente}"
-        for row in tables.ambientes.itertuples(index=False)
+        key: f"{short[campo_id]}-{lote[lote_id]}-{ambiente}"
+        for key, campo_id, lote_id, ambiente in zip(
+            *(cells(tables.ambientes[name]) for name in names), strict=True
+        )
     }
     return unique_names(texts, _MAX_CODE)
 
@@ -282,7 +286,7 @@ def _sample_ids(points: gpd.GeoDataFrame) -> pd.Series:
     """
     codes = points["codigo"].fillna(points["punto"])
     texts = codes.where(~codes.duplicated(keep=False), points["punto"])
-    ids = names_with_ids(dict(zip(points["punto_id"], texts, strict=True)))
+    ids = names_with_ids(dict(zip(cells(points["punto_id"]), cells(texts), strict=True)))
     return points["punto_id"].map(ids).astype("string")
 
 
