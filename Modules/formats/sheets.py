@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Final
 
 import pandas as pd
@@ -141,10 +142,10 @@ def _cells(column: pd.Series) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value, MAX_TEXT) or None
-    if isinstance(value, bool | int):
-        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value
     return value if value is None or isinstance(value, date) else clean_text(str(value), MAX_TEXT)
@@ -176,6 +177,7 @@ def _csv_cell(value: Any) -> str:
 class _Page(Worksheet):
     """XlsxWriter's worksheet, but for the rows of the table: they are given as ready-made XML."""
 
+    dim_rowmax: int  # of XlsxWriter: the last row there is
     body: tuple[list[str], ...] = ()  # the cells of each column, with # for the number of the row
 
     def _write_rows(self) -> None:
@@ -240,6 +242,7 @@ class _Book:
         """Give the page a column; XlsxWriter's own way, cell by cell, takes four times as long."""
         index = page.str_table._get_shared_string_index
 
+        @cache
         def start(kind: str = "", **look: Any) -> str:
             style = f' s="{self.format(**look)._get_xf_index()}"' if look else ""
             return f'<c r="{xl_col_to_name(at)}#"{style}{kind}><v>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import math
 import zipfile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,9 @@ import pytest
 from defusedxml import ElementTree
 from hypothesis import example, given
 from hypothesis import strategies as st
+from xlsxwriter.worksheet import Worksheet
 
+from Modules.formats import sheets
 from Modules.formats.sheets import (
     DATE,
     NUMBER_HA,
@@ -26,8 +29,8 @@ from Modules.formats.sheets import (
     guarded,
     xlsx_bytes,
 )
-from Modules.words.errors import DataError
-from Modules.words.text import clean_text
+from Modules.words.errors import DataError, PublishError
+from Modules.words.text import MAX_TEXT, clean_text
 
 CREATED = dt.datetime(2025, 11, 20, 3, 0, 2, tzinfo=ZoneInfo("America/Argentina/Buenos_Aires"))
 DANGEROUS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\x00=1+1", "\r\n=1", "  =1", "＝1+1"]
@@ -38,12 +41,12 @@ def rows_of(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
-def book_of(sheets: list[Sheet]) -> openpyxl.Workbook:
-    return openpyxl.load_workbook(io.BytesIO(xlsx_bytes(sheets, CREATED)))
+def book_of(pages: list[Sheet]) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(xlsx_bytes(pages, CREATED)))
 
 
-def cells_of(sheets: list[Sheet]) -> list[list[tuple[Any, ...]]]:
-    return [list(page.iter_rows(values_only=True)) for page in book_of(sheets)]
+def cells_of(pages: list[Sheet]) -> list[list[tuple[Any, ...]]]:
+    return [list(page.iter_rows(values_only=True)) for page in book_of(pages)]
 
 
 MIXED = pd.DataFrame(
@@ -213,3 +216,35 @@ def test_what_excel_cannot_hold_is_refused() -> None:
         xlsx_bytes([Sheet("A", wide)], CREATED)
     with pytest.raises(DataError, match="un libro sin hojas no se puede abrir"):
         xlsx_bytes([], CREATED)
+
+
+def test_a_mixed_column_keeps_the_type_of_each_cell() -> None:
+    values = [
+        *("007", "=1+1", "😀&<#>", "a" * 32_767, "x\x01y", None, float("nan"), math.inf, True),
+        *(2**53, 1.5, dt.date(1900, 3, 1), dt.date(1850, 1, 1)),
+        *(dt.datetime(2025, 1, 1, tzinfo=dt.UTC), True, 1, 1.0, "7"),
+    ]
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=object), "fin": 1})
+    page = book_of([Sheet("A", frame)])["A"]
+    read = [page.cell(row, 1) for row in range(2, 2 + len(values))]
+    assert [cell.value for cell in read] == [
+        *("007", "=1+1", "😀&<#>", "a" * MAX_TEXT, "xy", None, None, None, "sí"),
+        *(2**53, 1.5, dt.datetime(1900, 3, 1)),  # noqa: DTZ001
+        *(dt.datetime(1849, 12, 31), dt.datetime(2025, 1, 1)),  # noqa: DTZ001 - Excel has no 1850
+        *("sí", 1, 1, "7"),
+    ]
+    assert "".join(cell.data_type for cell in read) == "sssssnnnsnndddsnns"
+    assert [cell.row for cell in read if cell.quotePrefix] == [3]
+    assert {cell.number_format for cell in read[11:13]} == {DATE}
+
+
+def test_a_row_without_a_value_keeps_its_place() -> None:
+    frame = pd.DataFrame({"a": [None, "x", None, None, "y", None], "b": [None] * 6})
+    rows = cells_of([Sheet("A", frame, totals=["b"], notes=["nota"])])[0]
+    assert [row[0] for row in rows[1:]] == [None, "x", None, None, "y", None, "Total", None, "nota"]
+
+
+def test_rows_that_the_library_leaves_out_are_no_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets._Page, "_write_rows", Worksheet._write_rows)  # of a later release
+    with pytest.raises(PublishError, match="no escribe las filas"):
+        xlsx_bytes([Sheet("A", MIXED)], CREATED)
