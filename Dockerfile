@@ -59,6 +59,7 @@ USER 1000:1000
 # of the process that the container runs, where it is one of the platform's
 HEALTHCHECK --interval=30s --timeout=20s --start-period=180s --retries=4 \
   CMD case "$(tr '\0' ' ' < /proc/1/cmdline)" in \
-        *" worker "*) process=worker;; *" services "*) process=services;; *" server "*) process=server;; *) exit 0;; \
-      esac; python -m Modules.stack.entry healthy "$process"
+        *" worker "*) set -- Modules.stack.entry healthy worker;; *" services "*) set -- Modules.watch healthy;; \
+        *" server "*) set -- Modules.stack.entry healthy server;; *) exit 0;; \
+      esac; python -m "$@"
 CMD ["lindero", "--help"]

@@ -263,10 +263,13 @@ def test_our_processes_start_and_are_watched_through_the_entry() -> None:
     for name in OURS:
         process = name.removeprefix("prefect-")
         assert SERVICES[name]["command"] == ["python", "-m", "Modules.stack.entry", process]
-    for process in ("services", "worker"):
-        assert SERVICES[f"prefect-{process}"]["healthcheck"]["test"] == [
-            *("CMD", "python", "-m", "Modules.stack.entry", "healthy", process)
-        ]
+    asked = {
+        "services": ("Modules.watch", "healthy"),  # its companion too
+        "worker": ("Modules.stack.entry", "healthy", "worker"),
+    }
+    for process, words in asked.items():
+        command = ["CMD", "python", "-m", *words]
+        assert SERVICES[f"prefect-{process}"]["healthcheck"]["test"] == command
 
 
 def test_no_health_check_has_a_secret_in_its_command() -> None:

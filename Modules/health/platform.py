@@ -103,6 +103,11 @@ def note(settings: Settings, platform: Platform) -> None:
     write_beside(path, json.dumps(facts, default=datetime.isoformat).encode())
 
 
+def noted(settings: Settings) -> datetime | None:
+    """When the watch of services noted last; None where it never did."""
+    return _read_note(note_file(settings))[0]
+
+
 def note_file(settings: Settings) -> Path:
     """Where the watch notes what it saw."""
     return settings.lindero_state_dir / "watch" / NOTE_NAME

@@ -1,12 +1,14 @@
 """The companion: a round every thirty seconds, by one of all that were started.
 
-    python -m Modules.watch services|worker|by-hand
+    python -m Modules.watch services|worker|by-hand|healthy
 
 Whoever holds the kernel's lock on ``<state>/watch/watch.lock`` watches. That is the companion of
 ``worker``, which sees what lies published, and that of ``services`` while no other lives. Only the
 latter reaches the stores from its container: it notes what it sees of the platform in each round of
 its own, and watches too while the one whose turn it is hangs, its locks with it. One that waits has
 nothing heavy loaded. A companion ends with its container, or ``stack down`` sweeps it.
+
+``healthy`` says in one line whether services does its work and its companion notes: exit 0, or 1.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from Modules.disk.run_lock import is_held
 from Modules.disk.safe_files import make_folder, writing
 from Modules.health import platform
 from Modules.settings import Settings, load_settings
+from Modules.stack import entry
+from Modules.stack.checks import Health, ill
 from Modules.words.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -90,6 +94,16 @@ class Companion:
         return now - last > HANGS or (self.watch is not None and self.watch.known == last)
 
 
+def healthy(settings: Settings, now: datetime) -> Health:
+    """Whether services schedules, and the watch beside it notes: as ``lindero status`` judges."""
+    from Modules.health.rules import watched
+
+    health = entry.check("services", settings, worker_port=0)
+    seen = platform.Platform(now, nota=platform.noted(settings))
+    silent = next((one.what for one in watched(seen, settings.zone) if one.is_error), None)
+    return ill(silent) if health.ok and silent else health
+
+
 def main(role: str) -> None:
     """Watch while it is our turn, for as long as we live."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")  # stack/logs dates the lines
@@ -106,4 +120,8 @@ def main(role: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "healthy":
+        found = healthy(load_settings(), datetime.now(UTC))
+        sys.stdout.write(f"services: {found.text}\n")
+        sys.exit(not found.ok)
     main(sys.argv[1])

@@ -10,8 +10,10 @@ import pytest
 
 from Modules.health import platform
 from Modules.settings import read_settings
+from Modules.stack import entry
+from Modules.stack.checks import WELL, Health, ill
 from Modules.watch import rounds
-from Modules.watch.__main__ import HANGS, Companion
+from Modules.watch.__main__ import HANGS, Companion, healthy
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
 
@@ -71,3 +73,25 @@ def test_services_watches_while_the_one_whose_turn_it_is_hangs(tmp_path: Path) -
     written(late + timedelta(seconds=40))  # the other goes on too
     assert not services.step(late + timedelta(seconds=60))
     assert services.watch is None
+
+
+@pytest.mark.parametrize(
+    ("age_s", "schedules", "said"),
+    [
+        (89, WELL, WELL.text),
+        (91, WELL, "El vigía de services no mira desde"),
+        (None, WELL, WELL.text),  # the first round is to come
+        (91, ill("el planificador lleva 99 s sin pasar"), "lleva 99 s sin pasar"),
+        (10, ill("el planificador lleva 99 s sin pasar"), "lleva 99 s sin pasar"),
+    ],
+)
+def test_services_is_well_while_it_schedules_and_its_companion_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: int | None, schedules: Health, said: str
+) -> None:
+    settings = read_settings({"lindero_state_dir": str(tmp_path)})
+    monkeypatch.setattr(entry, "check", lambda *_, **__: schedules)
+    if age_s is not None:
+        platform.note(settings, platform.Platform(NOW - timedelta(seconds=age_s)))
+    found = healthy(settings, NOW)
+    assert said in found.text
+    assert found.ok is (said == WELL.text)
