@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from Modules.health import prefect_http
 from Modules.health.platform import SERVER, look
-from Modules.health.rules import PARTES, part_ill, watched
+from Modules.health.rules import PARTES, SIN_PAUSA, part_ill, watched
 from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import (
     BACKUP,
@@ -33,7 +33,6 @@ from Modules.words.spanish import moment
 
 _ALERTS: Final = "Avisos de una noche mala"
 _LEVANTAR: Final = "lindero stack up, o docker compose up -d"
-_SIN_PAUSA: Final = "Sacarle la pausa en la interfaz de Prefect"
 _REINICIAR: Final = "Reiniciar el worker: lo arma al arrancar"
 
 
@@ -140,7 +139,7 @@ def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Findi
     if held is None:
         return worse(what, "no está", todo)
     if prefect_http.is_paused(held):
-        return worse(what, "está en pausa", _SIN_PAUSA)
+        return worse(what, "está en pausa", SIN_PAUSA.format(f"a {deployment.full_name}"))
     facts, wanted = held_facts(held), wanted_facts(deployment, held)
     different = [name for name, value in wanted.items() if facts[name] != value]
     if any(one != "pull_steps" for one in different):

@@ -104,19 +104,30 @@ def _schedule(server: PrefectServer, deployment: Deployment, *, now: datetime) -
     ahead = _flow_runs(server, deployment.flow, {"any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_ASC")
     ours = [run for run in ahead if run["deployment_id"] == held["id"]]
     waiting = [
-        (read_moment(run["state"]["state_details"]["scheduled_time"]), run["state"]["name"])
+        (read_moment(run["state"]["state_details"]["scheduled_time"]), run["state"]["name"], run)
         for run in ours
     ]
+    late = {due: run for due, name, run in waiting if due <= now and name in NOBODY_TOOK}
     return Programa(
         deployment.full_name,
         deployment.cuando,
         desplegado=True,
         en_pausa=is_paused(held),
         desde=read_moment(held["created"]),
-        proxima=min((due for due, _ in waiting if due > now), default=None),
-        atrasadas=tuple(due for due, name in waiting if due <= now and name in NOBODY_TOOK),
+        proxima=min((due for due, *_ in waiting if due > now), default=None),
+        atrasadas=tuple(late),
         otra_vez=any(OTRA_VEZ in run["tags"] for run in ours),
+        cola_en_pausa=next(filter(None, (_paused_queue(server, run) for run in late.values())), ""),
     )
+
+
+def _paused_queue(server: PrefectServer, run: Mapping[str, Any]) -> str:
+    """The queue in which a run waits, with its pool, if somebody paused it; else empty."""
+    pool, name = run.get("work_pool_name"), run.get("work_queue_name")
+    if not pool or not name:
+        return ""
+    queue = server.ask(f"/work_pools/{quote(pool, safe='')}/queues/{quote(name, safe='')}")
+    return f"{name} del pool {pool}" if queue and queue["is_paused"] else ""
 
 
 def _flow_runs(

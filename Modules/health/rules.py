@@ -39,7 +39,7 @@ from Modules.orchestration.dead_runs import ALIVE
 from Modules.orchestration.deployments import BACKUP, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
-from Modules.words.spanish import duration, moment, number, sentence
+from Modules.words.spanish import duration, inesperada, moment, number, sentence
 from Modules.words.temporada import TERMINADA
 
 MAX_AGE: Final = timedelta(hours=26)
@@ -63,7 +63,8 @@ _LEVANTAR: Final = (
     "lindero stack up, o docker compose restart y el nombre del servicio (docker compose ps dice "
     "cuál); lo publicado y los backups están enteros"
 )
-_SIN_PAUSA: Final = "Sacarle la pausa en la interfaz de Prefect"
+SIN_PAUSA: Final = "Sacarle la pausa {}, en la interfaz de Prefect"
+_POOL_SIN_PAUSA: Final = SIN_PAUSA.format(f"al pool {WORK_POOL}")
 
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
 ESTADOS: Final = BAD | {
@@ -73,6 +74,10 @@ ESTADOS: Final = BAD | {
     "CANCELLING": "se está cancelando",
     "PAUSED": "en pausa",
 }
+_PREFECTS: Final = re.compile(  # its words for a fault that is none of our errors, and its class
+    r"(?:Flow run encountered an exception|Validation of flow parameters failed with error):"
+    r"\s*(?:\w+\.)*(\w+)"
+)
 OTRA_VEZ_AHORA: Final = "se está haciendo otra vez, una sola vez, y se avisa cuando termine bien"
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
 
@@ -145,6 +150,7 @@ class Programa:
     proxima: datetime | None = None
     atrasadas: tuple[datetime, ...] = ()  # due, and nobody has begun them
     otra_vez: bool = False  # one that is done again waits to be begun
+    cola_en_pausa: str = ""  # of a late run, with its pool, where somebody paused it
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,8 +372,12 @@ def part_ill(part: Part, zone: ZoneInfo, severity: Severity = Severity.ERROR) ->
         f"{name}: {part.mal}{last}; {lost}.{soon}",
         severity,
         code=f"plataforma_{part.nombre}",
-        todo=_SIN_PAUSA if "pausa" in (part.mal or "") else _LEVANTAR,
+        todo=_POOL_SIN_PAUSA if _paused(part) else _LEVANTAR,
     )
+
+
+def _paused(part: Part | None) -> bool:
+    return part is not None and "pausa" in (part.mal or "")
 
 
 def _ill(facts: Facts, *names: str) -> bool:
@@ -403,11 +413,21 @@ def _schedules(facts: Facts) -> Iterator[Finding]:
                 "atrasada y nadie la toma.",
                 where=programa.deployment,
                 code="atrasada",
-                todo=_LEVANTAR
-                if _ill(facts, WORKER, POOL, SERVER, *STORES)
-                else "El worker anda y no la toma; si en unos minutos sigue igual: "
-                + _restart("worker"),
+                todo=_of_late(programa, facts),
             )
+
+
+def _of_late(programa: Programa, facts: Facts) -> str:
+    """What to do for a run that nobody takes."""
+    if _ill(facts, WORKER, SERVER, *STORES):
+        return _LEVANTAR
+    if facts.plataforma is not None and _paused(facts.plataforma.part(POOL)):
+        return _POOL_SIN_PAUSA
+    if programa.cola_en_pausa:
+        return SIN_PAUSA.format(f"a la cola {programa.cola_en_pausa}")
+    if _ill(facts, POOL):
+        return _LEVANTAR
+    return f"El worker anda y no la toma; si en unos minutos sigue igual: {_restart('worker')}"
 
 
 def _is_late(due: datetime, facts: Facts) -> bool:
@@ -425,7 +445,8 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
     if not programa.desplegado:
         return ("no está desplegado", "lindero deploy --all") if wanted else None
     if programa.en_pausa:
-        return ("está en pausa", _SIN_PAUSA) if wanted else None
+        resume = SIN_PAUSA.format(f"a {programa.deployment}")
+        return ("está en pausa", resume) if wanted else None
     if programa.proxima is not None:
         return None
     return (
@@ -554,9 +575,9 @@ def _kind(run: Run) -> str:
 
 def _said(run: Run) -> str:
     """Why it ended, in Spanish: as the run or the watch wrote it, or told anew for Prefect."""
-    unexpected = run.mensaje.removeprefix("Flow run encountered an exception: ")
     if run.estado == "FAILED":
-        return run.mensaje if unexpected == run.mensaje else f"Falla inesperada: {unexpected}"
+        fault = _PREFECTS.match(run.mensaje)
+        return run.mensaje if fault is None else f"Por una {inesperada(fault[1])}."
     if run.mensaje.startswith(("El ", "No corrió")):
         return run.mensaje
     if run.estado == "CANCELLED":

@@ -9,6 +9,7 @@ from typing import Any
 
 from Modules.disk.publish import Published
 from Modules.words.errors import PipelineError
+from Modules.words.spanish import inesperada
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Resultado:
     def falla(self) -> str:
         if isinstance(self.error, PipelineError):
             return str(self.error)
-        return f"falla inesperada, {type(self.error).__name__}: {self.error}"
+        return inesperada(type(self.error).__name__)
 
     def to_dict(self) -> dict[str, Any]:
         """For machines: what was done, or what went wrong."""

@@ -36,7 +36,7 @@ from Modules.orchestration.run_result import RunResult, begin, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
-from Modules.words.spanish import corrida, markdown, number
+from Modules.words.spanish import corrida, inesperada, markdown, number
 from Modules.words.temporada import write_campanias
 
 if TYPE_CHECKING:  # pandas waits for the night to be there
@@ -100,9 +100,9 @@ def run_name() -> str:
 def conclude(job: Callable[[], Outcome]) -> Ended:
     """Run ``job``, show its summary, and return the result or a Failed state that holds it.
 
-    Only errors of our own are turned into a message; anything else is a fault of ours and goes
-    up to Prefect with its traceback. A nightly run that begins late says so in its summary, or
-    ends Cancelled without running, as LINDERO_LATE_RUNS says.
+    Errors of our own say what is wrong; of anything else, a fault of ours, people read the class,
+    and the log of the process has the traceback. A nightly run that begins late says so in its
+    summary, or ends Cancelled without running, as LINDERO_LATE_RUNS says.
     """
     start = datetime.now(UTC)
     if PREFECT_API_URL.value() is None and (left := sweep()):
@@ -124,9 +124,10 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     except PipelineError as err:
         outcome = failed(err)
     except Exception as err:
-        said = "La corrida se cortó: falla inesperada, %s; el registro del worker dice más"
-        corrida.error(said, type(err).__name__)
-        raise
+        logger.exception("a fault of ours")
+        mensaje = f"La corrida se cortó por una {inesperada(type(err).__name__)}."
+        corrida.error(mensaje)
+        return Failed(message=mensaje, data=err)
     result = result_of(start, outcome)
     if result["error"] is None:
         _show(outcome.markdown, outcome.calidad)

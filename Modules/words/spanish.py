@@ -81,6 +81,12 @@ def sentence(text: str) -> str:
     return text if text.endswith(("?", "!", "…")) else f"{text.rstrip('.')}."
 
 
+def inesperada(fault: str) -> str:
+    """What people read of a fault of ours, by its class; what it says, in English, the log has."""
+    where = "lindero stack logs worker, o docker compose logs prefect-worker"
+    return f"falla inesperada ({fault}); dice más el registro del worker: {where}"
+
+
 def duration(value: timedelta) -> str:
     """How long, as people say it: hours up to two days, then days."""
     hours = int(value.total_seconds() // 3600)

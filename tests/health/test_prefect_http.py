@@ -6,8 +6,9 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,30 @@ def test_the_auth_string_of_the_settings_is_sent_as_prefect_wants_it() -> None:
 
 def test_no_server_is_no_server() -> None:
     assert open_server(Settings()) is None
+
+
+@pytest.mark.parametrize(("paused", "said"), [(True, "default del pool lindero"), (False, "")])
+def test_the_paused_queue_of_a_late_run_is_read(paused: bool, said: str) -> None:
+    due = (NOW - timedelta(hours=1)).isoformat()
+    late = {
+        **{"deployment_id": "d", "tags": [], "work_pool_name": "lindero"},
+        "state": {"name": "Late", "state_details": {"scheduled_time": due}},
+        "work_queue_name": "default",
+    }
+    said_by_prefect = {
+        "/ready": {},
+        "/admin/version": "3",
+        "/work_pools/lindero/queues/default": {"is_paused": paused},
+    }
+
+    class Prefect(PrefectServer):
+        def ask(self, path: str, body: Any = None) -> Any:
+            if path.startswith("/deployments/name/"):
+                return {"id": "d", "created": due, "schedules": []}
+            if path == "/flow_runs/filter":
+                return [late] if "any_" in body["flow_runs"]["state"]["type"] else []
+            return said_by_prefect[path]
+
+    servidor = read_server(Prefect("http://x/api"), now=NOW)
+    assert servidor.error is None
+    assert {one.cola_en_pausa for one in servidor.programas} == {said}

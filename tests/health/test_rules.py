@@ -20,7 +20,7 @@ from Modules.health.rules import (
     judge,
 )
 from Modules.orchestration.dead_runs import MURIO, WORKER_REINICIADO
-from Modules.orchestration.deployments import BACKUP, H3
+from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
 from Modules.words.spanish import moment
@@ -187,7 +187,17 @@ def test_the_message_of_the_run_is_said_and_short() -> None:
         ("CRASHED", "Execution was aborted by a termination signal.", "Su proceso murió, o no "),
         ("CRASHED", MURIO, MURIO),
         ("CRASHED", WORKER_REINICIADO, WORKER_REINICIADO),
-        ("FAILED", "Flow run encountered an exception: KeyError: 'x'", "inesperada: KeyError"),
+        (
+            "FAILED",
+            "Flow run encountered an exception: KeyError: 'x of a process'",
+            "Por una falla inesperada (KeyError); dice más el registro del worker: lindero stack",
+        ),
+        ("FAILED", "Flow run encountered an exception: a.b.Bad: status", "inesperada (Bad)"),
+        (
+            "FAILED",
+            "Validation of flow parameters failed with error: ParameterTypeError: Flow run got",
+            "inesperada (ParameterTypeError)",
+        ),
         ("CANCELLED", "Flow run was cancelled successfully.", "."),
         ("CANCELLED", LIMITE, "Su lugar estaba ocupado."),
     ],
@@ -446,6 +456,32 @@ def test_a_run_is_not_late_yet_where_the_worker_has_only_just_come_back() -> Non
     dead = con_plataforma(Part("worker", "no da señales"), servidor=late)
     assert codigos(dead) == ["plataforma_worker", "atrasada"]
     assert "lindero stack up" in judge(dead).findings[1].todo
+
+
+@pytest.mark.parametrize(
+    ("pool", "queue", "what"),
+    [
+        (None, f"default del pool {WORK_POOL}", f"a la cola default del pool {WORK_POOL}"),
+        ("está en pausa", "", f"al pool {WORK_POOL}"),
+        ("está en pausa", f"default del pool {WORK_POOL}", f"al pool {WORK_POOL}"),
+    ],
+)
+def test_what_is_paused_is_named_where_a_run_is_late(
+    pool: str | None, queue: str, what: str
+) -> None:
+    late = replace(PROGRAMA, atrasadas=(hace(1),), cola_en_pausa=queue)
+    facts = con_plataforma(Part("pool", pool), servidor=replace(SERVIDOR, programas=(late,)))
+    for found in judge(facts).findings:
+        assert found.todo == f"Sacarle la pausa {what}, en la interfaz de Prefect"
+    assert "atrasada" in codigos(facts)
+    worker = Part("worker", "no da señales")
+    ill = con_plataforma(worker, servidor=replace(SERVIDOR, programas=(late,)))
+    assert "lindero stack up" in judge(ill).findings[-1].todo, "first what takes runs"
+
+
+def test_a_paused_deployment_is_named() -> None:
+    (found,) = judge(con_programa(en_pausa=True, proxima=None)).findings
+    assert found.todo == f"Sacarle la pausa a {BACKUP.full_name}, en la interfaz de Prefect"
 
 
 @pytest.mark.parametrize(
