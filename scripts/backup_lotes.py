@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import BACKUP
 from Modules.orchestration.stages import respaldar
 
@@ -26,4 +26,6 @@ def backup_databaler_flow(campania: str | None = None, test: bool = False) -> fl
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(BACKUP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import H3
 from Modules.orchestration.stages import hacer_h3
 
@@ -21,4 +21,6 @@ def generar_h3_flow(campania: str | None = None, test: bool = False) -> flow_run
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(H3)

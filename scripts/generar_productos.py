@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import PRODUCTOS
 from Modules.orchestration.stages import hacer_productos
 
@@ -24,4 +24,6 @@ def generar_productos_flow(campania: str | None = None, test: bool = False) -> f
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(PRODUCTOS)

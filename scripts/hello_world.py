@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from Modules.jobs.outcome import Outcome
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import HELLO_WORLD
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
@@ -30,4 +30,6 @@ def _hello(nombre: str) -> Outcome:
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(HELLO_WORLD)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import VERIFICAR
 from Modules.orchestration.stages import verificar
 
@@ -23,4 +23,6 @@ def verificar_backups_flow(test: bool = False) -> flow_run.Ended:
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(VERIFICAR)
