@@ -21,6 +21,7 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.formats.legends import ESTADOS, POTENCIALES, named
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
 from Modules.formats.sheets import Sheet, csv_bytes, xlsx_bytes
+from Modules.portal.collector import without_collector
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
@@ -66,6 +67,7 @@ _ONLY_PROPOSED: Final = ["metodo", "distancia_borde_m"]
 _ONLY_REAL: Final = ["forma", "orden_portal", "observacion", "fecha", "compuesta"]
 
 
+@without_collector()  # rows, lines and cells are a million objects without a cycle
 def build_muestreos(
     fuente: Fuente,
     work: Path,
