@@ -74,10 +74,8 @@ ESTADOS: Final = BAD | {
     "CANCELLING": "se está cancelando",
     "PAUSED": "en pausa",
 }
-_PREFECTS: Final = re.compile(  # its words for a fault that is none of our errors, and its class
-    r"(?:Flow run encountered an exception|Validation of flow parameters failed with error):"
-    r"\s*(?:\w+\.)*(\w+)"
-)
+# Prefect's words for a fault that is none of our errors, or for wrong parameters, and its class
+_PREFECTS: Final = re.compile(r"(?:Flow run|Validation)[^:]+:\s*(?:\w+\.)*(\w+)")
 OTRA_VEZ_AHORA: Final = "se está haciendo otra vez, una sola vez, y se avisa cuando termine bien"
 LIMIT_REACHED: Final = "concurrency limit"  # in Prefect's message of a run that CANCEL_NEW ended
 
