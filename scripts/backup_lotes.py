@@ -13,7 +13,9 @@ from Modules.orchestration.stages import respaldar
 
 
 @flow(name=BACKUP.flow, flow_run_name=flow_run.run_name, persist_result=False)
-def backup_databaler_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
+def backup_databaler_flow(
+    campania: str | None = None, test: bool = False, credentials_block_name: str = ""
+) -> flow_run.Ended:
     """Trae una campaña de Databaler, la revisa, guarda el backup y lo publica.
 
     Args:
@@ -21,8 +23,17 @@ def backup_databaler_flow(campania: str | None = None, test: bool = False) -> fl
             activa. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive; desactivado
             escribe en outputs, lo que ve toda la empresa.
+        credentials_block_name: Bloque databaler-credentials (página Blocks) con el que se entra al
+            portal. Vacío: lo que dice el .env.
     """
-    return flow_run.conclude(lambda: respaldar(campania, test=test, stage=flow_run.as_task))
+    return flow_run.conclude(
+        lambda: respaldar(
+            campania,
+            credentials_block_name=credentials_block_name,
+            test=test,
+            stage=flow_run.as_task,
+        )
+    )
 
 
 if __name__ == "__main__":

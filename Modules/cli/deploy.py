@@ -61,7 +61,9 @@ def deploy_command(
 
 
 def _show(informe: DeployReport, *, dry_run: bool) -> None:
-    say_table(("despliegue", "corre", "estado", "qué cambia"), map(_row, informe.cambios))
+    rows = [*map(_row, informe.cambios)]
+    rows += [(f"bloque {one.tipo}", "", one.estado, "") for one in informe.bloques]
+    say_table(("despliegue", "corre", "estado", "qué cambia"), rows)
     for cambio in informe.cambios:
         for name, value in cambio.a_mano.items():
             say(f"{cambio.deployment.full_name}: {name}={value} puesto a mano en Prefect; queda.")
@@ -109,4 +111,5 @@ def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:
             for one in informe.cambios
         ],
         "ajenos": list(informe.ajenos),
+        "bloques": {one.tipo: one.estado for one in informe.bloques},
     }

@@ -33,6 +33,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
+from Modules.integrations.blocks import BlockChange, register
 from Modules.orchestration.deployments import (
     CONTAINER_ROOT,
     DEPLOYMENTS,
@@ -78,6 +79,7 @@ class DeployReport:
 
     cambios: tuple[DeploymentChange, ...]
     ajenos: tuple[str, ...] = ()  # on our pool, not in the registry: left alone
+    bloques: tuple[BlockChange, ...] = ()  # types of block that flows take credentials from
 
 
 def main(deployment: Deployment) -> None:
@@ -96,7 +98,9 @@ def main(deployment: Deployment) -> None:
 
 
 def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
-    """Make the server of our settings hold these deployments; what is equal is not touched.
+    """Make the server of our settings hold these deployments and the types of our blocks.
+
+    What is equal is not touched.
 
     Raises:
         SettingsError: no server, or it refuses one of them; those before it are deployed.
@@ -104,7 +108,7 @@ def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) 
     with server(load_settings()):
         cambios = tuple(deploy(one) for one in deployments)
         with _refusals("al leer los despliegues"):
-            return DeployReport(cambios, unregistered())
+            return DeployReport(cambios, unregistered(), register(dry_run=False))
 
 
 def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
@@ -115,7 +119,7 @@ def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> 
     """
     with server(load_settings()), _refusals("al leer los despliegues"):
         cambios = tuple(_compared(one)[0] for one in deployments)
-        return DeployReport(cambios, unregistered())
+        return DeployReport(cambios, unregistered(), register(dry_run=True))
 
 
 def deploy(deployment: Deployment) -> DeploymentChange:

@@ -85,13 +85,24 @@ def _here(settings: Settings) -> Iterator[Runner]:
     yield on_this_machine(settings)
 
 
-def respaldar(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
+def respaldar(
+    campania: str | None = None,
+    *,
+    credentials_block_name: str = "",
+    test: bool,
+    stage: Stage = call,
+) -> Outcome:
     """Fetch, judge, keep and publish; the products; and prune what is old.
 
     ``campania``: one, several with commas, each its own night, or ``actual``; none:
-    ``LINDERO_CAMPANIA``.
+    ``LINDERO_CAMPANIA``. ``credentials_block_name``: the Prefect block of the portal; none: the
+    environment.
     """
     modo, settings = Modo.of(test=test), load_settings()
+    if credentials_block_name:
+        from Modules.integrations import blocks  # Prefect, which a run without a server has not
+
+        settings = blocks.databaler(settings, credentials_block_name)
     check_portal(settings, modo)
 
     def prepared(asked: Sequence[Campania]) -> dict[Campania, backup.Job]:
