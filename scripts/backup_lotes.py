@@ -26,13 +26,9 @@ def backup_databaler_flow(
         credentials_block_name: Bloque databaler-credentials (página Blocks) con el que se entra al
             portal. Vacío: lo que dice el .env.
     """
+    block = credentials_block_name
     return flow_run.conclude(
-        lambda: respaldar(
-            campania,
-            credentials_block_name=credentials_block_name,
-            test=test,
-            stage=flow_run.as_task,
-        )
+        lambda: respaldar(campania, test=test, stage=flow_run.as_task, credentials_block_name=block)
     )
 
 

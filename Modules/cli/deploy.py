@@ -62,7 +62,7 @@ def deploy_command(
 
 def _show(informe: DeployReport, *, dry_run: bool) -> None:
     rows = [*map(_row, informe.cambios)]
-    rows += [(f"bloque {one.tipo}", "", one.estado, "") for one in informe.bloques]
+    rows += [(f"bloque {tipo}", "", estado, "") for tipo, estado in informe.bloques.items()]
     say_table(("despliegue", "corre", "estado", "qué cambia"), rows)
     for cambio in informe.cambios:
         for name, value in cambio.a_mano.items():
@@ -111,5 +111,5 @@ def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:
             for one in informe.cambios
         ],
         "ajenos": list(informe.ajenos),
-        "bloques": {one.tipo: one.estado for one in informe.bloques},
+        "bloques": dict(informe.bloques),
     }

@@ -1,42 +1,47 @@
 """Credentials as Prefect blocks: kept by its server, edited in its page, used by name.
 
-What a block leaves empty is what the environment says; so is everything where none is named. A
-block that names another address than the environment stands alone, so that the secret of one portal
-is never sent to another. Nothing is opened before ``get_client``.
-
-The server keeps the fields of a block encrypted, by a key in the same database unless
-``PREFECT_SERVER_ENCRYPTION_KEY`` is set, and shows them to whoever has the password of its API.
+What a block leaves empty is what the environment says. Nothing is opened before ``get_client``. The
+server keeps a block encrypted, by a key in the same database unless it is told one in
+``PREFECT_SERVER_ENCRYPTION_KEY``, and shows it to whoever has the password of its API.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from httpx import HTTPError, HTTPStatusError, codes
+from httpx import HTTPError, HTTPStatusError
 from prefect.blocks.abstract import CredentialsBlock
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import BlockTypeUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from pydantic import ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
 from Modules.api_check.check import check_api
+from Modules.integrations.access import GoogleAccess, JiraAccess
+from Modules.integrations.jira import Jira
 from Modules.jobs import portal_access, temporada
 from Modules.portal.client import PortalClient
 from Modules.settings import Settings, load_settings, read_settings
 from Modules.words.domain import Modo
-from Modules.words.errors import ApiUnavailable, PipelineError, SettingsError
+from Modules.words.errors import ApiContractChanged, ApiUnavailable, PipelineError, SettingsError
+from Modules.words.secret import Secret
 
-C = TypeVar("C", bound="Credentials")
+if TYPE_CHECKING:  # loaded once somebody asks
+    from Modules.integrations.google import Google
+
 BlockState = Literal["nuevo", "cambia", "igual"]
 
+_LOGOS: Final = "https://cdn.jsdelivr.net/gh"
 _BY_NAME: Final = "Se usa por su nombre: parámetro credentials_block_name de {}."
-_OF_THE_TYPE: Final = ("name", "logo_url", "description", "documentation_url", "code_example")
-
-
-def _logo(path: str) -> HttpUrl:
-    return HttpUrl(f"https://cdn.jsdelivr.net/gh/{path}.svg")
+_EMPTY: Final = (
+    "Campo vacío: lo que dice el .env; con otra dirección que la del .env, sólo lo de acá."
+)
 
 
 def _text(title: str, description: str) -> Any:
@@ -48,45 +53,24 @@ def _secret(title: str, description: str) -> Any:
 
 
 class Credentials(CredentialsBlock):
-    """What all of them share. A field is the setting of its name behind ``_prefix``."""
+    """What all of them share."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
-    _prefix: ClassVar[str]
-    _address: ClassVar[str]  # the field that says to whom the others are sent
 
-    def over(self, settings: Settings) -> Settings:
-        """The settings with what this block says in the place of theirs.
-
-        Raises:
-            SettingsError: a field is not what its setting may be; no secret is quoted.
-        """
-        given = {self._prefix + name: _plain(getattr(self, name)) for name in self._fields()}
-        try:
-            found = read_settings({name: text for name, text in given.items() if text})
-        except SettingsError as err:
-            raise SettingsError(f"{self._called()}: {err}") from err
-        here, there = (getattr(one, self._prefix + self._address) for one in (found, settings))
-        alone = None not in (here, there) and here != there
-        ours = {name: getattr(found, name) for name, text in given.items() if text or alone}
-        return replace(settings, **ours)
+    @abstractmethod
+    def access(self, settings: Settings) -> Any:
+        """What it takes to get in, out of the settings where a field is empty; SettingsError."""
 
     def test_connection(self) -> dict[str, Any]:
         """``status`` is ``ok`` or ``error``, and beside it what is known; no error of ours."""
         try:
-            return self._asked()
+            answer: dict[str, Any] = self._asked()
         except PipelineError as err:
-            return {"status": "error", "error": str(err)}
-
-    def _asked(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.get_client().test_connection()
+            return {"status": "error", "message": str(err)}
         return answer
 
-    def _called(self) -> str:
-        return f"bloque {self.get_block_type_slug()}/{self._block_document_name or '(sin nombre)'}"
-
-    @classmethod
-    def _fields(cls) -> tuple[str, ...]:
-        return tuple(cls.model_fields)
+    def _asked(self) -> Any:
+        return self.get_client().test_connection()
 
 
 class DatabalerCredentials(Credentials):
@@ -94,150 +78,175 @@ class DatabalerCredentials(Credentials):
 
     _block_type_name = "Databaler: credenciales"
     _block_type_slug = "databaler-credentials"
-    _logo_url = _logo("twitter/twemoji@14.0.2/assets/svg/1f33e")
-    _description = (
-        "Con qué entra Lindero al portal de Databaler. Un campo vacío es lo que dice el .env de "
-        "donde corre; si la dirección es otra que la de ese .env, vale sólo lo que está acá."
-    )
+    _logo_url = HttpUrl(f"{_LOGOS}/twitter/twemoji@14.0.2/assets/svg/1f33e.svg")
+    _description = f"Con qué entra Lindero al portal de Databaler. {_EMPTY}"
     _code_example = _BY_NAME.format("Backup Databaler Lotes")
-    _prefix = "databaler_"
-    _address = "base_url"
 
     base_url: str = _text("Dirección", "Por ejemplo https://databaler.example/base-portal/api/v1")
     client_id: str = _text("Usuario", "Usuario, id de cliente o nombre de la clave de la API")
     client_secret: SecretStr = _secret("Contraseña", "Su contraseña, secreto o clave")
-    second_secret: SecretStr = _secret(
-        "Segundo secreto", "Donde el perfil del portal manda uno: una clave de suscripción"
-    )
+    second_secret: SecretStr = _secret("Segundo secreto", "Donde el perfil del portal manda uno")
+
+    def access(self, settings: Settings) -> Settings:
+        """The settings with this portal in the place of theirs."""
+        return _over(settings, self, "databaler_", "base_url")
 
     def get_client(self) -> PortalClient:
-        """A client of the portal, which is a context manager.
-
-        Raises:
-            SettingsError: one of what it takes is neither here nor in the environment.
-        """
-        with portal_access.open_portal(self.over(load_settings()), Modo.PROD) as access:
+        """A client of the portal, which is a context manager."""
+        with portal_access.open_portal(self.access(load_settings()), Modo.PROD) as access:
             return PortalClient(access.config)
 
-    def _asked(self) -> dict[str, Any]:
-        settings = self.over(load_settings())
+    def _asked(self) -> dict[str, str]:
+        settings = self.access(load_settings())
         with portal_access.open_portal(settings, Modo.PROD) as access:
             season = temporada.asked_of(access, settings, None, datetime.now(UTC))
             report = check_api(access.config, season)
-        known = {"portal": report.portal, "perfil": report.profile, "campania": report.campania}
         if report.exit_code:
-            said = "contesta, pero no como se espera: lindero api check dice qué"
-            return {"status": "error", "error": said, **known}
-        return {"status": "ok", **known}
+            raise ApiContractChanged("no contesta como se espera: lindero api check dice qué")
+        return {"status": "ok", "server": report.portal}
 
 
-BLOCKS: Final[tuple[type[Credentials], ...]] = (DatabalerCredentials,)
+class GoogleCredentials(Credentials):
+    """What it takes to get in at Google Drive and Sheets."""
+
+    _block_type_name = "Google: credenciales"
+    _block_type_slug = "google-credentials"
+    _logo_url = HttpUrl(f"{_LOGOS}/devicons/devicon@v2.16.0/icons/google/google-original.svg")
+    _description = (
+        "Con qué cuenta lee Lindero las planillas de Google Drive: alcanza con la cuenta de "
+        "servicio. Sin ella ni token acá, se entra como dice el .env de donde corre."
+    )
+    _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
+
+    service_account: SecretStr = _secret(
+        "Cuenta de servicio", "Todo lo que dice el archivo JSON de su clave"
+    )
+    refresh_token: SecretStr = _secret("Token", "El que se renueva, sin cuenta de servicio")
+    client_id: str = _text("Cliente OAuth", "Con token: termina en .apps.googleusercontent.com")
+    client_secret: SecretStr = _secret("Secreto del cliente", "Con token")
+
+    def access(self, settings: Settings) -> GoogleAccess:
+        """The way in that is here, or that of the settings where none is."""
+        found, client_id = GoogleAccess.of(settings), self.client_id.strip()
+        account, refresh = _kept(self.service_account), _kept(self.refresh_token)
+        if account or refresh:
+            found = replace(found, service_account=account, token=None, refresh_token=refresh)
+        secret = _kept(self.client_secret) or found.client_secret
+        return replace(found, client_id=client_id or found.client_id, client_secret=secret)
+
+    def get_client(self) -> Google:
+        """A client of Google's."""
+        from Modules.integrations.google import Google
+
+        return Google(self.access(load_settings()))
 
 
-@dataclass(frozen=True, slots=True)
-class BlockChange:
-    """A type of block beside what the server held of it."""
+class JiraCredentials(Credentials):
+    """What it takes to get in at Jira Cloud."""
 
-    tipo: str
-    estado: BlockState
+    _block_type_name = "Jira: credenciales"
+    _block_type_slug = "jira-credentials"
+    _logo_url = HttpUrl(f"{_LOGOS}/devicons/devicon@v2.16.0/icons/jira/jira-original.svg")
+    _description = f"Con qué cuenta crea Lindero las tareas en Jira Cloud. {_EMPTY}"
+    _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
+
+    url: str = _text("Sitio", "Por ejemplo https://empresa.atlassian.net")
+    user: str = _text("Correo", "El de la cuenta que crea las tareas")
+    token: SecretStr = _secret("Token de API", "De esa cuenta; no su contraseña")
+
+    def access(self, settings: Settings) -> JiraAccess:
+        found = JiraAccess.of(_over(settings, self, "lindero_jira_", "url"))
+        return replace(found, login="el bloque") if _plain(self.token) else found
+
+    def get_client(self) -> Jira:
+        """A client of Jira."""
+        return Jira(self.access(load_settings()))
 
 
-def databaler(settings: Settings, name: str) -> Settings:
-    """The settings with the portal of the block of that name; as they are without a name.
+BLOCKS: Final = (DatabalerCredentials, GoogleCredentials, JiraCredentials)
+
+
+def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[Any]:
+    """The ``access`` of each kind by its block of that name; where it has none, by the settings.
 
     Raises:
-        SettingsError: no server, no such block (those there are are named), or a field of it is
-            wrong.
-        ApiUnavailable: the server does not answer.
+        SettingsError: no server, no such block of any kind (those there are are named), or what it
+            takes is in neither block nor settings.
+        ApiUnavailable: the server does not give it.
     """
-    if not name:
-        return settings
-    (block,) = _named(name, DatabalerCredentials)
-    return settings if block is None else block.over(settings)
+    try:
+        return [one.access(settings) for one in _found(name, kinds)]
+    except SettingsError as err:
+        raise SettingsError(f"bloque {name}: {err}") from err
+    except HTTPError as err:
+        said = f"bloque {name}: el servidor de Prefect no lo da ({type(err).__name__})"
+        raise ApiUnavailable(said) from err
 
 
-def register(*, dry_run: bool) -> tuple[BlockChange, ...]:
-    """Make the types of block known to the server; what is equal is not touched.
-
-    Raises:
-        HTTPError: the server refuses one, or does not answer.
-    """
-    changes = []
+def register(*, dry_run: bool) -> Mapping[str, BlockState]:
+    """Put our types of block on the server; what is equal is not touched, in a dry run nothing."""
     with get_client(sync_client=True) as client:
-        for kind in BLOCKS:
-            changes.append(BlockChange(kind.get_block_type_slug(), _compared(client, kind)))
-            if changes[-1].estado != "igual" and not dry_run:
-                kind.register_type_and_schema()
-    return tuple(changes)
+        found = {kind: _compared(client, kind) for kind in BLOCKS}
+    for kind in BLOCKS if not dry_run else ():
+        if found[kind] != "igual":
+            kind.register_type_and_schema()
+    return {kind.get_block_type_slug(): estado for kind, estado in found.items()}
 
 
 def _compared(client: SyncPrefectClient, kind: type[Credentials]) -> BlockState:
-    checksum, version = kind._calculate_schema_checksum(), kind.get_block_schema_version()
+    ours, checksum = kind._to_block_type(), kind._calculate_schema_checksum()
     try:
-        held = client.read_block_type_by_slug(kind.get_block_type_slug())
+        held = client.read_block_type_by_slug(ours.slug)
     except ObjectNotFound:
         return "nuevo"
-    ours = kind._to_block_type()
-    if any(getattr(held, one) != getattr(ours, one) for one in _OF_THE_TYPE):
-        return "cambia"
-    try:
-        client.read_block_schema_by_checksum(checksum, version)
-    except ObjectNotFound:
-        return "cambia"
-    return "igual"
+    with suppress(ObjectNotFound):
+        client.read_block_schema_by_checksum(checksum, kind.get_block_schema_version())
+        fields = BlockTypeUpdate.updatable_fields()
+        if held.model_dump(include=fields) == ours.model_dump(include=fields):
+            return "igual"
+    return "cambia"
 
 
-def _named(name: str, *kinds: type[C]) -> list[C | None]:
-    """The block of that name of each kind; one of several may be missing."""
+def _found(name: str, kinds: Sequence[type[Credentials]]) -> list[Credentials]:
+    """The blocks of that name, an empty one where a kind has none; of one kind at least."""
     if PREFECT_API_URL.value() is None:
-        raise SettingsError(
-            f"PREFECT_API_URL: el bloque {name!r} está en un servidor de Prefect, y no hay uno "
-            "configurado; sin bloque valen las variables de .env"
-        )
-    try:
-        with get_client(sync_client=True) as client:
-            found = [_read(client, kind, name) for kind in kinds]
-            if any(found):
-                return found
-            there = [f"{kind.get_block_type_slug()}: {_listed(client, kind)}" for kind in kinds]
-    except HTTPStatusError as err:
-        said = f"contesta {err.response.status_code}"
-        raise SettingsError(f"no se lee el bloque {name!r}: el servidor {said}") from err
-    except HTTPError as err:
-        raise ApiUnavailable(
-            f"no se lee el bloque {name!r}: el servidor de Prefect no contesta"
-        ) from err
+        raise SettingsError("está en un servidor de Prefect, y PREFECT_API_URL no nombra ninguno")
+    found, there = dict[type[Credentials], Credentials](), list[str]()
+    with get_client(sync_client=True) as client:
+        for kind in kinds:
+            slug = kind.get_block_type_slug()
+            with suppress(ObjectNotFound):
+                data = client.read_block_document_by_name(name, slug).data
+                found[kind] = kind(**{key: str(it) for key, it in data.items() if it is not None})
+        for kind in kinds if not found else ():
+            with suppress(HTTPStatusError):  # no such type: nobody deployed yet
+                slug = kind.get_block_type_slug()
+                held = client.read_block_documents_by_type(slug, include_secrets=False)
+                there += sorted(f"{slug}/{one.name}" for one in held)
+    if found:
+        return [found.get(kind) or kind() for kind in kinds]
     raise SettingsError(
-        f"no hay un bloque {name!r}; hay de {'; de '.join(there)}. Se hacen en la página de "
-        "Prefect, Blocks, y los tipos los pone ahí lindero deploy"
+        f"no está entre los que hay: {', '.join(there) or 'ninguno'}; se hace en la página de "
+        "Prefect, Blocks, donde lindero deploy pone los tipos"
     )
 
 
-def _read(client: SyncPrefectClient, kind: type[C], name: str) -> C | None:
-    try:
-        held = client.read_block_document_by_name(name, kind.get_block_type_slug())
-        block = kind.model_validate(held.data)
-    except ObjectNotFound:
-        return None
-    except ValidationError:  # its text may quote a field
-        slug = kind.get_block_type_slug()
-        raise SettingsError(
-            f"bloque {slug}/{name}: un campo no es texto; guardarlo de nuevo"
-        ) from None
-    block._block_document_name = name
-    return block
+def _over(settings: Settings, block: Credentials, prefix: str, address: str) -> Settings:
+    """The settings with a block's fields, each behind ``prefix``, in the place of theirs.
 
-
-def _listed(client: SyncPrefectClient, kind: type[Credentials]) -> str:
-    slug = kind.get_block_type_slug()
-    try:
-        there = client.read_block_documents_by_type(slug, include_secrets=False)
-    except HTTPStatusError as err:
-        if err.response.status_code != codes.NOT_FOUND:
-            raise
-        there = []
-    return ", ".join(sorted(one.name or "" for one in there)) or "ninguno"
+    With another ``address`` nothing of theirs is used: a secret is not sent where it was not meant.
+    """
+    given = {prefix + name: _plain(getattr(block, name)) for name in type(block).model_fields}
+    found = read_settings({name: text for name, text in given.items() if text})
+    here, there = (getattr(one, prefix + address) for one in (found, settings))
+    alone = None not in (here, there) and here != there
+    ours = {name: getattr(found, name) for name, text in given.items() if text or alone}
+    return replace(settings, **ours)
 
 
 def _plain(value: str | SecretStr) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value.strip()
+
+
+def _kept(secret: SecretStr) -> Secret | None:
+    return Secret(text) if (text := secret.get_secret_value()) else None

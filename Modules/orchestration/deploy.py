@@ -33,7 +33,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
-from Modules.integrations.blocks import BlockChange, register
+from Modules.integrations.blocks import BlockState, register
 from Modules.orchestration.deployments import (
     CONTAINER_ROOT,
     DEPLOYMENTS,
@@ -79,7 +79,7 @@ class DeployReport:
 
     cambios: tuple[DeploymentChange, ...]
     ajenos: tuple[str, ...] = ()  # on our pool, not in the registry: left alone
-    bloques: tuple[BlockChange, ...] = ()  # types of block that flows take credentials from
+    bloques: Mapping[str, BlockState] = field(default_factory=dict)  # types of block, by slug
 
 
 def main(deployment: Deployment) -> None:
@@ -98,9 +98,7 @@ def main(deployment: Deployment) -> None:
 
 
 def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
-    """Make the server of our settings hold these deployments and the types of our blocks.
-
-    What is equal is not touched.
+    """Make the server hold these deployments and our types of block; what is equal is left alone.
 
     Raises:
         SettingsError: no server, or it refuses one of them; those before it are deployed.

@@ -88,21 +88,20 @@ def _here(settings: Settings) -> Iterator[Runner]:
 def respaldar(
     campania: str | None = None,
     *,
-    credentials_block_name: str = "",
     test: bool,
     stage: Stage = call,
+    credentials_block_name: str = "",
 ) -> Outcome:
     """Fetch, judge, keep and publish; the products; and prune what is old.
 
     ``campania``: one, several with commas, each its own night, or ``actual``; none:
-    ``LINDERO_CAMPANIA``. ``credentials_block_name``: the Prefect block of the portal; none: the
-    environment.
+    ``LINDERO_CAMPANIA``. ``credentials_block_name``: the block of the portal's, if any.
     """
     modo, settings = Modo.of(test=test), load_settings()
     if credentials_block_name:
-        from Modules.integrations import blocks  # Prefect, which a run without a server has not
+        from Modules.integrations.blocks import DatabalerCredentials, settled
 
-        settings = blocks.databaler(settings, credentials_block_name)
+        (settings,) = settled(settings, credentials_block_name, DatabalerCredentials)
     check_portal(settings, modo)
 
     def prepared(asked: Sequence[Campania]) -> dict[Campania, backup.Job]:
