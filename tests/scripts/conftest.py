@@ -90,9 +90,15 @@ def migrated(home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of ``prefect_api`` keeps its database and its log."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home: Path) -> Iterator[str]:
     """Address of a real Prefect server of its own, on SQLite."""
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as api:
+    with prefect_server(prefect_home) as api:
         yield api
 
 

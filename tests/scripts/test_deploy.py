@@ -64,6 +64,11 @@ def _held(api: str) -> dict[str, Any]:
     return {row["name"]: row for row in ask("POST", f"{api}/deployments/filter", {})}
 
 
+def _block_types(api: str) -> dict[str, str]:
+    """Each type of block on the server, with when it was written last."""
+    return {row["slug"]: row["updated"] for row in ask("POST", f"{api}/block_types/filter", {})}
+
+
 def _scheduled(api: str, name: str) -> dict[str, str]:
     """Future runs of a deployment: id and time."""
     body = {
@@ -113,7 +118,9 @@ def test_a_dry_run_on_a_new_server_says_what_is_new_and_writes_nothing(
     answer = lindero("deploy", "--all", "--dry-run", "--json")
     assert answer.code == 0, answer.err
     assert {row["estado"] for row in answer.json["despliegues"]} == {"nuevo"}
+    assert set(answer.json["bloques"].values()) == {"nuevo"}
     assert _held(api) == {}
+    assert not {*answer.json["bloques"]} & set(_block_types(api))
     assert ask("POST", f"{api}/work_pools/filter", {}) == []
     assert ask("POST", f"{api}/flows/filter", {}) == []
 
@@ -122,10 +129,13 @@ def test_deploying_again_changes_no_deployment_no_schedule_and_no_scheduled_run(
     lindero: Command, api: str, deployed: Mapping[str, Any]
 ) -> None:
     _wait_for_runs(api)
-    runs = {name: _scheduled(api, name) for name in deployed}
+    runs, types = {name: _scheduled(api, name) for name in deployed}, _block_types(api)
     again = lindero("deploy", "--all", "--json")
     assert again.code == 0, again.err
     assert {row["estado"] for row in again.json["despliegues"]} == {"igual"}
+    assert set(again.json["bloques"].values()) == {"igual"}
+    assert _block_types(api) == types
+    assert {*again.json["bloques"]} <= set(types)
     now = _held(api)
     for name, before in deployed.items():
         assert now[name]["updated"] == before["updated"]
@@ -173,6 +183,7 @@ def test_only_what_differs_is_written_and_a_dry_run_names_it(lindero: Command, a
     said = lindero("deploy", "backup", "--dry-run")
     assert "cambia" in said.out
     assert "etiquetas" in said.out
+    assert "bloque jira-credentials" in said.out
     assert "mine" in said.out
     (would,) = prefect_deploy.dry_run([BACKUP]).cambios
     assert {one.campo for one in would.diferencias} == {"tags"}

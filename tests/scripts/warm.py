@@ -33,7 +33,10 @@ from Modules.demo import __main__ as demo
 from Modules.demo import child
 from tests.processes import GRACE_S, patience
 
-READS_PREFECT = ("Modules.decorators", "Modules.orchestration.")
+READS_PREFECT = (
+    *("Modules.decorators", "Modules.orchestration."),
+    *("Modules.integrations.blocks", "Modules.integrations.tasks"),
+)
 WITH_PREFECT = (
     *("prefect.cli.deploy", "prefect.cli.flow_run", "prefect.cli.server", "prefect.flow_engine"),
     *("prefect.server.api.server", "prefect.server.database.alembic_commands"),

@@ -1,0 +1,341 @@
+"""Blocks of credentials on a real Prefect server: registered, saved, edited, used by name."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from pydantic import SecretStr, ValidationError
+
+from Modules.demo.world import build_world
+from Modules.integrations import blocks
+from Modules.integrations.access import GoogleAccess
+from Modules.integrations.blocks import (
+    BLOCKS,
+    DatabalerCredentials,
+    GoogleCredentials,
+    JiraCredentials,
+    settled,
+)
+from Modules.orchestration import flow_run
+from Modules.orchestration.deployments import BACKUP
+from Modules.settings import Settings, read_settings
+from Modules.words.domain import normal_origin
+from Modules.words.errors import ApiUnavailable, SettingsError
+from Modules.words.secret import Secret
+from scripts.backup_lotes import backup_databaler_flow
+from tests.faults.running import FaultyPortal, faulty_portal
+from tests.scripts.conftest import DATABASE, ask, environment_below, python_in
+from tests.stack.canaries import Place, files_below, leaks
+
+pytestmark = pytest.mark.integration
+
+CANARIES = {
+    "portal": "canario-portal ñ+7Qz/1",
+    "wrong": "canario-equivocado-3kP9",
+    "edited": "canario-editado-5tR2",
+    "jira": "canario-jira-8hU4",
+    "account": '{"type": "service_account", "private_key": "canario-cuenta-2vB6"}',
+    "refresh": "canario-refresh-9dL1",
+}
+ENV = {"databaler_base_url": "https://env.example", "databaler_client_id": "env"}
+HIDDEN = "********"
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[FaultyPortal]:
+    with faulty_portal(
+        build_world("small"), client_id="campo", client_secret=CANARIES["portal"]
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def api(prefect_api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The server, with our blocks on it and nothing saved in them; this process speaks to it."""
+    for name, value in environment_below(tmp_path).items():
+        if name.startswith("LINDERO_"):
+            monkeypatch.setenv(name, value)
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_HOME: tmp_path}):
+        blocks.register(dry_run=False)
+        yield prefect_api
+    for kind in BLOCKS:
+        for row in ask("GET", f"{_slug(prefect_api, kind)}/block_documents"):
+            ask("DELETE", f"{prefect_api}/block_documents/{row['id']}")
+
+
+def _slug(api: str, kind: type[blocks.Credentials]) -> str:
+    return f"{api}/block_types/slug/{kind.get_block_type_slug()}"
+
+
+def _saved(api: str, kind: type[blocks.Credentials], name: str, **data: Any) -> str:
+    """Save a block as the page does: by the type's newest schema; its id."""
+    type_id = ask("GET", _slug(api, kind))["id"]
+    wanted = {"block_schemas": {"block_type_id": {"any_": [type_id]}}}
+    (schema,) = ask("POST", f"{api}/block_schemas/filter", wanted)
+    facts = {"block_type_id": type_id, "block_schema_id": schema["id"], "name": name, "data": data}
+    return str(ask("POST", f"{api}/block_documents/", facts)["id"])
+
+
+def _rows(home: Path) -> Iterator[Place]:
+    """Every row of the server's database."""
+    with closing(sqlite3.connect(f"file:{home / DATABASE}?mode=ro", uri=True)) as database:
+        tables = database.execute("select name from sqlite_master where type = 'table'").fetchall()
+        for (table,) in tables:
+            rows = database.execute(f'select * from "{table}"').fetchall()
+            yield f"table {table}", "\n".join(map(repr, rows)).encode()
+            yield f"table {table}, as text", "\n".join(str(v) for r in rows for v in r).encode()
+
+
+def test_a_new_server_is_given_the_types_and_an_equal_one_is_not_touched(api: str) -> None:
+    slugs = [kind.get_block_type_slug() for kind in BLOCKS]
+    assert slugs == ["databaler-credentials", "google-credentials", "jira-credentials"]
+    before = [ask("GET", _slug(api, kind)) for kind in BLOCKS]
+    assert blocks.register(dry_run=False) == dict.fromkeys(slugs, "igual")
+    assert [ask("GET", _slug(api, kind)) for kind in BLOCKS] == before
+    for row in before:
+        assert row["logo_url"].startswith("https://")
+        assert "Lindero" in row["description"]
+        assert "credentials_block_name" in row["code_example"]
+
+    where = f"{api}/block_types/{before[2]['id']}"
+    ask("PATCH", where, {"description": "other"})
+    assert blocks.register(dry_run=True)["jira-credentials"] == "cambia"
+    assert ask("GET", where)["description"] == "other", "a dry run writes nothing"
+    assert blocks.register(dry_run=False)["jira-credentials"] == "cambia"
+    assert ask("GET", where)["description"] == before[2]["description"]
+
+    ask("DELETE", where)
+    assert blocks.register(dry_run=True)["jira-credentials"] == "nuevo"
+    assert blocks.register(dry_run=False)["jira-credentials"] == "nuevo"
+    assert set(blocks.register(dry_run=False).values()) == {"igual"}
+
+
+@pytest.mark.parametrize("kind", BLOCKS, ids=lambda kind: kind.get_block_type_slug())
+def test_every_field_has_a_title_and_help_and_no_secret_is_another_type(
+    kind: type[blocks.Credentials],
+) -> None:
+    schema = kind.model_json_schema()
+    for name, field in schema["properties"].items():
+        assert field["title"] != name.replace("_", " ").title(), "Pydantic's own, in English"
+        assert field["description"]
+        assert (field["type"], field["default"]) == ("string", "")
+        assert (field.get("format") == "password") == (name in schema["secret_fields"])
+    secrets = {name for name, field in kind.model_fields.items() if field.annotation is SecretStr}
+    assert set(schema["secret_fields"]) == secrets != set()
+
+
+def test_a_block_that_was_edited_in_the_page_keeps_the_secret_that_was_not_typed_again(
+    api: str,
+) -> None:
+    secret = CANARIES["jira"]
+    id_ = _saved(api, JiraCredentials, "uno", url="https://a.example", user="u", token=secret)
+    shown = ask("GET", f"{api}/block_documents/{id_}")["data"]
+    assert shown["token"] == HIDDEN
+
+    edited = {"data": {**shown, "user": "otro@empresa.example"}, "merge_existing_data": False}
+    ask("PATCH", f"{api}/block_documents/{id_}", edited)
+    (found,) = settled(Settings(), "uno", JiraCredentials)
+    assert (found.user, found.token) == ("otro@empresa.example", Secret(secret))
+
+    changed = {"data": {**edited["data"], "token": CANARIES["edited"], "user": None}}
+    ask("PATCH", f"{api}/block_documents/{id_}", {**changed, "merge_existing_data": False})
+    there = read_settings({"lindero_jira_user": "env@empresa.example"})
+    (found,) = settled(there, "uno", JiraCredentials)
+    assert (found.user, found.token) == ("env@empresa.example", Secret(CANARIES["edited"]))
+
+
+def test_a_block_that_is_not_there_is_one_line_that_names_those_there_are(api: str) -> None:
+    _saved(api, DatabalerCredentials, "chacra")
+    _saved(api, DatabalerCredentials, "campo")
+    _saved(api, JiraCredentials, "otro")
+    with pytest.raises(SettingsError) as caught:
+        settled(Settings(), "capmo", DatabalerCredentials)
+    said = str(caught.value)
+    assert said.startswith(
+        "bloque capmo: no está entre los que hay: databaler-credentials/campo, "
+        "databaler-credentials/chacra; se hace en la página de Prefect"
+    )
+    with pytest.raises(SettingsError, match="hay: jira-credentials/otro;"):
+        settled(Settings(), "capmo", GoogleCredentials, JiraCredentials)
+
+
+def test_a_server_without_the_types_says_that_there_is_none(api: str) -> None:
+    ask("DELETE", f"{api}/block_types/{ask('GET', _slug(api, DatabalerCredentials))['id']}")
+    try:
+        with pytest.raises(SettingsError, match=r"hay: ninguno; .*lindero deploy"):
+            settled(Settings(), "campo", DatabalerCredentials)
+    finally:
+        blocks.register(dry_run=False)
+
+
+def test_without_a_server_or_with_a_silent_one_it_is_said_whose_block_was_wanted() -> None:
+    with pytest.raises(SettingsError, match=r"bloque campo: .*PREFECT_API_URL no nombra ninguno"):
+        settled(Settings(), "campo", DatabalerCredentials)
+    silent = temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"})
+    with silent, pytest.raises(ApiUnavailable, match="bloque campo: el servidor de Prefect no lo"):
+        settled(Settings(), "campo", DatabalerCredentials)
+
+
+def test_one_name_serves_google_and_jira_and_one_that_has_no_block_is_the_environments(
+    api: str,
+) -> None:
+    there = read_settings({"lindero_google_refresh_token": "env", "lindero_jira_url": "https://e"})
+    _saved(api, JiraCredentials, "sur", url="https://a.example", user="u", token="t")
+    google, jira = settled(there, "sur", GoogleCredentials, JiraCredentials)
+    assert google == GoogleAccess.of(there)
+    assert (jira.url, jira.user, jira.login) == ("https://a.example", "u", "el bloque")
+
+
+def test_an_empty_field_is_the_environments_and_another_address_stands_alone() -> None:
+    there = read_settings({**ENV, "databaler_client_secret": "of the environment"})
+    same = DatabalerCredentials(base_url=" https://env.example/ ", client_id="block")
+    found = same.access(there)
+    assert (found.databaler_base_url, found.databaler_client_id) == ("https://env.example", "block")
+    assert found.databaler_client_secret == Secret("of the environment")
+    assert found.databaler_profile == there.databaler_profile
+    assert DatabalerCredentials().access(there) == there
+
+    elsewhere = DatabalerCredentials(base_url="https://block.example").access(there)
+    assert elsewhere.databaler_base_url == "https://block.example"
+    assert (elsewhere.databaler_client_id, elsewhere.databaler_client_secret) == (None, None)
+    bare = replace(there, databaler_base_url=None)  # it belongs to nobody else
+    assert DatabalerCredentials(base_url="https://block.example").access(bare) == replace(
+        there, databaler_base_url="https://block.example"
+    )
+
+
+def test_a_way_into_google_that_is_in_the_block_wins_over_each_of_the_environment() -> None:
+    texts = {
+        "lindero_google_service_account": "/env/account.json",
+        "lindero_google_token": "/env/token.json",
+        "lindero_google_client_id": "id",
+        "lindero_google_client_secret": "secret",
+    }
+    there = read_settings(texts)
+    assert GoogleCredentials().access(there) == GoogleAccess.of(there)
+    found = GoogleCredentials(refresh_token=CANARIES["refresh"]).access(there)
+    assert found == GoogleAccess(
+        refresh_token=Secret(CANARIES["refresh"]), client_id="id", client_secret=Secret("secret")
+    )
+    account = GoogleCredentials(service_account=CANARIES["account"]).access(there)
+    assert (account.service_account, account.token) == (Secret(CANARIES["account"]), None)
+
+
+def test_what_cannot_be_used_is_refused_by_name_and_no_secret_is_said() -> None:
+    with pytest.raises(SettingsError, match="DATABALER_BASE_URL: no es una dirección"):
+        DatabalerCredentials(base_url="x", client_secret=CANARIES["portal"]).access(Settings())
+    with pytest.raises(SettingsError, match="falta LINDERO_JIRA_TOKEN"):
+        JiraCredentials(url="https://a.example", user="u").access(Settings())
+    with pytest.raises(ValidationError) as caught:
+        JiraCredentials(token=[CANARIES["jira"]])
+    assert CANARIES["jira"] not in str(caught.value)
+    made = JiraCredentials(token=CANARIES["jira"])
+    shown = f"{made!r} {made} {made.model_dump()} {made.model_dump_json()} {vars(made)}"
+    assert CANARIES["jira"] not in shown
+
+
+def test_nothing_is_opened_on_import_or_construction(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = (
+        "import socket, sys; socket.socket.connect = None; import Modules.integrations.blocks; "
+        "assert 'googleapiclient' not in sys.modules"
+    )
+    done = python_in(tmp_path, "-c", code, PYTHONPATH=str(Path.cwd()))
+    assert done.code == 0, done.err
+    monkeypatch.setattr(socket.socket, "connect", None)
+    url, account = "https://a.example", CANARIES["account"]
+    JiraCredentials(url=url, user="u", token="t").get_client()
+    GoogleCredentials(service_account=account).get_client()
+    DatabalerCredentials(base_url=url, client_id="u", client_secret="s").get_client().close()
+
+
+def test_the_portals_connection_is_tried_and_either_way_an_answer_comes(
+    portal: FaultyPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"base_url": portal.base_url, "client_id": "campo"}
+    good = DatabalerCredentials(**given, client_secret=CANARIES["portal"]).test_connection()
+    assert good == {"status": "ok", "server": normal_origin(portal.base_url)}
+    bad = DatabalerCredentials(**given, client_secret=CANARIES["wrong"]).test_connection()
+    missing = DatabalerCredentials().test_connection()
+    for answer in (bad, missing):
+        assert answer["status"] == "error"
+        assert answer["message"]
+    assert CANARIES["wrong"] not in str(bad)
+    monkeypatch.setenv("DATABALER_BASE_URL", portal.base_url)
+    monkeypatch.setenv("DATABALER_CLIENT_ID", "campo")
+    monkeypatch.setenv("DATABALER_CLIENT_SECRET", CANARIES["portal"])
+    assert DatabalerCredentials().test_connection()["status"] == "ok", "the environment's"
+
+
+@pytest.fixture
+def nights(
+    api: str, portal: FaultyPortal, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, dict[str, Any]]:
+    """A good night by a block, a failed one, and a refused one, with another portal in ``.env``."""
+    monkeypatch.setenv("DATABALER_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DATABALER_CLIENT_SECRET", "of-another-portal")
+    given = {"base_url": portal.base_url, "client_id": "campo"}
+    for name in ("portal", "wrong"):
+        _saved(api, DatabalerCredentials, name, **given, client_secret=CANARIES[name])
+    _saved(api, GoogleCredentials, "portal", service_account=CANARIES["account"])
+    _saved(api, GoogleCredentials, "wrong", refresh_token=CANARIES["refresh"])
+    _saved(api, JiraCredentials, "portal", token=CANARIES["jira"])
+    return {
+        name: dict(
+            flow_run.run_here(
+                backup_databaler_flow,
+                {"campania": "25/26", "test": True, "credentials_block_name": name},
+            )
+        )
+        for name in ("portal", "wrong", "gone")
+    }
+
+
+def test_a_night_by_a_named_block_asks_its_portal_and_leaves_no_secret_anywhere(
+    nights: dict[str, dict[str, Any]],
+    api: str,
+    prefect_home: Path,
+    tmp_path: Path,
+    portal: FaultyPortal,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    good, wrong, gone = nights.values()
+    assert good["error"] is None
+    assert good["data"]["recursos"]["lotes"]["accepted"] == 150
+    assert wrong["error"]["kind"] == "ApiAuth"
+    assert gone["error"]["kind"] == "SettingsError"
+    assert "bloque gone: no está entre los que hay" in gone["error"]["detail"]
+
+    runs = ask("POST", f"{api}/flow_runs/filter", {"flows": {"name": {"any_": [BACKUP.flow]}}})
+    wanted = {"campania": "25/26", "test": True}
+    for name in nights:
+        assert {**wanted, "credentials_block_name": name} in [run["parameters"] for run in runs]
+    said = [row["message"] for row in ask("POST", f"{api}/logs/filter", {"limit": 200})]
+    assert any("no acepta" in line or "rechaza" in line for line in said), said
+    where = [f"{_slug(api, kind)}/block_documents?include_secrets=" for kind in BLOCKS]
+    kept = json.dumps([ask("GET", f"{one}true") for one in where]).encode()
+    assert len(leaks(CANARIES, [("API", kept)])) == len(CANARIES) - 1, "all but the edited one"
+    documents = [ask("GET", f"{one}false") for one in where]
+    out, err = capfd.readouterr()
+    places: list[Place] = [
+        *_rows(prefect_home),
+        *files_below(prefect_home),
+        *files_below(tmp_path),
+        ("results", json.dumps(nights, default=str).encode()),
+        ("log", caplog.text.encode()),
+        ("console", f"{out}{err}".encode()),
+        ("API", json.dumps(documents).encode()),
+    ]
+    assert {"table block_document", "table log", "table artifact"} <= {name for name, _ in places}
+    assert leaks(CANARIES, places) == []
