@@ -2,27 +2,40 @@
 
 An operation is a function that raises our errors. Whoever tells a story is given a ``Run`` and
 calls every operation by it, so a story with a server and one without are the same story.
+
+All runs of a Prefect server share one budget a neighbour: its global limits ``lindero-google`` and
+``lindero-jira``, which ``lindero deploy`` makes. Whatever the server has, a process paces itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
-from prefect import Task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.utilities.annotations import quote
-
+from Modules.portal.pace import Pace
 from Modules.words.errors import ApiUnavailable, OutcomeUnknown
 
+if TYPE_CHECKING:  # a run without a server does not load it
+    from prefect import Task
+    from prefect.client.schemas.objects import State
+
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 RETRIES: Final = 2
 RETRY_DELAY_S: Final = 30
+PER_SECOND: Final = {"google": 4, "jira": 8}  # requests of all runs together
+_PACES: Final = {api: Pace(most, math.inf) for api, most in PER_SECOND.items()}  # of this process
+
+
+def limit_name(api: str) -> str:
+    """Prefect's global limit of a neighbour."""
+    return f"lindero-{api}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +61,32 @@ class Run(Protocol):
 
 
 async def call(
-    _operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run an operation as a plain call, once."""
-    return await asyncio.to_thread(work, *args, **kwargs)
+
+    def in_turn() -> R:
+        _PACES[operation.api].wait_turn(operation.name)
+        return work(*args, **kwargs)
+
+    return await asyncio.to_thread(in_turn)
 
 
 async def as_task(
     operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Run an operation as a Prefect task; what it is given is neither looked through nor kept."""
+    from prefect import Task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, rate_limit
+    from prefect.utilities.annotations import quote
 
     async def once(*given: Any, **named: Any) -> R:
-        return await asyncio.to_thread(work, *given, **named)
+        try:  # where there is no such limit Prefect warns, no more
+            await rate_limit(limit_name(operation.api))
+        except ConcurrencySlotAcquisitionError as err:
+            log.warning("%s goes at the pace of this process: %s", operation.name, err)
+        return await call(operation, work, *given, **named)
 
     task: Callable[..., Any] = Task(
         once,
@@ -77,5 +103,5 @@ async def as_task(
 
 async def worth_another_try(_task: Task[..., Any], _run: object, state: State[Any]) -> bool:
     """Whether time can mend it: never a refusal, never a write that may have been done."""
-    error = await state.result(raise_on_failure=False)  # type: ignore[misc]
+    error = await state.aresult(raise_on_failure=False)
     return isinstance(error, ApiUnavailable) and not isinstance(error, OutcomeUnknown)

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 from httpx import HTTPError, HTTPStatusError
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
 from prefect.client.schemas.filters import WorkPoolFilter
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
@@ -34,10 +34,12 @@ from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
 from Modules.integrations.blocks import BlockState, register
+from Modules.integrations.tasks import PER_SECOND, limit_name
 from Modules.orchestration.deployments import (
     CONTAINER_ROOT,
     DEPLOYMENTS,
     SCHEDULE_SLUG,
+    TAREAS,
     WORK_POOL,
     Deployment,
     held_facts,
@@ -129,6 +131,8 @@ def deploy(deployment: Deployment) -> DeploymentChange:
     """
     with _refusals(deployment.full_name):
         ensure_pool(deployment.work_pool)
+        if TAREAS in deployment.tags:
+            ensure_limits()
         cambio, flow, held = _compared(deployment)
         _refuse_from_outside(deployment, held)
         if cambio.estado != "igual":
@@ -170,6 +174,17 @@ def ensure_pool(name: str = WORK_POOL) -> None:
             f"el work pool {name} es de tipo {pool.type} y hace falta uno {POOL_TYPE}; ponerle "
             "otro nombre"
         )
+
+
+def ensure_limits() -> None:
+    """Make the budgets of our neighbours; one that is there is the operator's."""
+    with get_client(sync_client=True) as client:
+        for api, most in PER_SECOND.items():
+            limit = {"name": limit_name(api), "limit": most, "slot_decay_per_second": most}
+            with suppress(ObjectAlreadyExists):
+                client.create_global_concurrency_limit(
+                    GlobalConcurrencyLimitCreate.model_validate(limit)
+                )
 
 
 def unregistered() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from Modules.words.errors import SettingsError
 WORK_POOL = "local-pool"
 CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
+TAREAS = "tareas"  # tag of what asks Google and Jira
 OTRA_VEZ = "otra-vez"  # tag of the run that is made for a night that died
 SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
 _SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart
