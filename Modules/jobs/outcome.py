@@ -21,6 +21,7 @@ class Outcome:
     calidad: Sequence[Mapping[str, Any]] = ()
     error: PipelineError | None = None
     aviso: str = ""  # Spanish: what people must be told of although the run did its job
+    parcial: bool = False  # a part was done and another was not, with an error or a warning
 
 
 @dataclass(frozen=True, slots=True)

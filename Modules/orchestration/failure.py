@@ -26,6 +26,7 @@ from Modules.words.errors import (
     SettingsError,
     SnapshotDamaged,
     StackError,
+    TareasFailed,
 )
 
 _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
@@ -84,6 +85,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
         "Falló una campaña o más; las otras quedaron hechas.",
         "Ver qué pasó con cada una, y volver a correr las que fallaron.",
     ),
+    TareasFailed: (
+        "No se pudieron hacer o anotar las tareas, todas o algunas.",
+        "Ver el resumen y el detalle, y volver a correr: sigue desde ahí y no repite ninguna.",
+    ),
     StackError: (
         "Un proceso de la plataforma no se levantó, o no contesta.",
         "Ver el registro que nombra el detalle, y `lindero stack status`.",
@@ -122,6 +127,8 @@ def _intacto(error: PipelineError) -> str:
         return "Cada archivo publicado está entero: es el de antes o el nuevo."
     if isinstance(error, CampaniasFailed):
         return "Lo publicado antes de las que fallaron quedó como estaba."
+    if isinstance(error, TareasFailed):
+        return "Las que están hechas quedaron como están, en Jira y en la planilla."
     if isinstance(error, ProductError):
         return "Los productos que fallaron quedaron como estaban."
     if isinstance(error, NightRefused):

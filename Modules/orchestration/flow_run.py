@@ -6,10 +6,12 @@ did not do its job ends Failed, with a Spanish message for whoever opens the UI.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -104,39 +106,74 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
     and the log of the process has the traceback. A nightly run that begins late says so in its
     summary, or ends Cancelled without running, as LINDERO_LATE_RUNS says.
     """
-    start = datetime.now(UTC)
-    if PREFECT_API_URL.value() is None and (left := sweep()):
-        logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
+    run = _Run()
     try:
-        settings = begin()
-        _live(settings)
-        if (salteada := _through_the_other_mode()) is not None:
-            return Cancelled(message=salteada)
-        demora = _demora(settings, start)
-        if demora is not None and settings.lindero_late_runs == "skip":
-            mensaje = f"No corrió: llegó tarde. {demora} {SALTEADA}"
-            _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
-            return Cancelled(message=mensaje)
+        if (salteada := run.begin()) is not None:
+            return salteada
         outcome = job()
-        if demora is not None:
-            aviso = f"> **Corrió tarde.** {markdown(demora)}"
-            outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
     except PipelineError as err:
         outcome = failed(err)
     except Exception as err:
         logger.exception("a fault of ours")
-        mensaje = f"La corrida se cortó por una {inesperada(type(err).__name__)}."
-        corrida.error(mensaje)
-        return Failed(message=mensaje, data=err)
-    result = result_of(start, outcome)
-    if result["error"] is None:
-        _show(outcome.markdown, outcome.calidad)
-        if outcome.aviso:
-            return Completed(name=CON_AVISO, message=outcome.aviso, data=result)
-        return result
-    mensaje = str(result["error"]["mensaje"])
-    _show(f"# La corrida falló\n\n{markdown(mensaje)}\n\n{outcome.markdown}", outcome.calidad)
-    return Failed(message=mensaje, data=FlowFailed(mensaje, result))
+        return _cut_short(err)
+    return run.end(outcome)
+
+
+async def conclude_async(job: Callable[[], Awaitable[Outcome]]) -> Ended:
+    """``conclude`` for a story that waits; what is shown is sent by a thread, which may wait."""
+    run = _Run()
+    try:
+        if (salteada := await asyncio.to_thread(run.begin)) is not None:
+            return salteada
+        outcome = await job()
+    except PipelineError as err:
+        outcome = failed(err)
+    except Exception as err:
+        logger.exception("a fault of ours")
+        return _cut_short(err)
+    return await asyncio.to_thread(run.end, outcome)
+
+
+class _Run:
+    """A run from its beginning on: whether it is made, and how it ends."""
+
+    def __init__(self) -> None:
+        self.start, self.demora = datetime.now(UTC), ""
+
+    def begin(self) -> State[Any] | None:
+        """None, or the state of a run that is not made."""
+        if PREFECT_API_URL.value() is None and (left := sweep()):
+            logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
+        settings = begin()
+        _live(settings)
+        if (salteada := _through_the_other_mode()) is not None:
+            return Cancelled(message=salteada)
+        self.demora = _demora(settings, self.start) or ""
+        if self.demora and settings.lindero_late_runs == "skip":
+            mensaje = f"No corrió: llegó tarde. {self.demora} {SALTEADA}"
+            _show(f"# La corrida no se hizo: llegó tarde\n\n{markdown(mensaje)}", ())
+            return Cancelled(message=mensaje)
+        return None
+
+    def end(self, outcome: Outcome) -> Ended:
+        if self.demora and outcome.error is None:
+            aviso = f"> **Corrió tarde.** {markdown(self.demora)}"
+            outcome = replace(outcome, markdown=f"{aviso}\n\n{outcome.markdown}")
+        result = result_of(self.start, outcome)
+        if result["error"] is None:
+            _show(outcome.markdown, outcome.calidad)
+            if outcome.aviso:
+                return Completed(name=CON_AVISO, message=outcome.aviso, data=result)
+            return result
+        mensaje = str(result["error"]["mensaje"])
+        _show(f"# La corrida falló\n\n{markdown(mensaje)}\n\n{outcome.markdown}", outcome.calidad)
+        return Failed(message=mensaje, data=FlowFailed(mensaje, result))
+
+
+def _cut_short(err: Exception) -> State[Any]:
+    mensaje = f"La corrida se cortó por una {inesperada(type(err).__name__)}."
+    corrida.error(mensaje)
+    return Failed(message=mensaje, data=err)
 
 
 def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -212,8 +249,10 @@ def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
     Raises:
         Exception: whatever the flow raised that is not one of our errors.
     """
-    call: Callable[..., State[Any]] = flow
+    call: Callable[..., Any] = flow
     state = call(**parameters, return_state=True)
+    if inspect.iscoroutine(state):
+        state = asyncio.run(state)
     result = state.result(raise_on_failure=False)
     if isinstance(result, FlowFailed):
         return result.result
@@ -279,12 +318,13 @@ def _through_the_other_mode() -> str | None:
 
 
 def _show(markdown: str, calidad: Sequence[Mapping[str, Any]]) -> None:
-    create_markdown_artifact(
-        key=RESUMEN_KEY, markdown=markdown, description="Resumen de la corrida"
-    )
+    """Put a summary and a table on a run's page; ``_sync``: a flow that waits is shown by a thread,
+    where Prefect would leave a coroutine behind and show nothing.
+    """
+    summary: Callable[..., Any] = create_markdown_artifact
+    table: Callable[..., Any] = create_table_artifact
+    summary(key=RESUMEN_KEY, markdown=markdown, description="Resumen de la corrida", _sync=True)
     if calidad:
-        create_table_artifact(
-            key=CALIDAD_KEY,
-            table=[dict(row) for row in calidad[:MAX_TABLE_ROWS]],
-            description="Calidad de los datos, lo más grave primero",
-        )
+        rows = [dict(row) for row in calidad[:MAX_TABLE_ROWS]]
+        said = "Calidad de los datos, lo más grave primero"
+        table(key=CALIDAD_KEY, table=rows, description=said, _sync=True)

@@ -14,13 +14,15 @@ from Modules.settings import Settings, load_settings
 from Modules.words.errors import PipelineError
 from Modules.words.spanish import corrida, number
 
+UTC_Z = "%Y-%m-%dT%H:%M:%SZ"
+
 
 class RunResult(TypedDict):
-    """What every flow returns: small and JSON-able; times are RFC 3339 in UTC."""
+    """What every flow returns: small and JSON-able; times are RFC 3339 in UTC, with Z."""
 
     start_time: str
     end_time: str
-    status: str  # "ok" or "error"
+    status: str  # "ok", "partial" where a part was done, or "error"
     data: dict[str, Any]
     summary: str
     error: dict[str, Any] | None  # kind, exit_code, detail (English) and mensaje (Spanish)
@@ -56,7 +58,7 @@ def failed(error: PipelineError) -> Outcome:
 
 def result_of(start: datetime, outcome: Outcome) -> RunResult:
     """The result of a run that ends now; its log says how it went."""
-    error, falla, end = outcome.error, None, datetime.now(UTC)
+    error, falla, end = outcome.error, None, max(start, datetime.now(UTC))
     seconds = number((end - start).total_seconds(), 1)
     if error is not None:
         falla = {
@@ -71,9 +73,9 @@ def result_of(start: datetime, outcome: Outcome) -> RunResult:
     else:
         corrida.info("La corrida terminó bien, en %s s.", seconds)
     return RunResult(
-        start_time=start.isoformat(timespec="seconds"),
-        end_time=end.isoformat(timespec="seconds"),
-        status="ok" if error is None else "error",
+        start_time=f"{start:{UTC_Z}}",
+        end_time=f"{end:{UTC_Z}}",
+        status="partial" if outcome.parcial else "ok" if error is None else "error",
         data=dict(outcome.data),
         summary=outcome.markdown,
         error=falla,

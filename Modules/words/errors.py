@@ -17,6 +17,7 @@
   - PublishError             5  a destination could not be written
   - ProductError             1  a product could not be made; the others were
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
+  - TareasFailed             *  Google, Jira or a sheet kept issues from being made; run again
   - StackError               1  a process of the local stack does not start or does not answer
   - TellingFailed            1  an alert or the outside watch could not be told; worth another try
 
@@ -113,6 +114,17 @@ class CampaniasFailed(PipelineError):
         self.errors = dict(errors or {})
         codes = {error.exit_code for error in self.errors.values()}
         self.exit_code = codes.pop() if len(codes) == 1 else 1
+
+
+class TareasFailed(PipelineError):
+    """Issues could not be made or told, all or some; a next run goes on and repeats none.
+
+    Ends with the code of what kept them from it, if that is one error.
+    """
+
+    def __init__(self, message: str, cause: PipelineError | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = 1 if cause is None else cause.exit_code
 
 
 class StackError(PipelineError):

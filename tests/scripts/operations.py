@@ -16,7 +16,16 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from Modules.integrations import tasks
 from Modules.integrations.tasks import Operation, as_task, limit_name
-from Modules.words.errors import ApiAuth, ApiRejected, ApiUnavailable, OutcomeUnknown, PipelineError
+from Modules.jobs.outcome import Outcome
+from Modules.orchestration import flow_run
+from Modules.words.errors import (
+    ApiAuth,
+    ApiRejected,
+    ApiUnavailable,
+    OutcomeUnknown,
+    PipelineError,
+    TareasFailed,
+)
 
 READ = Operation("jira.issues.search")
 
@@ -58,6 +67,17 @@ async def spends() -> list[float]:
     return asked
 
 
+@flow(name="A medias", persist_result=False)
+async def half(error: bool) -> flow_run.Ended:
+    """A story that waits, and did a part."""
+
+    async def story() -> Outcome:
+        refused = TareasFailed("Jira no tomó 2 filas") if error else None
+        return Outcome({"x": 1}, "# Parte", error=refused, aviso="2 filas no", parcial=True)
+
+    return await flow_run.conclude_async(story)
+
+
 async def main() -> None:
     tasks.RETRY_DELAY_S = 0
     seen = await tried()
@@ -72,4 +92,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    for name in ("parte-con-aviso", "parte-con-error"):
+        named = half.with_options(flow_run_name=name)
+        print(json.dumps(flow_run.run_here(named, {"error": name == "parte-con-error"})))
     asyncio.run(main())
