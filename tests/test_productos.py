@@ -27,10 +27,12 @@ from Modules.demo.external import world_from_file
 from Modules.disk.publish_record import MANIFEST
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
+from Modules.products import muestreos
 from Modules.products.entry import Hecho, Producto
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.snapshots import SnapshotStore
+from Modules.store.tareas import Libro, Tarea, write_tareas
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import DataError, ProductError, PublishError, SnapshotDamaged
 from tests.fuentes import campo, fuente_of, lote
@@ -38,6 +40,7 @@ from tests.productos_hechos import (
     BOOK,
     CARPETAS,
     LATER,
+    NOW,
     SEASON,
     assert_sound,
     encargo_of,
@@ -158,6 +161,39 @@ def test_a_second_run_writes_nothing(outputs: Path, demo_fuente: Fuente, tmp_pat
     assert productos.failure(resultados) is None
     assert state_of(outputs) == before, "a night equal to its parent publishes nothing"
     assert not list((settings.store_dir(Modo.TEST) / "staging").iterdir())
+
+
+def test_the_ledger_of_tasks_makes_muestreos_again_when_a_task_is_another_and_only_then(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    settings, few = settings_below(tmp_path), demo_fuente.tables.ambientes.head(3)
+    none = demo_fuente.tables.marcadores.head(0)
+    keep(settings, replace(demo_fuente.tables, ambientes=few, marcadores=none))
+    root, lote = settings.store_dir(Modo.TEST), few["lote_id"].iloc[0]
+    task = Tarea(clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26", lote_id=lote)
+    shown = {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx")}
+
+    def made_again() -> tuple[set[str], str, str]:
+        encargo = encargo_of(settings, now=LATER)
+        (result,) = resultados = productos.make(muestreos.PRODUCTO, encargo)
+        outcome = productos.with_productos(Outcome({}, ""), encargo, resultados)
+        assert result.published is not None
+        assert outcome.error is None, "no night is lost for a ledger"
+        csv = (settings.lindero_test_outputs_dir / "muestreos/muestreos_25-26.csv").read_text()
+        return set(result.published.written), csv, outcome.markdown
+
+    assert shown < made_again()[0]
+    write_tareas(root, Libro({"x": task}, NOW))
+    written, csv, _ = made_again()
+    assert (written, csv.count("CAMPO-1")) == (shown, csv.count(f",{lote},"))
+    write_tareas(root, Libro({"x": task, "y": replace(task, clave="y", campania="26/27")}, LATER))
+    assert not made_again()[0], "Jira was asked again, and of this campaña nothing changed"
+    write_tareas(root, Libro({"x": replace(task, estado="Listo", cerrada=LATER)}, LATER))
+    assert made_again()[0] == shown
+    (root / "tareas.json").write_text("{")
+    written, csv, markdown = made_again()
+    assert (written, csv.count("CAMPO-1")) == (shown, 0)
+    assert "las columnas de tareas quedaron vacías" in markdown
 
 
 def test_a_product_that_somebody_lost_or_edited_comes_back_and_no_other_is_touched(

@@ -33,6 +33,7 @@ from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
+from Modules.store.tareas import Tarea, read_tareas
 from Modules.words.domain import Campania, Modo
 from Modules.words.errors import (
     DataError,
@@ -55,6 +56,8 @@ class Encargo:
     fuente: Fuente
     now: datetime
     origin: str  # hash of the snapshot that the data are of
+    tareas: tuple[Tarea, ...] = ()  # of the campaña, as the ledger has them
+    avisos: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> Path:
@@ -73,7 +76,9 @@ class Encargo:
         return expected_links(self.settings.lindero_symlink_config, self.outputs).get(carpeta)
 
     def declared(self, producto: Producto) -> dict[str, Any]:
-        return {name: getattr(self.settings, name) for name in producto.ajustes}
+        """What it is given beside the night."""
+        given = {name: getattr(self.settings, name) for name in producto.ajustes}
+        return {**given, "tareas": self.tareas} if producto.tareas else given
 
     def receipt(self, producto: Producto) -> Path:
         """Where it is noted what a product was last made from."""
@@ -81,10 +86,10 @@ class Encargo:
         return self.store.root / "products" / name
 
     def made_from(self, producto: Producto) -> str:
-        """What a product depends on: the data, the settings and the code, as one hash."""
-        settings = repr({name: getattr(self.settings, name) for name in ("tz", *producto.ajustes)})
+        """What a product depends on: the data, what it is given and the code, as one hash."""
+        given = repr({"tz": self.settings.tz, **self.declared(producto)})
         folders = (f"products/{name}" for name in producto.paquetes)
-        parts = (self.origin, settings, code_sha256(*BELOW_PRODUCTS, *folders))
+        parts = (self.origin, given, code_sha256(*BELOW_PRODUCTS, *folders))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -143,7 +148,13 @@ def order(
     except (KeyError, TypeError) as err:
         raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
     fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone)
-    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256)
+    tareas: tuple[Tarea, ...] = ()
+    avisos: tuple[str, ...] = ()
+    try:
+        tareas = read_tareas(store.root).de(first.campania)
+    except DataError as err:  # no night is lost for it
+        avisos = (f"las columnas de tareas quedaron vacías: {err}",)
+    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256, tareas, avisos)
 
 
 def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
@@ -230,7 +241,7 @@ def failure(resultados: Sequence[Resultado]) -> PipelineError | None:
 
 def with_productos(outcome: Outcome, encargo: Encargo, resultados: Sequence[Resultado]) -> Outcome:
     """The outcome of a run with its products added: figures, summary, and the error if any."""
-    notes = [aviso for one in resultados for aviso in one.avisos]
+    notes = [*encargo.avisos, *(aviso for one in resultados for aviso in one.avisos)]
     notes += notas_ambientes(encargo.fuente.tables)
     summary = productos_markdown(resultados, notes)
     return replace(

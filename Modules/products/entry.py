@@ -27,8 +27,9 @@ class Producto:
     """One product: the folders below the outputs that it fills, and how it is made.
 
     ``build`` is called with the night (``source.Fuente``), a scratch folder, and each setting of
-    ``ajustes`` under its own name: what is not declared does not reach it. A product is made again
-    when one of these changes, or code of ``paquetes`` or of the floors that products stand on.
+    ``ajustes`` under its own name, with ``tareas`` the issues of the campaña too: what is not
+    declared does not reach it. A product is made again when one of these changes, or code of
+    ``paquetes`` or of the floors that products stand on.
     """
 
     nombre: str  # of its receipts and its task
@@ -39,4 +40,5 @@ class Producto:
     comando: str = CADA_NOCHE  # lindero run <comando> makes it
     texto: str = ""  # what the command makes, for its help; the name, if not given
     ajustes: tuple[str, ...] = ()
+    tareas: bool = False  # whether it shows what became of our issues in Jira
     pueden_faltar: frozenset[str] = frozenset()  # folders that are empty while nothing is sown

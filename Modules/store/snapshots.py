@@ -7,6 +7,7 @@ quarantine/25-26/<id>/       refused nights, immutable
 acceptances.jsonl            who accepted which refused night, when and why; bound to its hash;
                              unreadable where a night rests on it: AcceptancesUnreadable
 last_number                  the number in the last id given out
+tareas.json                  our issues in Jira, as they last were: see ``tareas``
 ```
 
 A night is written in staging, file by file and flushed; ``manifest.sha256`` comes last; then the

@@ -14,6 +14,7 @@ from Modules.jobs import code_version
 from Modules.jobs.products import Encargo
 from Modules.products.registry import PRODUCTOS
 from Modules.products.source import Fuente
+from Modules.store.tareas import Tarea
 from Modules.words.secret import Secret
 from tests.productos_hechos import encargo_of, keep, settings_below
 
@@ -121,6 +122,8 @@ def test_other_data_and_other_libraries_make_everything_again(
     before = keys(encargo)
     assert keys(encargo) == before
     assert changed(before, keys(replace(encargo, origin="0" * 64))) == ALL
+    task = Tarea(clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26")
+    assert changed(before, keys(replace(encargo, tareas=(task,)))) == {"muestreos"}
     monkeypatch.setattr(code_version, "version_of", lambda name: f"{name} 99")
     assert changed(before, keys(encargo)) == ALL
     code_version.code_sha256.cache_clear()

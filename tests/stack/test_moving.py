@@ -31,6 +31,7 @@ STATE = {
     f"{NIGHT}/pages/lotes/1.json": "ñandú".encode() * 4000,
     "prod/acceptances.jsonl": b'{"id": "x"}\n',
     "prod/last_number": b"1\n",
+    "prod/tareas.json": b"{}",
     "perfil.toml": b"[paging]\n",
 }
 LEFT = {  # of the machine, of a process, or half done

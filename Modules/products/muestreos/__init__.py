@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -9,12 +10,18 @@ from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
     from Modules.products.source import Fuente
+    from Modules.store.tareas import Tarea
 
 CARPETA: Final = "muestreos"
 
 
 def build(
-    fuente: Fuente, work: Path, *, lindero_muestreo_puntos: int, lindero_muestreo_margen_m: float
+    fuente: Fuente,
+    work: Path,
+    *,
+    lindero_muestreo_puntos: int,
+    lindero_muestreo_margen_m: float,
+    tareas: Sequence[Tarea],
 ) -> Hecho:
     from Modules.products.muestreos.product import build_muestreos
 
@@ -23,6 +30,7 @@ def build(
         work,
         puntos_por_ambiente=lindero_muestreo_puntos,
         margen_m=lindero_muestreo_margen_m,
+        tareas=tareas,
     )
     return Hecho({CARPETA: built})
 
@@ -34,4 +42,5 @@ PRODUCTO: Final = Producto(
     paquetes=("muestreos", "kmz"),
     pagina="productos.md",
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
+    tareas=True,
 )

@@ -7,8 +7,8 @@ own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import geopandas as gpd
@@ -23,6 +23,7 @@ from Modules.geo.sampling import propose_points
 from Modules.night.checks_ground import far_marks, inside_lotes
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
+from Modules.store.tareas import Tarea
 from Modules.words.columns import CRS, Column, Table, hectares, text
 from Modules.words.names import names_with_ids, unique_names
 
@@ -65,6 +66,8 @@ PUNTOS = Table(
         Column("submuestras", "Int64", "Cantidad de submuestras"),
         Column("compuesta", "boolean", "Si la muestra es compuesta"),
         text("estado", "planificado, hecho o anulado; propuesto si es calculado"),
+        text("tarea", "Tarea de Jira: la de su marcador, o las de su lote, separadas por '; '"),
+        text("estado_tarea", "En qué está cada tarea, en el mismo orden"),
         Column("fecha", "date", "Fecha del marcador"),
         text("observacion", "Observación del marcador"),
         Column("lon", "float64", "Longitud, WGS 84", nullable=False, unit="°"),
@@ -151,6 +154,29 @@ def plan_muestreo(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
     )
+
+
+def with_tareas(plan: PlanMuestreo, tareas: Sequence[Tarea]) -> PlanMuestreo:
+    """The plan with the issues of each point, in the order of ``tareas``.
+
+    A mark that has an issue of its own shows that one; every other point those of its lote: of the
+    plan, and of marks that are no points here, as a weed.
+    """
+    points = plan.puntos
+    known = set(points["punto_id"])
+    of_mark = {one.marcador_id: [one] for one in tareas if one.marcador_id in known}
+    of_lote: dict[str, list[Tarea]] = {}
+    for one in tareas:
+        if one.marcador_id not in known:
+            of_lote.setdefault(one.lote_id, []).append(one)
+    ids = zip(points["punto_id"], points["lote_id"], strict=True)
+    shown = [of_mark.get(punto) or of_lote.get(lote, []) for punto, lote in ids]
+    texts = {
+        "tarea": ["; ".join(one.tarea for one in each) or None for each in shown],
+        "estado_tarea": ["; ".join(one.estado for one in each) or None for each in shown],
+    }
+    columns = {name: pd.array(column, dtype="string") for name, column in texts.items()}
+    return replace(plan, puntos=points.assign(**columns))
 
 
 def _real_points(

@@ -7,7 +7,7 @@ sample (soil always). Built from one accepted night; the same night gives the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Final
@@ -32,8 +32,10 @@ from Modules.products.muestreos.plan import (
     PUNTOS_POR_AMBIENTE,
     PlanMuestreo,
     plan_muestreo,
+    with_tareas,
 )
 from Modules.products.source import Fuente
+from Modules.store.tareas import Tarea
 from Modules.words.spanish import corrida
 
 CAPA_MUESTREOS: Final = "muestreos"
@@ -47,8 +49,8 @@ DESCRIPTIONS: Final = {
 }
 CSV_HEADERS: Final = named(  # in the order of the file
     "orden muestra_id codigo punto origen campo lote ambiente potencial campania cultivos subtipo "
-    "profundidades_cm analisis submuestras compuesta estado fecha observacion lon lat "
-    "distancia_borde_m punto_id ambiente_id lote_id campo_id",
+    "profundidades_cm analisis submuestras compuesta estado tarea estado_tarea fecha observacion "
+    "lon lat distancia_borde_m punto_id ambiente_id lote_id campo_id",
     orden="Orden de visita",
     subtipo="Tipo de muestra",
     lon="Longitud",
@@ -74,6 +76,7 @@ def build_muestreos(
     *,
     puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
     margen_m: float = MARGEN_M,
+    tareas: Sequence[Tarea] = (),
 ) -> dict[str, Path]:
     """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
 
@@ -82,6 +85,7 @@ def build_muestreos(
         PublishError: the disk refused.
     """
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
+    plan = with_tareas(plan, tareas)
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
     write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"], fuente.snapshot_id)

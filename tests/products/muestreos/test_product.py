@@ -23,6 +23,7 @@ from Modules.disk.publish import publish_files
 from Modules.products.muestreos.plan import PlanMuestreo, plan_muestreo
 from Modules.products.muestreos.product import CSV_HEADERS, build_muestreos
 from Modules.products.source import Fuente
+from Modules.store.tareas import Tarea
 from Modules.words.domain import SnapshotId
 
 NAMES = {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx", "modus.json")}
@@ -274,3 +275,42 @@ def test_samples_of_water_get_a_file_of_their_own(demo_fuente: Fuente, tmp_path:
     assert {key.rpartition("#")[0] for key in document["samples"]} == {
         marks.loc[first, "marcador_id"]
     }
+
+
+def test_points_show_the_tasks_of_their_mark_or_of_their_lote_in_every_file(
+    demo_fuente: Fuente, built: dict[str, Path], plan: PlanMuestreo, tmp_path: Path
+) -> None:
+    mark, other = plan.reales.iloc[0], plan.reales.iloc[1]
+    lote = next(one for one in plan.propuestos["lote_id"] if one != mark["lote_id"])
+    a = Tarea(clave="a", tarea="CAMPO-9", origen="", campania="25/26", lote_id=lote, estado="Listo")
+    b = replace(a, clave="b", tarea="CAMPO-10", estado="En curso", marcador_id="a-weed")
+    own = replace(
+        a, clave="c", tarea="CAMPO-11", marcador_id=mark["punto_id"], lote_id=mark["lote_id"]
+    )
+    made = build_muestreos(demo_fuente, tmp_path, tareas=[a, b, own])
+    of_lote = ("CAMPO-9; CAMPO-10", "Listo; En curso")
+    assert other["lote_id"] == mark["lote_id"], "the task of a mark is not of its neighbours"
+
+    def told(row: dict[str, str]) -> tuple[str, str]:
+        if row["Id del punto"] == mark["punto_id"]:
+            return ("CAMPO-11", "Listo")
+        return of_lote if row["Id del lote"] == lote else ("", "")
+
+    rows = read_csv(made["muestreos_25-26.csv"])
+    columns = ("Tarea", "Estado de la tarea")
+    assert [tuple(row[name] for name in columns) for row in rows] == [told(row) for row in rows]
+    assert {told(row) for row in rows} == {("CAMPO-11", "Listo"), of_lote, ("", "")}
+    page = openpyxl.load_workbook(made["muestreos_25-26.xlsx"])["Muestreos"]
+    header, *cells = page.iter_rows(values_only=True)
+    at = header.index("Tarea")
+    assert header[at - 1 : at + 2] == ("Estado", *columns)
+    assert [tuple(text or "" for text in row[at : at + 2]) for row in cells] == list(
+        map(told, rows)
+    )
+    for layer in ("muestreos", "puntos_propuestos"):
+        frame = gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer)
+        shown = frame[["tarea", "estado_tarea"]].fillna("").itertuples(index=False, name=None)
+        by_id = {row["Id del punto"]: told(row) for row in rows}
+        assert list(shown) == [by_id[one] for one in frame["punto_id"]]
+    alike = {name for name, path in built.items() if path.read_bytes() == made[name].read_bytes()}
+    assert alike == set(built) - {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx")}
