@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from Modules.disk.problems import SOLTAR
 from Modules.disk.publish import Published
 from Modules.jobs.outcome import Resultado
+from Modules.jobs.tareas import tareas_markdown
 from Modules.night.verdict import Verdict
 from Modules.store.snapshot import Snapshot
 from Modules.words.columns import RECHAZADOS
@@ -84,6 +85,7 @@ def resumen_markdown(
         f"Superficie de los lotes: **{number(night.superficie_ha, 1)} ha**.",
         _cambios(night),
         _controles(night.verdict),
+        tareas_markdown(job, night, snapshot.id.utc),
         f"## Backups dañados\n\nNo se usan ni se borran.\n\n{danados}" if danados else "",
         INTACTO if published is None else _destino(published, carpeta),
     ]
