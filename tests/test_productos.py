@@ -170,7 +170,9 @@ def test_the_ledger_of_tasks_makes_muestreos_again_when_a_task_is_another_and_on
     none = demo_fuente.tables.marcadores.head(0)
     keep(settings, replace(demo_fuente.tables, ambientes=few, marcadores=none))
     root, lote = settings.store_dir(Modo.TEST), few["lote_id"].iloc[0]
-    task = Tarea(clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26", lote_id=lote)
+    task = Tarea(
+        clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26", grupo="g", lote_id=lote
+    )
     shown = {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx")}
 
     def made_again() -> tuple[set[str], str, str]:

@@ -33,6 +33,7 @@ class Tarea:
     tarea: str  # key of the issue: "CAMPO-12"
     origen: str  # "fila 12", "marcador m-1"
     campania: str  # "25/26"
+    grupo: str  # the label in Jira of all that were made for the same
     url: str = ""
     estado: str = ""  # as Jira names it
     cerrada: datetime | None = None  # aware: when a run first saw it closed

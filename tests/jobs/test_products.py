@@ -122,7 +122,7 @@ def test_other_data_and_other_libraries_make_everything_again(
     before = keys(encargo)
     assert keys(encargo) == before
     assert changed(before, keys(replace(encargo, origin="0" * 64))) == ALL
-    task = Tarea(clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26")
+    task = Tarea(clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26", grupo="g")
     assert changed(before, keys(replace(encargo, tareas=(task,)))) == {"muestreos"}
     monkeypatch.setattr(code_version, "version_of", lambda name: f"{name} 99")
     assert changed(before, keys(encargo)) == ALL

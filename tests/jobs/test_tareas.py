@@ -34,7 +34,7 @@ def judged(job: Job, night: Items, now: datetime) -> tuple[Night, Snapshot]:
 def task(number: int, mark: str = "", *, closed: datetime | None = None) -> Tarea:
     return Tarea(
         **{"clave": str(number), "tarea": f"CAMPO-{number}", "origen": f"marcador {mark or '?'}"},
-        **{"campania": "25/26", "url": f"https://x.example/browse/CAMPO-{number}"},
+        **{"campania": "25/26", "grupo": "g", "url": f"https://x.example/browse/CAMPO-{number}"},
         **{"estado": "Listo" if closed else "En curso", "cerrada": closed, "marcador_id": mark},
         lote_id=LOTE["id"] if mark else "",
     )

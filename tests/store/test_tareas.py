@@ -22,7 +22,9 @@ from Modules.store.tareas import (
 from Modules.words.errors import DataError, RunLocked
 
 SEEN = datetime(2026, 11, 29, 5, 30, tzinfo=UTC)
-ONE = Tarea(clave="marcador/m-1", tarea="CAMPO-10", origen="marcador m-1", campania="25/26")
+ONE = Tarea(
+    clave="marcador/m-1", tarea="CAMPO-10", origen="marcador m-1", campania="25/26", grupo="g"
+)
 TWO = replace(
     ONE, clave="plan/25-26/2026-11/l-1/0-20", tarea="CAMPO-9", cerrada=SEEN, lote_id="l-ñ"
 )

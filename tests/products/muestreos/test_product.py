@@ -282,7 +282,15 @@ def test_points_show_the_tasks_of_their_mark_or_of_their_lote_in_every_file(
 ) -> None:
     mark, other = plan.reales.iloc[0], plan.reales.iloc[1]
     lote = next(one for one in plan.propuestos["lote_id"] if one != mark["lote_id"])
-    a = Tarea(clave="a", tarea="CAMPO-9", origen="", campania="25/26", lote_id=lote, estado="Listo")
+    a = Tarea(
+        clave="a",
+        tarea="CAMPO-9",
+        origen="",
+        campania="25/26",
+        grupo="g",
+        lote_id=lote,
+        estado="Listo",
+    )
     b = replace(a, clave="b", tarea="CAMPO-10", estado="En curso", marcador_id="a-weed")
     own = replace(
         a, clave="c", tarea="CAMPO-11", marcador_id=mark["punto_id"], lote_id=mark["lote_id"]
