@@ -86,6 +86,7 @@ class Planilla:
     encabezado: int = 0  # number of the row with the names of the columns
     tipos: Mapping[str, str] = field(default_factory=dict)  # our name → what its cells are
     rechazadas: tuple[int, ...] = ()  # numbers of the rows that are named and left out
+    ancho: int = 0  # columns of the sheet, with those that say nothing to us
 
     @property
     def where(self) -> str:
@@ -126,7 +127,7 @@ def read_planilla(
 
     ``mes``: near which month days without a year lie; that of the file's name if not given.
     """
-    planilla = _with_header(Planilla(archivo, hoja), cells)
+    planilla = _with_header(Planilla(archivo, hoja, ancho=max(map(len, cells), default=0)), cells)
     if any(one.is_error for one in planilla.findings):
         return planilla
     mes = mes or mes_in(archivo)

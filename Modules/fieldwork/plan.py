@@ -1,0 +1,456 @@
+"""The story of plan-muestreo-a-jira: the sheets of a month, their rows, maps, issues; and back.
+
+Sheets are called "Plan de muestreo - <campo o empresa> - Noviembre 2026". The key of a row's issue
+is written into the row, which is found by what it says, in the sheet as it is at that moment: a row
+or a column may have moved since it was read. With ``solo_validar`` neither Jira nor a sheet is
+written to; the maps, which are ours, are made either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from Modules.disk.run_lock import run_lock
+from Modules.fieldwork.fechas import Mes, mes_in, read_mes
+from Modules.fieldwork.issues import Issue, issues_of
+from Modules.fieldwork.join import Trabajo, join
+from Modules.fieldwork.notes import journal_of, noted
+from Modules.fieldwork.pack import publish_pack
+from Modules.fieldwork.rows import Planilla, read_planilla
+from Modules.fieldwork.sync import Synced, sync
+from Modules.fieldwork.traces import Traces
+from Modules.integrations.access import GoogleAccess, JiraAccess
+from Modules.integrations.config import Integrations, read_integrations
+from Modules.integrations.google import SPREADSHEET, DriveFile, Google, cell_name
+from Modules.integrations.jira import Jira
+from Modules.integrations.jira_check import check_jira
+from Modules.integrations.tasks import Operation, Run, call
+from Modules.jobs import products as productos
+from Modules.jobs.outcome import Outcome
+from Modules.jobs.products import Encargo
+from Modules.night.tables import Tables
+from Modules.settings import Settings, load_settings
+from Modules.store.tareas import Libro, Tarea, read_tareas, write_tareas, writing_lock
+from Modules.words.domain import Campania, Modo
+from Modules.words.errors import (
+    ApiAuth,
+    ApiContractChanged,
+    ApiIncomplete,
+    ApiRejected,
+    ApiUnavailable,
+    DataError,
+    PipelineError,
+    SettingsError,
+    TareasFailed,
+)
+from Modules.words.finding import Finding, Report, Severity
+from Modules.words.names import look
+from Modules.words.spanish import count, markdown, markdown_table, number, short
+
+FLUJO: Final = "plan-muestreo-a-jira"
+TITULO: Final = "Plan de muestreo"
+CELDAS: Final = 500  # that one request writes
+MAX_LINES: Final = 50  # of each list of the summary
+_LIKE: Final = f"«{TITULO} - <campo o empresa> -"
+_EXACT: Final = re.compile(rf"{TITULO} +[-–—] +\S.* +[-–—] +\S.*", re.IGNORECASE)
+_NEIGHBOURS: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
+_AGAIN: Final = "volver a correr: sigue desde ahí"
+_WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
+    "created": "nueva",
+    "updated": "cambiada",
+    "unchanged": "sin cambios",
+    "closed": "cerrada en Jira: queda así",
+    "gone": "borrada en Jira: no se hace otra vez",
+    "waiting": "para la próxima corrida",
+    "failed": "NO SALIÓ",
+}
+_PAGE: Final = "https://docs.google.com/spreadsheets/d/{}"
+
+FILES: Final = Operation("google.drive.search-files")
+SHEETS: Final = Operation("google.sheets.read-info")
+READ: Final = Operation("google.sheets.read-data")
+WRITE: Final = Operation("google.sheets.write-data")
+PROJECT: Final = Operation("jira.project.get")
+CHECK: Final = Operation("jira.issue-types.get-fields")
+
+
+async def plan_muestreo_a_jira(
+    mes: str | None = None,
+    campania: str | None = None,
+    *,
+    solo_validar: bool = True,
+    campos: Sequence[str] = (),
+    max_tareas: int | None = None,
+    credentials_block_name: str = "",
+    test: bool = False,
+    run: Run = call,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Outcome:
+    """One issue for each row of the month's plans, its key in the row, and maps for the phone.
+
+    ``mes``: "Noviembre 2026" or "2026-11", none is the month that is on; ``campos``: names, codes
+    or ids, none is all.
+
+    Raises:
+        SettingsError: Google or Jira is not set up; no such month, campaña, campo or block.
+        DataError: no accepted backup yet.
+        RunLocked: another story with Jira is on, or a night.
+        TareasFailed: there is no sheet, or a neighbour does not answer or refuses us.
+        PublishError: the disk refused.
+    """
+    settings, modo = load_settings(), Modo.of(test=test)
+    names, text = read_integrations(settings)
+    google_access, jira_access = accesses(settings, credentials_block_name)
+    month = read_mes(mes) if mes else Mes(*now().astimezone(settings.zone).timetuple()[:2])
+    season = _season(productos.asked(settings, campania, modo), month)
+    root = settings.store_dir(modo)
+    traces = Traces.begin(settings.outputs_dir(modo), FLUJO, now())
+    with writing_lock(root), closing(Google(google_access)) as google:
+        jira = Jira(jira_access)
+        store, snapshot = productos.last_accepted(settings, str(season), modo)
+        encargo = await asyncio.to_thread(productos.order, settings, modo, store, snapshot, now())
+        story = _Story(encargo, month, names, google, jira, run, now, traces)
+        try:
+            if solo_validar:
+                report = await run(CHECK, check_jira, jira, names, text, "integrations.toml")
+                story.findings += [one for one in report.findings if not one.fine]
+            trabajos = await story.rows(campos)
+            issues = await story.issues(trabajos)
+            done = await sync(
+                issues,
+                grupo=story.grupo,
+                jira=jira,
+                run=run,
+                journal=journal_of(root, story.grupo),
+                solo_validar=solo_validar,
+                now=now,
+                sleep=sleep,
+                pause=lambda: names.jira.pausa_s,
+                most=max_tareas,
+                batch=names.jira.por_pedido,
+                settle_s=names.jira.asienta_s,
+            )
+            if not solo_validar:
+                await story.write_back(trabajos, done.keys)
+            story.note(trabajos, done, jira_access.url)
+        except _NEIGHBOURS as err:
+            raise TareasFailed(str(err), err) from err
+        return story.outcome(trabajos, done, jira_access.url, solo_validar=solo_validar)
+
+
+def accesses(settings: Settings, block: str) -> tuple[GoogleAccess, JiraAccess]:
+    """What it takes to get in at both: of the blocks of that name, else of the settings."""
+    if not block:
+        return GoogleAccess.of(settings), JiraAccess.of(settings)
+    from Modules.integrations.blocks import GoogleCredentials, JiraCredentials, settled  # Prefect's
+
+    google, jira = settled(settings, block, GoogleCredentials, JiraCredentials)
+    return google, jira
+
+
+def _season(asked: Sequence[Campania], mes: Mes) -> Campania:
+    """Of several campañas that of the month, from July on; else the first."""
+    first = (mes.year if mes.month >= 7 else mes.year - 1) % 100
+    return next((one for one in asked if one.desde == first), asked[0])
+
+
+@dataclass(slots=True)
+class _Story:
+    encargo: Encargo
+    mes: Mes
+    names: Integrations
+    google: Google
+    jira: Jira
+    run: Run
+    now: Callable[[], datetime]
+    traces: Traces
+    files: dict[str, DriveFile] = field(default_factory=dict)  # by ``Planilla.where``
+    planillas: list[Planilla] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unwritten: list[Finding] = field(default_factory=list)  # keys that are not in their rows
+    unjoined: int = 0  # rows that name no lote, or one twice
+    mapas: dict[str, str] = field(default_factory=dict)  # of each campo, below the outputs
+
+    @property
+    def grupo(self) -> str:
+        return f"lindero-plan-{self.mes}"
+
+    async def rows(self, campos: Sequence[str]) -> tuple[Trabajo, ...]:
+        """The rows of all sheets of the month with their lotes; what is wrong is a finding."""
+        ids = _campos(self.encargo, campos)
+        files = await self._chosen()
+        read = await asyncio.gather(*map(self._read, files), return_exceptions=True)
+        for file, found in zip(files, read, strict=True):
+            if isinstance(found, Planilla):
+                self.planillas.append(found)
+                self.files[found.where] = file
+            elif isinstance(found, PipelineError) and not isinstance(found, ApiAuth):
+                self.findings.append(Finding(str(found), where=file.name, todo=_AGAIN))
+            else:
+                raise found
+        trabajos, findings = join(self.planillas, *self._night)
+        self.unjoined = sum(one.is_error for one in findings)
+        self.findings += [one for sheet in self.planillas for one in sheet.findings] + [*findings]
+        self._step("paso1_planillas", "Google Drive", [*map(_sheet_row, self.planillas)])
+        trabajos = tuple(one for one in trabajos if not ids or one.campo_id in ids)
+        self._step("paso2_filas", "Google Sheets", [*map(_row, trabajos)])
+        return trabajos
+
+    @property
+    def _night(self) -> tuple[Tables, Campania, Mes]:
+        return self.encargo.fuente.tables, self.encargo.fuente.campania, self.mes
+
+    def _step(self, name: str, source: str, data: Sequence[Mapping[str, Any]]) -> None:
+        self.traces.step(name, source, data, self.now())
+
+    async def _chosen(self) -> list[DriveFile]:
+        """The sheets of the month: those of the exact name, else those that say it.
+
+        Raises:
+            TareasFailed: there is none.
+        """
+        folder = self.names.planillas.carpeta or None
+        found = await self.run(FILES, self.google.search_files, TITULO, folder, recursive=True)
+        said = [one for one in found if look(self.mes.texto) in look(one.name)]
+        exact = [one for one in said if _EXACT.fullmatch(one.name) and mes_in(one.name) == self.mes]
+        times = Counter(one.name for one in exact or said)
+        chosen = []
+        for one in said:
+            if one.name not in times:
+                how = f"{_LIKE} {self.mes.texto}»"
+                aside = Finding(f"no se lee: no se llama {how}", Severity.WARNING, one.name)
+                self.findings.append(aside)
+            elif times[one.name] > 1:
+                twins = f"hay {times[one.name]} planillas con este nombre, y no se lee ninguna"
+                self.findings.append(Finding(twins, where=one.name, todo="dejar una sola"))
+            elif one.mime_type != SPREADSHEET:
+                todo = "abrirla en Google y guardarla como hoja de cálculo de Google"
+                self.findings.append(Finding("es de otro programa", where=one.name, todo=todo))
+            else:
+                chosen.append(one)
+        if not said:
+            there = short(sorted(one.name for one in found), 5) or "ninguna"
+            what = f"no hay ninguna planilla {_LIKE} {self.mes.texto}»"
+            raise TareasFailed(f"{what} entre las que esta cuenta ve: {there}")
+        return chosen
+
+    async def _read(self, file: DriveFile, hoja: str = "") -> Planilla:
+        """A sheet as it is now: ``hoja``, else the one that is called a plan, else the first."""
+        if not hoja:
+            sheets = await self.run(SHEETS, self.google.sheets, file.id)
+            plans = [one for one in sheets if look(one).startswith("plan")]
+            if not sheets:
+                raise DataError("la planilla no tiene ninguna hoja")
+            hoja = (plans or sheets)[0]
+        cells = await self.run(READ, self.google.read, file.id, hoja)
+        first = self.names.planillas.dia_primero
+        return read_planilla(cells, archivo=file.name, hoja=hoja, dia_primero=first, mes=self.mes)
+
+    async def issues(self, trabajos: Sequence[Trabajo]) -> tuple[Issue, ...]:
+        """What is asked of Jira, and the maps that it leads to.
+
+        Raises:
+            TareasFailed: the project is archived.
+            RunLocked: a night is on, which publishes too.
+        """
+        key = self.names.jira.proyecto
+        project = await self.run(PROJECT, self.jira.project, key)
+        if project.get("archived"):
+            raise TareasFailed(f"el proyecto {key} de Jira está archivado: no se hizo nada")
+        if trabajos:
+            self.mapas = await asyncio.to_thread(_maps, self.encargo, trabajos, self.mes)
+        campania = self.encargo.fuente.campania
+        made = issues_of(trabajos, self.mes, campania, self.names.jira, enlaces=self.mapas)
+        self.findings += made[1]
+        payload = [{"clave": one.clave, "fields": dict(one.fields)} for one in made[0]]
+        self._step("paso3_tareas", "snapshot " + str(self.encargo.fuente.snapshot_id), payload)
+        return made[0]
+
+    async def write_back(self, trabajos: Sequence[Trabajo], keys: Mapping[str, str]) -> None:
+        """Write each key into its row, as the sheets are now; what is not is in ``unwritten``."""
+        ours = {*keys.values()}
+        pending = {
+            one.donde for one in trabajos if keys.get(one.clave) not in (None, one.fila.tarea)
+        }
+        for before in self.planillas:
+            if before.where not in pending:
+                continue
+            file = self.files[before.where]
+            try:
+                now = await self._read(file, before.hoja)
+                rows, _ = join([now], *self._night)
+                cells = [*_cells(now, rows, keys, ours).items()]
+                for at in range(0, len(cells), CELDAS):
+                    part = dict(cells[at : at + CELDAS])
+                    await self.run(WRITE, self.google.write, file.id, part)
+            except ApiAuth:
+                raise
+            except PipelineError as err:
+                what = f"no se pudieron anotar las claves: {err}"
+                self.unwritten.append(Finding(what, where=before.where, todo=_AGAIN))
+
+    def outcome(
+        self, trabajos: Sequence[Trabajo], done: Synced, site: str, *, solo_validar: bool
+    ) -> Outcome:
+        """What the run came to, and its last file: what became of every row."""
+        rows = [
+            {"planilla": one.donde, "fila": one.fila.numero, "campo": one.campo, "lote": one.lote}
+            | {"clave": one.clave, "tarea": (key := done.keys.get(one.clave, ""))}
+            | {"url": f"{site}/browse/{key}" if key else "", "resultado": what}
+            | {"detalle": done.failed.get(one.clave, "")}
+            for one in trabajos
+            for part, what in _WHAT.items()
+            if one.clave in getattr(done, part)
+        ]
+        self._step("paso4_resultado", "Jira", rows)
+        totals = Counter(str(row["resultado"]) for row in rows)
+        totals["rechazadas"] = sum(len(one.rechazadas) for one in self.planillas) + self.unjoined
+        findings = Report.worst_first((*self.unwritten, *self.findings)).findings
+        wrong = [f"fila {row['fila']}: {row['detalle']}" for row in rows if row["detalle"]]
+        broken = bool(wrong or self.unwritten)
+        wrong += [f"{_place(one)}: {one.line}" for one in findings if one.is_error]
+        some = len(rows) > len(done.failed) + len(done.waiting)
+        said = f"no todo salió: {short(wrong, 3)}" if wrong else ""
+        if done.waiting:
+            left = count(len(done.waiting), "fila queda", "filas quedan")
+            said += f"{said and '; '}{left} para la próxima corrida, por max_tareas"
+        return Outcome(
+            data={
+                **{"mes": str(self.mes), "campania": str(self._night[1]), "filas": rows},
+                **{"snapshot": str(self.encargo.fuente.snapshot_id), "mapas": self.mapas},
+                **{"solo_validar": solo_validar, "totales": dict(totals)},
+                **{"planillas": [*self.files], "carpeta": str(self.traces.folder)},
+            },
+            markdown=self._summary(rows, totals, findings, done, solo_validar=solo_validar),
+            calidad=[
+                {"gravedad": "rechaza" if one.is_error else "aviso", "qué": one.line}
+                | {"dónde": _place(one), "detalle": one.todo}
+                for one in findings
+            ],
+            error=TareasFailed(said) if broken or (wrong and not some) else None,
+            aviso=said,
+            parcial=bool(wrong) and some,
+        )
+
+    def _summary(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        totals: Mapping[str, int],
+        findings: Sequence[Finding],
+        done: Synced,
+        *,
+        solo_validar: bool,
+    ) -> str:
+        only = "\n\n**Solo validar: no se escribió nada en Jira ni en la planilla.**" * solo_validar
+        parts = {
+            "Planillas": [f"{where}: {_PAGE.format(one.id)}" for where, one in self.files.items()],
+            "Para corregir": [
+                f"{'NO SALE' if one.is_error else 'aviso'} · {_place(one)}: {one.line}. {one.todo}"
+                for one in findings
+            ],
+            "Tareas": [
+                f"{row['resultado']} {row['url']} · fila {row['fila']}: {row['campo']}, "
+                f"lote {row['lote']}. {row['detalle']}"
+                for row in rows
+            ],
+            "Quedan en Jira como están": [
+                *(f"{key}: ya no la pide ninguna fila" for key in done.left.values()),
+                *(f"{', '.join(keys)}: copia hecha a mano" for keys in done.twins.values()),
+            ],
+            "Mapas": [str(self.encargo.outputs / one) for one in self.mapas.values()],
+            "Paso a paso": [str(self.traces.folder)],
+        }
+        counted = markdown_table(
+            ("Filas", ""), [(what, number(n)) for what, n in totals.items() if n]
+        )
+        listed = (
+            f"## {title}\n\n"
+            + "\n".join(f"- {markdown(line)}" for line in lines[:MAX_LINES])
+            + (f"\n- y {number(len(lines) - MAX_LINES)} más" if len(lines) > MAX_LINES else "")
+            for title, lines in parts.items()
+            if lines
+        )
+        return "\n\n".join((f"# {TITULO} a Jira · {self.mes.texto}{only}", counted, *listed))
+
+    def note(self, trabajos: Sequence[Trabajo], done: Synced, site: str) -> None:
+        """Tell the ledger, which the summary of the night and the products read."""
+        root, campania = self.encargo.store.root, str(self.encargo.fuente.campania)
+        wanted = [
+            Tarea(
+                clave=one.clave,
+                tarea="",
+                origen=f"fila {one.fila.numero}",
+                campania=campania,
+                grupo=self.grupo,
+                lote_id=one.lote_id,
+            )
+            for one in trabajos
+        ]
+        try:
+            libro = read_tareas(root)
+        except DataError:  # the next story with marks says so, and makes it again
+            libro = Libro()
+        write_tareas(root, noted(libro, self.grupo, done.tareas, wanted, site=site, now=self.now()))
+
+
+def _place(one: Finding) -> str:
+    return ", ".join(filter(None, (one.where, one.item)))
+
+
+def _campos(encargo: Encargo, asked: Sequence[str]) -> set[str]:
+    """The ids of campos that somebody names by name, code or id.
+
+    Raises:
+        SettingsError: there is none of that name; lists those there are.
+    """
+    frame = encargo.fuente.tables.campos[["campo_id", "campo", "codigo"]]
+    rows = frame.astype("string").fillna("").itertuples(index=False, name=None)
+    known = {look(name): row for row in rows for name in row if name}
+    for one in asked:
+        if look(one) not in known:
+            names = short(sorted({row[1] for row in known.values()}), 8)
+            raise SettingsError(f"no hay ningún campo {one!r}; hay: {names}")
+    return {known[look(one)][0] for one in asked}
+
+
+def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> dict[str, str]:
+    with run_lock(encargo.settings.lindero_state_dir, encargo.modo):
+        return publish_pack(encargo, trabajos, mes).kmz
+
+
+def _cells(
+    planilla: Planilla, trabajos: Sequence[Trabajo], keys: Mapping[str, str], ours: Collection[str]
+) -> dict[str, str]:
+    """The cells to write. What a person wrote in one, and is none of our keys, stays."""
+    column, cells = planilla.columnas.get("tarea"), dict[str, str]()
+    if column is None and "tarea" in planilla.titulos:  # twice: which one is not ours to say
+        raise DataError("hay más de una columna para la tarea; dejar una sola")
+    for one in trabajos:
+        key, said = keys.get(one.clave), one.fila.tarea
+        if key and key != said and (not said or said in ours):
+            at = planilla.ancho if column is None else column
+            cells[cell_name(planilla.hoja, one.fila.numero, at)] = key
+    if cells and column is None:
+        header = cell_name(planilla.hoja, planilla.encabezado, planilla.ancho)
+        cells = {header: "Tarea", **cells}
+    return cells
+
+
+def _sheet_row(one: Planilla) -> dict[str, Any]:
+    columns = {one.titulos[name]: one.tipos.get(name, "") for name in one.columnas}
+    told = {"planilla": one.archivo, "hoja": one.hoja, "encabezado": one.encabezado}
+    return told | {"filas": len(one.filas), "rechazadas": one.rechazadas, "columnas": columns}
+
+
+def _row(one: Trabajo) -> dict[str, Any]:
+    fila = {name: str(value or "") for name, value in asdict(one.fila).items()}
+    told = {"planilla": one.donde, "clave": one.clave, "superficie_ha": one.superficie_ha}
+    return {**fila, **told, "campo": one.campo, "lote": one.lote, "lote_id": one.lote_id}
