@@ -61,7 +61,10 @@ class Sheets(Section):
 
 
 class Marks(Section):
-    severidades: tuple[Text, ...] = ("alta",)  # of the marks that become issues
+    """Which marks become issues; the portal has no severity, so people write it in a text."""
+
+    tipos: tuple[Text, ...] = ("maleza", "plaga", "enfermedad")
+    severidades: tuple[Text, ...] = ("alta",)  # words, one of which is there; (): all of the tipos
 
 
 class Integrations(Section):

@@ -50,26 +50,35 @@ def tareas_markdown(job: Job, night: Night, now: datetime) -> str:
         ""
         if visto and now - visto <= MUDO
         else f"**Aviso:** de Jira {last}; ver la última corrida de Marcadores a Jira.",
-        _listed("Cerradas desde la última noche", cerradas, night.tables),
-        _listed("Abiertas, pero su marcador ya no las pide", idle, night.tables),
+        listed("Cerradas desde la última noche", cerradas, night.tables),
+        listed("Abiertas, pero su marcador ya no las pide", idle, night.tables),
     )
     return "\n\n".join(part for part in parts if part)
 
 
 def sin_marcador(abiertas: Sequence[Tarea], tables: Tables) -> list[tuple[Tarea, str]]:
-    """The open issues whose mark is gone, done or annulled, and which of them it is."""
+    """The open issues whose mark is gone, or was done or annulled since; and which of them it is.
+
+    A mark of scouting may be "hecho" from the first: what was seen there asks for an issue.
+    """
     marks, out = tables.marcadores, tables.rechazados
     estados = dict.fromkeys(out["id"][out["recurso"] == Recurso.MARCADORES], "")  # it is there
     estados |= dict(zip(marks["marcador_id"], marks["estado"].fillna(""), strict=True))
     found = []
     for one in abiertas:
         estado = estados.get(one.marcador_id)
-        if one.marcador_id and (estado is None or estado in TERMINADOS):
+        if one.marcador_id and (estado is None or pide_no_mas(one, estado)):
             found.append((one, "el marcador ya no está" if estado is None else f"está {estado}"))
     return found
 
 
-def _listed(title: str, each: Sequence[tuple[Tarea, str]], tables: Tables) -> str:
+def pide_no_mas(one: Tarea, estado: str) -> bool:
+    """Whether a mark in this state needs its issue no more."""
+    return estado in TERMINADOS and estado != one.marca
+
+
+def listed(title: str, each: Sequence[tuple[Tarea, str]], tables: Tables) -> str:
+    """Issues with their lotes and what is said of each; nothing for none."""
     if not each:
         return ""
     lotes = tables.lotes[["lote_id", "campo", "lote"]].itertuples(index=False, name=None)

@@ -148,18 +148,32 @@ VERIFICAR = Deployment(
     tags=("verificacion", "prod"),
 )
 
+MARCADORES = Deployment(
+    flow="marcadores-a-jira",
+    name="marcadores-a-jira-daily",
+    entrypoint="scripts/marcadores_a_jira.py:marcadores_a_jira_flow",
+    description="Mira en Jira qué tareas se cerraron, para el resumen de la noche. Con "
+    "solo_validar desactivado, hace además una tarea de cada marcador grave del último backup "
+    "aceptado.",
+    cron="30 2 * * *",  # before the night, which asks Jira nothing
+    parameters=PROD,
+    tags=(TAREAS, "prod"),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
     "productos": PRODUCTOS,
     "kmz": KMZ,
     "h3": H3,
     "verificar": VERIFICAR,
+    "marcadores": MARCADORES,
     "hello-world": HELLO_WORLD,
     "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
     "productos-prueba": trial_of(PRODUCTOS, "generar-productos-prueba"),
     "kmz-prueba": trial_of(KMZ, "generar-kmz-prueba"),
     "h3-prueba": trial_of(H3, "generar-h3-prueba"),
     "verificar-prueba": trial_of(VERIFICAR, "verificar-backups-prueba"),
+    "marcadores-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
 }
 
 

@@ -39,6 +39,7 @@ class Tarea:
     cerrada: datetime | None = None  # aware: when a run first saw it closed
     lote_id: str = ""
     marcador_id: str = ""
+    marca: str = ""  # the state of the mark when it asked for the issue
 
 
 @dataclass(frozen=True, slots=True)
