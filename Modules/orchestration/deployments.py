@@ -160,6 +160,17 @@ MARCADORES = Deployment(
     tags=(TAREAS, "prod"),
 )
 
+PLAN = Deployment(
+    flow="plan-muestreo-a-jira",
+    name="plan-muestreo-a-jira",
+    entrypoint="scripts/plan_muestreo_a_jira.py:plan_muestreo_a_jira_flow",
+    description="Hace una tarea de Jira por fila de las planillas «Plan de muestreo» del mes, con "
+    "su mapa para el teléfono, y anota la clave en la fila. Sin desactivar solo_validar, sólo dice "
+    "qué haría.",
+    parameters=PROD,
+    tags=(TAREAS, "prod"),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
     "productos": PRODUCTOS,
@@ -167,6 +178,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "h3": H3,
     "verificar": VERIFICAR,
     "marcadores": MARCADORES,
+    "plan-muestreo": PLAN,
     "hello-world": HELLO_WORLD,
     "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
     "productos-prueba": trial_of(PRODUCTOS, "generar-productos-prueba"),
@@ -174,6 +186,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "h3-prueba": trial_of(H3, "generar-h3-prueba"),
     "verificar-prueba": trial_of(VERIFICAR, "verificar-backups-prueba"),
     "marcadores-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
+    "plan-muestreo-prueba": trial_of(PLAN, "plan-muestreo-a-jira-prueba"),
 }
 
 

@@ -6,6 +6,7 @@ it. So a night with a server and a night without one are the same night, told on
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,7 +20,15 @@ from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access, report, temporada
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration import alerts
-from Modules.orchestration.deployments import BACKUP, H3, KMZ, PRODUCTOS, VERIFICAR, Deployment
+from Modules.orchestration.deployments import (
+    BACKUP,
+    H3,
+    KMZ,
+    PLAN,
+    PRODUCTOS,
+    VERIFICAR,
+    Deployment,
+)
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
@@ -254,12 +263,20 @@ def verificar(*, test: bool, stage: Stage = call) -> Outcome:
     return verificacion.outcome(encargo, informe)
 
 
+def muestrear(**parameters: Any) -> Outcome:
+    """Make the rows of a month's sampling plans into issues: see ``fieldwork.plan``."""
+    from Modules.fieldwork.plan import plan_muestreo_a_jira
+
+    return asyncio.run(plan_muestreo_a_jira(**parameters))
+
+
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     BACKUP.name: respaldar,
     PRODUCTOS.name: hacer_productos,
     KMZ.name: hacer_kmz,
     H3.name: hacer_h3,
     VERIFICAR.name: verificar,
+    PLAN.name: muestrear,
 }
 
 
