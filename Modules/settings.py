@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import time
 from math import inf
@@ -33,6 +34,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
 _ISO2 = re.compile(r"[A-Z]{2}")
 _NO_FRACTION = re.compile(r"(?<=\d)\.0+$")
+_ONLY: list[Mapping[str, str]] = []  # see ``only``
 TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 
@@ -369,6 +371,8 @@ def load_settings(env_file: Path | None = None) -> Settings:
         SettingsError: a value is wrong or a variable is misspelled; one line that names the
             variable, what was wrong and an example, never the value of a secret.
     """
+    if _ONLY:
+        return read_settings(_ONLY[-1])
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
@@ -379,6 +383,16 @@ def load_settings(env_file: Path | None = None) -> Settings:
         if text and _twin(key := name.lower()) not in here
     }
     return read_settings({**there, **here})
+
+
+@contextmanager
+def only(texts: Mapping[str, str]) -> Iterator[None]:
+    """For the block ``load_settings`` reads these texts, and nothing of this machine: a demo's."""
+    _ONLY.append(texts)
+    try:
+        yield
+    finally:
+        _ONLY.pop()
 
 
 def read_settings(texts: Mapping[str, str]) -> Settings:

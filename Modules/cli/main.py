@@ -15,7 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -47,7 +47,7 @@ from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
 from Modules.orchestration.configured import server_configured
-from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, VERIFICAR, Deployment
+from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, PLAN, VERIFICAR, Deployment
 from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
@@ -208,6 +208,47 @@ def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbo
     with _alone(settings, Modo.of(test=test), quiet=json_):
         result = _run_flow(settings, VERIFICAR, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
+
+
+@run.command(name="plan-muestreo")
+def run_plan_muestreo(
+    *,
+    mes: str | None = None,
+    campania: Campania = None,
+    solo_validar: Annotated[bool, Parameter(negative="--crear")] = True,
+    campos: list[str] | None = None,
+    max_tareas: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    test: Test = False,
+    demo: Annotated[bool, Parameter(negative="")] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Hace en Jira una tarea por fila del plan de muestreo del mes, y anota su clave en la fila.
+
+    Args:
+        mes: Noviembre 2026 o 2026-11; sin nada, el mes en curso.
+        solo_validar: Dice qué haría y no escribe en Jira ni en la planilla; --crear lo hace.
+        campos: Un campo a tomar, por nombre, código o id; se puede repetir. Sin nada, todos.
+        max_tareas: Cuántas tareas crear como mucho; el resto queda para la próxima corrida.
+        demo: Lo muestra todo con una empresa, un Drive y un Jira inventados, en test_outputs/demo.
+    """
+    parameters: dict[str, Any] = {
+        **{"mes": mes, "campania": campania, "solo_validar": solo_validar and not demo},
+        **{"campos": campos or [], "max_tareas": max_tareas, "test": test or demo},
+    }
+    with ExitStack() as stack:
+        for one in (_progress(quiet=json_), _orderly_end()):
+            stack.enter_context(one)
+        show: Callable[[], None] | None = None
+        if demo:
+            from Modules.cli.plan_demo import made_up
+
+            show = stack.enter_context(made_up(mes))
+        result = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
+        code = _answer(result, as_json=json_)
+        if show is not None and not json_ and not result["error"]:
+            show()
+    return code
 
 
 @validar.command(name="eudr")
@@ -390,7 +431,7 @@ def _answer(result: RunResult, *, as_json: bool) -> int:
         say_markdown(result["summary"])
         if error:
             complain(error["mensaje"])
-    return int(error["exit_code"]) if error else 0
+    return int(error["exit_code"]) if error else int(result["status"] == "partial")
 
 
 if __name__ == "__main__":

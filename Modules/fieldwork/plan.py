@@ -358,7 +358,7 @@ class _Story:
             ],
             "Tareas": [
                 f"{row['resultado']} {row['url']} · fila {row['fila']}: {row['campo']}, "
-                f"lote {row['lote']}. {row['detalle']}"
+                f"lote {row['lote']}{row['detalle'] and ': '}{row['detalle']}"
                 for row in rows
             ],
             "Quedan en Jira como están": [

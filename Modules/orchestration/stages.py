@@ -6,7 +6,6 @@ it. So a night with a server and a night without one are the same night, told on
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -265,6 +264,8 @@ def verificar(*, test: bool, stage: Stage = call) -> Outcome:
 
 def muestrear(**parameters: Any) -> Outcome:
     """Make the rows of a month's sampling plans into issues: see ``fieldwork.plan``."""
+    import asyncio  # late: most commands wait for nothing
+
     from Modules.fieldwork.plan import plan_muestreo_a_jira
 
     return asyncio.run(plan_muestreo_a_jira(**parameters))
