@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -24,6 +24,7 @@ from Modules.demo.jira_site import (
     PROJECT,
     TYPES,
     USERS,
+    Issue,
     JiraSite,
     create_jira_app,
 )
@@ -54,38 +55,31 @@ def made_up(mes: str | None) -> Iterator[Callable[[], None]]:
         serving(create_google_app(office)) as google,
         serving(create_jira_app(site)) as jira,
         tempfile.TemporaryDirectory(prefix="lindero-") as folder,
-        only(
-            {
-                "lindero_state_dir": str(real.lindero_state_dir / "demo"),
-                "lindero_test_outputs_dir": str(real.lindero_test_outputs_dir / "demo"),
-                "lindero_integrations": f"{folder}/integrations.toml",
-                "lindero_campania": SEASON,
-                "lindero_google_endpoint": google,
-                "lindero_google_client_id": DEMO_GOOGLE_CLIENT[0],
-                "lindero_google_client_secret": DEMO_GOOGLE_CLIENT[1],
-                "lindero_google_refresh_token": DEMO_GOOGLE_REFRESH_TOKEN,
-                "lindero_jira_url": jira,
-                "lindero_jira_user": DEMO_JIRA_USER,
-                "lindero_jira_token": DEMO_JIRA_TOKEN,
-            }
-        ),
     ):
-        tables = _night()
-        site.components = tuple(tables.campos["campo"])
-        Path(folder, "integrations.toml").write_text(_config(site), encoding="utf-8")
-        title = f"Plan de muestreo - Demostración - {month.texto}"
-        book = office.spreadsheet(title, {"Plan": _rows(tables, month)})
+        texts = {
+            "state_dir": str(real.lindero_state_dir / "demo"),
+            "test_outputs_dir": str(real.lindero_test_outputs_dir / "demo"),
+            **{"integrations": f"{folder}/integrations.toml", "campania": SEASON},
+            **{"google_endpoint": google, "google_refresh_token": DEMO_GOOGLE_REFRESH_TOKEN},
+            **{"google_client_id": DEMO_GOOGLE_CLIENT[0]},
+            **{"google_client_secret": DEMO_GOOGLE_CLIENT[1]},
+            **{"jira_url": jira, "jira_user": DEMO_JIRA_USER, "jira_token": DEMO_JIRA_TOKEN},
+        }
+        with only({f"lindero_{name}": text for name, text in texts.items()}):
+            tables = _night()
+            site.components = tuple(tables.campos["campo"])
+            Path(folder, "integrations.toml").write_text(_config(site), encoding="utf-8")
+            title = f"Plan de muestreo - Demostración - {month.texto}"
+            book = office.spreadsheet(title, {"Plan": _rows(tables, month)})
+            yield lambda: _show(title, office.books[book]["Plan"], [*site.issues.values()])
 
-        def show() -> None:
-            rows = office.books[book]["Plan"]
-            say(f"{title}, como quedó en Drive ({len(rows) - 1} filas):")
-            say_table([*map(str, rows[0])], rows[1 : SHOWN + 1])
-            for one in list(site.issues.values())[:SHOWN]:
-                told = one.fields
-                say(f"{one.key} · {told['status']['name']} · vence {told['duedate']} · "
-                    f"{told['summary']}")  # fmt: skip
 
-        yield show
+def _show(title: str, rows: Sequence[Sequence[Cell]], issues: Sequence[Issue]) -> None:
+    say(f"{title}, como quedó en Drive: las primeras {SHOWN} de {len(rows) - 1} filas")
+    say_table([*map(str, rows[0])], rows[1 : SHOWN + 1])
+    for one in issues[:SHOWN]:
+        told = one.fields
+        say(f"{one.key} · {told['status']['name']} · {told['duedate']} · {told['summary']}")
 
 
 def _night() -> Tables:
@@ -97,14 +91,13 @@ def _night() -> Tables:
     root = settings.store_dir(Modo.TEST)
     shutil.rmtree(root / "jira", ignore_errors=True)
     (root / "tareas.json").unlink(missing_ok=True)
-    try:
-        last_accepted(settings, SEASON, Modo.TEST)
-    except DataError:
-        failure = run_here(BACKUP, {"campania": SEASON, "test": True})["error"]
-        if failure is not None:
-            raise DataError(f"la noche de demostración no salió: {failure['detail']}") from None
-    store, snapshot = last_accepted(settings, SEASON, Modo.TEST)
-    return order(settings, Modo.TEST, store, snapshot, datetime.now(UTC)).fuente.tables
+    with suppress(DataError):
+        night = last_accepted(settings, SEASON, Modo.TEST)
+        return order(settings, Modo.TEST, *night, datetime.now(UTC)).fuente.tables
+    failure = run_here(BACKUP, {"campania": SEASON, "test": True})["error"]
+    if failure is not None:
+        raise DataError(f"la noche de demostración no salió: {failure['detail']}")
+    return _night()
 
 
 def _config(site: JiraSite) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,7 +37,7 @@ from Modules.jobs.outcome import Outcome
 from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.settings import Settings, load_settings
-from Modules.store.tareas import Libro, Tarea, read_tareas, write_tareas, writing_lock
+from Modules.store.tareas import read_tareas, write_tareas, writing_lock
 from Modules.words.domain import Campania, Modo
 from Modules.words.errors import (
     ApiAuth,
@@ -60,9 +60,10 @@ CELDAS: Final = 500  # that one request writes
 MAX_LINES: Final = 50  # of each list of the summary
 _LIKE: Final = f"«{TITULO} - <campo o empresa> -"
 _EXACT: Final = re.compile(rf"{TITULO} +[-–—] +\S.* +[-–—] +\S.*", re.IGNORECASE)
-_NEIGHBOURS: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
+NEIGHBOURS: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
 _AGAIN: Final = "volver a correr: sigue desde ahí"
-_WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
+_PAGE: Final = "https://docs.google.com/spreadsheets/d/{}"
+WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
     "created": "nueva",
     "updated": "cambiada",
     "unchanged": "sin cambios",
@@ -71,7 +72,6 @@ _WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
     "waiting": "para la próxima corrida",
     "failed": "NO SALIÓ",
 }
-_PAGE: Final = "https://docs.google.com/spreadsheets/d/{}"
 
 FILES: Final = Operation("google.drive.search-files")
 SHEETS: Final = Operation("google.sheets.read-info")
@@ -111,39 +111,34 @@ async def plan_muestreo_a_jira(
     google_access, jira_access = accesses(settings, credentials_block_name)
     month = read_mes(mes) if mes else Mes(*now().astimezone(settings.zone).timetuple()[:2])
     season = _season(productos.asked(settings, campania, modo), month)
-    root = settings.store_dir(modo)
-    traces = Traces.begin(settings.outputs_dir(modo), FLUJO, now())
+    root, outputs = settings.store_dir(modo), settings.outputs_dir(modo)
     with writing_lock(root), closing(Google(google_access)) as google:
-        jira = Jira(jira_access)
-        store, snapshot = productos.last_accepted(settings, str(season), modo)
-        encargo = await asyncio.to_thread(productos.order, settings, modo, store, snapshot, now())
-        story = _Story(encargo, month, names, google, jira, run, now, traces)
+        night = productos.last_accepted(settings, str(season), modo)
+        encargo = await asyncio.to_thread(productos.order, settings, modo, *night, now())
+        jira, traces = Jira(jira_access), Traces.begin(outputs, FLUJO, now())
+        story = _Story(encargo, month, names, google, jira, run, now, traces, solo_validar)
         try:
             if solo_validar:
                 report = await run(CHECK, check_jira, jira, names, text, "integrations.toml")
                 story.findings += [one for one in report.findings if not one.fine]
             trabajos = await story.rows(campos)
-            issues = await story.issues(trabajos)
+            issues, grupo = await story.issues(trabajos), f"lindero-plan-{month}"
+            how = names.jira
             done = await sync(
-                issues,
-                grupo=story.grupo,
-                jira=jira,
-                run=run,
-                journal=journal_of(root, story.grupo),
-                solo_validar=solo_validar,
-                now=now,
-                sleep=sleep,
-                pause=lambda: names.jira.pausa_s,
-                most=max_tareas,
-                batch=names.jira.por_pedido,
-                settle_s=names.jira.asienta_s,
-            )
+                issues, grupo=grupo, jira=jira, run=run, journal=journal_of(root, grupo),
+                solo_validar=solo_validar, now=now, sleep=sleep, pause=lambda: how.pausa_s,
+                most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s,
+            )  # fmt: skip
             if not solo_validar:
                 await story.write_back(trabajos, done.keys)
-            story.note(trabajos, done, jira_access.url)
-        except _NEIGHBOURS as err:
+        except NEIGHBOURS as err:
             raise TareasFailed(str(err), err) from err
-        return story.outcome(trabajos, done, jira_access.url, solo_validar=solo_validar)
+        with suppress(DataError):  # a damaged ledger: the story of the marks tells, and mends it
+            libro = noted(
+                read_tareas(root), grupo, done.tareas, (), site=jira_access.url, now=now()
+            )
+            write_tareas(root, libro)
+        return story.outcome(trabajos, done, jira_access.url)
 
 
 def accesses(settings: Settings, block: str) -> tuple[GoogleAccess, JiraAccess]:
@@ -154,6 +149,17 @@ def accesses(settings: Settings, block: str) -> tuple[GoogleAccess, JiraAccess]:
 
     google, jira = settled(settings, block, GoogleCredentials, JiraCredentials)
     return google, jira
+
+
+async def open_project(jira: Jira, key: str, run: Run) -> None:
+    """Refuse a project of which a search would show nothing, as if its issues were gone.
+
+    Raises:
+        TareasFailed: it is archived.
+        NotThere: it is not there, or this account does not see it.
+    """
+    if (await run(PROJECT, jira.project, key)).get("archived"):
+        raise TareasFailed(f"el proyecto {key} de Jira está archivado: no se hizo nada")
 
 
 def _season(asked: Sequence[Campania], mes: Mes) -> Campania:
@@ -172,20 +178,24 @@ class _Story:
     run: Run
     now: Callable[[], datetime]
     traces: Traces
+    solo_validar: bool
     files: dict[str, DriveFile] = field(default_factory=dict)  # by ``Planilla.where``
     planillas: list[Planilla] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unwritten: list[Finding] = field(default_factory=list)  # keys that are not in their rows
-    unjoined: int = 0  # rows that name no lote, or one twice
     mapas: dict[str, str] = field(default_factory=dict)  # of each campo, below the outputs
+    rechazadas: int = 0
 
     @property
-    def grupo(self) -> str:
-        return f"lindero-plan-{self.mes}"
+    def _night(self) -> tuple[Tables, Campania, Mes]:
+        return self.encargo.fuente.tables, self.encargo.fuente.campania, self.mes
+
+    def _step(self, name: str, source: str, data: Sequence[Any]) -> None:
+        self.traces.step(name, source, data, self.now())
 
     async def rows(self, campos: Sequence[str]) -> tuple[Trabajo, ...]:
         """The rows of all sheets of the month with their lotes; what is wrong is a finding."""
-        ids = _campos(self.encargo, campos)
+        ids = _campos(self._night[0], campos)
         files = await self._chosen()
         read = await asyncio.gather(*map(self._read, files), return_exceptions=True)
         for file, found in zip(files, read, strict=True):
@@ -196,20 +206,15 @@ class _Story:
                 self.findings.append(Finding(str(found), where=file.name, todo=_AGAIN))
             else:
                 raise found
+        self._step("paso1_planillas", "Google Sheets", [*map(asdict, self.planillas)])
         trabajos, findings = join(self.planillas, *self._night)
-        self.unjoined = sum(one.is_error for one in findings)
         self.findings += [one for sheet in self.planillas for one in sheet.findings] + [*findings]
-        self._step("paso1_planillas", "Google Drive", [*map(_sheet_row, self.planillas)])
+        self.rechazadas = sum(one.is_error for one in findings)
+        self.rechazadas += sum(len(one.rechazadas) for one in self.planillas)
         trabajos = tuple(one for one in trabajos if not ids or one.campo_id in ids)
-        self._step("paso2_filas", "Google Sheets", [*map(_row, trabajos)])
+        snapshot = f"snapshot {self.encargo.fuente.snapshot_id}"
+        self._step("paso2_filas", snapshot, [*map(asdict, trabajos)])
         return trabajos
-
-    @property
-    def _night(self) -> tuple[Tables, Campania, Mes]:
-        return self.encargo.fuente.tables, self.encargo.fuente.campania, self.mes
-
-    def _step(self, name: str, source: str, data: Sequence[Mapping[str, Any]]) -> None:
-        self.traces.step(name, source, data, self.now())
 
     async def _chosen(self) -> list[DriveFile]:
         """The sheets of the month: those of the exact name, else those that say it.
@@ -217,39 +222,32 @@ class _Story:
         Raises:
             TareasFailed: there is none.
         """
-        folder = self.names.planillas.carpeta or None
+        folder, month = self.names.planillas.carpeta or None, self.mes.texto
         found = await self.run(FILES, self.google.search_files, TITULO, folder, recursive=True)
-        said = [one for one in found if look(self.mes.texto) in look(one.name)]
-        exact = [one for one in said if _EXACT.fullmatch(one.name) and mes_in(one.name) == self.mes]
-        times = Counter(one.name for one in exact or said)
-        chosen = []
-        for one in said:
-            if one.name not in times:
-                how = f"{_LIKE} {self.mes.texto}»"
-                aside = Finding(f"no se lee: no se llama {how}", Severity.WARNING, one.name)
-                self.findings.append(aside)
-            elif times[one.name] > 1:
-                twins = f"hay {times[one.name]} planillas con este nombre, y no se lee ninguna"
-                self.findings.append(Finding(twins, where=one.name, todo="dejar una sola"))
-            elif one.mime_type != SPREADSHEET:
-                todo = "abrirla en Google y guardarla como hoja de cálculo de Google"
-                self.findings.append(Finding("es de otro programa", where=one.name, todo=todo))
-            else:
-                chosen.append(one)
+        said = [one for one in found if look(month) in look(one.name)]
         if not said:
             there = short(sorted(one.name for one in found), 5) or "ninguna"
-            what = f"no hay ninguna planilla {_LIKE} {self.mes.texto}»"
-            raise TareasFailed(f"{what} entre las que esta cuenta ve: {there}")
+            what = f"no hay ninguna planilla {_LIKE} {month}» entre las que esta cuenta ve"
+            raise TareasFailed(f"{what}: {there}")
+        exact = [one for one in said if _EXACT.fullmatch(one.name) and mes_in(one.name) == self.mes]
+        times, chosen = Counter(one.name for one in exact or said), []
+        for one in said:
+            what, how = "", Severity.ERROR
+            if one.name not in times:
+                what, how = f"no se lee: no se llama {_LIKE} {month}»", Severity.WARNING
+            elif times[one.name] > 1:
+                what = "hay más de una planilla con este nombre, y no se lee ninguna"
+            elif one.mime_type != SPREADSHEET:
+                what = "no es una hoja de cálculo de Google: abrirla ahí y guardarla como tal"
+            self.findings += [Finding(what, how, one.name)] if what else []
+            chosen += [] if what else [one]
         return chosen
 
     async def _read(self, file: DriveFile, hoja: str = "") -> Planilla:
         """A sheet as it is now: ``hoja``, else the one that is called a plan, else the first."""
         if not hoja:
             sheets = await self.run(SHEETS, self.google.sheets, file.id)
-            plans = [one for one in sheets if look(one).startswith("plan")]
-            if not sheets:
-                raise DataError("la planilla no tiene ninguna hoja")
-            hoja = (plans or sheets)[0]
+            hoja = min(sheets, key=lambda one: not look(one).startswith("plan"), default="")
         cells = await self.run(READ, self.google.read, file.id, hoja)
         first = self.names.planillas.dia_primero
         return read_planilla(cells, archivo=file.name, hoja=hoja, dia_primero=first, mes=self.mes)
@@ -261,33 +259,26 @@ class _Story:
             TareasFailed: the project is archived.
             RunLocked: a night is on, which publishes too.
         """
-        key = self.names.jira.proyecto
-        project = await self.run(PROJECT, self.jira.project, key)
-        if project.get("archived"):
-            raise TareasFailed(f"el proyecto {key} de Jira está archivado: no se hizo nada")
+        await open_project(self.jira, self.names.jira.proyecto, self.run)
         if trabajos:
             self.mapas = await asyncio.to_thread(_maps, self.encargo, trabajos, self.mes)
-        campania = self.encargo.fuente.campania
-        made = issues_of(trabajos, self.mes, campania, self.names.jira, enlaces=self.mapas)
-        self.findings += made[1]
-        payload = [{"clave": one.clave, "fields": dict(one.fields)} for one in made[0]]
-        self._step("paso3_tareas", "snapshot " + str(self.encargo.fuente.snapshot_id), payload)
-        return made[0]
+        made, findings = issues_of(
+            trabajos, self.mes, self._night[1], self.names.jira, enlaces=self.mapas
+        )
+        self.findings += findings
+        self._step("paso3_tareas", "Google Sheets", [*map(asdict, made)])
+        return made
 
     async def write_back(self, trabajos: Sequence[Trabajo], keys: Mapping[str, str]) -> None:
         """Write each key into its row, as the sheets are now; what is not is in ``unwritten``."""
-        ours = {*keys.values()}
         pending = {
             one.donde for one in trabajos if keys.get(one.clave) not in (None, one.fila.tarea)
         }
-        for before in self.planillas:
-            if before.where not in pending:
-                continue
+        for before in (one for one in self.planillas if one.where in pending):
             file = self.files[before.where]
             try:
                 now = await self._read(file, before.hoja)
-                rows, _ = join([now], *self._night)
-                cells = [*_cells(now, rows, keys, ours).items()]
+                cells = [*_cells(now, join([now], *self._night)[0], keys).items()]
                 for at in range(0, len(cells), CELDAS):
                     part = dict(cells[at : at + CELDAS])
                     await self.run(WRITE, self.google.write, file.id, part)
@@ -297,9 +288,7 @@ class _Story:
                 what = f"no se pudieron anotar las claves: {err}"
                 self.unwritten.append(Finding(what, where=before.where, todo=_AGAIN))
 
-    def outcome(
-        self, trabajos: Sequence[Trabajo], done: Synced, site: str, *, solo_validar: bool
-    ) -> Outcome:
+    def outcome(self, trabajos: Sequence[Trabajo], done: Synced, site: str) -> Outcome:
         """What the run came to, and its last file: what became of every row."""
         rows = [
             {"planilla": one.donde, "fila": one.fila.numero, "campo": one.campo, "lote": one.lote}
@@ -307,36 +296,37 @@ class _Story:
             | {"url": f"{site}/browse/{key}" if key else "", "resultado": what}
             | {"detalle": done.failed.get(one.clave, "")}
             for one in trabajos
-            for part, what in _WHAT.items()
+            for part, what in WHAT.items()
             if one.clave in getattr(done, part)
         ]
         self._step("paso4_resultado", "Jira", rows)
         totals = Counter(str(row["resultado"]) for row in rows)
-        totals["rechazadas"] = sum(len(one.rechazadas) for one in self.planillas) + self.unjoined
+        totals["rechazadas"] = self.rechazadas
         findings = Report.worst_first((*self.unwritten, *self.findings)).findings
         wrong = [f"fila {row['fila']}: {row['detalle']}" for row in rows if row["detalle"]]
         broken = bool(wrong or self.unwritten)
         wrong += [f"{_place(one)}: {one.line}" for one in findings if one.is_error]
         some = len(rows) > len(done.failed) + len(done.waiting)
-        said = f"no todo salió: {short(wrong, 3)}" if wrong else ""
+        said = [f"no todo salió: {short(wrong, 3)}"] if wrong else []
         if done.waiting:
             left = count(len(done.waiting), "fila queda", "filas quedan")
-            said += f"{said and '; '}{left} para la próxima corrida, por max_tareas"
+            said.append(f"{left} para la próxima corrida, por max_tareas")
+        aviso = "; ".join(said)
         return Outcome(
             data={
                 **{"mes": str(self.mes), "campania": str(self._night[1]), "filas": rows},
                 **{"snapshot": str(self.encargo.fuente.snapshot_id), "mapas": self.mapas},
-                **{"solo_validar": solo_validar, "totales": dict(totals)},
+                **{"solo_validar": self.solo_validar, "totales": dict(totals)},
                 **{"planillas": [*self.files], "carpeta": str(self.traces.folder)},
             },
-            markdown=self._summary(rows, totals, findings, done, solo_validar=solo_validar),
+            markdown=self._summary(rows, totals, findings, done),
             calidad=[
                 {"gravedad": "rechaza" if one.is_error else "aviso", "qué": one.line}
                 | {"dónde": _place(one), "detalle": one.todo}
                 for one in findings
             ],
-            error=TareasFailed(said) if broken or (wrong and not some) else None,
-            aviso=said,
+            error=TareasFailed(aviso) if broken or (wrong and not some) else None,
+            aviso=aviso,
             parcial=bool(wrong) and some,
         )
 
@@ -346,10 +336,8 @@ class _Story:
         totals: Mapping[str, int],
         findings: Sequence[Finding],
         done: Synced,
-        *,
-        solo_validar: bool,
     ) -> str:
-        only = "\n\n**Solo validar: no se escribió nada en Jira ni en la planilla.**" * solo_validar
+        only = "\n\n**Solo validar: no se escribió nada en Jira ni en la planilla.**"
         parts = {
             "Planillas": [f"{where}: {_PAGE.format(one.id)}" for where, one in self.files.items()],
             "Para corregir": [
@@ -368,57 +356,33 @@ class _Story:
             "Mapas": [str(self.encargo.outputs / one) for one in self.mapas.values()],
             "Paso a paso": [str(self.traces.folder)],
         }
-        counted = markdown_table(
-            ("Filas", ""), [(what, number(n)) for what, n in totals.items() if n]
-        )
+        counted = [(what, number(times)) for what, times in totals.items() if times]
         listed = (
-            f"## {title}\n\n"
-            + "\n".join(f"- {markdown(line)}" for line in lines[:MAX_LINES])
-            + (f"\n- y {number(len(lines) - MAX_LINES)} más" if len(lines) > MAX_LINES else "")
-            for title, lines in parts.items()
-            if lines
-        )
-        return "\n\n".join((f"# {TITULO} a Jira · {self.mes.texto}{only}", counted, *listed))
-
-    def note(self, trabajos: Sequence[Trabajo], done: Synced, site: str) -> None:
-        """Tell the ledger, which the summary of the night and the products read."""
-        root, campania = self.encargo.store.root, str(self.encargo.fuente.campania)
-        wanted = [
-            Tarea(
-                clave=one.clave,
-                tarea="",
-                origen=f"fila {one.fila.numero}",
-                campania=campania,
-                grupo=self.grupo,
-                lote_id=one.lote_id,
-            )
-            for one in trabajos
-        ]
-        try:
-            libro = read_tareas(root)
-        except DataError:  # the next story with marks says so, and makes it again
-            libro = Libro()
-        write_tareas(root, noted(libro, self.grupo, done.tareas, wanted, site=site, now=self.now()))
+            f"## {title}\n\n" + "\n".join(f"- {markdown(line)}" for line in lines[:MAX_LINES])
+            + f"\n- y {number(len(lines) - MAX_LINES)} más" * (len(lines) > MAX_LINES)
+            for title, lines in parts.items() if lines
+        )  # fmt: skip
+        head = f"# {TITULO} a Jira · {self.mes.texto}{only * self.solo_validar}"
+        return "\n\n".join((head, markdown_table(("Filas", ""), counted), *listed))
 
 
 def _place(one: Finding) -> str:
     return ", ".join(filter(None, (one.where, one.item)))
 
 
-def _campos(encargo: Encargo, asked: Sequence[str]) -> set[str]:
+def _campos(tables: Tables, asked: Sequence[str]) -> set[str]:
     """The ids of campos that somebody names by name, code or id.
 
     Raises:
         SettingsError: there is none of that name; lists those there are.
     """
-    frame = encargo.fuente.tables.campos[["campo_id", "campo", "codigo"]]
-    rows = frame.astype("string").fillna("").itertuples(index=False, name=None)
-    known = {look(name): row for row in rows for name in row if name}
-    for one in asked:
-        if look(one) not in known:
-            names = short(sorted({row[1] for row in known.values()}), 8)
-            raise SettingsError(f"no hay ningún campo {one!r}; hay: {names}")
-    return {known[look(one)][0] for one in asked}
+    frame = tables.campos[["campo_id", "campo", "codigo"]].astype("string").fillna("")
+    rows = [*frame.itertuples(index=False, name=None)]
+    known = {look(name): row[0] for row in rows for name in row if name}
+    if unknown := [one for one in asked if look(one) not in known]:
+        names = short(sorted(row[1] for row in rows), 8)
+        raise SettingsError(f"no hay ningún campo {unknown[0]!r}; hay: {names}")
+    return {known[look(one)] for one in asked}
 
 
 def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> dict[str, str]:
@@ -427,30 +391,17 @@ def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> dict[str, 
 
 
 def _cells(
-    planilla: Planilla, trabajos: Sequence[Trabajo], keys: Mapping[str, str], ours: Collection[str]
+    planilla: Planilla, trabajos: Sequence[Trabajo], keys: Mapping[str, str]
 ) -> dict[str, str]:
     """The cells to write. What a person wrote in one, and is none of our keys, stays."""
-    column, cells = planilla.columnas.get("tarea"), dict[str, str]()
+    column, ours, cells = planilla.columnas.get("tarea"), {*keys.values()}, dict[str, str]()
     if column is None and "tarea" in planilla.titulos:  # twice: which one is not ours to say
         raise DataError("hay más de una columna para la tarea; dejar una sola")
+    at = planilla.ancho if column is None else column
     for one in trabajos:
         key, said = keys.get(one.clave), one.fila.tarea
         if key and key != said and (not said or said in ours):
-            at = planilla.ancho if column is None else column
             cells[cell_name(planilla.hoja, one.fila.numero, at)] = key
     if cells and column is None:
-        header = cell_name(planilla.hoja, planilla.encabezado, planilla.ancho)
-        cells = {header: "Tarea", **cells}
+        cells[cell_name(planilla.hoja, planilla.encabezado, at)] = "Tarea"
     return cells
-
-
-def _sheet_row(one: Planilla) -> dict[str, Any]:
-    columns = {one.titulos[name]: one.tipos.get(name, "") for name in one.columnas}
-    told = {"planilla": one.archivo, "hoja": one.hoja, "encabezado": one.encabezado}
-    return told | {"filas": len(one.filas), "rechazadas": one.rechazadas, "columnas": columns}
-
-
-def _row(one: Trabajo) -> dict[str, Any]:
-    fila = {name: str(value or "") for name, value in asdict(one.fila).items()}
-    told = {"planilla": one.donde, "clave": one.clave, "superficie_ha": one.superficie_ha}
-    return {**fila, **told, "campo": one.campo, "lote": one.lote, "lote_id": one.lote_id}

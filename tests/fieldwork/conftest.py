@@ -46,7 +46,7 @@ superficie_ha = "customfield_10102"
 
 
 @pytest.fixture(scope="session")
-def _night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def night_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state after one accepted night of the made-up company."""
     folder = tmp_path_factory.mktemp("night")
     with pytest.MonkeyPatch.context() as patch:
@@ -101,13 +101,13 @@ class Farm:
 
 @pytest.fixture
 def farm(
-    _night: Path,
+    night_state: Path,
     google: RunningGoogle,  # noqa: F811
     jira: RunningJira,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Farm:
-    shutil.copytree(_night, tmp_path / "state")
+    shutil.copytree(night_state, tmp_path / "state")
     environment = {
         "LINDERO_STATE_DIR": str(tmp_path / "state"),
         "LINDERO_TEST_OUTPUTS_DIR": str(tmp_path / "outputs"),

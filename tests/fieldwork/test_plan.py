@@ -185,8 +185,8 @@ def test_sheets_that_cannot_be_chosen_are_named_and_the_others_read(farm: Farm) 
     farm.plan(farm.rows(4), "Vieja").replace("2026", "")
     done = run()
     text = done.markdown
-    assert "hay 2 planillas con este nombre" in text
-    assert "es de otro programa" in text
+    assert "hay más de una planilla con este nombre" in text
+    assert "no es una hoja de cálculo de Google" in text
     assert "Copia de Plan" in text
     assert done.parcial
 
