@@ -224,7 +224,8 @@ def at_creation(farm: Farm, do: Callable[[], object]) -> None:
 
 def test_a_sheet_renamed_in_mid_run_is_named_and_the_next_run_writes_the_keys(farm: Farm) -> None:
     book = farm.plan(farm.rows(4))
-    at_creation(farm, lambda: farm.office.rename(book, "Plan", "Plan final"))
+    sheets = farm.office.books[book]
+    at_creation(farm, lambda: sheets.update({"Plan final": sheets.pop("Plan")}))
     done = run()
     assert (isinstance(done.error, TareasFailed), done.parcial) == (True, True)
     assert "no se pudieron anotar las claves" in done.markdown
