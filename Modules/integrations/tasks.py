@@ -82,10 +82,6 @@ async def as_task(
     from prefect.utilities.annotations import quote
 
     async def once(*given: Any, **named: Any) -> R:
-        try:  # where there is no such limit Prefect warns, no more
-            await rate_limit(limit_name(operation.api))
-        except ConcurrencySlotAcquisitionError as err:
-            log.warning("%s goes at the pace of this process: %s", operation.name, err)
         return await call(operation, work, *given, **named)
 
     task: Callable[..., Any] = Task(
@@ -97,6 +93,10 @@ async def as_task(
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+    try:  # not in the task: there Prefect takes two seconds more; of no such limit it warns
+        await rate_limit(limit_name(operation.api))
+    except ConcurrencySlotAcquisitionError as err:
+        log.warning("%s goes at the pace of this process: %s", operation.name, err)
     result: R = await task(*map(quote, args), **{name: quote(one) for name, one in kwargs.items()})
     return result
 
