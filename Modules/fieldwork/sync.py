@@ -33,6 +33,7 @@ from Modules.words.errors import (
     ApiRejected,
     ApiUnavailable,
     OutcomeUnknown,
+    PipelineError,
 )
 from Modules.words.spanish import corrida, count
 
@@ -42,8 +43,8 @@ _LABELS: Final = 100  # of one search
 _IN_A_ROW: Final = 3  # requests that Jira does not answer, before the rest is left
 _FIELDS: Final = ("status", "labels")
 _NOT_OURS: Final = ("labels", "project")  # people add labels; an issue keeps the project it is in
-_UNKNOWN: Final = "no se sabe si se creó: la próxima corrida la busca antes de crearla"
 _UNTRIED: Final = "no se intentó, porque Jira dejó de contestar: queda para la próxima corrida"
+_FAILURES: Final = (ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable)
 
 SEARCH: Final = Operation("jira.issues.search")
 READ: Final = Operation("jira.issue.get")
@@ -183,7 +184,7 @@ def _told(journal: Path) -> tuple[dict[str, str], dict[str, datetime]]:
     return keys, doubts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
     wanted: Mapping[str, Issue]
     grupo: str
@@ -193,6 +194,7 @@ class _Job:
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
     done: Synced = field(default_factory=Synced)
+    silent: int = 0  # requests in a row that had no answer
 
     async def find(self, *, settle_s: float) -> None:
         """Every issue of the lot, and those of ``wanted`` that the search does not show yet."""
@@ -244,32 +246,25 @@ class _Job:
 
     async def create(self, batches: Sequence[Sequence[Issue]], pause: Callable[[], float]) -> None:
         """Create in batches; one that fails is named, and the others go on."""
-        done, silent = self.done, 0  # batches in a row that had no answer
-        doubts: list[str] = []
+        done, doubts = self.done, list[str]()
         for i, batch in enumerate(batches):
             claves = [one.clave for one in batch]
-            if silent == _IN_A_ROW:
-                done.failed |= dict.fromkeys(claves, _UNTRIED)
+            if self._given_up(claves):
                 continue
             if i:
                 await self.sleep(pause())
             self._note(intento=claves)
+            new = [NewIssue(one.fields, _mark(one)) for one in batch]
             try:
-                answer = await self.run(
-                    CREATE, self.jira.create, [NewIssue(one.fields, _mark(one)) for one in batch]
-                )
-            except (OutcomeUnknown, ApiContractChanged) as err:
-                silent += 1
-                doubts += claves
-                done.failed |= dict.fromkeys(claves, f"{_UNKNOWN}. {err}")
-            except (ApiAuth, ApiRejected, ApiUnavailable) as err:
-                self._note(rechazado=claves)
-                if isinstance(err, ApiAuth):
-                    raise
-                silent = silent + 1 if isinstance(err, ApiUnavailable) else 0
-                done.failed |= dict.fromkeys(claves, str(err))
+                answer = await self.run(CREATE, self.jira.create, new)
+            except _FAILURES as err:
+                if isinstance(err, (OutcomeUnknown, ApiContractChanged)):
+                    doubts += claves
+                else:
+                    self._note(rechazado=claves)
+                self._failed(claves, err)
             else:
-                silent = 0
+                self.silent = 0
                 keys = {claves[n]: key for n, key in answer.keys.items()}
                 refused = {claves[n]: said for n, said in answer.failed.items()}
                 self._note(hecho=keys, rechazado=list(refused))
@@ -279,6 +274,20 @@ class _Job:
             await self._look_for(doubts, 0)
             self._created({one: done.tareas[one].key for one in doubts if one in done.tareas})
 
+    async def update(self, changed: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the fields that changed; doing it again does no harm."""
+        for clave, fields in changed.items():
+            key, mark = self.done.tareas[clave].key, _mark(self.wanted[clave])
+            if self._given_up([clave]):
+                continue
+            try:
+                await self.run(UPDATE, self.jira.update, key, fields, mark)
+            except _FAILURES as err:
+                self._failed([clave], err)
+            else:
+                self.silent = 0
+                self.done.updated[clave] = key
+
     def _created(self, keys: Mapping[str, str]) -> None:
         for clave, key in keys.items():
             self.done.created[clave] = key
@@ -287,25 +296,16 @@ class _Job:
         if keys:
             corrida.info("Jira: %s", count(len(keys), "tarea creada", "tareas creadas"))
 
-    async def update(self, changed: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the fields that changed; doing it again does no harm."""
-        done, silent = self.done, 0
-        for clave, fields in changed.items():
-            key = done.tareas[clave].key
-            if silent == _IN_A_ROW:
-                done.failed[clave] = _UNTRIED
-                continue
-            try:
-                mark = _mark(self.wanted[clave])
-                await self.run(UPDATE, self.jira.update, key, fields, mark)
-            except ApiAuth:
-                raise
-            except (ApiRejected, ApiUnavailable, ApiContractChanged) as err:
-                silent = silent + 1 if isinstance(err, ApiUnavailable) else 0
-                done.failed[clave] = f"{key}: {err}"
-            else:
-                silent = 0
-                done.updated[clave] = key
+    def _given_up(self, claves: Sequence[str]) -> bool:
+        if self.silent == _IN_A_ROW:
+            self.done.failed |= dict.fromkeys(claves, _UNTRIED)
+        return self.silent == _IN_A_ROW
+
+    def _failed(self, claves: Sequence[str], err: PipelineError) -> None:
+        if isinstance(err, ApiAuth):
+            raise err
+        self.silent = self.silent + 1 if isinstance(err, ApiUnavailable) else 0
+        self.done.failed |= dict.fromkeys(claves, str(err))
 
     def _note(self, **line: Any) -> None:
         if any(line.values()):
