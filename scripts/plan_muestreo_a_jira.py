@@ -6,7 +6,7 @@ from prefect import flow
 
 from Modules.fieldwork.plan import plan_muestreo_a_jira
 from Modules.integrations.tasks import as_task
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import PLAN
 
 
@@ -49,4 +49,6 @@ async def plan_muestreo_a_jira_flow(
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(PLAN)
