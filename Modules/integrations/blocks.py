@@ -38,7 +38,8 @@ if TYPE_CHECKING:  # loaded once somebody asks
 BlockState = Literal["nuevo", "cambia", "igual"]
 
 _LOGOS: Final = "https://cdn.jsdelivr.net/gh"
-_BY_NAME: Final = "Se usa por su nombre: parámetro credentials_block_name de {}."
+# Prefect's page shows what is fenced so, with the block's name
+_BY_NAME: Final = '```python\n# parámetro de {}:\ncredentials_block_name = "BLOCK_NAME"\n```'
 _EMPTY: Final = (
     "Campo vacío: lo que dice el .env; con otra dirección que la del .env, sólo lo de acá."
 )
@@ -245,8 +246,10 @@ def _over(settings: Settings, block: Credentials, prefix: str, address: str) -> 
 
 
 def _plain(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value.strip()
+    """A field without what a person pasted around it: Prefect's page takes several lines."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value.strip()
+    return text.strip("\r\n")
 
 
 def _kept(secret: SecretStr) -> Secret | None:
-    return Secret(text) if (text := secret.get_secret_value()) else None
+    return Secret(text) if (text := _plain(secret)) else None

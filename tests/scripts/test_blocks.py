@@ -104,7 +104,7 @@ def test_a_new_server_is_given_the_types_and_an_equal_one_is_not_touched(api: st
     for row in before:
         assert row["logo_url"].startswith("https://")
         assert "Lindero" in row["description"]
-        assert "credentials_block_name" in row["code_example"]
+        assert 'credentials_block_name = "BLOCK_NAME"\n```' in row["code_example"]
 
     where = f"{api}/block_types/{before[2]['id']}"
     ask("PATCH", where, {"description": "other"})
@@ -207,6 +207,8 @@ def test_an_empty_field_is_the_environments_and_another_address_stands_alone() -
     elsewhere = DatabalerCredentials(base_url="https://block.example").access(there)
     assert elsewhere.databaler_base_url == "https://block.example"
     assert (elsewhere.databaler_client_id, elsewhere.databaler_client_secret) == (None, None)
+    pasted = DatabalerCredentials(client_id=" u\n", client_secret=" s e\r\n").access(Settings())
+    assert (pasted.databaler_client_id, pasted.databaler_client_secret) == ("u", Secret(" s e"))
     bare = replace(there, databaler_base_url=None)  # it belongs to nobody else
     assert DatabalerCredentials(base_url="https://block.example").access(bare) == replace(
         there, databaler_base_url="https://block.example"
