@@ -1,8 +1,7 @@
 """Credentials as Prefect blocks: kept by its server, edited in its page, used by name.
 
-What a block leaves empty is what the environment says. Nothing is opened before ``get_client``. The
-server keeps a block encrypted, by a key in the same database unless it is told one in
-``PREFECT_SERVER_ENCRYPTION_KEY``, and shows it to whoever has the password of its API.
+What a block leaves empty is what the environment says. The server keeps a block encrypted, by a key
+in the same database unless ``PREFECT_SERVER_ENCRYPTION_KEY`` is one, and tells it to its clients.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from httpx import HTTPError, HTTPStatusError
 from prefect.blocks.abstract import CredentialsBlock
@@ -35,8 +34,6 @@ from Modules.words.secret import Secret
 if TYPE_CHECKING:  # loaded once somebody asks
     from Modules.integrations.google import Google
 
-BlockState = Literal["nuevo", "cambia", "igual"]
-
 _LOGOS: Final = "https://cdn.jsdelivr.net/gh"
 # Prefect's page shows what is fenced so, with the block's name
 _BY_NAME: Final = '```python\n# parámetro de {}:\ncredentials_block_name = "BLOCK_NAME"\n```'
@@ -45,18 +42,14 @@ _EMPTY: Final = (
 )
 
 
-def _text(title: str, description: str) -> Any:
+def _field(title: str, description: str) -> Any:
     return Field(default="", title=title, description=description)
-
-
-def _secret(title: str, description: str) -> Any:
-    return Field(default=SecretStr(""), title=title, description=description)
 
 
 class Credentials(CredentialsBlock):
     """What all of them share."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True, validate_default=True)
 
     @abstractmethod
     def access(self, settings: Settings) -> Any:
@@ -65,10 +58,9 @@ class Credentials(CredentialsBlock):
     def test_connection(self) -> dict[str, Any]:
         """``status`` is ``ok`` or ``error``, and beside it what is known; no error of ours."""
         try:
-            answer: dict[str, Any] = self._asked()
+            return dict(self._asked())
         except PipelineError as err:
             return {"status": "error", "message": str(err)}
-        return answer
 
     def _asked(self) -> Any:
         return self.get_client().test_connection()
@@ -83,10 +75,10 @@ class DatabalerCredentials(Credentials):
     _description = f"Con qué entra Lindero al portal de Databaler. {_EMPTY}"
     _code_example = _BY_NAME.format("Backup Databaler Lotes")
 
-    base_url: str = _text("Dirección", "Por ejemplo https://databaler.example/base-portal/api/v1")
-    client_id: str = _text("Usuario", "Usuario, id de cliente o nombre de la clave de la API")
-    client_secret: SecretStr = _secret("Contraseña", "Su contraseña, secreto o clave")
-    second_secret: SecretStr = _secret("Segundo secreto", "Donde el perfil del portal manda uno")
+    base_url: str = _field("Dirección", "Por ejemplo https://databaler.example/base-portal/api/v1")
+    client_id: str = _field("Usuario", "Usuario, id de cliente o nombre de la clave de la API")
+    client_secret: SecretStr = _field("Contraseña", "Su contraseña, secreto o clave")
+    second_secret: SecretStr = _field("Segundo secreto", "Donde el perfil del portal manda uno")
 
     def access(self, settings: Settings) -> Settings:
         """The settings with this portal in the place of theirs."""
@@ -113,18 +105,13 @@ class GoogleCredentials(Credentials):
     _block_type_name = "Google: credenciales"
     _block_type_slug = "google-credentials"
     _logo_url = HttpUrl(f"{_LOGOS}/devicons/devicon@v2.16.0/icons/google/google-original.svg")
-    _description = (
-        "Con qué cuenta lee Lindero las planillas de Google Drive: alcanza con la cuenta de "
-        "servicio. Sin ella ni token acá, se entra como dice el .env de donde corre."
-    )
+    _description = "Con qué cuenta lee Lindero las planillas de Google. Vacío: la que dice el .env."
     _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
 
-    service_account: SecretStr = _secret(
-        "Cuenta de servicio", "Todo lo que dice el archivo JSON de su clave"
-    )
-    refresh_token: SecretStr = _secret("Token", "El que se renueva, sin cuenta de servicio")
-    client_id: str = _text("Cliente OAuth", "Con token: termina en .apps.googleusercontent.com")
-    client_secret: SecretStr = _secret("Secreto del cliente", "Con token")
+    service_account: SecretStr = _field("Cuenta de servicio", "El JSON de su clave; alcanza con él")
+    refresh_token: SecretStr = _field("Token", "El que se renueva, si no hay cuenta de servicio")
+    client_id: str = _field("Cliente OAuth", "Sólo con token; termina en .googleusercontent.com")
+    client_secret: SecretStr = _field("Secreto del cliente", "Sólo con token: el de ese cliente")
 
     def access(self, settings: Settings) -> GoogleAccess:
         """The way in that is here, or that of the settings where none is."""
@@ -151,9 +138,9 @@ class JiraCredentials(Credentials):
     _description = f"Con qué cuenta crea Lindero las tareas en Jira Cloud. {_EMPTY}"
     _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
 
-    url: str = _text("Sitio", "Por ejemplo https://empresa.atlassian.net")
-    user: str = _text("Correo", "El de la cuenta que crea las tareas")
-    token: SecretStr = _secret("Token de API", "De esa cuenta; no su contraseña")
+    url: str = _field("Sitio", "Por ejemplo https://empresa.atlassian.net")
+    user: str = _field("Correo", "El de la cuenta que crea las tareas")
+    token: SecretStr = _field("Token de API", "De esa cuenta; no su contraseña")
 
     def access(self, settings: Settings) -> JiraAccess:
         found = JiraAccess.of(_over(settings, self, "lindero_jira_", "url"))
@@ -184,8 +171,8 @@ def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[An
         raise ApiUnavailable(said) from err
 
 
-def register(*, dry_run: bool) -> Mapping[str, BlockState]:
-    """Put our types of block on the server; what is equal is not touched, in a dry run nothing."""
+def register(*, dry_run: bool) -> Mapping[str, str]:
+    """Put our types of block on the server; each is ``nuevo``, ``cambia``, or ``igual``: let be."""
     with get_client(sync_client=True) as client:
         found = {kind: _compared(client, kind) for kind in BLOCKS}
     for kind in BLOCKS if not dry_run else ():
@@ -194,34 +181,30 @@ def register(*, dry_run: bool) -> Mapping[str, BlockState]:
     return {kind.get_block_type_slug(): estado for kind, estado in found.items()}
 
 
-def _compared(client: SyncPrefectClient, kind: type[Credentials]) -> BlockState:
+def _compared(client: SyncPrefectClient, kind: type[Credentials]) -> str:
     ours, checksum = kind._to_block_type(), kind._calculate_schema_checksum()
-    try:
-        held = client.read_block_type_by_slug(ours.slug)
-    except ObjectNotFound:
-        return "nuevo"
+    estado, fields = "nuevo", BlockTypeUpdate.updatable_fields()
     with suppress(ObjectNotFound):
+        held, estado = client.read_block_type_by_slug(ours.slug), "cambia"
         client.read_block_schema_by_checksum(checksum, kind.get_block_schema_version())
-        fields = BlockTypeUpdate.updatable_fields()
         if held.model_dump(include=fields) == ours.model_dump(include=fields):
-            return "igual"
-    return "cambia"
+            estado = "igual"
+    return estado
 
 
 def _found(name: str, kinds: Sequence[type[Credentials]]) -> list[Credentials]:
     """The blocks of that name, an empty one where a kind has none; of one kind at least."""
     if PREFECT_API_URL.value() is None:
         raise SettingsError("está en un servidor de Prefect, y PREFECT_API_URL no nombra ninguno")
+    slugs = {kind: kind.get_block_type_slug() for kind in kinds}
     found, there = dict[type[Credentials], Credentials](), list[str]()
     with get_client(sync_client=True) as client:
-        for kind in kinds:
-            slug = kind.get_block_type_slug()
+        for kind, slug in slugs.items():
             with suppress(ObjectNotFound):
                 data = client.read_block_document_by_name(name, slug).data
                 found[kind] = kind(**{key: str(it) for key, it in data.items() if it is not None})
-        for kind in kinds if not found else ():
+        for slug in slugs.values() if not found else ():
             with suppress(HTTPStatusError):  # no such type: nobody deployed yet
-                slug = kind.get_block_type_slug()
                 held = client.read_block_documents_by_type(slug, include_secrets=False)
                 there += sorted(f"{slug}/{one.name}" for one in held)
     if found:

@@ -33,7 +33,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
-from Modules.integrations.blocks import BlockState, register
+from Modules.integrations.blocks import register
 from Modules.integrations.tasks import PER_SECOND, limit_name
 from Modules.orchestration.deployments import (
     CONTAINER_ROOT,
@@ -81,7 +81,7 @@ class DeployReport:
 
     cambios: tuple[DeploymentChange, ...]
     ajenos: tuple[str, ...] = ()  # on our pool, not in the registry: left alone
-    bloques: Mapping[str, BlockState] = field(default_factory=dict)  # types of block, by slug
+    bloques: Mapping[str, str] = field(default_factory=dict)  # types of block, by slug
 
 
 def main(deployment: Deployment) -> None:

