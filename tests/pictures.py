@@ -107,6 +107,8 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
     camera.open(f"/artifacts/artifact/{artifacts['calidad-datos']}", "gravedad")
     camera.take("prefect_calidad", 700)
 
+    camera.open("/blocks/catalog/jira-credentials/create", "Token de API")
+    camera.take("prefect_bloque", 560)
     camera.open(f"{backup}/edit", "Si es una prueba", "Save")
     camera.page.evaluate(
         "[...document.querySelectorAll('*')].findLast(e => e.innerText === 'Parameters')"

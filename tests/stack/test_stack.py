@@ -26,6 +26,7 @@ from dotenv import dotenv_values
 from Modules.demo.world import build_world
 from Modules.health.facts import gather
 from Modules.health.rules import judge
+from Modules.integrations.blocks import BLOCKS
 from Modules.orchestration.dead_runs import MURIO
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ
 from Modules.settings import PROJECT_ROOT
@@ -608,7 +609,13 @@ def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plat
         names = [deployment.name for deployment in DEPLOYMENTS.values()]
         page.text_of(f"{plataforma.origin}/deployments", *names)
         help_ = "Campaña a respaldar", "Si es una prueba", "lo que ve toda la empresa"
-        page.text_of(f"{plataforma.origin}/deployments/deployment/{backup}/run", *help_)
+        block = "credentials_block_name", "Bloque databaler-credentials (página Blocks)"
+        page.text_of(f"{plataforma.origin}/deployments/deployment/{backup}/run", *help_, *block)
+        for kind in BLOCKS:
+            fields = [one.title for one in kind.model_fields.values()]
+            fields += [one.description.partition("http")[0] for one in kind.model_fields.values()]
+            form = f"/blocks/catalog/{kind.get_block_type_slug()}/create"
+            page.text_of(f"{plataforma.origin}{form}", kind.get_description(), *fields)
 
 
 @pytest.mark.timeout(900)  # ten commands, whole runs among them
