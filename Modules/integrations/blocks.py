@@ -106,7 +106,7 @@ class GoogleCredentials(Credentials):
     _block_type_slug = "google-credentials"
     _logo_url = HttpUrl(f"{_LOGOS}/devicons/devicon@v2.16.0/icons/google/google-original.svg")
     _description = "Con qué cuenta lee Lindero las planillas de Google. Vacío: la que dice el .env."
-    _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
+    _code_example = _BY_NAME.format("plan-muestreo-a-jira")
 
     service_account: SecretStr = _field("Cuenta de servicio", "El JSON de su clave; alcanza con él")
     refresh_token: SecretStr = _field("Token", "El que se renueva, si no hay cuenta de servicio")
@@ -136,7 +136,7 @@ class JiraCredentials(Credentials):
     _block_type_slug = "jira-credentials"
     _logo_url = HttpUrl(f"{_LOGOS}/devicons/devicon@v2.16.0/icons/jira/jira-original.svg")
     _description = f"Con qué cuenta crea Lindero las tareas en Jira Cloud. {_EMPTY}"
-    _code_example = _BY_NAME.format("Plan de Muestreo a Jira")
+    _code_example = _BY_NAME.format("plan-muestreo-a-jira")
 
     url: str = _field("Sitio", "Por ejemplo https://empresa.atlassian.net")
     user: str = _field("Correo", "El de la cuenta que crea las tareas")
@@ -144,7 +144,7 @@ class JiraCredentials(Credentials):
 
     def access(self, settings: Settings) -> JiraAccess:
         found = JiraAccess.of(_over(settings, self, "lindero_jira_", "url"))
-        return replace(found, login="el bloque") if _plain(self.token) else found
+        return replace(found, login="jira-credentials") if _plain(self.token) else found
 
     def get_client(self) -> Jira:
         """A client of Jira."""

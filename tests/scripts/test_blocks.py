@@ -192,7 +192,7 @@ def test_one_name_serves_google_and_jira_and_one_that_has_no_block_is_the_enviro
     _saved(api, JiraCredentials, "sur", url="https://a.example", user="u", token="t")
     google, jira = settled(there, "sur", GoogleCredentials, JiraCredentials)
     assert google == GoogleAccess.of(there)
-    assert (jira.url, jira.user, jira.login) == ("https://a.example", "u", "el bloque")
+    assert (jira.url, jira.user, jira.login) == ("https://a.example", "u", "jira-credentials")
 
 
 def test_an_empty_field_is_the_environments_and_another_address_stands_alone() -> None:
