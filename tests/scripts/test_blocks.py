@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -26,14 +26,23 @@ from Modules.integrations.blocks import (
     settled,
 )
 from Modules.orchestration import flow_run
-from Modules.orchestration.deployments import BACKUP
+from Modules.orchestration.deployments import BACKUP, PLAN
 from Modules.settings import Settings, read_settings
 from Modules.words.domain import normal_origin
 from Modules.words.errors import ApiUnavailable, SettingsError
 from Modules.words.secret import Secret
 from scripts.backup_lotes import backup_databaler_flow
 from tests.faults.running import FaultyPortal, faulty_portal
-from tests.scripts.conftest import DATABASE, ask, environment_below, python_in
+from tests.fieldwork.conftest import CONFIG
+from tests.integrations.conftest import (
+    RunningGoogle,
+    RunningJira,
+    _google,  # noqa: F401 - fixtures of theirs
+    _jira,  # noqa: F401
+    google,  # noqa: F401
+    jira,  # noqa: F401
+)
+from tests.scripts.conftest import DATABASE, ROOT, ask, environment_below, night_in, python_in
 from tests.stack.canaries import Place, files_below, leaks
 
 pytestmark = pytest.mark.integration
@@ -43,11 +52,18 @@ CANARIES = {
     "wrong": "canario-equivocado-3kP9",
     "edited": "canario-editado-5tR2",
     "jira": "canario-jira-8hU4",
+    "client": "canario-cliente-1wN7",
     "account": '{"type": "service_account", "private_key": "canario-cuenta-2vB6"}',
     "refresh": "canario-refresh-9dL1",
 }
 ENV = {"databaler_base_url": "https://env.example", "databaler_client_id": "env"}
 HIDDEN = "********"
+PLANS = """
+import json, os
+from Modules.orchestration.flow_run import run_here
+from scripts.plan_muestreo_a_jira import plan_muestreo_a_jira_flow as flow
+print(json.dumps([run_here(flow, one) for one in json.loads(os.environ["WANTED"])]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +206,10 @@ def test_one_name_serves_google_and_jira_and_one_that_has_no_block_is_the_enviro
 ) -> None:
     there = read_settings({"lindero_google_refresh_token": "env", "lindero_jira_url": "https://e"})
     _saved(api, JiraCredentials, "sur", url="https://a.example", user="u", token="t")
-    google, jira = settled(there, "sur", GoogleCredentials, JiraCredentials)
-    assert google == GoogleAccess.of(there)
-    assert (jira.url, jira.user, jira.login) == ("https://a.example", "u", "jira-credentials")
+    ways = settled(there, "sur", GoogleCredentials, JiraCredentials)
+    assert ways[0] == GoogleAccess.of(there)
+    assert (ways[1].url, ways[1].user) == ("https://a.example", "u")
+    assert ways[1].login == "jira-credentials"
 
 
 def test_an_empty_field_is_the_environments_and_another_address_stands_alone() -> None:
@@ -249,7 +266,7 @@ def test_nothing_is_opened_on_import_or_construction(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     code = "import socket; socket.socket.connect = None; import Modules.integrations.blocks"
-    done = python_in(tmp_path, "-c", code, PYTHONPATH=str(Path.cwd()))
+    done = python_in(tmp_path, "-c", code, PYTHONPATH=str(ROOT))
     assert done.code == 0, done.err
     monkeypatch.setattr(socket.socket, "connect", None)
     url, account = "https://a.example", CANARIES["account"]
@@ -277,64 +294,116 @@ def test_the_portals_connection_is_tried_and_either_way_an_answer_comes(
 
 
 @pytest.fixture
-def nights(
-    api: str, portal: FaultyPortal, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, dict[str, Any]]:
-    """A good night by a block, a failed one, and a refused one, with another portal in ``.env``."""
+def look(
+    prefect_home: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[[object], list[str]]:
+    """Whatever a run left: which secrets are in it, and where."""
+
+    def leaked(results: object) -> list[str]:
+        out, err = capfd.readouterr()
+        places: list[Place] = [
+            *_rows(prefect_home),
+            *files_below(prefect_home),
+            *files_below(tmp_path),
+            ("results", json.dumps(results, default=repr).encode()),
+            ("log", caplog.text.encode()),
+            ("console", f"{out}{err}".encode()),
+        ]
+        names = {name for name, _ in places}
+        assert {"table block_document", "table log", "table artifact", "server.log"} <= names
+        return leaks(CANARIES, places)
+
+    return leaked
+
+
+def _parameters(api: str, flow: str) -> list[dict[str, Any]]:
+    runs = ask("POST", f"{api}/flow_runs/filter", {"flows": {"name": {"any_": [flow]}}})
+    return [run["parameters"] for run in runs]
+
+
+def _said(api: str) -> str:
+    """The log lines that the server has."""
+    return "\n".join(row["message"] for row in ask("POST", f"{api}/logs/filter", {"limit": 200}))
+
+
+def test_a_night_by_a_named_block_asks_its_portal_and_leaves_no_secret_anywhere(
+    api: str,
+    portal: FaultyPortal,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[object], list[str]],
+) -> None:
+    """A good one, one that is refused, one without its block; ``.env`` has another portal."""
     monkeypatch.setenv("DATABALER_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DATABALER_CLIENT_SECRET", "of-another-portal")
     given = {"base_url": portal.base_url, "client_id": "campo"}
     for name in ("portal", "wrong"):
         _saved(api, DatabalerCredentials, name, **given, client_secret=CANARIES[name])
-    _saved(api, GoogleCredentials, "portal", service_account=CANARIES["account"])
-    _saved(api, GoogleCredentials, "wrong", refresh_token=CANARIES["refresh"])
-    _saved(api, JiraCredentials, "portal", token=CANARIES["jira"])
-    return {
-        name: dict(
-            flow_run.run_here(
-                backup_databaler_flow,
-                {"campania": "25/26", "test": True, "credentials_block_name": name},
-            )
-        )
-        for name in ("portal", "wrong", "gone")
+    names, wanted = ("portal", "wrong", "gone"), {"campania": "25/26", "test": True}
+
+    nights = {
+        name: flow_run.run_here(backup_databaler_flow, {**wanted, "credentials_block_name": name})
+        for name in names
     }
 
+    assert nights["portal"]["error"] is None
+    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 150
+    assert nights["wrong"]["error"]["kind"] == "ApiAuth"
+    assert "bloque gone: no está entre los que hay" in nights["gone"]["error"]["detail"]
+    told = _parameters(api, BACKUP.flow)
+    assert all({**wanted, "credentials_block_name": name} in told for name in names)
+    assert "Campaña 25/26, de" in _said(api)
+    where = f"{_slug(api, DatabalerCredentials)}/block_documents?include_secrets="
+    kept = json.dumps(ask("GET", f"{where}true")).encode()
+    assert leaks(CANARIES, [("API", kept)]) == ["portal in API", "wrong in API"], "looked for right"
+    assert look([nights, ask("GET", f"{where}false")]) == []
 
-def test_a_night_by_a_named_block_asks_its_portal_and_leaves_no_secret_anywhere(
-    nights: dict[str, dict[str, Any]],
+
+def test_a_plan_by_a_named_block_goes_to_its_jira_and_leaves_no_secret_anywhere(
     api: str,
-    prefect_home: Path,
+    jira: RunningJira,  # noqa: F811
+    google: RunningGoogle,  # noqa: F811
     tmp_path: Path,
-    portal: FaultyPortal,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[object], list[str]],
 ) -> None:
-    good, wrong, gone = nights.values()
-    assert good["error"] is None
-    assert good["data"]["recursos"]["lotes"]["accepted"] == 150
-    assert wrong["error"]["kind"] == "ApiAuth"
-    assert gone["error"]["kind"] == "SettingsError"
-    assert "bloque gone: no está entre los que hay" in gone["error"]["detail"]
+    night_in(tmp_path, 0)
+    (tmp_path / "integrations.toml").write_text(CONFIG.format(asienta_s=0, por_pedido=45))
+    google.office.client = ("id", CANARIES["client"])
+    google.office.refresh_tokens = {CANARIES["refresh"], "of the environment"}
+    jira.site.account = ("campo@empresa.example", CANARIES["jira"])
+    environment = {
+        "LINDERO_INTEGRATIONS": str(tmp_path / "integrations.toml"),
+        **{"LINDERO_JIRA_URL": jira.url, "LINDERO_JIRA_USER": "o", "LINDERO_JIRA_TOKEN": "other"},
+        **{"LINDERO_GOOGLE_ENDPOINT": google.url, "LINDERO_GOOGLE_CLIENT_ID": "id"},
+        "LINDERO_GOOGLE_CLIENT_SECRET": CANARIES["client"],
+        "LINDERO_GOOGLE_REFRESH_TOKEN": "of the environment",
+    }
+    _saved(api, GoogleCredentials, "good", refresh_token=CANARIES["refresh"])
+    _saved(api, GoogleCredentials, "refused", service_account=CANARIES["account"])
+    for name, token in (("good", CANARIES["jira"]), ("refused", CANARIES["wrong"])):
+        _saved(api, JiraCredentials, name, user="campo@empresa.example", token=token)
+    _saved(api, JiraCredentials, "half", user="campo@empresa.example", token=CANARIES["wrong"])
+    rows = [["Campo", "Lote", "Fecha", "Tarea"], ["El Ombú", "1A", "03/11/2026", ""]]
+    book = google.office.spreadsheet("Plan de muestreo - El Ombú - Noviembre 2026", {"Plan": rows})
+    names = ("good", "refused", "half", "gone")
 
-    runs = ask("POST", f"{api}/flow_runs/filter", {"flows": {"name": {"any_": [BACKUP.flow]}}})
-    wanted = {"campania": "25/26", "test": True}
-    for name in nights:
-        assert {**wanted, "credentials_block_name": name} in [run["parameters"] for run in runs]
-    said = [row["message"] for row in ask("POST", f"{api}/logs/filter", {"limit": 200})]
-    assert any("no acepta" in line or "rechaza" in line for line in said), said
-    where = [f"{_slug(api, kind)}/block_documents?include_secrets=" for kind in BLOCKS]
-    kept = json.dumps([ask("GET", f"{one}true") for one in where]).encode()
-    assert len(leaks(CANARIES, [("API", kept)])) == len(CANARIES) - 1, "all but the edited one"
-    documents = [ask("GET", f"{one}false") for one in where]
-    out, err = capfd.readouterr()
-    places: list[Place] = [
-        *_rows(prefect_home),
-        *files_below(prefect_home),
-        *files_below(tmp_path),
-        ("results", json.dumps(nights, default=str).encode()),
-        ("log", caplog.text.encode()),
-        ("console", f"{out}{err}".encode()),
-        ("API", json.dumps(documents).encode()),
-    ]
-    assert {"table block_document", "table log", "table artifact"} <= {name for name, _ in places}
-    assert leaks(CANARIES, places) == []
+    wanted = {"mes": "2026-11", "campania": "25/26", "solo_validar": False, "test": True}
+    told = json.dumps([{**wanted, "credentials_block_name": name} for name in names])
+    done = python_in(
+        tmp_path, "-c", PLANS, WANTED=told, PREFECT_API_URL=api, PYTHONPATH=str(ROOT), **environment
+    )
+    plans = dict(zip(names, json.loads(done.out.splitlines()[-1]), strict=True))
+
+    assert plans["good"]["error"] is None
+    assert google.office.books[book]["Plan"][1][3] == "CAMPO-1"
+    assert {name: plans[name]["error"]["kind"] for name in names[1:]} == {
+        **{"refused": "SettingsError", "half": "TareasFailed", "gone": "SettingsError"}
+    }
+    assert "revisar jira-credentials" in plans["half"]["error"]["detail"]
+    assert "jira-credentials/good" in plans["gone"]["error"]["detail"]
+    given = [one["credentials_block_name"] for one in _parameters(api, PLAN.flow)]
+    assert {*given} == {*names}
+    assert look([done.out, done.err]) == []

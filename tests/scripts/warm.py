@@ -33,10 +33,7 @@ from Modules.demo import __main__ as demo
 from Modules.demo import child
 from tests.processes import GRACE_S, patience
 
-READS_PREFECT = (
-    *("Modules.decorators", "Modules.orchestration."),
-    *("Modules.integrations.blocks", "Modules.integrations.tasks"),
-)
+READS_PREFECT = ("Modules.decorators", "Modules.integrations.blocks", "Modules.orchestration.")
 WITH_PREFECT = (
     *("prefect.cli.deploy", "prefect.cli.flow_run", "prefect.cli.server", "prefect.flow_engine"),
     *("prefect.server.api.server", "prefect.server.database.alembic_commands"),
