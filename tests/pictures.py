@@ -1,7 +1,7 @@
 """``make pictures``: the pictures of docs/img, out of a real Prefect page.
 
 ``lindero stack up --single`` on a free port, three trial nights on the demo portal (the third one
-lacks half of its lotes and is refused), and Chromium in front of it. Nine files of 1200 pixels and
+lacks half of its lotes and is refused), and Chromium in front of it. Ten files of 1200 pixels and
 few colours; only dates, ids and Prefect's made-up names differ from one time to the next.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from Modules.demo.world import build_world
+from Modules.orchestration.deployments import PLAN
 from Modules.settings import PROJECT_ROOT
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
@@ -88,6 +89,7 @@ def run_nights(plataforma: Plataforma) -> str:
 def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
     """The pictures in the order of the pages that show them."""
     backup = f"/deployments/deployment/{plataforma.get(f'deployments/name/{BACKUP}')['id']}"
+    plan = plataforma.get(f"deployments/name/{PLAN.full_name}")["id"]
     question = {"artifacts": {"flow_run_id": {"any_": [refused]}}}
     artifacts = {one["key"]: one["id"] for one in plataforma.post("artifacts/filter", question)}
 
@@ -109,6 +111,8 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
 
     camera.open("/blocks/catalog/jira-credentials/create", "Token de API")
     camera.take("prefect_bloque", 560)
+    camera.open(f"/deployments/deployment/{plan}/run", "credentials_block_name", "solo_validar")
+    camera.take("prefect_plan", 1130)
     camera.open(f"{backup}/edit", "Si es una prueba", "Save")
     camera.page.evaluate(
         "[...document.querySelectorAll('*')].findLast(e => e.innerText === 'Parameters')"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from datetime import date
 
 import pytest
 
+from Modules.cli import main as cli
 from Modules.fieldwork.fechas import Mes, mes_in, read_dia
 from Modules.fieldwork.join import join
 from Modules.fieldwork.rows import Fila, column_of, read_planilla
@@ -17,6 +19,7 @@ from Modules.integrations.jira_check import check_jira
 from Modules.portal.profile import read_section
 from Modules.products.source import Fuente
 from Modules.settings import PROJECT_ROOT, read_settings, variable_names
+from tests.fieldwork.conftest import Farm
 from tests.integrations.conftest import RunningJira
 
 PAGE = (PROJECT_ROOT / "docs" / "jira_y_planillas.md").read_text(encoding="utf-8")
@@ -30,6 +33,7 @@ SOURCES = re.sub(
     ).replace('"\n', '"\n'),
 )
 NAME = "Plan de muestreo - El Ombú - Noviembre 2026"
+SHEET = "### 4. La planilla (dos minutos)"
 NOVIEMBRE = Mes(2026, 11)
 
 
@@ -51,7 +55,7 @@ def test_the_sheet_of_the_page_is_read_without_a_word_and_every_row_finds_its_lo
 ) -> None:
     assert f"**{NAME}**" in PAGE
     assert mes_in(NAME) == NOVIEMBRE
-    planilla = read_planilla(_table("### 4. La planilla (dos minutos)"), archivo=NAME, hoja="Plan")
+    planilla = read_planilla(_table(SHEET), archivo=NAME, hoja="Plan")
     assert planilla.findings == ()
     assert {*planilla.columnas} == {*Fila.__dataclass_fields__} - {"numero", "lote_id", "prioridad"}
     trabajos, findings = join([planilla], demo_fuente.tables, demo_fuente.campania, NOVIEMBRE)
@@ -82,7 +86,7 @@ def test_the_file_of_the_page_fits_the_site_and_knows_the_names_of_its_sheet(
     (fine,) = check_jira(jira.client(), config, text, "integrations.toml").findings
     assert fine.fine
     assert not any(one.writes for one in jira.site.asked)
-    header, *rows = _table("### 4. La planilla (dos minutos)")
+    header, *rows = _table(SHEET)
     for table, column in (
         *((config.jira.componentes, "Campo"), (config.jira.responsables, "Responsable")),
         (config.jira.tipos, "Tipo de muestreo"),
@@ -105,6 +109,41 @@ def test_the_variables_of_the_page_are_those_of_the_program_and_let_in() -> None
     named = set(re.findall(r"\bLINDERO_[A-Z_]+[A-Z]\b", PAGE))
     assert len(named) > 5
     assert named <= set(variable_names())
+
+
+def test_the_commands_of_the_page_go_from_its_sheet_to_the_first_issues(farm: Farm) -> None:
+    """As the page has them, in its order, on a trial night; the demo has a test of its own."""
+    folder = farm.office.add("Planillas")
+    (text,) = _blocks("toml")
+    config = farm.folder / "integrations.toml"
+    config.write_text(text.replace("1AbCdEfG", folder), encoding="utf-8")
+    sheet = _table(SHEET)
+    book = farm.office.spreadsheet(NAME, {"Plan": sheet}, folder)
+    commands = [line.strip() for block in _blocks("console") for line in block.splitlines()]
+    demo, check, *runs = (shlex.split(line)[1:] for line in commands)
+    assert demo == ["run", "plan-muestreo", "--demo"]
+
+    def lindero(*words: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 0
+
+    lindero(*check)
+    dry, real = ([*one, "--test"] for one in runs)
+    lindero(*dry)
+    assert not any(one.writes for one in farm.site.asked)
+    lindero(*real, "--max-tareas", "3")
+    assert [row[-1] for row in farm.office.books[book]["Plan"]] == [
+        *("Tarea", "CAMPO-1", "CAMPO-2", "CAMPO-3", "")
+    ]
+    lindero(*real)
+    lindero(*real)
+    assert len(farm.site.issues) == 4
+    first = farm.site.issues["CAMPO-1"].fields
+    assert (first["issuetype"], first["components"]) == ({"name": "Muestreo"}, [{"name": "Norte"}])
+    assert "lindero-plan-2026-11" in first["labels"]
+    maps = farm.folder / "outputs" / "plan_muestreo" / "25-26" / "2026-11"
+    assert {one.name for one in maps.iterdir()} >= {"El Ombú", "Doña Ángela"}
 
 
 @pytest.mark.parametrize(
