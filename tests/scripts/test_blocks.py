@@ -15,6 +15,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from pydantic import SecretStr, ValidationError
 
+from Modules.demo.google_office import DEMO_GOOGLE_CLIENT
 from Modules.demo.world import build_world
 from Modules.integrations import blocks
 from Modules.integrations.access import GoogleAccess
@@ -371,18 +372,21 @@ def test_a_plan_by_a_named_block_goes_to_its_jira_and_leaves_no_secret_anywhere(
 ) -> None:
     night_in(tmp_path, 0)
     (tmp_path / "integrations.toml").write_text(CONFIG.format(asienta_s=0, por_pedido=45))
-    google.office.client = ("id", CANARIES["client"])
     google.office.refresh_tokens = {CANARIES["refresh"], "of the environment"}
     jira.site.account = ("campo@empresa.example", CANARIES["jira"])
     environment = {
         "LINDERO_INTEGRATIONS": str(tmp_path / "integrations.toml"),
         **{"LINDERO_JIRA_URL": jira.url, "LINDERO_JIRA_USER": "o", "LINDERO_JIRA_TOKEN": "other"},
-        **{"LINDERO_GOOGLE_ENDPOINT": google.url, "LINDERO_GOOGLE_CLIENT_ID": "id"},
-        "LINDERO_GOOGLE_CLIENT_SECRET": CANARIES["client"],
+        **{
+            "LINDERO_GOOGLE_ENDPOINT": google.url,
+            "LINDERO_GOOGLE_CLIENT_ID": DEMO_GOOGLE_CLIENT[0],
+        },
+        "LINDERO_GOOGLE_CLIENT_SECRET": DEMO_GOOGLE_CLIENT[1],
         "LINDERO_GOOGLE_REFRESH_TOKEN": "of the environment",
     }
     _saved(api, GoogleCredentials, "good", refresh_token=CANARIES["refresh"])
-    _saved(api, GoogleCredentials, "refused", service_account=CANARIES["account"])
+    own = {"service_account": CANARIES["account"], "client_secret": CANARIES["client"]}
+    _saved(api, GoogleCredentials, "refused", **own)
     for name, token in (("good", CANARIES["jira"]), ("refused", CANARIES["wrong"])):
         _saved(api, JiraCredentials, name, user="campo@empresa.example", token=token)
     _saved(api, JiraCredentials, "half", user="campo@empresa.example", token=CANARIES["wrong"])
