@@ -48,7 +48,7 @@ _SILENT: Final = frozenset(
 )
 _ERROR: Final = re.compile(r"#(N/[AD]|[¡¿]?[A-ZÁÉÍÓÚÑ/0-9]+[!?])|Loading\.{3}|Cargando(\.{3}|…)")
 _TOTAL: Final = re.compile(
-    r"(sub)?total(es)?( (general(es)?|de|lotes?|muestras|has?)\b.*)?[ :\d.,]*"
+    r"(sub)?total(es)?( (general(es)?|de|lotes?|muestras|ha(s)?)\b.*)?[ :\d.,]*"
 )
 _TAREA: Final = re.compile(r"(?:^|.*[^A-Za-z0-9])([A-Z][A-Z0-9_]+-[1-9]\d*)(?![\w-])")
 _NUMBER: Final = r"(\d+(?:[.,]\d+)?)"

@@ -18,7 +18,9 @@ LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into 
     "JsonRefused": "DataError",
     "LeftOrigin": "WalkBroken",
     "NoConnection": "TryAgain",
+    "NotDone": "TryAgain",
     "NotThere": "ApiRejected",
+    "OutcomeUnknown": "ApiUnavailable",
     "Stopped": "ApiUnavailable",
     "TellingFailed": "PipelineError",
     "TokenExpired": "ApiAuth",
@@ -31,7 +33,10 @@ ENGLISH = re.compile(
 )
 QUOTED = {  # other programs' words, to know them by; and two languages that are not Spanish
     "Modules/cli/spanish.py",
+    "Modules/demo/google_office.py",
+    "Modules/demo/jira_site.py",
     "Modules/geo/geometry.py",
+    "Modules/integrations/google.py",
     "Modules/orchestration/server.py",
     "Modules/portal/profile.py",
     "Modules/stack/databases.py",
