@@ -47,7 +47,15 @@ from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
 from Modules.orchestration.configured import server_configured
-from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, PLAN, VERIFICAR, Deployment
+from Modules.orchestration.deployments import (
+    BACKUP,
+    DEPLOYMENTS,
+    H3,
+    MARCADORES,
+    PLAN,
+    VERIFICAR,
+    Deployment,
+)
 from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
@@ -199,6 +207,29 @@ run.command(_of_a_campania("backup"), name="backup", help=TRAE)
 for made in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
     what = f"{'Rehace' if made == CADA_NOCHE else 'Arma'} {registry.lista(made)}"
     run.command(_of_a_campania(made), name=made, help=f"{what} con el último backup aceptado.")
+
+
+@run.command(name="marcadores-a-jira")
+def run_marcadores(
+    *,
+    campania: Campanias = None,
+    solo_validar: Annotated[bool, Parameter(negative="--crear")] = True,
+    max_tareas: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    test: Test = False,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> int:
+    """Anota qué tareas se cerraron en Jira y, con --crear, hace las de los marcadores graves.
+
+    Args:
+        solo_validar: Dice qué haría y no escribe en Jira; --crear lo hace.
+        max_tareas: Cuántas tareas crear como mucho; el resto queda para la próxima corrida.
+    """
+    given = {"campania": campania, "solo_validar": solo_validar, "max_tareas": max_tareas}
+    with _progress(quiet=json_), _orderly_end():
+        parameters = {**given, "test": test}
+        result = _run_flow(load_settings(), MARCADORES, parameters, verbose=verbose)
+    return _answer(result, as_json=json_)
 
 
 @run.command(name="verificar")

@@ -23,8 +23,10 @@ import numpy as np
 import shapely
 
 from Modules.fieldwork.issues import Issue, description, label, summary
-from Modules.fieldwork.notes import MARCADOR, grupo_marcadores, journal_of, noted, pending
+from Modules.fieldwork.notes import MARCADOR, MARCADORES, journal_of, lots, noted, tarea_of
+from Modules.fieldwork.plan import NEIGHBOURS, WHAT, open_project
 from Modules.fieldwork.sync import Synced, sync
+from Modules.fieldwork.traces import Traces
 from Modules.formats.cells import cells
 from Modules.formats.legends import ETIQUETAS, TIPOS
 from Modules.integrations.access import JiraAccess
@@ -33,10 +35,11 @@ from Modules.integrations.jira import Jira
 from Modules.integrations.tasks import Run, call
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
-from Modules.jobs.tareas import MAX_LINES, listed, pide_no_mas, sin_marcador
+from Modules.jobs.tareas import MAX_LINES, pide, sin_marcador
+from Modules.products.muestreos.plan import with_names
 from Modules.products.source import Fuente
 from Modules.settings import Settings, load_settings
-from Modules.store.tareas import NAME, Libro, Tarea, read_tareas, write_tareas, writing_lock
+from Modules.store.tareas import Libro, Tarea, read_tareas, write_tareas, writing_lock
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, TareasFailed
 from Modules.words.names import look
@@ -46,14 +49,14 @@ SIN_JIRA: Final = (
     "# Marcadores a Jira\n\nJira no está configurado, y no se miró nada. Para empezar: copiar "
     f"`{EXAMPLE}` a `integrations.toml`, completarlo y ver docs/jira_y_planillas.md."
 )
-_ANULADO: Final = "anulado"
-_SAID: Final = ("subtipo", "marcador", "observacion")  # where people write how bad it is
 _FACTS: Final = (  # of the table in an issue
     *("campo", "lote", "ambiente", "cultivos", "tipo", "subtipo", "estado", "fecha"),
     "observacion",
 )
-_COLUMNS: Final = ("marcador_id", "lote_id", "campo_id", "marcador", "lon", "lat", *_FACTS)
+_SAID: Final = ("subtipo", "marcador", "observacion")  # where people write how bad it is
+_COLUMNS: Final = ("marcador_id", "lote_id", "marcador", "lon", "lat", *_FACTS)
 _MAPA: Final = "https://www.google.com/maps/search/?api=1&query={},{}"  # lat, lon
+FLUJO: Final = "marcadores-a-jira"
 
 Marca = Mapping[str, Any]  # a row of the marks of a night by ``_COLUMNS``; missing is None
 
@@ -64,12 +67,9 @@ def graves(fuente: Fuente, which: Marks, libro: Libro) -> list[Marca]:
 
     def asks(mark: Marca) -> bool:
         known, estado = libro.tareas.get(clave(mark)), mark["estado"] or ""
-        if look(mark["tipo"]) not in tipos or estado == _ANULADO:
-            return False
         said = _words(" ".join(mark[name] or "" for name in _SAID))
-        return not (known and pide_no_mas(known, estado)) and (
-            not words or any(word in said for word in words)
-        )
+        grave = look(mark["tipo"]) in tipos and (not words or any(one in said for one in words))
+        return grave and pide(estado, known.marca if known else "")
 
     return [mark for mark in _marks(fuente) if asks(mark)]
 
@@ -86,17 +86,10 @@ def _words(text: str) -> str:
 
 
 def _marks(fuente: Fuente) -> Iterator[Marca]:
-    tables = fuente.tables
-    frame = tables.marcadores.sort_values("marcador_id", ignore_index=True)
-    lotes = tables.lotes.set_index("lote_id")
+    frame = fuente.tables.marcadores.sort_values("marcador_id", ignore_index=True)
     spots = shapely.point_on_surface(frame.geometry.to_numpy())
     lon, lat = np.round(shapely.get_coordinates(spots), 6).T
-    frame = frame.assign(
-        **{name: frame["lote_id"].map(lotes[name]) for name in ("campo", "lote", "cultivos")},
-        ambiente=frame["ambiente_id"].map(tables.ambientes.set_index("ambiente_id")["ambiente"]),
-        lon=lon,
-        lat=lat,
-    )
+    frame = with_names(frame, fuente.tables).assign(lon=lon, lat=lat)
     columns = [cells(frame[name]).tolist() for name in _COLUMNS]
     for values in zip(*columns, strict=True):
         yield dict(zip(_COLUMNS, values, strict=True))
@@ -106,38 +99,25 @@ def issue_of_mark(mark: Marca, names: JiraNames, grupo: str) -> Issue:
     """The issue of a mark: nothing in it changes while the mark does not."""
     tipo, component = mark["tipo"], found(names.componentes, mark["campo"])
     kind = TIPOS.get(look(tipo), (tipo, ""))[0]
-    facts = [(ETIQUETAS[name], _text(mark[name])) for name in _FACTS]
-    place = f"{mark['lat']}, {mark['lon']}"
-    links = [("Ver en el mapa", _MAPA.format(mark["lat"], mark["lon"]))]
-    intro = f"Del marcador {mark['marcador_id']}, que se cargó en la recorrida."
+    spot = (mark["lat"], mark["lon"])
+    facts = {ETIQUETAS[name]: _text(mark[name]) for name in _FACTS}
+    facts["Latitud, longitud"] = f"{spot[0]}, {spot[1]}"
+    links = [("Ver en el mapa", _MAPA.format(*spot))]
+    origen = f"marcador {mark['marcador_id']}"
     title = f"{kind}: {mark['marcador']} · {mark['campo']}, lote {mark['lote']}"
     fields = {
         "project": {"key": names.proyecto},
         "issuetype": {"name": found(names.tipos, tipo) or names.tipo},
         "summary": summary(title),
-        "description": description(intro, [*facts, ("Latitud, longitud", place)], links),
+        "description": description(f"Del {origen}.", [*facts.items()], links),
         "labels": [grupo, label(clave(mark))],
         **({"components": [{"name": component}]} if component else {}),
     }
-    return Issue(clave(mark), f"marcador {mark['marcador_id']}", grupo, fields)
+    return Issue(clave(mark), origen, grupo, fields)
 
 
 def _text(value: Any) -> str:
     return day(value) if isinstance(value, date) else str(value or "")
-
-
-def tarea_of_mark(mark: Marca, known: Tarea | None, fuente: Fuente) -> Tarea:
-    """What the ledger says of whom an issue is; ``known`` is what it says now."""
-    return Tarea(
-        clave=clave(mark),
-        tarea="",
-        origen=f"marcador {mark['marcador_id']}",
-        campania=str(fuente.campania),
-        grupo=grupo_marcadores(fuente.campania),
-        lote_id=mark["lote_id"],
-        marcador_id=mark["marcador_id"],
-        marca=known.marca if known else mark["estado"] or "",
-    )
 
 
 async def marcadores_a_jira(
@@ -157,7 +137,7 @@ async def marcadores_a_jira(
         SettingsError: Jira is not set up; no such campaña or block.
         DataError: no accepted backup yet.
         RunLocked: another story with Jira is on.
-        ApiUnavailable, ApiAuth, ApiRejected, ApiContractChanged: Jira cannot be asked.
+        TareasFailed: Jira does not answer or refuses us, or the project is archived.
     """
     settings, modo = load_settings(), Modo.of(test=test)
     if solo_validar and not settings.lindero_integrations.is_file():
@@ -165,34 +145,37 @@ async def marcadores_a_jira(
     names, _ = read_integrations(settings)
     access = _access(settings, credentials_block_name)
     seasons, root = productos.asked(settings, campania, modo), settings.store_dir(modo)
-    jira = Jira(access)
+    jira, trace = Jira(access), Traces.begin(settings.outputs_dir(modo), FLUJO, now())
+    asked = partial(sync, jira=jira, run=run, now=now, sleep=sleep, most=max_tareas,
+                    pause=lambda: names.jira.pausa_s, settle_s=names.jira.asienta_s,
+                    batch=names.jira.por_pedido, solo_validar=solo_validar)  # fmt: skip
+    every: dict[str, Synced] = {}
     with writing_lock(root):
-        libro, parts = _ledger(root)
-        how = partial(sync, jira=jira, run=run, now=now, sleep=sleep, most=max_tareas,
-                      pause=lambda: names.jira.pausa_s, settle_s=names.jira.asienta_s,
-                      batch=names.jira.por_pedido)  # fmt: skip
-        note = partial(noted, site=access.url, now=now())
-        every: dict[str, Synced] = {}
-        for season in seasons:
-            store, snapshot = productos.last_accepted(settings, str(season), modo)
-            fuente = productos.order(settings, modo, store, snapshot, now()).fuente
-            grupo, marks = grupo_marcadores(season), graves(fuente, names.marcadores, libro)
-            issues = [issue_of_mark(one, names.jira, grupo) for one in marks]
-            done = await how(
-                issues, grupo=grupo, journal=journal_of(root, grupo), solo_validar=solo_validar
-            )
-            wanted = [tarea_of_mark(one, libro.tareas.get(clave(one)), fuente) for one in marks]
-            libro = note(libro, grupo, done.tareas, wanted)
-            write_tareas(root, libro)
-            parts.append(_resumen(fuente, libro, done, issues, solo_validar=solo_validar))
-            every[grupo] = done
-        for grupo in sorted(pending(libro, root) - every.keys()):
-            other = await how(
-                (), grupo=grupo, journal=journal_of(root, grupo), solo_validar=solo_validar
-            )
-            libro = note(libro, grupo, other.tareas, ())
-        write_tareas(root, replace(libro, visto=now()))
-    return _outcome(every, parts)
+        try:
+            await open_project(jira, names.jira.proyecto, run)
+            libro, parts = _ledger(root)
+            for season in seasons:
+                store, snapshot = productos.last_accepted(settings, str(season), modo)
+                fuente = productos.order(settings, modo, store, snapshot, now()).fuente
+                grupo, marks = f"{MARCADORES}{season.slug}", graves(fuente, names.marcadores, libro)
+                issues = [issue_of_mark(one, names.jira, grupo) for one in marks]
+                done = await asked(issues, grupo=grupo, journal=journal_of(root, grupo))
+                wanted = [_tarea(one, libro, grupo) for one in marks]
+                libro = noted(libro, grupo, done.tareas, wanted, site=access.url, now=now())
+                write_tareas(root, libro)
+                rows = _rows(marks, done)
+                trace.step(f"marcadores_{season.slug}", f"snapshot {snapshot.id}", rows, now())
+                parts.append(_resumen(fuente, libro, done, issues))
+                every[grupo] = done
+            for grupo in sorted(lots(root) - every.keys()):
+                done = await asked((), grupo=grupo, journal=journal_of(root, grupo))
+                libro = noted(libro, grupo, done.tareas, (), site=access.url, now=now())
+            write_tareas(root, replace(libro, visto=now()))
+        except NEIGHBOURS as err:
+            raise TareasFailed(str(err), err) from err
+    only = "**Solo validar: en Jira no se escribió nada.**" if solo_validar else ""
+    parts.append(f"Paso a paso: `{trace.folder}`.")
+    return _outcome(every, ["# Marcadores a Jira", only, *parts])
 
 
 def _access(settings: Settings, block: str) -> JiraAccess:
@@ -205,59 +188,60 @@ def _access(settings: Settings, block: str) -> JiraAccess:
 
 
 def _ledger(root: Path) -> tuple[Libro, list[str]]:
-    """The ledger, an empty one where it is damaged; and what is said of that."""
+    """The ledger, an empty one where it is damaged; and what is said of one that is made again."""
     try:
         libro = read_tareas(root)
     except DataError as err:
-        return Libro(), [f"**Aviso:** {markdown(str(err))}. Se volvió a armar."]
-    lost = (
-        not libro.tareas
-        and libro.visto is None
-        and any(journal_of(root, "*").parent.glob("*.jsonl"))
-    )
-    return libro, [f"**Aviso:** faltaba {NAME}; se volvió a armar con lo que hay en Jira."] * lost
+        return Libro(), [f"**Aviso:** {markdown(str(err))}: se volvió a armar."]
+    lost = libro == Libro() and lots(root)
+    return libro, ["**Aviso:** faltaba el registro de tareas: se volvió a armar."] if lost else []
 
 
-def _resumen(
-    fuente: Fuente, libro: Libro, done: Synced, issues: Sequence[Issue], *, solo_validar: bool
-) -> str:
+def _tarea(mark: Marca, libro: Libro, grupo: str) -> Tarea:
+    known = libro.tareas.get(clave(mark)) or tarea_of(clave(mark), grupo)
+    return replace(known, lote_id=mark["lote_id"], marca=known.marca or mark["estado"] or "")
+
+
+def _rows(marks: Sequence[Marca], done: Synced) -> list[dict[str, Any]]:
+    """What became of each mark, for whoever looks at a run."""
+    return [
+        {**mark, "tarea": done.keys.get(clave(mark), ""), "resultado": what}
+        | {"detalle": done.failed.get(clave(mark), "")}
+        for mark in marks
+        for part, what in WHAT.items()
+        if clave(mark) in getattr(done, part)
+    ]
+
+
+def _resumen(fuente: Fuente, libro: Libro, done: Synced, issues: Sequence[Issue]) -> str:
     named = {one.clave: one.origen for one in issues}
-    counted = {
-        "Por crear" if solo_validar else "Creadas": done.created,
-        "Por cambiar" if solo_validar else "Cambiadas": done.updated,
-        "Sin cambios": done.unchanged,
-        "Cerradas por una persona: quedan así": done.closed,
-        "Borradas en Jira: no se hacen otra vez": done.gone,
-        "Para la próxima corrida (max_tareas)": done.waiting,
-        "No salieron": done.failed,
-    }
-    rows = [(name, number(len(each))) for name, each in counted.items() if each]
+    counted = [(what, len(getattr(done, part))) for part, what in WHAT.items()]
     failed = [f"- {markdown(named[one])}: {markdown(why)}" for one, why in done.failed.items()]
-    abiertas = [one for one in libro.de(fuente.campania) if one.cerrada is None]
-    idle = sin_marcador(abiertas, fuente.tables)
-    said = " (solo validar: en Jira no se escribió nada)" if solo_validar else ""
+    lines = failed[:MAX_LINES]
+    abiertas = (one for one in libro.de(fuente.campania) if one.cerrada is None)
     asked = count(len(issues), "marcador pide tarea", "marcadores piden tarea")
+    bare = sum("components" not in one.fields for one in issues)
+    if 0 < bare < len(issues):
+        lines.append(
+            f"- aviso: {number(bare)} sin componente: su campo no está en integrations.toml"
+        )
     parts = (
-        f"# Marcadores a Jira {fuente.campania}{said}",
-        f"Del snapshot `{fuente.snapshot_id}`: {asked}.",
-        markdown_table(("Tareas", ""), rows),
-        "\n".join(failed[:MAX_LINES]),
-        listed("Abiertas, pero su marcador ya no las pide", idle, fuente.tables),
+        f"## {fuente.campania}\n\nDel snapshot `{fuente.snapshot_id}`: {asked}.",
+        markdown_table(("Tareas", ""), [(what, number(n)) for what, n in counted if n]),
+        "\n".join(lines),
+        sin_marcador(abiertas, fuente.tables),
     )
     return "\n\n".join(part for part in parts if part)
 
 
 def _outcome(every: Mapping[str, Synced], parts: Sequence[str]) -> Outcome:
-    counted = ("created", "updated", "unchanged", "closed", "gone", "waiting", "failed")
-    data = {
-        grupo: {name: len(getattr(done, name)) for name in counted} for grupo, done in every.items()
-    }
+    data = {lot: {part: len(getattr(done, part)) for part in WHAT} for lot, done in every.items()}
     failed = [why for done in every.values() for why in done.failed.values()]
     some = any(done.created or done.updated or done.unchanged for done in every.values())
     said = f"{count(len(failed), 'marcador', 'marcadores')} sin su tarea: {short(failed, 3)}"
     return Outcome(
         data={"grupos": data},
-        markdown="\n\n".join(parts),
+        markdown="\n\n".join(part for part in parts if part),
         error=TareasFailed(said) if failed else None,
         parcial=bool(failed) and some,
     )

@@ -177,7 +177,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "kmz": KMZ,
     "h3": H3,
     "verificar": VERIFICAR,
-    "marcadores": MARCADORES,
+    "marcadores-a-jira": MARCADORES,
     "plan-muestreo": PLAN,
     "hello-world": HELLO_WORLD,
     "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
@@ -185,7 +185,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "kmz-prueba": trial_of(KMZ, "generar-kmz-prueba"),
     "h3-prueba": trial_of(H3, "generar-h3-prueba"),
     "verificar-prueba": trial_of(VERIFICAR, "verificar-backups-prueba"),
-    "marcadores-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
+    "marcadores-a-jira-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
     "plan-muestreo-prueba": trial_of(PLAN, "plan-muestreo-a-jira-prueba"),
 }
 

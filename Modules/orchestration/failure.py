@@ -19,6 +19,7 @@ from Modules.words.errors import (
     CampaniaUnknown,
     DataError,
     NightRefused,
+    OutcomeUnknown,
     PipelineError,
     ProductError,
     PublishError,
@@ -50,6 +51,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     ApiUnavailable: (
         "No se pudo llegar al portal, o dejó de responder.",
         "Esperar y volver a correr; si sigue, avisar a quien administra Databaler.",
+    ),
+    OutcomeUnknown: (
+        "Se mandó algo a otro sistema y la respuesta no llegó: no se sabe si quedó hecho.",
+        "Volver a correr: primero mira qué hay, y no repite nada.",
     ),
     ApiRejected: (
         "El portal rechazó el pedido.",

@@ -23,6 +23,7 @@ from Modules.orchestration.deployments import (
     BACKUP,
     H3,
     KMZ,
+    MARCADORES,
     PLAN,
     PRODUCTOS,
     VERIFICAR,
@@ -271,6 +272,15 @@ def muestrear(**parameters: Any) -> Outcome:
     return asyncio.run(plan_muestreo_a_jira(**parameters))
 
 
+def marcar(**parameters: Any) -> Outcome:
+    """Make the marks into issues and ask what became of all of them: see ``fieldwork.marks``."""
+    import asyncio  # late: most commands wait for nothing
+
+    from Modules.fieldwork.marks import marcadores_a_jira
+
+    return asyncio.run(marcadores_a_jira(**parameters))
+
+
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     BACKUP.name: respaldar,
     PRODUCTOS.name: hacer_productos,
@@ -278,6 +288,7 @@ _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     H3.name: hacer_h3,
     VERIFICAR.name: verificar,
     PLAN.name: muestrear,
+    MARCADORES.name: marcar,
 }
 
 

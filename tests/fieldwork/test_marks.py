@@ -6,6 +6,7 @@ The night after is the real one: its summary and its sampling plan know of Jira 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -124,19 +125,24 @@ def test_a_mark_is_one_issue_and_the_next_morning_says_what_was_closed_and_what_
     farm.night()
     validated = farm.run()
     assert farm.writes() == 0
-    assert f"| Por crear | {len(wanted)} |" in validated.markdown
+    assert f"| nueva | {len(wanted)} |" in validated.markdown
     assert farm.libro == Libro({}, MONDAY)
+
+    lotes = {one["id"]: one["campo_id"] for one in items()[Recurso.LOTES]}
+    there = {one["id"] for one in items()[Recurso.CAMPOS] if one["nombre"] == "La Paz - Ñandú"}
+    bare = sum(lotes[one["lote_id"]] not in there for one in wanted)
+    assert f"- aviso: {bare} sin componente" in validated.markdown
 
     made = farm.run(solo_validar=False)
     assert (made.error, made.parcial) == (None, False)
-    assert f"| Creadas | {len(wanted)} |" in made.markdown
+    assert f"| nueva | {len(wanted)} |" in made.markdown
     assert {one.clave for one in farm.libro.tareas.values()} == {
         f"marcador/{one['id']}" for one in wanted
     }
     assert {one.estado for one in farm.libro.tareas.values()} == {CREADA}
     before = farm.writes()
     again = farm.run(solo_validar=False)
-    assert f"| Sin cambios | {len(wanted)} |" in again.markdown
+    assert f"| sin cambios | {len(wanted)} |" in again.markdown
     assert farm.writes() == before, "a second run writes nothing"
     assert {one.estado for one in farm.libro.tareas.values()} == {"Por hacer"}
 
@@ -161,7 +167,7 @@ def test_a_mark_is_one_issue_and_the_next_morning_says_what_was_closed_and_what_
     assert "ya no las pide" not in told.markdown
 
     later = farm.run(at=TUESDAY, solo_validar=False)
-    assert "| Cerradas por una persona: quedan así | 1 |" in later.markdown
+    assert "| cerrada en Jira: queda así | 1 |" in later.markdown
     assert key[gone] in later.markdown.partition("ya no las pide")[2]
     assert (len(site.issues), farm.writes()) == (len(wanted), before)
     assert site.issues[key[closed]].fields["status"]["name"] == "Listo", "never opened again"
@@ -187,7 +193,7 @@ def test_an_issue_says_what_the_mark_says_and_changes_only_with_it(farm: Farm) -
     marks = [other if one["id"] == weed["id"] else one for one in items()[Recurso.MARCADORES]]
     farm.night(marks, at=TUESDAY)
     done = farm.run(at=TUESDAY, solo_validar=False)
-    assert "| Cambiadas | 1 |" in done.markdown
+    assert "| cambiada | 1 |" in done.markdown
     assert "Tapa el surco" in str(issue.fields["description"])
 
 
@@ -205,7 +211,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize(("at", "done"), [(2, False), (2, True), (4, True), (5, True)])
+@pytest.mark.parametrize(("at", "done"), [(3, False), (3, True), (5, True), (6, True)])
 def test_a_run_that_was_killed_heals(
     farm: Farm, monkeypatch: pytest.MonkeyPatch, at: int, done: bool
 ) -> None:
@@ -233,7 +239,7 @@ def test_a_run_that_was_killed_heals(
         with pytest.raises(Killed):
             farm.run(solo_validar=False, max_tareas=9, run=run)
     left = len(farm.jira.site.issues)
-    assert left == {(2, False): 0, (2, True): 3}.get((at, done), 9)
+    assert left == {(3, False): 0, (3, True): 3}.get((at, done), 9)
     assert not farm.libro.tareas
     healed = farm.run(solo_validar=False, max_tareas=9)
     assert healed.error is None
@@ -261,10 +267,10 @@ def test_a_lost_or_damaged_ledger_is_made_again_and_said_so(farm: Farm) -> None:
     farm.run()
     whole, path = farm.libro, farm.folder / "state/test" / NAME
     path.write_bytes(path.read_bytes()[:99])
-    assert "Se volvió a armar" in farm.run().markdown
+    assert "se volvió a armar" in farm.run().markdown
     assert farm.libro == whole
     path.unlink()
-    assert "faltaba tareas.json" in farm.run().markdown
+    assert "faltaba el registro de tareas" in farm.run().markdown
     assert farm.libro == whole
     assert len(farm.jira.site.issues) == len(asking())
     farm.jira.site.issues.clear()  # somebody deleted them all
@@ -281,11 +287,33 @@ def test_a_dead_jira_is_a_named_error_and_the_ledger_keeps_its_age(
     before = farm.libro
     monkeypatch.setenv("LINDERO_JIRA_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("Modules.fieldwork.marks.Jira", partial(Jira, tries=1))
-    with pytest.raises(ApiUnavailable):
+    with pytest.raises(TareasFailed) as failure:
         farm.run(at=TUESDAY)
+    assert failure.value.exit_code == ApiUnavailable.exit_code
     assert farm.libro == before
     page = farm.night(at=TUESDAY)
-    assert "lo último que se sabe es de hace 24 horas" in page
+    assert "lo último que se sabe de Jira es de hace 24 horas" in page
+
+
+def test_a_project_that_was_archived_does_not_look_like_one_without_issues(farm: Farm) -> None:
+    farm.night()
+    farm.run(solo_validar=False)
+    before = farm.libro
+    farm.jira.site.archived = True
+    with pytest.raises(TareasFailed, match="archivado"):
+        farm.run(at=TUESDAY)
+    assert farm.libro == before
+
+
+def test_every_mark_and_what_became_of_it_is_in_a_file_of_the_run(farm: Farm) -> None:
+    farm.night()
+    farm.run(solo_validar=False)
+    (path,) = (farm.folder / "outputs").rglob("marcadores_25-26.json")
+    assert path.parent.parent.name == "marcadores-a-jira"
+    page = json.loads(path.read_text(encoding="utf-8"))
+    assert page["metadata"]["record_count"] == len(page["data"]) == len(asking())
+    assert {row["resultado"] for row in page["data"]} == {"nueva"}
+    assert {row["tarea"] for row in page["data"]} == set(farm.jira.site.issues)
 
 
 def test_without_a_file_of_integrations_nothing_is_looked_at_and_it_is_said(
@@ -304,7 +332,7 @@ def test_no_more_than_asked_are_made_and_the_rest_wait(farm: Farm) -> None:
     done = farm.run(solo_validar=False, max_tareas=5)
     assert len(farm.jira.site.issues) == 5
     rest = len(asking()) - 5
-    assert f"| Para la próxima corrida (max_tareas) | {rest} |" in done.markdown
+    assert f"| para la próxima corrida | {rest} |" in done.markdown
 
 
 def _fuente(**change: Any) -> Fuente:
@@ -333,7 +361,7 @@ def test_a_mark_that_was_done_since_it_asked_asks_no_more_and_one_born_so_does()
     assert len(everyone) == len(fuente.tables.marcadores)
     first = everyone[0]
     one = Tarea(clave=clave(first), tarea="CAMPO-1", origen="", campania="25/26", grupo="g")
-    for marca, count in (("planificado", -1), ("hecho", 0)):
+    for marca, count in (("planificado", -1), ("hecho", 0), ("", 0)):
         libro = Libro({one.clave: replace(one, marca=marca)})
         assert len(graves(fuente, which, libro)) == len(everyone) + count
     assert graves(_fuente(tipo="maleza", estado="anulado"), which, Libro()) == []

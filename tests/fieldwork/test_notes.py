@@ -6,15 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from Modules.fieldwork.notes import AUSENTE, CREADA, grupo_marcadores, journal_of, noted, pending
+from Modules.fieldwork.notes import AUSENTE, CREADA, MARCADORES, journal_of, lots, noted
 from Modules.fieldwork.sync import Tarea as Seen
 from Modules.store.tareas import Libro, Tarea
-from Modules.words.domain import Campania
 
 SITE = "https://x.example"
 NOW = datetime(2026, 11, 29, 5, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
-MARKS = grupo_marcadores(Campania(25, 26))
+MARKS = f"{MARCADORES}25-26"
 PLAN = "lindero-plan-2026-11"
 ONE = Tarea(
     **{"clave": "marcador/m-1", "tarea": "", "origen": "marcador m-1", "campania": "25/26"},
@@ -64,14 +63,9 @@ def test_a_lost_ledger_is_made_again_from_what_jira_has() -> None:
     assert (row.origen, row.cerrada) == ("plan 2026-11", NOW)
 
 
-def test_jira_is_asked_of_lots_with_an_open_issue_and_of_those_the_ledger_lost(
-    tmp_path: Path,
-) -> None:
-    for grupo in (MARKS, PLAN, "lindero-plan-2026-12"):
+def test_jira_is_asked_of_every_lot_that_was_made_here(tmp_path: Path) -> None:
+    assert lots(tmp_path) == set()
+    for grupo in (MARKS, PLAN):
         journal_of(tmp_path, grupo).parent.mkdir(exist_ok=True)
         journal_of(tmp_path, grupo).touch()
-    assert pending(Libro(), tmp_path) == {MARKS, PLAN, "lindero-plan-2026-12"}
-    done = replace(ONE, clave="y", grupo="lindero-plan-2026-12", cerrada=NOW)
-    libro = Libro({one.clave: one for one in (ONE, done)})
-    assert pending(libro, tmp_path) == {MARKS, PLAN}
-    assert pending(Libro(), tmp_path / "none") == set()
+    assert lots(tmp_path) == {MARKS, PLAN}

@@ -37,6 +37,7 @@ def task(number: int, mark: str = "", *, closed: datetime | None = None) -> Tare
         **{"campania": "25/26", "grupo": "g", "url": f"https://x.example/browse/CAMPO-{number}"},
         **{"estado": "Listo" if closed else "En curso", "cerrada": closed, "marcador_id": mark},
         lote_id=LOTE["id"] if mark else "",
+        marca="planificado",
     )
 
 
@@ -99,9 +100,9 @@ def test_of_a_refused_night_no_mark_is_called_gone(job: Job) -> None:
     ("visto", "said"),
     [
         (ASKED, ""),
-        (ASKED - timedelta(days=1), "lo último que se sabe es de hace 24 horas"),
-        (TUESDAY - timedelta(hours=50), "lo último que se sabe es de hace 2 días"),
-        (None, "de Jira no se sabe nada"),
+        (ASKED - timedelta(days=1), "lo último que se sabe de Jira es de hace 24 horas"),
+        (TUESDAY - timedelta(hours=50), "lo último que se sabe de Jira es de hace 2 días"),
+        (None, "1 abierta de 1, sin mirar Jira aún"),
     ],
 )
 def test_what_is_known_of_jira_has_an_age(job: Job, visto: datetime | None, said: str) -> None:
@@ -109,7 +110,7 @@ def test_what_is_known_of_jira_has_an_age(job: Job, visto: datetime | None, said
     note(job, task(1), visto=visto)
     page = tareas_markdown(job, night, TUESDAY)
     assert said in page
-    assert ("**Aviso:**" in page) == bool(said)
+    assert ("**Aviso:**" in page) == (visto not in (None, ASKED))
 
 
 def test_a_damaged_ledger_costs_no_night_and_is_named(job: Job) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final
 
 import geopandas as gpd
@@ -146,10 +147,10 @@ def plan_muestreo(
     propuestos = _proposed_points(tables, without, puntos_por_ambiente, margen_m)
     both = pd.concat([reales, propuestos], ignore_index=True) if len(propuestos) else reales
     n_propuestos = propuestos["ambiente_id"].value_counts()
-    named = _with_names(ambientes.assign(n_muestreos=counts), tables)
+    named = with_names(ambientes.assign(n_muestreos=counts), tables)
     named["n_propuestos"] = named["ambiente_id"].map(n_propuestos).fillna(0)
     return PlanMuestreo(
-        _in_order(_frame(_with_names(both, tables), PUNTOS), far),
+        _in_order(_frame(with_names(both, tables), PUNTOS), far),
         _frame(named, AMBIENTES_PLAN).sort_values(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
@@ -162,20 +163,18 @@ def with_tareas(plan: PlanMuestreo, tareas: Sequence[Tarea]) -> PlanMuestreo:
     A mark that has an issue of its own shows that one; every other point those of its lote: of the
     plan, and of marks that are no points here, as a weed.
     """
-    points = plan.puntos
-    known = set(points["punto_id"])
-    of_mark = {one.marcador_id: [one] for one in tareas if one.marcador_id in known}
-    of_lote: dict[str, list[Tarea]] = {}
+    points, known = plan.puntos, set(plan.puntos["punto_id"])
+    of: dict[tuple[str, str], list[Tarea]] = {}
     for one in tareas:
-        if one.marcador_id not in known:
-            of_lote.setdefault(one.lote_id, []).append(one)
+        own = one.marcador_id in known
+        key = ("marcador", one.marcador_id) if own else ("lote", one.lote_id)
+        of.setdefault(key, []).append(one)
     ids = zip(points["punto_id"], points["lote_id"], strict=True)
-    shown = [of_mark.get(punto) or of_lote.get(lote, []) for punto, lote in ids]
-    texts = {
-        "tarea": ["; ".join(one.tarea for one in each) or None for each in shown],
-        "estado_tarea": ["; ".join(one.estado for one in each) or None for each in shown],
+    shown = [of.get(("marcador", punto)) or of.get(("lote", lote), []) for punto, lote in ids]
+    columns = {
+        name: pd.array(["; ".join(map(said, each)) or None for each in shown], dtype="string")
+        for name, said in (("tarea", attrgetter("tarea")), ("estado_tarea", attrgetter("estado")))
     }
-    columns = {name: pd.array(column, dtype="string") for name, column in texts.items()}
     return replace(plan, puntos=points.assign(**columns))
 
 
@@ -292,7 +291,7 @@ def _codes(tables: Tables) -> dict[str, str]:
     return unique_names(texts, _MAX_CODE)
 
 
-def _with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:
+def with_names(frame: gpd.GeoDataFrame, tables: Tables) -> gpd.GeoDataFrame:
     """Names of campo, lote and ambiente, looked up by id, in place of what the frame has."""
     lotes = tables.lotes.set_index("lote_id")
     ambientes = tables.ambientes.set_index("ambiente_id")
