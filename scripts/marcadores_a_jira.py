@@ -6,7 +6,7 @@ from prefect import flow
 
 from Modules.fieldwork.marks import marcadores_a_jira
 from Modules.integrations.tasks import as_task
-from Modules.orchestration import deploy, flow_run
+from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import MARCADORES
 
 
@@ -42,4 +42,6 @@ async def marcadores_a_jira_flow(
 
 
 if __name__ == "__main__":
+    from Modules.orchestration import deploy  # late: a run needs none of it
+
     deploy.main(MARCADORES)
