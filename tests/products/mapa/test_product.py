@@ -49,8 +49,7 @@ def text_of(fuente: Fuente, work: Path, name: str = "mapa_25-26.html") -> str:
     )
 )
 def test_geometry_comes_back_within_a_centimetre(lines: list[list[tuple[float, float]]]) -> None:
-    shapes = [shapely.Point(*one) if len(one) == 1 else shapely.LineString(one) for one in
-              ([p] if len(one) < 2 else one for one in lines for p in one[:1])]  # fmt: skip
+    shapes = [shapely.LineString(one) if len(one) > 1 else shapely.Point(*one[0]) for one in lines]
     pack = Paquete()
     spec = pack.formas(np.array(shapes, dtype=object))
     document, sections = night(pack.cerrado({"formas": spec}))
