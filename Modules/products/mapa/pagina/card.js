@@ -10,7 +10,7 @@ function loteFields({ lotes, siembras, ambientes, marcadores, campania }, row) {
   const crop = (one) => siembras.grupos[siembras.grupo[one]][0];
   const sown = lotes.siembras[row].map((one) => {
     const said = [...siembras.columnas.map(([label, at]) => [label, at(one)]), ['Superficie sembrada declarada', hectares(siembras.declarada[one])]];
-    return [crop(one), said.filter(([, value]) => value).map(([label, value]) => `${label}: ${value}`).join(' · ') || 'sin más datos'];
+    return [crop(one), said.filter(([, value]) => value).map(([label, value]) => `${label}: ${value}`).join(' · ')];
   });
   const zones = lotes.ambientes[row].map((one) => `${ambientes.nombre(one)} (${ambientes.grupos[ambientes.grupo[one]][0].toLowerCase()}, ${hectares(ambientes.ha[one])})`);
   const marks = marcadores.grupos.map(([tipo], at) => [tipo, lotes.marcadores[row].filter((one) => marcadores.grupo[one] === at).length]);

@@ -141,7 +141,7 @@ const Drawing = L.Renderer.extend({
     };
     const along = (from, to) => Array.from({ length: Math.max(0, Math.floor(to / step) - Math.ceil(from / step) + 1) }, (_, i) => (Math.ceil(from / step) + i) * step);
     for (const lon of along(west, east)) { const px = this.px(worldX(lon * 1e7)); line(lon, px, 0, px, size.y, px + 3, inside.y + 12); }
-    for (const lat of along(south, north)) { const py = this.py(worldY(lat * 1e7)); line(lat, 0, py, size.x, py, inside.x + 4, py - 4); }
+    for (const lat of along(south, north)) { const py = this.py(worldY(lat * 1e7)); line(lat, 0, py, size.x, py, inside.x + (py < inside.y + 30 ? -99 : 4), py - 4); }
     context.stroke();
   },
 });

@@ -11,12 +11,13 @@ function say(page, text = '') {
   page.said = text;
   byId('notice').textContent = text || (marksDrawn || !marksInSight ? '' : `${counted(marksInSight, 'marcador', 'marcadores')} acá: acerque el mapa para verlos`);
 }
-/** Bring a box into sight, beside the card or above it. */
-function frame({ map }, [west, north, east, south]) {
+/** Bring a box into sight, beside the card or above it, with as many of its sizes of air around it. */
+function frame({ map }, [west, north, east, south], air = 0) {
   if (west > east) return;
+  const wide = (east - west) * air, tall = (south - north) * air, maxZoom = west === east ? 17 : 19;
   const card = byId('card'), below = byId('map').clientWidth - card.offsetWidth < 200;
   const hidden = card.hidden ? [24, 24] : below ? [24, card.offsetHeight + 24] : [card.offsetWidth + 24, 24];
-  map.fitBounds([toLatLng(west, south), toLatLng(east, north)], { paddingTopLeft: [24, 30], paddingBottomRight: hidden, maxZoom: 19, animate: false });
+  map.fitBounds([toLatLng(west - wide, south + tall), toLatLng(east + wide, north - tall)], { paddingTopLeft: [24, 30], paddingBottomRight: hidden, maxZoom, animate: false });
 }
 /** Show a campo, or a lote or marcador, near and told. */
 function goTo(page, { campo, layer, row }) {
@@ -25,7 +26,7 @@ function goTo(page, { campo, layer, row }) {
   byId('open-panel').setAttribute('aria-expanded', false);
   showCard(page, layer ? { layer, row } : null, Boolean(layer));
   if (layer && state.campo >= 0 && !state.ofCampo(lote)) choose(page, night.lotes.campo[lote]);
-  if (layer) frame(page, night[layer].shapes.boxes.subarray(4 * row, 4 * row + 4));
+  if (layer) frame(page, night[layer].shapes.boxes.subarray(4 * row, 4 * row + 4), 0.5);
   else { choose(page, campo); location.hash = page.hash = campo < 0 ? '' : `#campo=${encodeURIComponent(night.campos[campo][1])}`; }
   refresh(page);
 }
