@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
@@ -25,7 +26,7 @@ from Modules.night.tables import Tables
 from Modules.orchestration.deployments import PLAN
 from Modules.products.mapa.product import build_mapa
 from Modules.settings import PROJECT_ROOT
-from Modules.words.domain import Recurso
+from Modules.words.domain import Recurso, SnapshotId
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.fuentes import night_of, tables_of
@@ -131,7 +132,9 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
 def take_map(page: Browser) -> None:
     """The map of one campo with a card open, as wide as a laptop and on a phone."""
     now = world_tables(3)
-    fuente = replace(night_of(now), changes=diff_tables(world_tables(0), now))
+    third = SnapshotId(3, datetime(2025, 11, 23, 6, 0, 2, tzinfo=UTC))
+    changes = diff_tables(world_tables(0), now)
+    fuente = replace(night_of(now), snapshot_id=third, changes=changes)
     with tempfile.TemporaryDirectory() as folder:
         build_mapa(fuente, Path(folder))
         camera = Camera(page, Path(folder).as_uri(), FOLDER)
