@@ -281,6 +281,23 @@ def test_no_name_of_a_user_runs_or_breaks_the_page(visit: Visit) -> None:
     assert visit.faults() == []
 
 
+def test_keys_alone_find_a_lote_and_bring_it_near(visit: Visit) -> None:
+    visit.open("mapa_25-26.html")
+    for key, code, text in (("Tab", 9, ""), *((one, 0, one) for one in "triangulo"),
+                            ("Enter", 13, "\r")):  # fmt: skip
+        visit.page.command("Input.dispatchKeyEvent", type="keyDown", key=key, text=text,
+                           windowsVirtualKeyCode=code)  # fmt: skip
+        visit.page.command("Input.dispatchKeyEvent", type="keyUp", key=key)
+    assert visit.ask("document.activeElement.id") == "card"
+    assert "Triángulo" in visit.text("#card h2")
+    visit.ask("document.querySelector('.close').click()")
+    assert visit.ask("document.activeElement.id") == "map"
+    scale = visit.text(".leaflet-control-scale-line")
+    visit.page.command("Input.dispatchKeyEvent", type="keyDown", key="-", text="-",
+                       windowsVirtualKeyCode=189)  # fmt: skip
+    visit.until(f"document.querySelector('.leaflet-control-scale-line').innerText !== '{scale}'")
+
+
 def test_a_browser_that_refuses_the_place_says_so_in_words(visit: Visit) -> None:
     visit.page.command(
         "Browser.setPermission", permission={"name": "geolocation"}, setting="denied"

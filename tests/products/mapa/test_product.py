@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from Modules.geo.arrays import WGS84
 from Modules.night.tables import Tables
 from Modules.products.mapa.packing import Paquete
-from Modules.products.mapa.product import build_mapa, page
+from Modules.products.mapa.product import HEAVY_BYTES, build_mapa, page
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
 from Modules.words.names import check_names
@@ -175,6 +175,12 @@ def test_the_policy_allows_this_script_and_style_and_nothing_else(
     assert not {"img", "link", "iframe", "object"} & set(read.tags)
     for word in ("innerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "src="):
         assert word not in own, word
+
+
+def test_the_page_of_the_docs_says_when_there_is_one_for_each_campo(project_root: Path) -> None:
+    said = " ".join((project_root / "docs/productos.md").read_text("utf-8").split())
+    assert f"pasa los {HEAVY_BYTES / 1e6:.0f} MB" in said
+    assert "`mapa_25-26 - <campo>.html`" in said
 
 
 def test_the_licence_of_leaflet_is_in_the_page() -> None:
