@@ -1,4 +1,4 @@
-"""Generar Productos: cultivos, muestreos and sustentabilidad out of the last accepted backup.
+"""Generar Productos: the nightly products out of the last accepted backup.
 
 The backup flow makes them too; this one makes them alone, for a product that was mended.
 """
@@ -14,7 +14,7 @@ from Modules.orchestration.stages import hacer_productos
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)
 def generar_productos_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
-    """Arma cultivos, muestreos y sustentabilidad con el último backup aceptado.
+    """Arma cultivos, muestreos, sustentabilidad y mapa con el último backup aceptado.
 
     Args:
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.

@@ -1,8 +1,9 @@
-"""``make pictures``: the pictures of docs/img, out of a real Prefect page.
+"""``make pictures``: the pictures of docs/img, out of a real Prefect page and the page of the map.
 
 ``lindero stack up --single`` on a free port, three trial nights on the demo portal (the third one
-lacks half of its lotes and is refused), and Chromium in front of it. Ten files of 1200 pixels and
-few colours; only dates, ids and Prefect's made-up names differ from one time to the next.
+lacks half of its lotes and is refused), and Chromium in front of it. The map is of the fourth night
+of the made-up company, on a laptop and on a phone. Few colours; only dates, ids and Prefect's
+made-up names differ from one time to the next.
 """
 
 from __future__ import annotations
@@ -11,17 +12,24 @@ import base64
 import io
 import json
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 
 from Modules.demo.world import build_world
+from Modules.diff.changes import diff_tables
+from Modules.night.tables import Tables
 from Modules.orchestration.deployments import PLAN
+from Modules.products.mapa.product import build_mapa
 from Modules.settings import PROJECT_ROOT
+from Modules.words.domain import Recurso, SnapshotId
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
+from tests.fuentes import night_of, tables_of
 from tests.stack.browser import Browser, browser
 from tests.stack.plataforma import PORTAL_SECRET, SECRETS, Plataforma, new_plataforma
 
@@ -53,9 +61,10 @@ class Camera:
         self.page.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
         self.page.await_words(*wanted)
 
-    def take(self, name: str, height: int) -> None:
-        """Write what is seen in a window of this height, once it has come to rest."""
-        self._resize(height)
+    def take(self, name: str, height: int, width: int = WIDTH) -> None:
+        """Write what is seen in a window of this size, once it has come to rest."""
+        shape = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.page.command("Emulation.setDeviceMetricsOverride", **shape)
         deadline, last = time.monotonic() + STILL_S, b""
         while (seen := self.page.picture()) != last and time.monotonic() < deadline:
             last = seen
@@ -66,11 +75,7 @@ class Camera:
             few.save(path, optimize=True)
         size = path.stat().st_size
         assert size <= MAX_BYTES, f"{path.name}: {size} bytes"
-        print(f"{path.name}: {WIDTH} x {height}, {size} bytes", flush=True)
-
-    def _resize(self, height: int) -> None:
-        shape = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.page.command("Emulation.setDeviceMetricsOverride", **shape)
+        print(f"{path.name}: {width} x {height}, {size} bytes", flush=True)
 
 
 def run_nights(plataforma: Plataforma) -> str:
@@ -124,10 +129,34 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
     camera.take("prefect_pausa", 460)
 
 
+def take_map(page: Browser) -> None:
+    """The map of one campo with a card open, as wide as a laptop and on a phone."""
+    now = world_tables(3)
+    third = SnapshotId(3, datetime(2025, 11, 23, 6, 0, 2, tzinfo=UTC))
+    changes = diff_tables(world_tables(0), now)
+    fuente = replace(night_of(now), snapshot_id=third, changes=changes)
+    with tempfile.TemporaryDirectory() as folder:
+        build_mapa(fuente, Path(folder))
+        camera = Camera(page, Path(folder).as_uri(), FOLDER)
+        for name, height, width in (("mapa", 760, WIDTH), ("mapa_telefono", 740, 360)):
+            page.command("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                         deviceScaleFactor=1, mobile=False)  # fmt: skip
+            page.command("Page.navigate", url="about:blank")
+            camera.open("/mapa_25-26.html#campo=1005&lote=10063", "Enlace a este lote")
+            camera.take(name, height, width)
+
+
+def world_tables(day: int) -> Tables:
+    world = build_world(day=day)
+    return tables_of({recurso: world.items(recurso) for recurso in Recurso})
+
+
 def main() -> int:
     """Write all pictures, or end with the reason why not."""
     login = base64.b64encode(SECRETS["PREFECT_SERVER_API_AUTH_STRING"].encode()).decode()
     FOLDER.mkdir(exist_ok=True)
+    with browser() as page:
+        take_map(page)
     with browser() as page, new_plataforma() as plataforma:
         started = plataforma.lindero("stack", "up", "--single")
         assert started.returncode == 0, f"{started.stdout}{started.stderr}"

@@ -28,6 +28,7 @@ from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania, Modo
 from Modules.words.names import check_names
+from tests.products.mapa import leido as mapa
 
 SEASON = Campania(25, 26)
 NOW = datetime(2025, 11, 20, 6, 0, 2, tzinfo=UTC)
@@ -160,6 +161,8 @@ def opened(path: Path) -> int:
                 assert archive.testzip() is None
                 assert all(Path(name).name == name for name in archive.namelist())
             return len(gpd.read_file(path))
+        case ".html":
+            return len(mapa.night(mapa.packed(path.read_text(encoding="utf-8")))[0]["lotes"]["ha"])
     raise AssertionError(f"nobody knows how to open {path.name}")
 
 
@@ -184,6 +187,7 @@ def assert_sound(outputs: Path, tables: Tables, above: Path) -> None:
     assert rows["cultivos/cultivos_25-26.geojson"] == len(tables.siembras)
     assert rows["cultivos/cultivos_25-26_shp.zip"] == len(tables.siembras)
     assert rows["sustentabilidad/fiboa_25-26.parquet"] == len(tables.lotes)
+    assert rows["mapa/mapa_25-26.html"] == len(tables.lotes)
     lotes = sheet(outputs / BOOK, "Lotes")
     assert sorted(lotes["Id del lote"]) == sorted(tables.lotes["lote_id"])
     layer = pyogrio.read_dataframe(outputs / "cultivos/cultivos_25-26.gpkg", layer="cultivos_25-26")

@@ -173,7 +173,7 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]
     rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
     for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
-        rows += [(c.campo, c.lote, what, _conteo(c)) for c in counts]
+        rows += [(c.campo, c.lote, what, conteo_text(c)) for c in counts]
     rows += [
         (c.campo, c.lote, c.que, f"{c.nombre}: {c.detalle}" if c.detalle else c.nombre)
         for c in changes.otros
@@ -181,7 +181,8 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     return sorted(rows)
 
 
-def _conteo(conteo: Conteo) -> str:
+def conteo_text(conteo: Conteo) -> str:
+    """ "2 nuevos, 1 cambiado"."""
     parts = (
         (conteo.agregados, "nuevo"),
         (conteo.quitados, "quitado"),

@@ -21,9 +21,10 @@ from Modules.words.errors import SettingsError
 
 _MODULES = Path(__file__).resolve().parents[1]
 _LIBRARIES = (  # sorted
-    *("geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow", "pyogrio", "pyproj"),
-    *("shapely", "xlsxwriter"),
+    *("django-js-lib-leaflet", "geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow"),
+    *("pyogrio", "pyproj", "shapely", "xlsxwriter"),
 )
+CODE: Final = (".py", ".js", ".css", ".html")  # suffixes of what people write here
 LOCKED: Final = _MODULES / "paquetes.txt"  # name==version, and behind ";" where it is needed
 IMAGE: Final = "/opt/lindero"  # where the packages of the Dockerfile are
 BELOW_PRODUCTS: Final = (  # what the bytes of every product can depend on
@@ -48,7 +49,10 @@ def code_sha256(*parts: str) -> str:
 
 
 def _files(path: Path) -> Iterable[Path]:
-    return path.rglob("*.py") if path.is_dir() else (path,)
+    """The code below a folder, that of a page too; or the file itself."""
+    if not path.is_dir():
+        return (path,)
+    return (one for one in path.rglob("*") if one.suffix in CODE)
 
 
 def version_of(name: str) -> str:

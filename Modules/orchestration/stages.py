@@ -221,7 +221,7 @@ def _together(outcomes: Mapping[Campania, Outcome]) -> Outcome:
 
 
 def hacer_productos(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
-    """Make cultivos, muestreos and sustentabilidad once more."""
+    """Make the nightly products once more."""
     from Modules.jobs import products as productos
 
     make = partial(make_all, lista=productos.PRODUCTOS, stage=stage)

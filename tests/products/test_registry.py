@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from Modules.jobs.backup import FOLDER
+from Modules.jobs.code_version import CODE
 from Modules.orchestration.deployments import DEPLOYMENTS
 from Modules.products import registry
 from Modules.products.entry import Producto
@@ -112,15 +113,17 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    assert "Rehace cultivos, muestreos, sustentabilidad y saludo con el" in helped
-    assert said["deployment"].startswith("Arma cultivos, muestreos, sustentabilidad y saludo con")
+    assert "Rehace cultivos, muestreos, sustentabilidad, mapa y saludo con el" in helped
+    assert said["deployment"].startswith(
+        "Arma cultivos, muestreos, sustentabilidad, mapa y saludo con"
+    )
     assert said["links"]
 
 
 def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -> None:
     folders = registry.product_folders()
     assert folders[0] == FOLDER
-    assert len(set(folders)) == len(folders) == 10
+    assert len(set(folders)) == len(folders) == 11
     check_names(folders)
 
 
@@ -163,5 +166,7 @@ def test_an_entry_names_every_package_of_products_that_its_code_uses(producto: P
                         names = parts[2:3] or [alias.name for alias in node.names]
                         waiting |= {name for name in names if (below / name).is_dir()}
     files = (path for package in used for path in (below / package).rglob("*") if path.is_file())
-    data = {path.relative_to(below).as_posix() for path in files if ".py" not in path.suffix}
+    data = {
+        path.relative_to(below).as_posix() for path in files if path.suffix not in (*CODE, ".pyc")
+    }
     assert set(producto.paquetes) == used | data

@@ -32,9 +32,10 @@ _FLAGS = (
 
 @dataclass(slots=True)
 class Browser:
-    """One page; every command waits for its answer."""
+    """One page; every command waits for its answer. ``events`` are what it told meanwhile."""
 
     socket: ClientConnection
+    events: list[dict[str, Any]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def command(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -43,6 +44,8 @@ class Browser:
         self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             answer = json.loads(self.socket.recv(timeout=PAGE_S))
+            if "method" in answer:
+                self.events.append(answer)
             if answer.get("id") == number:
                 assert "error" not in answer, (method, answer["error"])
                 return dict(answer["result"])

@@ -91,6 +91,10 @@ class Lotes:
         self.marcadores_of = self._slices(self._marcadores)
         # of each lote, in the order of sowing; none: nothing sown
         self.cultivos = [[crops[i] for i in rows] for rows in self.siembras_of]
+        # each table as these lists and slices run, and the crop of each siembra
+        self.filas = {"lotes": lotes, "siembras": siembras}
+        self.filas |= {"ambientes": self._ambientes, "marcadores": self._marcadores}
+        self.crops: Sequence[Grupo] = crops
 
     @cached_property
     def _shape(self) -> _Shape:

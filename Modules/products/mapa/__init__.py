@@ -1,0 +1,26 @@
+"""The map in one page: lotes, ambientes, marcadores and changes, in any browser without network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from Modules.products.entry import Hecho, Producto
+
+if TYPE_CHECKING:
+    from Modules.products.source import Fuente
+
+
+def build(fuente: Fuente, work: Path) -> Hecho:
+    from Modules.products.mapa.product import build_mapa
+
+    return build_mapa(fuente, work)
+
+
+PRODUCTO: Final = Producto(
+    nombre="mapa",
+    carpetas=("mapa",),
+    build=build,
+    paquetes=("mapa", "kmz"),  # the order and the groups of the KMZ
+    pagina="productos.md",
+)
