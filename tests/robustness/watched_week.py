@@ -114,7 +114,7 @@ TOLD = (*DIES, "worker_killed", "services_killed")  # of what nobody mends, or w
 def _living(stack: Plataforma, portal: Silenced) -> Iterator[Callable[[], list[str]]]:
     """A night that asks a portal which does not answer yet."""
     portal.fall_silent()
-    with scheduled_night(stack, portal.env) as runs:
+    with scheduled_night(stack, {}) as runs:
         stack.await_that(lambda: any(map(stack.fetches, runs())), "the night begins", 180)
         yield runs
 
@@ -132,7 +132,7 @@ def play(stack: Plataforma, portal: Silenced, kind: str) -> Night:
             for body in stack.hook.bodies[seen + len(night.told) :]:
                 text = " ".join(body["text"].split())
                 night.told.append((time.monotonic() - begun, text[:160]))
-            states = _states(stack, runs())
+            states = _states(stack, runs)
             over = states and all(one in FINAL for one in states) and states[-1] == "COMPLETED"
             alarms = [one for one in night.told if "Ya está bien" not in one[1]]
             if alarms and not mended:
@@ -147,7 +147,7 @@ def play(stack: Plataforma, portal: Silenced, kind: str) -> Night:
             ) or (time.monotonic() - begun > 3 * TOLD_WITHIN_S):
                 break
             time.sleep(1)
-        night.ends = _states(stack, runs())
+        night.ends = _states(stack, runs)
         _judge(stack, night, runs())
     return night
 
@@ -157,9 +157,9 @@ def _quiet(night: Night, begun: float) -> bool:
     return time.monotonic() - begun > 60 + (120 if night.told else 30)
 
 
-def _states(stack: Plataforma, runs: Sequence[str]) -> list[str]:
+def _states(stack: Plataforma, runs: Callable[[], Sequence[str]]) -> list[str]:
     try:
-        found = [stack.get(f"flow_runs/{one}") for one in runs]
+        found = [stack.get(f"flow_runs/{one}") for one in runs()]
     except (AssertionError, OSError):  # the server is away with its database
         return []
     return [one["state"]["type"] for one in sorted(found, key=lambda one: one["created"])]
@@ -190,7 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rng = random.Random(asked.seed)
     kinds = rng.sample(sorted(OUTAGES), len(OUTAGES))
     wrong = 0
-    with new_plataforma() as stack, silent_portal() as portal:
+    # the portal is the stack's own: what a schedule alone is told, ``stack up`` takes back
+    with silent_portal() as portal, new_plataforma(portal.env) as stack:
         stack.up()
         for number in range(asked.nights):
             kind = asked.only or kinds[number % len(kinds)]

@@ -243,8 +243,8 @@ def scheduled_night(
 
 
 @contextmanager
-def new_plataforma() -> Iterator[Plataforma]:
-    """A stack that is not started yet; in the end it is stopped and removed."""
+def new_plataforma(more: Mapping[str, str] | None = None) -> Iterator[Plataforma]:
+    """A stack that is not started yet, with ``more`` settings; in the end stopped and removed."""
     _refuse_a_real_portal()
     _need_the_servers()
     # not below pytest's own folder: only root may enter that, and PostgreSQL is not root
@@ -262,6 +262,7 @@ def new_plataforma() -> Iterator[Plataforma]:
             "LINDERO_PORT": str(_free_port()),
             "LINDERO_STATE_DIR": str(folder / "state"),
             "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
+            **(more or {}),
         }
         plataforma = _plataforma(folder, told, session, hook)
         try:

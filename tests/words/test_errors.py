@@ -20,7 +20,6 @@ LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into 
     "NoConnection": "TryAgain",
     "NotDone": "TryAgain",
     "NotThere": "ApiRejected",
-    "OutcomeUnknown": "ApiUnavailable",
     "Stopped": "ApiUnavailable",
     "TellingFailed": "PipelineError",
     "TokenExpired": "ApiAuth",
