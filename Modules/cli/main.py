@@ -213,7 +213,7 @@ for made in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
 def run_marcadores(
     *,
     campania: Campanias = None,
-    solo_validar: Annotated[bool, Parameter(negative="--crear")] = True,
+    solo_validar: Annotated[bool, Parameter(negative="--crear", show_default=False)] = True,
     max_tareas: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     test: Test = False,
     json_: Json = False,
@@ -246,8 +246,8 @@ def run_plan_muestreo(
     *,
     mes: str | None = None,
     campania: Campania = None,
-    solo_validar: Annotated[bool, Parameter(negative="--crear")] = True,
-    campos: list[str] | None = None,
+    solo_validar: Annotated[bool, Parameter(negative="--crear", show_default=False)] = True,
+    campos: Annotated[list[str] | None, Parameter(negative="")] = None,
     max_tareas: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     test: Test = False,
     demo: Annotated[bool, Parameter(negative="")] = False,
@@ -279,6 +279,8 @@ def run_plan_muestreo(
         code = _answer(result, as_json=json_)
         if show is not None and not json_ and not result["error"]:
             show()
+            again = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
+            code = _answer(again, as_json=json_)
     return code
 
 

@@ -24,7 +24,6 @@ from Modules.demo.jira_site import (
     PROJECT,
     TYPES,
     USERS,
-    Issue,
     JiraSite,
     create_jira_app,
 )
@@ -37,6 +36,7 @@ from Modules.orchestration.stages import run_here
 from Modules.settings import load_settings, only
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError
+from Modules.words.spanish import day
 
 SEASON, ROWS, SHOWN = "25/26", 100, 5
 
@@ -71,15 +71,19 @@ def made_up(mes: str | None) -> Iterator[Callable[[], None]]:
             Path(folder, "integrations.toml").write_text(_config(site), encoding="utf-8")
             title = f"Plan de muestreo - Demostración - {month.texto}"
             book = office.spreadsheet(title, {"Plan": _rows(tables, month)})
-            yield lambda: _show(title, office.books[book]["Plan"], [*site.issues.values()])
+            yield lambda: _show(title, office.books[book]["Plan"], site)
 
 
-def _show(title: str, rows: Sequence[Sequence[Cell]], issues: Sequence[Issue]) -> None:
+def _show(title: str, rows: Sequence[list[Cell]], site: JiraSite) -> None:
     say(f"{title}, como quedó en Drive: las primeras {SHOWN} de {len(rows) - 1} filas")
     say_table([*map(str, rows[0])], rows[1 : SHOWN + 1])
-    for one in issues[:SHOWN]:
-        told = one.fields
-        say(f"{one.key} · {told['status']['name']} · {told['duedate']} · {told['summary']}")
+    for key, one in [*site.issues.items()][:SHOWN]:
+        say(f"{key} · {one.fields['status']['name']} · {one.fields['summary']}")
+    for row in rows[1:4]:  # people go on
+        row[4] = next(one for one in USERS.values() if one != row[4])
+    site.move("CAMPO-5")
+    say("\nDrive y Jira son inventados: sus direcciones no se abren; los mapas, sí.")
+    say("Ahora cambia el responsable de tres filas, se cierra CAMPO-5, y se corre de nuevo:")
 
 
 def _night() -> Tables:
@@ -119,7 +123,7 @@ def _rows(tables: Tables, mes: Mes) -> list[list[Cell]]:
     lotes = tables.lotes.sort_values(["campo", "lote_id"]).head(ROWS)
     crews, days = [*USERS.values()], (mes.plus(1).desde - mes.desde).days
     rows: list[list[Cell]] = [
-        [campo, lote, mes.desde + timedelta(at % days), "0-20", crews[at % 2], "Muestreo", ""]
+        [campo, lote, day(mes.desde + timedelta(at % days)), "0-20", crews[at % 2], "Muestreo", ""]
         for at, (campo, lote) in enumerate(zip(lotes["campo"], lotes["lote"], strict=True))
     ]
     return [["Campo", "Lote", "Fecha", "Profundidad", "Responsable", "Tipo", "Tarea"], *rows]

@@ -19,7 +19,8 @@ from Modules.fieldwork.join import Trabajo
 from Modules.integrations.config import JiraNames, found
 from Modules.words.domain import Campania
 from Modules.words.finding import Finding, Severity
-from Modules.words.spanish import day, hectares, short
+from Modules.words.names import look
+from Modules.words.spanish import day, hectares, in_lote, short
 from Modules.words.text import MAX_TEXT, clean_text
 
 MAX_SUMMARY: Final = 255  # characters of a summary and of a field of one line; Jira refuses more
@@ -62,7 +63,11 @@ def issues_of(
         cuenta = found(names.responsables, fila.responsable)
         if fila.responsable and cuenta is None:
             unknown["responsables", fila.responsable].append(one)
-        kind = ", ".join(filter(None, (fila.tipo, fila.profundidad)))
+        if names.tipos and fila.tipo and found(names.tipos, fila.tipo) is None:
+            unknown["tipos", fila.tipo].append(one)
+        named = "muestreo" in look(fila.tipo)  # "Muestreo de suelo" says what it is by itself
+        kind = ", ".join(filter(None, ("" if named else fila.tipo, fila.profundidad)))
+        title = f"{fila.tipo if named else 'Muestreo'}: {in_lote(one.campo, one.lote)}"
         facts = [
             *(("Campo", one.campo), ("Lote", one.lote), ("Cultivo", one.cultivos or "")),
             *(("Superficie", hectares(one.superficie_ha)), ("Campaña", str(campania))),
@@ -75,7 +80,7 @@ def issues_of(
         fields = {
             "project": {"key": names.proyecto},
             "issuetype": {"name": found(names.tipos, fila.tipo) or names.tipo},
-            "summary": summary(f"Muestreo: {one.campo}, lote {one.lote}{kind and f' ({kind})'}"),
+            "summary": summary(f"{title}{kind and f' ({kind})'}"),
             "description": description(f"Plan de muestreo · {mes.texto}", facts, links),
             "labels": [grupo, label(one.clave)],
             **({"components": [{"name": componente}]} if componente else {}),
@@ -87,10 +92,11 @@ def issues_of(
 
 
 def _unknown(table: str, name: str, rows: Sequence[Trabajo]) -> Finding:
+    left = {"tipos": "con el tipo general", "responsables": "sin el responsable"}
+    what = left.get(table, "sin el componente")
     quoted = json.dumps(name, ensure_ascii=False)
-    left = "el responsable" if table == "responsables" else "el componente"
     return Finding(
-        f"«{name}» no está en [jira.{table}]: la tarea se hace sin {left}",
+        f"«{name}» no está en [jira.{table}]: la tarea se hace {what}",
         Severity.WARNING,
         rows[0].donde,
         short([f"fila {one.fila.numero}" for one in rows], 5),

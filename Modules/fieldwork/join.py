@@ -81,7 +81,8 @@ def join(
 
 
 def _twice(same: Sequence[tuple[Planilla, Trabajo]]) -> Iterable[Finding]:
-    places = [f"fila {one.fila.numero} de {one.donde}" for _, one in same]
+    alone = len({one.donde for _, one in same}) == 1
+    places = [f"fila {one.fila.numero}{'' if alone else f' de {one.donde}'}" for _, one in same]
     for at, (planilla, one) in enumerate(same):
         others = short([*places[:at], *places[at + 1 :]], _NEAR)
         what = f"el lote {one.lote} de {one.campo} está, para lo mismo, también en {others}"

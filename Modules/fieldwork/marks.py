@@ -43,7 +43,7 @@ from Modules.store.tareas import Libro, Tarea, read_tareas, write_tareas, writin
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, TareasFailed
 from Modules.words.names import look
-from Modules.words.spanish import count, day, markdown, markdown_table, number, short
+from Modules.words.spanish import count, day, in_lote, markdown, markdown_table, number, short
 
 SIN_JIRA: Final = (
     "# Marcadores a Jira\n\nJira no está configurado, y no se miró nada. Para empezar: copiar "
@@ -104,7 +104,7 @@ def issue_of_mark(mark: Marca, names: JiraNames, grupo: str) -> Issue:
     facts["Latitud, longitud"] = f"{spot[0]}, {spot[1]}"
     links = [("Ver en el mapa", _MAPA.format(*spot))]
     origen = f"marcador {mark['marcador_id']}"
-    title = f"{kind}: {mark['marcador']} · {mark['campo']}, lote {mark['lote']}"
+    title = f"{kind}: {mark['marcador']} · {in_lote(mark['campo'], mark['lote'])}"
     fields = {
         "project": {"key": names.proyecto},
         "issuetype": {"name": found(names.tipos, tipo) or names.tipo},

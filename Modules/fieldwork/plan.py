@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from os.path import commonpath
 from typing import Any, Final
 
 from Modules.disk.run_lock import run_lock
@@ -52,12 +53,16 @@ from Modules.words.errors import (
 )
 from Modules.words.finding import Finding, Report, Severity
 from Modules.words.names import look
-from Modules.words.spanish import count, markdown, markdown_table, number, short
+from Modules.words.spanish import count, in_lote, markdown, markdown_table, number, short
 
 FLUJO: Final = "plan-muestreo-a-jira"
 TITULO: Final = "Plan de muestreo"
 CELDAS: Final = 500  # that one request writes
-MAX_LINES: Final = 50  # of each list of the summary
+MAX_LINES: Final = 10  # of each list of the summary; the whole is in the files of the run
+MAX_FINDINGS: Final = 50  # of a sheet
+ALIKE: Final = 3  # findings of one kind that are told in full; of the others their rows
+_FIX: Final = "Para corregir"
+_VARIES: Final = re.compile(r"«[^»]*»|\d+")
 _LIKE: Final = f"«{TITULO} - <campo o empresa> -"
 _EXACT: Final = re.compile(rf"{TITULO} +[-–—] +\S.* +[-–—] +\S.*", re.IGNORECASE)
 NEIGHBOURS: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
@@ -224,7 +229,7 @@ class _Story:
         """
         folder, month = self.names.planillas.carpeta or None, self.mes.texto
         found = await self.run(FILES, self.google.search_files, TITULO, folder, recursive=True)
-        said = [one for one in found if look(month) in look(one.name)]
+        said = [it for it in found if mes_in(it.name) == self.mes or look(month) in look(it.name)]
         if not said:
             there = short(sorted(one.name for one in found), 5) or "ninguna"
             what = f"no hay ninguna planilla {_LIKE} {month}» entre las que esta cuenta ve"
@@ -236,7 +241,7 @@ class _Story:
             if one.name not in times:
                 what, how = f"no se lee: no se llama {_LIKE} {month}»", Severity.WARNING
             elif times[one.name] > 1:
-                what = "hay más de una planilla con este nombre, y no se lee ninguna"
+                what = "hay más de una planilla con este nombre, y no se lee ninguna: dejar una"
             elif one.mime_type != SPREADSHEET:
                 what = "no es una hoja de cálculo de Google: abrirla ahí y guardarla como tal"
             self.findings += [Finding(what, how, one.name)] if what else []
@@ -303,11 +308,17 @@ class _Story:
         totals = Counter(str(row["resultado"]) for row in rows)
         totals["rechazadas"] = self.rechazadas
         findings = Report.worst_first((*self.unwritten, *self.findings)).findings
+        calidad = [
+            {"gravedad": "rechaza" if one.is_error else "aviso", "qué": one.line}
+            | {"dónde": _place(one), "detalle": one.todo}
+            for one in findings
+        ]
+        self._step("paso5_hallazgos", "Google Sheets", calidad)
         wrong = [f"fila {row['fila']}: {row['detalle']}" for row in rows if row["detalle"]]
         broken = bool(wrong or self.unwritten)
         wrong += [f"{_place(one)}: {one.line}" for one in findings if one.is_error]
         some = len(rows) > len(done.failed) + len(done.waiting)
-        said = [f"no todo salió: {short(wrong, 3)}"] if wrong else []
+        said = [f"no todo salió: {short(wrong, 1)}"] if wrong else []
         if done.waiting:
             left = count(len(done.waiting), "fila queda", "filas quedan")
             said.append(f"{left} para la próxima corrida, por max_tareas")
@@ -320,11 +331,7 @@ class _Story:
                 **{"planillas": [*self.files], "carpeta": str(self.traces.folder)},
             },
             markdown=self._summary(rows, totals, findings, done),
-            calidad=[
-                {"gravedad": "rechaza" if one.is_error else "aviso", "qué": one.line}
-                | {"dónde": _place(one), "detalle": one.todo}
-                for one in findings
-            ],
+            calidad=calidad,
             error=TareasFailed(aviso) if broken or (wrong and not some) else None,
             aviso=aviso,
             parcial=bool(wrong) and some,
@@ -338,29 +345,29 @@ class _Story:
         done: Synced,
     ) -> str:
         only = "\n\n**Solo validar: no se escribió nada en Jira ni en la planilla.**"
+        maps = [str(self.encargo.outputs / one) for one in self.mapas.values()]
         parts = {
             "Planillas": [f"{where}: {_PAGE.format(one.id)}" for where, one in self.files.items()],
-            "Para corregir": [
-                f"{'NO SALE' if one.is_error else 'aviso'} · {_place(one)}: {one.line}. {one.todo}"
-                for one in findings
-            ],
+            **_told(findings, {*self.files}),
             "Tareas": [
-                f"{row['resultado']} {row['url']} · fila {row['fila']}: {row['campo']}, "
-                f"lote {row['lote']}{row['detalle'] and ': '}{row['detalle']}"
-                for row in rows
+                f"{row['resultado']} {row['url']} · fila {row['fila']}: "
+                f"{in_lote(row['campo'], row['lote'])}{row['detalle'] and ': '}{row['detalle']}"
+                for row in sorted(rows, key=lambda row: -[*WHAT.values()].index(row["resultado"]))
+                if row["resultado"] != WHAT["unchanged"]
             ],
             "Quedan en Jira como están": [
                 *(f"{key}: ya no la pide ninguna fila" for key in done.left.values()),
                 *(f"{', '.join(keys)}: copia hecha a mano" for keys in done.twins.values()),
             ],
-            "Mapas": [str(self.encargo.outputs / one) for one in self.mapas.values()],
+            "Mapas": [f"{number(len(maps))} KMZ: {commonpath(maps or ['-'])}"] * bool(maps),
             "Paso a paso": [str(self.traces.folder)],
         }
         counted = [(what, number(times)) for what, times in totals.items() if times]
         listed = (
-            f"## {title}\n\n" + "\n".join(f"- {markdown(line)}" for line in lines[:MAX_LINES])
-            + f"\n- y {number(len(lines) - MAX_LINES)} más" * (len(lines) > MAX_LINES)
-            for title, lines in parts.items() if lines
+            f"## {markdown(title)}\n\n" + "\n".join(f"- {markdown(line)}" for line in lines[:most])
+            + f"\n- y {number(len(lines) - most)} más, en Paso a paso" * (len(lines) > most)
+            for title, lines in parts.items()
+            if lines and (most := MAX_FINDINGS if title.startswith(_FIX) else MAX_LINES)
         )  # fmt: skip
         head = f"# {TITULO} a Jira · {self.mes.texto}{only * self.solo_validar}"
         return "\n\n".join((head, markdown_table(("Filas", ""), counted), *listed))
@@ -368,6 +375,24 @@ class _Story:
 
 def _place(one: Finding) -> str:
     return ", ".join(filter(None, (one.where, one.item)))
+
+
+def _told(findings: Iterable[Finding], sheets: Set[str]) -> dict[str, list[str]]:
+    """What to correct, by sheet; of one kind the first in full, of the others their rows."""
+    kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for one in findings:
+        kind = _VARIES.sub("", f"{_place(one)} {one.severity} {one.line}")
+        kinds[f"{_FIX} · {one.where}" if one.where in sheets else _FIX, kind].append(one)
+    told: dict[str, list[str]] = defaultdict(list)
+    for (title, _), same in kinds.items():
+        told[title] += dict.fromkeys(
+            f"{'NO SALE' if one.is_error else 'aviso'} · {one.item or one.where}: {one.line}"
+            f"{one.todo and '. '}{one.todo[:1].upper()}{one.todo[1:]}"
+            for one in same[:ALIKE]
+        )
+        if rest := [one.item.partition(",")[0] or one.where for one in same[ALIKE:]]:
+            told[title].append(f"lo mismo en {short(rest, MAX_LINES)}")
+    return told
 
 
 def _campos(tables: Tables, asked: Sequence[str]) -> set[str]:

@@ -255,7 +255,7 @@ def _problems(
         yield say("fecha", f"«{fecha}» no es una fecha", _AS_A_DAY)
     elif fecha and dia.swapped and turned:
         what = f"«{fecha}» es {day(dia.day)} o {day(dia.swapped)}: la fila {turned} está al revés"
-        yield say("fecha", what, "escribir todas las fechas en un mismo orden, como 05/11/2026")
+        yield say("fecha", what, f"corregir la fila {turned}, o todas: con el día primero")
     elif fecha and dia.year_added:
         what = f"«{fecha}» no dice el año; se toma {day(dia.day)}"
         yield say("fecha", what, _AS_A_DAY, _WARNING)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from Modules.store.tareas import Tarea, read_tareas
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError
-from Modules.words.spanish import count, duration, markdown, moment, number
+from Modules.words.spanish import count, duration, in_lote, markdown, moment, number
 
 if TYPE_CHECKING:
     from Modules.jobs.backup import Job, Night
@@ -76,7 +76,7 @@ def sin_marcador(abiertas: Iterable[Tarea], tables: Tables) -> str:
 def listed(title: str, each: Sequence[tuple[Tarea, str]], tables: Tables) -> str:
     """Issues with their lotes and what is said of each; nothing for none."""
     lotes = tables.lotes[["lote_id", "campo", "lote"]].itertuples(index=False, name=None)
-    named = {key: f"{campo}, lote {lote}" for key, campo, lote in lotes}
+    named = {key: in_lote(campo, lote) for key, campo, lote in lotes}
     lines = [
         f"- [{one.tarea}]({one.url}) · {markdown(named.get(one.lote_id, one.lote_id))} · "
         f"{markdown(one.origen)}: {markdown(said)}"

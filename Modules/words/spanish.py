@@ -61,6 +61,11 @@ def count(number_of: int, singular: str, plural: str) -> str:
     return f"{number(number_of)} {singular if number_of == 1 else plural}"
 
 
+def in_lote(campo: str, lote: str) -> str:
+    """ "El Ombú, lote 2", and "El Ombú, Lote 5" where the name says it."""
+    return f"{campo}, {'' if lote.casefold().startswith('lote ') else 'lote '}{lote}"
+
+
 def why(err: OSError) -> str:
     """Why the system refused, for people; in its own words where ours have none."""
     return _WHY.get(err.errno or 0, err.strerror or str(err))

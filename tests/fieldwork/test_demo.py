@@ -26,7 +26,10 @@ def test_the_demo_shows_the_whole_story_without_an_account(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """On the demo's own night, which is there; twice: its Jira is new each time."""
+    """On the demo's own night, which is there; twice: its Jira is new each time.
+
+    What it prints fits a screen or two: of 100 rows ten are listed, and then what changed.
+    """
     shutil.copytree(night_state, tmp_path / "state" / "demo")
     monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("LINDERO_TEST_OUTPUTS_DIR", str(tmp_path / "out"))
@@ -38,7 +41,13 @@ def test_the_demo_shows_the_whole_story_without_an_account(
         assert re.search(r"http://127\.0\.0\.1:\d+/browse/CAMPO-1 ", out)
         assert "Demostración - Diciembre 2026, como quedó en Drive" in out
         assert re.search(r"CAMPO-5 +│", out)
-        assert "CAMPO-1 · Por hacer · 2026-12-01 · Muestreo: " in out
+        assert out.count("/browse/") == 10 + 4
+        assert len(out.splitlines()) < 100
+        assert "│ 01/12/2026 │" in out
+        assert re.search(r"CAMPO-1 · Por hacer · Muestreo: .*, lote 1 \(0-20\)\n", out)
+        again = out.split("se corre de nuevo:")[1]
+        for times in (r"cambiada +3", r"sin cambios +96", r"cerrada en Jira: queda así +1"):
+            assert re.search(times, again)
     assert len([*(tmp_path / "out" / "demo").glob("plan_muestreo/**/*.kmz")]) > 5
     assert not (tmp_path / "state" / "test").exists()
 

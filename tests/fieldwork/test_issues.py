@@ -99,6 +99,19 @@ def test_an_issue_says_where_what_and_when() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("tipo", "lote", "said"),
+    [
+        ("Muestreo de suelo", "7", "Muestreo de suelo: La Paz, lote 7 (0-20)"),
+        ("muestreo", "Lote 5", "muestreo: La Paz, Lote 5 (0-20)"),
+        ("", "Lotecito", "Muestreo: La Paz, lote Lotecito (0-20)"),
+    ],
+)
+def test_a_summary_says_nothing_twice(tipo: str, lote: str, said: str) -> None:
+    one = replace(with_fila(tipo=tipo), lote=lote)
+    assert fields_of(one)["summary"] == said
+
+
 def test_a_map_without_an_address_is_named_as_text_and_nothing_is_said_twice() -> None:
     (issue,), _ = issues_of([ROW], MES, SEASON, NAMES, enlaces={"C1": "plan_muestreo/x.kmz"})
     said = texts(issue.fields["description"])
@@ -115,8 +128,9 @@ def test_what_jira_has_not_been_told_of_is_one_warning_a_name_and_a_fallback() -
         with_fila(responsable="Luis", numero=13, tipo="?"),
         other,
     )
-    issues, (person, place) = made(*rows)
-    assert [one.is_warning for one in (person, place)] == [True, True]
+    issues, (person, kind, place) = made(*rows)
+    assert [one.is_warning for one in (person, kind, place)] == [True] * 3
+    assert "«?» no está en [jira.tipos]: la tarea se hace con el tipo general" in kind.what
     assert "«Luis» no está en [jira.responsables]" in person.what
     assert person.item == "fila 12; fila 13"
     assert '"Luis" = ' in person.todo

@@ -114,8 +114,9 @@ def test_the_files_of_a_run_tell_each_step_in_one_folder_and_no_secret(farm: Far
     assert folder.is_relative_to(farm.folder / "outputs")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z", folder.name)
     names = ["paso1_planillas", "paso2_filas", "paso3_tareas", "paso4_resultado"]
+    names.append("paso5_hallazgos")
     assert sorted(path.stem for path in folder.iterdir()) == names
-    for name, number in zip(names, (1, 3, 3, 3), strict=True):
+    for name, number in zip(names, (1, 3, 3, 3, 0), strict=True):
         text = (folder / f"{name}.json").read_text(encoding="utf-8")
         page = json.loads(text)
         told = page["metadata"]
@@ -166,6 +167,53 @@ def test_bad_rows_are_named_by_sheet_row_and_column_and_the_rest_is_done(farm: F
         assert said in told, said
     where = "Plan de muestreo - Demo - Noviembre 2026, hoja Plan"
     assert done.aviso.startswith(f"no todo salió: {where}, fila ")
+    assert done.aviso.endswith("; y 2 más")
+    assert told.count(where) == 2  # among the sheets, and above what is to be corrected in it
+
+
+def test_what_is_wrong_in_sixty_rows_is_told_in_three_and_the_rows_of_the_others(
+    farm: Farm,
+) -> None:
+    rows = farm.rows(21)
+    wrong = [["Los Alamos", str(at), "04/11/2026", "0-20", "", "", ""] for at in range(60)]
+    farm.plan([*rows, *wrong])
+    done = run()
+    told = done.markdown.split("## Para corregir")[1].split("## Tareas")[0]
+    assert told.count("no hay ningún campo Los Alamos") == 3
+    assert "- lo mismo en fila 26; fila 27;" in told
+    assert "; fila 35; y 47 más" in told
+    tasks = done.markdown.split("## Tareas")[1].split("## Mapas")[0].split("\n- ")[1:]
+    assert (len(tasks), tasks[-1].strip()) == (11, "y 11 más, en Paso a paso")
+    hallazgos = Path(done.data["carpeta"]) / "paso5_hallazgos.json"
+    assert len(json.loads(hallazgos.read_text(encoding="utf-8"))["data"]) == 60
+    again = run().markdown
+    assert "| sin cambios | 21 |" in again
+    assert "## Tareas" not in again  # what did not change is counted, not listed
+
+
+def test_what_changed_stands_before_what_is_new_and_a_wrong_one_before_both(farm: Farm) -> None:
+    farm.configure(por_pedido=1)
+    book = farm.plan(farm.rows(1))
+    run()
+    rows = farm.office.books[book]["Plan"]
+    rows[1][2] = "20/11/2026"
+    rows += farm.rows(3)[2:]
+    farm.jira.server.strike(Strike("neighbour_500", "issue/bulk", skip=1))
+    tasks = run().markdown.split("## Tareas")[1]
+    assert re.findall(r"^- (NO SALIÓ|cambiada|nueva)", tasks, re.M) == [
+        *("NO SALIÓ", "cambiada", "nueva")
+    ]
+
+
+def test_a_month_in_short_names_a_sheet_of_the_month_too(farm: Farm) -> None:
+    short = "Plan de muestreo - Demo - Nov 26"
+    farm.office.spreadsheet(short, {"Plan": farm.rows(2)})
+    assert results(run()) == {"nueva": 2}
+    farm.plan(farm.rows(4)[:1] + farm.rows(4)[3:], "Otra")
+    assert run().data["planillas"] == [
+        f"{short}, hoja Plan",
+        "Plan de muestreo - Otra - Noviembre 2026, hoja Plan",
+    ]
 
 
 def test_a_sheet_of_which_nothing_is_good_fails(farm: Farm) -> None:
@@ -185,7 +233,7 @@ def test_sheets_that_cannot_be_chosen_are_named_and_the_others_read(farm: Farm) 
     farm.plan(farm.rows(4), "Vieja").replace("2026", "")
     done = run()
     text = done.markdown
-    assert "hay más de una planilla con este nombre" in text
+    assert text.count("hay más de una planilla con este nombre") == 1
     assert "no es una hoja de cálculo de Google" in text
     assert "Copia de Plan" in text
     assert done.parcial
