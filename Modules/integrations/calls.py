@@ -14,7 +14,6 @@ connection. Nothing of a body, a header or an address is quoted but the neighbou
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
@@ -23,6 +22,7 @@ import tenacity
 
 from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
 from Modules.portal.asking import Ask
+from Modules.portal.attempts import tell
 from Modules.portal.transport import Transport
 from Modules.words.errors import (
     ApiAuth,
@@ -33,8 +33,6 @@ from Modules.words.errors import (
     PipelineError,
 )
 from Modules.words.spanish import number
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -102,7 +100,7 @@ def persist(
         wait=lambda state: _asked(state) or _JITTER(state),
         sleep=sleep,
         retry=tenacity.retry_if_exception_type(TryAgain),
-        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        before_sleep=tell,
         reraise=True,
     )
     try:

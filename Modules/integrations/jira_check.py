@@ -35,9 +35,10 @@ def check_jira(jira: Jira, config: Integrations, text: str, source: str) -> Repo
     Raises:
         PipelineError: the site does not answer, or does not take the account.
     """
-    found = tuple(_Check(jira, config, text, source).look())
+    every = [*_Check(jira, config, text, source).look()]  # a field is on several screens
+    found = [one for at, one in enumerate(every) if one not in every[:at]]
     fine = Finding(f"{source} concuerda con el proyecto {config.jira.proyecto}", Severity.FINE)
-    return Report.worst_first(found or (fine,))
+    return Report.worst_first(found or [fine])
 
 
 class _Check:

@@ -116,7 +116,7 @@ class Attempts:
             wait=self._wait_s,
             sleep=lambda seconds: self._pace.sleep(seconds, what),
             retry=retry_if_exception(lambda err: isinstance(err, TryAgain | CutJson)),
-            before_sleep=self._tell,
+            before_sleep=tell,
             reraise=True,
         )
         try:
@@ -150,10 +150,11 @@ class Attempts:
         self._pace.hold(wait_s)
         return wait_s
 
-    def _tell(self, state: RetryCallState) -> None:
-        wait_s = state.next_action.sleep if state.next_action else 0.0
-        said = "%s; se pide otra vez en %s s (intento %d)"
-        corrida.warning(said, _error(state), number(wait_s, 1), state.attempt_number + 1)
+
+def tell(state: RetryCallState) -> None:
+    wait_s = state.next_action.sleep if state.next_action else 0.0
+    said = "%s; se pide otra vez en %s s (intento %d)"
+    corrida.warning(said, _error(state), number(wait_s, 1), state.attempt_number + 1)
 
 
 def _error(state: RetryCallState) -> BaseException | None:

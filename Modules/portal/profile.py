@@ -166,7 +166,8 @@ _SAID = {  # by the type of pydantic's refusal; none quotes the value
 
 
 def _explain(err: ValidationError, text: str, source: str) -> str:
-    first = err.errors(include_url=False, include_input=False)[0]
+    every = err.errors(include_url=False, include_input=False)
+    first = min(every, key=lambda one: one["type"] != "extra_forbidden")  # why another is missing
     unions = {"client_credentials", "json_login", "api_key", "bearer", "basic", "none"}
     unions |= {"page", "offset", "id_cursor", "token", "next_link"}
     loc = [str(part) for part in first["loc"] if part != "[key]"]

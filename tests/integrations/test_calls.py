@@ -65,7 +65,9 @@ def test_what_was_surely_not_done_is_sent_again(error: TryAgain, writes: bool) -
         assert slept == [7.0, 7.0]
 
 
-def test_a_read_is_sent_again_with_jitter_and_ends_some_day() -> None:
+def test_a_read_is_sent_again_with_jitter_and_ends_some_day(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     once, made = failing(TryAgain("reset"))
     slept: list[float] = []
     with pytest.raises(ApiUnavailable, match=rf"reset; sin éxito después de {TRIES} intentos"):
@@ -73,6 +75,8 @@ def test_a_read_is_sent_again_with_jitter_and_ends_some_day() -> None:
     assert len(made) == TRIES
     assert len(set(slept)) == TRIES - 1
     assert all(0 < one <= 20 for one in slept)
+    assert "reset; se pide otra vez en " in caplog.messages[0]  # on a terminal, in Spanish
+    assert caplog.messages[-1].endswith(f"s (intento {TRIES})")
 
 
 def test_a_write_that_may_have_been_done_is_never_sent_again() -> None:

@@ -54,6 +54,10 @@ def test_a_name_is_found_whatever_its_case_accents_and_blanks(tmp_path: Path) ->
         (LEAST + "[planilla]\n", "renglón 4: planilla: no hay una clave"),
         ('[jira]\nproyecto = "Campo"\ntipo = "x"\n', "renglón 2: jira.proyecto: no tiene la forma"),
         ('[jira]\nproyecto = "CAMPO"\n', "renglón 1: jira.tipo: falta"),
+        (
+            '[jira]\ntipo = "x"\nproyeto = "CAMPO"\n',
+            "renglón 3: jira.proyeto: no hay una clave así (y",
+        ),
         ("", "jira: falta"),
         (LEAST + '[jira.campos]\ncolor = "customfield_1"\n', "renglón 5: jira.campos.color: tiene"),
         (LEAST + '[jira.campos]\nlote = "Lote"\n', "renglón 5: jira.campos.lote: no tiene"),

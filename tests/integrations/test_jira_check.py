@@ -103,6 +103,11 @@ def test_a_field_that_is_not_on_the_screen_is_said_for_each_type(jira: RunningJi
     ]
 
 
+def test_what_is_said_of_several_screens_alike_is_said_once(jira: RunningJira) -> None:
+    report = look(jira, GOOD.replace("10015", "10102"))
+    assert [one.item for one in report.findings] == ["jira.campos.inicio"]
+
+
 def test_an_archived_project_is_said_at_once(jira: RunningJira) -> None:
     jira.server.strike(Strike("jira_closed_project"))
     report = look(jira, GOOD)
