@@ -279,8 +279,9 @@ def run_plan_muestreo(
         code = _answer(result, as_json=json_)
         if show is not None and not json_ and not result["error"]:
             show()
-            again = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
-            code = _answer(again, as_json=json_)
+            code = _answer(
+                _run_flow(load_settings(), PLAN, parameters, verbose=verbose), as_json=False
+            )
     return code
 
 

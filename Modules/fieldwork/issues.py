@@ -92,15 +92,14 @@ def issues_of(
 
 
 def _unknown(table: str, name: str, rows: Sequence[Trabajo]) -> Finding:
-    left = {"tipos": "con el tipo general", "responsables": "sin el responsable"}
-    what = left.get(table, "sin el componente")
+    left = "con el tipo general" if table == "tipos" else f"sin {table.removesuffix('s')}"
     quoted = json.dumps(name, ensure_ascii=False)
     return Finding(
-        f"«{name}» no está en [jira.{table}]: la tarea se hace {what}",
+        f"«{name}» no está en [jira.{table}]: la tarea se hace {left}",
         Severity.WARNING,
         rows[0].donde,
         short([f"fila {one.fila.numero}" for one in rows], 5),
-        f'agregar a [jira.{table}] de integrations.toml el renglón {quoted} = "…"',
+        f'agregar {quoted} = "…" a [jira.{table}] de integrations.toml, o corregir la planilla',
         figures={"filas": len(rows)},
     )
 

@@ -60,8 +60,6 @@ TITULO: Final = "Plan de muestreo"
 CELDAS: Final = 500  # that one request writes
 MAX_LINES: Final = 10  # of each list of the summary; the whole is in the files of the run
 MAX_FINDINGS: Final = 50  # of a sheet
-ALIKE: Final = 3  # findings of one kind that are told in full; of the others their rows
-_FIX: Final = "Para corregir"
 _VARIES: Final = re.compile(r"«[^»]*»|\d+")
 _LIKE: Final = f"«{TITULO} - <campo o empresa> -"
 _EXACT: Final = re.compile(rf"{TITULO} +[-–—] +\S.* +[-–—] +\S.*", re.IGNORECASE)
@@ -310,7 +308,7 @@ class _Story:
         findings = Report.worst_first((*self.unwritten, *self.findings)).findings
         calidad = [
             {"gravedad": "rechaza" if one.is_error else "aviso", "qué": one.line}
-            | {"dónde": _place(one), "detalle": one.todo}
+            | {"dónde": " · ".join((one.item, one.where)).strip(" ·"), "detalle": one.todo}
             for one in findings
         ]
         self._step("paso5_hallazgos", "Google Sheets", calidad)
@@ -367,7 +365,7 @@ class _Story:
             f"## {markdown(title)}\n\n" + "\n".join(f"- {markdown(line)}" for line in lines[:most])
             + f"\n- y {number(len(lines) - most)} más, en Paso a paso" * (len(lines) > most)
             for title, lines in parts.items()
-            if lines and (most := MAX_FINDINGS if title.startswith(_FIX) else MAX_LINES)
+            if lines and (most := MAX_FINDINGS if title.startswith("Para") else MAX_LINES)
         )  # fmt: skip
         head = f"# {TITULO} a Jira · {self.mes.texto}{only * self.solo_validar}"
         return "\n\n".join((head, markdown_table(("Filas", ""), counted), *listed))
@@ -378,19 +376,19 @@ def _place(one: Finding) -> str:
 
 
 def _told(findings: Iterable[Finding], sheets: Set[str]) -> dict[str, list[str]]:
-    """What to correct, by sheet; of one kind the first in full, of the others their rows."""
+    """What to correct, by sheet; of one kind three in full, and the rows of the others."""
     kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in findings:
         kind = _VARIES.sub("", f"{_place(one)} {one.severity} {one.line}")
-        kinds[f"{_FIX} · {one.where}" if one.where in sheets else _FIX, kind].append(one)
+        kinds["Para corregir" + f" · {one.where}" * (one.where in sheets), kind].append(one)
     told: dict[str, list[str]] = defaultdict(list)
     for (title, _), same in kinds.items():
         told[title] += dict.fromkeys(
             f"{'NO SALE' if one.is_error else 'aviso'} · {one.item or one.where}: {one.line}"
             f"{one.todo and '. '}{one.todo[:1].upper()}{one.todo[1:]}"
-            for one in same[:ALIKE]
+            for one in same[:3]
         )
-        if rest := [one.item.partition(",")[0] or one.where for one in same[ALIKE:]]:
+        if rest := [one.item.partition(",")[0] or one.where for one in same[3:]]:
             told[title].append(f"lo mismo en {short(rest, MAX_LINES)}")
     return told
 

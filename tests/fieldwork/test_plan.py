@@ -185,7 +185,9 @@ def test_what_is_wrong_in_sixty_rows_is_told_in_three_and_the_rows_of_the_others
     tasks = done.markdown.split("## Tareas")[1].split("## Mapas")[0].split("\n- ")[1:]
     assert (len(tasks), tasks[-1].strip()) == (11, "y 11 más, en Paso a paso")
     hallazgos = Path(done.data["carpeta"]) / "paso5_hallazgos.json"
-    assert len(json.loads(hallazgos.read_text(encoding="utf-8"))["data"]) == 60
+    each = json.loads(hallazgos.read_text(encoding="utf-8"))["data"]
+    assert len(each) == 60
+    assert each[0]["dónde"].startswith("fila 23, columna Campo (A23) · Plan de muestreo - Demo")
     again = run().markdown
     assert "| sin cambios | 21 |" in again
     assert "## Tareas" not in again  # what did not change is counted, not listed
