@@ -279,9 +279,8 @@ def run_plan_muestreo(
         code = _answer(result, as_json=json_)
         if show is not None and not json_ and not result["error"]:
             show()
-            code = _answer(
-                _run_flow(load_settings(), PLAN, parameters, verbose=verbose), as_json=False
-            )
+            result = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
+            code = _answer(result, as_json=json_)
     return code
 
 

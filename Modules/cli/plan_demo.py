@@ -79,8 +79,7 @@ def _show(title: str, rows: Sequence[list[Cell]], site: JiraSite) -> None:
     say_table([*map(str, rows[0])], rows[1 : SHOWN + 1])
     for key, one in [*site.issues.items()][:SHOWN]:
         say(f"{key} · {one.fields['status']['name']} · {one.fields['summary']}")
-    for row in rows[1:4]:  # people go on
-        row[4] = next(one for one in USERS.values() if one != row[4])
+    rows[1][4], rows[2][4], rows[3][4] = rows[2][4], rows[1][4], rows[2][4]  # people go on
     site.move("CAMPO-5")
     say("\nDrive y Jira son inventados: sus direcciones no se abren; los mapas, sí.")
     say("Ahora cambia el responsable de tres filas, se cierra CAMPO-5, y se corre de nuevo:")
