@@ -78,6 +78,7 @@ def test_a_change_of_code_makes_no_layer_of_the_packages() -> None:
     packages, build = BARE.split("FROM packages AS build")
     assert "COPY . ." not in packages
     assert "rm -r pyarrow/include" in packages
+    assert "! -name drive.v3.json ! -name sheets.v4.json -delete" in packages
     assert "chmod -R a+rX,go-w /opt/lindero\n" in packages
     assert not re.search(r"\brm\b|chmod[^\n]*/opt/lindero\b", build)
 
