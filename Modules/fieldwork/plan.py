@@ -28,6 +28,7 @@ from Modules.fieldwork.rows import Planilla, read_planilla
 from Modules.fieldwork.sync import Synced, sync
 from Modules.fieldwork.traces import Traces
 from Modules.integrations.access import GoogleAccess, JiraAccess
+from Modules.integrations.calls import locked_out
 from Modules.integrations.config import Integrations, read_integrations
 from Modules.integrations.google import SPREADSHEET, DriveFile, Google, cell_name
 from Modules.integrations.jira import Jira
@@ -205,7 +206,7 @@ class _Story:
             if isinstance(found, Planilla):
                 self.planillas.append(found)
                 self.files[found.where] = file
-            elif isinstance(found, PipelineError) and not isinstance(found, ApiAuth):
+            elif isinstance(found, PipelineError) and not locked_out(found):
                 self.findings.append(Finding(str(found), where=file.name, todo=_AGAIN))
             else:
                 raise found
@@ -285,9 +286,9 @@ class _Story:
                 for at in range(0, len(cells), CELDAS):
                     part = dict(cells[at : at + CELDAS])
                     await self.run(WRITE, self.google.write, file.id, part)
-            except ApiAuth:
-                raise
             except PipelineError as err:
+                if locked_out(err):
+                    raise
                 what = f"no se pudieron anotar las claves: {err}"
                 self.unwritten.append(Finding(what, where=before.where, todo=_AGAIN))
 

@@ -24,6 +24,7 @@ from typing import Any, Final
 from Modules.disk.json_files import append_line, read_lines
 from Modules.disk.safe_files import make_folder
 from Modules.fieldwork.issues import Issue, label
+from Modules.integrations.calls import locked_out
 from Modules.integrations.jira import MOST_AT_ONCE, PROPERTY, Jira, NewIssue, quoted
 from Modules.integrations.tasks import Operation, Run
 from Modules.portal.answers import NotThere
@@ -302,7 +303,7 @@ class _Job:
         return self.silent == _IN_A_ROW
 
     def _failed(self, claves: Sequence[str], err: PipelineError) -> None:
-        if isinstance(err, ApiAuth):
+        if locked_out(err):
             raise err
         self.silent = self.silent + 1 if isinstance(err, ApiUnavailable) else 0
         self.done.failed |= dict.fromkeys(claves, str(err))

@@ -5,7 +5,7 @@ take         2xx
 wait         429 and 503: as Retry-After says (RFC 9110 §10.2.3), else full jitter
 again        408, other 5xx, no connection, no answer: a read only
 look first   the same of a write that may have been done: OutcomeUnknown
-refuse       401, 403 ApiAuth; other 4xx and 3xx ApiRejected; neither is asked again
+refuse       401 ApiAuth, 403 its NotAllowed; other 4xx and 3xx ApiRejected; neither is asked again
 ```
 
 A write is sent again only where it was surely not done (``NotDone``): 429, 503 with Retry-After, no
@@ -42,6 +42,10 @@ _JITTER = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)  # seconds
 _LONGEST_WORDS = 200
 
 
+class NotAllowed(ApiAuth):
+    """403: this one thing the account may not do; what else it asks may well be done."""
+
+
 class NotDone(TryAgain):
     """It was surely not done: even a write may be sent again."""
 
@@ -64,10 +68,15 @@ def error_of(
     if status == 401:
         return ApiAuth(f"{text}; no acepta las credenciales: revisar {login}")
     if status == 403:
-        return ApiAuth(f"{text}; la cuenta de {login} no tiene permiso para esto")
+        return NotAllowed(f"{text}; la cuenta de {login} no tiene permiso para esto")
     if status < 400:
         return ApiRejected(f"{text}, una redirección; no se sigue, revisar la dirección")
     return (NotThere if status in (404, 410) else ApiRejected)(text)
+
+
+def locked_out(err: BaseException) -> bool:
+    """Whether a neighbour takes nothing of this account, so that asking on is of no use."""
+    return isinstance(err, ApiAuth) and not isinstance(err, NotAllowed)
 
 
 def persist(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from Modules.integrations.calls import TRIES, NotDone, error_of, persist
+from Modules.integrations.calls import TRIES, NotAllowed, NotDone, error_of, persist
 from Modules.portal.answers import NoConnection, NotThere, TryAgain
 from Modules.words.errors import ApiAuth, ApiRejected, ApiUnavailable, OutcomeUnknown, PipelineError
 
@@ -38,7 +38,7 @@ def failing(*errors: Exception | None) -> tuple[Callable[[], str], list[int]]:
         (502, {"retry-after": "7"}, TryAgain),
         (408, {}, TryAgain),
         (401, {}, ApiAuth),
-        (403, {}, ApiAuth),
+        (403, {}, NotAllowed),
         (404, {}, NotThere),
         (410, {}, NotThere),
         (400, {}, ApiRejected),
