@@ -35,6 +35,7 @@ from Modules.words.errors import (
     ApiUnavailable,
     OutcomeUnknown,
     PipelineError,
+    SettingsError,
 )
 from Modules.words.spanish import corrida, count
 
@@ -105,25 +106,35 @@ async def sync(
     most: int | None = None,
     batch: int = MOST_AT_ONCE,
     settle_s: float = SETTLE_S,
+    told: Mapping[str, str] | None = None,
+    alike: Callable[[str], str] = str,
 ) -> Synced:
     """Make Jira have one issue for each of ``wanted``; say what was done, or would be.
 
-    ``pause``: seconds between two batches; ``most``: issues to be created at most.
+    ``pause``: seconds between two batches; ``most``: issues to be created at most; ``told``: keys
+    that others say for a clave, believed where the issue itself says the same; ``alike``: what two
+    claves of the same work have in common.
 
     Raises:
+        SettingsError: ``most`` is less than none.
         ApiUnavailable, ApiAuth, ApiRejected, ApiContractChanged: Jira cannot be read, or refuses
             whoever asks.
         PublishError: the journal cannot be written; nothing was sent that it does not know of.
     """
+    if most is not None and most < 0:
+        raise SettingsError(f"max_tareas es {most}; va cuántas tareas crear como mucho, desde 0")
     by_clave = {one.clave: one for one in wanted}
     job = _Job(by_clave, grupo, jira, run, journal, now, sleep)
     done = job.done
-    await job.find(settle_s=0 if solo_validar else settle_s)
+    await job.find(told or {}, settle_s=0 if solo_validar else settle_s)
+    known = {alike(clave): tarea.key for clave, tarea in done.tareas.items()}
     new: list[Issue] = []
     changed: dict[str, dict[str, Any]] = {}
     for clave, one in by_clave.items():
         tarea = done.tareas.get(clave)
-        if tarea is None:
+        if tarea is None and alike(clave) in known:
+            done.failed[clave] = f"ya tiene la tarea {known[alike(clave)]}, de otra campaña"
+        elif tarea is None:
             new += [] if clave in done.gone else [one]
         elif tarea.cerrada:
             done.closed[clave] = tarea.key
@@ -152,10 +163,10 @@ def hashes(one: Issue) -> dict[str, str]:
 
 
 def _changes(one: Issue, tarea: Tarea) -> dict[str, Any]:
-    """The fields to write: as they are wanted, or None for what is not wanted any more."""
+    """The fields to write: as they are wanted, or empty where they are not wanted any more."""
     ours = hashes(one)
     names = [name for name in {**tarea.campos, **ours} if tarea.campos.get(name) != ours.get(name)]
-    return {name: one.fields.get(name) for name in names}
+    return {name: one.fields.get(name, [] if name == "components" else None) for name in names}
 
 
 def _mark(one: Issue) -> dict[str, Any]:
@@ -197,19 +208,20 @@ class _Job:
     done: Synced = field(default_factory=Synced)
     silent: int = 0  # requests in a row that had no answer
 
-    async def find(self, *, settle_s: float) -> None:
+    async def find(self, told: Mapping[str, str], *, settle_s: float) -> None:
         """Every issue of the lot, and those of ``wanted`` that the search does not show yet."""
         tareas = self.done.tareas
         keys, doubts = _told(self.journal)
         await self._search([self.grupo])
-        for clave in self.wanted:
-            if clave in keys and clave not in tareas:
+        for clave, key in ({**told, **keys}).items():
+            if clave in self.wanted and clave not in tareas:
                 try:
-                    found = await self.run(READ, self.jira.get, keys[clave], _FIELDS)
+                    found = await self.run(READ, self.jira.get, key, _FIELDS)
                 except NotThere:
-                    self.done.gone[clave] = keys[clave]
+                    self.done.gone |= {clave: key} if clave in keys else {}
                 else:
-                    tareas[clave] = _tarea(found)
+                    if clave in keys or _property(found).get("clave") == clave:
+                        tareas[clave] = _tarea(found)
         doubts = {clave: at for clave, at in doubts.items() if clave in self.wanted}
         if doubts and settle_s:
             since = (self.now() - max(doubts.values())).total_seconds()
@@ -261,6 +273,7 @@ class _Job:
             except _FAILURES as err:
                 if isinstance(err, (OutcomeUnknown, ApiContractChanged)):
                     doubts += claves
+                    self._note(intento=claves)  # a slow answer is no time in which it settles
                 else:
                     self._note(rechazado=claves)
                 self._failed(claves, err)

@@ -330,6 +330,36 @@ def test_a_batch_without_an_answer_leaves_the_others_done_and_is_named_or_found(
     assert (len(second.keys), second.failed, site.once_each()) == (12, {}, True)
 
 
+def test_an_answer_that_was_waited_for_in_vain_leaves_the_whole_time_to_settle(
+    tmp_path: Path,
+) -> None:
+    """Sixty seconds for an answer, and the search sees what was done only thirty later."""
+    site, issues = Site(lag_s=30.0), wanted(2)
+
+    def slow(new: Sequence[NewIssue]) -> Created:
+        Site.create(site, new)
+        site.clock += timedelta(seconds=60)
+        for one in site.issues.values():
+            one["at"] = site.clock
+        raise OutcomeUnknown("no contestó")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "create", slow)
+        assert len(synced(site, issues, tmp_path).failed) == 2
+    assert len(synced(site, issues, tmp_path).unchanged) == 2
+    assert site.once_each()
+
+
+def test_a_component_that_is_not_wanted_any_more_is_taken_off_by_an_empty_list(
+    tmp_path: Path,
+) -> None:
+    site = Site()
+    synced(site, wanted(1, components=[{"name": "Norte"}], duedate="2026-11-10"), tmp_path)
+    synced(site, wanted(1), tmp_path)
+    assert site.issues["LIN-1"]["fields"]["components"] == []
+    assert site.issues["LIN-1"]["fields"]["duedate"] is None
+
+
 def test_a_batch_that_was_surely_not_done_is_sent_again_without_a_wait(tmp_path: Path) -> None:
     site, issues = Site(), wanted(8)
     site.wrong = {1: (False, ApiUnavailable("HTTP 429")), 2: (False, ApiRejected("HTTP 400"))}
