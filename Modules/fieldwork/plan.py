@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ from Modules.jobs.outcome import Outcome
 from Modules.jobs.products import Encargo
 from Modules.night.tables import Tables
 from Modules.settings import Settings, load_settings
-from Modules.store.tareas import read_tareas, write_tareas, writing_lock
+from Modules.store.tareas import Libro, read_tareas, write_tareas, writing_lock
 from Modules.words.domain import Campania, Modo
 from Modules.words.errors import (
     ApiAuth,
@@ -128,19 +128,28 @@ async def plan_muestreo_a_jira(
             trabajos = await story.rows(campos)
             issues, grupo = await story.issues(trabajos), f"lindero-plan-{month}"
             how = names.jira
+            libro: Libro | None = None
+            with suppress(DataError):  # damaged: the story of the marks tells, and mends it
+                libro = read_tareas(root)
+            tareas = (libro or Libro()).tareas.items()
+            ours = {one.tarea: clave for clave, one in tareas if clave.startswith("plan/")}
+            told = {
+                one.clave: one.fila.tarea
+                for one in trabajos
+                if one.fila.anotada and ours.get(one.fila.tarea, one.clave) == one.clave
+            }
             done = await sync(
                 issues, grupo=grupo, jira=jira, run=run, journal=journal_of(root, grupo),
                 solo_validar=solo_validar, now=now, sleep=sleep, pause=lambda: how.pausa_s,
-                most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s,
+                most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s, told=told,
+                alike=lambda clave: clave.split("/", 3)[-1],  # of whatever campaña
             )  # fmt: skip
             if not solo_validar:
-                await story.write_back(trabajos, done.keys)
+                await story.write_back(trabajos, done.keys, ours.keys())
         except NEIGHBOURS as err:
             raise TareasFailed(str(err), err) from err
-        with suppress(DataError):  # a damaged ledger: the story of the marks tells, and mends it
-            libro = noted(
-                read_tareas(root), grupo, done.tareas, (), site=jira_access.url, now=now()
-            )
+        if libro is not None:
+            libro = noted(libro, grupo, done.tareas, (), site=jira_access.url, now=now())
             write_tareas(root, libro)
         return story.outcome(trabajos, done, jira_access.url)
 
@@ -189,6 +198,7 @@ class _Story:
     unwritten: list[Finding] = field(default_factory=list)  # keys that are not in their rows
     mapas: dict[str, str] = field(default_factory=dict)  # of each campo, below the outputs
     rechazadas: int = 0
+    pedidas: set[str] = field(default_factory=set)  # claves of every row that has its lote
 
     @property
     def _night(self) -> tuple[Tables, Campania, Mes]:
@@ -215,6 +225,7 @@ class _Story:
         self.findings += [one for sheet in self.planillas for one in sheet.findings] + [*findings]
         self.rechazadas = sum(one.is_error for one in findings)
         self.rechazadas += sum(len(one.rechazadas) for one in self.planillas)
+        self.pedidas = {one.clave for one in trabajos}
         trabajos = tuple(one for one in trabajos if not ids or one.campo_id in ids)
         snapshot = f"snapshot {self.encargo.fuente.snapshot_id}"
         self._step("paso2_filas", snapshot, [*map(asdict, trabajos)])
@@ -273,24 +284,41 @@ class _Story:
         self._step("paso3_tareas", "Google Sheets", [*map(asdict, made)])
         return made
 
-    async def write_back(self, trabajos: Sequence[Trabajo], keys: Mapping[str, str]) -> None:
-        """Write each key into its row, as the sheets are now; what is not is in ``unwritten``."""
-        pending = {
-            one.donde for one in trabajos if keys.get(one.clave) not in (None, one.fila.tarea)
-        }
-        for before in (one for one in self.planillas if one.where in pending):
+    async def write_back(
+        self, trabajos: Sequence[Trabajo], keys: Mapping[str, str], ours: Collection[str]
+    ) -> None:
+        """Write each key into its row, as the sheets are now; what is not is in ``unwritten``.
+
+        ``ours`` are all keys that we ever wrote: a row copied from another month has its key.
+        """
+        pending = [one for one in trabajos if keys.get(one.clave) not in (None, one.fila.tarea)]
+        wheres = {one.donde for one in pending}
+        for before in (one for one in self.planillas if one.where in wheres):
             file = self.files[before.where]
             try:
                 now = await self._read(file, before.hoja)
-                cells = [*_cells(now, join([now], *self._night)[0], keys).items()]
-                for at in range(0, len(cells), CELDAS):
-                    part = dict(cells[at : at + CELDAS])
+                rows = {one.clave: one for one in join([now], *self._night)[0]}
+                cells = _cells(now, [*rows.values()], keys, {*ours, *keys.values()})
+                parts = [*cells.items()]
+                for at in range(0, len(parts), CELDAS):
+                    part = dict(parts[at : at + CELDAS])
                     await self.run(WRITE, self.google.write, file.id, part)
             except PipelineError as err:
                 if locked_out(err):
                     raise
                 what = f"no se pudieron anotar las claves: {err}"
-                self.unwritten.append(Finding(what, where=before.where, todo=_AGAIN))
+                room = "" if "tarea" in before.columnas else "agregar una columna Tarea; "
+                self.unwritten.append(Finding(what, where=before.where, todo=f"{room}{_AGAIN}"))
+                continue
+            for one in (one for one in pending if one.donde == before.where):
+                row, key = rows.get(one.clave), keys[one.clave]
+                if key not in cells.values() and (row is None or row.fila.tarea != key):
+                    what = f"dice {row.fila.tarea}" if row else "cambió mientras se hacía la tarea"
+                    todo = "poner esa, o vaciar la celda" if row else _AGAIN
+                    what, level = f"{what}; su tarea es {key}, y no se anotó", Severity.WARNING
+                    self.findings.append(
+                        before.finding(one.fila.numero, "tarea", what, todo, level)
+                    )
 
     def outcome(self, trabajos: Sequence[Trabajo], done: Synced, site: str) -> Outcome:
         """What the run came to, and its last file: what became of every row."""
@@ -343,6 +371,9 @@ class _Story:
         findings: Sequence[Finding],
         done: Synced,
     ) -> str:
+        no_more = "ya no la pide ninguna fila"
+        if any(one.is_error for one in findings):
+            no_more = "no la pide ninguna de las filas que se leyeron bien"
         only = "\n\n**Solo validar: no se escribió nada en Jira ni en la planilla.**"
         maps = [str(self.encargo.outputs / one) for one in self.mapas.values()]
         parts = {
@@ -355,7 +386,11 @@ class _Story:
                 if row["resultado"] != WHAT["unchanged"]
             ],
             "Quedan en Jira como están": [
-                *(f"{key}: ya no la pide ninguna fila" for key in done.left.values()),
+                *(
+                    f"{key}: {no_more}"
+                    for clave, key in done.left.items()
+                    if clave not in self.pedidas
+                ),
                 *(f"{', '.join(keys)}: copia hecha a mano" for keys in done.twins.values()),
             ],
             "Mapas": [f"{number(len(maps))} KMZ: {commonpath(maps or ['-'])}"] * bool(maps),
@@ -415,17 +450,17 @@ def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> dict[str, 
 
 
 def _cells(
-    planilla: Planilla, trabajos: Sequence[Trabajo], keys: Mapping[str, str]
+    planilla: Planilla, trabajos: Sequence[Trabajo], keys: Mapping[str, str], ours: Collection[str]
 ) -> dict[str, str]:
-    """The cells to write. What a person wrote in one, and is none of our keys, stays."""
-    column, ours, cells = planilla.columnas.get("tarea"), {*keys.values()}, dict[str, str]()
+    """The cells to write. What a person wrote in one, and is not just a key of ours, stays."""
+    column, cells = planilla.columnas.get("tarea"), dict[str, str]()
     if column is None and "tarea" in planilla.titulos:  # twice: which one is not ours to say
         raise DataError("hay más de una columna para la tarea; dejar una sola")
     at = planilla.ancho if column is None else column
     for one in trabajos:
         key, said = keys.get(one.clave), one.fila.tarea
-        if key and key != said and (not said or said in ours):
+        if key and key != said and (not said or (one.fila.anotada and said in ours)):
             cells[cell_name(planilla.hoja, one.fila.numero, at)] = key
-    if cells and column is None:
-        cells[cell_name(planilla.hoja, planilla.encabezado, at)] = "Tarea"
+    if cells and column is None:  # first, so that no part of them is without it
+        return {cell_name(planilla.hoja, planilla.encabezado, at): "Tarea", **cells}
     return cells

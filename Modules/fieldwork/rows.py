@@ -50,7 +50,9 @@ _ERROR: Final = re.compile(r"#(N/[AD]|[¡¿]?[A-ZÁÉÍÓÚÑ/0-9]+[!?])|Loading
 _TOTAL: Final = re.compile(
     r"(sub)?total(es)?( (general(es)?|de|lotes?|muestras|ha(s)?)\b.*)?[ :\d.,]*"
 )
-_TAREA: Final = re.compile(r"(?:^|.*[^A-Za-z0-9])([A-Z][A-Z0-9_]+-[1-9]\d*)(?![\w-])")
+_KEY: Final = r"[A-Z][A-Z0-9_]+-[1-9]\d*"
+_TAREA: Final = re.compile(rf"(?:^|.*[^A-Za-z0-9])({_KEY})(?![\w-])")
+_ALONE: Final = re.compile(rf"(https?://\S*/)?{_KEY}(\?\S*)?")
 _NUMBER: Final = r"(\d+(?:[.,]\d+)?)"
 _RANGE: Final = re.compile(rf"{_NUMBER} ?(?:-|–|—|a|al|hasta) ?{_NUMBER}")
 _BETWEEN: Final = re.compile(r"\b(y|cms?)\b|[;,/+&.\s]")
@@ -71,6 +73,7 @@ class Fila:
     prioridad: str = ""
     observacion: str = ""
     tarea: str = ""  # the issue key; or what people wrote there instead: never to be overwritten
+    anotada: bool = False  # whether the cell of ``tarea`` says its key, and no word of a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +273,9 @@ def _problems(
 def _fila(numero: int, row: Mapping[str, Cell], dia: Dia | None) -> Fila:
     said = {name: text(row[name], MAX_TEXT) or "" for name in row if name != "fecha"}
     said["profundidad"] = _profundidad(said["profundidad"])
+    alone = _ALONE.fullmatch(said["tarea"]) is not None
     said["tarea"] = key[1] if (key := _TAREA.match(said["tarea"])) else said["tarea"]
-    return Fila(numero, fecha=dia.day if dia else None, **said)
+    return Fila(numero, fecha=dia.day if dia else None, anotada=alone, **said)
 
 
 def _is_day(said: str | float | None) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from Modules.words.errors import TareasFailed
+from Modules.fieldwork.join import join
+from Modules.words.errors import SettingsError, TareasFailed
 from tests.faults.neighbours import Strike
 from tests.fieldwork.conftest import Farm
-from tests.fieldwork.test_plan import TAREA, changed, keys, results, run
+from tests.fieldwork.test_plan import TAREA, at_creation, changed, keys, results, run
 
 
 def test_one_sheet_that_may_not_be_read_is_named_and_the_others_are_done(farm: Farm) -> None:
@@ -47,3 +52,86 @@ def test_one_issue_that_may_not_be_changed_is_named_and_the_others_are(farm: Far
     assert "fila 2: Jira, cambiar CAMPO-1: HTTP 403" in str(done.error)
     assert changed(farm) == ["issue/CAMPO-2"]
     assert keys(farm, book) == ["CAMPO-1", "CAMPO-2", "CAMPO-3"]
+
+
+def test_a_sheet_copied_from_last_month_gets_the_keys_of_this_one(farm: Farm) -> None:
+    """Its keys are ours, of other issues; a key of theirs, or beside words of theirs, stays."""
+    farm.plan(farm.rows(4))
+    run()
+    rows = farm.rows(4)
+    for at, row in enumerate(rows[1:], 1):
+        row[2], row[TAREA] = f"{at:02d}/12/2026", f"CAMPO-{at}"
+    rows[3][TAREA], rows[4][TAREA] = "OPS-7", "depende de CAMPO-1"
+    title = "Plan de muestreo - Demo - Diciembre 2026"
+    book = farm.office.spreadsheet(title, {"Plan": rows})
+    done = run(mes="Diciembre 2026")
+    assert keys(farm, book) == ["CAMPO-5", "CAMPO-6", "OPS-7", "depende de CAMPO-1"]
+    told = done.markdown.replace("\\", "")
+    assert "fila 4, columna Tarea (G4): dice OPS-7; su tarea es CAMPO-7, y no se anotó" in told
+    assert "fila 5, columna Tarea (G5): dice CAMPO-1; su tarea es CAMPO-8, y no se anotó" in told
+    assert results(run(mes="Diciembre 2026")) == {"sin cambios": 4}
+
+
+def test_a_machine_that_knows_nothing_believes_the_key_of_a_row_that_its_issue_confirms(
+    farm: Farm,
+) -> None:
+    """Its Jira does not show yet what another machine made; one key is of another row."""
+    book = farm.plan(farm.rows(3))
+    run()
+    rows = farm.office.books[book]["Plan"]
+    rows[2][TAREA] = ""
+    rows[3][TAREA] = "CAMPO-1"
+    shutil.rmtree(farm.folder / "state" / "test" / "jira")
+    (farm.folder / "state" / "test" / "tareas.json").unlink()
+    farm.site.lag_s = 90.0
+    assert results(run()) == {"sin cambios": 1, "nueva": 2}
+    assert keys(farm, book) == ["CAMPO-1", "CAMPO-4", "CAMPO-5"]
+
+
+def test_a_month_that_has_its_issues_gets_no_others_when_the_campania_changes(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.plan(farm.rows(3))
+    with monkeypatch.context() as before:
+        before.setattr("Modules.fieldwork.plan.join", of_another_season)
+        run()
+    done = run()
+    assert results(done) == {"NO SALIÓ": 3}
+    assert "fila 2: ya tiene la tarea CAMPO-1, de otra campaña" in str(done.error)
+    assert len(farm.site.issues) == 3
+
+
+def of_another_season(*given: Any) -> Any:
+    trabajos, findings = join(*given)
+    return tuple(
+        replace(one, clave=one.clave.replace("25/26", "24/25")) for one in trabajos
+    ), findings
+
+
+def test_what_is_not_asked_for_this_time_is_not_said_to_be_asked_for_no_more(farm: Farm) -> None:
+    rows = farm.rows(100)
+    book = farm.plan(rows)
+    run()
+    done = run(campos=[rows[1][0]])
+    assert "Quedan en Jira" not in done.markdown
+    farm.office.books[book]["Plan"][1][1] = "No existe"
+    told = run().markdown
+    assert "CAMPO-1: no la pide ninguna de las filas que se leyeron bien" in told
+
+
+def test_a_row_that_changes_while_its_issue_is_made_is_named(farm: Farm) -> None:
+    rows = farm.rows(3)
+    book = farm.plan([row[:TAREA] for row in rows])
+    sheet = farm.office.books[book]["Plan"]
+    at_creation(farm, lambda: sheet[2].__setitem__(1, "No existe"))
+    done = run()
+    assert keys(farm, book) == ["CAMPO-1", "", "CAMPO-3"]
+    assert "fila 3: cambió mientras se hacía la tarea; su tarea es CAMPO-2" in done.markdown
+
+
+def test_less_than_no_issue_is_refused(farm: Farm) -> None:
+    farm.plan(farm.rows(3))
+    with pytest.raises(SettingsError, match="max_tareas es -1"):
+        run(max_tareas=-1)
+    assert results(run(max_tareas=0)) == {"para la próxima corrida": 3}
+    assert farm.site.issues == {}
