@@ -234,18 +234,24 @@ class _Story:
     async def _chosen(self) -> list[DriveFile]:
         """The sheets of the month: those of the exact name, else those that say it.
 
+        One that may be of the month, as it names it without a year, is not read, and named.
+
         Raises:
             TareasFailed: there is none.
         """
         folder, month = self.names.planillas.carpeta or None, self.mes.texto
         found = await self.run(FILES, self.google.search_files, TITULO, folder, recursive=True)
-        said = [it for it in found if mes_in(it.name) == self.mes or look(month) in look(it.name)]
+        mes = {one.name: mes_in(one.name) for one in found}
+        said = [one for one in found if look(month) in look(one.name) or mes[one.name] == self.mes]
         if not said:
             there = short(sorted(one.name for one in found), 5) or "ninguna"
             what = f"no hay ninguna planilla {_LIKE} {month}» entre las que esta cuenta ve"
             raise TareasFailed(f"{what}: {there}")
-        exact = [one for one in said if _EXACT.fullmatch(one.name) and mes_in(one.name) == self.mes]
+        exact = [one for one in said if _EXACT.fullmatch(one.name) and mes[one.name] == self.mes]
         times, chosen = Counter(one.name for one in exact or said), []
+        said += [
+            one for one in found if not mes[one.name] and one not in said and self._may_be(one)
+        ]
         for one in said:
             what, how = "", Severity.ERROR
             if one.name not in times:
@@ -258,11 +264,24 @@ class _Story:
             chosen += [] if what else [one]
         return chosen
 
+    def _may_be(self, file: DriveFile) -> bool:
+        words, year = re.findall(r"[a-z]+", look(file.name)), str(self.mes.year)
+        said = any(mes_in(f"{word} {year}") == self.mes for word in words)
+        return said and {*re.findall(r"\b20\d\d\b", file.name)} <= {year}
+
     async def _read(self, file: DriveFile, hoja: str = "") -> Planilla:
-        """A sheet as it is now: ``hoja``, else the one that is called a plan, else the first."""
+        """A sheet as it is now: ``hoja``, else the one that is called a plan, else the first.
+
+        The others are named, unless it is the only plan among them.
+        """
         if not hoja:
             sheets = await self.run(SHEETS, self.google.sheets, file.id)
-            hoja = min(sheets, key=lambda one: not look(one).startswith("plan"), default="")
+            plans = [one for one in sheets if look(one).startswith("plan")] or [*sheets]
+            hoja, *others = plans or [""]
+            if others:
+                what = f"se lee la hoja {hoja}, y no se leen las otras: {short(others, 5)}"
+                todo = "pasar sus filas a esa, o llamar Plan sólo a la del plan"
+                self.findings.append(Finding(what, Severity.WARNING, file.name, todo=todo))
         cells = await self.run(READ, self.google.read, file.id, hoja)
         first = self.names.planillas.dia_primero
         return read_planilla(cells, archivo=file.name, hoja=hoja, dia_primero=first, mes=self.mes)

@@ -143,6 +143,7 @@ def read_planilla(
         if (said := _plain(row["fecha"])) is not None
     }
     turned = next((numero for numero, dia in days.items() if dia.contradicts), None)
+    turned = turned or (_turned(days, mes) if mes else None)
     filas, findings = [], list(planilla.findings)
     if bare:
         what, todo = "no dicen lote, fecha ni profundidad: no se leen", "completarlas o vaciarlas"
@@ -160,6 +161,18 @@ def read_planilla(
         tipos={name: _kinds(row[name] for row in rows.values()) for name in planilla.columnas},
         rechazadas=tuple(sorted({*rows} - {fila.numero for fila in filas})),
     )
+
+
+def _turned(days: Mapping[int, Dia], mes: Mes) -> int | None:
+    """The first of several days that only the other order puts into the month, if ours puts none."""
+    known = {numero: (dia.day, dia.swapped) for numero, dia in days.items() if dia.day}
+    ours = any(mes.holds(one) and one.day != one.month for one, _ in known.values())
+    other = [
+        at
+        for at, (one, swapped) in known.items()
+        if swapped and mes.holds(swapped) > mes.holds(one)
+    ]
+    return other[0] if len(other) > 1 and not ours else None
 
 
 def _with_header(planilla: Planilla, cells: Sequence[Sequence[Cell]]) -> Planilla:

@@ -135,3 +135,30 @@ def test_less_than_no_issue_is_refused(farm: Farm) -> None:
         run(max_tareas=-1)
     assert results(run(max_tareas=0)) == {"para la próxima corrida": 3}
     assert farm.site.issues == {}
+
+
+def test_a_month_is_read_however_it_is_written_and_what_may_be_it_is_named(farm: Farm) -> None:
+    rows = farm.rows(8)
+    farm.plan(rows[:2])
+    titles = ("Norte - Nov. 2026", "Sur - noviembre de 2026", "Este - NOVIEMBRE 26")
+    for at, title in enumerate((*titles, "Oeste - Noviembre", "Vieja - Noviembre 2025 (2)"), 2):
+        book = {"Plan": [rows[0], rows[at]]}
+        farm.office.spreadsheet(f"Plan de muestreo - {title}", book)
+    done = run()
+    assert results(done) == {"nueva": 4}
+    (unread,) = done.calidad
+    assert unread["dónde"] == "Plan de muestreo - Oeste - Noviembre"
+    assert unread["qué"].startswith("no se lee: no se llama «Plan de muestreo - ")
+
+
+def test_sheets_of_a_file_that_are_not_read_are_named(farm: Farm) -> None:
+    rows = farm.rows(6)
+    title = "Plan de muestreo - {} - Noviembre 2026"
+    own = [[rows[0], row] for row in rows[1:]]
+    farm.office.spreadsheet(title.format("Uno"), {"Norte": own[0], "Sur": own[1]})
+    farm.office.spreadsheet(title.format("Dos"), {"Listas": own[2], "Plan": own[3]})
+    done = run()
+    assert results(done) == {"nueva": 2}
+    (unread,) = done.calidad
+    assert unread["qué"] == "se lee la hoja Norte, y no se leen las otras: Sur"
+    assert unread["dónde"] == title.format("Uno")

@@ -319,3 +319,19 @@ def test_no_row_that_says_something_is_lost(rows: list[list[Cell]]) -> None:
     totals = {at for at, row in enumerate(rows, start=3) if "Total" in row and not text(row[2])}
     asked = {at for at, row in enumerate(rows, start=3) if text(row[1])}
     assert asked - totals <= kept | named
+
+
+def test_days_that_are_of_the_month_only_the_other_way_round_are_not_taken() -> None:
+    """A sheet of the United States of which no day is after the 12th: 11/05 is in November."""
+    head, november = ["Lote", "Fecha"], Mes(2026, 11)
+
+    def read(*days: str) -> Planilla:
+        cells = [head, *([str(at), one] for at, one in enumerate(days))]
+        return read_planilla(cells, archivo="x", hoja="y", mes=november)
+
+    turned = read("11/05/2026", "11/06/2026", "11/11/2026")
+    assert turned.rechazadas == (2, 3)
+    said = "«11/05/2026» es 11/05/2026 o 05/11/2026: la fila 2 está al revés"
+    assert turned.findings[0].what == said
+    assert read("11/12/2026", "05/11/2026", "10/12/2026").rechazadas == ()  # those of December
+    assert read("11/12/2026").rechazadas == ()
