@@ -164,7 +164,7 @@ def read_planilla(
 
 
 def _turned(days: Mapping[int, Dia], mes: Mes) -> int | None:
-    """The first of several days that only the other order puts into the month, if ours puts none."""
+    """The first of several days that only the other order puts into the month; ours puts none."""
     known = {numero: (dia.day, dia.swapped) for numero, dia in days.items() if dia.day}
     ours = any(mes.holds(one) and one.day != one.month for one, _ in known.values())
     other = [

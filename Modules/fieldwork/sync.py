@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,10 +190,12 @@ def _told(journal: Path) -> tuple[dict[str, str], dict[str, datetime]]:
     keys: dict[str, str] = {}
     doubts: dict[str, datetime] = {}
     for line in read_lines(journal):
-        doubts |= dict.fromkeys(line.get("intento", ()), datetime.fromisoformat(line["at"]))
-        keys |= line.get("hecho", {})
-        for clave in (*line.get("hecho", ()), *line.get("rechazado", ())):
-            doubts.pop(clave, None)
+        with suppress(KeyError, TypeError, ValueError):  # of another shape: damaged, as if torn
+            at = datetime.fromisoformat(line["at"]).astimezone(UTC)
+            doubts |= dict.fromkeys(line.get("intento", ()), at)
+            keys |= line.get("hecho", {})
+            for clave in (*line.get("hecho", ()), *line.get("rechazado", ())):
+                doubts.pop(clave, None)
     return keys, doubts
 
 

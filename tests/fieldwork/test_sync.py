@@ -429,6 +429,27 @@ def test_a_full_disk_at_the_journal_stops_before_the_write(
         assert (len(done.keys), len(site.issues)) == (4, 4)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        '{"at": "ayer", "intento": ["x"]}',
+        '{"at": "2026-11-03T12:00:00", "intento": 7}',
+        '{"at": "2026-11-03T12:00:00", "hecho": ["x"]}',
+        '{"at": "2026-11-03T12:00:00", "intento": ["plan/26/27/2026-11/l-2/0-20"]}',
+        "\0\0\0",
+    ],
+)
+def test_a_damaged_line_of_the_journal_stops_no_run(tmp_path: Path, line: str) -> None:
+    site = Site()
+    synced(site, wanted(2), tmp_path)
+    journal = tmp_path / "jira" / f"{GRUPO}.jsonl"
+    with journal.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    assert len(synced(site, wanted(3), tmp_path).created) == 1
+    assert site.once_each()
+
+
 def test_a_torn_line_of_the_journal_is_no_line(tmp_path: Path) -> None:
     site, issues = Site(), wanted(2)
     synced(site, issues, tmp_path)
