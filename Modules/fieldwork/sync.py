@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -225,6 +225,7 @@ class _Job:
                 else:
                     if clave in keys or _property(found).get("clave") == clave:
                         tareas[clave] = _tarea(found)
+        await self._each(clave for clave in self.wanted if clave not in self.done.gone)
         doubts = {clave: at for clave, at in doubts.items() if clave in self.wanted}
         if doubts and settle_s:
             since = (self.now() - max(doubts.values())).total_seconds()
@@ -233,14 +234,19 @@ class _Job:
     async def _look_for(self, doubts: Sequence[str], left_s: float) -> None:
         """Look for what may have been created, until it would have been seen; note what was."""
         tareas = self.done.tareas
-        while labels := [label(clave) for clave in doubts if clave not in tareas]:
-            for i in range(0, len(labels), _LABELS):
-                await self._search(labels[i : i + _LABELS])
+        while left := [clave for clave in doubts if clave not in tareas]:
+            await self._each(left)
             if left_s <= 0:
                 break
             await self.sleep(step := min(_LOOK_S, left_s))
             left_s -= step
         self._note(hecho={clave: tareas[clave].key for clave in doubts if clave in tareas})
+
+    async def _each(self, claves: Iterable[str]) -> None:
+        """Look by its own label for each that is not known: its issue may be of another lot."""
+        labels = [label(clave) for clave in claves if clave not in self.done.tareas]
+        for i in range(0, len(labels), _LABELS):
+            await self._search(labels[i : i + _LABELS])
 
     async def _search(self, labels: Sequence[str]) -> None:
         """Take in each issue with one of these labels, the oldest of a clave before its copies.

@@ -35,6 +35,7 @@ SOURCES = re.sub(
 NAME = "Plan de muestreo - El Ombú - Noviembre 2026"
 SHEET = "### 4. La planilla (dos minutos)"
 NOVIEMBRE = Mes(2026, 11)
+COLUMNS = [name for name in Fila.__dataclass_fields__ if name not in ("numero", "anotada")]
 
 
 def _blocks(language: str) -> list[str]:
@@ -57,7 +58,7 @@ def test_the_sheet_of_the_page_is_read_without_a_word_and_every_row_finds_its_lo
     assert mes_in(NAME) == NOVIEMBRE
     planilla = read_planilla(_table(SHEET), archivo=NAME, hoja="Plan")
     assert planilla.findings == ()
-    assert {*planilla.columnas} == {*Fila.__dataclass_fields__} - {"numero", "lote_id", "prioridad"}
+    assert {*planilla.columnas} == {*COLUMNS} - {"lote_id", "prioridad"}
     trabajos, findings = join([planilla], demo_fuente.tables, demo_fuente.campania, NOVIEMBRE)
     assert findings == ()
     assert [(one.campo, one.lote) for one in trabajos] == [
@@ -70,7 +71,7 @@ def test_the_sheet_of_the_page_is_read_without_a_word_and_every_row_finds_its_lo
 def test_every_name_of_a_column_on_the_page_is_understood() -> None:
     header, *rows = _table("## Las columnas")
     assert header[2] == "la columna se llama"
-    assert [row[0].strip("`") for row in rows] == [*Fila.__dataclass_fields__][1:]
+    assert [row[0].strip("`") for row in rows] == COLUMNS
     for dato, _, names, how in rows:
         assert {column_of(name) for name in names.split(", ")} == {dato.strip("`")}
         if dato == "`fecha`":

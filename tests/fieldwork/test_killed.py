@@ -96,14 +96,14 @@ def test_killed_at_every_request_there_is_one_issue_a_row_and_the_next_run_ends_
     while killed(farm, at, done=done):
         check_healed(farm, at)
         at += 1
-    assert at == 11  # drive, sheet, rows, project, search, three batches, rows again, the keys
+    assert at == 12  # drive, sheet, rows, project, two searches, three batches, rows again, keys
     check_healed(farm, "not killed")
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["not done", "done"])
 def test_killed_at_a_creation_that_the_search_does_not_show_yet(farm: Farm, done: bool) -> None:
     """The second of three batches; the search sees what was written after two seconds."""
-    killed(farm, 7, done=done, lag_s=2.0)
+    killed(farm, 8, done=done, lag_s=2.0)
     sent = [one for one in farm.site.asked if one.path == "issue/bulk"]
     assert len(sent) == (2 if done else 1)
     before = time.monotonic()

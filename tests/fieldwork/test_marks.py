@@ -211,7 +211,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize(("at", "done"), [(3, False), (3, True), (5, True), (6, True)])
+@pytest.mark.parametrize(("at", "done"), [(4, False), (4, True), (6, True), (7, True)])
 def test_a_run_that_was_killed_heals(
     farm: Farm, monkeypatch: pytest.MonkeyPatch, at: int, done: bool
 ) -> None:
@@ -239,7 +239,7 @@ def test_a_run_that_was_killed_heals(
         with pytest.raises(Killed):
             farm.run(solo_validar=False, max_tareas=9, run=run)
     left = len(farm.jira.site.issues)
-    assert left == {(3, False): 0, (3, True): 3}.get((at, done), 9)
+    assert left == {(4, False): 0, (4, True): 3}.get((at, done), 9)
     assert not farm.libro.tareas
     healed = farm.run(solo_validar=False, max_tareas=9)
     assert healed.error is None

@@ -220,6 +220,16 @@ def test_a_copy_that_a_person_made_and_labels_that_a_person_took_off(tmp_path: P
     assert done.twins == {issues[0].clave: ("LIN-3",)}
 
 
+def test_an_issue_of_another_lot_is_that_of_its_clave(tmp_path: Path) -> None:
+    """As of a mark that a portal gives in every campaña, and no machine's journal knows."""
+    site, issues = Site(), wanted(2)
+    synced(site, issues, tmp_path)
+    for one in site.issues.values():
+        one["fields"]["labels"].remove(GRUPO)
+    done = synced(site, issues, tmp_path / "other", grupo="lindero-plan-2026-12")
+    assert (len(done.unchanged), len(site.issues)) == (2, 2)
+
+
 def test_an_issue_without_our_property_is_found_by_its_label_and_given_it(tmp_path: Path) -> None:
     site, issues = Site(), wanted(1)
     site.add(issues[0].fields, None)
@@ -231,7 +241,7 @@ def test_only_validating_writes_nothing_and_says_what_would_be(tmp_path: Path) -
     site, issues = Site(), wanted(60)
     done = synced(site, issues, tmp_path, solo_validar=True)
     assert done.created == dict.fromkeys((one.clave for one in issues), "")
-    assert (site.creates, site.updates, site.requests) == ([], [], 1)
+    assert (site.creates, site.updates, site.requests) == ([], [], 2)  # by lot, by clave
     assert not list(tmp_path.iterdir())
     synced(site, issues[:10], tmp_path)
     done = synced(site, wanted(12, duedate="2026-11-30"), tmp_path, solo_validar=True)
@@ -285,7 +295,7 @@ def test_a_write_that_may_have_been_done_is_looked_for_until_the_search_would_sh
 ) -> None:
     """Killed as its answer was under way, and the next run begins at once: 30 s of lag."""
     site, issues = Site(lag_s=30.0), wanted(4)
-    site.kill = (2, True)
+    site.kill = (3, True)
     with pytest.raises(Killed):
         synced(site, issues, tmp_path)
     done = synced(site, issues, tmp_path)
@@ -300,7 +310,7 @@ def test_a_write_that_was_not_done_is_created_again_once_the_settle_time_has_pas
     tmp_path: Path,
 ) -> None:
     site, issues = Site(), wanted(4)
-    site.kill = (2, False)
+    site.kill = (3, False)
     with pytest.raises(Killed):
         synced(site, issues, tmp_path)
     site.clock += timedelta(seconds=40)
