@@ -182,7 +182,8 @@ def _tarea(found: Mapping[str, Any]) -> Tarea:
 
 
 def _property(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (found.get("properties") or {}).get(PROPERTY) or {}
+    ours = (found.get("properties") or {}).get(PROPERTY)
+    return ours if isinstance(ours, dict) else {}  # another program's
 
 
 def _told(journal: Path) -> tuple[dict[str, str], dict[str, datetime]]:

@@ -108,7 +108,8 @@ class Jira:
     def get(self, key: str, fields: Sequence[str]) -> dict[str, Any]:
         """An issue with these fields and our property, as it is now."""
         query = {"fields": ",".join(fields), "properties": PROPERTY}
-        return _object(self._send(f"tarea {key}", "GET", f"issue/{_part(key)}", query))
+        what, path = f"tarea {key}", f"issue/{_part(key)}"
+        return _issues([_object(self._send(what, "GET", path, query))], what)[0]
 
     def search(self, jql: str, fields: Sequence[str]) -> list[dict[str, Any]]:
         """All issues that the query finds, with these fields and our property.
@@ -124,7 +125,7 @@ class Jira:
         what, found, seen = "búsqueda", list[dict[str, Any]](), set[str]()
         while True:
             page = _object(self._send(what, "POST", "search/jql", body=asked))
-            found += _rows(page.get("issues"), what)
+            found += _issues(page.get("issues"), what)
             token = page.get("nextPageToken")
             if page.get("isLast", token is None):
                 return found
@@ -265,3 +266,11 @@ def _rows(found: Any, what: str) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise ApiContractChanged(f"Jira, {what}: no contestó una lista")
     return found
+
+
+def _issues(found: Any, what: str) -> list[dict[str, Any]]:
+    rows = _rows(found, what)
+    for one in rows:
+        if not isinstance(one.get("key"), str) or not isinstance(one.get("fields"), dict):
+            raise ApiContractChanged(f"Jira, {what}: una tarea sin su clave o sus campos")
+    return rows

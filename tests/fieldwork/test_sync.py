@@ -230,9 +230,12 @@ def test_an_issue_of_another_lot_is_that_of_its_clave(tmp_path: Path) -> None:
     assert (len(done.unchanged), len(site.issues)) == (2, 2)
 
 
-def test_an_issue_without_our_property_is_found_by_its_label_and_given_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [None, "of another program"])
+def test_an_issue_without_our_property_is_found_by_its_label_and_given_it(
+    tmp_path: Path, other: Any
+) -> None:
     site, issues = Site(), wanted(1)
-    site.add(issues[0].fields, None)
+    site.add(issues[0].fields, other)
     assert synced(site, issues, tmp_path).updated == {issues[0].clave: "LIN-1"}
     assert synced(site, issues, tmp_path).unchanged == {issues[0].clave: "LIN-1"}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from Modules.demo.jira_site import (
 from Modules.demo.running import serving
 from Modules.integrations.access import JiraAccess
 from Modules.integrations.jira import MOST_AT_ONCE, PROPERTY, Jira, NewIssue, quoted
-from Modules.portal.answers import NotThere
+from Modules.portal.answers import Answer, NotThere
 from Modules.settings import load_settings
 from Modules.words.errors import (
     ApiAuth,
@@ -145,6 +147,19 @@ def test_a_token_that_repeats_ends_the_search_by_name(jira: RunningJira) -> None
     with pytest.raises(ApiContractChanged, match="otra vez la misma página"):
         of_the_lot(client)
     assert sum(one.path == "search/jql" for one in jira.site.asked) == 2
+
+
+@pytest.mark.parametrize("issue", [{"key": "CAMPO-1"}, {"fields": {}}])
+def test_an_issue_of_another_shape_is_named(
+    jira: RunningJira, monkeypatch: pytest.MonkeyPatch, issue: dict[str, Any]
+) -> None:
+    answer = json.dumps({"issues": [issue], "isLast": True, **issue}).encode()
+    client = jira.client()
+    sent = Answer("Jira", 200, {}, answer, framed=True)
+    monkeypatch.setattr(client._transport, "send", lambda *_: sent)
+    for ask in (partial(of_the_lot, client), partial(client.get, "CAMPO-1", ["status"])):
+        with pytest.raises(ApiContractChanged, match="una tarea sin su clave o sus campos"):
+            ask()
 
 
 def test_the_index_lags_while_an_issue_itself_is_there_at_once(jira: RunningJira) -> None:
