@@ -150,7 +150,7 @@ async def marcadores_a_jira(
                     pause=lambda: names.jira.pausa_s, settle_s=names.jira.asienta_s,
                     batch=names.jira.por_pedido, solo_validar=solo_validar)  # fmt: skip
     every: dict[str, Synced] = {}
-    with writing_lock(root):
+    with writing_lock(settings.lindero_state_dir):
         try:
             await open_project(jira, names.jira.proyecto, run)
             libro, parts = _ledger(root)

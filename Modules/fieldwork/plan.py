@@ -116,7 +116,7 @@ async def plan_muestreo_a_jira(
     month = read_mes(mes) if mes else Mes(*now().astimezone(settings.zone).timetuple()[:2])
     season = _season(productos.asked(settings, campania, modo), month)
     root, outputs = settings.store_dir(modo), settings.outputs_dir(modo)
-    with writing_lock(root), closing(Google(google_access)) as google:
+    with writing_lock(settings.lindero_state_dir), closing(Google(google_access)) as google:
         night = productos.last_accepted(settings, str(season), modo)
         encargo = await asyncio.to_thread(productos.order, settings, modo, *night, now())
         jira, traces = Jira(jira_access), Traces.begin(outputs, FLUJO, now())

@@ -87,13 +87,15 @@ def write_tareas(root: Path, libro: Libro) -> None:
 
 
 @contextmanager
-def writing_lock(root: Path) -> Iterator[None]:
-    """One story with Jira at a time; it is not the lock of the nights, which wait for nobody.
+def writing_lock(state_dir: Path) -> Iterator[None]:
+    """One story with Jira at a time, a trial or not: both ask the same Jira.
+
+    It is not the lock of the nights, which wait for nobody.
 
     Raises:
         RunLocked: another one is on.
         PublishError: the folder cannot be written.
     """
-    make_folder(root)
-    with only_one(root / "jira.lock", lambda: RunLocked(_OTHER)):
+    make_folder(state_dir)
+    with only_one(state_dir / "jira.lock", lambda: RunLocked(_OTHER)):
         yield

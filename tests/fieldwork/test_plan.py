@@ -332,6 +332,6 @@ def test_an_archived_project_is_named_and_nothing_is_sent(farm: Farm) -> None:
 
 def test_a_second_run_at_the_same_time_is_refused(farm: Farm) -> None:
     farm.plan(farm.rows(2))
-    with writing_lock(farm.folder / "state" / "test"), pytest.raises(RunLocked):
+    with writing_lock(farm.folder / "state"), pytest.raises(RunLocked):  # of whatever mode
         run()
     assert farm.site.asked == []
