@@ -326,7 +326,7 @@ class _Story:
                 if locked_out(err):
                     raise
                 what = f"no se pudieron anotar las claves: {err}"
-                room = "" if "tarea" in before.columnas else "agregar una columna Tarea; "
+                room = "" if "tarea" in before.titulos else "agregar una columna Tarea; "
                 self.unwritten.append(Finding(what, where=before.where, todo=f"{room}{_AGAIN}"))
                 continue
             for one in (one for one in pending if one.donde == before.where):

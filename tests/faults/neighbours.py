@@ -127,6 +127,9 @@ _put("google_expired", "the tokens that there are end now: 401; a new one is goo
 _put("google_403_rate", "403 that says userRateLimitExceeded, nothing done",
      answer=lambda _: reply(403, json.dumps({"error": {"code": 403, "message": "Slow down",
          "errors": [{"reason": "userRateLimitExceeded"}]}}).encode()))
+_put("google_400_grid", "400: the sheet is not so wide, nothing done",
+     answer=lambda _: reply(400, json.dumps({"error": {"code": 400,
+         "message": "Range ('Plan'!G1) exceeds grid limits."}}).encode()))
 _put("google_token_repeats", "every page of a search gives the same token", done=True,
      answer=_edited(lambda body: {**body, "nextPageToken": "the same"}),
      query=lambda query: re.sub("pageToken=[^&]*", "", query))

@@ -162,3 +162,21 @@ def test_sheets_of_a_file_that_are_not_read_are_named(farm: Farm) -> None:
     (unread,) = done.calidad
     assert unread["qué"] == "se lee la hoja Norte, y no se leen las otras: Sur"
     assert unread["dónde"] == title.format("Uno")
+
+
+@pytest.mark.parametrize("titles", [(), ("Tarea", "Jira")], ids=["no column", "two columns"])
+def test_what_to_do_about_keys_that_have_no_place_is_said(
+    farm: Farm, titles: tuple[str, ...]
+) -> None:
+    """A sheet without a column for them is as wide as its grid may be; or it has two."""
+    rows = [row[:TAREA] for row in farm.rows(2)]
+    rows[0] += titles
+    farm.plan(rows)
+    farm.google.server.strike(Strike("google_400_grid", "POST .*batchUpdate", times=None))
+    done = run()
+    (finding,) = [one for one in done.calidad if one["gravedad"] == "rechaza"]
+    said, todo = (
+        ("hay más de una columna", "") if titles else ("exceeds grid", "agregar una columna")
+    )
+    assert said in finding["qué"]
+    assert finding["detalle"].startswith(todo or "volver a correr")
