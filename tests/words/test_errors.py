@@ -18,6 +18,7 @@ LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into 
     "JsonRefused": "DataError",
     "LeftOrigin": "WalkBroken",
     "NoConnection": "TryAgain",
+    "NotAllowed": "ApiAuth",
     "NotDone": "TryAgain",
     "NotThere": "ApiRejected",
     "Stopped": "ApiUnavailable",
