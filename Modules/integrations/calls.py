@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
-import tenacity
-
+from Modules.portal import attempts
 from Modules.portal.answers import Answer, NoConnection, NotThere, TryAgain, wait_asked
 from Modules.portal.asking import Ask
-from Modules.portal.attempts import tell
-from Modules.portal.transport import Transport
+from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import (
     ApiAuth,
     ApiContractChanged,
@@ -32,13 +31,12 @@ from Modules.words.errors import (
     OutcomeUnknown,
     PipelineError,
 )
-from Modules.words.spanish import number
 
 T = TypeVar("T")
 
 TRIES: Final = 4
-LONGEST_WAIT_S: Final = 60.0  # that a call waits for Retry-After; a longer one is for another time
-_JITTER = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)  # seconds
+# a longer Retry-After than a minute is for another time
+_WAITS: Final = Limits(retry_after_cap_s=60.0, retry_after_most_s=60.0, backoff_cap_s=20.0)
 _LONGEST_WORDS = 200
 
 
@@ -104,23 +102,7 @@ def persist(
                 raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
             raise
 
-    retrying = tenacity.Retrying(
-        stop=lambda state: state.attempt_number >= tries or _asked(state) > LONGEST_WAIT_S,
-        wait=lambda state: _asked(state) or _JITTER(state),
-        sleep=sleep,
-        retry=tenacity.retry_if_exception_type(TryAgain),
-        before_sleep=tell,
-        reraise=True,
-    )
-    try:
-        return retrying(safely)
-    except TryAgain as err:
-        if (err.wait_s or 0.0) > LONGEST_WAIT_S:
-            raise ApiUnavailable(
-                f"{err}; pide esperar {number(err.wait_s or 0.0)} s, más de lo que espera un pedido"
-            ) from err
-        made = retrying.statistics.get("attempt_number", 1)
-        raise ApiUnavailable(f"{err}; sin éxito después de {made} intentos") from err
+    return attempts.persist(safely, replace(_WAITS, tries=tries), sleep)
 
 
 def exchange(transport: Transport, ask: Ask, secrets: Mapping[str, str], *, writes: bool) -> Answer:
@@ -139,9 +121,3 @@ def exchange(transport: Transport, ask: Ask, secrets: Mapping[str, str], *, writ
         if writes and err.__cause__ is None:  # with a cause: TLS failed, so it was not sent
             raise OutcomeUnknown(f"{err}; no se sabe si quedó hecho") from err
         raise
-
-
-def _asked(state: tenacity.RetryCallState) -> float:
-    """Seconds that the neighbour asked to wait; 0 where it asked nothing."""
-    err = state.outcome.exception() if state.outcome is not None else None
-    return (err.wait_s or 0.0) if isinstance(err, TryAgain) else 0.0

@@ -41,9 +41,6 @@ class Attempts:
         self._pace, self._rules = pace, rules
         self._let_through = False  # whether a token was ever good
         self._judge = Judge(rules, limits.max_depth, auth.redact)
-        self._jitter = wait_random_exponential(
-            multiplier=limits.backoff_base_s, max=limits.backoff_cap_s
-        )
 
     def page(self, ask: Ask, read: Read[T]) -> T:
         """What ``read`` makes of the answer and its JSON document.
@@ -111,47 +108,56 @@ class Attempts:
         return read(answer, document)
 
     def _persist(self, what: str, once: Callable[[], T]) -> T:
-        retrying = Retrying(
-            stop=self._is_last,
-            wait=self._wait_s,
-            sleep=lambda seconds: self._pace.sleep(seconds, what),
-            retry=retry_if_exception(lambda err: isinstance(err, TryAgain | CutJson)),
-            before_sleep=tell,
-            reraise=True,
+        return persist(
+            once, self._limits, lambda seconds: self._pace.sleep(seconds, what), self._pace.hold
         )
-        try:
-            return retrying(once)
-        except TryAgain as err:
-            if self._asks_too_much(err):
-                wait = f"el portal pide esperar {err.wait_s:.0f} s"
-                raise ApiUnavailable(
-                    f"{err}; {wait}, más que cualquier intento de esta corrida"
-                ) from err
-            tries = retrying.statistics.get("attempt_number", 1)
-            raise ApiUnavailable(f"{err}; sin éxito después de {tries} intentos") from err
 
-    def _is_last(self, state: RetryCallState) -> bool:
+
+def persist(
+    once: Callable[[], T],
+    limits: Limits,
+    sleep: Callable[[float], None],
+    hold: Callable[[float], None] = lambda _: None,
+) -> T:
+    """What ``once`` returns, which sends one request; after as many tries as ``limits`` allow.
+
+    ``hold`` is told how long nothing may be sent, where the other side asked for it.
+
+    Raises:
+        ApiUnavailable: every try failed, or a wait is asked that no try would outlast.
+        PipelineError: whatever else ``once`` raises, at once.
+    """
+    jitter = wait_random_exponential(multiplier=limits.backoff_base_s, max=limits.backoff_cap_s)
+
+    def is_last(state: RetryCallState) -> bool:
         err = _error(state)
-        if self._asks_too_much(err):
-            return True
-        cut = isinstance(err, CutJson)
-        return state.attempt_number >= (_TRIES_FOR_CUT_JSON if cut else self._limits.tries)
+        tries = _TRIES_FOR_CUT_JSON if isinstance(err, CutJson) else limits.tries
+        return state.attempt_number >= tries or (_asked(err) or 0.0) > limits.retry_after_most_s
 
-    def _asks_too_much(self, err: BaseException | None) -> bool:
-        asked = err.wait_s if isinstance(err, TryAgain) else None
-        return asked is not None and asked > self._limits.retry_after_most_s
+    def wait_s(state: RetryCallState) -> float:
+        if (asked := _asked(_error(state))) is None:
+            return float(jitter(state))
+        hold(wait := min(asked, limits.retry_after_cap_s))
+        return wait
 
-    def _wait_s(self, state: RetryCallState) -> float:
-        err = _error(state)
-        asked = err.wait_s if isinstance(err, TryAgain) else None
-        if asked is None:
-            return float(self._jitter(state))
-        wait_s = min(asked, self._limits.retry_after_cap_s)
-        self._pace.hold(wait_s)
-        return wait_s
+    retrying = Retrying(
+        stop=is_last,
+        wait=wait_s,
+        sleep=sleep,
+        retry=retry_if_exception(lambda err: isinstance(err, TryAgain | CutJson)),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    try:
+        return retrying(once)
+    except TryAgain as err:
+        said = f"sin éxito después de {retrying.statistics.get('attempt_number', 1)} intentos"
+        if (asked := _asked(err) or 0.0) > limits.retry_after_most_s:
+            said = f"pide esperar {number(asked)} s, más que cualquier intento de esta corrida"
+        raise ApiUnavailable(f"{err}; {said}") from err
 
 
-def tell(state: RetryCallState) -> None:
+def _tell(state: RetryCallState) -> None:
     wait_s = state.next_action.sleep if state.next_action else 0.0
     said = "%s; se pide otra vez en %s s (intento %d)"
     corrida.warning(said, _error(state), number(wait_s, 1), state.attempt_number + 1)
@@ -159,3 +165,8 @@ def tell(state: RetryCallState) -> None:
 
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
+
+
+def _asked(err: BaseException | None) -> float | None:
+    """Seconds that the other side asked to wait, if it did."""
+    return err.wait_s if isinstance(err, TryAgain) else None

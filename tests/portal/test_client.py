@@ -224,7 +224,7 @@ def test_a_wait_that_no_try_would_outlast_is_a_refusal_at_once(where: str) -> No
     reply = Reply(429, headers={"Retry-After": "301"})
     with (
         answering(_spoiling(reply, 99, where)) as portal,
-        pytest.raises(ApiUnavailable, match="HTTP 429; el portal pide esperar 301 s") as caught,
+        pytest.raises(ApiUnavailable, match="HTTP 429; pide esperar 301 s") as caught,
     ):
         fetch(portal.url)
     assert _asked(portal, where) == 1
