@@ -47,7 +47,6 @@ def issues_of(
     names: JiraNames,
     *,
     enlaces: Mapping[str, str],
-    snapshot: str = "",
 ) -> tuple[tuple[Issue, ...], tuple[Finding, ...]]:
     """An issue for each row, and a warning for each name that Jira has not been told of.
 
@@ -74,7 +73,6 @@ def issues_of(
             *(("Fecha", day(fila.fecha)), ("Profundidad (cm)", fila.profundidad)),
             *(("Tipo", fila.tipo), ("Responsable", fila.responsable)),
             *(("Prioridad", fila.prioridad), ("Observación", fila.observacion)),
-            ("Datos", snapshot),
         ]
         links = [("Mapa para el teléfono (KMZ)", enlaces.get(one.campo_id, ""))]
         fields = {

@@ -15,6 +15,8 @@ from datetime import date
 from functools import partial
 from typing import Final, TypeAlias
 
+from xlsxwriter.utility import xl_rowcol_to_cell
+
 from Modules.fieldwork.fechas import Dia, Mes, mes_in, read_dia
 from Modules.words.finding import Finding, Severity
 from Modules.words.names import look
@@ -107,15 +109,9 @@ class Planilla:
         """What is wrong in a row; ``nombre`` is ours, of a column that the sheet may have."""
         item = f"fila {numero}"
         if nombre in self.columnas:
-            cell = f"{letters(self.columnas[nombre])}{numero}"
+            cell = xl_rowcol_to_cell(numero - 1, self.columnas[nombre])
             item = f"{item}, columna {self.titulos[nombre]} ({cell})"
         return Finding(what, severity, self.where, item, todo)
-
-
-def letters(column: int) -> str:
-    """What a sheet calls a column from 0: A, Z, AA."""
-    above, at = divmod(column, 26)
-    return f"{letters(above - 1) if above else ''}{chr(ord('A') + at)}"
 
 
 def read_planilla(

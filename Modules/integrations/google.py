@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 from googleapiclient.discovery import build
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 from Modules.integrations.access import GoogleAccess
 from Modules.integrations.calls import TRIES, error_of, exchange, persist
@@ -243,11 +244,7 @@ class Google:
 
 def cell_name(sheet: str, row: int, column: int) -> str:
     """The cell of a 1-based row and a 0-based column, as ``write`` takes it: 'Hoja 1'!C12."""
-    letters, left = "", column + 1
-    while left:
-        left, digit = divmod(left - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return f"{_quoted(sheet)}!{letters}{row}"
+    return f"{_quoted(sheet)}!{xl_rowcol_to_cell(row - 1, column)}"
 
 
 def _quoted(sheet: str) -> str:

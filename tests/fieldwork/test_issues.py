@@ -53,9 +53,7 @@ words = st.text(max_size=40) | st.text(min_size=1, max_size=4).map(lambda said: 
 
 
 def made(*rows: Trabajo, names: JiraNames = NAMES) -> tuple[tuple[Issue, ...], tuple[Finding, ...]]:
-    return issues_of(
-        rows, MES, SEASON, names, enlaces={"C1": URL}, snapshot="2026-11-01T060002Z-000042"
-    )
+    return issues_of(rows, MES, SEASON, names, enlaces={"C1": URL})
 
 
 def fields_of(row: Trabajo = ROW, **names: Any) -> dict[str, Any]:
@@ -82,7 +80,6 @@ def test_an_issue_says_where_what_and_when() -> None:
         "Campo": "La Paz", "Lote": "7", "Superficie": "104,50 ha", "Cultivo": "Soja",
         "Campaña": "26/27", "Fecha": "05/11/2026", "Profundidad (cm)": "0-20", "Tipo": "Suelo",
         "Responsable": "Ana", "Prioridad": "alta", "Observación": "por la tranquera",
-        "Datos": "2026-11-01T060002Z-000042",
     }  # fmt: skip
     assert document["content"][-1]["content"][0]["marks"][0]["attrs"]["href"] == URL
     assert fields == {
@@ -116,7 +113,6 @@ def test_a_map_without_an_address_is_named_as_text_and_nothing_is_said_twice() -
     (issue,), _ = issues_of([ROW], MES, SEASON, NAMES, enlaces={"C1": "plan_muestreo/x.kmz"})
     said = texts(issue.fields["description"])
     assert said[-1] == "Mapa para el teléfono (KMZ): plan_muestreo/x.kmz"
-    assert "Datos" not in said
     (bare,), _ = issues_of([ROW], MES, SEASON, NAMES, enlaces={})
     assert not any("KMZ" in one for one in texts(bare.fields["description"]))
 

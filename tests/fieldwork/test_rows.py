@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from Modules.fieldwork.fechas import Mes
-from Modules.fieldwork.rows import Cell, Fila, Planilla, column_of, letters, read_planilla
+from Modules.fieldwork.rows import Cell, Fila, Planilla, column_of, read_planilla
 from Modules.words.finding import Finding, Severity
 from Modules.words.text import text
 
@@ -288,10 +288,12 @@ def test_a_sheet_says_in_its_name_whose_it_is(archivo: str, titular: str) -> Non
     assert Planilla(archivo, "Plan").titular == titular
 
 
-def test_columns_have_letters() -> None:
-    assert [letters(at) for at in (0, 25, 26, 51, 52, 701, 702)] == [
-        "A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "cell"), [(0, "A12"), (25, "Z12"), (26, "AA12"), (702, "AAA12")]
+)
+def test_a_finding_names_its_cell_as_the_sheet_does(column: int, cell: str) -> None:
+    planilla = Planilla("P", "H", columnas={"lote": column}, titulos={"lote": "Lote"})
+    assert planilla.finding(12, "lote", "", "").item == f"fila 12, columna Lote ({cell})"
 
 
 hostile = (
