@@ -18,7 +18,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from Modules.words.finding import Finding, Severity
-from Modules.words.names import name_problem
+from Modules.words.names import folded, name_problem
 
 CONFIG_NAME: Final = "symlink_config.json"
 MAX_TARGET: Final = 200  # of Windows' 259 characters; the longest file of a backup needs 57
@@ -193,7 +193,7 @@ def _names_problem(text: str, path: PureWindowsPath) -> str | None:
 def _same_links(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, str]]:
     seen: set[str] = set()
     for one in enlaces:
-        key = _fold(str(one.enlace))
+        key = folded(str(one.enlace))
         if key in seen:
             yield one, "está dos veces: deje una sola línea para esta carpeta"
         seen.add(key)
@@ -220,7 +220,7 @@ def _place_problems(
     root = next((root for root in roots if is_below(one.destino, root)), None)
     if root is None:
         yield _outside(one, roots)
-    elif _fold(one.destino.parts[len(root.parts)]) == "forms":
+    elif folded(one.destino.parts[len(root.parts)]) == "forms":
         yield "OneDrive no acepta una carpeta 'forms' en su raíz: elija otro nombre"
     if project is None:
         return
@@ -258,15 +258,11 @@ def _doubts(one: Enlace, known: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
 def _folded(path: PureWindowsPath) -> tuple[str, ...]:
     """A path as Windows compares it: by names, case and composition do not matter."""
-    return tuple(_fold(part) for part in (path.drive, path.root, *path.parts[1:]))
+    return tuple(folded(part) for part in (path.drive, path.root, *path.parts[1:]))
 
 
 def as_mapping(enlaces: Sequence[Enlace]) -> Mapping[str, str]:
     """Links and targets as they are compared: two configurations that mean the same are equal."""
-    return {_fold(str(one.enlace)): "\\".join(_folded(one.destino)) for one in enlaces}
+    return {folded(str(one.enlace)): "\\".join(_folded(one.destino)) for one in enlaces}

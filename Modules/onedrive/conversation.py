@@ -107,7 +107,9 @@ def _run(options: argparse.Namespace, project: Path, environment: Mapping[str, s
         raise _WrongError("--centinelas se corre en el Windows donde está OneDrive.")
     pedido = _pedido(options, project, environment)
     _judge(pedido, project)
-    _show(pedido.enlaces)
+    width = max(len(str(one.enlace)) for one in pedido.enlaces)
+    for one in pedido.enlaces:
+        _say(f"  {one.enlace!s:<{width}}  ->  {one.destino}")
     if pedido.asked and not options.si:
         answer = _ask("¿Escribir los archivos?", "S/n").casefold()
         if answer not in ("s/n", "s", "si", "sí"):
@@ -280,12 +282,6 @@ def _judge(pedido: _Pedido, project: Path) -> None:
         _say(f"Atención, {told(doubt)}")
     if not ON_WINDOWS:
         _say(f"Esto no es Windows: si los destinos existen lo mira {SCRIPT_NAME}.")
-
-
-def _show(links: Sequence[Enlace]) -> None:
-    width = max(len(str(one.enlace)) for one in links)
-    for one in links:
-        _say(f"  {one.enlace!s:<{width}}  ->  {one.destino}")
 
 
 def _sentinels(project: Path, links: Sequence[Enlace]) -> int:

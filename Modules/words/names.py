@@ -144,12 +144,12 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if problem := name_problem(name):
             raise PublishError(f"no se puede publicar {name!r}: {problem}")
-        folded = _folded(name)
-        if folded in seen:
-            raise PublishError(f"{name!r} y {seen[folded]!r} son un mismo archivo en Windows")
-        seen[folded] = name
-    for folded, name in seen.items():
-        for parent in PurePosixPath(folded).parents:
+        key = folded(name)
+        if key in seen:
+            raise PublishError(f"{name!r} y {seen[key]!r} son un mismo archivo en Windows")
+        seen[key] = name
+    for key, name in seen.items():
+        for parent in PurePosixPath(key).parents:
             if above := seen.get(str(parent)):
                 raise PublishError(f"{name!r} está dentro de {above!r}, que es un archivo")
 
@@ -231,6 +231,6 @@ def _part_problem(part: str) -> str | None:
     return next((problem for broken, problem in rules if broken), None)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """A path as Windows compares it: case and composition do not matter."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
