@@ -18,7 +18,6 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pyogrio
-import pyproj
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -26,13 +25,12 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.demo.contract import Item, Row, World, campania_items, day_time, make_row, make_rows
 from Modules.demo.world import catalogue
-from Modules.geo.arrays import M2_PER_HA
+from Modules.geo.geometry import geodesic_area_ha
 from Modules.words.columns import CRS
 from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
 
 FIRST_CAMPO, FIRST_LOTE, FIRST_MARK = 1_000, 100_000, 1_000_000
-GEOD = pyproj.Geod(ellps="WGS84")
 NO_CROP = {"", "nan", "none", "null", "<na>"}
 POLYGONAL = {"Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Unknown"}
 NAME_COLUMNS = ("nombre", "name", "perfil_numero", "label", "codigo", "id")
@@ -175,8 +173,7 @@ def _hectares(shape: BaseGeometry | None) -> float | None:
     """What a portal would declare: ellipsoidal area to two decimals; None where there is none."""
     if shape is None or not _is_somewhere(shape):
         return None
-    area, _ = GEOD.geometry_area_perimeter(shapely.orient_polygons(shape))
-    return round(abs(area) / M2_PER_HA, 2)
+    return round(float(geodesic_area_ha([shape])[0]), 2)
 
 
 def _mark_rows(

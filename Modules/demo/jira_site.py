@@ -13,11 +13,12 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Request, Response
+
+from Modules.words.text import day
 
 DEMO_JIRA_USER: Final = "demo@lindero.example"
 DEMO_JIRA_TOKEN: Final = "token-publico-del-jira-de-demostracion"  # noqa: S105 - public
@@ -202,7 +203,7 @@ class JiraSite:
             "string": _is_line(value),
             "document": known.get("type") == "doc" and known.keys() >= {"version", "content"},
             "number": type(value) in (int, float),
-            "date": _is_date(value),
+            "date": (when := day(value)) is not None and when.isoformat() == value,
             "project": self._open(known.get("key", "")),
             "issuetype": known.get("id") in TYPES or known.get("name") in TYPES.values(),
             "user": known.get("accountId") in USERS,
@@ -250,13 +251,6 @@ def _page(rows: list[Any], name: str, query: Query) -> Image:
 
 def _is_line(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(".{1,255}", value) is not None
-
-
-def _is_date(value: Any) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == str(value)
-    except (ValueError, TypeError):
-        return False
 
 
 def _jql(text: str) -> list[set[str]]:
