@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -84,13 +85,7 @@ def write_new(path: Path, data: bytes, mode: int | None = None) -> FileFact:
 
     The name in its folder is durable only after ``sync_folder``. ``mode``: as in ``pour_new``.
     """
-    with writing(path), path.open("xb") as file:
-        if mode is not None:
-            path.chmod(mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return fact_of(data)
+    return pour_new(io.BytesIO(data), path, mode)
 
 
 def copy_new(source: Path, target: Path) -> FileFact:
