@@ -111,7 +111,9 @@ def judge(
     checks += [_check_geometry(nights, table) for table in _WITH_GEOMETRY]
     if compared:
         for table in JUDGED:
-            checks += _check_table(nights, table)
+            checks.append(_check_rows(nights, table))
+            checks += [_check_area(nights, table)] if table in WITH_AREA else []
+            checks += [_check_ids(nights, table), *_check_best(nights, table)]
         checks.append(check_campos(nights))
         checks += [check_in_campos(nights, table) for table in BY_CAMPO]
         declared = [check_declared(nights, table) for table in WITH_DECLARED]
@@ -179,13 +181,6 @@ def _check_geometry(nights: Nights, table: str) -> Finding:
     text = f"{number(bad)} de {number(received)} sin geometría utilizable ({motivos})"
     figures = {"recibidos": received, "inutiles": bad, "fraccion": share, "fraccion_antes": before}
     return checked(f"{table}: geometría utilizable", severity, [text], figures)
-
-
-def _check_table(nights: Nights, table: str) -> list[Finding]:
-    checks = [_check_rows(nights, table)]
-    if table in WITH_AREA:
-        checks.append(_check_area(nights, table))
-    return [*checks, _check_ids(nights, table), *_check_best(nights, table)]
 
 
 def _check_rows(nights: Nights, table: str) -> Finding:

@@ -115,16 +115,12 @@ def mensaje_de_falla(error: PipelineError) -> str:
     if isinstance(error, CampaniasFailed) and error.errors:
         each = (f"Campaña {one}: {mensaje_de_falla(err)}" for one, err in error.errors.items())
         return "\n".join((_FALLAS[CampaniasFailed][0], *each))
-    que_paso, que_hacer = _falla_de(type(error))
+    known = (_FALLAS[one] for one in type(error).__mro__ if one in _FALLAS)
+    que_paso, que_hacer = next(known)  # its own line, or the one of the class above it
     if isinstance(error, NightRefused) and error.command:
         que_hacer = f"Mirar los controles. Si los datos están bien: {error.command}"
     intacto = _intacto(error)
     return f"{que_paso} {intacto} Qué hacer: {que_hacer} Detalle: {error}"
-
-
-def _falla_de(kind: type[PipelineError]) -> tuple[str, str]:
-    """What is said of a class of the tree: its own line, or the one of the class above it."""
-    return next(_FALLAS[above] for above in kind.__mro__ if above in _FALLAS)
 
 
 def _intacto(error: PipelineError) -> str:

@@ -112,12 +112,8 @@ def _depth(part: str) -> dict[str, Any]:
     match = _DEPTH.fullmatch(part)
     if match is None or float(match[1]) >= float(match[2]):
         return {"name": part}
-    top, bottom = (_number(group) for group in match.groups())
+    top, bottom = (float(one) if "." in one else int(one) for one in match.groups())
     return {"name": f"{match[1]}-{match[2]} cm", "top": top, "bottom": bottom, "units": "cm"}
-
-
-def _number(text: str) -> int | float:
-    return float(text) if "." in text else int(text)
 
 
 def _document(lines: list[str], kind: str, nombre: str, fecha: date) -> bytes:
