@@ -45,12 +45,10 @@ def stack_up(*, single: Yes = False, stay: Yes = False) -> int:
 
     Lo que anda bien no se toca. Queda corriendo cuando este comando termina.
 
-    Parameters
-    ----------
-    single
-        Un solo proceso de servidor con SQLite, sin PostgreSQL ni Redis: para Windows o probar.
-    stay
-        Se queda y levanta otra vez lo que se caiga; cuando lo cortan, apaga todo.
+    Args:
+        single: Un solo proceso de servidor con SQLite, sin PostgreSQL ni Redis: para Windows o
+            probar.
+        stay: Se queda y levanta otra vez lo que se caiga; cuando lo cortan, apaga todo.
     """
     from Modules.stack import local
 
@@ -113,12 +111,9 @@ def stack_logs(
 ) -> int:
     """Muestra el final de los registros, de un proceso o de todos.
 
-    Parameters
-    ----------
-    proceso
-        postgres, redis, server, services o worker.
-    lines
-        Cuántas líneas de cada uno.
+    Args:
+        proceso: postgres, redis, server, services o worker.
+        lines: Cuántas líneas de cada uno.
     """
     from Modules.stack import local
 
