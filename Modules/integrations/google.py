@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -47,7 +46,7 @@ _PARENTS: Final = 15  # folders that one search names: its address has 2,048 cha
 _EVERYWHERE: Final = {
     **{"corpora": "allDrives", "includeItemsFromAllDrives": True, "supportsAllDrives": True},
     **{"pageSize": 1000, "fields": "nextPageToken,incompleteSearch,files(id,name,mimeType,"
-       "modifiedTime,parents,shortcutDetails(targetId,targetMimeType))"},
+       "shortcutDetails(targetId,targetMimeType))"},
 }  # fmt: skip
 _AS_SHOWN: Final = {  # numbers as they are, and dates as the sheet shows them
     **{"majorDimension": "ROWS", "valueRenderOption": "UNFORMATTED_VALUE"},
@@ -58,12 +57,10 @@ _SLOW_DOWN: Final = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})  #
 
 @dataclass(frozen=True, slots=True)
 class DriveFile:
-    """A file of Drive; ``folder`` is the id of the folder it is in, empty where none is shown."""
+    """A file of Drive."""
 
     id: str
     name: str
-    modified: datetime  # aware
-    folder: str
     mime_type: str = SPREADSHEET  # anything else cannot be read here: an Excel file, a PDF
 
 
@@ -263,8 +260,7 @@ def _page(answer: Any) -> tuple[list[DriveFile], str | None, bool]:
 
 def _file(one: Any) -> DriveFile:
     to = one.get("shortcutDetails") or {"targetId": one["id"], "targetMimeType": one["mimeType"]}
-    modified, folder = datetime.fromisoformat(one["modifiedTime"]), one.get("parents") or [""]
-    return DriveFile(to["targetId"], one["name"], modified, folder[0], to["targetMimeType"])
+    return DriveFile(to["targetId"], one["name"], to["targetMimeType"])
 
 
 def _titles(answer: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -30,6 +31,7 @@ PROPERTY: Final = "lindero"  # of an issue: what it is for, as an entity propert
 MOST_AT_ONCE: Final = 45  # issues in a request; Jira takes 50
 _PAGE: Final = 100
 _MAX_DEPTH: Final = 64
+_part: Final = partial(quote, safe="")  # of a path
 _LIMITS = Limits(request_timeout_s=60.0, max_page_bytes=16 * 1024 * 1024)
 
 
@@ -60,7 +62,7 @@ class Jira:
         sleep: Callable[[float], None] = time.sleep,
         limits: Limits = _LIMITS,
     ) -> None:
-        self._access, self._tries, self._sleep = access, tries, sleep
+        self._access, self._persist = access, partial(persist, tries=tries, sleep=sleep)
         self._transport = Transport(limits, Pace(1.0, math.inf))
         pair = f"{access.user}:{access.token.get_secret_value()}".encode()
         self._basic = base64.b64encode(pair).decode()  # RFC 7617
@@ -211,7 +213,7 @@ class Jira:
                 return answer
             raise self._refused(answer)
 
-        return persist(once, writes=writes, tries=self._tries, sleep=self._sleep)
+        return self._persist(once, writes=writes)
 
     def _refused(self, answer: Answer) -> PipelineError:
         try:
@@ -236,10 +238,6 @@ class Jira:
 def quoted(text: str) -> str:
     """A text as JQL takes it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _part(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _property(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ _WELL_KNOWN_WORDS: Final = (
     *("qwerty", "admin", "redis", "clave", "local", "test", "prueba", "root", "user", "pass"),
 )
 _WELL_KNOWN_DIGITS: Final = "01234567890123456789098765432109876543210"
+_encoded: Final = partial(quote, safe="")  # a part of an address
 
 # what no process but the one that needs it may inherit
 _OF_THE_STORES: Final = (
@@ -270,10 +272,6 @@ def _for_all(tz: str) -> dict[str, str]:
         "PYTHONUTF8": "1",  # also where Windows has another page of codes
         "PYTHONUNBUFFERED": "1",  # a log that is read while it is written
     }
-
-
-def _encoded(part: str) -> str:
-    return quote(part, safe="")
 
 
 def _host(host: str) -> str:
