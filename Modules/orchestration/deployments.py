@@ -24,6 +24,7 @@ CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
 TAREAS = "tareas"  # tag of what asks Google and Jira
 OTRA_VEZ = "otra-vez"  # tag of the run that is made for a night that died
+PROD, PRUEBA = {"test": False}, {"test": True}
 SCHEDULE_SLUG = "horario"  # by it Prefect finds the schedule again, and keeps its id
 _SHORT = 12  # hexadecimal digits of a hash: enough to tell two versions apart
 _DAYS = ("domingos", "lunes", "martes", "miércoles", "jueves", "viernes", "sábados")
@@ -45,9 +46,8 @@ class Deployment:
     description: str  # Spanish: the UI shows it
     cron: str | None = None
     timezone: str = TIMEZONE
-    parameters: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # fixed: a run with others is refused
+    # fixed: a run with others is refused
+    parameters: Mapping[str, Any] = field(default_factory=PROD.copy)
     tags: tuple[str, ...] = ()
     work_pool: str = WORK_POOL
     limit: int = 1
@@ -79,9 +79,6 @@ class Deployment:
         return None if found is None else time(int(found["hour"]), int(found["minute"]))
 
 
-PROD, PRUEBA = {"test": False}, {"test": True}
-
-
 def trial_of(one: Deployment, name: str) -> Deployment:
     """The same flow for trials: another name, no schedule, a place of its own."""
     says = f"Prueba: escribe en test_outputs y no toca OneDrive. {one.description}"
@@ -96,7 +93,6 @@ BACKUP = Deployment(
     description="Trae campos, lotes, ambientes, marcadores y zonas de Databaler, comprueba que "
     "estén completos, guarda un backup verificable y lo publica.",
     cron="0 3 * * *",
-    parameters=PROD,
     tags=("backup", "prod"),
 )
 HELLO_WORLD = Deployment(
@@ -104,6 +100,7 @@ HELLO_WORLD = Deployment(
     name="hello-world",
     entrypoint="scripts/hello_world.py:hello_world_flow",
     description="Prueba de humo: dice hola y dónde escribiría.",
+    parameters={},
     tags=("smoke",),
 )
 
@@ -113,7 +110,6 @@ PRODUCTOS = Deployment(
     entrypoint="scripts/generar_productos.py:generar_productos_flow",
     description=f"Arma {lista(CADA_NOCHE)} con el último backup aceptado. "
     "El backup de cada noche ya los arma; esto los rehace sin traer nada del portal.",
-    parameters=PROD,
     tags=("productos", "prod"),
 )
 
@@ -124,7 +120,6 @@ KMZ = Deployment(
     description="Arma los KMZ por campo, por lote y por cultivo para teléfonos y Google Earth, con "
     "el último backup aceptado.",
     cron="45 3 * * *",  # the name is that of its first schedule: people and servers know it
-    parameters=PROD,
     tags=("kmz", "prod"),
 )
 H3 = Deployment(
@@ -133,7 +128,6 @@ H3 = Deployment(
     entrypoint="scripts/generar_h3.py:generar_h3_flow",
     description="Arma los hexágonos H3 de lotes y ambientes con el último backup aceptado.",
     cron="30 3 * * *",
-    parameters=PROD,
     tags=("h3", "prod"),
 )
 
@@ -144,7 +138,6 @@ VERIFICAR = Deployment(
     description="Lee por completo el último backup y una parte de los anteriores, ensaya una "
     "restauración, revisa las copias publicadas y, si todo está sano, quita lo viejo.",
     cron="0 5 * * 0",
-    parameters=PROD,
     tags=("verificacion", "prod"),
 )
 
@@ -156,7 +149,6 @@ MARCADORES = Deployment(
     "solo_validar desactivado, hace además una tarea de cada marcador grave del último backup "
     "aceptado.",
     cron="30 2 * * *",  # before the night, which asks Jira nothing
-    parameters=PROD,
     tags=(TAREAS, "prod"),
 )
 
@@ -167,7 +159,6 @@ PLAN = Deployment(
     description="Hace una tarea de Jira por fila de las planillas «Plan de muestreo» del mes, con "
     "su mapa para el teléfono, y anota la clave en la fila. Sin desactivar solo_validar, sólo dice "
     "qué haría.",
-    parameters=PROD,
     tags=(TAREAS, "prod"),
 )
 
