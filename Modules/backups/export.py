@@ -31,8 +31,6 @@ from Modules.store.snapshots import SnapshotStore
 from Modules.words.columns import TABLES
 from Modules.words.errors import SettingsError
 
-LOTES: Final = "lotes"
-
 
 class ExportFormat(StrEnum):
     GPKG = "gpkg"

@@ -116,12 +116,13 @@ def stack_logs(
         lines: Cuántas líneas de cada uno.
     """
     from Modules.stack import local
+    from Modules.stack.processes import tail
 
     settings = load_settings()
     for name in (proceso,) if proceso else local.FULL:
         if proceso is None:
             say(f"== {name} ({local.log_of(settings, name)})")
-        for line in local.logs(settings, name, lines):
+        for line in tail(local.log_of(settings, name), lines):
             say(line)
     return 0
 

@@ -33,7 +33,6 @@ from Modules.words.spanish import moment
 
 _ALERTS: Final = "Avisos de una noche mala"
 _LEVANTAR: Final = "lindero stack up, o docker compose up -d"
-_REINICIAR: Final = "Reiniciar el worker: lo arma al arrancar"
 
 
 def fine(what: str, detail: str) -> Finding:

@@ -45,9 +45,7 @@ class JiraNames(Section):
     componentes: Names = Field(default_factory=dict)  # by campo
     responsables: Names = Field(default_factory=dict)  # accountIds, by the name in the sheet
     campos: dict[Dato, CustomField] = Field(default_factory=dict)
-    opciones: dict[Dato, CustomField] = Field(
-        default_factory=dict
-    )  # fields of one choice of a list
+    opciones: dict[Dato, CustomField] = Field(default_factory=dict)  # of one choice of a list
     dias_inicio: Days = 7  # before the date of the sheet
     dias_vencimiento: Days = 0
     por_pedido: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = MOST_AT_ONCE

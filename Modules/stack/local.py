@@ -48,7 +48,6 @@ from Modules.stack.processes import (
     start,
     stop,
     stop_strays,
-    tail,
     wait_until,
 )
 from Modules.words.errors import PipelineError, RunLocked, SettingsError, StackError
@@ -341,11 +340,6 @@ def down(settings: Settings, *, tell: Tell = silently) -> tuple[str, ...]:
         if stack is not None:
             stack.note(())
         return stopped
-
-
-def logs(settings: Settings, name: str, lines: int) -> list[str]:
-    """The last lines of a process's log."""
-    return tail(log_of(settings, name), lines)
 
 
 def log_of(settings: Settings, name: str) -> Path:

@@ -25,7 +25,7 @@ from Modules.orchestration.deployments import BACKUP
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.stack import local as stack
 from Modules.stack.local import Stack
-from Modules.stack.processes import FOLDER_VARIABLE, Running
+from Modules.stack.processes import FOLDER_VARIABLE, Running, tail
 from tests.processes import patience
 from tests.scripts.conftest import lindero_as
 from tests.scripts.mailbox import Webhook, webhook
@@ -200,7 +200,8 @@ class Plataforma:
     def log_tails(self) -> str:
         """The end of each process's log, for a failure's message."""
         return "\n".join(
-            f"== {name}\n" + "\n".join(stack.logs(self.settings, name, 15)) for name in stack.FULL
+            f"== {name}\n" + "\n".join(tail(stack.log_of(self.settings, name), 15))
+            for name in stack.FULL
         )
 
 

@@ -33,10 +33,10 @@ from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
 from Modules.stack import databases
 from Modules.stack.entry import WATCH, api_of, database_of, redis_of
-from Modules.stack.local import FULL, RUN_NAME, logs, stack_folder
+from Modules.stack.local import FULL, RUN_NAME, log_of, stack_folder
 from Modules.stack.moving import _postgres
 from Modules.stack.plan import RECENT, ROUNDS
-from Modules.stack.processes import of_stack
+from Modules.stack.processes import of_stack, tail
 from Modules.stack.secrets import CLIENT_AUTH
 from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
@@ -671,7 +671,7 @@ def test_every_line_of_the_five_logs_is_dated(plataforma: Plataforma) -> None:
     }
     for name in FULL:
         moment = moments.get(name, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}-03:00 ")
-        lines = logs(plataforma.settings, name, 100_000)
+        lines = tail(log_of(plataforma.settings, name), 100_000)
         assert lines, name
         assert [line for line in lines if not re.match(moment, line)] == [], name
 

@@ -40,9 +40,9 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "residue": ("rastrojo", "rastrojos", "residuo", "residuos"),
 }
 _KIND_OF_WORD: Final = {word: kind for kind, words in _WORDS.items() for word in words}
-_ENCODER: Final = json.JSONEncoder(
+_json: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
-)
+).encode
 _DEPTH: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*")
 
 
@@ -149,10 +149,6 @@ def _depths_json(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (f'"depth":{_json(depth)},', f" {mark}") for depth, mark in zip(found, marks, strict=True)
     )
-
-
-def _json(value: Any) -> str:
-    return _ENCODER.encode(value)
 
 
 def _rest(muestra: Muestra) -> dict[str, Any]:
