@@ -86,9 +86,9 @@ def fold(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", clean_text(name)).upper()
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    plain = re.sub(r"(?<=[A-Z])(?=\d)", " ", plain)
+    plain = re.sub(r"(?<=[A-Z])(?=\d)|_", " ", plain)
     plain = _ORDINAL.sub(lambda match: " 1 " if match["one"] else " 2 ", plain)
-    words = [word.strip(".") for word in re.split(r"[\s_/\-]+", plain)]
+    words = [word.strip(".") for word in re.split(r"[\s/\-]+", plain)]
     kept = (_WORDS.get(word, word) for word in words if word and word not in _SKIPPED)
     return clean_text(" ".join(kept))  # what is left may show nothing at all
 

@@ -53,6 +53,7 @@ def test_each_code_and_each_name_leads_to_its_own_crop():
 
 
 @example("/\ue000")
+@example("_¼")  # an ordinal after "_" was seen by the second folding alone
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_folding_never_raises_and_folding_again_changes_nothing(text):
     assert fold(fold(text)) == fold(text)
