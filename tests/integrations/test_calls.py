@@ -95,13 +95,6 @@ def test_a_wait_that_is_too_long_is_for_another_time() -> None:
     assert (len(made), slept) == (1, [])
 
 
-def test_who_waits_reads_why(caplog: pytest.LogCaptureFixture) -> None:
-    once, _ = failing(NotDone("Jira, búsqueda: HTTP 429", 7.0), None)
-    persist(once, writes=False, sleep=lambda _: None)
-    (told,) = [one for one in caplog.records if one.name == "Modules.corrida"]
-    assert told.message == "Jira, búsqueda: HTTP 429; se pide otra vez en 7,0 s (intento 2)"
-
-
 @pytest.mark.parametrize("error", [ApiAuth("401"), ApiRejected("400")])
 def test_a_refusal_is_not_asked_again(error: PipelineError) -> None:
     once, made = failing(error)
