@@ -48,9 +48,10 @@ def issues_of(
     *,
     enlaces: Mapping[str, str],
 ) -> tuple[tuple[Issue, ...], tuple[Finding, ...]]:
-    """An issue for each row, and a warning for each name that Jira has not been told of.
+    """An issue for each row, and a finding for each name that Jira has not been told of.
 
-    ``enlaces``: where the map of each campo is, by its id: an address, or a path as text.
+    A row whose responsable is none of those in use has none: it would be nobody's work. Other names
+    have a fallback. ``enlaces``: where the map of each campo is, by its id: an address, or a path.
     """
     issues = []
     unknown: dict[tuple[str, str], list[Trabajo]] = defaultdict(list)
@@ -62,6 +63,8 @@ def issues_of(
         cuenta = found(names.responsables, fila.responsable)
         if fila.responsable and cuenta is None:
             unknown["responsables", fila.responsable].append(one)
+            if names.responsables:
+                continue
         if names.tipos and fila.tipo and found(names.tipos, fila.tipo) is None:
             unknown["tipos", fila.tipo].append(one)
         named = "muestreo" in look(fila.tipo)  # "Muestreo de suelo" says what it is by itself
@@ -86,17 +89,21 @@ def issues_of(
             **_dates_and_customs(one, campania, names),
         }
         issues.append(Issue(one.clave, f"fila {fila.numero}", grupo, fields))
-    return tuple(issues), tuple(_unknown(*key, rows) for key, rows in unknown.items())
+    refuses = bool(names.responsables)
+    return tuple(issues), tuple(_unknown(*key, rows, refuses) for key, rows in unknown.items())
 
 
-def _unknown(table: str, name: str, rows: Sequence[Trabajo]) -> Finding:
-    left = "con el tipo general" if table == "tipos" else f"sin {table.removesuffix('s')}"
+def _unknown(table: str, name: str, rows: Sequence[Trabajo], refuses: bool) -> Finding:
+    refused = refuses and table == "responsables"
+    fallback = "con el tipo general" if table == "tipos" else f"sin {table.removesuffix('s')}"
+    left = "]: la tarea no se hace" if refused else f"]: la tarea se hace {fallback}"
+    column = {"tipos": "Tipo", "responsables": "Responsable"}.get(table, "Campo")
     quoted = json.dumps(name, ensure_ascii=False)
     return Finding(
-        f"«{name}» no está en [jira.{table}]: la tarea se hace {left}",
-        Severity.WARNING,
+        f"«{name}» no está en [jira.{table}{left}",
+        Severity.ERROR if refused else Severity.WARNING,
         rows[0].donde,
-        short([f"fila {one.fila.numero}" for one in rows], 5),
+        f"{short([f'fila {one.fila.numero}' for one in rows], 5)}, columna {column}",
         f'agregar {quoted} = "…" a [jira.{table}] de integrations.toml, o corregir la planilla',
         figures={"filas": len(rows)},
     )

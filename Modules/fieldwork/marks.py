@@ -147,7 +147,7 @@ async def marcadores_a_jira(
     seasons, root = productos.asked(settings, campania, modo), settings.store_dir(modo)
     jira, trace = Jira(access), Traces.begin(settings.outputs_dir(modo), FLUJO, now())
     asked = partial(sync, jira=jira, run=run, now=now, sleep=sleep, most=max_tareas,
-                    pause=lambda: names.jira.pausa_s, settle_s=names.jira.asienta_s,
+                    pause=names.jira.pausa, settle_s=names.jira.asienta_s,
                     batch=names.jira.por_pedido, solo_validar=solo_validar)  # fmt: skip
     every: dict[str, Synced] = {}
     with writing_lock(settings.lindero_state_dir):

@@ -23,7 +23,7 @@ from Modules.fieldwork.fechas import Mes, mes_in, read_mes
 from Modules.fieldwork.issues import Issue, issues_of
 from Modules.fieldwork.join import Trabajo, join
 from Modules.fieldwork.notes import journal_of, noted
-from Modules.fieldwork.pack import publish_pack
+from Modules.fieldwork.pack import Paquete, publish_pack
 from Modules.fieldwork.rows import Planilla, read_planilla
 from Modules.fieldwork.sync import Synced, sync
 from Modules.fieldwork.traces import Traces
@@ -37,6 +37,7 @@ from Modules.integrations.tasks import Operation, Run, call
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
 from Modules.jobs.products import Encargo
+from Modules.jobs.report import aviso_pendiente
 from Modules.night.tables import Tables
 from Modules.settings import Settings, load_settings
 from Modules.store.tareas import Libro, read_tareas, write_tareas, writing_lock
@@ -140,7 +141,7 @@ async def plan_muestreo_a_jira(
             }
             done = await sync(
                 issues, grupo=grupo, jira=jira, run=run, journal=journal_of(root, grupo),
-                solo_validar=solo_validar, now=now, sleep=sleep, pause=lambda: how.pausa_s,
+                solo_validar=solo_validar, now=now, sleep=sleep, pause=how.pausa,
                 most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s, told=told,
                 alike=lambda clave: clave.split("/", 3)[-1],  # of whatever campaña
             )  # fmt: skip
@@ -295,11 +296,14 @@ class _Story:
         """
         await open_project(self.jira, self.names.jira.proyecto, self.run)
         if trabajos:
-            self.mapas = await asyncio.to_thread(_maps, self.encargo, trabajos, self.mes)
-        made, findings = issues_of(
-            trabajos, self.mes, self._night[1], self.names.jira, enlaces=self.mapas
-        )
+            pack = await asyncio.to_thread(_maps, self.encargo, trabajos, self.mes)
+            self.mapas, held = pack.kmz, pack.published.pending
+            self.findings += [Finding(aviso_pendiente(one), Severity.WARNING) for one in held]
+        names = self.names.jira
+        enlaces = {campo: names.enlace(path) for campo, path in self.mapas.items()}
+        made, findings = issues_of(trabajos, self.mes, self._night[1], names, enlaces=enlaces)
         self.findings += findings
+        self.rechazadas += len(trabajos) - len(made)
         self._step("paso3_tareas", "Google Sheets", [*map(asdict, made)])
         return made
 
@@ -463,9 +467,9 @@ def _campos(tables: Tables, asked: Sequence[str]) -> set[str]:
     return {known[look(one)] for one in asked}
 
 
-def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> dict[str, str]:
+def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paquete:
     with run_lock(encargo.settings.lindero_state_dir, encargo.modo):
-        return publish_pack(encargo, trabajos, mes).kmz
+        return publish_pack(encargo, trabajos, mes)
 
 
 def _cells(

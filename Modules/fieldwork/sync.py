@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -276,10 +277,10 @@ class _Job:
                 continue
             if i:
                 await self.sleep(pause())
-            self._note(intento=claves)
             new = [NewIssue(one.fields, _mark(one)) for one in batch]
+            about_to = partial(self._note, intento=claves)  # each time: a wait lies between two
             try:
-                answer = await self.run(CREATE, self.jira.create, new)
+                answer = await self.run(CREATE, self.jira.create, new, about_to)
             except _FAILURES as err:
                 if isinstance(err, (OutcomeUnknown, ApiContractChanged)):
                     doubts += claves

@@ -28,7 +28,7 @@ from Modules.jobs import portal_access, temporada
 from Modules.portal.client import PortalClient
 from Modules.settings import Settings, load_settings, read_settings
 from Modules.words.domain import Modo
-from Modules.words.errors import ApiContractChanged, ApiUnavailable, PipelineError, SettingsError
+from Modules.words.errors import ApiContractChanged, PipelineError, SettingsError, StackError
 from Modules.words.secret import Secret
 
 if TYPE_CHECKING:  # loaded once somebody asks
@@ -160,7 +160,7 @@ def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[An
     Raises:
         SettingsError: no server, no such block of any kind (those there are are named), or what it
             takes is in neither block nor settings.
-        ApiUnavailable: the server does not give it.
+        StackError: the server does not give it.
     """
     try:
         return [one.access(settings) for one in _found(name, kinds)]
@@ -168,7 +168,7 @@ def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[An
         raise SettingsError(f"bloque {name}: {err}") from err
     except HTTPError as err:
         said = f"bloque {name}: el servidor de Prefect no lo da ({type(err).__name__})"
-        raise ApiUnavailable(said) from err
+        raise StackError(said) from err
 
 
 def register(*, dry_run: bool) -> Mapping[str, str]:

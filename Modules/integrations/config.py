@@ -7,7 +7,9 @@ fields, crews and kinds of work are found whatever their case and accents (``fou
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import SystemRandom
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
@@ -46,11 +48,20 @@ class JiraNames(Section):
     responsables: Names = Field(default_factory=dict)  # accountIds, by the name in the sheet
     campos: dict[Dato, CustomField] = Field(default_factory=dict)
     opciones: dict[Dato, CustomField] = Field(default_factory=dict)  # of one choice of a list
+    mapas: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""  # the outputs folder in the web
     dias_inicio: Days = 7  # before the date of the sheet
     dias_vencimiento: Days = 0
     por_pedido: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = MOST_AT_ONCE
     pausa_s: Annotated[float, Field(ge=0, le=600)] = 2.0  # between two requests that create
     asienta_s: Annotated[float, Field(ge=0, le=3600)] = 60.0  # until a search sees what was written
+
+    def pausa(self) -> float:
+        """Seconds: ``pausa_s`` more or less a half, so that two who write do not keep in step."""
+        return SystemRandom().uniform(0.5, 1.5) * self.pausa_s
+
+    def enlace(self, path: str) -> str:
+        """Where a file below the outputs is in the web; its path where nobody said it."""
+        return f"{self.mapas.rstrip('/')}/{quote(path)}" if self.mapas else path
 
 
 class Sheets(Section):

@@ -137,8 +137,12 @@ class Jira:
             seen.add(token)
             asked["nextPageToken"] = token
 
-    def create(self, issues: Sequence[NewIssue]) -> Created:
+    def create(
+        self, issues: Sequence[NewIssue], before: Callable[[], None] = lambda: None
+    ) -> Created:
         """Create these issues with one request; one that is refused does not stop the others.
+
+        ``before`` is called each time that it is about to be sent.
 
         Raises:
             OutcomeUnknown: they may have been created, all or some: look before it is sent again.
@@ -148,7 +152,9 @@ class Jira:
             raise ValueError(f"from 1 to {MOST_AT_ONCE} issues in a request, not {len(issues)}")
         updates = [{"fields": dict(one.fields), **_property(one.lindero)} for one in issues]
         what, body = f"crear {len(issues)} tareas", {"issueUpdates": updates}
-        answer = self._send(what, "POST", "issue/bulk", body=body, writes=True, also=400)
+        answer = self._send(
+            what, "POST", "issue/bulk", body=body, writes=True, also=400, before=before
+        )
         try:
             page = _object(answer)
             keys = [str(one["key"]) for one in _rows(page.get("issues", []), what)]
@@ -198,6 +204,7 @@ class Jira:
         *,
         writes: bool = False,
         also: int = 200,
+        before: Callable[[], None] = lambda: None,
     ) -> Answer:
         """The answer to one request, 2xx or ``also``, after as many tries as may help."""
         url = join(self._access.url, f"rest/api/3/{path}")
@@ -207,6 +214,7 @@ class Jira:
             ask = replace(ask, body=sent, content_type="application/json")
 
         def once() -> Answer:
+            before()
             login = {"Authorization": f"Basic {self._basic}"}
             answer = exchange(self._transport, ask, login, writes=writes)
             if 200 <= answer.status < 300 or answer.status == also:

@@ -39,6 +39,7 @@ por_pedido = {por_pedido}
 "suelo" = "Muestreo"
 [jira.responsables]
 "Cuadrilla 1" = "5b10-cuadrilla-1"
+"Cuadrilla 2" = "5b10-cuadrilla-2"
 [jira.campos]
 inicio = "customfield_10015"
 superficie_ha = "customfield_10102"

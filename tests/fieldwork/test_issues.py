@@ -109,6 +109,14 @@ def test_a_summary_says_nothing_twice(tipo: str, lote: str, said: str) -> None:
     assert fields_of(one)["summary"] == said
 
 
+def test_a_map_has_the_address_of_its_folder_in_the_web() -> None:
+    names = NAMES.model_copy(update={"mapas": "https://empresa.example/campo/"})
+    assert names.enlace("plan_muestreo/La Ñ.kmz") == (
+        "https://empresa.example/campo/plan_muestreo/La%20%C3%91.kmz"
+    )
+    assert NAMES.enlace("plan_muestreo/x.kmz") == "plan_muestreo/x.kmz"
+
+
 def test_a_map_without_an_address_is_named_as_text_and_nothing_is_said_twice() -> None:
     (issue,), _ = issues_of([ROW], MES, SEASON, NAMES, enlaces={"C1": "plan_muestreo/x.kmz"})
     said = texts(issue.fields["description"])
@@ -117,26 +125,35 @@ def test_a_map_without_an_address_is_named_as_text_and_nothing_is_said_twice() -
     assert not any("KMZ" in one for one in texts(bare.fields["description"]))
 
 
-def test_what_jira_has_not_been_told_of_is_one_warning_a_name_and_a_fallback() -> None:
+def test_what_jira_has_not_been_told_of_is_one_finding_a_name_and_a_fallback() -> None:
     other = replace(ROW, campo="El Ombú", campo_id="C2")
     rows = (
         with_fila(responsable="Luis"),
-        with_fila(responsable="Luis", numero=13, tipo="?"),
+        with_fila(responsable="Luis", numero=13),
+        with_fila(numero=14, tipo="?"),
         other,
     )
     issues, (person, kind, place) = made(*rows)
-    assert [one.is_warning for one in (person, kind, place)] == [True] * 3
+    assert [one.is_error for one in (person, kind, place)] == [True, False, False]
     assert "«?» no está en [jira.tipos]: la tarea se hace con el tipo general" in kind.what
-    assert "«Luis» no está en [jira.responsables]" in person.what
-    assert person.item == "fila 12; fila 13"
+    assert "«Luis» no está en [jira.responsables]: la tarea no se hace" in person.what
+    assert person.item == "fila 12; fila 13, columna Responsable"
     assert '"Luis" = ' in person.todo
     assert person.where == ROW.donde
     assert person.figures == {"filas": 2}
     assert "«El Ombú» no está en [jira.componentes]" in place.what
-    assert "assignee" not in issues[0].fields
-    assert issues[1].fields["issuetype"] == {"name": "Tarea"}
-    assert "components" not in issues[2].fields
-    assert issues[2].fields["assignee"] == {"accountId": "5b10-ana"}
+    assert [one.origen for one in issues] == ["fila 14", "fila 12"]
+    assert issues[0].fields["issuetype"] == {"name": "Tarea"}
+    assert "components" not in issues[1].fields
+    assert issues[1].fields["assignee"] == {"accountId": "5b10-ana"}
+
+
+def test_where_no_responsable_is_in_use_an_issue_is_nobodys_and_it_is_said() -> None:
+    names = NAMES.model_copy(update={"responsables": {}})
+    (issue,), (person,) = made(with_fila(responsable="Luis"), names=names)
+    assert person.is_warning
+    assert "la tarea se hace sin responsable" in person.what
+    assert "assignee" not in issue.fields
 
 
 def test_nobody_named_and_no_components_in_use_are_no_warning() -> None:
@@ -167,7 +184,7 @@ def test_the_made_up_site_takes_every_issue() -> None:
     names = NAMES.model_copy(
         update={"proyecto": PROJECT, "responsables": {"Ana": next(iter(USERS))}}
     )
-    rows = (ROW, with_fila(fecha=None, profundidad="", responsable="?"), replace(ROW, campo="Otro"))
+    rows = (ROW, with_fila(fecha=None, profundidad="", responsable=""), replace(ROW, campo="Otro"))
     issues, _ = made(*rows, names=names)
     updates = [{"fields": dict(issue.fields)} for issue in issues]
     login = base64.b64encode(":".join(site.account).encode()).decode()

@@ -73,14 +73,19 @@ def test_the_whole_story_of_a_month(farm: Farm) -> None:
     assert written(farm) == [100]
 
     rows = farm.office.books[book]["Plan"]
-    rows[1][2], rows[2][4] = "20/11/2026", "Cuadrilla 9"
+    rows[1][2], rows[2][4], rows[7][4] = "20/11/2026", "Cuadrilla 2", "Cuadrilla 9"
     rows[0].append("Observaciones")
     rows[3].append("con barreno")
     third = run()
-    assert results(third) == {"cambiada": 3, "sin cambios": 97}
+    assert results(third) == {"cambiada": 3, "sin cambios": 96, "rechazadas": 1}
+    assert "CAMPO-7: ya no la pide" not in third.markdown
     assert changed(farm) == ["issue/CAMPO-1", "issue/CAMPO-2", "issue/CAMPO-3"]
     assert farm.site.issues["CAMPO-1"].fields["duedate"] == "2026-11-20"
-    assert "«Cuadrilla 9» no está en [jira.responsables]" in third.markdown.replace("\\", "")
+    said = (
+        "fila 8, columna Responsable: «Cuadrilla 9» no está en [jira.responsables]: la tarea no se"
+    )
+    assert said in third.markdown.replace("\\", "")
+    rows[7][4] = "Cuadrilla 1"
 
     farm.site.move("CAMPO-5")
     rows[5][2] = "29/11/2026"

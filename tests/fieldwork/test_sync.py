@@ -47,7 +47,9 @@ class Site:
     creates: list[int] = field(default_factory=list)  # issues of each request
     updates: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
-    wrong: dict[int, tuple[bool, Exception]] = field(default_factory=dict)  # create n: done, error
+    wrong: dict[int, tuple[bool, BaseException]] = field(
+        default_factory=dict
+    )  # create n: done, error
     refused: Mapping[int, str] = field(default_factory=dict)
     requests: int = 0
     kill: tuple[int, bool] = (0, False)  # at which request, and whether what it asks is done
@@ -84,7 +86,8 @@ class Site:
             raise NotThere(f"{key}: HTTP 404")
         return self.shown(key)
 
-    def create(self, issues: Sequence[NewIssue]) -> Created:
+    def create(self, issues: Sequence[NewIssue], before: Callable[[], None]) -> Created:
+        before()
         self.creates.append(len(issues))
         done, error = self.wrong.get(len(self.creates), (True, None))
         keys = {}
@@ -313,12 +316,12 @@ def test_a_write_that_was_not_done_is_created_again_once_the_settle_time_has_pas
     tmp_path: Path,
 ) -> None:
     site, issues = Site(), wanted(4)
-    site.kill = (3, False)
+    site.wrong = {1: (False, Killed())}
     with pytest.raises(Killed):
         synced(site, issues, tmp_path)
     site.clock += timedelta(seconds=40)
     done = synced(site, issues, tmp_path, settle_s=60)
-    assert (site.creates, len(done.created)) == ([4], 4)
+    assert (site.creates, len(done.created)) == ([4, 4], 4)
     assert 15 < sum(site.slept) < 25
     site.clock -= timedelta(days=30)  # a clock that was set back waits no month
     assert synced(site, issues, tmp_path).created == {}
@@ -349,8 +352,8 @@ def test_an_answer_that_was_waited_for_in_vain_leaves_the_whole_time_to_settle(
     """Sixty seconds for an answer, and the search sees what was done only thirty later."""
     site, issues = Site(lag_s=30.0), wanted(2)
 
-    def slow(new: Sequence[NewIssue]) -> Created:
-        Site.create(site, new)
+    def slow(new: Sequence[NewIssue], before: Callable[[], None]) -> Created:
+        Site.create(site, new, before)
         site.clock += timedelta(seconds=60)
         for one in site.issues.values():
             one["at"] = site.clock

@@ -224,7 +224,10 @@ IN_DOUBT = {
 @pytest.mark.parametrize("fault", NOT_DONE)
 def test_a_write_that_was_not_done_is_sent_again(jira: RunningJira, fault: str) -> None:
     jira.server.strike(Strike(fault, "issue/bulk", times=2))
-    assert jira.client().create(issues(2)).keys == {0: "CAMPO-1", 1: "CAMPO-2"}
+    said_before = []
+    made = jira.client().create(issues(2), lambda: said_before.append(len(jira.slept)))
+    assert made.keys == {0: "CAMPO-1", 1: "CAMPO-2"}
+    assert said_before == [0, 1, 2]  # who notes it notes it after each wait too
     assert bulks(jira) == 1
     assert len(jira.slept) == 2
     if fault.endswith("wait"):

@@ -30,7 +30,7 @@ from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import BACKUP, PLAN
 from Modules.settings import Settings, read_settings
 from Modules.words.domain import normal_origin
-from Modules.words.errors import ApiUnavailable, SettingsError
+from Modules.words.errors import SettingsError, StackError
 from Modules.words.secret import Secret
 from scripts.backup_lotes import backup_databaler_flow
 from tests.faults.running import FaultyPortal, faulty_portal
@@ -198,7 +198,7 @@ def test_without_a_server_or_with_a_silent_one_it_is_said_whose_block_was_wanted
     with pytest.raises(SettingsError, match=r"bloque campo: .*PREFECT_API_URL no nombra ninguno"):
         settled(Settings(), "campo", DatabalerCredentials)
     silent = temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"})
-    with silent, pytest.raises(ApiUnavailable, match="bloque campo: el servidor de Prefect no lo"):
+    with silent, pytest.raises(StackError, match="bloque campo: el servidor de Prefect no lo"):
         settled(Settings(), "campo", DatabalerCredentials)
 
 
