@@ -55,7 +55,8 @@ _OURS: Final = {
 }
 _TURNS: Final = "update concurrency_limit_v2 set active_slots = 0"  # nothing of there runs here
 _FOLDER: Final = (  # that a run begins in: of our deployments and of the users'
-    "update deployment set pull_steps = replace(pull_steps{0}, $1, $2){1} where pull_steps{0} <> ''"
+    "update deployment set pull_steps = replace(pull_steps{0}, {2}, {3}){1} "
+    "where pull_steps{0} <> ''"
 )
 
 
@@ -269,7 +270,7 @@ def _fill(
     if (folder / SQLITE).is_file():
         with _sqlite(folder / SQLITE) as held:
             for pair in texts:
-                held.execute(_FOLDER.format("", ""), pair)
+                held.execute(_FOLDER.format("", "", "?", "?"), pair)
             held.execute(_TURNS)
     if (folder / DUMP).is_file():
         with _postgres(draft) as database:
@@ -277,7 +278,7 @@ def _fill(
             name = f"--dbname={database.name}"
             _run(folder, "pg_restore", database, name, *arguments, str(folder / DUMP))
             for pair in texts:
-                databases.ask(database, _FOLDER.format("::text", "::jsonb"), *pair)
+                databases.ask(database, _FOLDER.format("::text", "::jsonb", "$1", "$2"), *pair)
             databases.ask(database, _TURNS)
         files.remove_file(folder / DUMP)
 
