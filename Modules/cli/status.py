@@ -18,7 +18,7 @@ from Modules.words.domain import Modo
 from Modules.words.finding import Report, Severity
 
 if TYPE_CHECKING:
-    from Modules.health.rules import Facts
+    from Modules.health.known import Facts
 
 doctor = App(name="doctor", help="Revisa esta máquina: qué está bien, qué no, y qué hacer.")
 status = App(name="status", help="Dice si las noches andan bien; termina con 1 si no.")

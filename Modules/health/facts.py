@@ -13,8 +13,8 @@ from Modules.disk.publish import intact, published
 from Modules.disk.publish_record import records_below
 from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_lock
 from Modules.health import platform, prefect_http
+from Modules.health.known import Facts, Publicacion, Rechazo, Servidor
 from Modules.health.platform import Platform
-from Modules.health.rules import Facts, Publicacion, Rechazo, Servidor
 from Modules.orchestration.prefect_api import open_server
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from Modules.health.rules import Facts
+from Modules.health.known import Facts
 from Modules.words.finding import Report
 
 Sample = tuple[Mapping[str, str], float]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from Modules.health.rules import BAD, Programa, Run, Servidor
+from Modules.health.known import BAD, Programa, Run, Servidor
 from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ, Deployment
 from Modules.orchestration.prefect_api import (
     NOT_PREFECT,

@@ -18,7 +18,7 @@ from typing import Final
 import psutil
 
 from Modules.disk.run_lock import is_held, life_lock
-from Modules.health.rules import Facts, Run
+from Modules.health.known import Facts, Run
 from Modules.orchestration.dead_runs import ALIVE, MURIO, Live, end, live_runs
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
 from Modules.orchestration.lateness import first_after

@@ -17,8 +17,9 @@ from typing import Any
 
 from Modules.disk.safe_files import make_folder, write_beside
 from Modules.health import facts, platform, rules
+from Modules.health.known import Facts
 from Modules.health.platform import LEDGER_NAME
-from Modules.health.rules import Facts
+from Modules.health.runs import OTRA_VEZ_AHORA
 from Modules.orchestration.deployments import BACKUP
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
@@ -69,7 +70,7 @@ class Watch:
             url = run_url(self.settings, run.id) if run is not None else None
             notice = notice_of(found[key], key, self.ledger[key].since, url)
             if run is not None and run.id == self.again:
-                notice = replace(notice, todo=f"Nada por ahora: {rules.OTRA_VEZ_AHORA}")
+                notice = replace(notice, todo=f"Nada por ahora: {OTRA_VEZ_AHORA}")
             self._tell(notice, now)
         if known is None or known.destino_error or (known.servidor and known.servidor.error):
             return

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from Modules.health.rules import BAD, Facts, Run
+from Modules.health.known import BAD, Facts, Run
 from Modules.orchestration.deployments import BACKUP
 from Modules.words.finding import Finding
 from Modules.words.temporada import TERMINADA

@@ -13,7 +13,7 @@ import pytest
 from Modules.disk.publish import publish_files
 from Modules.disk.publish_record import MANIFEST
 from Modules.health.facts import gather
-from Modules.health.rules import Facts
+from Modules.health.known import Facts
 from Modules.settings import Settings
 from Modules.store.snapshots import Snapshot, SnapshotStore
 from Modules.words.domain import Modo

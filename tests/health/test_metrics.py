@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from Modules.health.known import Facts
 from Modules.health.metrics import exposition
 from Modules.health.platform import Part, Platform
-from Modules.health.rules import Facts, judge
+from Modules.health.rules import judge
 from Modules.words.domain import Modo
 from tests.health.test_rules import AHORA, BIEN, hace
 

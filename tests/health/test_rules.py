@@ -8,17 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from Modules.health.known import Facts, Programa, Publicacion, Rechazo, Run, Servidor
 from Modules.health.platform import NOTE_HOLDS, Part, Platform
-from Modules.health.rules import (
-    SETTLING,
-    Facts,
-    Programa,
-    Publicacion,
-    Rechazo,
-    Run,
-    Servidor,
-    judge,
-)
+from Modules.health.rules import SETTLING, judge
 from Modules.orchestration.dead_runs import MURIO, WORKER_REINICIADO
 from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
 from Modules.words.domain import Modo

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from Modules.health.rules import Facts, Programa, Publicacion, Run, Servidor
+from Modules.health.known import Facts, Programa, Publicacion, Run, Servidor
 from Modules.orchestration.dead_runs import Live
 from Modules.orchestration.deployments import BACKUP, H3, WORK_POOL
 from Modules.orchestration.lateness import first_after

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.health.rules import Facts, Programa, Publicacion, Run, Servidor, judge
+from Modules.health.known import Facts, Programa, Publicacion, Run, Servidor
+from Modules.health.rules import judge
 from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import BACKUP
 from Modules.settings import Settings, read_settings

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from Modules.disk.run_lock import hold_for_life, is_held, life_lock
-from Modules.health import facts, rules
-from Modules.health.rules import Facts, Programa, Run, Servidor
+from Modules.health import facts
+from Modules.health.known import Facts, Programa, Run, Servidor
+from Modules.orchestration.dead_runs import ALIVE
 from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
 from Modules.orchestration.prefect_api import PrefectServer, ServerSilent
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
@@ -53,7 +54,7 @@ class Server(PrefectServer):
         self.posted.append((path, body))
         if path.endswith("set_state"):
             (run,) = (one for one in self.runs if path == f"/flow_runs/{one['id']}/set_state")
-            if run["state"]["type"] not in rules.ALIVE:
+            if run["state"]["type"] not in ALIVE:
                 return {"status": "ABORT"}
             run["state"] = {**run["state"], **body["state"]}
             return {"status": "ACCEPT"}

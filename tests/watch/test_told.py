@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from Modules.health.rules import Facts, Rechazo, Run, Servidor, judge
+from Modules.health.known import Facts, Rechazo, Run, Servidor
+from Modules.health.rules import judge
 from Modules.orchestration.deployments import BACKUP, H3
 from Modules.watch import told
 from Modules.words.finding import Finding, Severity
