@@ -1,22 +1,27 @@
 """What a run of field work leaves to be looked at: a JSON file a step, in one folder a run.
 
 ``<outputs>/corridas/<flow>/2026-11-03T120000Z/paso1_planillas.json``: ``metadata`` and ``data``.
-They hold what sheet and issues hold, and nothing of a request.
+They hold what sheet and issues hold, and nothing of a request. The last ``KEPT`` runs of a flow stay.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self
 
-from Modules.disk.safe_files import make_folder, write_new
+from Modules.disk.safe_files import entries, make_folder, remove_tree, write_new
+from Modules.words.errors import PublishError
 
 CARPETA: Final = "corridas"
+KEPT: Final = 30
+_RUN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,12 @@ class Traces:
     @classmethod
     def begin(cls, outputs: Path, workflow: str, start: datetime) -> Self:
         """Into a new folder, by the moment in UTC; ``outputs`` is that of the mode."""
-        stem = outputs / CARPETA / workflow / f"{start.astimezone(UTC):%Y-%m-%dT%H%M%SZ}"
+        runs = outputs / CARPETA / workflow
+        ours = [one for one in entries(runs) if _RUN.fullmatch(one.name)]
+        for old in ours[: 1 - KEPT]:  # with the new one
+            with suppress(PublishError):  # what stays in the way of no run goes with the next one
+                remove_tree(old)
+        stem = runs / f"{start.astimezone(UTC):%Y-%m-%dT%H%M%SZ}"
         names = (stem if at == 1 else stem.with_name(f"{stem.name}-{at}") for at in count(1))
         return cls(next(one for one in names if not one.exists()), workflow)
 
