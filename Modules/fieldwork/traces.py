@@ -1,7 +1,7 @@
 """What a run of field work leaves to be looked at: a JSON file a step, in one folder a run.
 
 ``<outputs>/corridas/<flow>/2026-11-03T120000Z/paso1_planillas.json``: ``metadata`` and ``data``.
-They hold what sheet and issues hold, and nothing of a request. The last ``KEPT`` runs of a flow stay.
+They hold what sheet and issues hold, nothing of a request. The last ``KEPT`` runs of a flow stay.
 """
 
 from __future__ import annotations
