@@ -242,6 +242,14 @@ def test_nothing_is_wider_than_a_phone_nor_too_small_to_touch(
     assert json.loads(visit.ask(small)) == []
 
 
+@pytest.mark.parametrize("hash_", ["", "#campo=Doña Ángela"], ids=["far", "near"])
+def test_the_scale_says_its_length_within_its_bar(visit: Visit, hash_: str) -> None:
+    visit.open("mapa_25-26.html", hash_, PHONE)
+    room = """(() => { const bar = document.querySelector('.leaflet-control-scale-line');
+      return bar.clientWidth - bar.scrollWidth; })()"""
+    assert visit.ask(room) == 0
+
+
 @pytest.mark.parametrize("shape", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_axe_finds_nothing_serious(visit: Visit, shape: dict[str, Any]) -> None:
     axe = files("axe_core_python").joinpath("axe.min.js").read_text("utf-8")

@@ -54,7 +54,7 @@ function start() {
   const map = L.map('map', { attributionControl: false, zoomControl: false, zoomSnap: 0.25, maxZoom: 21, minZoom: 3, center: [-35, -63], zoom: 6 });
   const page = { map, state, drawing: new Drawing({ night, state }) };
   L.control.zoom({ position: 'bottomright', zoomInTitle: 'Acercar', zoomOutTitle: 'Alejar' }).addTo(map);
-  L.control.scale({ imperial: false }).addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 150 }).addTo(map);
   frame(page, state.boxes[night.campos.length]);
   page.drawing.on('update', () => say(page, page.said)).addTo(map);
   map.on('click', ({ latlng }) => showCard(page, hit(page, world(latlng))));
