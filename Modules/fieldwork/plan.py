@@ -134,15 +134,11 @@ async def plan_muestreo_a_jira(
                 libro = read_tareas(root)
             tareas = (libro or Libro()).tareas.items()
             ours = {one.tarea: clave for clave, one in tareas if clave.startswith("plan/")}
-            told = {
-                one.clave: one.fila.tarea
-                for one in trabajos
-                if one.fila.anotada and ours.get(one.fila.tarea, one.clave) == one.clave
-            }
             done = await sync(
                 issues, grupo=grupo, jira=jira, run=run, journal=journal_of(root, grupo),
                 solo_validar=solo_validar, now=now, sleep=sleep, pause=how.pausa,
-                most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s, told=told,
+                most=max_tareas, batch=how.por_pedido, settle_s=how.asienta_s,
+                told=_of_rows(trabajos, ours),
                 alike=lambda clave: clave.split("/", 3)[-1],  # of whatever campaña
             )  # fmt: skip
             if not solo_validar:
@@ -163,6 +159,12 @@ def accesses(settings: Settings, block: str) -> tuple[GoogleAccess, JiraAccess]:
 
     google, jira = settled(settings, block, GoogleCredentials, JiraCredentials)
     return google, jira
+
+
+def _of_rows(trabajos: Sequence[Trabajo], ours: Mapping[str, str]) -> dict[str, str]:
+    """The keys that rows have, by clave, but for those that are known to be another row's."""
+    said = ((one.clave, one.fila.tarea) for one in trabajos if one.fila.anotada)
+    return {clave: key for clave, key in said if ours.get(key, clave) == clave}
 
 
 async def open_project(jira: Jira, key: str, run: Run) -> None:
