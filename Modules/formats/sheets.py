@@ -24,8 +24,10 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import xlsxwriter
+from pandas.api.types import is_numeric_dtype
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
@@ -99,10 +101,7 @@ def guarded(text: str) -> str:
 def csv_bytes(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> bytes:
     """A table as CSV; see the module for the dialect. Geometry columns are left to callers."""
     names = headers or {}
-    columns = [
-        _each(cells(frame.iloc[:, at]).tolist(), lambda value: _csv_cell(_cell(value)))
-        for at in range(frame.shape[1])
-    ]
+    columns = [_each(_cells(frame.iloc[:, at]), _csv_cell) for at in range(frame.shape[1])]
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerow([guarded(names.get(str(name), str(name))) for name in frame.columns])
@@ -136,7 +135,12 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
 
 def _cells(column: pd.Series) -> list[Any]:
     """Values as plain Python: str, int, float, bool, date, datetime (UTC), or None."""
-    return _each(cells(column).tolist(), _cell)
+    values = cells(column).tolist()
+    return values if is_numeric_dtype(column.dtype) and _finite(column) else _each(values, _cell)
+
+
+def _finite(column: pd.Series) -> bool:
+    return not np.isinf(column.to_numpy(dtype=float, na_value=0.0)).any()
 
 
 def _cell(value: Any) -> Any:

@@ -41,6 +41,7 @@ _NOT_SYNCED: Final = frozenset({".lock", "desktop.ini", ".lindero.json"})
 
 _FORBIDDEN: Final = re.compile(r'[/\\|:*?"<>;!]')  # GDAL's readers cut a path at ; and !
 _VTI: Final = re.compile("_(?=vti_)", re.IGNORECASE)  # OneDrive takes no name with "_vti_"
+_SAFE: Final = re.compile(r"[A-Za-z0-9]+(?:[ -][A-Za-z0-9]+)*")  # but for _RESERVED
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
 _BLANK: Final = frozenset("\u2800\u115f\u1160\u3164\uffa0")  # letters and signs by class, unseen
@@ -166,6 +167,9 @@ def name_problem(name: str) -> str | None:
 
 @lru_cache(maxsize=65_536)  # "1", "2" … are lotes of every campo
 def _safe(text: str, max_length: int, max_bytes: int) -> str:
+    short = len(text) <= min(max_length, max_bytes)
+    if short and _SAFE.fullmatch(text) and not _RESERVED.fullmatch(text):  # as nearly all there is
+        return text
     visible = "".join(c for c in clean_text(text, 4 * MAX_LENGTH) if _visible(c))
     plain = unicodedata.normalize("NFC", " ".join(visible.split()))
     plain = _VTI.sub("-", _FORBIDDEN.sub("-", plain))

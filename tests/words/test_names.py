@@ -84,6 +84,14 @@ def test_any_text_gives_a_name_that_may_be_published(text: str, length: int) -> 
     assert safe_name(name, length) == name
 
 
+@given(st.from_regex(r"\A[A-Za-z0-9]+([ -][A-Za-z0-9]+)*\Z"), st.integers(8, 40))
+@example("CON", 8)
+@example("lpt1", 8)
+def test_a_plain_name_is_the_one_that_is_found_the_long_way(text: str, length: int) -> None:
+    unseen = f"{text}\u200b"  # goes the long way, where it is taken out
+    assert safe_name(text, length) == safe_name(unseen, length)
+
+
 @given(st.dictionaries(IDS, ANY_TEXT | NEAR, max_size=10), st.integers(24, 80))
 def test_names_are_distinct_whatever_the_file_system_ignores(
     texts: dict[str, str], length: int

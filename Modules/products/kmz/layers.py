@@ -301,7 +301,7 @@ def puntos_capa(
         puntos,
         lambda row: (
             spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3] is None, row[3] or 0,
-            spanish.natural(row[4]), row[5],
+            spanish.natural(row[4]) if row[3] is None else (), row[5],
         ),
         columns,
     )  # fmt: skip

@@ -46,6 +46,11 @@ _json: Final = json.JSONEncoder(
 _DEPTH: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*")
 
 
+_WHOSE: Final = (  # of a sample: see ``_source``
+    *("fecha", "empresa", "campo_id", "campo", "lote_id", "lote", "ambiente_id", "ambiente"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Muestra:
     """One point of a plan. ``lon lat`` in degrees; ``profundidades_cm`` as "0-20; 20-40"."""
@@ -131,7 +136,7 @@ def _lines(muestra: Muestra) -> Iterator[str]:
     Samples of one point differ in ids and depth only; the rest is written once for all of them.
     """
     rest = _json(_rest(muestra))[1:]
-    source = _json(_source(muestra))[1:]
+    source = _source(*(getattr(muestra, name) for name in _WHOSE))
     for n, (depth, name) in enumerate(_depths_json(muestra.profundidades_cm or ""), start=1):
         sample_id = _json(f"{muestra.punto_id}#{n}")
         own = _json(f"{muestra.muestra_id}{name}")
@@ -166,18 +171,19 @@ def _rest(muestra: Muestra) -> dict[str, Any]:
     return {"geolocation": {"lat": muestra.lat, "lon": muestra.lon}, "lindero": _present(ours)}
 
 
-def _source(muestra: Muestra) -> dict[str, Any]:
+@lru_cache(maxsize=1024)  # the points of an ambiente come one after the other
+def _source(fecha: date | None, empresa: str | None, *where: str | None) -> str:
     """Whose sample it is and where: grower, farm, field and subfield are empresa … ambiente."""
-    has_ambiente = muestra.ambiente_id is not None
-    subfield = {"id": muestra.ambiente_id, "name": muestra.ambiente} if has_ambiente else None
+    campo_id, campo, lote_id, lote, ambiente_id, ambiente = where
+    subfield = None if ambiente_id is None else _present({"id": ambiente_id, "name": ambiente})
     source = {
-        "date": muestra.fecha.isoformat() if muestra.fecha else None,
-        "grower": {"name": muestra.empresa} if muestra.empresa else None,
-        "farm": {"id": muestra.campo_id, "name": muestra.campo},
-        "field": {"id": muestra.lote_id, "name": muestra.lote},
-        "subfield": _present(subfield) if subfield else None,
+        "date": fecha.isoformat() if fecha else None,
+        "grower": {"name": empresa} if empresa else None,
+        "farm": {"id": campo_id, "name": campo},
+        "field": {"id": lote_id, "name": lote},
+        "subfield": subfield,
     }
-    return _present(source)
+    return _json(_present(source))[1:]
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ sample (soil always). Built from one accepted night; the same night gives the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Final
@@ -148,9 +149,9 @@ def muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
     kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
     columns = {name: cells(kept[name]).tolist() for name in _MODUS_COLUMNS}
-    for values in zip(*columns.values(), strict=True):
-        row = dict(zip(columns, values, strict=True))
-        yield Muestra(**row, empresa=empresas.get(row["campo_id"]))
+    columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
+    in_order = [columns[one.name] for one in fields(Muestra)]
+    return (Muestra(*row) for row in zip(*in_order, strict=True))
 
 
 def _plan_date(fuente: Fuente) -> date:
