@@ -1,7 +1,7 @@
 """``mapa/mapa_25-26.html``: one file that opens by double click, without network.
 
 Leaflet (out of the wheel django-js-lib-leaflet) moves the map; ``pagina/`` draws the night on a
-canvas: docs/decisions/0011. All is inside the file, and its policy (CSP) names the SHA-256 of its
+canvas: docs/decisions/0012. All is inside the file, and its policy (CSP) names the SHA-256 of its
 one script and its one style: whatever a name may hold, nothing else runs and nothing is fetched.
 
 A company file above ``HEAVY_BYTES`` has a page for each campo beside it. The same night gives the
