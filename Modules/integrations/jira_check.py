@@ -121,7 +121,8 @@ class _Check:
         name = keys[-1] if keys[-1].isidentifier() else f'"{keys[-1]}"'
         known = [one if name == one else f"{one} ({name})" for one, name in there.items()]
         notes = (f"hay {short(known, 12)}" if known else "no hay ninguno",)
-        todo = "quitar ese renglón" if value is None else f'{name} = "{value}"'
+        none = "quitar ese renglón" if len(keys) > 1 else "nombrar otro, o dar permiso a la cuenta"
+        todo = none if value is None else f'{name} = "{value}"'
         where = f"{self.source}, renglón {line_of(('jira', *keys), self.text)}"
         return Finding(what, where=where, item=".".join(("jira", *keys)), todo=todo, notes=notes)
 

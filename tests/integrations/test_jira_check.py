@@ -113,6 +113,7 @@ def test_an_archived_project_is_said_at_once(jira: RunningJira) -> None:
     report = look(jira, GOOD)
     assert [one.what for one in report.findings] == ["el proyecto CAMPO está archivado"]
     assert report.findings[0].where == f"{SOURCE}, renglón 2"
+    assert report.findings[0].todo == "nombrar otro, o dar permiso a la cuenta"
     assert report.exit_code == 1
 
 
