@@ -59,6 +59,12 @@ CANARIES = {
 }
 ENV = {"databaler_base_url": "https://env.example", "databaler_client_id": "env"}
 HIDDEN = "********"
+POLICY = ("retries", "retry_delay")
+OPERATIONS = (  # of a plan that makes an issue, as the page names its tasks
+    *("google.drive.search-files", "google.sheets.read-info", "google.sheets.read-data"),
+    *("jira.project.get", "jira.issues.search", "jira.issue-bulk.create"),
+    "google.sheets.write-data",
+)
 PLANS = """
 import json, os
 from Modules.orchestration.flow_run import run_here
@@ -410,4 +416,12 @@ def test_a_plan_by_a_named_block_goes_to_its_jira_and_leaves_no_secret_anywhere(
     assert "jira-credentials/good" in plans["gone"]["error"]["detail"]
     given = [one["credentials_block_name"] for one in _parameters(api, PLAN.flow)]
     assert {*given} == {*names}
+    tasks = ask("POST", f"{api}/task_runs/filter", {"flows": {"name": {"any_": [PLAN.flow]}}})
+    told = {(one["name"].rpartition("-")[0], one["state_type"], one["run_count"]) for one in tasks}
+    refusing = ("google.drive.search-files", "jira.project.get")  # are asked once
+    assert told == {(name, "COMPLETED", 1) for name in OPERATIONS} | {
+        (name, "FAILED", 1) for name in refusing
+    }
+    policies = [(one["empirical_policy"][name] for name in POLICY) for one in tasks]
+    assert {tuple(one) for one in policies} == {(2, 30)}
     assert look([done.out, done.err]) == []

@@ -28,7 +28,7 @@ from Modules.health.facts import gather
 from Modules.health.rules import judge
 from Modules.integrations.blocks import BLOCKS
 from Modules.orchestration.dead_runs import MURIO
-from Modules.orchestration.deployments import DEPLOYMENTS, OTRA_VEZ, PLAN
+from Modules.orchestration.deployments import DEPLOYMENTS, MARCADORES, OTRA_VEZ, PLAN
 from Modules.settings import PROJECT_ROOT
 from Modules.stack import checks as stack_health
 from Modules.stack import databases
@@ -611,9 +611,12 @@ def test_the_page_shows_the_deployments_and_the_help_in_spanish(plataforma: Plat
         help_ = "Campaña a respaldar", "Si es una prueba", "lo que ve toda la empresa"
         block = "credentials_block_name", "Bloque databaler-credentials (página Blocks)"
         page.text_of(f"{plataforma.origin}/deployments/deployment/{backup}/run", *help_, *block)
-        plan = plataforma.get(f"deployments/name/{PLAN.full_name}")["id"]
-        said = "Mes de las planillas", "Si sólo controla", "bloques google-credentials y jira-"
-        page.text_of(f"{plataforma.origin}/deployments/deployment/{plan}/run", *said)
+        for one in (PLAN, MARCADORES):
+            held = plataforma.get(f"deployments/name/{one.full_name}")
+            asked = held["parameter_openapi_schema"]["properties"].values()
+            said = [line for field in asked for line in field["description"].splitlines()]
+            form = f"{plataforma.origin}/deployments/deployment/{held['id']}/run"
+            page.text_of(form, *said)
         for kind in BLOCKS:
             fields = [one.title for one in kind.model_fields.values()]
             fields += [one.description.partition("http")[0] for one in kind.model_fields.values()]
