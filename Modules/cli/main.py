@@ -60,14 +60,13 @@ from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Modo
-from Modules.words.errors import PipelineError, RunLocked, SettingsError
+from Modules.words.errors import UNEXPECTED, PipelineError, RunLocked, SettingsError
 from Modules.words.spanish import corrida
 
 if TYPE_CHECKING:
     from Modules.orchestration.run_result import RunResult
 
 DEMO_CAMPANIA = "25/26"  # of a made-up world, where the settings leave it to the portal
-UNEXPECTED = 70  # a fault of ours: the traceback goes to the log
 _NOBODY_READS = 141  # as a shell says of who ends by SIGPIPE
 _ENTERO = "lo publicado y los backups están enteros"
 _MIRA = "este comando sólo mira: no cambió nada"

@@ -34,11 +34,11 @@ from Modules.jobs.outcome import Outcome
 from Modules.orchestration.deployments import OTRA_VEZ, of_the_other_mode
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import tardanza
-from Modules.orchestration.run_result import RunResult, begin, failed, result_of
+from Modules.orchestration.run_result import RunResult, begin, cut_short, failed, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
-from Modules.words.spanish import corrida, inesperada, markdown, number
+from Modules.words.spanish import corrida, markdown, number
 from Modules.words.temporada import write_campanias
 
 if TYPE_CHECKING:  # pandas waits for the night to be there
@@ -113,9 +113,8 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
         outcome = job()
     except PipelineError as err:
         outcome = failed(err)
-    except Exception as err:
-        logger.exception("a fault of ours")
-        return _cut_short(err)
+    except Exception as err:  # noqa: BLE001 - told by its class, and logged in full
+        return _failed(cut_short(run.start, err), err)
     return run.end(outcome)
 
 
@@ -128,9 +127,8 @@ async def conclude_async(job: Callable[[], Awaitable[Outcome]]) -> Ended:
         outcome = await job()
     except PipelineError as err:
         outcome = failed(err)
-    except Exception as err:
-        logger.exception("a fault of ours")
-        return _cut_short(err)
+    except Exception as err:  # noqa: BLE001 - told by its class, and logged in full
+        return _failed(cut_short(run.start, err), err)
     return await asyncio.to_thread(run.end, outcome)
 
 
@@ -167,13 +165,14 @@ class _Run:
             return result
         mensaje = str(result["error"]["mensaje"])
         _show(f"# La corrida falló\n\n{markdown(mensaje)}\n\n{outcome.markdown}", outcome.calidad)
-        return Failed(message=mensaje, data=FlowFailed(mensaje, result))
+        return _failed(result)
 
 
-def _cut_short(err: Exception) -> State[Any]:
-    mensaje = f"La corrida se cortó por una {inesperada(type(err).__name__)}."
-    corrida.error(mensaje)
-    return Failed(message=mensaje, data=err)
+def _failed(result: RunResult, cause: Exception | None = None) -> State[Any]:
+    mensaje = str((result["error"] or {})["mensaje"])
+    thrown = FlowFailed(mensaje, result)
+    thrown.__cause__ = cause
+    return Failed(message=mensaje, data=thrown)
 
 
 def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -247,7 +246,7 @@ def run_here(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> RunResult:
     """Run a flow in this process, against the configured server or one of its own.
 
     Raises:
-        Exception: whatever the flow raised that is not one of our errors.
+        Exception: whatever Prefect raised around the flow.
     """
     call: Callable[..., Any] = flow
     state = call(**parameters, return_state=True)

@@ -30,6 +30,9 @@ token.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
+
+UNEXPECTED: Final = 70  # exit code of a fault of ours, that no error here foresees; the log has it
 
 
 class PipelineError(Exception):

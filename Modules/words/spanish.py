@@ -88,7 +88,7 @@ def sentence(text: str) -> str:
 
 def inesperada(fault: str) -> str:
     """What people read of a fault of ours, by its class; what it says, in English, the log has."""
-    where = "lindero stack logs worker, o docker compose logs prefect-worker"
+    where = "lindero stack logs worker, o docker compose logs prefect-worker (a mano: --verbose)"
     return f"falla inesperada ({fault}); dice más el registro del worker: {where}"
 
 

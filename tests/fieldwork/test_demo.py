@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from Modules.cli.main import app
+from Modules.fieldwork import plan
 from tests.faults.neighbours import Strike
 from tests.fieldwork.conftest import Farm
 from tests.fieldwork.test_plan import created, written
@@ -67,7 +68,9 @@ def test_a_person_validates_first_and_then_creates(
     assert told["end_time"] >= told["start_time"]
 
 
-def test_the_exit_code_tells_what_failed(farm: Farm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_code_tells_what_failed(
+    farm: Farm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A row that is wrong, a neighbour that is away, credentials that are not taken, no sheet."""
     rows = farm.rows(3)
     rows[1][2] = "31/02/2026"
@@ -85,5 +88,12 @@ def test_the_exit_code_tells_what_failed(farm: Farm, capsys: pytest.CaptureFixtu
         assert told["status"] == status, told["error"]
         assert told["end_time"] >= told["start_time"]
         assert bool(told["error"]) is (status == "error")
+    farm.jira.site.reset()
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "issues_of", None)
+        assert lindero(*asked) == 70
+    told = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["error"]["kind"]) == ("error", "TypeError")
+    assert told["end_time"] >= told["start_time"]
     assert lindero("--mes", "2026-10", "--test", "--crear", "--json") == 1
     assert "Octubre 2026" in json.loads(capsys.readouterr().out)["error"]["mensaje"]

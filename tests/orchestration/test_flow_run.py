@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -10,8 +11,9 @@ from Modules.orchestration import flow_run
 from Modules.settings import Settings
 
 
+@pytest.mark.parametrize("waits", [False, True])
 def test_a_fault_of_ours_is_told_by_its_class_and_logged_in_full(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    waits: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(flow_run, "begin", Settings)
     for name in ("_live", "_demora", "_through_the_other_mode", "sweep"):
@@ -21,11 +23,19 @@ def test_a_fault_of_ours_is_told_by_its_class_and_logged_in_full(
     def job() -> flow_run.Outcome:
         raise fault
 
+    async def story() -> flow_run.Outcome:
+        return job()
+
     with caplog.at_level(logging.ERROR):
-        ended = flow_run.conclude(job)
+        ended = asyncio.run(flow_run.conclude_async(story)) if waits else flow_run.conclude(job)
     assert isinstance(ended, flow_run.State)
     assert ended.is_failed()
-    assert ended.data is fault, "who calls the flow as a function is thrown it"
+    thrown = ended.data
+    assert isinstance(thrown, flow_run.FlowFailed), "who calls the flow as a function is thrown it"
+    assert thrown.__cause__ is fault
+    result, error = thrown.result, thrown.result["error"] or {}
+    assert (result["status"], error["kind"], error["exit_code"]) == ("error", "KeyError", 70)
+    assert result["end_time"] >= result["start_time"]
     assert str(ended.message).startswith("La corrida se cortó por una falla inesperada (KeyError)")
     assert "lindero stack logs worker" in str(ended.message)
     assert "in English" not in str(ended.message)
