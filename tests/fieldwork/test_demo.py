@@ -12,6 +12,7 @@ import pytest
 
 from Modules.cli.main import app
 from Modules.fieldwork import plan
+from Modules.store.tareas import read_tareas
 from tests.faults.neighbours import Strike
 from tests.fieldwork.conftest import Farm
 from tests.fieldwork.test_plan import created, written
@@ -66,6 +67,31 @@ def test_a_person_validates_first_and_then_creates(
     assert (created(farm), written(farm)) == ([2], [2])
     assert re.fullmatch(r"[\d-]+T[\d:]+Z", told["end_time"])
     assert told["end_time"] >= told["start_time"]
+
+
+def test_before_the_night_the_command_of_the_marks_asks_of_the_rows_too_and_writes_nothing(
+    farm: Farm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person closed one; the summary of the night is made of the ledger. Then ``--crear``."""
+    farm.plan(farm.rows(3))
+    assert lindero("--mes", "2026-11", "--test", "--crear") == 0
+    farm.site.move("CAMPO-2")
+    writes = sum(one.writes for one in farm.site.asked)
+    marks = ("run", "marcadores-a-jira", "--test")
+    assert app(marks, exit_on_error=False) == 0
+    assert "Solo validar" in capsys.readouterr().out
+    assert sum(one.writes for one in farm.site.asked) == writes
+    libro = read_tareas(farm.folder / "state" / "test")
+    closed = {one.tarea: (one.estado, bool(one.cerrada)) for one in libro.de("25/26")}
+    assert closed == {
+        **{"CAMPO-1": ("Por hacer", False), "CAMPO-2": ("Listo", True)},
+        "CAMPO-3": ("Por hacer", False),
+    }
+    with (farm.folder / "integrations.toml").open("a") as config:
+        config.write("[marcadores]\nseveridades = []\n")
+    assert app((*marks, "--crear", "--max-tareas", "1", "--json"), exit_on_error=False) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "ok"
+    assert len(farm.site.issues) == 4
 
 
 def test_the_exit_code_tells_what_failed(

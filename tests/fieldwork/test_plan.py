@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,21 +103,32 @@ def test_the_whole_story_of_a_month(farm: Farm) -> None:
 
 
 def test_only_validating_sends_no_write_to_anybody_and_says_the_same(farm: Farm) -> None:
-    book = farm.plan(farm.rows(60))
+    book = farm.plan(farm.rows(12))
     done = run(solo_validar=True)
-    assert results(done) == {"nueva": 60}
+    assert results(done) == {"nueva": 12}
     assert "Solo validar" in done.markdown
     assert not [one for one in farm.site.asked if one.writes]
     assert written(farm) == []
     assert set(keys(farm, book)) == {""}
     assert not (farm.folder / "state" / "test" / "jira").exists()
 
+    run(max_tareas=2)
+    writes = [one for one in farm.site.asked if one.writes], written(farm)
+    farm.office.books[book]["Plan"][1][TAREA] = ""
+    assert results(run(solo_validar=True)) == {"nueva": 10, "sin cambios": 2}
+    assert ([one for one in farm.site.asked if one.writes], written(farm)) == writes
 
-def test_the_files_of_a_run_tell_each_step_in_one_folder_and_no_secret(farm: Farm) -> None:
+
+@pytest.mark.parametrize("test", [True, False])
+def test_the_files_of_a_run_tell_each_step_in_one_folder_of_its_mode_and_no_secret(
+    farm: Farm, test: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINDERO_OUTPUTS_DIR", str(farm.folder / "real"))
+    shutil.copytree(farm.folder / "state" / "test", farm.folder / "state" / "prod")
     farm.plan(farm.rows(3))
-    done = run()
+    done = run(test=test)
     folder = Path(done.data["carpeta"])
-    assert folder.is_relative_to(farm.folder / "outputs")
+    assert folder.parts[:-3] == (farm.folder / ("outputs" if test else "real")).parts
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z", folder.name)
     names = ["paso1_planillas", "paso2_filas", "paso3_tareas", "paso4_resultado"]
     names.append("paso5_hallazgos")
@@ -244,6 +256,17 @@ def test_sheets_that_cannot_be_chosen_are_named_and_the_others_read(farm: Farm) 
     assert "no es una hoja de cálculo de Google" in text
     assert "Copia de Plan" in text
     assert done.parcial
+
+
+def test_sheets_are_looked_for_in_the_folder_that_is_named_and_below_it(farm: Farm) -> None:
+    folder = farm.office.add("Planillas")
+    farm.plan(farm.rows(2), "Afuera")
+    farm.plan(farm.rows(3), "Adentro", folder=farm.office.add("2026", folder=folder))
+    with (farm.folder / "integrations.toml").open("a") as config:
+        config.write(f'[planillas]\ncarpeta = "{folder}"\n')
+    done = run()
+    assert done.data["planillas"] == ["Plan de muestreo - Adentro - Noviembre 2026, hoja Plan"]
+    assert results(done) == {"nueva": 3}
 
 
 def test_no_sheet_of_the_month_fails_and_names_what_there_is(farm: Farm) -> None:
