@@ -98,6 +98,6 @@ def read_integrations(settings: Settings) -> tuple[Integrations, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as err:
         todo = f"; si no está, copiar {EXAMPLE} y completarlo"
-        name = f"{path.name} ({type(err).__name__}), de LINDERO_INTEGRATIONS"
+        name = f"{path} ({type(err).__name__}), de LINDERO_INTEGRATIONS"
         raise SettingsError(f"no se puede leer {name}{todo}") from err
     return read_section(Integrations, text, path.name), text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def test_the_example_is_right_and_its_comments_are_the_defaults(
     assert whole.planillas.dia_primero is plain.planillas.dia_primero is True
 
 
+def test_two_who_write_do_not_keep_in_step(tmp_path: Path) -> None:
+    pauses = {read(tmp_path, LEAST).jira.pausa() for _ in range(50)}
+    assert len(pauses) > 1
+    assert all(1 <= one <= 3 for one in pauses)
+
+
 def test_a_name_is_found_whatever_its_case_accents_and_blanks(tmp_path: Path) -> None:
     text = LEAST + '[jira.componentes]\n"La Esperánza" = "Norte"\n'
     componentes = read(tmp_path, text).jira.componentes
@@ -73,7 +80,7 @@ def test_a_wrong_line_is_told_by_its_number(tmp_path: Path, text: str, said: str
 
 def test_a_file_that_is_not_there_says_what_to_copy(tmp_path: Path) -> None:
     settings = replace(load_settings(NO_FILE), lindero_integrations=tmp_path / "integrations.toml")
-    with pytest.raises(SettingsError, match=f"FileNotFoundError.* copiar {EXAMPLE}"):
+    with pytest.raises(SettingsError, match=f"{re.escape(str(tmp_path))}.integ.* copiar {EXAMPLE}"):
         read_integrations(settings)
     (tmp_path / "integrations.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="no se puede leer"):
