@@ -323,7 +323,7 @@ def test_without_a_file_of_integrations_nothing_is_looked_at_and_it_is_said(
     done = farm.run()
     assert (done.error, farm.jira.site.asked) == (None, [])
     assert "integrations.toml" in done.markdown
-    with pytest.raises(SettingsError, match="no se puede leer .*none"):
+    with pytest.raises(SettingsError, match=r"no se puede leer .*none"):
         farm.run(solo_validar=False)
 
 
