@@ -31,6 +31,7 @@ from Modules.settings import Settings
 from Modules.store.chain import rewritten, sample
 from Modules.store.integrity import expected_files, prove_manifests
 from Modules.store.manifest import JSON_NAME, SUMS_NAME
+from Modules.store.numeros import check_numeros
 from Modules.store.prune import LOG_NAME
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import ACCEPTANCES, SNAPSHOTS, Held, SnapshotStore
@@ -157,6 +158,7 @@ def verify_backups(
     if not ids:
         found += [_stranger(path) for path in strangers if not of_the_system(path.name)]
         found += _check_lost(bench)
+        found += _check_numbers(bench)
         found += _check_published(bench, every=scope is Scope.ALL)
     copies = [
         (place, check_folder(folder)) for place, folder in _published(bench, full if ids else None)
@@ -311,6 +313,21 @@ def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) ->
             if fingerprint(place / file).sha256 == expected:
                 return place
     return None
+
+
+def _check_numbers(bench: _Bench) -> Iterator[Finding]:
+    """The store's numbers of features, against the copy of the newest accepted night."""
+    newest = {
+        one.campania: one
+        for one in sorted(
+            (held.snapshot for held in bench.survey.values() if held.snapshot),
+            key=lambda one: one.id.number,
+        )
+        if one.accepted
+    }
+    for night in newest.values():
+        if (problem := check_numeros(bench.root, night)) is not None:
+            yield problem
 
 
 def _check_lost(bench: _Bench) -> Iterator[Finding]:

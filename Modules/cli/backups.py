@@ -278,6 +278,8 @@ def backups_diff(
     json_: Json = False,
     gpkg: Path | None = None,
     kmz: Path | None = None,
+    format_: Annotated[Literal["geodiff"] | None, Parameter("--format")] = None,
+    to: Path | None = None,
     tolerancia_m: Annotated[float, Parameter(validator=Number(gte=0.01, lte=1000))] = 1.0,
 ) -> int:
     """Qué cambió de un backup a otro; sin argumentos, qué cambió en la última noche.
@@ -287,6 +289,8 @@ def backups_diff(
         b: El de después.
         gpkg: Escribe además un GeoPackage nuevo con lo que cambió, con estilos.
         kmz: Escribe además un KMZ nuevo con lo que cambió.
+        format_: geodiff escribe además, en --to, las filas que cambiaron para Mergin Maps o QField.
+        to: El archivo nuevo de --format, que termina en .diff.
         tolerancia_m: Metros que un borde puede correrse sin que sea un cambio.
     """
     from Modules.diff import compare as comparar
@@ -294,22 +298,24 @@ def backups_diff(
 
     settings = load_settings()
     named = Season.parse(campania) if campania else None
-    for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz")):
+    if (format_ is None) is not (to is None):
+        raise SettingsError("--format geodiff y --to ARCHIVO.diff van juntos")
+    for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz"), (to, ".diff")):
         if path is not None:
             comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
+    store = _store(settings, test=test)
     found = comparar.comparar(
-        _store(settings, test=test),
-        a,
-        b,
-        campania=named,
-        zone=settings.zone,
-        tolerancia_m=tolerancia_m,
+        store, a, b, campania=named, zone=settings.zone, tolerancia_m=tolerancia_m
     )
     if json_:
         say_json(found.to_dict())
     else:
         _say_diff(found)
     _write_diff(found, gpkg, kmz, quiet=json_)
+    if to is not None:
+        comparar.write_geodiff_of(found, store, to)
+        if not json_:
+            say(f"Escrito: {to}")
     return 0
 
 
@@ -342,6 +348,46 @@ def backups_prune(
         if dry_run:
             say("Fue un ensayo: no se quitó nada.")
     return 1 if poda.plan.negado or poda.danados else 0
+
+
+@backups.command(name="renumerar")
+def backups_renumerar(
+    *,
+    campo: str | None = None,
+    campania: Campania = None,
+    test: OfTrials = False,
+    json_: Json = False,
+) -> int:
+    """Vuelve a numerar las muestras por orden de visita; sin esto, una muestra no cambia de número.
+
+    Lo que ya se imprimió o se escribió en una bolsa deja de coincidir. Los mapas cambian la próxima
+    noche, o ya con `lindero run productos`.
+
+    Args:
+        campo: Sólo las de un campo, por nombre o id.
+    """
+    from Modules.backups.selection import choose
+    from Modules.jobs.products import last_accepted
+    from Modules.store.numeros import path_of, read_numeros, write_numeros
+    from Modules.store.snapshot import read_tables
+    from Modules.words.spanish import count
+
+    settings, modo = load_settings(), Modo.of(test=test)
+    season = campania or next(map(str, settings.lindero_campania), None)
+    with run_lock(settings.lindero_state_dir, modo):
+        store = _store(settings, test=test)
+        snapshot = last_accepted(settings, season, modo)[1] if season else store.find("ultimo")
+        chosen = choose(read_tables(snapshot), campo=campo, lote=None)
+        path = path_of(store.root, snapshot.campania)
+        numeros = read_numeros(path, lambda: store.accepted(snapshot.campania))
+        forgotten = numeros.renumber(None if chosen is None else [chosen.campo_id])
+        write_numeros(path, numeros)
+    if json_:
+        say_json({"campania": str(snapshot.campania), "muestras": forgotten})
+    else:
+        told = count(forgotten, "muestra se numera", "muestras se numeran")
+        say(f"{told} de nuevo; para publicarlo ya: lindero run productos")
+    return 0
 
 
 def _store(settings: Settings, *, test: bool) -> SnapshotStore:

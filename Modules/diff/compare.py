@@ -16,6 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from Modules.diff.change import Clase, Diferencias
+from Modules.diff.changeset import write_changeset
 from Modules.diff.differences import diferencias
 from Modules.diff.kml import document
 from Modules.diff.layers import frames, styles, titulos
@@ -26,6 +27,7 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import KmzWriter, Mapa
 from Modules.formats.qgis import add_styles
+from Modules.store.numeros import path_of, read_numeros
 from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania
@@ -192,6 +194,22 @@ def write_kmz_of(found: Comparacion, path: Path) -> tuple[list[Path], tuple[str,
         avisos.extend(writer.avisos)
 
     return _in_place(path.parent, build), tuple(avisos)
+
+
+def write_geodiff_of(found: Comparacion, store: SnapshotStore, path: Path) -> list[Path]:
+    """Write what changed as a new changeset of geodiff, whole or not at all.
+
+    Raises:
+        DataError: the numbers of the features cannot be read.
+        PublishError: the disk refused, or the file is there.
+    """
+    numbers = path_of(store.root, found.b.campania)
+    numeros = read_numeros(numbers, lambda: store.accepted(found.b.campania))
+
+    def build(work: Path) -> None:
+        write_changeset(read_tables(found.a), read_tables(found.b), numeros, work / path.name)
+
+    return _in_place(path.parent, build)
 
 
 def _in_place(folder: Path, build: Callable[[Path], None]) -> list[Path]:

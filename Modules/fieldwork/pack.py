@@ -29,6 +29,7 @@ from Modules.products.muestreos.modus import SUFFIX, modus_documents
 from Modules.products.muestreos.plan import PlanMuestreo, plan_muestreo
 from Modules.products.muestreos.product import muestras
 from Modules.products.source import Fuente
+from Modules.store.numeros import MUESTRA, Numeros, read_numeros, write_numeros
 from Modules.words.columns import CRS
 from Modules.words.folders import PLAN_MUESTREO
 from Modules.words.names import unique_names
@@ -52,8 +53,11 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
     folder, settings = encargo.outputs / PLAN_MUESTREO, encargo.settings
     check_destination(folder, must_be_link=encargo.link(PLAN_MUESTREO))
     points = (settings.lindero_muestreo_puntos, settings.lindero_muestreo_margen_m)
+    kept = encargo.store.root / f"numeros_plan_{encargo.fuente.campania.slug}_{mes}.json"
+    fuente = replace(encargo.fuente, numeros=read_numeros(kept))
     with encargo.store.scratch() as work:
-        kmz, built = build_pack(encargo.fuente, trabajos, mes, work, *points)
+        kmz, built = build_pack(fuente, trabajos, mes, work, *points)
+        write_numeros(kept, fuente.numeros)
         ours = {name.rpartition("/")[0] for name in built}
         done = publish_files(
             built,
@@ -72,7 +76,10 @@ def build_pack(
 
     ``puntos`` are proposed for an ambiente without marks, ``margen_m`` metres from its edge.
     """
-    whole = replace(fuente, tables=_with_whole_lotes(fuente.tables, trabajos))
+    tables = _with_whole_lotes(fuente.tables, trabajos)
+    whole = replace(
+        fuente, tables=tables, numeros=Numeros()
+    )  # a plan's samples count for themselves
     plan = plan_muestreo(whole, puntos_por_ambiente=puntos, margen_m=margen_m)
     campos = dict(zip(fuente.tables.campos["campo_id"], fuente.tables.campos["campo"], strict=True))
     names = unique_names(campos, 30)  # in a path twice
@@ -84,7 +91,7 @@ def build_pack(
         stem = f"{fuente.campania.slug}/{mes}/{name}/{PLAN_MUESTREO}_{mes} - {name}"
         title = f"Plan de muestreo · {campos[campo_id]} · {mes.texto}"
         part = fuente_of(whole, {one.lote_id for one in own})
-        mine = _of_rows(plan, own)
+        mine = _of_rows(plan, own, fuente.numeros)
         hecho = build_muestreos_kmz(part, mine.puntos, mine.ambientes, work, stem=stem, title=title)
         built |= hecho.carpetas[CARPETA]
         maps[campo_id] = min(hecho.carpetas[CARPETA])
@@ -121,9 +128,9 @@ def _with_whole_lotes(tables: Tables, trabajos: Sequence[Trabajo]) -> Tables:
     return replace(tables, ambientes=gpd.GeoDataFrame(both, geometry="geometry", crs=CRS))
 
 
-def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo]) -> PlanMuestreo:
-    """The plan of these lotes, walked for themselves; depth and day of a row where a point says
-    none."""
+def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo], numeros: Numeros) -> PlanMuestreo:
+    """The plan of these lotes of one campo, walked and numbered for themselves; depth and day of a
+    row where a point says none."""
     said = [(one.lote_id, one.fila.profundidad or None, one.fila.fecha) for one in trabajos]
     rows = pd.DataFrame(said, columns=["lote_id", "profundidades_cm", "fecha"]).groupby("lote_id")
     depths = rows["profundidades_cm"].agg(lambda some: "; ".join(some.dropna().unique()) or None)
@@ -139,4 +146,6 @@ def _of_rows(plan: PlanMuestreo, trabajos: Sequence[Trabajo]) -> PlanMuestreo:
     ranks = [None if pd.isna(rank) else int(rank) for rank in visited["orden_portal"]]
     spots, lotes = visited[["lon", "lat"]].to_numpy(), visited["lote_id"].astype(str).tolist()
     puntos.loc[visited.index, "orden"] = visiting_order(spots, lotes, ranks)
-    return PlanMuestreo(puntos.sort_values(["orden", "punto_id"], ignore_index=True), ambientes)
+    puntos = puntos.sort_values(["orden", "punto_id"], ignore_index=True)
+    puntos["numero"] = numeros.of(f"{MUESTRA}{trabajos[0].campo_id}", puntos["punto_id"])
+    return PlanMuestreo(puntos, ambientes)

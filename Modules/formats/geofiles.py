@@ -133,7 +133,8 @@ def write_gpkg(
 ) -> FileFact:
     """Write a GeoPackage with one layer for each name, in that order.
 
-    ``night`` is the one that the data are of (the first of equal ones): "last change" is its time,
+    A column ``fid`` holds the numbers of the features; without one they count from 1. ``night`` is
+    the one that the data are of (the first of equal ones): "last change" is its time,
     and the metadata name it. Columns of ``ETIQUETAS`` carry what people call them, with the unit,
     by the Schema extension: aliases, in QGIS. A frame without geometry becomes an attribute table.
     The file is one piece (no ``-wal`` or ``-journal`` beside it), was opened again, checked by

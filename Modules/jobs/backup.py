@@ -27,11 +27,14 @@ from Modules.jobs.outcome import Outcome
 from Modules.jobs.temporada import ACTUAL_FACT
 from Modules.night.verdict import Verdict, checked
 from Modules.settings import Settings
+from Modules.store.numeros import LOTE, Numeros, copy_of, path_of, read_numeros, write_numeros
+from Modules.store.numeros import NAME as NUMEROS
+from Modules.store.numeros import TABLES as NUMBERED
 from Modules.store.snapshot import Snapshot, proved_files, read_table, read_tables
-from Modules.store.snapshots import SNAPSHOTS, SnapshotStore
+from Modules.store.snapshots import SNAPSHOTS, Draft, SnapshotStore
 from Modules.words.columns import LOTES
 from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
-from Modules.words.errors import NightRefused, SnapshotDamaged
+from Modules.words.errors import DataError, NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
 from Modules.words.spanish import corrida, short, why
@@ -286,9 +289,27 @@ def keep(job: Job, night: Night, now: datetime) -> Snapshot:
     for answer in night.fetched.values():
         draft.write_pages(answer)
     draft.write_tables(night.tables)
+    _number(job, night.tables, draft)
     verdict = {**night.verdict.to_dict(), "changes": night.changes.to_dict()}
     accepted, facts = night.verdict.accepted, _facts(job, night)
     return job.store.keep(draft, verdict=verdict, accepted=accepted, facts=facts)
+
+
+def _number(job: Job, tables: Tables, draft: Draft) -> None:
+    """Give what is new its numbers, keep them, and a copy of them in the snapshot.
+
+    Numbers that cannot be read are no reason to lose a night: it goes without a copy, and says so.
+    """
+    path = path_of(job.store.root, job.campania)
+    try:
+        numeros = read_numeros(path, lambda: job.store.accepted(job.campania))
+    except DataError as err:
+        corrida.warning("%s: el snapshot queda sin su copia", err)
+        return
+    for kind, table in NUMBERED.items():
+        numeros.of(kind, getattr(tables, table)[f"{kind}_id"])
+    write_numeros(path, numeros)
+    draft.write(NUMEROS, numeros.to_bytes())
 
 
 def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
@@ -308,7 +329,9 @@ def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:
         built = proved_files(snapshot)
         lotes = read_table(snapshot, LOTES)
         built |= {"lotes.gpkg": work / "lotes.gpkg", "lotes.geojson": work / "lotes.geojson"}
-        write_gpkg({f"lotes_{job.campania.slug}": lotes}, built["lotes.gpkg"], snapshot.id)
+        numeros = copy_of(snapshot) or Numeros()
+        layer = lotes.assign(fid=numeros.of(LOTE, lotes["lote_id"]))
+        write_gpkg({f"lotes_{job.campania.slug}": layer}, built["lotes.gpkg"], snapshot.id)
         write_new(built["lotes.geojson"], geojson_bytes(lotes))
         return publish_files(built, folder, snapshot_id=str(snapshot.id), now=now)
 

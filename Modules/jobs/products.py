@@ -31,6 +31,7 @@ from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
 from Modules.products.source import Fuente
 from Modules.settings import Settings
+from Modules.store.numeros import path_of, read_numeros, write_numeros
 from Modules.store.snapshot import Snapshot, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
 from Modules.store.tareas import Tarea, read_tareas
@@ -87,7 +88,8 @@ class Encargo:
 
     def made_from(self, producto: Producto) -> str:
         """What a product depends on: the data, what it is given and the code, as one hash."""
-        given = repr({"tz": self.settings.tz, **self.declared(producto)})
+        beside = {"tz": self.settings.tz, "vueltas": self.fuente.numeros.vueltas}
+        given = repr({**beside, **self.declared(producto)})
         folders = (f"products/{name}" for name in producto.paquetes)
         parts = (self.origin, given, code_sha256(*BELOW_PRODUCTS, *folders))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -141,13 +143,17 @@ def order(
 
     Raises:
         SnapshotDamaged: the snapshot is not what its manifest says.
+        DataError: the numbers given so far are damaged, and no snapshot has a copy.
     """
     first = store.first_equal(snapshot)
     try:
         changes = Changes.from_dict(read_verdict(first)["changes"])
     except (KeyError, TypeError) as err:
         raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
-    fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone)
+    numeros = read_numeros(
+        path_of(store.root, first.campania), lambda: store.accepted(first.campania)
+    )
+    fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone, numeros)
     tareas: tuple[Tarea, ...] = ()
     avisos: tuple[str, ...] = ()
     try:
@@ -174,6 +180,8 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
         with encargo.store.scratch() as work:
             with writing(producto.nombre):  # what a library meets on a full disk
                 hecho = producto.build(encargo.fuente, work, **encargo.declared(producto))
+            numeros = encargo.fuente.numeros
+            write_numeros(path_of(encargo.store.root, encargo.fuente.campania), numeros)
             resultados = tuple(
                 _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo)
                 for carpeta in producto.carpetas

@@ -18,19 +18,24 @@ import pandas as pd
 
 from Modules.diff.changes import Changes
 from Modules.night.tables import Tables
+from Modules.store.numeros import Numeros
 from Modules.words.domain import Campania, SnapshotId
 from Modules.words.names import names_with_ids
 
 
 @dataclass(frozen=True, slots=True)
 class Fuente:
-    """One accepted night. ``changes`` are those against the night before it."""
+    """One accepted night. ``changes`` are those against the night before it.
+
+    ``numeros``: those of features and samples; who publishes keeps what was given meanwhile.
+    """
 
     tables: Tables = field(repr=False)
     campania: Campania
     snapshot_id: SnapshotId
     changes: Changes = field(repr=False)
     zone: ZoneInfo
+    numeros: Numeros = field(default_factory=Numeros, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tables", _told_apart(self.tables))

@@ -7,6 +7,7 @@ quarantine/25-26/<id>/       refused nights, immutable
 acceptances.jsonl            who accepted which refused night, when and why; bound to its hash;
                              unreadable where a night rests on it: AcceptancesUnreadable
 last_number                  the number in the last id given out
+numeros_25-26.json           the numbers of features and samples: see ``numeros``
 tareas.json                  our issues in Jira, as they last were: see ``tareas``
 ```
 

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 
 from Modules.geo.borders import TOLERANCIA_M
+from Modules.store.snapshot import read_tables
 from Modules.store.snapshots import SnapshotStore
 from tests.kml_reading import folders, read_kmz
+from tests.robustness.stable_ids import changed_rows
 from tests.scripts.conftest import Command, command_in, night_in
 
 DAYS = (0, 1, 30)
@@ -25,9 +28,13 @@ def test_the_tolerance_of_the_command_is_that_of_the_mornings() -> None:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, list[str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return night_in(tmp_path_factory.mktemp("nights"), *DAYS[:2])
+
+
+@pytest.fixture(scope="module")
+def nights(folder: Path) -> tuple[Command, list[str]]:
     """The command line where three nights were kept, and their ids; a refused one was accepted."""
-    folder = night_in(tmp_path_factory.mktemp("nights"), *DAYS[:2])
     command = command_in(folder)
     ids = [str(one.id) for one in SnapshotStore(folder / "state" / "test").accepted()]
     for day in DAYS[2:]:
@@ -112,3 +119,66 @@ def test_wrong_use_is_one_line_and_its_exit_code(
         answer = command("backups", "diff", *arguments, "--test")
         assert (arguments, answer.code, answer.err.count("\n")) == (arguments, code, 1)
     assert there.read_text() == "mine"
+
+
+@pytest.mark.integration
+def test_a_changeset_has_the_rows_that_changed_and_makes_one_night_of_the_other(
+    nights: tuple[Command, list[str]], folder: Path, tmp_path: Path
+) -> None:
+    from pygeodiff import GeoDiff
+
+    command, ids = nights
+    target = tmp_path / "noche.diff"
+    asked = ("backups", "diff", *ids[:2], "--test", "--format", "geodiff")
+    answer = command(*asked, "--to", str(target))
+    assert answer.code == 0, answer.err
+    assert f"Escrito: {target}" in answer.out
+    summary = tmp_path / "resumen.json"
+    GeoDiff().list_changes_summary(str(target), str(summary))
+    changed = {one["table"]: one for one in json.loads(summary.read_text())["geodiff_summary"]}
+    store = SnapshotStore(folder / "state" / "test")
+    night_a, night_b = (read_tables(store.find(one)) for one in ids[:2])
+    assert {name: sum(one[what] for what in ("insert", "update", "delete"))
+            for name, one in changed.items()} == changed_rows(night_a, night_b)  # fmt: skip
+    refused = command(*asked)
+    assert (refused.code, "--to" in refused.err) == (2, True)
+    again = command(*asked, "--to", str(target))
+    assert (again.code, "ya existe" in again.err) == (2, True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [target.name, summary.name]
+
+
+@pytest.mark.integration
+def test_nights_keep_the_fids_and_numbers_they_gave_and_carry_them(
+    nights: tuple[Command, list[str]], folder: Path, tmp_path: Path
+) -> None:
+    command, ids = nights
+    state = folder / "state" / "test"
+    kept = json.loads((state / "numeros_25-26.json").read_bytes())["numeros"]
+    store = SnapshotStore(state)
+    for one in ids:
+        copy = json.loads((store.find(one).path / "numeros.json").read_bytes())["numeros"]
+        assert {"lote", "siembra", "ambiente", "marcador"} <= set(copy)
+        for kind, numbers in copy.items():
+            assert numbers.items() <= kept[kind].items(), kind
+    published = folder / "test_outputs" / "muestreos" / "muestreos_25-26.gpkg"
+    marks = gpd.read_file(published, layer="muestreos", fid_as_index=True)
+    fids = dict(zip(marks["punto_id"], marks.index, strict=True))
+    assert fids.items() <= kept["marcador"].items()
+    answer = command("backups", "renumerar", "--test", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["muestras"] >= len(fids)
+    assert command("backups", "verify", "--test").code == 0
+    answer = command("run", "productos", "--test", "--json")
+    assert answer.code == 0, answer.err
+    again = gpd.read_file(published, layer="muestreos", fid_as_index=True)
+    assert dict(zip(again["punto_id"], again.index, strict=True)) == fids
+    visited = again[again["orden"].notna()]
+    proposed = gpd.read_file(published, layer="puntos_propuestos")
+    whole = pd.concat([visited, proposed])
+    assert (whole["numero"] == whole["orden"]).all(), (
+        "numbered anew, they are the order of the visit"
+    )
+    damaged = state / "numeros_25-26.json"
+    damaged.write_text(damaged.read_text().replace(": 1,", ": 2,", 1))
+    found = command("backups", "verify", "--test")
+    assert (found.code, "numeros_25-26.json" in found.out) == (1, True)

@@ -32,6 +32,7 @@ from Modules.products.cultivos.sown import (
 )
 from Modules.products.cultivos.workbook import summary_sheets
 from Modules.products.source import Fuente
+from Modules.store.numeros import LOTE, SIEMBRA
 from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.names import layer_names
 
@@ -73,9 +74,11 @@ def _write_gpkg(
     fuente: Fuente, rows: gpd.GeoDataFrame, crops: Sequence[Sembrado], path: Path, base: str
 ) -> None:
     keys, names = crop_keys(rows), crop_layers(crops, base)
-    layers = {base: rows}
-    layers |= {names[c.clave]: rows[keys == c.clave].reset_index(drop=True) for c in crops}
-    layers[CAPA_SIN_CULTIVO] = without_crop(fuente.tables)
+    layers = {base: rows.assign(fid=fuente.numeros.of(SIEMBRA, rows["siembra_id"]))}
+    for crop in crops:
+        layers[names[crop.clave]] = layers[base][keys == crop.clave].reset_index(drop=True)
+    bare = without_crop(fuente.tables)
+    layers[CAPA_SIN_CULTIVO] = bare.assign(fid=fuente.numeros.of(LOTE, bare["lote_id"]))
     write_gpkg(layers, path, fuente.snapshot_id)
     season = fuente.campania
     texts = {base: f"Siembras {season}", CAPA_SIN_CULTIVO: f"Lotes sin cultivo {season}"}

@@ -191,7 +191,8 @@ class _Writer:
         frame = pa.concat_tables(celdas.tabla.slices()).to_pandas()
         cells = gpd.GeoDataFrame(frame, geometry=map_polygons(celdas.cell), crs=CRS)
         path = self._path(f"_r{celdas.resolution:02d}.gpkg")
-        write_gpkg({layer: cells, grid_layer: grid}, path, night)
+        layers = {layer: cells, grid_layer: grid}
+        write_gpkg({name: one.assign(fid=_fids(one)) for name, one in layers.items()}, path, night)
         legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in celdas.cultivos]
         styles = {layer: fill_style("cultivo", legend)}
         texts = {layer: f"Hexágonos {celdas.campania}: cultivo con más superficie"}
@@ -210,6 +211,11 @@ class _Writer:
             return ()
         name = Path(f"{self.stem}{base}.kmz").name
         return (f"{name} es demasiado grande para un teléfono: está en {len(parts)} partes",)
+
+
+def _fids(cells: pd.DataFrame) -> list[int]:
+    """A cell's own index as a number: the same every night, below 2^63."""
+    return [int(cell, 16) for cell in cells["h3"]]
 
 
 def _guarded(rows: pa.Table) -> pa.Table:

@@ -50,8 +50,8 @@ MARCADOR: Final = _kind(
 )
 PUNTO: Final = _kind(
     "punto",
-    "codigo origen orden campo lote ambiente potencial cultivos subtipo profundidades_cm analisis "
-    "submuestras estado fecha observacion punto_id",
+    "codigo origen numero orden campo lote ambiente potencial cultivos subtipo "
+    "profundidades_cm analisis submuestras estado fecha observacion punto_id",
     orden="Orden de visita",
     cultivos="Cultivo",
     subtipo="Tipo de muestra",

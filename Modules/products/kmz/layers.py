@@ -44,6 +44,7 @@ from Modules.words.cultivos import SIN_CULTIVO
 Bounds: TypeAlias = NDArray[np.float64]
 
 MAX_OBSERVACION: Final = 1_000  # characters
+_COUNTS: Final = ("orden", "numero", "submuestras")  # of a point
 _LABEL_PIXELS: Final = 220  # of a lote on a phone: nearer, its numbers can be told apart
 
 
@@ -292,7 +293,7 @@ def puntos_capa(
 ) -> tuple[Capa, list[str]]:
     """Sampling points of a plan (``muestreos.plan.PUNTOS``), and the campo of each.
 
-    They are called by their place in the visit, short and unique: "12", or "LNX 12" where
+    They are called by their number, short, unique and the same tomorrow: "12", or "LNX 12" where
     ``siglas`` gives a short name of their campo. Their labels show once their lote, whose bounds
     are in ``cajas``, is large on the screen.
     """
@@ -305,9 +306,9 @@ def puntos_capa(
         ),
         columns,
     )  # fmt: skip
-    plain = [name for name in PUNTO.fields if name not in ("orden", "submuestras", "fecha")]
+    plain = [name for name in PUNTO.fields if name not in (*_COUNTS, "fecha")]
     values = _values(puntos, (*plain, "punto"))
-    for name in ("orden", "submuestras"):
+    for name in _COUNTS:
         values[name] = ["" if cell is None else str(cell) for cell in _cells(puntos, name)]
     values["fecha"] = [spanish.day(cell) for cell in _cells(puntos, "fecha")]
     codes = [code or name for code, name in zip(values["codigo"], values["punto"], strict=True)]
@@ -317,7 +318,7 @@ def puntos_capa(
         puntos,
         _shape(puntos),
         [estado(cell) for cell in _cells(puntos, "estado")],
-        names=text.xml_texts(_short_names(values["orden"], campo_of, siglas)),
+        names=text.xml_texts(_short_names(values, campo_of, siglas)),
         snippets=_joined(codes, _joined(values["ambiente"], values["estado"])),
         values=values,
         regions=[region(cajas[key], _LABEL_PIXELS) for key in _cells(puntos, "lote_id")],
@@ -326,13 +327,12 @@ def puntos_capa(
 
 
 def _short_names(
-    orders: Sequence[str], campo_of: Sequence[str], siglas: Mapping[str, str]
+    values: Mapping[str, Sequence[str]], campo_of: Sequence[str], siglas: Mapping[str, str]
 ) -> list[str]:
-    """ "12"; one that is not visited, annulled or far away, is "sin visita 1"."""
-    names, unvisited = [], dict.fromkeys(campo_of, 0)
-    for order, campo in zip(orders, campo_of, strict=True):
-        unvisited[campo] += not order
-        name = order or f"sin visita {unvisited[campo]}"
+    """ "12"; one that is not visited, annulled or far away, is "sin visita 12"."""
+    names = []
+    for number, order, campo in zip(values["numero"], values["orden"], campo_of, strict=True):
+        name = number if order else f"sin visita {number}"
         names.append(f"{siglas[campo]} {name}" if campo in siglas else name)
     return names
 

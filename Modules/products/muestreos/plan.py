@@ -24,6 +24,7 @@ from Modules.geo.sampling import propose_points
 from Modules.night.checks_ground import far_marks, inside_lotes
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
+from Modules.store.numeros import MUESTRA, Numeros
 from Modules.store.tareas import Tarea
 from Modules.words.columns import CRS, Column, Table, hectares, text
 from Modules.words.names import names_with_ids, unique_names
@@ -52,6 +53,7 @@ PUNTOS = Table(
         text("punto_id", "Identificador: el del marcador, o propuesto/ambiente/n", nullable=False),
         text("origen", "real (marcador del portal) o propuesto (calculado)", nullable=False),
         Column("orden", "Int64", "Orden de visita en el campo, desde 1; vacío si no se visita"),
+        Column("numero", "Int64", "Número de la muestra en el campo: no cambia", nullable=False),
         text("muestra_id", "Identificador de la muestra: no hay dos iguales", nullable=False),
         text("codigo", "Código de la muestra; el de un punto propuesto es único"),
         text("punto", "Nombre del marcador o del punto propuesto", nullable=False),
@@ -150,7 +152,7 @@ def plan_muestreo(
     named = with_names(ambientes.assign(n_muestreos=counts), tables)
     named["n_propuestos"] = named["ambiente_id"].map(n_propuestos).fillna(0)
     return PlanMuestreo(
-        _in_order(_frame(with_names(both, tables), PUNTOS), far),
+        _in_order(_frame(with_names(both, tables), PUNTOS), far, fuente.numeros),
         _frame(named, AMBIENTES_PLAN).sort_values(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
@@ -315,16 +317,19 @@ def _sample_ids(points: gpd.GeoDataFrame) -> pd.Series:
     return points["punto_id"].map(ids).astype("string")
 
 
-def _in_order(points: gpd.GeoDataFrame, far: Set[str]) -> gpd.GeoDataFrame:
-    """With coordinates and a visiting order; sorted by campo, order, id."""
+def _in_order(points: gpd.GeoDataFrame, far: Set[str], numeros: Numeros) -> gpd.GeoDataFrame:
+    """With coordinates, a visiting order and numbers; sorted by campo, order, id."""
     points = points.sort_values("punto_id", ignore_index=True)
     lonlat = shapely.get_coordinates(points.geometry.to_numpy())
     points["lon"], points["lat"] = np.round(lonlat, 7).T
     points["orden"] = _orders(points, lonlat, far)
     points["muestra_id"] = _sample_ids(points)
-    return points.sort_values(
+    points = points.sort_values(
         ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
     )
+    for campo_id, one in points.groupby("campo_id", sort=True):
+        points.loc[one.index, "numero"] = numeros.of(f"{MUESTRA}{campo_id}", one["punto_id"])
+    return points
 
 
 def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64], far: Set[str]) -> pd.Series:

@@ -36,6 +36,7 @@ from Modules.products.muestreos.plan import (
     with_tareas,
 )
 from Modules.products.source import Fuente
+from Modules.store.numeros import AMBIENTE, MARCADOR, Numeros
 from Modules.store.tareas import Tarea
 from Modules.words.spanish import corrida
 
@@ -49,9 +50,9 @@ DESCRIPTIONS: Final = {
     CAPA_PROPUESTOS: "Puntos propuestos",
 }
 CSV_HEADERS: Final = named(  # in the order of the file
-    "orden muestra_id codigo punto origen campo lote ambiente potencial campania cultivos subtipo "
-    "profundidades_cm analisis submuestras compuesta estado tarea estado_tarea fecha observacion "
-    "lon lat distancia_borde_m punto_id ambiente_id lote_id campo_id",
+    "orden numero muestra_id codigo punto origen campo lote ambiente potencial campania cultivos "
+    "subtipo profundidades_cm analisis submuestras compuesta estado tarea estado_tarea fecha "
+    "observacion lon lat distancia_borde_m punto_id ambiente_id lote_id campo_id",
     orden="Orden de visita",
     subtipo="Tipo de muestra",
     lon="Longitud",
@@ -89,7 +90,9 @@ def build_muestreos(
     plan = with_tareas(plan, tareas)
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
-    write_gpkg(gpkg_layers(plan), built[f"{stem}.gpkg"], fuente.snapshot_id)
+    write_gpkg(
+        _with_fids(gpkg_layers(plan), fuente.numeros), built[f"{stem}.gpkg"], fuente.snapshot_id
+    )
     add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
     rows = pd.DataFrame(plan.puntos[list(CSV_HEADERS)])
     write_new(built[f"{stem}.csv"], csv_bytes(rows, CSV_HEADERS))
@@ -121,6 +124,20 @@ def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
         CAPA_MUESTREOS: plan.reales.drop(columns=_ONLY_PROPOSED),
         CAPA_PROPUESTOS: plan.propuestos.drop(columns=_ONLY_REAL),
         CAPA_AMBIENTES: plan.ambientes,
+    }
+
+
+def _with_fids(
+    layers: Mapping[str, gpd.GeoDataFrame], numeros: Numeros
+) -> dict[str, gpd.GeoDataFrame]:
+    kinds = {
+        CAPA_MUESTREOS: (MARCADOR, "punto_id"),
+        CAPA_PROPUESTOS: (PROPUESTO, "punto_id"),
+        CAPA_AMBIENTES: (AMBIENTE, "ambiente_id"),
+    }
+    return {
+        name: layer.assign(fid=numeros.of(kinds[name][0], layer[kinds[name][1]]))
+        for name, layer in layers.items()
     }
 
 

@@ -203,7 +203,7 @@ def test_no_two_samples_share_an_id_and_composite_ones_say_so(
     book = openpyxl.load_workbook(built["muestreos_25-26.xlsx"])["Muestreos"]
     header, *cells = book.iter_rows(values_only=True)
     assert list(header) == list(rows[0])
-    assert [row[1] for row in cells] == ids
+    assert [row[2] for row in cells] == ids
     # annulling a mark, or another order of visit, renames no bag
     marks = demo_fuente.tables.marcadores.copy()
     marks.loc[marks["tipo"] == "muestreo", "estado"] = "anulado"
@@ -233,7 +233,7 @@ def test_empty_tables_give_files_that_open(
     frames = {layer: gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer) for layer in LAYERS}
     document = json.loads(made["muestreos_25-26.modus.json"].read_bytes())
     header = made["muestreos_25-26.csv"].read_bytes().decode("utf-8-sig").split("\r\n")[0]
-    assert header.startswith("Orden de visita,Id de la muestra,Código,")
+    assert header.startswith("Orden de visita,Número,Id de la muestra,Código,")
     assert (len(frames["muestreos"]) == 0) == ("marcadores" in names)
     assert (len(frames["ambientes"]) == 0) == ("ambientes" in names)
     if "ambientes" in names and "marcadores" in names:
