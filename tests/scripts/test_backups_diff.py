@@ -141,7 +141,7 @@ def test_a_changeset_has_the_rows_that_changed_and_makes_one_night_of_the_other(
     assert {name: sum(one[what] for what in ("insert", "update", "delete"))
             for name, one in changed.items()} == changed_rows(night_a, night_b)  # fmt: skip
     refused = command(*asked)
-    assert (refused.code, "--to" in refused.err) == (2, True)
+    assert (refused.code, "van juntos" in refused.err) == (2, True)
     again = command(*asked, "--to", str(target))
     assert (again.code, "ya existe" in again.err) == (2, True)
     assert sorted(one.name for one in tmp_path.iterdir()) == [target.name, summary.name]
