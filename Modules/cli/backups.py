@@ -299,7 +299,7 @@ def backups_diff(
     settings = load_settings()
     named = Season.parse(campania) if campania else None
     if (format_ is None) is not (to is None):
-        raise SettingsError("--format geodiff y su archivo van juntos; ver lindero backups diff --help")
+        raise SettingsError("--format geodiff y su archivo van juntos: lindero backups diff --help")
     for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz"), (to, ".diff")):
         if path is not None:
             comparar.check_new(path, suffix, keep_out=(settings.lindero_state_dir,))
