@@ -4,6 +4,7 @@
   - SettingsError            2  fix the environment or the command; the run does not start
     - CampaniaUnknown        2  the portal has no such campaña
     - ApiAuth                2  the portal refuses the credentials
+    - PromptInvalid          2  a prompt's file, or what it was given, is not what it declares
   - RunLocked                3  another run is on; wait for it
   - ApiUnavailable           4  timeout, 429, 5xx, broken connection: worth another try later
     - OutcomeUnknown         4  a write was sent and no answer came: look before it is sent again
@@ -19,6 +20,8 @@
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
   - TareasFailed             *  Google, Jira or a sheet kept issues from being made; run again
   - StackError               1  a process of the local stack does not start or does not answer
+  - PromptFailed             1  a step of a prompt came to no output; ``cause`` is one word
+    - BudgetSpent            1  the money of a run or a month is spent; nothing more is asked
   - TellingFailed            1  an alert or the outside watch could not be told; worth another try
 
 Messages are Spanish, one line, and say what was wrong, where, and what to do; nouns are as in the
@@ -138,3 +141,26 @@ class TellingFailed(PipelineError):
     """Who should be told was not; ``told`` are the ways that did work."""
 
     told: tuple[str, ...] = ()
+
+
+class PromptInvalid(SettingsError):
+    """A prompt's file, or the input that it was given, is not what it declares."""
+
+
+class PromptFailed(PipelineError):
+    """A step came to no output.
+
+    ``cause`` is one of rate_limited, timeout, unavailable, rejected, auth, truncated, not_json,
+    schema, budget, tool_steps, cancelled; ``raw`` is what the model wrote last, as it came.
+    """
+
+    def __init__(self, message: str, cause: str, step: str = "", raw: str = "") -> None:
+        super().__init__(message)
+        self.cause, self.step, self.raw = cause, step, raw
+
+
+class BudgetSpent(PromptFailed):
+    """The money of a run or of a month is spent, or what was spent is not known."""
+
+    def __init__(self, message: str, step: str = "") -> None:
+        super().__init__(message, "budget", step)
