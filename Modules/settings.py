@@ -371,8 +371,26 @@ def load_settings(env_file: Path | None = None) -> Settings:
         SettingsError: a value is wrong or a variable is misspelled; one line that names the
             variable, what was wrong and an example, never the value of a secret.
     """
+    return read_settings(_texts(env_file))
+
+
+def secret_named(name: str) -> Secret | None:
+    """A secret that is no setting, by the name that a file of the user's gives it; None: not there.
+
+    Raises:
+        SettingsError: its ``…_FILE`` is not read, or both are there; any error of the settings.
+    """
+    texts, key = _texts(None), name.lower()
+    try:
+        found = _of_file(key, texts) if _twin(key) in texts else Secret(texts.get(key, ""))
+    except ValueError as err:
+        raise SettingsError(f"{name}: {err}") from err
+    return found if found is not None and found.get_secret_value() else None
+
+
+def _texts(env_file: Path | None) -> Mapping[str, str]:
     if _ONLY:
-        return read_settings(_ONLY[-1])
+        return _ONLY[-1]
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}
@@ -382,7 +400,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
         for name, text in written.items()
         if text and _twin(key := name.lower()) not in here
     }
-    return read_settings({**there, **here})
+    return {**there, **here}
 
 
 @contextmanager

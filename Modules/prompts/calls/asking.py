@@ -91,6 +91,12 @@ class CallRecord:
     outcome: str
     started_at: datetime
 
+    @property
+    def unpriced(self) -> bool:
+        """A model answered, and what that costs nobody knows; a request that failed is none."""
+        answered = self.outcome in ("ok", "schema", "truncated") or self.prompt_tokens is not None
+        return answered and self.cost_usd is None
+
 
 class Caller(Protocol):
     def __call__(

@@ -11,8 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from Modules.prompts.calls.asking import (
     JSON,
@@ -24,13 +23,12 @@ from Modules.prompts.calls.asking import (
     ModelRef,
     Tool,
 )
+from Modules.prompts.calls.reply import refused
 from Modules.words.errors import BudgetSpent, PromptInvalid
 
 if TYPE_CHECKING:
     from Modules.prompts.files.bundle import Bundle
     from Modules.prompts.files.models import Models, Step
-
-_LONGEST_SAID: Final = 200
 
 
 class Journal(Protocol):
@@ -51,7 +49,7 @@ class Journal(Protocol):
     def spent_month(self) -> Decimal: ...
 
     def unknown_costs(self) -> int:
-        """How many requests of the run and of the month have a cost that nobody knows."""
+        """How many calls of the run and of the month are ``unpriced``."""
         ...
 
 
@@ -78,7 +76,7 @@ class MemoryJournal:
         return self.spent_run()
 
     def unknown_costs(self) -> int:
-        return sum(one.cost_usd is None for one in self.calls)
+        return sum(one.unpriced for one in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,8 @@ class Budgets:
                 )
         if known and (unknown := journal.unknown_costs()):
             raise BudgetSpent(
-                f"hay presupuesto, y de {unknown} pedidos no se sabe el costo: no se pide más. Dar "
-                "el precio del modelo en models.yaml, o quitar el presupuesto"
+                f"hay presupuesto, y de {unknown} pedidos no se sabe el costo: no se pide más. "
+                "Usar un modelo cuyo precio se sepa, o quitar el presupuesto"
             )
 
 
@@ -223,12 +221,3 @@ def held(value: JSON, schema: Mapping[str, JSON], what: str) -> None:
     """Raise PromptInvalid for a value that its schema refuses."""
     if said := refused(value, schema):
         raise PromptInvalid(f"{what} no es lo que se declara: {said}")
-
-
-def refused(value: JSON, schema: Mapping[str, JSON]) -> str:
-    """What a schema has against a value, in one line; empty if nothing."""
-    from jsonschema.validators import validator_for
-
-    errors = validator_for(schema)(schema).iter_errors(value)
-    said = [f"{one.json_path}: {one.message[:_LONGEST_SAID]}" for one in islice(errors, 5)]
-    return "; ".join(said)

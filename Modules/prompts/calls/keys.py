@@ -1,0 +1,26 @@
+"""Keys of providers: found by name when they are needed, written down nowhere."""
+
+from __future__ import annotations
+
+from Modules.prompts.calls.asking import ModelRef
+from Modules.settings import secret_named
+from Modules.words.errors import SettingsError
+
+
+def key_of(model: ModelRef) -> str:
+    """The key that the provider of a model takes; empty where it takes none.
+
+    Raises:
+        SettingsError: the variable that it is named by is not there, or its file is not read.
+    """
+    if model.key_name is None:
+        return ""
+    found = secret_named(model.key_name)
+    if found is None or not (text := found.get_secret_value().strip()):
+        raise SettingsError(
+            f"falta {model.key_name}, la clave de {model.provider}; va en el entorno o en .env, o "
+            f"en el archivo que nombra {model.key_name}_FILE"
+        )
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise SettingsError(f"{model.key_name} no es una clave: tiene blancos o signos raros")
+    return text

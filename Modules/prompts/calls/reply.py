@@ -1,0 +1,50 @@
+"""What a model wrote, read: strict JSON that its schema allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from Modules.prompts.calls.asking import JSON, Ask
+from Modules.words.errors import PromptFailed
+from Modules.words.strict_json import JsonRefused, parse_json
+
+_FENCED: Final = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
+_LONGEST_SAID: Final = 200
+_MOST_SAID: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """``outcome`` is ok, not_json or schema; ``said`` is what is wrong, for model and people."""
+
+    outcome: str
+    said: str = ""
+    output: JSON = None
+
+    def failure(self, step: str, raw: str) -> PromptFailed:
+        """Of the second answer that is not good; it holds the text."""
+        said = f"{step}: dos respuestas seguidas del modelo no sirven: {self.said}"
+        return PromptFailed(said, self.outcome, step, raw)
+
+
+def read(ask: Ask, raw: str) -> Read:
+    """An answer held against the schema; a fence of Markdown around it is passed over."""
+    fenced = _FENCED.fullmatch(raw)
+    try:
+        output = parse_json((fenced[1] if fenced else raw).encode("utf-8", "surrogatepass"))
+    except JsonRefused as err:
+        return Read("not_json", str(err))
+    said = refused(output, ask.schema)
+    return Read("schema", said) if said else Read("ok", output=output)
+
+
+def refused(value: JSON, schema: Mapping[str, JSON]) -> str:
+    """What a schema has against a value, in one line; empty if nothing."""
+    from jsonschema.validators import validator_for
+
+    errors = islice(validator_for(schema)(schema).iter_errors(value), _MOST_SAID)
+    return "; ".join(f"{one.json_path}: {one.message[:_LONGEST_SAID]}" for one in errors)

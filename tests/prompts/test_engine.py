@@ -1,0 +1,234 @@
+"""Steps in their order, side by side, within a budget; what is kept is not asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from Modules.prompts.calls.asking import MISSING, Ask, CallRecord, Reply
+from Modules.prompts.calls.engine import Budgets, MemoryJournal, Output, resolved, run_bundle
+from Modules.prompts.calls.model_caller import ModelCaller
+from Modules.prompts.calls.recorded import Recorded
+from Modules.words.errors import BudgetSpent, PromptFailed, PromptInvalid
+from tests.prompts.openai_server import Fake, Say
+
+TEXT = {
+    "type": "object",
+    "properties": {"texto": {"type": "string"}},
+    "required": ["texto"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(autouse=True)
+def templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The templates of the files, or the little of them that these prompts take."""
+    if find_spec("Modules.prompts.files") is None:
+        double = ModuleType("Modules.prompts.files.templates")
+        double.render = lambda text, given: text.replace("{{ x }}", str(given.get("x")))  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "Modules.prompts.files", ModuleType("files"))
+        monkeypatch.setitem(sys.modules, double.__name__, double)
+
+
+def step(name: str, given: Any = None, needs: tuple[str, ...] = ()) -> Any:
+    return SimpleNamespace(id=name, task="tarea", with_=given or {"x": "$input.x"}, needs=needs)
+
+
+def bundle(*steps: Any, output: Any = None, url: str = "http://127.0.0.1:9/v1", **more: Any) -> Any:
+    params = SimpleNamespace(model_dump=lambda **_: {"temperature": 0.0})
+    task = SimpleNamespace(
+        name="tarea", model="rapido", system="s", prompt="de {{ x }}", output=TEXT, params=params,
+        input={"type": "object", "required": ["x"]}, retries=0, timeout_s=5, tools=(), tool_steps=5,
+    )  # fmt: skip
+    given = {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}}
+    flow = SimpleNamespace(
+        name="flujo", input=given, steps=steps, output=output or {}, budget_usd=None
+    )
+    other = SimpleNamespace(provider=None, model="m-dev")
+    models = SimpleNamespace(
+        providers={"casa": SimpleNamespace(type="local", base_url=url, key=None)},
+        models={"rapido": SimpleNamespace(provider="casa", model="m-1", env={"dev": other})},
+        budget_month_usd=None,
+    )
+    vars(flow).update(more)
+    return SimpleNamespace(flow=flow, tasks={"tarea": task}, models=models)
+
+
+class Told:
+    """A caller that answers with the prompt, and costs; ``before`` may wait or fail."""
+
+    def __init__(self, before: Any = None, cost: Decimal | None = Decimal("0.1")) -> None:
+        self.asked: list[Ask] = []
+        self.before, self.cost = before, cost
+
+    async def __call__(
+        self, ask: Ask, *, record: Callable[[CallRecord], None], allow: Callable[[], None]
+    ) -> Reply:
+        await asyncio.to_thread(allow)
+        self.asked.append(ask)
+        if self.before:
+            await self.before(ask)
+        one = ask.model
+        source = "provider" if self.cost else None
+        record(CallRecord(
+            ask.step, 1, one.alias, one.model, one.provider, 1, 1, self.cost, source, 0.0, "ok",
+            datetime.now(UTC),
+        ))  # fmt: skip
+        return Reply({"texto": ask.prompt}, "")
+
+    @property
+    def steps(self) -> list[str]:
+        return [one.step for one in self.asked]
+
+
+def go(what: Any, caller: Any, given: Any = None, **more: Any) -> Output:
+    more = {"env": "prod", "journal": MemoryJournal(), **more}
+    return asyncio.run(run_bundle(what, given or {"x": "trigo"}, caller=caller, **more))
+
+
+def test_a_step_sees_what_is_declared_to_it() -> None:
+    what = bundle(
+        step("b", {"x": "$steps.a.texto"}), step("a"),
+        output={"todo": ["$steps.b.texto", "$$5", "$input"], "a": "$steps.a"},
+    )  # fmt: skip
+    caller = Told()
+    done = go(what, caller)
+    assert done.output == {
+        "todo": ["de de trigo", "$5", {"x": "trigo"}], "a": {"texto": "de trigo"},
+    }  # fmt: skip
+    assert caller.steps == ["a", "b"]
+    assert caller.asked[0].model.model == "m-1"
+    assert caller.asked[0].params == {"temperature": 0.0}
+
+
+def test_a_reference_reaches_nothing_that_the_step_does_not_need() -> None:
+    seen = {"input": {"x": 1}, "steps": {"a": {"texto": "t"}}}
+    assert resolved({"x": "$input.x", "y": ["$steps.a.texto"]}, seen) == {"x": 1, "y": ["t"]}
+    for wrong in ("$steps.b", "$input.y", "$steps.a.texto.upper", "$env.HOME", "$"):
+        with pytest.raises(PromptInvalid):
+            resolved(wrong, seen)
+
+
+def test_a_text_of_the_input_is_no_reference() -> None:
+    done = go(bundle(step("a"), output={"a": "$steps.a.texto"}), Told(), {"x": "$steps.a"})
+    assert done.output == {"a": "de $steps.a"}
+
+
+def test_an_environment_may_have_another_model() -> None:
+    caller = Told()
+    go(bundle(step("a")), caller, env="dev")
+    assert caller.asked[0].model.model == "m-dev"
+
+
+def test_input_is_held_against_its_schema_before_anything_is_asked() -> None:
+    caller = Told()
+    with pytest.raises(PromptInvalid, match=r"flujo: la entrada.*\$\.x: 7 is not of type"):
+        go(bundle(step("a")), caller, {"x": 7})
+    with pytest.raises(PromptInvalid, match="a: lo que recibe"):
+        go(bundle(step("a", {"y": 1})), caller)
+    assert caller.asked == []
+
+
+def test_steps_without_dependency_are_in_flight_at_once() -> None:
+    both = threading.Barrier(2, timeout=5)  # breaks if the second request waits for the first
+    with Fake([Say('{"texto": "t"}', before=both.wait)]) as fake:
+
+        async def run() -> Output:
+            async with ModelCaller() as caller:
+                what = bundle(step("a"), step("b"), url=fake.url)
+                return await run_bundle(
+                    what, {"x": "y"}, env="prod", caller=caller, journal=MemoryJournal()
+                )
+
+        assert set(asyncio.run(run()).steps) == {"a", "b"}
+
+
+def test_the_first_failure_cancels_the_rest() -> None:
+    ended: list[str] = []
+
+    async def before(ask: Ask) -> None:
+        if ask.step == "a":
+            raise PromptFailed("no", "schema", "a", "crudo")
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            ended.append(ask.step)
+            raise
+
+    caller = Told(before)
+    with pytest.raises(PromptFailed) as caught:
+        go(bundle(step("b"), step("a"), step("c", needs=("a",))), caller)
+    assert (caught.value.cause, caught.value.raw, ended) == ("schema", "crudo", ["b"])
+    assert "c" not in caller.steps
+
+
+def test_what_is_kept_is_not_asked_again_and_the_first_that_is_kept_wins() -> None:
+    class Lost(MemoryJournal):
+        def output(self, _: str) -> Any:
+            return MISSING
+
+    journal: MemoryJournal = MemoryJournal()
+    journal.keep("a", {"texto": "de antes"}, "")
+    caller, what = Told(), bundle(step("a"), output={"a": "$steps.a.texto"})
+    assert go(what, caller, journal=journal).output == {"a": "de antes"}
+    assert caller.asked == []
+    journal = Lost()
+    journal.keep("a", {"texto": "de antes"}, "")
+    assert go(what, caller, journal=journal).output == {"a": "de antes"}
+
+
+def test_a_budget_stops_the_request_after_it_is_spent() -> None:
+    chain = [step("a"), step("b", needs=("a",)), step("c", needs=("b",))]
+    for budgets in (Budgets(run=Decimal("0.2")), Budgets(month=Decimal("0.15"))):
+        caller, journal = Told(), MemoryJournal()
+        with pytest.raises(BudgetSpent, match=r"se gastaron 0.2 USD") as caught:
+            go(bundle(*chain), caller, journal=journal, budgets=budgets)
+        assert caught.value.cause == "budget"
+        assert caller.steps == ["a", "b"]
+        assert journal.spent_run() == Decimal("0.2")
+    caller = Told()
+    with pytest.raises(BudgetSpent):
+        go(bundle(*chain, budget_usd=Decimal(0)), caller)
+    assert caller.asked == []
+
+
+def test_an_unknown_cost_stops_nothing_but_a_budget() -> None:
+    chain = [step("a"), step("b", needs=("a",))]
+    caller = Told(cost=None)
+    go(bundle(*chain), caller)
+    assert caller.steps == ["a", "b"]
+    caller = Told(cost=None)
+    with pytest.raises(BudgetSpent, match="de 1 pedidos no se sabe el costo"):
+        go(bundle(*chain), caller, budgets=Budgets(month=Decimal(5)))
+    assert caller.steps == ["a"]
+
+
+def test_what_failed_without_an_answer_has_no_unknown_cost() -> None:
+    for outcome, unpriced in (("rate_limited", 0), ("timeout", 0), ("ok", 1), ("truncated", 1)):
+        journal = MemoryJournal()
+        journal.record(CallRecord("a", 1, "r", "m", "p", None, None, None, None, 0.0, outcome,
+                                  datetime.now(UTC)))  # fmt: skip
+        assert journal.unknown_costs() == unpriced
+
+
+def test_recorded_answers_need_no_network() -> None:
+    what, journal = bundle(step("a"), output={"a": "$steps.a.texto"}), MemoryJournal()
+    good, bad = '```json\n{"texto": "t"}\n```', '{"texto": 7}'
+    assert go(what, Recorded({"a": [bad, good]}), journal=journal).output == {"a": "t"}
+    assert [one.outcome for one in journal.calls] == ["schema", "ok"]
+    with pytest.raises(PromptFailed) as caught:
+        go(what, Recorded({"a": [bad, bad]}))
+    assert (caught.value.cause, caught.value.raw) == ("schema", bad)
+    for answers, cause in (({"a": [{"fault": "auth"}]}, "auth"), ({}, "unavailable")):
+        with pytest.raises(PromptFailed) as caught:
+            go(what, Recorded(answers))
+        assert caught.value.cause == cause
