@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -76,3 +77,11 @@ def test_a_key_that_is_none_is_told_by_its_name(texts: dict[str, str]) -> None:
     with settings.only(texts), pytest.raises(SettingsError, match="CASA_KEY") as caught:
         key_of(OPENAI)
     assert "canario" not in str(caught.value)
+
+
+def test_a_key_is_not_sent_in_the_open() -> None:
+    for url in ("http://llm.empresa.example/v1", "https://u:p@llm.empresa.example/v1", "ftp://x"):
+        with settings.only({"casa_key": "sk-canario-1"}), pytest.raises(SettingsError) as caught:
+            key_of(replace(OPENAI, base_url=url))
+        assert "base_url de openai" in str(caught.value)
+        assert key_of(replace(OPENAI, base_url=url, key_name=None)) == ""

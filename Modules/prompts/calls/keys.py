@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from Modules.portal.asking import check_url
 from Modules.prompts.calls.asking import ModelRef
 from Modules.settings import secret_named
 from Modules.words.errors import SettingsError
@@ -11,7 +12,8 @@ def key_of(model: ModelRef) -> str:
     """The key that the provider of a model takes; empty where it takes none.
 
     Raises:
-        SettingsError: the variable that it is named by is not there, or its file is not read.
+        SettingsError: the variable that it is named by is not there, or its file is not read; or
+            no key may be sent to that address.
     """
     if model.key_name is None:
         return ""
@@ -23,4 +25,5 @@ def key_of(model: ModelRef) -> str:
         )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise SettingsError(f"{model.key_name} no es una clave: tiene blancos o signos raros")
+    check_url(model.base_url, f"base_url de {model.provider}", "https://openrouter.ai/api/v1")
     return text

@@ -17,6 +17,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,8 +55,8 @@ from Modules.words.errors import PromptFailed
 MOST_BYTES: Final = 8 * 1024 * 1024  # of an answer; a long one has some 50 kB
 LONGEST_WAIT_S: Final = 60.0  # a provider that asks for more is asked another time
 _NO_KEY: Final = "sin-clave"  # the SDK wants one; a local provider takes any
-_CONNECT_S: Final = 10.0
 _AT_ONCE: Final = 200
+_ENCODED: Final = ("content-encoding", "content-length", "transfer-encoding")
 _BACKOFF: Final = wait_random_exponential(multiplier=0.5, max=20)
 
 
@@ -65,26 +66,24 @@ class _Exchange:
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    document: Any = None
+    document: Mapping[str, Any] = field(default_factory=dict)
     too_long: bool = False
 
     def usage(self) -> Mapping[str, Any]:
-        found = self.document.get("usage") if isinstance(self.document, dict) else None
-        return found if isinstance(found, dict) else {}
+        return _object(self.document.get("usage"))
 
     def choice(self) -> Mapping[str, Any]:
-        choices = self.document.get("choices") if isinstance(self.document, dict) else None
-        return (
-            choices[0]
-            if isinstance(choices, list) and choices and isinstance(choices[0], dict)
-            else {}
-        )
+        choices = self.document.get("choices")
+        return _object(choices[0]) if isinstance(choices, list) and choices else {}
 
     def code(self) -> int | None:
         """The status, or the one that a provider wrote in an error under 200."""
-        error = self.document.get("error") if isinstance(self.document, dict) else None
-        told = error.get("code") if isinstance(error, dict) else None
+        told = _object(self.document.get("error")).get("code")
         return told if self.status == 200 and isinstance(told, int) and told >= 400 else self.status
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 _NOW: ContextVar[_Exchange] = ContextVar("exchange")
@@ -108,15 +107,10 @@ class _Transport(httpx2.AsyncHTTPTransport):
         finally:
             await response.aclose()
         now.status, now.headers = response.status_code, dict(response.headers)  # it came whole
-        try:
-            now.document = json.loads(body, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            now.document = None
+        with suppress(ValueError, RecursionError):
+            now.document = _object(json.loads(body, parse_float=Decimal))
         plain = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _ENCODED]
         return httpx2.Response(now.status, headers=plain, content=bytes(body), request=request)
-
-
-_ENCODED: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class _Again(Exception):
@@ -141,7 +135,7 @@ class ModelCaller:
         self._http = httpx2.AsyncClient(
             transport=_Transport(limits=limits), follow_redirects=False, trust_env=False
         )
-        self._models: dict[ModelRef, OpenAIChatModel] = {}
+        self._models: dict[tuple[ModelRef, str], OpenAIChatModel] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,15 +152,15 @@ class ModelCaller:
         ).reply()
 
     def _model(self, ref: ModelRef, key: str) -> OpenAIChatModel:
-        if ref not in self._models:
+        if (ref, key) not in self._models:
             client = AsyncOpenAI(
                 api_key=key or _NO_KEY, base_url=ref.base_url, max_retries=0, http_client=self._http
             )
             profile = OpenAIModelProfile(supports_json_schema_output=True)
-            self._models[ref] = OpenAIChatModel(
+            self._models[ref, key] = OpenAIChatModel(
                 ref.model, provider=OpenAIProvider(openai_client=client), profile=profile
             )
-        return self._models[ref]
+        return self._models[ref, key]
 
 
 @dataclass(slots=True)
@@ -189,10 +183,11 @@ class _Conversation:
             response, found = await self._answered(said)
             said.append(response)
             if calls := response.tool_calls:
-                steps += 1
+                steps += len(calls)
                 if steps > ask.tool_steps:
                     raise self._failed(
-                        "tool_steps", f"pidió herramientas más de {ask.tool_steps} veces"
+                        "tool_steps",
+                        f"pidió herramientas más de {ask.tool_steps} veces (tool_steps)",
                     )
                 returns = [
                     ToolReturnPart(
@@ -204,11 +199,10 @@ class _Conversation:
                 ]
                 said.append(ModelRequest(returns))
                 continue
-            raw = self._without_key(response.text or "")
             if found.outcome == "ok":
-                return Reply(found.output, raw)
+                return Reply(found.output, found.raw)
             if repairing:
-                raise found.failure(ask.step, raw)
+                raise found.failure(ask.step)
             repairing = True
             said.append(ModelRequest([UserPromptPart(
                 f"La respuesta no sirve: {found.said}. Escribirla otra vez, entera: sólo el JSON "
@@ -244,7 +238,7 @@ class _Conversation:
                 )  # fmt: skip
             outcome = self._outcome(now)
             if outcome == "ok" and not response.tool_calls:
-                found = read(self.ask, response.text or "")
+                found = read(self.ask, self._without_key(response.text or ""))
                 outcome = found.outcome
         except TimeoutError:
             outcome = "timeout"
@@ -275,7 +269,7 @@ class _Conversation:
             return "auth"
         if code != 200:
             return "rejected"
-        if now.document is None or not now.choice():
+        if not now.choice():
             return "not_json"
         return "truncated" if now.choice().get("finish_reason") == "length" else "ok"
 
@@ -292,21 +286,21 @@ class _Conversation:
             "not_json": f"la respuesta pasa de {MOST_BYTES} bytes" if now.too_long
             else "lo que contesta no es una respuesta de modelo",
         }[outcome]  # fmt: skip
-        failed = self._failed(outcome, said, self._raw(now))
+        failed = self._failed(
+            outcome, said, str(_object(now.choice().get("message")).get("content") or "")
+        )
         if outcome in ("rate_limited", "timeout", "unavailable"):
-            return _Again(failed, wait_asked({k.lower(): v for k, v in now.headers.items()}))
+            return _Again(failed, wait_asked(now.headers))
         return failed
 
     def _failed(self, cause: str, said: str, raw: str = "") -> PromptFailed:
         one = self.ask.model
         return PromptFailed(
-            f"{self.ask.step}: {one.provider}, {one.model}: {said}", cause, self.ask.step, raw
+            f"{self.ask.step}: {one.provider}, {one.model}: {said}",
+            cause,
+            self.ask.step,
+            self._without_key(raw),
         )
-
-    def _raw(self, now: _Exchange) -> str:
-        message = now.choice().get("message")
-        text = message.get("content") if isinstance(message, dict) else None
-        return self._without_key(text) if isinstance(text, str) else ""
 
     def _without_key(self, text: str) -> str:
         return text.replace(self.key, "**********") if self.key else text

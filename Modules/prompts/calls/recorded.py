@@ -35,7 +35,7 @@ class Recorded:
             if found.outcome == "ok":
                 return Reply(found.output, said)
             if repairing:
-                raise found.failure(ask.step, said)
+                raise found.failure(ask.step)
             repairing = True
 
 

@@ -21,14 +21,15 @@ _MOST_SAID: Final = 5
 class Read:
     """``outcome`` is ok, not_json or schema; ``said`` is what is wrong, for model and people."""
 
-    outcome: str
+    raw: str
+    outcome: str = "ok"
     said: str = ""
     output: JSON = None
 
-    def failure(self, step: str, raw: str) -> PromptFailed:
+    def failure(self, step: str) -> PromptFailed:
         """Of the second answer that is not good; it holds the text."""
         said = f"{step}: dos respuestas seguidas del modelo no sirven: {self.said}"
-        return PromptFailed(said, self.outcome, step, raw)
+        return PromptFailed(said, self.outcome, step, self.raw)
 
 
 def read(ask: Ask, raw: str) -> Read:
@@ -37,9 +38,9 @@ def read(ask: Ask, raw: str) -> Read:
     try:
         output = parse_json((fenced[1] if fenced else raw).encode("utf-8", "surrogatepass"))
     except JsonRefused as err:
-        return Read("not_json", str(err))
+        return Read(raw, "not_json", str(err))
     said = refused(output, ask.schema)
-    return Read("schema", said) if said else Read("ok", output=output)
+    return Read(raw, "schema", said) if said else Read(raw, output=output)
 
 
 def refused(value: JSON, schema: Mapping[str, JSON]) -> str:
