@@ -22,6 +22,7 @@ from Modules.words.errors import (
     OutcomeUnknown,
     PipelineError,
     ProductError,
+    PromptFailed,
     PublishError,
     RunLocked,
     SettingsError,
@@ -97,6 +98,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     StackError: (
         "Un proceso de la plataforma no se levantó, o no contesta.",
         "Ver el registro que nombra el detalle, y `lindero stack status`.",
+    ),
+    PromptFailed: (
+        "Un paso de un prompt no llegó a una respuesta que sirva.",
+        "Ver la causa en el detalle; lo que ya contestaron otros pasos no se pide otra vez.",
     ),
     DataError: (
         "Los datos llegaron, pero no sirven para publicar.",
