@@ -154,7 +154,7 @@ class PromptFailed(PipelineError):
     schema, budget, tool_steps, cancelled; ``raw`` is what the model wrote last, as it came.
     """
 
-    def __init__(self, message: str, cause: str, step: str = "", raw: str = "") -> None:
+    def __init__(self, message: str, cause: str = "", step: str = "", raw: str = "") -> None:
         super().__init__(message)
         self.cause, self.step, self.raw = cause, step, raw
 
