@@ -15,6 +15,7 @@ from Modules.words.errors import (
     ApiIncomplete,
     ApiRejected,
     ApiUnavailable,
+    BudgetSpent,
     CampaniasFailed,
     CampaniaUnknown,
     DataError,
@@ -23,6 +24,7 @@ from Modules.words.errors import (
     PipelineError,
     ProductError,
     PromptFailed,
+    PromptInvalid,
     PublishError,
     RunLocked,
     SettingsError,
@@ -98,6 +100,14 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     StackError: (
         "Un proceso de la plataforma no se levantó, o no contesta.",
         "Ver el registro que nombra el detalle, y `lindero stack status`.",
+    ),
+    PromptInvalid: (
+        "Un prompt, o lo que se le dio, no es lo que declara; no se pidió nada.",
+        "Corregir lo que dice el detalle; `lindero prompts validate` mira todos.",
+    ),
+    BudgetSpent: (
+        "Se llegó al presupuesto de los modelos, o no se sabe cuánto se gastó.",
+        "Revisar budget_usd y budget_month_usd con lo gastado: `lindero prompts costs`.",
     ),
     PromptFailed: (
         "Un paso de un prompt no llegó a una respuesta que sirva.",

@@ -13,7 +13,6 @@ from Modules.words import errors
 
 ROOT = Path(errors.__file__).resolve().parents[2]
 LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into another or lets pass
-    "BudgetSpent": "PromptFailed",
     "Conflict": "ApiRejected",
     "CutJson": "ApiContractChanged",
     "JsonRefused": "DataError",
@@ -22,7 +21,6 @@ LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into 
     "NotAllowed": "ApiAuth",
     "NotDone": "TryAgain",
     "NotThere": "ApiRejected",
-    "PromptInvalid": "SettingsError",
     "Stopped": "ApiUnavailable",
     "TellingFailed": "PipelineError",
     "TokenExpired": "ApiAuth",
