@@ -321,6 +321,9 @@ class Settings:
         "Otra dirección en lugar de las de Google: la de un Google de demostración",
         "http://127.0.0.1:8798")
 
+    lindero_prompts_dir: Path = setting(below_root, "prompts",
+        "Carpeta con los prompts: tareas, flujos, casos y models.yaml")
+
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")
     prefect_postgres_db: str = setting(str, "prefect", "Nombre de la base de Prefect")

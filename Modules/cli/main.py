@@ -42,6 +42,7 @@ from Modules.cli.options import (
     say_json,
     say_markdown,
 )
+from Modules.cli.prompts import prompts
 from Modules.cli.spanish import Ayuda, usage_error
 from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
@@ -90,7 +91,20 @@ app["--version"].help = "Dice la versión y termina."
 run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de Prefect.")
 api = App(name="api", help="Mira la API del portal.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
-for part in (run, api, jira, google, backups, deploy, stack, validar, status, doctor, avisos):
+for part in (
+    run,
+    api,
+    jira,
+    google,
+    prompts,
+    backups,
+    deploy,
+    stack,
+    validar,
+    status,
+    doctor,
+    avisos,
+):
     app.command(part)
 
 

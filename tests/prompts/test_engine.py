@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from importlib.util import find_spec
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +15,8 @@ from Modules.prompts.calls.asking import MISSING, Ask, CallRecord, Reply
 from Modules.prompts.calls.engine import Budgets, MemoryJournal, Output, resolved, run_bundle
 from Modules.prompts.calls.model_caller import ModelCaller
 from Modules.prompts.calls.recorded import Recorded
+from Modules.prompts.files.bundle import Bundle
+from Modules.prompts.files.models import Flow, Models, Params, Step, Task
 from Modules.words.errors import BudgetSpent, PromptFailed, PromptInvalid
 from tests.prompts.openai_server import Fake, Say
 
@@ -29,38 +28,31 @@ TEXT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def templates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The templates of the files, or the little of them that these prompts take."""
-    if find_spec("Modules.prompts.files") is None:
-        double = ModuleType("Modules.prompts.files.templates")
-        double.render = lambda text, given: text.replace("{{ x }}", str(given.get("x")))  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "Modules.prompts.files", ModuleType("files"))
-        monkeypatch.setitem(sys.modules, double.__name__, double)
+def step(name: str, given: Any = None, needs: tuple[str, ...] = ()) -> Step:
+    with_ = given or {"x": "$input.x"}
+    return Step.model_validate({"id": name, "task": "tarea", "with": with_, "needs": needs})
 
 
-def step(name: str, given: Any = None, needs: tuple[str, ...] = ()) -> Any:
-    return SimpleNamespace(id=name, task="tarea", with_=given or {"x": "$input.x"}, needs=needs)
-
-
-def bundle(*steps: Any, output: Any = None, url: str = "http://127.0.0.1:9/v1", **more: Any) -> Any:
-    params = SimpleNamespace(model_dump=lambda **_: {"temperature": 0.0})
-    task = SimpleNamespace(
-        name="tarea", model="rapido", system="s", prompt="de {{ x }}", output=TEXT, params=params,
-        input={"type": "object", "required": ["x"]}, retries=0, timeout_s=5, tools=(), tool_steps=5,
+def bundle(
+    *steps: Step, output: Any = None, url: str = "http://127.0.0.1:9/v1", **more: Any
+) -> Bundle:
+    task = Task(
+        version=1, name="tarea", model="rapido", system="s", prompt="de {{ x }}", output=TEXT,
+        input={"type": "object", "required": ["x"]}, retries=0, timeout_s=5,
+        params=Params.model_validate({"temperature": 0.0}),
     )  # fmt: skip
     given = {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}}
-    flow = SimpleNamespace(
-        name="flujo", input=given, steps=steps, output=output or {}, budget_usd=None
+    flow = Flow(
+        version=1, name="flujo", **{"input": given, "steps": steps, "output": output or {}, **more}
     )
-    other = SimpleNamespace(provider=None, model="m-dev")
-    models = SimpleNamespace(
-        providers={"casa": SimpleNamespace(type="local", base_url=url, key=None)},
-        models={"rapido": SimpleNamespace(provider="casa", model="m-1", env={"dev": other})},
-        budget_month_usd=None,
-    )
-    vars(flow).update(more)
-    return SimpleNamespace(flow=flow, tasks={"tarea": task}, models=models)
+    models = Models.model_validate({
+        "version": 1,
+        "providers": {"casa": {"type": "local", "base_url": url}},
+        "models": {
+            "rapido": {"provider": "casa", "model": "m-1", "env": {"dev": {"model": "m-dev"}}}
+        },
+    })  # fmt: skip
+    return Bundle("flow", "flujo", flow, {"tarea": task}, models)
 
 
 class Told:

@@ -294,3 +294,18 @@ def test_a_cancelled_request_is_recorded_for_it_left() -> None:
     with Fake([replace(FAULTS["timeout"], before=there.set)]) as fake:
         asyncio.run(go(fake.url))
     assert [one.outcome for one in calls] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 2}, (3, 2)),  # no total
+        ({"prompt_tokens": "x", "total_tokens": None}, (None, None)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": 7}, (3, 2)),
+        ([], (None, None)),
+    ],
+)
+def test_a_usage_of_another_shape_spoils_no_answer(usage: Any, tokens: tuple[Any, Any]) -> None:
+    done, _ = run([Say('{"a": 1}', usage=usage)])
+    assert done.reply == Reply({"a": 1}, '{"a": 1}')
+    assert [(one.prompt_tokens, one.completion_tokens) for one in done.calls] == [tokens]

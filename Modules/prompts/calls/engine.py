@@ -182,11 +182,12 @@ def _ask(bundle: Bundle, step: Step, given: JSON, env: str, tools: Sequence[Tool
 def model_ref(models: Models, alias: str, env: str) -> ModelRef:
     """The model that an alias is in an environment, which may override provider and model."""
     model = models.models[alias]
-    over = model.env.get(env)
+    over = next((one for name, one in model.env.items() if name == env), None)
     provider = (over and over.provider) or model.provider
     found = models.providers[provider]
     name = (over and over.model) or model.model
-    return ModelRef(alias, provider, found.type, str(found.base_url), name, found.key)
+    price = None if model.price is None else (model.price.input, model.price.output)
+    return ModelRef(alias, provider, found.type, found.base_url, name, found.key, price)
 
 
 def needed(value: JSON) -> set[str]:

@@ -1,0 +1,143 @@
+"""What the files hold, typed. Keys are as they are written in YAML; docs/prompts.md explains them.
+
+A value in ``with`` or ``output`` that begins with ``$`` is a reference: ``$input.hechos``,
+``$steps.resumen.texto``; ``$$`` is a dollar. ``version`` is the number of the format, 1 today: the
+versions of a prompt are given out when it is deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from Modules.portal.asking import check_url
+from Modules.words.errors import SettingsError
+
+JSON: TypeAlias = Any
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=80)]
+Whole = Annotated[str, StringConstraints(pattern=r"^\$(input|steps)[a-z0-9_.]*$")]
+Refs: TypeAlias = dict[str, JSON] | Whole  # values by key, or one reference for all of it
+Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, populate_by_name=True)
+
+
+class Params(_File):
+    """What a model is told beside the text; what is not here is the model's own default."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    seed: int | None = None
+
+
+class Task(_File):
+    """One prompt: ``input`` and ``output`` are JSON Schemas of objects."""
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    model: Key
+    system: str = ""
+    prompt: str
+    input: dict[str, JSON]
+    output: dict[str, JSON]
+    params: Params = Field(default_factory=lambda: Params.model_validate({}))
+    retries: int = Field(2, ge=0, le=10)
+    timeout_s: float = Field(60, gt=0, le=600)
+    tools: tuple[Key, ...] = ()
+    tool_steps: int = Field(5, ge=1, le=50)
+
+
+class Step(_File):
+    id: Key
+    task: Name
+    with_: Refs = Field(default_factory=dict, alias="with")
+    needs: tuple[Key, ...] = ()
+
+
+class Flow(_File):
+    """Steps; each runs as soon as those it needs, or refers to, are done."""
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    input: dict[str, JSON]
+    steps: tuple[Step, ...] = Field(min_length=1)
+    output: Refs
+    budget_usd: Usd | None = None
+
+
+class Provider(_File):
+    """Who answers; ``key`` is the name of a secret, never the secret."""
+
+    type: Literal["openrouter", "openai", "local"]
+    base_url: str
+    key: SecretName | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        try:
+            return check_url(value, "base_url", "https://openrouter.ai/api/v1")
+        except SettingsError as err:
+            raise ValueError(str(err)) from err
+
+
+class Override(_File):
+    provider: Key | None = None
+    model: str | None = None
+
+
+class Price(_File):
+    """US dollars for a million tokens."""
+
+    input: Usd
+    output: Usd
+
+
+class Model(_File):
+    provider: Key
+    model: str
+    env: dict[Literal["dev", "prod"], Override] = Field(default_factory=dict)
+    price: Price | None = None
+
+
+class Models(_File):
+    """``models.yaml``: by which name a task calls a model, and where it is to be had."""
+
+    version: Literal[1]
+    providers: dict[Key, Provider]
+    models: dict[Key, Model]
+    budget_month_usd: Usd | None = None
+
+
+class Case(_File):
+    """One input with what its output has to be, and answers written down for ``test``.
+
+    ``expect``: dotted key of the output → the value it must have. ``answers``: step → texts in the
+    order in which they are asked, or ``{fault: cause}``.
+    """
+
+    name: str
+    input: dict[str, JSON]
+    expect: dict[str, JSON] = Field(default_factory=dict)
+    fails: str = ""  # the cause that the run must end with
+    answers: dict[Key, list[str | dict[Literal["fault"], str]]] = Field(default_factory=dict)
+
+
+class Eval(_File):
+    version: Literal[1]
+    name: Name
+    of: Name
+    cases: tuple[Case, ...] = Field(min_length=1)
+
+
+KINDS: Mapping[str, type[_File]] = {"task": Task, "flow": Flow, "eval": Eval, "models": Models}

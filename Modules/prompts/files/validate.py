@@ -1,0 +1,227 @@
+"""The files of a folder held against each other; no model is asked."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from Modules.prompts.files.models import Eval, Flow, Models, Step, Task
+from Modules.prompts.files.reading import Library, Path_
+from Modules.prompts.files.templates import variables
+from Modules.words.errors import PromptInvalid
+from Modules.words.finding import Finding, Report, Severity
+
+HERRAMIENTAS: Final = ("cambios", "lote", "resumen")  # what a task may let its model ask for
+
+
+def validate(library: Library) -> Report:
+    """All that is wrong: in reading, and between the files.
+
+    A name that does not exist, a cycle, a reference to what no schema declares, a variable that no
+    input has, a schema that is none: errors. An input that no text uses: a warning.
+    """
+    found = list(library.findings)
+    if library.models is None:
+        if not any(one.where.startswith("models.yaml") for one in found):
+            todo = "escribirlo: docs/prompts.md tiene un ejemplo"
+            found.append(Finding("falta models.yaml", where="models.yaml", todo=todo))
+    else:
+        found += _of_models(library, library.models)
+    for task in library.tasks.values():
+        found += _of_task(library, task)
+    for flow in library.flows.values():
+        found += _of_flow(library, flow)
+    for one in library.evals.values():
+        found += _of_eval(library, one)
+    return Report.worst_first(found)
+
+
+def near(word: str, there: Collection[str]) -> str:
+    """The nearest of the words there are, as what to do."""
+    found = difflib.get_close_matches(word, there, n=1)
+    return f"¿{found[0]}?" if found else f"hay: {', '.join(sorted(there)) or 'ninguno'}"
+
+
+def _of_models(library: Library, models: Models) -> Iterator[Finding]:
+    for alias, one in models.models.items():
+        places: list[tuple[Path_, str]] = [(("models", alias, "provider"), one.provider)]
+        places += [
+            (("models", alias, "env", env, "provider"), over.provider)
+            for env, over in one.env.items()
+            if over.provider
+        ]
+        for key, name in places:
+            if name not in models.providers:
+                what, todo = f"no hay un proveedor {name}", near(name, models.providers)
+                yield library.finding("models", "models", key, what, todo)
+
+
+def _of_task(library: Library, task: Task) -> Iterator[Finding]:
+    def wrong(key: Path_, what: str, todo: str = "", **more: Any) -> Finding:
+        return library.finding("task", task.name, key, what, todo, **more)
+
+    if library.models is not None and task.model not in library.models.models:
+        yield wrong(
+            ("model",),
+            f"models.yaml no tiene {task.model}",
+            near(task.model, library.models.models),
+        )
+    for key, schema in (("input", task.input), ("output", task.output)):
+        yield from (wrong((key, *at), what) for at, what in _schema_problems(schema))
+    for i, name in enumerate(task.tools):
+        if name not in HERRAMIENTAS:
+            yield wrong(("tools", i), f"no hay una herramienta {name}", near(name, HERRAMIENTAS))
+    declared: Mapping[str, Any] = task.input.get("properties", {})
+    used: set[str] = set()
+    for key in ("system", "prompt"):
+        try:
+            names = variables(getattr(task, key))
+        except PromptInvalid as err:
+            yield wrong((key,), str(err))
+            continue
+        used |= names
+        for name in sorted(names - set(declared)):
+            yield wrong((key,), f"la variable {name} no está en input", near(name, declared))
+    for name in sorted(set(declared) - used):
+        what = f"ningún texto usa {name}"
+        yield wrong(("input", "properties", name), what, "sacarla", severity=Severity.WARNING)
+
+
+def _schema_problems(schema: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
+    if schema.get("type") != "object":
+        yield (), "tiene que ser un JSON Schema con type: object"
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as err:
+        yield tuple(err.absolute_path), f"no es un JSON Schema: falla {err.validator}"
+
+
+def _of_flow(library: Library, flow: Flow) -> Iterator[Finding]:
+    def wrong(key: Path_, what: str, todo: str = "") -> Finding:
+        return library.finding("flow", flow.name, key, what, todo)
+
+    if flow.name in library.tasks:
+        yield wrong(("name",), "hay una tarea con este nombre", "cambiar uno de los dos")
+    yield from (wrong(("input", *at), what) for at, what in _schema_problems(flow.input))
+    ids = Counter(step.id for step in flow.steps)
+    by_id = {step.id: step for step in flow.steps}
+    for i, step in enumerate(flow.steps):
+        at: Path_ = ("steps", i)
+        if ids[step.id] > 1:
+            yield wrong((*at, "id"), f"el id {step.id} está repetido", "darle otro")
+        for j, name in enumerate(step.needs):
+            if name not in by_id:
+                yield wrong((*at, "needs", j), f"no hay un paso {name}", near(name, by_id))
+        yield from (wrong((*at, "with", *key), *said) for key, *said in _references(
+            step.with_, flow, by_id, library))  # fmt: skip
+        task = library.tasks.get(step.task)
+        if task is None:
+            yield wrong(
+                (*at, "task"), f"no hay una tarea {step.task}", near(step.task, library.tasks)
+            )
+        elif isinstance(step.with_, dict):
+            declared = task.input.get("properties", {})
+            for name in sorted(set(step.with_) - set(declared)):
+                what = f"la tarea {task.name} no recibe {name}"
+                yield wrong((*at, "with", name), what, near(name, declared))
+            for name in sorted(set(task.input.get("required", ())) - set(step.with_)):
+                yield wrong((*at, "with"), f"falta {name}, que la tarea {task.name} pide")
+    yield from (wrong(("output", *key), *said) for key, *said in _references(
+        flow.output, flow, by_id, library))  # fmt: skip
+    if loop := _cycle(by_id):
+        yield wrong(("steps",), f"los pasos se esperan en círculo: {' → '.join(loop)}")
+
+
+def references(value: Any, at: Path_ = ()) -> Iterator[tuple[Path_, str]]:
+    """Every reference in a value, with where it stands."""
+    if isinstance(value, str):
+        if value.startswith("$") and not value.startswith("$$"):
+            yield at, value
+        return
+    pairs = (
+        value.items()
+        if isinstance(value, Mapping)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for key, inner in pairs:
+        yield from references(inner, (*at, key))
+
+
+def _references(
+    value: Any, flow: Flow, steps: Mapping[str, Step], library: Library
+) -> Iterator[tuple[Path_, str, str]]:
+    for at, text in references(value):
+        head, *keys = text[1:].split(".")
+        if head == "input":
+            schema: Any = flow.input
+        elif head != "steps" or not keys:
+            yield at, f"{text} no es una referencia", "empieza con $input o $steps.PASO"
+            continue
+        elif keys[0] not in steps:
+            yield at, f"no hay un paso {keys[0]}", near(keys[0], steps)
+            continue
+        else:
+            step = steps[keys.pop(0)]
+            if step.task not in library.tasks:
+                continue  # said at the step
+            schema = library.tasks[step.task].output
+        for key in keys:
+            declared = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+            if key not in declared:
+                yield at, f"{text}: no se declara {key}", near(key, declared)
+                break
+            schema = declared[key]
+
+
+def needed(step: Step) -> set[str]:
+    """The steps that a step waits for."""
+    texts = (text[1:].split(".") for _, text in references(step.with_))
+    return {*step.needs, *(parts[1] for parts in texts if parts[0] == "steps" and len(parts) > 1)}
+
+
+def _cycle(steps: Mapping[str, Step]) -> list[str]:
+    """The ids of one circle of steps, the first again at the end; empty without any."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done or name not in steps:
+            return []
+        for other in sorted(needed(steps[name])):
+            if found := walk(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in steps if (found := walk(name, []))), [])
+
+
+def _of_eval(library: Library, one: Eval) -> Iterator[Finding]:
+    def wrong(key: Path_, what: str, todo: str = "") -> Finding:
+        return library.finding("eval", one.name, key, what, todo)
+
+    names = library.flows.keys() | library.tasks.keys()
+    if one.of not in names:
+        yield wrong(("of",), f"no hay un prompt {one.of}", near(one.of, names))
+        return
+    flow = library.flows.get(one.of)
+    schema = flow.input if flow else library.tasks[one.of].input
+    steps = [step.id for step in flow.steps] if flow else ["unico"]
+    twice = Counter(case.name for case in one.cases)
+    for i, case in enumerate(one.cases):
+        if twice[case.name] > 1:
+            yield wrong(("cases", i, "name"), f"el caso {case.name} está repetido")
+        if not any(True for _ in _schema_problems(schema)):
+            for error in Draft202012Validator(schema).iter_errors(case.input):
+                what = f"la entrada del caso no es lo que {one.of} declara: falla {error.validator}"
+                yield wrong(("cases", i, "input", *error.absolute_path), what)
+        for name in sorted(set(case.answers) - set(steps)):
+            yield wrong(("cases", i, "answers", name), f"no hay un paso {name}", near(name, steps))

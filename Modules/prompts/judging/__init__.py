@@ -1,0 +1,1 @@
+"""Prompts judged: by cases whose answers are written down."""

@@ -1,0 +1,322 @@
+"""Prompts as files: read strictly, held against each other, bundled; every error at its line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from Modules.prompts.files.bundle import Bundle, bundle_of
+from Modules.prompts.files.models import KINDS
+from Modules.prompts.files.reading import Library, read_library
+from Modules.prompts.files.schema_export import schema_of
+from Modules.prompts.files.templates import render, variables
+from Modules.prompts.files.validate import validate
+from Modules.words.errors import PromptInvalid
+
+TASK = """\
+version: 1
+name: resumir
+model: redactor
+system: Sos un agrónomo.
+prompt: |
+  Resumí {{ hechos | datos }} en {{ idioma }}.
+input:
+  type: object
+  required: [hechos, idioma]
+  properties: {hechos: {type: object}, idioma: {type: string}}
+output:
+  type: object
+  required: [texto]
+  additionalProperties: false
+  properties: {texto: {type: string}}
+"""
+FLOW = """\
+version: 1
+name: informe
+input:
+  type: object
+  properties: {hechos: {type: object}}
+steps:
+  - id: uno
+    task: resumir
+    with: {hechos: $input.hechos, idioma: español}
+  - id: dos
+    task: resumir
+    with: {hechos: $steps.uno, idioma: $steps.uno.texto}
+output: {final: $steps.dos.texto}
+"""
+MODELS = """\
+version: 1
+providers:
+  casa: {type: local, base_url: "http://127.0.0.1:8080/v1"}
+  nube: {type: openrouter, base_url: "https://openrouter.ai/api/v1", key: OPENROUTER_API_KEY}
+models:
+  redactor:
+    provider: casa
+    model: chico
+    env: {prod: {provider: nube, model: grande}}
+"""
+EVAL = """\
+version: 1
+name: informe
+of: informe
+cases:
+  - name: vacio
+    input: {hechos: {}}
+    expect: {final: dos}
+    answers: {uno: ['{"texto": "uno"}'], dos: ['{"texto": "dos"}']}
+"""
+GOOD = {
+    "resumir.task.yaml": TASK,
+    "informe.flow.yaml": FLOW,
+    "models.yaml": MODELS,
+    "informe.eval.yaml": EVAL,
+}
+
+
+def folder_of(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, text in files.items():
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def errors(folder: Path) -> list[str]:
+    found = validate(read_library(folder))
+    return [f"{one.where} {one.item}: {one.what} {one.todo}".strip() for one in found.findings]
+
+
+def library(folder: Path) -> Library:
+    found = read_library(folder_of(folder, GOOD))
+    assert validate(found).findings == ()
+    return found
+
+
+CHANGED = [
+    ("resumir.task.yaml", "model: redactor", "model: redactora",
+     "resumir.task.yaml:3 model: models.yaml no tiene redactora ¿redactor?"),
+    ("resumir.task.yaml", "prompt: |", "promt: |",
+     "resumir.task.yaml:5 promt: no se conoce esta clave ¿prompt?"),
+    ("resumir.task.yaml", "{{ idioma }}", "{{ lengua }}",
+     "resumir.task.yaml:5 prompt: la variable lengua no está en input hay: hechos, idioma"),
+    ("resumir.task.yaml", "version: 1", "version: 2",
+     "resumir.task.yaml:1 version: no es un valor posible poner 1"),
+    ("resumir.task.yaml", "name: resumir", "name: Resumir",
+     "resumir.task.yaml:2 name: no está escrito como corresponde minúsculas, números y "
+     "guiones: resumen-diff"),
+    ("resumir.task.yaml", "name: resumir", "name: otra",
+     "resumir.task.yaml:2 name: no es el nombre del archivo name: resumir"),
+    ("resumir.task.yaml", "{texto: {type: string}}", "{texto: {type: texto}}",
+     "resumir.task.yaml:15 output.properties.texto.type: no es un JSON Schema: falla anyOf"),
+    ("resumir.task.yaml", "input:\n  type: object", "tools: [borrar]\ninput:\n  type: object",
+     "resumir.task.yaml:7 tools.0: no hay una herramienta borrar hay: cambios, lote, resumen"),
+    ("informe.flow.yaml", "$steps.uno.texto", "$steps.uno.text",
+     "informe.flow.yaml:12 steps.1.with.idioma: $steps.uno.text: no se declara text ¿texto?"),
+    ("informe.flow.yaml", "$steps.uno.texto", "$steps.unos.texto",
+     "informe.flow.yaml:12 steps.1.with.idioma: no hay un paso unos ¿uno?"),
+    ("informe.flow.yaml", "$input.hechos", "$input.echos",
+     "informe.flow.yaml:9 steps.0.with.hechos: $input.echos: no se declara echos ¿hechos?"),
+    ("informe.flow.yaml", "$steps.dos.texto", "$pasos.dos.texto",
+     "informe.flow.yaml:13 output.final: $pasos.dos.texto no es una referencia empieza con "
+     "$input o $steps.PASO"),
+    ("informe.flow.yaml", "id: dos", "id: uno",
+     "informe.flow.yaml:7 steps.0.id: el id uno está repetido darle otro"),
+    ("informe.flow.yaml", "task: resumir", "task: resumen",
+     "informe.flow.yaml:8 steps.0.task: no hay una tarea resumen ¿resumir?"),
+    ("informe.flow.yaml", "hechos: $input.hechos, idioma", "hechos: $input.hechos, lengua",
+     "informe.flow.yaml:9 steps.0.with.lengua: la tarea resumir no recibe lengua hay: "
+     "hechos, idioma"),
+    ("informe.flow.yaml", "idioma: español", "idioma: $steps.dos.texto",
+     "informe.flow.yaml:6 steps: los pasos se esperan en círculo: uno → dos → uno"),
+    ("informe.flow.yaml", "name: informe", "name: informe\nname: informe",
+     "informe.flow.yaml:3 : la clave name está dos veces dejar una"),
+    ("informe.flow.yaml", "version: 1", "version: 1\ndescription: &a hola",
+     "informe.flow.yaml:2 : no se usan anclas (& y *) repetirlo"),
+    ("informe.flow.yaml", "version: 1", "version: 1\ndescription: !!python/object:os.system x",
+     "informe.flow.yaml:2 : no se usan etiquetas (tag:yaml.org,2002:python/object:os.syste)"),
+    ("informe.flow.yaml", "  type: object", "\ttype: object",
+     "informe.flow.yaml:4 : no es YAML que se pueda leer mirar sangrías y comillas"),
+    ("informe.flow.yaml", "version: 1", "version: 1\nbudget_usd: -1",
+     "informe.flow.yaml:2 budget_usd: no sirve este valor ≥ 0"),
+    ("models.yaml", "provider: casa", "provider: cas",
+     "models.yaml:7 models.redactor.provider: no hay un proveedor cas ¿casa?"),
+    ("models.yaml", "key: OPENROUTER_API_KEY", "key: sk-or-v1-0123456789abcdef0123",
+     "models.yaml:4 providers.nube.key: parece una clave secreta sacarla, cambiarla por "
+     "otra y nombrar su variable: key: OPENROUTER_API_KEY"),
+    ("models.yaml", "http://127.0.0.1:8080/v1", "http://modelos.example/v1",
+     "models.yaml:3 providers.casa.base_url: "),
+    ("informe.eval.yaml", "of: informe", "of: informes",
+     "informe.eval.yaml:3 of: no hay un prompt informes ¿informe?"),
+    ("informe.eval.yaml", "{uno:", "{tres:",
+     "informe.eval.yaml:8 cases.0.answers.tres: no hay un paso tres hay: dos, uno"),
+    ("informe.eval.yaml", "{hechos: {}}", "{hechos: 3}",
+     "informe.eval.yaml:6 cases.0.input.hechos: la entrada del caso no es lo que informe "
+     "declara: falla type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"), CHANGED, ids=[one[3][:50] for one in CHANGED]
+)
+def test_an_error_is_told_at_its_line_with_what_would_be_right(
+    tmp_path: Path, file: str, old: str, new: str, said: str
+) -> None:
+    assert old in GOOD[file]
+    found = errors(folder_of(tmp_path, {**GOOD, file: GOOD[file].replace(old, new, 1)}))
+    assert any(one.startswith(said) for one in found), found
+    assert not any("sk-or" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "no es UTF-8 guardarlo como UTF-8"),
+        (b"x: " + b"a" * 300_000, "pasa de 256 KB"),
+        (b"[" * 3_000, "no es YAML que se pueda leer"),
+        (b"[" * 60 + b"]" * 60, "está anidado demasiado hondo"),
+        (b"", "tiene que ser un grupo de claves"),
+        (b"a: .inf\n", "no se conoce esta clave sacarla"),
+    ],
+)
+def test_what_is_no_file_of_prompts_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    found = errors(folder_of(tmp_path, {**GOOD, "malo.task.yaml": content}))
+    assert any(one.startswith("malo.task.yaml:") and one.endswith(said) for one in found), found
+
+
+def test_a_billion_laughs_is_refused_before_it_is_told(tmp_path: Path) -> None:
+    laughs = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
+    )
+    found = errors(folder_of(tmp_path, {**GOOD, "malo.task.yaml": laughs}))
+    assert any("no se usan anclas" in one for one in found)
+
+
+def test_no_and_dates_are_texts_and_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    values = TASK.replace("{type: string}}\noutput", "{enum: [no, 2025-01-02, yes]}}\noutput")
+    folder_of(tmp_path, {**GOOD, "resumir.task.yaml": b"\xef\xbb\xbf" + values.encode()})
+    found = read_library(tmp_path)
+    assert found.tasks["resumir"].input["properties"]["idioma"]["enum"] == [
+        "no",
+        "2025-01-02",
+        "yes",
+    ]
+
+
+def test_a_bundle_is_the_same_whatever_its_files_look_like(tmp_path: Path) -> None:
+    first = bundle_of(library(tmp_path), "informe")
+    for name, text in GOOD.items():
+        value = yaml.safe_load(text)
+        turned = yaml.safe_dump(dict(reversed(value.items())), allow_unicode=True)
+        (tmp_path / name).write_text(f"# otro\n\n{turned}", encoding="utf-8")
+    again = bundle_of(read_library(tmp_path), "informe")
+    assert (again.content, again.sha256) == (first.content, first.sha256)
+    back = Bundle.of_content(json.loads(json.dumps(first.content)))
+    assert (back, back.sha256) == (first, first.sha256)
+    alone = bundle_of(read_library(tmp_path), "resumir")
+    assert (alone.kind, [step.id for step in alone.flow.steps]) == ("task", ["unico"])
+    with pytest.raises(PromptInvalid, match="hay: informe, resumir"):
+        bundle_of(read_library(tmp_path), "nada")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("resumir.task.yaml", "agrónomo", "poeta"),
+        ("resumir.task.yaml", "required: [texto]", "required: []"),
+        ("resumir.task.yaml", "model: redactor", "model: redactor\nretries: 3"),
+        ("informe.flow.yaml", "idioma: español", "idioma: inglés"),
+        ("models.yaml", "model: chico", "model: mediano"),
+        ("models.yaml", "model: grande", "model: enorme"),
+        ("models.yaml", "8080", "8081"),
+    ],
+)
+def test_any_change_of_meaning_is_another_version(
+    tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    before = bundle_of(library(tmp_path), "informe").sha256
+    folder_of(tmp_path, {file: GOOD[file].replace(old, new, 1)})
+    assert bundle_of(read_library(tmp_path), "informe").sha256 != before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_exported_schemas_take_what_we_take_and_refuse_what_we_refuse(kind: str) -> None:
+    text = {"task": TASK, "flow": FLOW, "eval": EVAL, "models": MODELS}[kind]
+    checker = Draft202012Validator(schema_of(kind))
+    Draft202012Validator.check_schema(schema_of(kind))
+    value = yaml.safe_load(text)
+    checker.validate(value)
+    assert not checker.is_valid({**value, "otra": 1})
+    assert not checker.is_valid({**value, "version": 2})
+
+
+# --- templates -----------------------------------------------------------------------------------
+
+ESCAPES = [
+    "{{ x.__class__.__mro__ }}",
+    "{{ ''.__class__ }}",
+    "{{ x | attr('__class__') }}",
+    "{{ x.format(x) }}",
+    "{{ range(10) }}",
+    "{{ 'a' * 1000000000 }}",
+    "{{ '%1000000000d' % 1 }}",
+    "{{ 2 ** 100000 }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'x' as y %}",
+    "{% macro f() %}{% endmacro %}",
+    "{% for a in x recursive %}{% endfor %}",
+    "{{ cycler }}{{ lipsum() }}",
+    "{{ x | tojson }}",
+    "{{ falta }}",
+    "{{ x.falta }}",
+    "{% if %}",
+    "{{",
+]
+
+
+@pytest.mark.parametrize("text", ESCAPES)
+def test_nothing_leaves_the_sandbox(text: str) -> None:
+    with pytest.raises(PromptInvalid):
+        render(text, {"x": {"a": "b"}})
+
+
+def test_loops_end(tmp_path: Path) -> None:
+    loops = "{% for a in x %}{% for b in x %}{% for c in x %}{% endfor %}{% endfor %}{% endfor %}"
+    with pytest.raises(PromptInvalid, match="vueltas"):
+        render(loops, {"x": list(range(1_000))})
+    grows = "{% for a in x %}{{ y }}{% endfor %}"
+    with pytest.raises(PromptInvalid, match="caracteres"):
+        render(grows, {"x": list(range(1_000)), "y": "a" * 10_000})
+
+
+def test_loops_ifs_and_filters_do_what_a_writer_expects() -> None:
+    text = (
+        "{% for c in campos %}{{ loop.index }}. {{ c.nombre | upper }}"
+        "{% if not loop.last %}, {% endif %}{% endfor %}"
+    )
+    assert render(text, {"campos": [{"nombre": "a"}, {"nombre": "ñ"}]}) == "1. A, 2. Ñ"
+    assert variables(text) == {"campos"}
+    assert render("{{ x | json }}", {"x": {"b": 1.5, "a": "ñ"}}) == '{\n "a": "ñ",\n "b": 1.5\n}'
+
+
+@given(st.text())
+def test_no_value_closes_its_own_fence(value: str) -> None:
+    fenced = render("{{ x | datos }}", {"x": value})
+    first = fenced.split("\n", 1)[0]
+    mark = first.removeprefix("<datos ").removesuffix(">")
+    assert len(mark) == 16
+    assert mark not in value
+    body = fenced.removeprefix(f"{first}\n").rsplit(f"\n</datos {mark}>\n", 1)
+    assert body[0] == value
+    assert fenced.count(f"</datos {mark}>") == 1
+
+
+def test_a_value_is_never_read_as_a_template() -> None:
+    hostile: Any = {"x": "{{ 7 * 7 }}{% include 'x' %}", "y": "$input.otro"}
+    assert render("{{ x }}{{ y }}", hostile) == "{{ 7 * 7 }}{% include 'x' %}$input.otro"
