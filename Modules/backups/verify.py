@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from Modules.disk.json_files import read_lines
 from Modules.disk.problems import SOLTAR, Damage, problem_of
@@ -38,7 +38,7 @@ from Modules.store.snapshots import ACCEPTANCES, SNAPSHOTS, Held, SnapshotStore
 from Modules.words.domain import Modo, SnapshotId
 from Modules.words.errors import DataError, PublishError
 from Modules.words.finding import Finding, Report
-from Modules.words.folders import BACKUP, PLAN_MUESTREO
+from Modules.words.folders import BACKUP, INFORME_CAMPANIA, PLAN_MUESTREO
 
 
 class Scope(StrEnum):
@@ -47,6 +47,9 @@ class Scope(StrEnum):
     NEWEST = "newest"
     SAMPLE = "sample"
     ALL = "all"
+
+
+_BY_COMMAND: Final = {PLAN_MUESTREO: "plan-muestreo", INFORME_CAMPANIA: "informe-campania"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +220,9 @@ def _published(bench: _Bench, only: Sequence[Path] | None) -> Iterator[tuple[str
             ours = (folder / MANIFEST).exists() or _made_before(bench, producto)
             if ours and entries(folder):
                 yield f"{base}/{carpeta}", folder
-        if (bench.outputs / PLAN_MUESTREO / MANIFEST).exists():
-            yield f"{base}/{PLAN_MUESTREO}", bench.outputs / PLAN_MUESTREO
+        for carpeta in _BY_COMMAND:
+            if (bench.outputs / carpeta / MANIFEST).exists():
+                yield f"{base}/{carpeta}", bench.outputs / carpeta
     wanted = None if only is None else {bench.copy_of(folder) for folder in only}
     for copy in _copies(bench):
         if wanted is None or copy in wanted:
@@ -408,8 +412,8 @@ def _mend_copy(bench: _Bench, folder: Path, problem: Finding) -> str:
     first = "" if stays else "borre ese archivo y "
     if producto := registry.of_folder(carpeta):
         return f"{first}corra lindero run {producto.comando}{bench.suffix}"
-    if carpeta == PLAN_MUESTREO:
-        return f"{first}corra lindero run plan-muestreo{bench.suffix}"
+    if command := _BY_COMMAND.get(carpeta):
+        return f"{first}corra lindero run {command}{bench.suffix}"
     return f"{first}corra lindero backups publish {folder.name}{bench.suffix}"
 
 

@@ -221,6 +221,9 @@ for made in dict.fromkeys(one.comando for one in registry.PRODUCTOS):
     what = f"{'Rehace' if made == CADA_NOCHE else 'Arma'} {registry.lista(made)}"
     run.command(_of_a_campania(made), name=made, help=f"{what} con el último backup aceptado.")
 
+INFORMA = "Escribe el informe de la campaña con el último backup aceptado."
+run.command(_of_a_campania("informe-campania"), name="informe-campania", help=INFORMA)
+
 
 @run.command(name="marcadores-a-jira")
 def run_marcadores(

@@ -162,6 +162,16 @@ PLAN = Deployment(
     tags=(TAREAS, "prod"),
 )
 
+INFORME = Deployment(
+    flow="Informe de Campaña",
+    name="informe-campania-daily",
+    entrypoint="scripts/informe_campania.py:informe_campania_flow",
+    description="Escribe el informe de la campaña, en Markdown y HTML, con el último backup "
+    "aceptado.",
+    cron="30 4 * * *",
+    tags=("informe", "prod"),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
     "productos": PRODUCTOS,
@@ -170,6 +180,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "verificar": VERIFICAR,
     "marcadores-a-jira": MARCADORES,
     "plan-muestreo": PLAN,
+    "informe-campania": INFORME,
     "hello-world": HELLO_WORLD,
     "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
     "productos-prueba": trial_of(PRODUCTOS, "generar-productos-prueba"),
@@ -178,6 +189,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "verificar-prueba": trial_of(VERIFICAR, "verificar-backups-prueba"),
     "marcadores-a-jira-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
     "plan-muestreo-prueba": trial_of(PLAN, "plan-muestreo-a-jira-prueba"),
+    "informe-campania-prueba": trial_of(INFORME, "informe-campania-prueba"),
 }
 
 

@@ -22,6 +22,7 @@ from Modules.orchestration import alerts
 from Modules.orchestration.deployments import (
     BACKUP,
     H3,
+    INFORME,
     KMZ,
     MARCADORES,
     PLAN,
@@ -81,6 +82,7 @@ PUBLICAR: Final = StageInfo("Publicar", retries=2, delay_s=60)
 LEER: Final = StageInfo("Leer los backups")
 ENSAYAR: Final = StageInfo("Simulacro de restauración")
 PODAR: Final = StageInfo("Quitar lo viejo")
+INFORMAR: Final = StageInfo("Informe de campaña", retries=2, delay_s=60)
 
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -247,6 +249,16 @@ def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here)
     return rebuild("Hexágonos H3", campania, make, test=test)
 
 
+def informar(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
+    """Write the report of a season out of the last accepted backup."""
+    from Modules.prompts.informe import story
+
+    def make(encargo: Encargo) -> tuple[Resultado, ...]:
+        return stage(INFORMAR, story.make, encargo)
+
+    return rebuild("Informe de campaña", campania, make, test=test)
+
+
 def verificar(*, test: bool, stage: Stage = call) -> Outcome:
     """Read the backups and their copies, rehearse a restore, then prune if all is sound."""
     from Modules.jobs import weekly as verificacion
@@ -286,6 +298,7 @@ _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     PRODUCTOS.name: hacer_productos,
     KMZ.name: hacer_kmz,
     H3.name: hacer_h3,
+    INFORME.name: informar,
     VERIFICAR.name: verificar,
     PLAN.name: muestrear,
     MARCADORES.name: marcar,

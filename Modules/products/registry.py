@@ -10,7 +10,7 @@ from typing import Final
 
 from Modules.products import cultivos, h3, kmz, mapa, muestreos, sustentabilidad
 from Modules.products.entry import Producto
-from Modules.words.folders import BACKUP, PLAN_MUESTREO
+from Modules.words.folders import BACKUP, INFORME_CAMPANIA, PLAN_MUESTREO
 
 PRODUCTOS: Final = (
     cultivos.PRODUCTO,
@@ -25,7 +25,7 @@ PRODUCTOS: Final = (
 def product_folders() -> tuple[str, ...]:
     """Every folder below the outputs that is published to, that of the backups first."""
     made = (carpeta for one in PRODUCTOS for carpeta in one.carpetas)
-    return (BACKUP, *made, PLAN_MUESTREO)
+    return (BACKUP, *made, PLAN_MUESTREO, INFORME_CAMPANIA)
 
 
 def of_folder(carpeta: str) -> Producto | None:

@@ -9,3 +9,4 @@ from typing import Final
 
 BACKUP: Final = "Backup_Databaler"  # copies of the backups
 PLAN_MUESTREO: Final = "plan_muestreo"  # maps of the months that sheets plan
+INFORME_CAMPANIA: Final = "informe_campania"  # the report of each season
