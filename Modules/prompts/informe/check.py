@@ -97,7 +97,7 @@ _DATE: Final = re.compile(
     r"(?<!\d)(?:(?P<iso>\d{4}-\d\d-\d\d)|(?P<d>\d{1,2})/(?P<m>\d{1,2})(?:/(?P<y>\d{4}))?"
     rf"|(?P<day>\d{{1,2}}|primero) de (?P<month>{'|'.join(_MESES)})"
     r"(?: (?:de|del) (?P<year>\d{4}))?"
-    rf"|(?P<alone>{'|'.join(_MESES)})(?: (?:de|del) (?P<of>\d{{4}}))?)(?![^\W_]|/\d)"
+    rf"|(?P<alone>{'|'.join(_MESES)})(?: (?:de|del) (?P<anio>\d{{4}}))?)(?![^\W_]|/\d)"
 )
 _CAMPANIA: Final = re.compile(r"(?<!\d)(?:20)?(\d\d)[/-](?:20)?(\d\d)(?![\d/-])")
 _DAYS: Final = re.compile(r"\b\d\d/\d\d(?:/\d{4})?\b|\b\d\d:\d\d\b")  # as facts write them
@@ -419,7 +419,7 @@ def _same_day(match: re.Match[str], date: tuple[int, int, int]) -> bool:
         return match["iso"] == "{:04d}-{:02d}-{:02d}".format(*date)
     month = match["month"] or match["alone"]
     said = (
-        match["y"] or match["year"] or match["of"],
+        match["y"] or match["year"] or match["anio"],
         _MESES.index(month) + 1 if month else match["m"],
         1 if match["day"] == "primero" else match["d"] or match["day"],
     )
