@@ -12,7 +12,7 @@ from html import escape
 from typing import Any, Final
 
 from Modules.prompts.informe.check import Facts, plain, problems
-from Modules.words.spanish import count, markdown, markdown_table, number, sentence, short
+from Modules.words.spanish import count, in_lote, markdown, markdown_table, number, sentence, short
 from Modules.words.text import MAX_TEXT
 
 MAX_FRASES: Final = 12  # of a model, in a section
@@ -24,7 +24,8 @@ _STYLE: Final = (
     "caption{text-align:left;font-weight:600;padding-bottom:.25rem}"
     "th,td{border-bottom:1px solid #c9c9c9;padding:.3rem .5rem .3rem 0;text-align:left;"
     "vertical-align:top;unicode-bidi:isolate}.n{text-align:right;white-space:nowrap}"
-    "th.n{white-space:normal}"
+    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2):not(:last-child){"
+    "min-width:5rem;overflow-wrap:break-word}th,th.n{white-space:normal;overflow-wrap:normal}"
     ".aviso{border-left:4px solid #8a5a00;padding-left:.75rem}"
     "@media print{body{max-width:none;padding:0;font-size:11pt}tr{break-inside:avoid}"
     "h2,caption{break-after:avoid}thead{display:table-header-group}}"
@@ -170,7 +171,8 @@ def _html_table(table: Tabla) -> str:
     rows = "\n".join(row(cells, "td") for cells in table.filas)
     head = row(table.encabezado, "th")
     caption = f"<caption>{escape(table.titulo)}</caption>"
-    return f"<table>{caption}<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody></table>"
+    css = "" if table.numeros else ' class="t"'
+    return f"<table{css}>{caption}<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody></table>"
 
 
 def _ha(value: float) -> str:
@@ -218,10 +220,14 @@ def _since(season: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _changes(changes: Mapping[str, Any]) -> tuple[Tabla, ...]:
     rows = [
-        tuple(row[key] for key in ("campo", "lote", "que", "detalle")) for row in changes["lista"]
+        (
+            in_lote(row["campo"], row["lote"]) if row["lote"] else row["campo"],
+            *(row[key] for key in ("que", "detalle")),
+        )
+        for row in changes["lista"]
     ]
     more = f" (y {number(changes['sin_listar'])} más)" if changes["sin_listar"] else ""
-    return _table(f"De la última noche{more}", ("Campo", "Lote", "Qué", "Detalle"), rows)
+    return _table(f"De la última noche{more}", ("Dónde", "Qué", "Detalle"), rows)
 
 
 def _marks(marks: Mapping[str, Any]) -> tuple[Tabla, ...]:
