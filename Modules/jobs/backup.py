@@ -309,7 +309,7 @@ def _number(job: Job, tables: Tables, draft: Draft) -> None:
     for kind, table in NUMBERED.items():
         numeros.of(kind, getattr(tables, table)[f"{kind}_id"])
     write_numeros(path, numeros)
-    draft.write(NUMEROS, numeros.to_bytes())
+    draft.write(NUMEROS, numeros.to_copy())
 
 
 def publish(job: Job, snapshot: Snapshot, now: datetime) -> Published:

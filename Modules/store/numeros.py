@@ -3,13 +3,15 @@
 A kind (``lote``, ``punto``, ``muestra/<campo_id>`` …) counts from 1 in the order in which its ids
 were first seen. A number is given once: no other id gets it, also when the first is gone, and no id
 gets another. So a ``fid`` in a GeoPackage, a relation in QGIS or a label on a bag means tomorrow
-what it meant yesterday. Every snapshot carries the file as it then was, under the same name but for
-the campaña, and where the store's own is lost or damaged the newest sound copy goes on.
+what it meant yesterday. Every snapshot carries the file as it then was, packed, and where the
+store's own is lost or damaged the newest sound copy goes on.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +27,7 @@ from Modules.words.errors import DataError
 from Modules.words.finding import Finding
 from Modules.words.spanish import why
 
-NAME: Final = "numeros.json"  # in a snapshot
+NAME: Final = "numeros.json.gz"  # in a snapshot
 FORMATO: Final = 1
 LOTE, SIEMBRA, AMBIENTE, MARCADOR = "lote", "siembra", "ambiente", "marcador"
 TABLES: Final = {  # kind → table whose rows it counts, by the column <kind>_id
@@ -82,6 +84,10 @@ class Numeros:
         """The file; equal numbers give equal bytes."""
         return to_json({"formato": FORMATO, "numeros": self._given, "vueltas": self.vueltas})
 
+    def to_copy(self) -> bytes:
+        """The file of a snapshot: the same, packed, for there is one a night."""
+        return gzip.compress(self.to_bytes(), mtime=0)
+
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Numeros:
         """What ``to_bytes`` made.
@@ -132,8 +138,8 @@ def read_numeros(path: Path, nights: Callable[[], Sequence[Snapshot]] = tuple) -
 def copy_of(night: Snapshot) -> Numeros | None:
     """The numbers that a snapshot carries; None where it is older than they, or damaged there."""
     try:
-        return Numeros.from_bytes((night.path / NAME).read_bytes(), NAME)
-    except (OSError, DataError):
+        return Numeros.from_bytes(gzip.decompress((night.path / NAME).read_bytes()), NAME)
+    except (OSError, EOFError, zlib.error, DataError):
         return None
 
 

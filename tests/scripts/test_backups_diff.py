@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from Modules.geo.borders import TOLERANCIA_M
+from Modules.store.numeros import NAME
 from Modules.store.snapshot import read_tables
 from Modules.store.snapshots import SnapshotStore
 from tests.kml_reading import folders, read_kmz
@@ -156,7 +158,7 @@ def test_nights_keep_the_fids_and_numbers_they_gave_and_carry_them(
     kept = json.loads((state / "numeros_25-26.json").read_bytes())["numeros"]
     store = SnapshotStore(state)
     for one in ids:
-        copy = json.loads((store.find(one).path / "numeros.json").read_bytes())["numeros"]
+        copy = json.loads(gzip.decompress((store.find(one).path / NAME).read_bytes()))["numeros"]
         assert {"lote", "siembra", "ambiente", "marcador"} <= set(copy)
         for kind, numbers in copy.items():
             assert numbers.items() <= kept[kind].items(), kind

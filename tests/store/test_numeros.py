@@ -30,7 +30,7 @@ def night(folder: Path, numeros: Numeros | None) -> Any:
     """What is read of a snapshot: its folder and its campaña."""
     folder.mkdir(parents=True)
     if numeros is not None:
-        (folder / NAME).write_bytes(numeros.to_bytes())
+        (folder / NAME).write_bytes(numeros.to_copy())
     return SimpleNamespace(path=folder, campania=SEASON, id=folder.name)
 
 
