@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from Modules.prompts.calls.asking import MISSING, Ask, CallRecord, Reply
-from Modules.prompts.calls.engine import Budgets, MemoryJournal, Output, resolved, run_bundle
+from Modules.prompts.calls.engine import (
+    Budgets,
+    MemoryJournal,
+    Output,
+    model_ref,
+    resolved,
+    run_bundle,
+)
 from Modules.prompts.calls.model_caller import ModelCaller
 from Modules.prompts.calls.recorded import Recorded
 from Modules.prompts.files.bundle import Bundle
@@ -119,6 +126,26 @@ def test_an_environment_may_have_another_model() -> None:
     caller = Told()
     go(bundle(step("a")), caller, env="dev")
     assert caller.asked[0].model.model == "m-dev"
+
+
+@pytest.mark.parametrize(
+    ("over", "price"),
+    [
+        ({}, (Decimal("0.1"), Decimal("0.3"))),
+        ({"model": "m-1"}, (Decimal("0.1"), Decimal("0.3"))),
+        ({"model": "m-dev"}, None),  # of another model: unknown
+        ({"provider": "nube"}, None),
+        ({"model": "m-dev", "price": {"input": 2, "output": 0}}, (Decimal(2), Decimal(0))),
+    ],
+)
+def test_a_price_is_of_one_model_at_one_provider(over: Any, price: Any) -> None:
+    there = {"type": "local", "base_url": "http://127.0.0.1:9/v1"}
+    model = {"provider": "casa", "model": "m-1", "price": {"input": 0.1, "output": 0.3}}
+    models = {"rapido": {**model, "env": {"dev": over}}}
+    written = {"version": 1, "providers": {"casa": there, "nube": there}, "models": models}
+    found = Models.model_validate(written)
+    assert model_ref(found, "rapido", "dev").price == price
+    assert model_ref(found, "rapido", "prod").price == (Decimal("0.1"), Decimal("0.3"))
 
 
 def test_input_is_held_against_its_schema_before_anything_is_asked() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from check_jsonschema import main as check_jsonschema
+from click.testing import CliRunner
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -142,7 +145,8 @@ CHANGED = [
     ("informe.flow.yaml", "version: 1", "version: 1\ndescription: !!python/object:os.system x",
      "informe.flow.yaml:2 : no se usan etiquetas (tag:yaml.org,2002:python/object:os.syste)"),
     ("informe.flow.yaml", "  type: object", "\ttype: object",
-     "informe.flow.yaml:4 : no es YAML que se pueda leer mirar sangrías y comillas"),
+     "informe.flow.yaml:4 : no es YAML que se pueda leer mirar sangrías (sin tabuladores) y "
+     "comillas"),
     ("informe.flow.yaml", "version: 1", "version: 1\nbudget_usd: -1",
      "informe.flow.yaml:2 budget_usd: no sirve este valor ≥ 0"),
     ("models.yaml", "provider: casa", "provider: cas",
@@ -179,7 +183,27 @@ def test_an_error_is_told_at_its_line_with_what_would_be_right(
     [
         (b"\xff\xfe\x00", "no es UTF-8 guardarlo como UTF-8"),
         (b"x: " + b"a" * 300_000, "pasa de 256 KB"),
-        (b"[" * 3_000, "no es YAML que se pueda leer"),
+        (b"[" * 3_000, "está anidado demasiado hondo"),
+        (b"[" * 200_000, "está anidado demasiado hondo"),  # ends a process that recurses
+        (TASK.encode("latin-1"), "malo.task.yaml:4 : no es UTF-8 guardarlo como UTF-8"),
+        (TASK.encode("utf-16"), "no es UTF-8 guardarlo como UTF-8"),
+        (
+            TASK.replace("Sos", "So\u202es").encode(),
+            ":4 : hay un signo que no se ve (U+202E) borrarlo",
+        ),
+        (b"\n# \xf3\xa0\x81\x81", ":2 : hay un signo que no se ve (U+E0041) borrarlo"),
+        (b'a: "\\0"', ":1 : hay un signo que no se ve (U+0000) borrarlo"),
+        (b"a: 1\n? [b]\n: 2", ":2 : una clave es un texto"),
+        (b"a: 1\nb: !!bool x", ":2 : no se usan etiquetas (tag:yaml.org,2002:bool)"),
+        (b"a: 1\nb: " + b"9" * 5_000, ":2 : no es un número"),
+        (b"a: 1.0e400", ":1 : no es un número"),
+        (
+            b"a: 1\n---\nb: 1",
+            ":2 : no es YAML que se pueda leer mirar sangrías (sin tabuladores) y comillas",
+        ),
+        (b"retries: true", "retries: tiene que ser un número entero"),
+        (b'timeout_s: "60"', "timeout_s: tiene que ser un número"),
+        (b"\n".join(b"k%d: 1" % i for i in range(5_000)), "y 4986 más"),
         (b"[" * 60 + b"]" * 60, "está anidado demasiado hondo"),
         (b"", "tiene que ser un grupo de claves"),
         (b"a: .inf\n", "no se conoce esta clave sacarla"),
@@ -188,6 +212,210 @@ def test_an_error_is_told_at_its_line_with_what_would_be_right(
 def test_what_is_no_file_of_prompts_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     found = errors(folder_of(tmp_path, {**GOOD, "malo.task.yaml": content}))
     assert any(one.startswith("malo.task.yaml:") and one.endswith(said) for one in found), found
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    folder_of(tmp_path, GOOD)
+    os.mkfifo(tmp_path / "a.task.yaml")
+    (tmp_path / "b.task.yaml").symlink_to("/dev/zero")
+    (tmp_path / "c.task.yaml").mkdir()
+    (tmp_path / "d.task.yaml").symlink_to(tmp_path / "nada")
+    found = [f"{one.where} {one.what}" for one in read_library(tmp_path).findings]
+    assert found == [f"{name}.task.yaml:1 no es un archivo" for name in "abcd"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("resumir.task.yaml", "version: 1", "version: 1 # KEY"),
+        ("resumir.task.yaml", "version: 1", "KEY: 1\nversion: 1"),
+        ("resumir.task.yaml", "version: 1", "KEY: 1\nKEY: 1\nversion: 1"),
+        ("resumir.task.yaml", "version: 1", "version: !KEY 1"),
+        ("resumir.task.yaml", "model: redactor", "model: KEY"),
+        ("resumir.task.yaml", "{{ idioma }}", "{{ idioma }} KEY"),
+        ("informe.flow.yaml", "idioma: español", "idioma: $steps.KEY"),
+        ("models.yaml", "OPENROUTER_API_KEY", "KEY"),
+    ],
+)
+@pytest.mark.parametrize(
+    "key", ["sk-or-v1-0123456789abcdef0123", f"AIza{'b' * 35}", f"hf_{'c' * 30}", f"hvs.{'d' * 24}"]
+)
+def test_a_key_is_found_wherever_it_stands_and_told_to_nobody(
+    tmp_path: Path, file: str, old: str, new: str, key: str
+) -> None:
+    text = GOOD[file].replace(old, new.replace("KEY", key), 1)
+    line = text[: text.index(key)].count("\n") + 1
+    found = errors(folder_of(tmp_path, {**GOOD, file: text}))
+    assert any(one.startswith(f"{file}:{line} ") and "clave secreta" in one for one in found), found
+    assert not any(key in one for one in found)
+
+
+INPUT = "{hechos: {type: object}}\nsteps"
+SCHEMAS = [
+    ("{$ref: 'http://127.0.0.1:9/x'}", "$ref no lleva a nada"),
+    ("{$ref: 'otro.json#/a'}", "$ref no lleva a nada"),
+    ("{$ref: '#/$defs/no'}", "$ref no lleva a nada"),
+    ("{$ref: '#/properties/hechos'}", "vuelve a sí mismo"),
+    ("{anyOf: [{type: string}, {$ref: '#/properties/hechos'}]}", "vuelve a sí mismo"),
+    ("{$id: 'http://127.0.0.1:9/x'}", "no se usa $id"),
+    ("{pattern: '('}", "no es un JSON Schema: falla format"),
+    ("{type: object, properties: {const: {$ref: 'http://127.0.0.1:9/x'}}}", "$ref no lleva a nada"),
+    ("{allOf: [ALL, ALL]}", "se arma de más de 100 partes"),
+]
+
+
+@pytest.mark.parametrize(("schema", "said"), SCHEMAS)
+def test_a_schema_stays_in_its_file_and_ends(tmp_path: Path, schema: str, said: str) -> None:
+    for _ in range(6):
+        schema = schema.replace("ALL", "{allOf: [ALL, ALL]}")
+    schema = schema.replace("ALL", "true").replace("true", "{type: object}")
+    flow = FLOW.replace(INPUT, INPUT.replace("{type: object}", schema))
+    found = errors(folder_of(tmp_path, {**GOOD, "informe.flow.yaml": flow}))
+    assert any(one.startswith("informe.flow.yaml:5 input.properties.") and said in one
+               for one in found), found  # fmt: skip
+
+
+def test_references_see_what_a_schema_takes_from_elsewhere_in_it(tmp_path: Path) -> None:
+    tree = "{type: object, properties: {hijos: {type: array, items: {$ref: '#/$defs/h'}}}}"
+    shared = "{hechos: {allOf: [{$ref: '#/$defs/h'}], additionalProperties: false}}\n"
+    flow = FLOW.replace("{hechos: {type: object}}\n", f"{shared}  $defs: {{h: {tree}}}\n")
+    flow = flow.replace("{hechos: $steps.uno,", "{hechos: {a: $input.hechos.hijos},")
+    folder_of(tmp_path, {**GOOD, "informe.flow.yaml": flow})
+    assert errors(tmp_path) == []
+    folder_of(tmp_path, {"informe.flow.yaml": flow.replace("hechos.hijos", "hechos.hijo")})
+    assert errors(tmp_path) == [
+        "informe.flow.yaml:13 steps.1.with.hechos.a: $input.hechos.hijo: no se declara hijo ¿hijos?"
+    ]
+    opened = flow.replace("hechos.hijos", "hechos.otra").replace("s: false", "s: true")
+    folder_of(tmp_path, {"informe.flow.yaml": opened})
+    assert errors(tmp_path) == []
+
+
+def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to each thing in a value, groups and lists as well."""
+    if not isinstance(value, dict | list):
+        return []
+    pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
+    ways = [(*at, key) for key, _ in pairs]
+    return ways + [one for key, inner in pairs for one in leaves(inner, (*at, key))]
+
+
+PLACES = [(file, at) for file, text in GOOD.items() for at in leaves(yaml.safe_load(text))]
+ODD = [None, True, 0, -1, 1.5, "", "$steps", "$input.", "{{", [], [None], [[1]], {}, {"$ref": "#"},
+       {"properties": None}, {"a": {"a": 1}}]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of(tmp_path_factory.mktemp("prompts"), GOOD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.sampled_from(PLACES), odd=st.sampled_from(ODD))
+def test_whatever_stands_anywhere_is_told_in_findings(folder: Path, place: Any, odd: Any) -> None:
+    file, at = place
+    value = yaml.safe_load(GOOD[file])
+    around = value
+    for key in at[:-1]:
+        around = around[key]
+    around[at[-1]] = odd
+    folder_of(folder, {**GOOD, file: json.dumps(value)})
+    found = validate(read_library(folder)).findings
+    assert all(one.where.rsplit(":", 1)[0] in GOOD for one in found)
+    if not any(one.is_error for one in found):
+        made = bundle_of(read_library(folder), "informe")
+        assert Bundle.of_content(json.loads(json.dumps(made.content))) == made
+
+
+names = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
+words = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
+
+
+@st.composite
+def libraries(draw: Any) -> dict[str, Any]:
+    """Files of a flow of a few steps, each of the input and of steps before it, as values."""
+    ids = draw(st.lists(names, min_size=1, max_size=4, unique=True))
+    out = draw(names)
+    files: dict[str, Any] = {
+        "models.yaml": {
+            "version": 1,
+            "providers": {"casa": {"type": "local", "base_url": "http://127.0.0.1:8080/v1"}},
+            "models": {"redactor": {"provider": "casa", "model": draw(words)}},
+        }
+    }
+    steps: list[dict[str, Any]] = []
+    for i, one in enumerate(ids):
+        files[f"t-{one}.task.yaml"] = {
+            "version": 1, "name": f"t-{one}", "model": "redactor", "prompt": "{{ x | datos }}",
+            "system": draw(words).replace("{", "("), "retries": draw(st.integers(0, 10)),
+            "timeout_s": draw(st.floats(0.5, 600)),
+            "params": {"temperature": draw(st.none() | st.floats(0, 2))},
+            "input": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string"}}},
+            "output": {"type": "object", "required": [out], "properties": {out: {
+                "enum": draw(st.lists(words, min_size=1, max_size=3))}}},
+        }  # fmt: skip
+        refs = [f"$steps.{two}.{out}" for two in ids[:i]] + ["$input.entrada"]
+        steps.append({"id": one, "task": f"t-{one}", "with": {"x": draw(st.sampled_from(refs))}})
+    files["f.flow.yaml"] = {
+        "version": 1, "name": "f", "steps": steps, "output": {"todo": f"$steps.{ids[-1]}"},
+        "input": {"type": "object", "properties": {"entrada": {"type": "string"}}},
+        "budget_usd": draw(st.none() | st.decimals(0, 99, places=3).map(str)),
+    }  # fmt: skip
+    return files
+
+
+def turned(value: Any) -> Any:
+    """The same with the keys of every group the other way round."""
+    if isinstance(value, dict):
+        return {key: turned(one) for key, one in reversed(value.items())}
+    return [turned(one) for one in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=60, deadline=None)
+@given(files=libraries(), data=st.data())
+def test_any_library_keeps_its_hash_until_its_meaning_changes(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, Any], data: Any
+) -> None:
+    def made(written: Mapping[str, Any], write: Any) -> Bundle:
+        folder = folder_of(
+            tmp_path_factory.mktemp("una"), {name: write(one) for name, one in written.items()}
+        )
+        library = read_library(folder)
+        assert validate(library).passed, validate(library).findings
+        return bundle_of(library, "f")
+
+    first = made(files, lambda one: json.dumps(one, ensure_ascii=False, indent=1))
+    assert Bundle.of_content(json.loads(json.dumps(first.content))) == first
+    again = made(
+        turned(files),
+        lambda one: "# otra\n" + yaml.safe_dump(one, sort_keys=False, allow_unicode=True, width=30),
+    )
+    assert (again.content, again.sha256) == (first.content, first.sha256)
+    file = data.draw(st.sampled_from(sorted(name for name in files if "task" in name)))
+    key, other = data.draw(st.sampled_from([
+        ("prompt", "{{ x | datos }} y ya"), ("system", "otra"), ("retries", 7), ("timeout_s", 77.5),
+        ("params", {"temperature": 1.25}), ("tool_steps", 7), ("tools", ["lote"]),
+    ]))  # fmt: skip
+    assert files[file].get(key) != other
+    changed = made(
+        {**files, file: {**files[file], key: other}},
+        lambda one: json.dumps(one, ensure_ascii=False),
+    )
+    assert changed.sha256 != first.sha256
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"flow": 1}, {"kind": "flow", "flow": {}, "tasks": {}, "models": {}}]
+)
+def test_a_content_of_another_format_is_refused_by_name(content: dict[str, Any]) -> None:
+    with pytest.raises(PromptInvalid, match="no es de este formato"):
+        Bundle.of_content(content)
+
+
+def test_a_bundle_of_a_library_with_a_hole_is_refused_by_name(tmp_path: Path) -> None:
+    folder_of(tmp_path, {**GOOD, "informe.flow.yaml": FLOW.replace("task: resumir", "task: otra")})
+    with pytest.raises(PromptInvalid, match="informe usa otra, que no está"):
+        bundle_of(read_library(tmp_path), "informe")
 
 
 def test_a_billion_laughs_is_refused_before_it_is_told(tmp_path: Path) -> None:
@@ -256,6 +484,19 @@ def test_the_exported_schemas_take_what_we_take_and_refuse_what_we_refuse(kind: 
     assert not checker.is_valid({**value, "version": 2})
 
 
+@pytest.mark.parametrize("name", GOOD)
+def test_an_editor_takes_our_files_and_underlines_a_wrong_one(tmp_path: Path, name: str) -> None:
+    kind = "models" if name == "models.yaml" else name.split(".")[1]
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps(schema_of(kind)))
+    folder_of(tmp_path, {name: GOOD[name], f"mal-{name}": GOOD[name].replace("version: 1", "v: 1")})
+    codes = [
+        CliRunner().invoke(check_jsonschema, ["--schemafile", str(schema), str(tmp_path / one)])
+        for one in (name, f"mal-{name}")
+    ]
+    assert [one.exit_code for one in codes] == [0, 1]
+
+
 # --- templates -----------------------------------------------------------------------------------
 
 ESCAPES = [
@@ -275,6 +516,17 @@ ESCAPES = [
     "{{ x | tojson }}",
     "{{ falta }}",
     "{{ x.falta }}",
+    "{% set b = x ~ x %}",
+    "{% set b %}{{ x }}{% endset %}",
+    "{% with b = x %}{% endwith %}",
+    "{% for b in [x, x] %}{% endfor %}",
+    "{{ {'a': x} }}",
+    "{{ self._TemplateReference__context }}",
+    "{% for a in x %}{{ loop.__class__ }}{% endfor %}",
+    "{{ " + "(" * 3_000 + "x" + ")" * 3_000 + " }}",
+    "{% for a in x %}" * 30 + "{% endfor %}" * 30,
+    "{% if x %}" * 200 + "{% endif %}" * 200,
+    "{{ x | round }}",
     "{% if %}",
     "{{",
 ]
@@ -293,6 +545,27 @@ def test_loops_end(tmp_path: Path) -> None:
     grows = "{% for a in x %}{{ y }}{% endfor %}"
     with pytest.raises(PromptInvalid, match="caracteres"):
         render(grows, {"x": list(range(1_000)), "y": "a" * 10_000})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a'" + "|replace('a', 'aaaaaaaaaa')" * 40 + "|length }}",
+        "{{ ''" + "|replace('', 'aaaaaaaaaa')" * 40 + "|length }}",
+        "{{ '\"'" + "|json" * 60 + "|length }}",
+        "{{ 'aaaaaaaaaa'" + "|join('bbbbbbbbbb')" * 40 + "|length }}",
+        "{% for a in x %}{% if y|json == '' %}{% endif %}{% endfor %}",
+    ],
+)
+def test_filters_end_also_where_nothing_is_written(text: str) -> None:
+    with pytest.raises(PromptInvalid, match=r"caracteres|demasiado"):
+        render(text, {"x": list(range(5_000)), "y": "a" * 10_000})
+
+
+def test_what_is_no_text_is_written_as_json() -> None:
+    given_ = {"a": True, "b": None, "c": {"d": [1.5]}, "e": ["x", 2]}
+    text = "{{ a }} {{ b }} {{ c.d }} {{ e | join(', ') }} {{ 'si' if a }}"
+    assert render(text, given_) == "true null [\n 1.5\n] x, 2 si"
 
 
 def test_loops_ifs_and_filters_do_what_a_writer_expects() -> None:

@@ -186,8 +186,10 @@ def model_ref(models: Models, alias: str, env: str) -> ModelRef:
     provider = (over and over.provider) or model.provider
     found = models.providers[provider]
     name = (over and over.model) or model.model
-    price = None if model.price is None else (model.price.input, model.price.output)
-    return ModelRef(alias, provider, found.type, found.base_url, name, found.key, price)
+    same = (provider, name) == (model.provider, model.model)
+    price = (over and over.price) or (model.price if same else None)  # of another: unknown
+    usd = None if price is None else (price.input, price.output)
+    return ModelRef(alias, provider, found.type, found.base_url, name, found.key, usd)
 
 
 def needed(value: JSON) -> set[str]:

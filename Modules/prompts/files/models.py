@@ -22,7 +22,7 @@ Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=80)]
 Whole = Annotated[str, StringConstraints(pattern=r"^\$(input|steps)[a-z0-9_.]*$")]
 Refs: TypeAlias = dict[str, JSON] | Whole  # values by key, or one reference for all of it
-Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=15, decimal_places=12)]
 
 
 class _File(BaseModel):
@@ -52,7 +52,7 @@ class Task(_File):
     params: Params = Field(default_factory=lambda: Params.model_validate({}))
     retries: int = Field(2, ge=0, le=10)
     timeout_s: float = Field(60, gt=0, le=600)
-    tools: tuple[Key, ...] = ()
+    tools: tuple[Key, ...] = Field((), max_length=20)
     tool_steps: int = Field(5, ge=1, le=50)
 
 
@@ -70,7 +70,7 @@ class Flow(_File):
     name: Name
     description: str = ""
     input: dict[str, JSON]
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1, max_length=100)
     output: Refs
     budget_usd: Usd | None = None
 
@@ -91,16 +91,19 @@ class Provider(_File):
             raise ValueError(str(err)) from err
 
 
-class Override(_File):
-    provider: Key | None = None
-    model: str | None = None
-
-
 class Price(_File):
     """US dollars for a million tokens."""
 
     input: Usd
     output: Usd
+
+
+class Override(_File):
+    """What is another in an environment; the price of one model is not that of another."""
+
+    provider: Key | None = None
+    model: str | None = None
+    price: Price | None = None
 
 
 class Model(_File):

@@ -5,18 +5,25 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from Modules.prompts.files.models import Eval, Flow, Models, Step, Task
-from Modules.prompts.files.reading import Library, Path_
+from Modules.prompts.files.reading import Library, Path_, without_secrets
 from Modules.prompts.files.templates import variables
 from Modules.words.errors import PromptInvalid
 from Modules.words.finding import Finding, Report, Severity
 
 HERRAMIENTAS: Final = ("cambios", "lote", "resumen")  # what a task may let its model ask for
+MOST_PARTS: Final = 100  # that a schema is made of at one place
+_ELSEWHERE: Final = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$schema")
+_DATA: Final = frozenset(("const", "default", "enum", "examples"))  # of a schema, but no schema
+_NAMES: Final = frozenset(  # whose keys are names, and no words of a schema
+    ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+)
 
 
 def validate(library: Library) -> Report:
@@ -38,7 +45,7 @@ def validate(library: Library) -> Report:
         found += _of_flow(library, flow)
     for one in library.evals.values():
         found += _of_eval(library, one)
-    return Report.worst_first(found)
+    return Report.worst_first(map(without_secrets, found))
 
 
 def near(word: str, there: Collection[str]) -> str:
@@ -76,7 +83,7 @@ def _of_task(library: Library, task: Task) -> Iterator[Finding]:
     for i, name in enumerate(task.tools):
         if name not in HERRAMIENTAS:
             yield wrong(("tools", i), f"no hay una herramienta {name}", near(name, HERRAMIENTAS))
-    declared: Mapping[str, Any] = task.input.get("properties", {})
+    declared = _declared(task.input, task.input)
     used: set[str] = set()
     for key in ("system", "prompt"):
         try:
@@ -99,6 +106,80 @@ def _schema_problems(schema: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as err:
         yield tuple(err.absolute_path), f"no es un JSON Schema: falla {err.validator}"
+        return
+    yield from _bad_parts(schema, schema, ())
+
+
+def _bad_parts(schema: Any, root: Any, at: Path_) -> Iterator[tuple[Path_, str]]:
+    """Where a schema leads out of its file, to nothing, or round and round."""
+    names = bool(at) and at[-1] in _NAMES and not (len(at) > 1 and at[-2] in _NAMES)
+    if isinstance(schema, Mapping) and not names:
+        for word in _ELSEWHERE:
+            if isinstance(schema.get(word), str):
+                yield (*at, word), f"no se usa {word}"
+        try:
+            if len(list(islice(_parts(schema, root, ()), MOST_PARTS + 1))) > MOST_PARTS:
+                yield at, f"se arma de más de {MOST_PARTS} partes"
+        except (LookupError, TypeError, ValueError):
+            yield at, "$ref no lleva a nada de este esquema, o vuelve a sí mismo"
+            return
+    pairs = (
+        schema.items()
+        if isinstance(schema, Mapping)
+        else enumerate(schema)
+        if isinstance(schema, list)
+        else ()
+    )
+    for key, inner in pairs:
+        if names or key not in _DATA:
+            yield from _bad_parts(inner, root, (*at, key))
+
+
+def _parts(schema: Any, root: Any, way: tuple[int, ...]) -> Iterator[Mapping[str, Any]]:
+    """A schema with all that says more of the same value: ``$ref``, ``allOf`` and their like.
+
+    Raises:
+        LookupError, TypeError, ValueError: a reference leads to nothing, or back to itself.
+    """
+    if not isinstance(schema, Mapping):
+        return
+    if id(schema) in way:
+        raise LookupError
+    yield schema
+    inner = [schema[word] for word in ("not", "if", "then", "else") if word in schema]
+    for word in ("allOf", "anyOf", "oneOf"):
+        inner += schema[word] if isinstance(schema.get(word), list) else []
+    if isinstance(text := schema.get("$ref"), str):
+        target = root
+        for key in text.removeprefix("#").split("/")[1:]:
+            key = key.replace("~1", "/").replace("~0", "~")
+            target = target[int(key) if isinstance(target, list) else key]
+        if not (text == "#" or text.startswith("#/")):
+            raise LookupError(text)
+        inner.append(target)
+    for one in inner:
+        yield from _parts(one, root, (*way, id(schema)))
+
+
+def _declared(schema: Any, root: Any) -> dict[str, Any]:
+    """The keys that a schema, which is one, declares of an object; of one that is none: nothing."""
+    found: dict[str, Any] = {}
+    try:
+        for part in islice(_parts(schema, root, ()), MOST_PARTS):
+            inner = part.get("properties")
+            found |= inner if isinstance(inner, Mapping) else {}
+    except (LookupError, TypeError, ValueError):
+        return {}
+    return found
+
+
+def _open(schema: Any, root: Any) -> bool:
+    """Whether a schema says that there may be keys that it does not name."""
+    words = ("additionalProperties", "patternProperties", "unevaluatedProperties")
+    try:
+        return any(part.get(one) for part in _parts(schema, root, ()) for one in words)
+    except (LookupError, TypeError, ValueError):
+        return True  # said at the schema
 
 
 def _of_flow(library: Library, flow: Flow) -> Iterator[Finding]:
@@ -125,12 +206,19 @@ def _of_flow(library: Library, flow: Flow) -> Iterator[Finding]:
                 (*at, "task"), f"no hay una tarea {step.task}", near(step.task, library.tasks)
             )
         elif isinstance(step.with_, dict):
-            declared = task.input.get("properties", {})
+            declared = _declared(task.input, task.input)
             for name in sorted(set(step.with_) - set(declared)):
                 what = f"la tarea {task.name} no recibe {name}"
                 yield wrong((*at, "with", name), what, near(name, declared))
+            if any(True for _ in _schema_problems(task.input)):
+                continue  # said at the task
             for name in sorted(set(task.input.get("required", ())) - set(step.with_)):
                 yield wrong((*at, "with"), f"falta {name}, que la tarea {task.name} pide")
+            for name in sorted(set(step.with_) & set(declared)):
+                value, checker = step.with_[name], Draft202012Validator(task.input)
+                for error in () if "$" in str(value) else checker.descend(value, declared[name]):
+                    what = f"no es lo que la tarea {task.name} recibe: falla {error.validator}"
+                    yield wrong((*at, "with", name, *error.absolute_path), what)
     yield from (wrong(("output", *key), *said) for key, *said in _references(
         flow.output, flow, by_id, library))  # fmt: skip
     if loop := _cycle(by_id):
@@ -172,10 +260,12 @@ def _references(
             if step.task not in library.tasks:
                 continue  # said at the step
             schema = library.tasks[step.task].output
+        root = schema
         for key in keys:
-            declared = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+            declared = _declared(schema, root)
             if key not in declared:
-                yield at, f"{text}: no se declara {key}", near(key, declared)
+                if not _open(schema, root):
+                    yield at, f"{text}: no se declara {key}", near(key, declared)
                 break
             schema = declared[key]
 
