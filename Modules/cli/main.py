@@ -92,18 +92,8 @@ run = App(name="run", help="Corre un flujo acá y ahora, con o sin servidor de P
 api = App(name="api", help="Mira la API del portal.")
 validar = App(name="validar", help="Controla archivos, propios o ajenos.")
 for part in (
-    run,
-    api,
-    jira,
-    google,
-    prompts,
-    backups,
-    deploy,
-    stack,
-    validar,
-    status,
-    doctor,
-    avisos,
+    *(run, api, jira, google, prompts, backups),
+    *(deploy, stack, validar, status, doctor, avisos),
 ):
     app.command(part)
 

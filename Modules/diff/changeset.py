@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -19,8 +18,6 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.night.tables import Tables
 from Modules.store.numeros import TABLES, Numeros
 from Modules.words.errors import PublishError
-
-SUFFIX: Final = ".diff"
 
 
 def write_changeset(before: Tables, after: Tables, numeros: Numeros, path: Path) -> dict[str, int]:
@@ -33,10 +30,8 @@ def write_changeset(before: Tables, after: Tables, numeros: Numeros, path: Path)
     from pygeodiff.geodifflib import GeoDiffLibError
 
     with writing(path), tempfile.TemporaryDirectory(prefix=".lindero-", dir=path.parent) as temp:
-        sides, summary = (
-            [Path(temp, "antes.gpkg"), Path(temp, "despues.gpkg")],
-            Path(temp, "resumen"),
-        )
+        sides = [Path(temp, name) for name in ("antes.gpkg", "despues.gpkg")]
+        summary = Path(temp, "resumen.json")
         for tables, side in zip((before, after), sides, strict=True):
             write_gpkg(layers_of(tables, numeros), side)
         try:

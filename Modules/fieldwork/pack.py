@@ -77,9 +77,8 @@ def build_pack(
     ``puntos`` are proposed for an ambiente without marks, ``margen_m`` metres from its edge.
     """
     tables = _with_whole_lotes(fuente.tables, trabajos)
-    whole = replace(
-        fuente, tables=tables, numeros=Numeros()
-    )  # a plan's samples count for themselves
+    # a plan's samples count for themselves: those of the whole campo are not kept
+    whole = replace(fuente, tables=tables, numeros=Numeros())
     plan = plan_muestreo(whole, puntos_por_ambiente=puntos, margen_m=margen_m)
     campos = dict(zip(fuente.tables.campos["campo_id"], fuente.tables.campos["campo"], strict=True))
     names = unique_names(campos, 30)  # in a path twice

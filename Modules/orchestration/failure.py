@@ -107,11 +107,11 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     ),
     BudgetSpent: (
         "Se llegó al presupuesto de los modelos, o no se sabe cuánto se gastó.",
-        "Revisar budget_usd y budget_month_usd con lo gastado: `lindero prompts costs`.",
+        "Revisar budget_usd y budget_month_usd, o dar el precio del modelo en models.yaml.",
     ),
     PromptFailed: (
         "Un paso de un prompt no llegó a una respuesta que sirva.",
-        "Ver la causa en el detalle; lo que ya contestaron otros pasos no se pide otra vez.",
+        "Ver la causa en el detalle.",
     ),
     DataError: (
         "Los datos llegaron, pero no sirven para publicar.",

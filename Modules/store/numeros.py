@@ -10,22 +10,21 @@ store's own is lost or damaged the newest sound copy goes on.
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from Modules.disk.json_files import to_json
+from Modules.disk.json_files import from_json, to_json
 from Modules.disk.safe_files import make_folder, write_beside
 from Modules.store.snapshot import Snapshot
 from Modules.words.domain import Campania
 from Modules.words.errors import DataError
 from Modules.words.finding import Finding
-from Modules.words.spanish import why
+from Modules.words.spanish import corrida, why
 
 NAME: Final = "numeros.json.gz"  # in a snapshot
 FORMATO: Final = 1
@@ -96,10 +95,10 @@ class Numeros:
             DataError: it is not that, or two ids have one number.
         """
         try:
-            found: Any = json.loads(data)
+            found = from_json(data, source=source)
             given, vueltas = found["numeros"], found["vueltas"]
             dense = all(sorted(ids.values()) == [*range(1, len(ids) + 1)] for ids in given.values())
-        except (ValueError, KeyError, TypeError, AttributeError) as err:
+        except (DataError, KeyError, TypeError, AttributeError) as err:
             raise DataError(f"{source} no es un archivo de números que se pueda leer") from err
         if not dense or not isinstance(vueltas, int) or found.get("formato") != FORMATO:
             raise DataError(f"{source} está dañado: hay números repetidos o que faltan")
@@ -113,6 +112,9 @@ def path_of(root: Path, campania: Campania) -> Path:
 
 def read_numeros(path: Path, nights: Callable[[], Sequence[Snapshot]] = tuple) -> Numeros:
     """The numbers kept there; ``nights`` gives the accepted ones, oldest first, that have copies.
+
+    A copy lacks the samples that were new when its night was published: where one goes on, it is
+    said, for those may get another number.
 
     Raises:
         DataError: the file is there, cannot be read, and no night has a copy.
@@ -129,9 +131,14 @@ def read_numeros(path: Path, nights: Callable[[], Sequence[Snapshot]] = tuple) -
     for night in reversed(nights()):
         if (copy := copy_of(night)) is not None:
             copy.changed = True  # so that it is kept as the store's own
+            corrida.warning(
+                "%s: sigue la copia de %s; una muestra nueva de esa noche puede tener otro número",
+                refused or f"falta {path.name}",
+                night.id,
+            )
             return copy
     if refused is not None:
-        raise refused
+        raise DataError(f"{refused}, y ningún backup tiene copia; borrarlo numera todo de nuevo")
     return Numeros()
 
 

@@ -65,12 +65,14 @@ def test_a_number_is_given_once_and_stays(nights: list[tuple[str, list[str]]]) -
 def test_what_is_damaged_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = path_of(tmp_path, SEASON)
     path.write_text(text)
-    with pytest.raises(DataError, match=r"numeros_25-26\.json"):
+    with pytest.raises(DataError, match=r"numeros_25-26\.json.*borrarlo numera todo de nuevo"):
         read_numeros(path)
 
 
 @pytest.mark.parametrize("lost", ["gone", "damaged"])
-def test_the_newest_sound_copy_goes_on(tmp_path: Path, lost: str) -> None:
+def test_the_newest_sound_copy_goes_on_and_that_is_said(
+    tmp_path: Path, lost: str, caplog: pytest.LogCaptureFixture
+) -> None:
     old, new = Numeros(), Numeros()
     old.of("lote", ["a"])
     new.of("lote", ["a", "b"])
@@ -82,6 +84,9 @@ def test_the_newest_sound_copy_goes_on(tmp_path: Path, lost: str) -> None:
         path.write_text("{")
     found = read_numeros(path, lambda: nights)
     assert found.of("lote", ["c", "b", "a"]).tolist() == [3, 2, 1]
+    (said,) = [one.getMessage() for one in caplog.records]
+    assert "numeros_25-26.json" in said
+    assert "sigue la copia de 2" in said
     write_numeros(path, found)
     assert read_numeros(path).of("lote", ["c"]).tolist() == [3]
 
