@@ -323,6 +323,9 @@ class Settings:
 
     lindero_prompts_dir: Path = setting(below_root, "prompts",
         "Carpeta con los prompts: tareas, flujos, casos y models.yaml")
+    lindero_informe_prompt: str | None = setting(str, None,
+        "Flujo que escribe el informe de campaña; sin él, lo escribe Lindero con tablas",
+        "informe-campania")
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")

@@ -62,7 +62,7 @@ def keep(
         "portal": {"origin": "demo:small", "profile": "contract@0"},
         "parent": None if parent is None else str(parent.id),
     }
-    verdict = {"accepted": True, "changes": diff_tables(before, tables).to_dict()}
+    verdict = {"accepted": True, "checks": [], "changes": diff_tables(before, tables).to_dict()}
     return store.keep(draft, verdict=verdict, accepted=True, facts=facts)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from Modules.cli.options import Json, complain, say, say_json, say_table
+from Modules.prompts.ready import checked, line_of, needed, refuse, sound_bundle
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import PromptFailed, PromptInvalid, SettingsError
 from Modules.words.spanish import count, number, why
@@ -17,32 +18,27 @@ from Modules.words.spanish import count, number, why
 if TYPE_CHECKING:
     from Modules.prompts.calls.asking import CallRecord
     from Modules.prompts.files.bundle import Bundle
-    from Modules.prompts.files.reading import Library
-    from Modules.words.finding import Finding
 
 prompts = App(name="prompts", help="Los prompts, escritos como archivos: se controlan y se corren.")
-_MISSING = (
-    "los prompts necesitan un grupo más de paquetes: uv sync --extra prompts "
-    "(o pip install 'lindero[prompts]')"
-)
 
 
 @prompts.command(name="validate")
 def prompts_validate(*, json_: Json = False) -> int:
     """Controla los archivos, sin preguntar nada a ningún modelo. Sale con 2 si hay un error."""
-    library, findings = _library(load_settings())
+    library, findings = checked(load_settings().lindero_prompts_dir)
+    wrong = any(one.is_error for one in findings)
     if json_:
         say_json([asdict(one) | {"severity": one.severity.name} for one in findings])
     else:
         for one in findings:
-            say(_line(one))
+            say(line_of(one))
         there = (
             count(len(library.tasks), "tarea", "tareas"),
             count(len(library.flows), "flujo", "flujos"),
             count(len(library.evals), "archivo de casos", "archivos de casos"),
         )
-        say(f"{', '.join(there)}: {'con errores' if _errors(findings) else 'bien'}.")
-    return 2 if _errors(findings) else 0
+        say(f"{', '.join(there)}: {'con errores' if wrong else 'bien'}.")
+    return 2 if wrong else 0
 
 
 @prompts.command(name="schema")
@@ -52,7 +48,7 @@ def prompts_schema(kind: Literal["task", "flow", "eval", "models"]) -> int:
     Args:
         kind: task, flow, eval o models.
     """
-    _needed()
+    needed()
     from Modules.prompts.files.schema_export import schema_of
 
     say_json(schema_of(kind))
@@ -75,7 +71,7 @@ def prompts_run(
         env: Qué modelo toma de models.yaml: el de dev o el de prod.
     """
     settings = load_settings()
-    bundle, given = _sound(settings, name), _given(input_)
+    bundle, given = sound_bundle(settings.lindero_prompts_dir, name), _given(input_)
     import asyncio
 
     from Modules.prompts.calls.engine import MemoryJournal, run_bundle
@@ -119,8 +115,8 @@ def prompts_test(name: str | None = None, *, json_: Json = False) -> int:
     Args:
         name: Un archivo de casos, o el prompt del que son; sin nada, todos.
     """
-    library, findings = _library(load_settings())
-    _refuse(findings)
+    library, findings = checked(load_settings().lindero_prompts_dir)
+    refuse(findings)
     from Modules.prompts.judging.cases import judge_all
 
     judged = judge_all(library, name)
@@ -132,48 +128,6 @@ def prompts_test(name: str | None = None, *, json_: Json = False) -> int:
         ]
         say_table(("casos", "caso", "", "qué pasó"), rows)
     return 1 if any(one.wrong for one in judged) else 0
-
-
-def _needed() -> None:
-    try:
-        import jinja2  # noqa: F401
-        import jsonschema  # noqa: F401
-        import pydantic_ai  # noqa: F401
-        import yaml  # noqa: F401
-    except ImportError as err:
-        raise SettingsError(_MISSING) from err
-
-
-def _library(settings: Settings) -> tuple[Library, list[Finding]]:
-    _needed()
-    from Modules.prompts.files.reading import read_library
-    from Modules.prompts.files.validate import validate
-
-    library = read_library(settings.lindero_prompts_dir)
-    return library, list(validate(library).findings)
-
-
-def _sound(settings: Settings, name: str) -> Bundle:
-    library, findings = _library(settings)
-    _refuse(findings)
-    from Modules.prompts.files.bundle import bundle_of
-
-    return bundle_of(library, name)
-
-
-def _refuse(findings: list[Finding]) -> None:
-    if wrong := _errors(findings):
-        more = f" (y {len(wrong) - 1} más: lindero prompts validate)" if len(wrong) > 1 else ""
-        raise PromptInvalid(f"{_line(wrong[0])}{more}")
-
-
-def _errors(findings: list[Finding]) -> list[Finding]:
-    return [one for one in findings if one.is_error]
-
-
-def _line(one: Finding) -> str:
-    item = f" {one.item}:" if one.item else ""
-    return f"{one.where}:{item} {one.line}{f' → {one.todo}' if one.todo else ''}"
 
 
 def _given(path: Path) -> Any:

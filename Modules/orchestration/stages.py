@@ -35,7 +35,7 @@ from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Campania, Modo, Recurso
-from Modules.words.errors import CampaniasFailed, PipelineError
+from Modules.words.errors import CampaniasFailed, PipelineError, SettingsError
 from Modules.words.spanish import corrida, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
@@ -83,6 +83,7 @@ LEER: Final = StageInfo("Leer los backups")
 ENSAYAR: Final = StageInfo("Simulacro de restauración")
 PODAR: Final = StageInfo("Quitar lo viejo")
 INFORMAR: Final = StageInfo("Informe de campaña", retries=2, delay_s=60)
+PREGUNTAR: Final = StageInfo("Preguntar al modelo")
 
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -250,11 +251,32 @@ def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here)
 
 
 def informar(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
-    """Write the report of a season out of the last accepted backup."""
+    """Write the report of a season out of the last accepted backup; a model may help.
+
+    Whatever becomes of the model, the report is made.
+    """
+    from Modules.jobs import products as productos
     from Modules.prompts.informe import story
+    from Modules.prompts.informe.writer import Writer
+
+    settings, modo = load_settings(), Modo.of(test=test)
+    writer: Writer | None = None
+    failed: dict[Campania, str] = {}
+    if name := settings.lindero_informe_prompt:
+        seasons = productos.asked(settings, campania, modo)
+        try:
+            writer = Writer(settings, name)
+        except SettingsError as err:
+            failed |= dict.fromkeys(seasons, f"Sin texto del modelo: {err}")
+        else:
+            for season in seasons:  # before the lock is held
+                store, snapshot = productos.last_accepted(settings, str(season), modo)
+                encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
+                failed[season] = stage(PREGUNTAR, story.ask, encargo, writer)
 
     def make(encargo: Encargo) -> tuple[Resultado, ...]:
-        return stage(INFORMAR, story.make, encargo)
+        said = failed.get(encargo.fuente.campania, "")
+        return stage(INFORMAR, story.make, encargo, writer, said)
 
     return rebuild("Informe de campaña", campania, make, test=test)
 

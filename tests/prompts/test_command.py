@@ -59,6 +59,11 @@ def test_validate_says_what_there_is_and_what_is_wrong(
     assert (code, "resumir.task.yaml:" in err) == (2, True)
 
 
+def test_a_budget_stops_no_recorded_case(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "informe.flow.yaml").write_text(f"{GOOD['informe.flow.yaml']}budget_usd: 0.01\n")
+    assert lindero(capsys, "test")[0] == 0
+
+
 def test_recorded_cases_pass_or_say_what_came_instead(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -304,9 +304,12 @@ def _mask_lotes(text: str, folded: str, facts: Facts, found: list[str]) -> str:
                 folded = _masked(folded, start, end)
                 said.append(" ".join(one[0] for one in words[here : here + size]))
             elif _looks_like_name(text[start:end], words[here][0], kind):
+                size = 1
+                while gaps[here + size - 1] == " " and text[words[here + size].start()].isupper():
+                    size += 1
+                end = words[here + size - 1].end()
                 found.append(f"no hay un {kind.rstrip('s')} «{text[start:end]}»")
                 folded = _masked(folded, start, end)
-                size = 1
             else:
                 break
             here += size

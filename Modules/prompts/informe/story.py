@@ -1,12 +1,11 @@
 """The report of a season, made of the last accepted night and published: Markdown and HTML.
 
-Who writes the texts is passed in; where nobody does, or who does fails, the report is the plain
-text of its sections, and the same night gives the same bytes.
+A model may write its texts (``writer``); where none does, or it fails, or says what the facts do
+not, the plain text of the sections stands. The same night gives the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,31 +19,37 @@ from Modules.jobs.products import Encargo
 from Modules.prompts.informe.check import Facts
 from Modules.prompts.informe.facts import facts_of, names_of
 from Modules.prompts.informe.sections import Seccion, html_of, markdown_of, sections_of, with_texts
+from Modules.prompts.informe.writer import Writer, keep, kept
 from Modules.store.snapshot import read_tables, read_verdict
-from Modules.words.errors import PipelineError
+from Modules.words.errors import PipelineError, PublishError
 from Modules.words.folders import INFORME_CAMPANIA
 from Modules.words.spanish import day
 
-Writer = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]  # facts -> sentences by section
 
+def ask(encargo: Encargo, writer: Writer) -> str:
+    """Have the texts of a report written, unless they are; what is said of a model that failed.
 
-def report_of(encargo: Encargo, write: Writer | None = None) -> tuple[tuple[Seccion, ...], str]:
-    """The sections of a report, and what is said of a writer that failed.
+    It may take minutes, so no run of the same mode waits for it: no lock is held.
 
     Raises:
-        SnapshotDamaged: the night, or the first of its season, is not what its manifest says.
+        SnapshotDamaged: as ``make``.
+        PublishError: the texts could not be kept.
     """
-    store, fuente = encargo.store, encargo.fuente
-    verdict = read_verdict(store.find(str(fuente.snapshot_id), fuente.campania))
-    facts = facts_of(fuente, verdict, _season(encargo))
-    sections = sections_of(facts)
-    if write is None:
-        return sections, ""
-    try:
-        texts = write(facts)
-    except PipelineError as err:
-        return sections, f"Sin texto del modelo, que falló: {err}"
-    return with_texts(sections, texts, Facts(facts, names_of(fuente))), ""
+    facts, root, season = _facts(encargo), encargo.store.root, encargo.fuente.campania
+    if kept(root, season, key := writer.key(facts)) is None:
+        try:
+            keep(root, season, key, writer.write(facts))
+        except PublishError:
+            raise
+        except PipelineError as err:
+            return f"Sin texto del modelo, que falló: {err}"
+    return ""
+
+
+def _facts(encargo: Encargo) -> dict[str, Any]:
+    fuente = encargo.fuente
+    verdict = read_verdict(encargo.store.find(str(fuente.snapshot_id), fuente.campania))
+    return facts_of(fuente, verdict, _season(encargo))
 
 
 def _season(encargo: Encargo) -> tuple[str, Diferencias] | None:
@@ -58,16 +63,28 @@ def _season(encargo: Encargo) -> tuple[str, Diferencias] | None:
     return since, diferencias(read_tables(first), read_tables(mine))
 
 
-def make(encargo: Encargo, write: Writer | None = None) -> tuple[Resultado, ...]:
-    """Write and publish the report of a season.
+def sections_for(encargo: Encargo, writer: Writer | None = None) -> tuple[Seccion, ...]:
+    """The sections of a report, with what ``ask`` had written for these facts, if it holds.
 
     Raises:
-        SnapshotDamaged: as ``report_of``.
+        SnapshotDamaged: the night, or the first of its season, is not what its manifest says.
+    """
+    facts, fuente = _facts(encargo), encargo.fuente
+    sections = sections_of(facts)
+    texts = writer and kept(encargo.store.root, fuente.campania, writer.key(facts))
+    return with_texts(sections, texts or {}, Facts(facts, names_of(fuente)))
+
+
+def make(encargo: Encargo, writer: Writer | None = None, failed: str = "") -> tuple[Resultado, ...]:
+    """Write and publish the report of a season; ``failed``: what is said of the model in it.
+
+    Raises:
+        SnapshotDamaged: as ``sections_for``.
         PublishError: the disk refused, or the folder is not what it should be.
     """
     folder = encargo.outputs / INFORME_CAMPANIA
     check_destination(folder, must_be_link=encargo.link(INFORME_CAMPANIA))
-    sections, failed = report_of(encargo, write)
+    sections = sections_for(encargo, writer)
     avisos = (failed,) if failed else ()
     season = encargo.fuente.campania
     titulo, stem = f"Informe de campaña {season}", f"{INFORME_CAMPANIA}_{season.slug}"

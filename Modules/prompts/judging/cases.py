@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from Modules.prompts.calls.asking import MISSING
-from Modules.prompts.calls.engine import MemoryJournal, run_bundle
+from Modules.prompts.calls.engine import Budgets, MemoryJournal, run_bundle
 from Modules.prompts.calls.recorded import Recorded
 from Modules.prompts.files.bundle import bundle_of
 from Modules.prompts.files.models import Case
@@ -46,9 +46,11 @@ def judge_all(library: Library, name: str | None = None) -> list[Judged]:
 
 async def _wrong(library: Library, of: str, case: Case) -> str:
     bundle = bundle_of(library, of)
-    caller, journal = Recorded(case.answers), MemoryJournal()
+    caller, journal, free = Recorded(case.answers), MemoryJournal(), Budgets()
     try:
-        done = await run_bundle(bundle, case.input, env=_ENV, caller=caller, journal=journal)
+        done = await run_bundle(
+            bundle, case.input, env=_ENV, caller=caller, journal=journal, budgets=free
+        )
     except PromptFailed as err:
         if case.fails == err.cause:
             return ""
