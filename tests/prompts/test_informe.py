@@ -109,7 +109,7 @@ def test_a_section_that_does_not_hold_keeps_its_own_text_and_says_so() -> None:
     }
     told = {one.id: one for one in with_texts(plain, texts, Facts(facts, names_of(fuente)))}
     own = {one.id: one for one in plain}
-    assert told["superficie"].frases == ("Hay 3 lotes en 2 campos.",)
+    assert told["superficie"].frases == (*own["superficie"].frases, "Hay 3 lotes en 2 campos.")
     assert told["superficie"].del_modelo
     assert told["superficie"].tablas == own["superficie"].tablas
     assert told["cambios"].frases == own["cambios"].frases

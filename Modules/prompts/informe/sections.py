@@ -45,9 +45,9 @@ class Tabla:
 
 @dataclass(frozen=True, slots=True)
 class Seccion:
-    """``frases`` are plain text, of our own code or, ``del_modelo``, of a model that was checked.
+    """``frases`` are plain text: our own, then (``del_modelo``) a model's, which were checked.
 
-    ``aviso``: why a model's text does not stand here.
+    ``aviso``: why a model's are not here.
     """
 
     id: str
@@ -97,9 +97,9 @@ def sections_of(facts: Mapping[str, Any]) -> tuple[Seccion, ...]:
 def with_texts(
     sections: Sequence[Seccion], texts: Mapping[str, Sequence[str]], facts: Facts
 ) -> tuple[Seccion, ...]:
-    """The sections with a model's sentences where they say only what the facts say.
+    """The sections with a model's sentences after our own, where they say only what the facts say.
 
-    A section of which one sentence does not hold keeps its own text, and says why.
+    Where one sentence of a section does not hold, none is taken, and the section says why.
     """
     return tuple(_with_text(one, texts.get(one.id), facts) for one in sections)
 
@@ -108,14 +108,14 @@ def _with_text(section: Seccion, text: Sequence[str] | None, facts: Facts) -> Se
     if not text:
         return section
     lines = tuple(" ".join(plain(line).split()) for line in text)
-    lines = tuple(line for line in lines if line)
+    lines = tuple(dict.fromkeys(line for line in lines if line))
     found = [problem for line in lines for problem in problems(line, facts)]
     if len(lines) > MAX_FRASES or sum(map(len, lines)) > MAX_TEXT:
         found.append("es demasiado largo")
     if found or not lines:
         why = short(found, 3) or "está vacío"
         return replace(section, aviso=f"No se usó el texto del modelo: {sentence(why)}")
-    return replace(section, frases=lines, del_modelo=True)
+    return replace(section, frases=(*section.frases, *lines), del_modelo=True)
 
 
 def markdown_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] = ()) -> str:
@@ -151,7 +151,7 @@ def html_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] = ()
 
 
 def _notes(section: Seccion) -> tuple[str, ...]:
-    said = "Texto redactado por un modelo; sus números y nombres se controlaron con los datos."
+    said = "Con oraciones de un modelo; sus números y nombres se controlaron con los datos."
     return (said,) if section.del_modelo else (section.aviso,) if section.aviso else ()
 
 
