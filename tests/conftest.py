@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -15,6 +16,7 @@ from pytest_socket import socket_allow_hosts
 from Modules.demo.world import build_world
 from Modules.night.tables import build_tables
 from Modules.products.source import Fuente
+from Modules.store.numeros import Numeros
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from tests.fuentes import night_of
 from tests.quick import BUDGET
@@ -95,9 +97,15 @@ def shared_data(shared: Path) -> Path:
     return shared / "data"
 
 
+@pytest.fixture(scope="module")
+def demo_fuente(demo_night: Fuente) -> Fuente:
+    """The first night of the small made-up world, as products are given it: with no number yet."""
+    return replace(demo_night, numeros=Numeros())
+
+
 @pytest.fixture(scope="session")
-def demo_fuente() -> Fuente:
-    """The first night of the small made-up world, as products are given it."""
+def demo_night() -> Fuente:
+    """It is made once; nobody changes its tables."""
     world = build_world("small")
     records = {
         recurso: [Record(item, 1, index) for index, item in enumerate(world.items(recurso))]
