@@ -72,10 +72,11 @@ up: ## levanta los cinco contenedores (DEMO=1: con el portal de demostración y 
 	  if [ -z "$$user" ] && [ $$me != 1000 ]; then \
 	    printf '\nLINDERO_UID=%s\nLINDERO_GID=%s\n' $$me $$ours >> .env; fi; \
 	  mkdir -p $(MOUNTS) || exit 1; \
-	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(MOUNTS) data/secretos/*; fi; \
+	  if [ $$(id -u) = 0 ]; then chown $$LINDERO_UID:$$LINDERO_GID $(STATE) $(OUTPUT) $(MOUNTS) data/secretos/*; fi; \
 	  $(COMPOSE) up --detach --build --remove-orphans $$again
 
-down: ## apaga y quita los contenedores; lo que escribieron queda
+down: ## apaga y quita los contenedores; lo que escribieron queda, y sus registros en data/contenedores.log
+	@[ -z "$$($(COMPOSE) ps --all --quiet 2>/dev/null)" ] || $(COMPOSE) logs --no-color --timestamps --tail 20000 > $(STATE)/contenedores.log 2>/dev/null || true
 	@$(COMPOSE) down --remove-orphans
 
 restart: ## reinicia los contenedores (S=prefect-worker: sólo ése)

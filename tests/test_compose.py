@@ -131,7 +131,11 @@ def test_the_volumes_are_those_of_the_users() -> None:
         "./data/lindero:/app/data/lindero",
         "./outputs:/app/outputs",
         "./test_outputs:/app/test_outputs",
+        "./outputs:/app/scripts/outputs",
+        "./test_outputs:/app/scripts/test_outputs",
     }
+    for name in ("outputs", "test_outputs"):  # a mount needs its folder below one that is read-only
+        assert (ROOT / "scripts" / name / ".gitignore").is_file()
     inside = SERVICES["postgres"]["environment"]["PGDATA"]
     assert inside.startswith("/var/lib/postgresql/data/")
 

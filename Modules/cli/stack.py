@@ -93,7 +93,12 @@ def stack_status(*, json_: Json = False) -> int:
     """Dice qué procesos andan; termina en 0 sólo si andan todos."""
     from Modules.stack import local
 
-    found = local.status(load_settings())
+    settings = load_settings()
+    auth = settings.prefect_server_api_auth_string
+    if auth is not None and auth.file is not None and auth.file.is_relative_to("/run/secrets"):
+        say("Acá son contenedores: docker compose ps, afuera, o lindero status")
+        return 1
+    found = local.status(settings)
     header = ("proceso", "estado", "pid", "detalle")
     rows = [(name, "bien" if one.ok else "mal", pid, one.text) for name, pid, one in found]
     if json_:

@@ -107,18 +107,26 @@ def _deployments(server: PrefectServer) -> Iterator[Finding]:
     if ajenos:
         yield fine("Otros despliegues", f"no son de Lindero: {', '.join(sorted(ajenos))}")
     roots = {PROJECT_ROOT, Path(CONTAINER_ROOT)}  # a run must begin there, and not below
-    if astray := sorted(name for name, at in ajenos.items() if at and roots & {*Path(at).parents}):
+    mounted = f"{CONTAINER_ROOT}/scripts"  # a container has the folders of the products there too
+    below = {name: at for name, (at, _) in ajenos.items() if at and at != mounted}
+    if astray := sorted(name for name, at in below.items() if roots & {*Path(at).parents}):
         detail = 'corren en otra carpeta, y ahí queda lo que escriban en Path("outputs"): '
         todo = f"Desplegarlos con source={PROJECT_ROOT} y entrypoint scripts/ARCHIVO.py:FLUJO"
         yield warn("Carpeta de otros despliegues", detail + ", ".join(astray), todo)
+    if zoneless := sorted(name for name, (_, lacks) in ajenos.items() if lacks):
+        detail = (
+            "su cron no tiene zona horaria y cuenta en UTC, tres horas antes que Buenos Aires: "
+        )
+        todo = "Desplegarlos con schedules=[Cron(…, timezone=…)], como muestra docs/despliegue.md"
+        yield warn("Horario de otros despliegues", detail + ", ".join(zoneless), todo)
 
 
-def _not_ours(server: PrefectServer) -> dict[str, str | None]:
-    """Deployments on our pool that are not in the registry, as ``flow/deployment``, and where the
-    runs of each begin.
+def _not_ours(server: PrefectServer) -> dict[str, tuple[str | None, bool]]:
+    """Deployments on our pool that are not in the registry, as ``flow/deployment``: where the runs
+    of each begin, and whether a schedule of it names no time zone.
     """
     body = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
-    found: dict[str, str | None] = {}
+    found: dict[str, tuple[str | None, bool]] = {}
     at = 0
     while page := server.ask("/deployments/filter", {**body, "offset": at}):
         for one in page:
@@ -126,10 +134,12 @@ def _not_ours(server: PrefectServer) -> dict[str, str | None]:
             steps = [options for step in one["pull_steps"] or [] for options in step.values()]
             folder = next((options.get("directory") for options in reversed(steps)), None)
             if flow is not None:
-                found[f"{flow['name']}/{one['name']}"] = folder
+                crons = [held["schedule"] for held in one["schedules"] or []]
+                lacks = any("cron" in each and not each.get("timezone") for each in crons)
+                found[f"{flow['name']}/{one['name']}"] = folder, lacks
         at += len(page)
     known = {one.full_name for one in DEPLOYMENTS.values()}
-    return {name: folder for name, folder in found.items() if name not in known}
+    return {name: facts for name, facts in found.items() if name not in known}
 
 
 def _deployment(deployment: Deployment, held: Mapping[str, Any] | None) -> Finding:

@@ -29,7 +29,9 @@ services:
 def compose(enlaces: Sequence[Enlace]) -> str:
     """The file that goes beside ``docker-compose.yml`` with ``-f``."""
     mounts = [_mount(f"./{CONFIG_NAME}", CONFIG_NAME, "        read_only: true\n")]
-    mounts += [_mount(one.destino.as_posix(), str(one.enlace)) for one in enlaces]
+    for one in enlaces:  # and where a flow that begins in its own folder sees the outputs
+        at = one.destino.as_posix()
+        mounts += [_mount(at, str(one.enlace)), _mount(at, f"scripts/{one.enlace}")]
     return _HEADER + "".join(mounts)
 
 

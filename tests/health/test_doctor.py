@@ -257,7 +257,7 @@ def test_another_time_zone_is_a_warning(settings: Settings) -> None:
 
 
 class _Server:
-    """A Prefect server that holds two deployments that are not ours."""
+    """A Prefect server that holds deployments that are not ours."""
 
     def ask(self, path: str, body: object = None) -> object:
         if path.startswith("/flows/"):
@@ -266,19 +266,37 @@ class _Server:
             return []
         step = "prefect.deployments.steps.set_working_directory"
         folders = {"bien": PROJECT_ROOT, "mal": PROJECT_ROOT / "scripts", "fuera": "/srv/otro"}
+        folders["montada"] = "/app/scripts"  # where a container has outputs and test_outputs too
+        zones = {"bien": "America/Argentina/Buenos_Aires", "fuera": None}
+        crons = {name: {"cron": "0 3 * * *", "timezone": zone} for name, zone in zones.items()}
         return [
-            {"name": name, "flow_id": "1", "pull_steps": [{step: {"directory": str(folder)}}]}
+            {
+                "name": name,
+                "flow_id": "1",
+                "pull_steps": [{step: {"directory": str(folder)}}],
+                "schedules": [{"schedule": crons[name]}] if name in crons else [],
+            }
             for name, folder in folders.items()
-        ] + [{"name": "nada", "flow_id": "1", "pull_steps": None}]
+        ] + [
+            {
+                "name": "nada",
+                "flow_id": "1",
+                "pull_steps": None,
+                "schedules": [{"schedule": {"interval": 60.0}}],
+            }
+        ]
 
 
 def test_a_flow_of_the_users_whose_outputs_would_land_in_scripts_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor_server, "DEPLOYMENTS", {})
-    others, astray = doctor_server._deployments(_Server())  # type: ignore[arg-type]
+    others, astray, zoneless = doctor_server._deployments(_Server())  # type: ignore[arg-type]
     assert others.fine
-    assert others.notes[0].count("Lluvias/") == 4
+    assert others.notes[0].count("Lluvias/") == 5
     assert astray.is_warning
     assert astray.notes[0].endswith('Path("outputs"): Lluvias/mal')
     assert f"source={PROJECT_ROOT}" in astray.todo
+    assert zoneless.is_warning
+    assert zoneless.notes[0].endswith("antes que Buenos Aires: Lluvias/fuera")
+    assert "timezone=" in zoneless.todo
