@@ -36,7 +36,7 @@ MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPU
 
 .PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
-  mutations lock sbom audit pin image-check clean
+  mutations lock sbom audit pin image-check compose-check clean
 
 help: ## esta lista
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
@@ -179,6 +179,9 @@ pin: ## fija las imágenes por su resumen, en compose.pins.yml: las que esta má
 
 image-check: ## build the Dockerfile for real on Debian, and run a night inside it (root; minutes)
 	@.ci/image-check
+
+compose-check: ## run the containers for real, on a Docker Engine of its own (root; 8 minutes, SLOW=1: 25)
+	@.ci/compose-check
 
 clean: ## borra lo que hicieron estas órdenes, nunca outputs ni data
 	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero sbom.cdx.json

@@ -19,7 +19,7 @@ TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 BARE = re.sub(r"^\s*#.*\n", "", TEXT, flags=re.M)  # comments may stand inside a continued line
 LINES = re.sub(r"\\\n\s*", " ", BARE).splitlines()
 IGNORE = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-CHECK = ROOT / ".ci" / "image-check"
+CHECKS = ("image-check", "compose-check", "standin", "run")
 
 
 def _all(instruction: str) -> list[str]:
@@ -154,13 +154,20 @@ def test_what_the_project_file_names_is_sent() -> None:
     assert all(_sent(f"{package}/__init__.py") for package in built)
 
 
-def test_the_script_that_builds_it_for_real_is_sound_shell() -> None:
-    assert CHECK.stat().st_mode & 0o111
+@pytest.mark.parametrize("name", CHECKS)
+def test_what_builds_and_runs_it_for_real_is_sound_shell(name: str) -> None:
+    path = ROOT / ".ci" / name
+    assert path.stat().st_mode & 0o111
     bash = shutil.which("bash")
     assert bash is not None
-    assert subprocess.run([bash, "-n", str(CHECK)]).returncode == 0
-    text = CHECK.read_text(encoding="utf-8")
-    assert "://" not in text  # hosts are the business of the machine it runs on
+    assert subprocess.run([bash, "-n", str(path)]).returncode == 0
+    text = path.read_text(encoding="utf-8")
+    # hosts are the business of the machine it runs on
+    assert "://" not in re.sub(r"(unix|http)://(\$|127\.0\.0\.1)", "", text)
+
+
+def test_pip_lists_the_packages_of_the_image_and_not_those_of_its_base() -> None:
+    assert "PIP_PYTHON=/opt/lindero/bin/python" in " ".join(_all("ENV"))
 
 
 def _sent(path: str) -> bool:

@@ -152,6 +152,21 @@ def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path)
     assert "-f docker-compose.yml -f compose.onedrive.yml down" in (tmp_path / "asked").read_text()
 
 
+def test_down_keeps_what_the_containers_said_last(tmp_path: Path) -> None:
+    """Docker takes their logs away with them; nothing is kept over by a second down."""
+    copy, path = _copy(tmp_path), _with_compose(tmp_path)
+    program = Path(path) / "docker-compose"
+    program.write_text(
+        '#!/bin/sh\ncase "$* " in *" ps "*) echo id;; *" logs "*) echo "worker | dijo";; esac\n'
+    )
+    kept = copy / "data" / "contenedores.log"
+    assert _make("down", cwd=copy, path=path).returncode == 0
+    assert kept.read_text() == "worker | dijo\n"
+    program.write_text("#!/bin/sh\n")
+    assert _make("down", cwd=copy, path=path).returncode == 0
+    assert kept.read_text() == "worker | dijo\n"
+
+
 def test_clean_removes_only_what_the_targets_made(tmp_path: Path) -> None:
     copy = _copy(tmp_path)
     made = [".venv/bin/python", ".tools/image-check/trixie/etc/x", ".pytest_cache/x", "build/x"]

@@ -114,9 +114,7 @@ def _deployments(server: PrefectServer) -> Iterator[Finding]:
         todo = f"Desplegarlos con source={PROJECT_ROOT} y entrypoint scripts/ARCHIVO.py:FLUJO"
         yield warn("Carpeta de otros despliegues", detail + ", ".join(astray), todo)
     if zoneless := sorted(name for name, (_, lacks) in ajenos.items() if lacks):
-        detail = (
-            "su cron no tiene zona horaria y cuenta en UTC, tres horas antes que Buenos Aires: "
-        )
+        detail = "su cron no tiene zona horaria, cuenta en UTC y corre tres horas antes: "
         todo = "Desplegarlos con schedules=[Cron(…, timezone=…)], como muestra docs/despliegue.md"
         yield warn("Horario de otros despliegues", detail + ", ".join(zoneless), todo)
 

@@ -75,7 +75,10 @@ def become(process: str, settings: Settings, *, host: str, port: int) -> NoRetur
         # for `prefect …` and the users' scripts, typed in the same container: they know no files
         profile, word = home / "profiles.toml", json.dumps(auth.get_secret_value())
         profile.touch(mode=0o600)
-        profile.write_text(f'active = "lindero"\n[profiles.lindero]\n{CLIENT_AUTH} = {word}\n')
+        links = f'PREFECT_UI_URL = "{_page(settings)}"\n'
+        profile.write_text(
+            f'active = "lindero"\n[profiles.lindero]\n{CLIENT_AUTH} = {word}\n{links}'
+        )
     if process in WATCHED:
         _start_watch(process, settings)
     if process == "worker":
@@ -92,7 +95,7 @@ def environment_of(process: str, settings: Settings) -> Environment:
     secrets = secrets_of(process, settings)
     stack_plan.check_secrets(secrets)
     api, tz = api_of(settings), settings.tz
-    page = settings.lindero_page_url or f"http://127.0.0.1:{settings.lindero_port}"
+    page = _page(settings)
     ui = f"{page}/api"  # as the browser sees it
     if process == "worker":
         return stack_plan.worker_environment(api, ui_url=page, tz=tz)
@@ -217,6 +220,11 @@ def _exec(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.chdir(PROJECT_ROOT)
     os.execve(command[0], tuple(command), dict(environment))  # noqa: S606
+
+
+def _page(settings: Settings) -> str:
+    """Prefect's page, as a browser reaches it."""
+    return settings.lindero_page_url or f"http://127.0.0.1:{settings.lindero_port}"
 
 
 def _secret(settings: Settings, variable: str) -> str | None:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from Modules.cli.main import main
 from Modules.settings import PROJECT_ROOT
 from Modules.stack.local import FULL
+from Modules.words.secret import Secret
 
 Type = Callable[..., tuple[int, str, str]]
 NO_SECRETS = pytest.mark.skipif(
@@ -45,6 +46,20 @@ def test_status_of_nothing_is_1_and_names_all_five(lindero: Type) -> None:
     assert code == 1
     assert [row["proceso"] for row in json.loads(out)] == list(FULL)
     assert {row["detalle"] for row in json.loads(out)} == {"no corre"}
+
+
+def test_status_in_a_container_says_where_to_look(
+    lindero: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Read:
+        prefect_server_api_auth_string = Secret(
+            "admin:canary-canary", Path("/run/secrets/prefect_server_api_auth_string")
+        )
+
+    monkeypatch.setattr("Modules.cli.stack.load_settings", Read)
+    code, out, _ = lindero("stack", "status")
+    assert code == 1
+    assert out.splitlines() == ["Acá son contenedores: docker compose ps, afuera, o lindero status"]
 
 
 @NO_SECRETS

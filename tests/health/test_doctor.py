@@ -298,5 +298,5 @@ def test_a_flow_of_the_users_whose_outputs_would_land_in_scripts_is_named(
     assert astray.notes[0].endswith('Path("outputs"): Lluvias/mal')
     assert f"source={PROJECT_ROOT}" in astray.todo
     assert zoneless.is_warning
-    assert zoneless.notes[0].endswith("antes que Buenos Aires: Lluvias/fuera")
+    assert zoneless.notes[0].endswith("corre tres horas antes: Lluvias/fuera")
     assert "timezone=" in zoneless.todo

@@ -107,7 +107,10 @@ def test_a_process_leaves_a_profile_for_prefects_own_commands(
     profile = tmp_path / "home" / "profiles.toml"
     assert profile.stat().st_mode & 0o777 == 0o600
     found = tomllib.loads(profile.read_text(encoding="utf-8"))
-    assert found["profiles"][found["active"]] == {"PREFECT_API_AUTH_STRING": auth}
+    assert found["profiles"][found["active"]] == {
+        "PREFECT_API_AUTH_STRING": auth,
+        "PREFECT_UI_URL": "http://127.0.0.1:4200",  # of the links that it prints
+    }
 
 
 def test_what_is_told_by_the_environment_leaves_no_profile(
