@@ -327,9 +327,9 @@ def _in_order(points: gpd.GeoDataFrame, far: Set[str], numeros: Numeros) -> gpd.
     points = points.sort_values(
         ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
     )
-    for campo_id, one in points.groupby("campo_id", sort=True):
-        points.loc[one.index, "numero"] = numeros.of(f"{MUESTRA}{campo_id}", one["punto_id"])
-    return points
+    by_campo = points.groupby("campo_id", sort=False)["punto_id"]  # they lie together
+    given = [numeros.of(f"{MUESTRA}{campo_id}", ids) for campo_id, ids in by_campo]
+    return points.assign(numero=np.concatenate(given) if given else 0)
 
 
 def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64], far: Set[str]) -> pd.Series:
