@@ -180,3 +180,14 @@ def test_one_number_altered_is_refused(each: list[tuple[int, str]], data: st.Dat
     said[at] = (altered, each[at][1])
     text = "Hay " + ", luego ".join(written(tenths, form) for tenths, form in said) + "."
     assert problems(text, _facts(known)), text
+
+
+_PIECES = (
+    "lote campo lotes campos de del y , . \n 1.234,5 12/11 ½ Ⅻ San El Ombú 3 4B mil tres - « » % ha "
+    "primero enero 25/26 ² ٣ １２ \ufffc"
+).split(" ")
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(_PIECES)).map("".join)))
+def test_no_text_breaks_the_check(text: str) -> None:
+    assert all(isinstance(one, str) for one in problems(text, HELD))

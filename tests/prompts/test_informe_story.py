@@ -120,6 +120,21 @@ def test_a_model_that_fails_leaves_the_plain_text_and_is_told(
     assert not (encargo.store.root / "informe_25-26.json").exists()
 
 
+def test_a_fault_of_ours_in_asking_costs_no_report(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("in English")
+
+    encargo, writer = encargo_of(settings), writer_at(settings, "http://127.0.0.1:9/v1")
+    monkeypatch.setattr(Writer, "write", broken)
+    failed = story.ask(encargo, writer)
+    assert "falla inesperada (KeyError)" in failed
+    assert "in English" not in failed
+    (made,) = story.make(encargo, writer, failed)
+    assert made.published is not None
+
+
 def test_kept_texts_that_are_damaged_are_asked_again(settings: Settings) -> None:
     encargo = encargo_of(settings)
     with Fake([sections(f"Hay {LOTES} lotes.")], key=CANARY) as model:

@@ -6,6 +6,7 @@ not, the plain text of the sections stands. The same night gives the same bytes.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +22,11 @@ from Modules.prompts.informe.facts import facts_of, names_of
 from Modules.prompts.informe.sections import Seccion, html_of, markdown_of, sections_of, with_texts
 from Modules.prompts.informe.writer import Writer, keep, kept
 from Modules.store.snapshot import read_tables, read_verdict
-from Modules.words.errors import PipelineError, PublishError
+from Modules.words.errors import PipelineError
 from Modules.words.folders import INFORME_CAMPANIA
-from Modules.words.spanish import day
+from Modules.words.spanish import day, inesperada
+
+logger = logging.getLogger(__name__)
 
 
 def ask(encargo: Encargo, writer: Writer) -> str:
@@ -36,13 +39,16 @@ def ask(encargo: Encargo, writer: Writer) -> str:
         PublishError: the texts could not be kept.
     """
     facts, root, season = _facts(encargo), encargo.store.root, encargo.fuente.campania
-    if kept(root, season, key := writer.key(facts)) is None:
-        try:
-            keep(root, season, key, writer.write(facts))
-        except PublishError:
-            raise
-        except PipelineError as err:
-            return f"Sin texto del modelo, que falló: {err}"
+    if kept(root, season, key := writer.key(facts)) is not None:
+        return ""
+    try:
+        texts = writer.write(facts)
+    except PipelineError as err:
+        return f"Sin texto del modelo, que falló: {err}"
+    except Exception as err:
+        logger.exception("a fault of ours")
+        return f"Sin texto del modelo, por una {inesperada(type(err).__name__)}"
+    keep(root, season, key, texts)
     return ""
 
 
