@@ -90,7 +90,7 @@ def test_what_it_writes_can_be_read_by_powershell_and_compose(project: Path) -> 
     stack = yaml.safe_load((project / "compose.onedrive.yml").read_text("utf-8"))
     mounts = stack["services"]["prefect-worker"]["volumes"]
     assert [mount["target"] for mount in mounts[1:]] == [
-        f"/app/outputs/{name}" for name in product_folders()
+        f"/app/{below}outputs/{name}" for name in product_folders() for below in ("", "scripts/")
     ]
 
 
