@@ -37,6 +37,7 @@ _NO_FRACTION = re.compile(r"(?<=\d)\.0+$")
 _ONLY: list[Mapping[str, str]] = []  # see ``only``
 TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
+SOURCES = ("vault", "env", "dotenv")  # of secrets
 
 
 def number(
@@ -109,6 +110,18 @@ def read_resolutions(value: str) -> tuple[int, ...]:
     if not resolutions or not 0 <= resolutions[0] <= resolutions[-1] <= 15:
         raise ValueError("las resoluciones H3 van de 0 a 15")
     return resolutions
+
+
+def words(value: str) -> tuple[str, ...]:
+    """With commas between them."""
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+def read_sources(value: str) -> tuple[str, ...]:
+    sources = words(value)
+    if not sources or not {*sources} <= {*SOURCES}:
+        raise ValueError(f"tienen que ser de {', '.join(SOURCES)}, con comas")
+    return sources
 
 
 def read_countries(value: str) -> tuple[tuple[str, str], ...]:
@@ -344,6 +357,23 @@ class Settings:
         "usuario:contraseña del servidor de Prefect", "admin:…")
     tz: str = setting(time_zone, "America/Argentina/Buenos_Aires",
         "Zona horaria de los horarios y de lo que lee la gente")
+
+    lindero_entorno: Literal["", "production", "staging"] = setting(
+        one_of("production", "staging", ""), "",
+        "Entorno de quienes tienen dos: production o staging, que lleva otros nombres y otro pool",
+        "staging")
+    lindero_secrets: tuple[str, ...] = setting(read_sources, "env,dotenv",
+        "De dónde salen los secretos, el primero que lo tiene: vault, env, dotenv",
+        "vault,env,dotenv")
+    lindero_vault_url: str | None = setting(http_url, None,
+        "Dirección de un Vault u OpenBao", "https://vault.empresa.example:8200")
+    lindero_vault_role_id: str | None = setting(str, None, "Su AppRole: id del rol", "…")
+    lindero_vault_secret_id: Secret | None = secret("Y su secret id")
+    lindero_vault_project: str = setting(str, "lindero",
+        "Carpeta de los secretos: secret/data/<ésta>/<entorno>/<servicio>")
+    lindero_vault_services: tuple[str, ...] = setting(words, "databaler,postgres,prefect,redis",
+        "Servicios de los que se leen: avisos, databaler, google, jira, postgres, prefect, redis",
+        "databaler,prefect")
     # fmt: on
 
     def outputs_dir(self, modo: Modo) -> Path:
@@ -370,14 +400,18 @@ class Settings:
         return ZoneInfo(self.tz)
 
 
-def load_settings(env_file: Path | None = None) -> Settings:
+def load_settings(env_file: Path | None = None, *, vault: bool = True) -> Settings:
     """Read the settings from the environment and the ``.env`` of the project's root.
+
+    Secrets come from where ``LINDERO_SECRETS`` says; without ``vault`` a Vault is not asked.
 
     Raises:
         SettingsError: a value is wrong or a variable is misspelled; one line that names the
-            variable, what was wrong and an example, never the value of a secret.
+            variable, what was wrong and an example, never the value of a secret. Or the Vault
+            refuses: ``vault.read_secrets``.
+        ApiUnavailable: a Vault is to be asked, and does not answer.
     """
-    return read_settings(_texts(env_file))
+    return read_settings(_texts(env_file, vault=vault))
 
 
 def secret_named(name: str) -> Secret | None:
@@ -394,7 +428,7 @@ def secret_named(name: str) -> Secret | None:
     return found if found is not None and found.get_secret_value() else None
 
 
-def _texts(env_file: Path | None) -> Mapping[str, str]:
+def _texts(env_file: Path | None, *, vault: bool = True) -> Mapping[str, str]:
     if _ONLY:
         return _ONLY[-1]
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
@@ -406,7 +440,49 @@ def _texts(env_file: Path | None) -> Mapping[str, str]:
         for name, text in written.items()
         if text and _twin(key := name.lower()) not in here
     }
-    return {**there, **here}
+    texts = {**there, **here}
+    if "lindero_secrets" not in texts:
+        return texts
+    settings = read_settings(texts)
+    own = {name.lower(): text for name, text in written.items() if text}
+    sources = {"env": here, "dotenv": own}
+    if vault and "vault" in settings.lindero_secrets:
+        sources["vault"] = _of_vault(settings)
+    return _by_order(texts, sources, settings.lindero_secrets)
+
+
+def _of_vault(settings: Settings) -> dict[str, str]:
+    """What the Vault of these settings holds, by the name of the field."""
+    needed = ("lindero_vault_url", "lindero_vault_role_id", "lindero_vault_secret_id")
+    if missing := [name.upper() for name in needed if getattr(settings, name) is None]:
+        raise SettingsError(f"LINDERO_SECRETS: para leer de Vault falta {', '.join(missing)}")
+    from Modules.vault import read_secrets  # late: who has no Vault does not wait for its client
+
+    url, role, secret_id = (getattr(settings, name) for name in needed)
+    place = f"{settings.lindero_vault_project}/{settings.lindero_entorno or 'production'}"
+    held = read_secrets(
+        url, role, secret_id.get_secret_value(), place, settings.lindero_vault_services
+    )
+    return {name.lower(): text for name, text in held.items()}
+
+
+def _by_order(
+    texts: Mapping[str, str], sources: Mapping[str, Mapping[str, str]], order: Sequence[str]
+) -> dict[str, str]:
+    """``texts`` with each secret out of the first source that has it, or its file, and no other.
+
+    What opens the Vault cannot lie in it: it stays as it is.
+    """
+    ordered = dict(texts)
+    for name in secret_names():
+        if name != "lindero_vault_secret_id":
+            both = (name, _twin(name))
+            held = (sources[one] for one in order if one in sources)
+            first = next((one for one in held if any(key in one for key in both)), {})
+            for key in both:
+                ordered.pop(key, None)
+            ordered |= {key: first[key] for key in both if key in first}
+    return ordered
 
 
 @contextmanager

@@ -29,12 +29,12 @@ def stack_init() -> int:
     """Escribe en .env los secretos que falten, y todos en data/secretos, para los contenedores."""
     from Modules.stack.secrets import write_files, write_missing
 
-    load_settings()
+    in_vault = "vault" in load_settings(vault=False).lindero_secrets
     env_file = PROJECT_ROOT / ".env"
-    written = write_missing(env_file, os.environ)
+    written = () if in_vault else write_missing(env_file, os.environ)
     said = f"se agregaron {', '.join(written)}" if written else "no falta ningún secreto"
-    say(f"{env_file.name}: {said}")
-    if changed := write_files(PROJECT_ROOT / "data" / "secretos", load_settings()):
+    say(f"{env_file.name}: {'los secretos son los de Vault' if in_vault else said}")
+    if changed := write_files(PROJECT_ROOT / "data" / "secretos", load_settings(vault=False)):
         say(f"data/secretos: cambió {', '.join(changed)}")
     return 0
 

@@ -14,7 +14,17 @@ from Modules.store.snapshots import SnapshotStore
 from tests.sample_tables import SEASON, tables
 from tests.scripts.conftest import ROOT, environment_below
 
-HEAVY = ("prefect", "pandas", "geopandas", "pyarrow", "requests", "redis", "asyncpg", "asyncio")
+HEAVY = (
+    "hvac",
+    "prefect",
+    "pandas",
+    "geopandas",
+    "pyarrow",
+    "requests",
+    "redis",
+    "asyncpg",
+    "asyncio",
+)
 COMMANDS = (
     ("--help",),
     ("run", "backup", "--help"),
