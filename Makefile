@@ -21,12 +21,15 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --locked --quiet
 
 # the containers: `docker compose`, or the older docker-compose. DEMO=1 is the stack with the demo
-# portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS)
+# portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS); SHARED=1, VAULT=1 and
+# ENTORNO=1 are the files of deploy/ (docs/plataforma.md)
 COMPOSE_PROGRAM = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
   elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
 COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml \
     $(if $(VOLUMES),-f compose.volumes.yml),\
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
+  $(if $(SHARED),-f deploy/compose.shared.yml) $(if $(VAULT),-f deploy/compose.vault.yml) \
+  $(if $(ENTORNO),-f deploy/compose.entorno.yml) \
   $(addprefix -f ,$(wildcard compose.onedrive.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)

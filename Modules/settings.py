@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import time
 from math import inf
@@ -349,6 +349,8 @@ class Settings:
     prefect_redis_messaging_host: str | None = setting(str, None,
         "Máquina de un Redis que ya está; si no, `lindero stack` levanta uno", "redis")
     prefect_redis_messaging_port: int | None = setting(port, None, "Su puerto", "6379")
+    prefect_redis_messaging_db: int = setting(whole(ge=0), "0",
+        "Número de base de ese Redis; en uno que usan otros, 1 o más", "1")
     prefect_redis_messaging_password: Secret | None = secret("Contraseña de Redis")
     prefect_api_url: str | None = setting(http_url, None,
         "Servidor de Prefect; sin ella las corridas a mano andan sin servidor",
@@ -483,6 +485,14 @@ def _by_order(
                 ordered.pop(key, None)
             ordered |= {key: first[key] for key in both if key in first}
     return ordered
+
+
+def entorno_here() -> str:
+    """``LINDERO_ENTORNO`` of this process, not judged: ``load_settings`` refuses a wrong one."""
+    name, dotenv, written = "LINDERO_ENTORNO", PROJECT_ROOT / ".env", {}
+    with suppress(OSError, UnicodeDecodeError):
+        written = dotenv_values(dotenv, interpolate=False, encoding="utf-8-sig")
+    return os.environ.get(name) or written.get(name) or ""
 
 
 @contextmanager

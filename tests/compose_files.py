@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "docker-compose.yml"
 DEMO = ROOT / "compose.demo.yml"
 VOLUMES = ROOT / "compose.volumes.yml"
+SHARED, VAULT, ENTORNO = (
+    ROOT / "deploy" / f"compose.{of}.yml" for of in ("shared", "vault", "entorno")
+)
 OURS = ("prefect-server", "prefect-services", "prefect-worker")
 STORES = ("postgres", "redis")
 # $$ is a dollar of the shell in the container; ${NAME:-default} and ${NAME:?message} are compose's
@@ -91,5 +94,5 @@ def _over(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _target(volume: str) -> str:
-    return volume.split(":")[1]
+def _target(volume: str | Mapping[str, str]) -> str:
+    return volume.split(":")[1] if isinstance(volume, str) else volume["target"]

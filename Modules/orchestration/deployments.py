@@ -16,10 +16,14 @@ from typing import Any
 from Modules.jobs.code_version import code_sha256, version_of
 from Modules.products.entry import CADA_NOCHE
 from Modules.products.registry import lista
-from Modules.settings import PROJECT_ROOT
+from Modules.settings import PROJECT_ROOT, entorno_here
 from Modules.words.errors import SettingsError
 
-WORK_POOL = "local-pool"
+PRODUCTION, OF_ENTORNO = "production", "env:"  # the second begins a tag
+# as this process begins: one environment has today's names, a second one on the same server others
+ENTORNO = entorno_here() or PRODUCTION
+SUFFIX = "" if ENTORNO == PRODUCTION else f"-{ENTORNO}"
+WORK_POOL = f"local-pool{SUFFIX}"
 CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
 TAREAS = "tareas"  # tag of what asks Google and Jira
@@ -83,6 +87,7 @@ def trial_of(one: Deployment, name: str) -> Deployment:
     """The same flow for trials: another name, no schedule, a place of its own."""
     says = f"Prueba: escribe en test_outputs y no toca OneDrive. {one.description}"
     tags = (*(tag for tag in one.tags if tag != "prod"), "prueba")
+    name += SUFFIX
     return replace(one, name=name, description=says, cron=None, parameters=PRUEBA, tags=tags)
 
 
@@ -172,6 +177,17 @@ INFORME = Deployment(
     tags=("informe", "prod"),
 )
 
+
+def _of_this_environment(one: Deployment) -> Deployment:
+    tags = (f"{OF_ENTORNO}{ENTORNO}",) if entorno_here() else ()
+    return replace(one, name=one.name + SUFFIX, tags=(*one.tags, *tags))
+
+
+BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME = map(
+    _of_this_environment,
+    (BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME),
+)
+
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
     "productos": PRODUCTOS,
@@ -191,6 +207,13 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "plan-muestreo-prueba": trial_of(PLAN, "plan-muestreo-a-jira-prueba"),
     "informe-campania-prueba": trial_of(INFORME, "informe-campania-prueba"),
 }
+
+
+def of_another_environment(tags: Sequence[str], entorno: str) -> str | None:
+    """The environment that a run's tags name, where it is not ours; without a tag: production."""
+    named_ = (one.removeprefix(OF_ENTORNO) for one in tags if one.startswith(OF_ENTORNO))
+    theirs = next(named_, PRODUCTION)
+    return None if theirs == (entorno or PRODUCTION) else theirs
 
 
 def of_the_other_mode(flow: str, tags: Sequence[str], *, test: bool) -> Deployment | None:

@@ -31,7 +31,7 @@ from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.jobs.outcome import Outcome
-from Modules.orchestration.deployments import OTRA_VEZ, of_the_other_mode
+from Modules.orchestration.deployments import OTRA_VEZ, of_another_environment, of_the_other_mode
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import tardanza
 from Modules.orchestration.run_result import RunResult, begin, cut_short, failed, result_of
@@ -144,7 +144,8 @@ class _Run:
             logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
         settings = begin()
         _live(settings)
-        if (salteada := _through_the_other_mode()) is not None:
+        ajena = _of_another_environment(settings)
+        if (salteada := ajena or _through_the_other_mode()) is not None:
             return Cancelled(message=salteada)
         self.demora = _demora(settings, self.start) or ""
         if self.demora and settings.lindero_late_runs == "skip":
@@ -301,6 +302,18 @@ def _demora(settings: Settings, start: datetime) -> str | None:
     if demora is not None:
         corrida.warning("%s LINDERO_LATE_RUNS=%s", demora, settings.lindero_late_runs)
     return demora
+
+
+def _of_another_environment(settings: Settings) -> str | None:
+    """Why a run of another environment is not made here, in Spanish: its outputs are elsewhere."""
+    theirs = of_another_environment(flow_run.get_tags(), settings.lindero_entorno)
+    if theirs is None or not deployment.id:
+        return None
+    here = settings.lindero_entorno or "production"
+    return (
+        f"No corrió: es de {theirs}, y este worker es de {here}. Qué hacer: correrla por el "
+        f"despliegue de {theirs}, y revisar LINDERO_ENTORNO y el pool de este worker."
+    )
 
 
 def _through_the_other_mode() -> str | None:

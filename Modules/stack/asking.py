@@ -20,15 +20,15 @@ class RedisRefused(ServerSilent):
     """Redis answers with an error; the text is its own, and holds no password."""
 
 
-def ask_redis(redis: Redis, *commands: tuple[str, ...], db: int = 0) -> list[str | None]:
-    """What Redis answers to commands, in their order.
+def ask_redis(redis: Redis, *commands: tuple[str, ...], db: int | None = None) -> list[str | None]:
+    """What Redis answers to commands, in their order, in its database or ``db``.
 
     Raises:
         RedisRefused: it refuses the password or a command.
         ServerSilent: it does not answer.
     """
     login = (("AUTH", redis.password),) if redis.password else ()
-    said = (*login, ("SELECT", str(db)), *commands)
+    said = (*login, ("SELECT", str(redis.db if db is None else db)), *commands)
     where = (redis.host, redis.port)
     try:
         with socket.create_connection(where, TIMEOUT_S) as line, line.makefile("rb") as answers:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from Modules.orchestration.prefect_api import NOT_PREFECT, OTRA_COSA, PrefectServer, ServerSilent
 from Modules.stack.asking import RedisRefused, ask_redis
-from Modules.stack.plan import DOCKET_DB, RECENT, ROUNDS, Api, Database, Redis
+from Modules.stack.plan import RECENT, ROUNDS, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
 
 OVERDUE_S: Final = 90.0
@@ -95,7 +95,7 @@ def services(address: Redis, api: Api | None, now: datetime, since: float | None
     """
     try:
         asked = (("HGET", f"{_DOCKET}:runs:{name}", "when") for name in ROUNDS)
-        said = dict(zip(ROUNDS, ask_redis(address, *asked, db=DOCKET_DB), strict=True))
+        said = dict(zip(ROUNDS, ask_redis(address, *asked, db=address.docket_db), strict=True))
     except ServerSilent as err:
         return ill(f"Redis {_fault_of_redis(err)}")
     due = {name: None if when is None else float(when) for name, when in said.items()}

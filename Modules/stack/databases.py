@@ -34,6 +34,7 @@ EXTENSION: Final = "pg_trgm"
 _INITDB_TIMEOUT_S: Final = 120
 _CONNECT_TIMEOUT_S: Final = 5
 _REAPED_S: Final = 10.0
+_TRIES, _AGAIN_S = 6, 0.5  # while another makes the same database
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
@@ -174,14 +175,41 @@ def await_reaped(data: Path) -> None:
 def make_database(database: Database) -> None:
     """Make the database on a server that runs, with the extension; one that is there is left alone.
 
+    Others may make it at the same time.
+
     Raises:
-        SettingsError, StackError: as ``ask``.
+        SettingsError, StackError: as ``ask``; or the user may not make it.
     """
-    server = replace(database, name="postgres")
-    if ask(server, "select 1 from pg_database where datname = $1", database.name) is None:
-        name = database.name.replace('"', '""')
-        ask(server, f'create database "{name}"')
-    ask(database, f"create extension if not exists {EXTENSION}")
+    name = database.name.replace('"', '""')
+    for where, order in (
+        (replace(database, name="postgres"), f'create database "{name}"'),
+        (database, f"create extension if not exists {EXTENSION}"),
+    ):
+        for left in reversed(range(_TRIES)):
+            if order.startswith("create database") and _is_there(database):
+                break
+            try:
+                ask(where, order)
+                break
+            except StackError as err:
+                if "Privilege" in type(err.__cause__).__name__:
+                    raise SettingsError(
+                        f"PREFECT_POSTGRES_USER: {database.user} no puede hacer {order}; que lo "
+                        "haga quien administra ese PostgreSQL"
+                    ) from err
+                if not left:
+                    raise
+                time.sleep(_AGAIN_S)
+
+
+def _is_there(database: Database) -> bool:
+    try:
+        ask(database)
+    except StackError as err:
+        if type(err.__cause__).__name__ == "InvalidCatalogNameError":
+            return False
+        raise
+    return True
 
 
 def ask(database: Database, question: str = "select 1", *arguments: object) -> object:

@@ -2,13 +2,15 @@
 
 ```text
 python -m Modules.stack.entry server|services|worker [--host H] [--port P]
-python -m Modules.stack.entry healthy server|services|worker
+python -m Modules.stack.entry healthy postgres|redis|server|services|worker
+python -m Modules.stack.entry prepare postgres|redis
 ```
 
 The first refuses packages of another release and secrets that will not do, makes the environment
 out of the settings, and becomes Prefect; the worker makes its pool and the deployments first.
 ``services`` and ``worker`` start the watch beside it (``Modules.watch``, which stands above and so
 is only named here). The second says in one line whether a process does its work: exit code 0, or 1.
+The third makes a store that others keep ready for us, or says what it lacks: exit code 0, or 2.
 """
 
 from __future__ import annotations
@@ -52,6 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             health = check(options.process, settings, worker_port=int(port))
             sys.stdout.write(f"{options.process}: {health.text}\n")
             sys.exit(0 if health.ok else 1)
+        if options.what == "prepare":
+            from Modules.stack.shared import prepare
+
+            sys.stdout.write(f"{options.process}: {prepare(options.process, settings)}\n")
+            return
         check_packages()
         stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
@@ -163,6 +170,7 @@ def redis_of(settings: Settings) -> Redis:
         host=settings.prefect_redis_messaging_host or "127.0.0.1",
         port=settings.prefect_redis_messaging_port or 6379,
         password=_secret(settings, stack_plan.REDIS_PASSWORD) or "",
+        db=settings.prefect_redis_messaging_db,
     )
 
 
@@ -240,7 +248,8 @@ def _options() -> argparse.ArgumentParser:
         part.add_argument("--host", default="0.0.0.0")  # noqa: S104 - a container; its port is not
         part.add_argument("--port", type=int, default=stack_plan.API_PORT)
     healthy = parts.add_parser("healthy")
-    healthy.add_argument("process", choices=stack_plan.PREFECT_PROCESSES)
+    healthy.add_argument("process", choices=stack_plan.PROCESSES)
+    parts.add_parser("prepare").add_argument("process", choices=("postgres", "redis"))
     return parser
 
 

@@ -66,6 +66,7 @@ _TOLD: Final = (  # the settings that a process of Prefect's needs to find the o
     *("lindero_port", "lindero_state_dir", "prefect_api_url", "tz"),
     *("prefect_postgres_db", "prefect_postgres_host", "prefect_postgres_port"),
     *("prefect_postgres_user", "prefect_redis_messaging_host", "prefect_redis_messaging_port"),
+    "prefect_redis_messaging_db",
 )
 # what is started together, and what must do its work before the next: services needs the tables
 # that the server makes; the worker waits for the server by itself, and may load meanwhile

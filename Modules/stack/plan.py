@@ -35,7 +35,7 @@ AUTH_STRING: Final = "PREFECT_SERVER_API_AUTH_STRING"
 CLIENT_AUTH: Final = "PREFECT_API_AUTH_STRING"  # the same under the name that `prefect …` reads
 SECRETS: Final = (DATABASE_PASSWORD, REDIS_PASSWORD, AUTH_STRING)
 
-MESSAGES_DB, DOCKET_DB = 0, 1  # of Redis
+DOCKET_DB = 1  # of our own Redis; its messages are in 0
 # the scheduler's rounds by the names that Docket knows, and every how many seconds: by them health
 # sees that it works
 RECENT: Final = "schedule_recent_deployments"
@@ -88,6 +88,11 @@ class Redis:
     host: str
     port: int
     password: str = field(repr=False)
+    db: int = 0  # of Prefect's messages, and of all where others use 0
+
+    @property
+    def docket_db(self) -> int:
+        return self.db or DOCKET_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +155,12 @@ def server_environment(
         "PREFECT_SERVER_EVENTS_MESSAGING_CACHE": "prefect_redis.messaging",
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-        "PREFECT_SERVER_DOCKET_URL": redis_url(redis, DOCKET_DB),
+        "PREFECT_SERVER_DOCKET_URL": redis_url(redis, redis.docket_db),
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": str(ROUNDS["schedule_deployments"]),
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": str(ROUNDS[RECENT]),
         "PREFECT_REDIS_MESSAGING_HOST": redis.host,
         "PREFECT_REDIS_MESSAGING_PORT": str(redis.port),
-        "PREFECT_REDIS_MESSAGING_DB": str(MESSAGES_DB),
+        "PREFECT_REDIS_MESSAGING_DB": str(redis.db),
         "PREFECT_REDIS_MESSAGING_PASSWORD": redis.password,
     }
     return Environment(
