@@ -28,12 +28,14 @@ def ask_redis(redis: Redis, *commands: tuple[str, ...], db: int | None = None) -
         ServerSilent: it does not answer.
     """
     login = (("AUTH", redis.password),) if redis.password else ()
-    said = (*login, ("SELECT", str(redis.db if db is None else db)), *commands)
+    entry = (*login, ("SELECT", str(redis.db if db is None else db)))
     where = (redis.host, redis.port)
     try:
         with socket.create_connection(where, TIMEOUT_S) as line, line.makefile("rb") as answers:
-            line.sendall(b"".join(map(_as_resp, said)))
-            return [_reply(answers) for _ in said][len(said) - len(commands) :]
+            for said in (entry, commands):  # refused at the door, nothing is written in another's 0
+                line.sendall(b"".join(map(_as_resp, said)))
+                told = [_reply(answers) for _ in said]
+            return told
     except TimeoutError:
         raise ServerSilent(TOO_LONG) from None
     except (OSError, ValueError) as err:
