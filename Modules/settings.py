@@ -339,6 +339,12 @@ class Settings:
     lindero_informe_prompt: str | None = setting(str, None,
         "Flujo que escribe el informe de campaña; sin él, lo escribe Lindero con tablas",
         "informe-campania")
+    lindero_prompts_database_url: Secret | None = secret(
+        "Base PostgreSQL de los prompts; sin ella, SQLite entre los backups",
+        "postgresql+psycopg://lindero:…@postgres.empresa.example/prompts")
+    lindero_prompts_who: str = setting(str, "",
+        "Quién figura en el historial de los prompts; vacío: el usuario de la máquina",
+        "Ana Gómez")
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")
@@ -383,6 +389,11 @@ class Settings:
 
     def store_dir(self, modo: Modo) -> Path:
         return self.lindero_state_dir / modo.value
+
+    @property
+    def prompts_database(self) -> Path:
+        """The SQLite of the prompts, where no other database is set."""
+        return self.lindero_state_dir / "prompts.sqlite3"
 
     def below(self, prefix: str) -> dict[str, Any]:
         """The settings whose names begin so, by the rest of their names."""

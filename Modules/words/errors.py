@@ -8,6 +8,7 @@
   - RunLocked                3  another run is on; wait for it
   - ApiUnavailable           4  timeout, 429, 5xx, broken connection: worth another try later
     - OutcomeUnknown         4  a write was sent and no answer came: look before it is sent again
+    - StoreUnavailable       4  the database of the prompts does not answer
   - ApiRejected              1  any other 4xx, a redirect: a retry would repeat the answer
   - ApiContractChanged       1  not the shape we know: a person has to look
   - ApiIncomplete            1  the pages do not add up to what the portal declares
@@ -64,6 +65,10 @@ class ApiUnavailable(PipelineError):
 
 class OutcomeUnknown(ApiUnavailable):
     """A write was sent and its answer did not come: it may have been done."""
+
+
+class StoreUnavailable(ApiUnavailable):
+    """The database of the prompts does not answer, or is busy."""
 
 
 class ApiRejected(PipelineError):
