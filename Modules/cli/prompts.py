@@ -1,9 +1,13 @@
-"""``lindero prompts``: prompts as files, checked, run and tested. Needs the group ``prompts``."""
+"""``lindero prompts``: prompts as files, checked, run, tested and deployed, and what they cost.
+
+Needs the group ``prompts``.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,13 +17,21 @@ from Modules.cli.options import Json, complain, say, say_json, say_table
 from Modules.prompts.ready import checked, line_of, needed, refuse, sound_bundle
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import PromptFailed, PromptInvalid, SettingsError
-from Modules.words.spanish import count, number, why
+from Modules.words.spanish import count, moment, number, why
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from Modules.prompts.calls.asking import CallRecord
     from Modules.prompts.files.bundle import Bundle
+    from Modules.prompts.store import PromptStore
+    from Modules.prompts.store.versions import Deployed
 
 prompts = App(name="prompts", help="Los prompts, escritos como archivos: se controlan y se corren.")
+
+_COSTS_DAYS = 30
+Env = Literal["dev", "prod"]
+Why = Annotated[str, Parameter("--why", help="Por qué; queda en el historial.")]
 
 
 @prompts.command(name="validate")
@@ -130,6 +142,138 @@ def prompts_test(name: str | None = None, *, json_: Json = False) -> int:
     return 1 if any(one.wrong for one in judged) else 0
 
 
+@prompts.command(name="deploy")
+def prompts_deploy(name: str, *, env: Env, why_: Why = "", json_: Json = False) -> int:
+    """Pone en un entorno lo que dicen los archivos; si ya era lo que corría, no cambia nada.
+
+    Args:
+        name: Una tarea o un flujo.
+        env: En qué entorno.
+    """
+    settings = load_settings()
+    bundle = sound_bundle(settings.lindero_prompts_dir, name)
+    told = {"who": _who(settings), "why": why_}
+    done = _store(settings).deploy(bundle, env, **told, now=datetime.now(UTC))
+    return _said(done, env, json_=json_)
+
+
+@prompts.command(name="rollback")
+def prompts_rollback(name: str, *, env: Env, to: int, why_: Why = "", json_: Json = False) -> int:
+    """Vuelve en un entorno a una versión que ya corrió; lo que está corriendo termina con la suya.
+
+    Args:
+        name: Una tarea o un flujo.
+        env: En qué entorno.
+        to: El número de la versión, como lo dice history.
+    """
+    settings = load_settings()
+    told = {"who": _who(settings), "why": why_}
+    done = _store(settings).rollback(name, env, to, **told, now=datetime.now(UTC))
+    return _said(done, env, json_=json_)
+
+
+@prompts.command(name="history")
+def prompts_history(name: str | None = None, *, env: Env | None = None, json_: Json = False) -> int:
+    """Qué versión pasó a correr en cada entorno, cuándo, quién la puso y por qué.
+
+    Args:
+        name: Una tarea o un flujo; sin nada, todos.
+        env: En qué entorno; sin nada, los dos.
+    """
+    settings = load_settings()
+    moves = _store(settings).history(name, env)
+    if json_:
+        rows = [asdict(one) for one in moves]
+        say_json([{"from" if key == "from_" else key: row[key] for key in row} for row in rows])
+        return 0
+    done = {"deploy": "despliegue", "rollback": "vuelta atrás"}
+    header = ("cuándo", "prompt", "entorno", "de", "a", "qué", "quién", "por qué")
+    table = [
+        (
+            *(moment(one.at, settings.zone), one.name, one.env, one.from_, one.to),
+            *(done[one.action], one.who, one.why),
+        )
+        for one in moves
+    ]
+    say_table(header, table)
+    return 0
+
+
+@prompts.command(name="costs")
+def prompts_costs(
+    *,
+    since: str | None = None,
+    by: Literal["flow", "model", "env", "client", "day"] = "flow",
+    json_: Json = False,
+) -> int:
+    """Lo que costaron los prompts; lo que no se sabe se cuenta aparte, y nunca es 0.
+
+    Args:
+        since: Desde qué día (UTC), por ejemplo 2026-11-01; sin nada, los últimos 30.
+        by: Una fila por flujo, modelo, entorno, cliente o día.
+    """
+    try:
+        day = datetime.now(UTC).date() - timedelta(days=_COSTS_DAYS)
+        day = day if since is None else date.fromisoformat(since)
+    except ValueError as err:
+        raise SettingsError(f"--since: {since!r} no es un día como 2026-11-01") from err
+    begun = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    rows = _store(load_settings()).costs(begun, by=by)
+    if json_:
+        say_json([asdict(one) | {"cost_usd": str(one.cost_usd)} for one in rows])
+        return 0
+    what = {"flow": "flujo", "model": "modelo", "env": "entorno", "client": "cliente", "day": "día"}
+    header = (what[by], "ejecuciones", "pedidos", "fallas", "tokens", "costo (USD)", "sin costo")
+    table = [
+        (
+            *(one.key, number(one.executions), number(one.calls)),
+            "; ".join(f"{cause}: {many}" for cause, many in sorted(one.failures.items())),
+            f"{number(one.prompt_tokens)} + {number(one.completion_tokens)}",
+            *(_usd(one.cost_usd, one.unknown_costs), one.unknown_costs or None),
+            *("" if s is None else number(s, 2) for s in (one.latency_p50_s, one.latency_p95_s)),
+        )
+        for one in rows
+    ]
+    say_table((*header, "p50 (s)", "p95 (s)"), table)
+    if rows:
+        cost, unknown = rows[0].cost_usd, sum(one.unknown_costs for one in rows)
+        say(f"En total: {_usd(sum((one.cost_usd for one in rows[1:]), cost), unknown)} USD.")
+    return 0
+
+
+def _usd(cost: Decimal, unknown: int) -> str:
+    if not unknown:
+        return number(cost, 6)
+    return f"{number(cost, 6)} y lo que no se sabe" if cost else "desconocido"
+
+
+def _said(done: Deployed, env: str, *, json_: bool) -> int:
+    if json_:
+        say_json(asdict(done) | {"env": env})
+    elif done.moved:
+        what = "nueva" if done.new else "que ya estaba"
+        say(f"{done.name}: en {env} corre la versión {done.version}, {what}.")
+    else:
+        say(f"{done.name}: en {env} ya corría la versión {done.version}; no cambió nada.")
+    return 0
+
+
+def _who(settings: Settings) -> str:
+    import getpass
+
+    try:
+        return settings.lindero_prompts_who or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "desconocido (LINDERO_PROMPTS_WHO)"
+
+
+def _store(settings: Settings) -> PromptStore:
+    needed()
+    from Modules.prompts.store import open_store
+
+    return open_store(settings)
+
+
 def _given(path: Path) -> Any:
     from Modules.disk.json_files import from_json
     from Modules.words.errors import DataError
@@ -146,8 +290,6 @@ def _tools(settings: Settings, bundle: Bundle) -> tuple[Any, ...]:
     """The tools over the last accepted night; nothing is read where no task has any."""
     if not any(task.tools for task in bundle.tasks.values()):
         return ()
-    from datetime import UTC, datetime
-
     from Modules.jobs.products import order
     from Modules.prompts.calls.tools import tools_of
     from Modules.store.snapshots import SnapshotStore
@@ -170,7 +312,7 @@ def _say_calls(calls: list[CallRecord]) -> None:
             one.step,
             one.model,
             "?" if one.prompt_tokens is None else f"{one.prompt_tokens} + {one.completion_tokens}",
-            "desconocido" if one.cost_usd is None else number(float(one.cost_usd), 6),
+            "desconocido" if one.cost_usd is None else number(one.cost_usd, 6),
             number(one.latency_s, 2),
             one.outcome,
         )

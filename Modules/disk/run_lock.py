@@ -72,16 +72,18 @@ def run_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
 
 
 @contextmanager
-def only_one(path: Path, refusal: Callable[[], PipelineError]) -> Iterator[None]:
+def only_one(
+    path: Path, refusal: Callable[[], PipelineError], patience_s: float = _ASKED_S
+) -> Iterator[None]:
     """Hold the kernel's lock on a file for the block.
 
-    It waits half a second at most: who asks ``is_held`` has it for an instant.
+    It waits, half a second if not told: who asks ``is_held`` has it for an instant.
 
     Raises:
         PipelineError: somebody holds it; the one that ``refusal`` makes.
         PublishError: the file cannot be written, or its file system has no locks.
     """
-    lock = _acquired(path, _ASKED_S, refusal)
+    lock = _acquired(path, patience_s, refusal)
     try:
         yield
     finally:

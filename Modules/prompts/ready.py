@@ -22,6 +22,7 @@ _MISSING: Final = (
 def needed() -> None:
     """Raise SettingsError where the group ``prompts`` is not installed."""
     try:
+        import alembic  # noqa: F401
         import jinja2  # noqa: F401
         import jsonschema  # noqa: F401
         import pydantic_ai  # noqa: F401

@@ -2,9 +2,10 @@
 
 A plain tar with secrets in it: ``ajustes/`` (.env, OneDrive's links, profile, files of secrets),
 ``estado/`` (LINDERO_STATE_DIR), ``flujos/`` (the users'), ``prefect/`` (what pg_dump makes, and the
-SQLite of ``--single``), and last ``manifiesto.json`` with size and SHA-256 of each. Nothing of
-Redis: messages, turns and the services' queue are made again out of the database. A restore proves
-the whole file, makes everything beside its place, and then only renames.
+SQLite of ``--single``; that of the prompts stands in the state), and last ``manifiesto.json`` with
+size and SHA-256 of each. Nothing of Redis: messages, turns and the services' queue are made again
+out of the database. A restore proves the whole file, makes everything beside its place, and then
+only renames.
 """
 
 from __future__ import annotations
@@ -223,7 +224,8 @@ def _settings_in(first: Path) -> Settings:
 
 def _state_files(settings: Settings) -> dict[str, Path]:
     """Every file of the state that is carried; a folder that cannot be read is no empty one."""
-    state = settings.lindero_state_dir
+    state, prompts = settings.lindero_state_dir, settings.prompts_database
+    written = {prompts.with_name(prompts.name + one) for one in ("", "-wal", "-shm")}  # copied
     found = {}
 
     def refuse(err: OSError) -> None:
@@ -236,22 +238,27 @@ def _state_files(settings: Settings) -> dict[str, Path]:
             if files.is_link(path):
                 raise DataError(f"{path} es un enlace, que no se puede llevar: sacarlo")
             left = files.of_the_system(path.name) or path.suffix in (".tmp", ".lock")
+            left |= path in written
             if path.is_file() and not left and not (near and path.name in _STAYS):
                 found[f"estado/{path.relative_to(state).as_posix()}"] = path
     return found
 
 
 def _databases(settings: Settings, scratch: Path) -> dict[str, Path]:
-    """Copies in ``scratch`` of Prefect's database: of five processes, of ``--single``, or both."""
+    """Copies in ``scratch`` of the prompts' SQLite, which may be written meanwhile, and of
+    Prefect's database: of five processes, of ``--single``, or both.
+    """
     folder, found = local.stack_folder(settings), {}
     if (folder / "postgres").is_dir():
         found[DUMP] = scratch / "postgres.dump"
         with _postgres(settings) as database:
             _run(folder, "pg_dump", database, "--format=custom", f"--file={found[DUMP]}")
-    if (folder / SQLITE).is_file():
-        found[SQLITE] = scratch / "prefect.db"
-        with _sqlite(folder / SQLITE) as held, _sqlite(found[SQLITE]) as copy:
-            held.backup(copy)
+    prompts = settings.prompts_database
+    for name, path in ((SQLITE, folder / SQLITE), (f"estado/{prompts.name}", prompts)):
+        if path.is_file():
+            found[name] = scratch / path.name
+            with _sqlite(path) as held, _sqlite(found[name]) as copy:
+                held.backup(copy)
     return found
 
 
@@ -289,7 +296,7 @@ def _sqlite(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path)) as held, held:
             yield held
     except sqlite3.Error as err:
-        raise StackError(f"la base de Prefect en {path} no se puede usar: {err}") from err
+        raise StackError(f"la base {path} no se puede usar: {err}") from err
 
 
 @contextmanager

@@ -12,8 +12,11 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 corrida: Final = logging.getLogger("Modules.corrida")
 _SWAPPED: Final = str.maketrans(",.", ".,")
@@ -36,7 +39,7 @@ _WHY: Final = {
 _MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]#|~]")
 
 
-def number(value: float, decimals: int = 0) -> str:
+def number(value: float | Decimal, decimals: int = 0) -> str:
     """1234.5 → "1.235", or "1.234,50" with two decimals."""
     return f"{value:,.{decimals}f}".translate(_SWAPPED)
 

@@ -228,7 +228,7 @@ def test_each_thing_that_is_missing_is_named(
     assert "DB index is out of range" in lacks("redis", prefect_redis_messaging_db="99")
     assert "no acepta" in lacks("redis", prefect_redis_messaging_password="another word 77")
     with platform.client(0) as others:  # a base that is not there sends nothing to that of others
-        assert {key.decode() for key in others.keys()} == set(OTHERS)
+        assert {key.decode() for key in others.scan_iter()} == set(OTHERS)
 
     evicting = Redis("127.0.0.1", free_port(None), REDIS_PASSWORD)
     with _redis(tmp_path, evicting, "maxmemory 100mb", "maxmemory-policy allkeys-lru"):
@@ -277,7 +277,7 @@ def test_a_night_on_shared_stores_leaves_the_keys_of_others_as_they_are(platform
         assert here.await_state(run, patience_s=240)["type"] == "COMPLETED", here.logs_of(run)
         with platform.client(0) as others, platform.client(3) as ours, platform.client(1) as docket:
             assert dict(zip(OTHERS, map(bytes.decode, others.mget(OTHERS)), strict=True)) == OTHERS
-            assert {key.decode() for key in others.keys()} == set(OTHERS)
+            assert {key.decode() for key in others.scan_iter()} == set(OTHERS)
             assert docket.dbsize() == 0
             assert ours.exists("prefect:runs:schedule_deployments")
             assert any(b"events" in key for key in ours.scan_iter("*events*"))

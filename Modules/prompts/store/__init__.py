@@ -4,32 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.engine import URL
 
-from Modules.prompts.store.clients import Client, Clients
-from Modules.prompts.store.costs import By, Costs, Prices
-from Modules.prompts.store.executions import (
-    Execution,
-    ExecutionFinished,
-    Executions,
-    Failure,
-    KeyConflict,
-)
-from Modules.prompts.store.versions import Deployed, Move, Stored
+from Modules.prompts.store.clients import Clients
+from Modules.prompts.store.costs import Prices
+from Modules.prompts.store.executions import Execution, ExecutionFinished, Executions, KeyConflict
 from Modules.settings import Settings
 
-__all__ = [
-    "By",
-    "Client",
-    "Costs",
-    "Deployed",
-    "Execution",
-    "ExecutionFinished",
-    "Failure",
-    "KeyConflict",
-    "Move",
-    "PromptStore",
-    "Stored",
-    "open_store",
-]
+__all__ = ["Execution", "ExecutionFinished", "KeyConflict", "PromptStore", "open_store"]
 
 
 class PromptStore(Executions, Prices):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from Modules.disk.safe_files import make_folder, writing
+from Modules.disk.run_lock import only_one
+from Modules.disk.safe_files import make_folder
 from Modules.words.errors import (
     DataError,
     PipelineError,
@@ -75,7 +76,8 @@ class Database:
         if self._sqlite:
             event.listen(engine, "connect", _of_sqlite)
             event.listen(engine, "begin", _begin)
-        self._engine, self._writer = engine, engine.execution_options(writes=True)
+        self._engine = engine
+        self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         weakref.finalize(self, engine.dispose)
         self._prepare()
 
@@ -114,31 +116,15 @@ class Database:
             )
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self._alone(), self.writing("lindero prompts") as connection:
+        with ExitStack() as alone:
+            if self._sqlite:  # who changes its journal waits for nobody: no two may
+                lock, busy = Path(f"{self.where}.lock"), self._unavailable("otro la está haciendo")
+                alone.enter_context(only_one(lock, lambda: busy, _PATIENCE_S))
+                with self._named(), self._engine.execution_options(begin="").begin() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection = alone.enter_context(self.writing("lindero prompts"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """With SQLite's file to ourselves, and its journal in the mode that readers share."""
-        from filelock import FileLock, Timeout
-
-        path = Path(f"{self.where}.lock")
-        try:
-            with (
-                writing(path),
-                FileLock(path, _PATIENCE_S, fallback_to_soft=False)
-                if self._sqlite
-                else nullcontext(),
-            ):
-                if self._sqlite:
-                    with self._named(), self._engine.connect() as connection:
-                        raw = connection.connection.driver_connection
-                        assert isinstance(raw, sqlite3.Connection)
-                        raw.execute("PRAGMA journal_mode=WAL")
-                yield
-        except Timeout as err:
-            raise StoreUnavailable(f"otro proceso tiene tomado {path}; volver a probar") from err
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -167,11 +153,12 @@ class Database:
             return SettingsError(
                 f"{_SETTING}: en la base de {self.where} faltan permisos o tablas ({state})"
             )
-        more = "" if self._sqlite else f"; si la dirección o la contraseña cambió: {_SETTING}"
-        return StoreUnavailable(
-            f"la base de prompts {self.where} no contesta ({type(cause or err).__name__}); volver "
-            f"a probar{more}"
-        )
+        return self._unavailable(type(cause or err).__name__)
+
+    def _unavailable(self, cause: str) -> StoreUnavailable:
+        more = "" if self._sqlite else f"; si cambió la dirección o la contraseña: {_SETTING}"
+        said = f"la base de prompts {self.where} no contesta ({cause}); volver a probar{more}"
+        return StoreUnavailable(said)
 
 
 def _address(url: str | URL) -> URL:
@@ -194,8 +181,8 @@ def _of_sqlite(raw: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if said := connection.get_execution_options().get("begin", "BEGIN"):
+        connection.exec_driver_sql(said)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,4 +1,4 @@
-"""The tables, the same on SQLite and PostgreSQL; ``migrations`` make them.
+"""The tables as they are asked, the same on SQLite and PostgreSQL; ``migrations`` make them.
 
 Moments are UTC. Money is US dollars, exact: NUMERIC, and text where a database has only floats, so
 nothing here is ever added up by SQLite. JSON is text, as it was written. A version never changes,
@@ -12,27 +12,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Dialect,
-    Double,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    MetaData,
-    Numeric,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import Column, DateTime, Dialect, Double, Integer, MetaData, Numeric, Table, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 PENDING, RUNNING, COMPLETED = "pending", "running", "completed"
 FAILED, CANCELLED = "failed", "cancelled"
-Number = BigInteger().with_variant(Integer, "sqlite")  # a key that SQLite counts up by itself
 
 
 class Plain(TypeDecorator[str]):
@@ -78,96 +62,33 @@ class Money(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-metadata = MetaData()
+def _table(table: str, /, **columns: Any) -> Table:
+    return Table(table, MetaData(), *(Column(key, kind) for key, kind in columns.items()))
 
-versions = Table(
-    "versions",
-    metadata,
-    Column("name", Plain, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3… a name
-    Column("sha256", Plain, nullable=False),  # of the content
-    Column("content", Plain, nullable=False),
-    Column("created_at", Utc, nullable=False),
-    UniqueConstraint("name", "sha256"),
+
+versions = _table(  # 1, 2, 3… of a name
+    "versions", name=Plain, version=Integer, sha256=Plain, content=Plain, created_at=Utc
 )
-moves = Table(
+moves = _table(
     "moves",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("name", Plain, nullable=False),
-    Column("env", Plain, nullable=False),
-    Column("from_version", Integer),
-    Column("to_version", Integer, nullable=False),
-    Column("action", Plain, nullable=False),
-    Column("who", Plain, nullable=False),
-    Column("why", Plain, nullable=False),
-    Column("at", Utc, nullable=False),
-    ForeignKeyConstraint(("name", "to_version"), ("versions.name", "versions.version")),
-    Index("moves_of", "name", "env", "id"),
+    **{"id": Integer, "name": Plain, "env": Plain, "from_version": Integer, "to_version": Integer},
+    **{"action": Plain, "who": Plain, "why": Plain, "at": Utc},
 )
-clients = Table(
-    "clients",
-    metadata,
-    Column("name", Plain, primary_key=True),
-    Column("token_sha256", Plain, nullable=False, unique=True),
-    Column("created_at", Utc, nullable=False),
-    Column("revoked_at", Utc),
-)
-executions = Table(
+clients = _table("clients", name=Plain, token_sha256=Plain, created_at=Utc, revoked_at=Utc)
+executions = _table(  # ``number`` is their order, ``id`` what others are told
     "executions",
-    metadata,
-    Column("number", Number, primary_key=True),  # their order; ``id`` is what others are told
-    Column("id", Plain, nullable=False, unique=True),
-    Column("name", Plain, nullable=False),
-    Column("env", Plain, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("client", Plain, nullable=False),
-    Column("key", Plain),
-    Column("input", Plain, nullable=False),
-    Column("state", Plain, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("created_at", Utc, nullable=False),
-    Column("started_at", Utc),
-    Column("finished_at", Utc),
-    Column("worker", Plain),
-    Column("lease_s", Double),
-    Column("lease_until", Utc),
-    Column("output", Plain),
-    Column("cause", Plain),
-    Column("step", Plain),
-    Column("message", Plain),
-    Column("raw", Plain),
-    ForeignKeyConstraint(("name", "version"), ("versions.name", "versions.version")),
-    UniqueConstraint("client", "key"),
-    Index("executions_of_state", "state", "number"),
-    Index("executions_of_client", "client", "number"),
-    Index("executions_of_day", "created_at"),
+    **{"number": Integer, "id": Plain, "name": Plain, "env": Plain, "version": Integer},
+    **{"client": Plain, "key": Plain, "input": Plain, "state": Plain, "attempt": Integer},
+    **{"created_at": Utc, "started_at": Utc, "finished_at": Utc},
+    **{"worker": Plain, "lease_s": Double, "lease_until": Utc},
+    **{"output": Plain, "cause": Plain, "step": Plain, "message": Plain, "raw": Plain},
 )
-outputs = Table(
-    "outputs",
-    metadata,
-    Column("execution", Number, ForeignKey("executions.number"), primary_key=True),
-    Column("step", Plain, primary_key=True),
-    Column("output", Plain, nullable=False),
-    Column("raw", Plain, nullable=False),
-)
-calls = Table(
+outputs = _table("outputs", execution=Integer, step=Plain, output=Plain, raw=Plain)
+calls = _table(
     "calls",
-    metadata,
-    Column("id", Number, primary_key=True),
-    Column("execution", Number, ForeignKey("executions.number"), nullable=False),
-    Column("step", Plain, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("alias", Plain, nullable=False),
-    Column("model", Plain, nullable=False),
-    Column("provider", Plain, nullable=False),
-    Column("prompt_tokens", Integer),
-    Column("completion_tokens", Integer),
-    Column("cost_usd", Money),
-    Column("cost_source", Plain),
-    Column("latency_s", Double, nullable=False),
-    Column("outcome", Plain, nullable=False),
-    Column("started_at", Utc, nullable=False),
-    Index("calls_of_execution", "execution"),
-    Index("calls_of_day", "started_at"),
+    **{"execution": Integer, "step": Plain, "attempt": Integer},
+    **{"alias": Plain, "model": Plain, "provider": Plain},
+    **{"prompt_tokens": Integer, "completion_tokens": Integer},
+    **{"cost_usd": Money, "cost_source": Plain, "latency_s": Double},
+    **{"outcome": Plain, "started_at": Utc},
 )

@@ -2,95 +2,67 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
 
-from Modules.prompts.store.tables import Money, Number, Utc
-
 revision, down_revision = "0001", None
+_KINDS = {
+    "sqlite": {"KEY": "INTEGER PRIMARY KEY", "MOMENT": "DATETIME", "MONEY": "TEXT"},
+    "postgresql": {
+        **{"KEY": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"},
+        **{"MOMENT": "TIMESTAMPTZ", "MONEY": "NUMERIC"},
+    },
+}
+_TABLES = (
+    """CREATE TABLE versions (
+    name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, content TEXT NOT NULL,
+    created_at {MOMENT} NOT NULL, PRIMARY KEY (name, version), UNIQUE (name, sha256))""",
+    """CREATE TABLE moves (
+    id {KEY}, name TEXT NOT NULL, env TEXT NOT NULL, from_version INTEGER,
+    to_version INTEGER NOT NULL, action TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,
+    at {MOMENT} NOT NULL, FOREIGN KEY (name, to_version) REFERENCES versions (name, version))""",
+    "CREATE INDEX moves_of ON moves (name, env, id)",
+    """CREATE TABLE clients (
+    name TEXT NOT NULL PRIMARY KEY, token_sha256 TEXT NOT NULL UNIQUE,
+    created_at {MOMENT} NOT NULL, revoked_at {MOMENT})""",
+    """CREATE TABLE executions (
+    number {KEY}, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, env TEXT NOT NULL,
+    version INTEGER NOT NULL, client TEXT NOT NULL, key TEXT, input TEXT NOT NULL,
+    state TEXT NOT NULL, attempt INTEGER NOT NULL, created_at {MOMENT} NOT NULL,
+    started_at {MOMENT}, finished_at {MOMENT}, worker TEXT, lease_s DOUBLE PRECISION,
+    lease_until {MOMENT}, output TEXT, cause TEXT, step TEXT, message TEXT, raw TEXT,
+    UNIQUE (client, key), FOREIGN KEY (name, version) REFERENCES versions (name, version))""",
+    "CREATE INDEX executions_of_state ON executions (state, number)",
+    "CREATE INDEX executions_of_client ON executions (client, number)",
+    "CREATE INDEX executions_of_day ON executions (created_at)",
+    """CREATE TABLE outputs (
+    execution BIGINT NOT NULL REFERENCES executions (number), step TEXT NOT NULL,
+    output TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (execution, step))""",
+    """CREATE TABLE calls (
+    id {KEY}, execution BIGINT NOT NULL REFERENCES executions (number), step TEXT NOT NULL,
+    attempt INTEGER NOT NULL, alias TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd {MONEY}, cost_source TEXT,
+    latency_s DOUBLE PRECISION NOT NULL, outcome TEXT NOT NULL, started_at {MOMENT} NOT NULL)""",
+    "CREATE INDEX calls_of_execution ON calls (execution)",
+    "CREATE INDEX calls_of_day ON calls (started_at)",
+)
+_KEPT = {
+    "sqlite": (
+        "CREATE TRIGGER {0}_update BEFORE UPDATE ON {0} BEGIN SELECT RAISE(ABORT, '{0}'); END",
+        "CREATE TRIGGER {0}_delete BEFORE DELETE ON {0} BEGIN SELECT RAISE(ABORT, '{0}'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION {0}_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '{0}'; END $$",
+        "CREATE TRIGGER {0}_kept BEFORE UPDATE OR DELETE ON {0} "
+        "FOR EACH ROW EXECUTE FUNCTION {0}_kept()",
+    ),
+}
 
 
 def upgrade() -> None:
-    def text(name: str, *, null: bool = False) -> sa.Column[str]:
-        return sa.Column(name, sa.Text(), nullable=null)
-
-    def whole(name: str, *, null: bool = False) -> sa.Column[int]:
-        return sa.Column(name, sa.Integer(), nullable=null)
-
-    def moment(name: str, *, null: bool = False) -> sa.Column[object]:
-        return sa.Column(name, Utc(), nullable=null)
-
-    op.create_table(
-        "versions",
-        *(text("name"), whole("version"), text("sha256"), text("content"), moment("created_at")),
-        sa.PrimaryKeyConstraint("name", "version"),
-        sa.UniqueConstraint("name", "sha256"),
-    )
-    op.create_table(
-        "moves",
-        sa.Column("id", Number, primary_key=True),
-        *(text("name"), text("env"), whole("from_version", null=True), whole("to_version")),
-        *(text("action"), text("who"), text("why"), moment("at")),
-        sa.ForeignKeyConstraint(("name", "to_version"), ("versions.name", "versions.version")),
-    )
-    op.create_index("moves_of", "moves", ["name", "env", "id"])
-    op.create_table(
-        "clients",
-        sa.Column("name", sa.Text(), primary_key=True),
-        *(text("token_sha256"), moment("created_at"), moment("revoked_at", null=True)),
-        sa.UniqueConstraint("token_sha256"),
-    )
-    op.create_table(
-        "executions",
-        sa.Column("number", Number, primary_key=True),
-        *(text("id"), text("name"), text("env"), whole("version"), text("client")),
-        *(text("key", null=True), text("input"), text("state"), whole("attempt")),
-        *(moment("created_at"), moment("started_at", null=True), moment("finished_at", null=True)),
-        *(text("worker", null=True), sa.Column("lease_s", sa.Double())),
-        *(moment("lease_until", null=True), text("output", null=True), text("cause", null=True)),
-        *(text("step", null=True), text("message", null=True), text("raw", null=True)),
-        sa.ForeignKeyConstraint(("name", "version"), ("versions.name", "versions.version")),
-        sa.UniqueConstraint("id"),
-        sa.UniqueConstraint("client", "key"),
-    )
-    op.create_index("executions_of_state", "executions", ["state", "number"])
-    op.create_index("executions_of_client", "executions", ["client", "number"])
-    op.create_index("executions_of_day", "executions", ["created_at"])
-    op.create_table(
-        "outputs",
-        sa.Column("execution", Number, sa.ForeignKey("executions.number"), nullable=False),
-        *(text("step"), text("output"), text("raw")),
-        sa.PrimaryKeyConstraint("execution", "step"),
-    )
-    op.create_table(
-        "calls",
-        sa.Column("id", Number, primary_key=True),
-        sa.Column("execution", Number, sa.ForeignKey("executions.number"), nullable=False),
-        *(text("step"), whole("attempt"), text("alias"), text("model"), text("provider")),
-        *(whole("prompt_tokens", null=True), whole("completion_tokens", null=True)),
-        *(sa.Column("cost_usd", Money()), text("cost_source", null=True)),
-        *(sa.Column("latency_s", sa.Double(), nullable=False), text("outcome")),
-        moment("started_at"),
-    )
-    op.create_index("calls_of_execution", "calls", ["execution"])
-    op.create_index("calls_of_day", "calls", ["started_at"])
+    dialect = op.get_bind().dialect.name
+    for one in _TABLES:
+        op.execute(one.format(**_KINDS[dialect]))
     for table in ("versions", "moves"):
-        _append_only(table)
-
-
-def _append_only(table: str) -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        for what in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_{what.lower()} BEFORE {what} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table}: append-only'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_kept() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table}: append-only'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {table}_kept()"
-    )
+        for one in _KEPT[dialect]:
+            op.execute(one.format(table))
