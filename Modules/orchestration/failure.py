@@ -30,6 +30,7 @@ from Modules.words.errors import (
     SettingsError,
     SnapshotDamaged,
     StackError,
+    StoreUnavailable,
     TareasFailed,
 )
 
@@ -100,6 +101,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
     StackError: (
         "Un proceso de la plataforma no se levantó, o no contesta.",
         "Ver el registro que nombra el detalle, y `lindero stack status`.",
+    ),
+    StoreUnavailable: (
+        "La base de los prompts no contesta, o está tomada.",
+        "Revisar esa base y volver a probar; lo que se aceptó está guardado.",
     ),
     PromptInvalid: (
         "Un prompt, o lo que se le dio, no es lo que declara; no se pidió nada.",

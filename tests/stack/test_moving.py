@@ -167,6 +167,25 @@ def test_the_database_knows_the_project_where_it_is_now_and_no_turn_is_taken(
     assert rows(there.state, "select active_slots from concurrency_limit_v2") == [(0,)]
 
 
+def test_the_database_of_the_prompts_comes_along_whole_while_it_is_written(
+    here: Machine, there: Machine, tmp_path: Path
+) -> None:
+    settings = here.use()
+    with closing(sqlite3.connect(settings.prompts_database)) as writer:
+        writer.execute("pragma journal_mode=wal")
+        writer.execute("create table moves (n int)")
+        writer.execute("insert into moves values (1)")
+        writer.commit()  # in the journal beside the file, as long as somebody has it open
+        writer.execute("begin immediate")
+        writer.execute("insert into moves values (2)")  # and this never was
+        members = moving.backup(settings, tmp_path / "todo.tar", now=NOW)
+    assert [one for one in members if "prompts" in one] == ["estado/prompts.sqlite3"]
+    there.use()
+    moving.restore(tmp_path / "todo.tar", now=NOW)
+    with closing(sqlite3.connect(there.use().prompts_database)) as held:
+        assert held.execute("select n from moves").fetchall() == [(1,)]
+
+
 def test_secrets_in_files_come_along(here: Machine, there: Machine, tmp_path: Path) -> None:
     place = tmp_path / "lejos" / "clave"
     place.parent.mkdir()

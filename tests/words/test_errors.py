@@ -15,7 +15,9 @@ ROOT = Path(errors.__file__).resolve().parents[2]
 LIKE_ITS_PARENT = {  # small errors of one floor, which the next one turns into another or lets pass
     "Conflict": "ApiRejected",
     "CutJson": "ApiContractChanged",
+    "ExecutionFinished": "PromptInvalid",
     "JsonRefused": "DataError",
+    "KeyConflict": "PromptInvalid",
     "LeftOrigin": "WalkBroken",
     "NoConnection": "TryAgain",
     "NotAllowed": "ApiAuth",

@@ -16,6 +16,7 @@ from Modules.prompts.store.tables import clients
 from Modules.words.errors import SettingsError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ASKED: Final = select(clients.c.name, clients.c.created_at, clients.c.revoked_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,14 @@ class Clients:
 
     def all(self) -> list[Client]:
         """Every client there was, by name."""
-        asked = select(clients.c.name, clients.c.created_at, clients.c.revoked_at)
         with self.database.reading() as connection:
-            return [Client(*row) for row in connection.execute(asked.order_by(clients.c.name))]
+            return [Client(*row) for row in connection.execute(_ASKED.order_by(clients.c.name))]
 
     def by_token(self, token: str) -> Client | None:
         """Whose token it is, while it holds."""
         holds = (clients.c.token_sha256 == _hash(token), clients.c.revoked_at.is_(None))
-        asked = select(clients.c.name, clients.c.created_at, clients.c.revoked_at)
         with self.database.reading() as connection:
-            row = connection.execute(asked.where(*holds)).one_or_none()
+            row = connection.execute(_ASKED.where(*holds)).one_or_none()
         return None if row is None else Client(*row)
 
 

@@ -29,7 +29,7 @@ class Costs:
 
     key: str
     calls: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, int] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
@@ -62,7 +62,8 @@ class Prices(Database):
                 name = _key(value)
                 row = rows.setdefault(name, Costs(name))
                 row.calls += 1
-                row.failures.update(() if outcome == "ok" else (outcome,))
+                if outcome != "ok":
+                    row.failures[outcome] = row.failures.get(outcome, 0) + 1
                 row.prompt_tokens += into or 0
                 row.completion_tokens += out or 0
                 row.cost_usd += cost or 0

@@ -35,6 +35,7 @@ from Modules.words.errors import PromptFailed, PromptInvalid
 
 MOST_ATTEMPTS: Final = 5  # one that kills its worker so often kills the next one too
 WORKER_LOST: Final = "worker_lost"
+_PAST_ALL: Final = 1 << 63  # no number of an execution comes so far
 
 
 class KeyConflict(PromptInvalid):
@@ -88,24 +89,18 @@ class Executions(Versions):
             PromptInvalid: nothing is deployed there under this name.
         """
         asked = {"name": name, "env": env, "input": _text(given)}
-        of_key = (executions.c.client == client, executions.c.key == key)
         with self.writing() as connection:
-            row = None
-            if key is not None:
-                row = connection.execute(select(executions).where(*of_key)).one_or_none()
-            if created := row is None:
-                if (version := _current(connection, name, env)) is None:
-                    raise PromptInvalid(f"no hay un {name} desplegado en {env}")
-                fresh = {"id": uuid4().hex, "version": version, "client": client, "key": key}
-                state = {"state": PENDING, "attempt": 0, "created_at": now}
-                add = self.insert(executions).values(**asked, **fresh, **state)
-                row = connection.execute(
-                    add.on_conflict_do_nothing().returning(*executions.c)
-                ).one_or_none()
-                if row is None:  # another came between
-                    created = False
-                    row = connection.execute(select(executions).where(*of_key)).one()
-        if row is None or (row.name, row.env, row.input) != tuple(asked.values()):
+            if (version := _current(connection, name, env)) is None:
+                raise PromptInvalid(f"no hay un {name} desplegado en {env}")
+            fresh = {"id": uuid4().hex, "version": version, "client": client, "key": key}
+            fresh |= {"state": PENDING, "attempt": 0, "created_at": now}
+            add = self.insert(executions).values(**asked, **fresh).on_conflict_do_nothing()
+            created = connection.execute(add).rowcount == 1
+            which = executions.c.id == fresh["id"]
+            if not created:  # it waited for whoever gave the same key, and finds what that one did
+                which = and_(executions.c.client == client, executions.c.key == key)
+            row = connection.execute(select(executions).where(which)).one()
+        if (row.name, row.env, row.input) != tuple(asked.values()):
             raise KeyConflict(f"la clave {key} ya se usó con otro pedido")
         return self._execution(row), created
 
@@ -129,7 +124,10 @@ class Executions(Versions):
         of = executions.c
         asked = select(executions).where(of.client == client).order_by(of.number.desc())
         if cursor is not None:
-            asked = asked.where(of.number < int(urlsafe_b64decode(cursor.encode("ascii"))))
+            before = int(urlsafe_b64decode(cursor.encode("ascii")))
+            if before >= _PAST_ALL:
+                raise ValueError("no cursor of ours")
+            asked = asked.where(of.number < before)
         if state is not None:
             asked = asked.where(of.state == state)
         with self.reading() as connection:
@@ -177,7 +175,7 @@ class Executions(Versions):
         attempt: int,
         *,
         now: datetime,
-        output: JSON | Missing = MISSING,
+        output: JSON = None,
         failure: PromptFailed | None = None,
     ) -> bool:
         """End an execution, with its output or its failure, if the worker still holds it."""
@@ -185,8 +183,6 @@ class Executions(Versions):
         held = (of.id == execution_id, of.worker == worker, of.attempt == attempt)
         ended: dict[str, Any] = {"finished_at": now}
         if failure is None:
-            if output is MISSING:
-                raise ValueError("an output or a failure")
             ended |= {"state": COMPLETED, "output": _text(output)}
         else:
             ended |= {"state": FAILED, "cause": failure.cause, "message": str(failure)}
