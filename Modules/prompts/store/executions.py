@@ -95,7 +95,7 @@ class Executions(Versions):
             fresh = {"id": uuid4().hex, "version": version, "client": client, "key": key}
             fresh |= {"state": PENDING, "attempt": 0, "created_at": now}
             add = self.insert(executions).values(**asked, **fresh).on_conflict_do_nothing()
-            created = connection.execute(add).rowcount == 1
+            created = connection.scalar(add.returning(executions.c.id)) is not None
             which = executions.c.id == fresh["id"]
             if not created:  # it waited for whoever gave the same key, and finds what that one did
                 which = and_(executions.c.client == client, executions.c.key == key)
