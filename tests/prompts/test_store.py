@@ -46,6 +46,7 @@ MOVES = (
     *(("Contar", "dev"), ("Contar", "dev"), ("Sumar", "dev")),
     *(("Contar", "prod"), ("Contar", "dev")),
 )
+NO_FLOAT = Decimal("1.00000000000000000001")  # which no float holds
 TABLES = [one for one in vars(tables).values() if isinstance(one, tables.Table)]
 
 
@@ -415,13 +416,13 @@ def test_costs_are_exact_over_thousands_of_calls(store: PromptStore) -> None:
     with store.writing() as connection:
         values = [{name: getattr(row, name) for name in row.__slots__} for row in rows]
         connection.execute(tables.calls.insert().values(execution=one.number), values)
-    store.journal(other).record(call(cost_usd=Decimal("1E-9"), model="otro"))
+    store.journal(other).record(call(cost_usd=NO_FLOAT, model="otro"))
     (row,) = store.costs(NOW, by="flow")
-    assert row.cost_usd == Decimal("100.200010001")  # 1000 × (0,1 + 0,0002 + 0,00000001) + 1E-9
+    assert row.cost_usd == Decimal("100.20001") + NO_FLOAT  # 1000 × (0,1 + 0,0002 + 0,00000001)
     assert (row.executions, row.calls, row.prompt_tokens) == (2, 3001, 30010)
     assert store.journal(one).spent_run() == Decimal("100.20001")
     assert {row.key: row.cost_usd for row in store.costs(NOW, by="model")} == {
-        **{"m": Decimal("100.20001"), "otro": Decimal("1E-9")}
+        **{"m": Decimal("100.20001"), "otro": NO_FLOAT}
     }
 
 
