@@ -380,7 +380,7 @@ class Settings:
     lindero_vault_project: str = setting(str, "lindero",
         "Carpeta de los secretos: secret/data/<ésta>/<entorno>/<servicio>")
     lindero_vault_services: tuple[str, ...] = setting(words, "databaler,postgres,prefect,redis",
-        "Servicios de los que se leen: avisos, databaler, google, jira, postgres, prefect, redis",
+        "Servicios que se leen: avisos, databaler, google, jira, postgres, prefect, prompts, redis",
         "databaler,prefect")
     # fmt: on
 

@@ -317,6 +317,7 @@ def test_the_agent_writes_the_same_secrets_into_the_files_of_the_containers(
             *names["databaler"],
             *names["google"],
             *names["jira"],
+            *names["prompts"],
         },
     }
     files = {tmp_path / "vault" / of / name for of, all_ in wanted.items() for name in all_}

@@ -27,6 +27,10 @@ path "secret/data/lindero/production/prefect" {
   capabilities = ["read"]
 }
 
+path "secret/data/lindero/production/prompts" {
+  capabilities = ["read"]
+}
+
 path "secret/data/lindero/production/redis" {
   capabilities = ["read"]
 }

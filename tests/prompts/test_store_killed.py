@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 
 from Modules.prompts.store import PromptStore
 from tests.prompts.conftest import sqlite_url
-from tests.prompts.forked import killed_after
+from tests.prompts.forked import begun, killed_after
 from tests.prompts.made_up import NOW, bundle, call
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -82,8 +85,20 @@ def whole(store: PromptStore, log: Path) -> None:
         assert row.prompt_tokens == 10 * row.calls
 
 
-def play(url: str, log: Path, kills: int, most_s: float) -> None:
-    rng = random.Random(kills)
+def round_s(url: str, log: Path, work: Callable[[], None]) -> float:
+    """How long one round takes on this machine now, from the birth of its process."""
+    start, (pid, out) = time.monotonic(), begun(work)
+    while not (log.exists() and "finished" in log.read_text()):
+        time.sleep(0.002)
+    took = time.monotonic() - start
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(out)
+    return took
+
+
+def play(url: str, log: Path, kills: int) -> None:
+    rng, most_s = random.Random(kills), 2 * round_s(url, log, lambda: churn(url, log, 0))
     for seed in range(kills):
         killed_after(rng.uniform(0.0, most_s), lambda seed=seed: churn(url, log, seed))
         if seed % 20 == 19:
@@ -97,11 +112,11 @@ def play(url: str, log: Path, kills: int, most_s: float) -> None:
 def test_kills_leave_history_versions_and_costs_whole(
     made: Path, tmp_path: Path, kills: int
 ) -> None:
-    play(sqlite_url(made, tmp_path), tmp_path / "log", kills, most_s=0.08)
+    play(sqlite_url(made, tmp_path), tmp_path / "log", kills)
 
 
 def test_kills_leave_a_postgresql_whole(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    play(request.getfixturevalue("postgres").database(), tmp_path / "log", 20, most_s=0.2)
+    play(request.getfixturevalue("postgres").database(), tmp_path / "log", 20)
 
 
 def test_a_kill_while_the_database_is_made_leaves_none_or_all(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from Modules.demo import child
 from tests.processes import GRACE_S, patience
 
 READS_PREFECT = ("Modules.decorators", "Modules.integrations.blocks", "Modules.orchestration.")
+OF_ALEMBIC = ".migrations.env"  # runs as it is loaded, and only inside alembic
 WITH_PREFECT = (
     *("prefect.cli.deploy", "prefect.cli.flow_run", "prefect.cli.server", "prefect.flow_engine"),
     *("prefect.server.api.server", "prefect.server.database.alembic_commands"),
@@ -45,7 +46,8 @@ def load(*more: str) -> None:
     """What commands load, and what else is named; our own Prefect modules look at settings."""
     names = (one.name for one in pkgutil.walk_packages(Modules.__path__, "Modules."))
     for name in (*names, "Modules.orchestration.stages", "rich.table", "rich.progress", *more):
-        if not name.startswith(READS_PREFECT) or name.endswith("stories"):
+        ours = not name.startswith(READS_PREFECT) or name.endswith("stories")
+        if ours and not name.endswith(OF_ALEMBIC):
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a fork's collector leaves it alone, at its end too
