@@ -37,7 +37,7 @@ STATE := data$(if $(DEMO),/demo)
 OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs
 
-.PHONY: help init up down restart build logs logs-server logs-worker shell shell-server deploy \
+.PHONY: help init up down restart build health logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
   mutations lock sbom audit pin image-check compose-check clean
 
@@ -88,8 +88,14 @@ restart: ## reinicia los contenedores (S=prefect-worker: sólo ése)
 build: ## arma la imagen de server, services y worker
 	@$(COMPOSE) build $(ARGS)
 
+health: ## dice qué contenedores están sanos (S=postgres: sólo ése); termina en 0 sólo si están todos
+	@ids=$$($(COMPOSE) ps --all --quiet $(S)) || exit 1; \
+	  [ -n "$$ids" ] || { echo "no hay contenedores; los levanta: make up" >&2; exit 1; }; \
+	  docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}: {{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}} {{.State.ExitCode}}{{end}}' $$ids | \
+	  awk '{ print } $$2 != "healthy" && $$2 $$3 != "exited0" { ill = 1 } END { exit ill }'
+
 logs: ## muestra los registros de todos los contenedores
-	@$(COMPOSE) logs --follow --tail=100
+	@$(COMPOSE) logs $(if $(ONCE),,--follow) --tail=100
 
 logs-server: ## muestra los registros del servidor de Prefect
 	@$(COMPOSE) logs --follow --tail=100 prefect-server

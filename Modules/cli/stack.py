@@ -39,6 +39,38 @@ def stack_init() -> int:
     return 0
 
 
+@stack.command(name="check")
+def stack_check() -> int:
+    """Dice todo lo que falta para levantar la plataforma en esta máquina; termina en 2 si falta."""
+    from Modules.stack.preflight import faults
+
+    found = list(faults(load_settings()))
+    for line in found or ("no falta nada",):
+        say(line)
+    return 2 if found else 0
+
+
+@stack.command(name="changed")
+def stack_changed(
+    *, keep: Annotated[bool, switch("Recuerda lo de ahora como lo levantado.")] = False
+) -> int:
+    """Dice si cambió algo desde lo que se levantó: el código, los archivos, los ajustes.
+
+    Termina en 1 si cambió. Los secretos no cuentan.
+    """
+    from Modules.disk.safe_files import make_folder, write_beside
+    from Modules.stack.preflight import fingerprint
+
+    now = fingerprint(PROJECT_ROOT, os.environ)
+    noted = PROJECT_ROOT / "data" / "levantado.sha256"
+    if keep:
+        make_folder(noted.parent)
+        write_beside(noted, f"{now}\n".encode())
+    same = noted.is_file() and noted.read_text(encoding="ascii").strip() == now
+    say(f"{now} {'es lo que se levantó' if same else 'no es lo que se levantó'}")
+    return 0 if same else 1
+
+
 @stack.command(name="up")
 def stack_up(*, single: Yes = False, stay: Yes = False) -> int:
     """Levanta la plataforma, o lo que de ella se haya caído, y espera a que ande.
