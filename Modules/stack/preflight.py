@@ -68,7 +68,8 @@ def fingerprint(root: Path, environment: Mapping[str, str]) -> str:
             digest.update(hashlib.sha256(content).digest())
             if path.suffix == ".yml":
                 taken |= {*_ASKED.findall(content.decode())}
-    said = dotenv_values(root / ".env", interpolate=False, encoding="utf-8-sig") | environment
+    held = dotenv_values(root / ".env", interpolate=False, encoding="utf-8-sig")
+    said = {**held, **environment}
     hidden = {name.upper() + end for name in secret_names() for end in ("", FILE)}
     for name in sorted(taken - hidden):
         digest.update(f"{name}={said.get(name) or ''}\0".encode())
