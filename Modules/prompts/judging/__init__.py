@@ -1,1 +1,1 @@
-"""Prompts judged: by cases whose answers are written down."""
+"""Is a prompt good, and is this version better than that one: cases, answers, verdicts."""
