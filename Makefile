@@ -38,7 +38,7 @@ OUTPUT := $(if $(DEMO),test_outputs/demo/)
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs
 
 .PHONY: help init up down restart build health logs logs-server logs-worker shell shell-server deploy \
-  deploy-here demo quick test test-slow test-unit test-integration test-peers check lint format bench pictures robustness \
+  deploy-here demo quick test test-slow test-unit test-integration test-peers test-llm check lint format bench pictures robustness \
   mutations lock sbom audit pin image-check compose-check clean
 
 help: ## esta lista
@@ -142,6 +142,13 @@ test-integration: $(VENV)/.ready ## the tests that do: real processes, whole flo
 test-peers: $(VENV)/.ready .venv-peers/.ready ## api check against servers that nobody here wrote: pygeoapi, datasette
 	@$(RUN) pytest -q tests/peers $(ARGS)
 
+.venv-llm/.ready: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	@UV_PROJECT_ENVIRONMENT=.venv-llm $(UV) sync --locked --quiet --no-default-groups --only-group llm
+	@touch $@
+
+test-llm: $(VENV)/.ready .venv-llm/.ready ## prompts asked of a real language model, small and on this machine: minutes
+	@$(RUN) pytest -q tests/llm $(ARGS)
+
 check: $(VENV)/.ready ## format, lint, types and floors
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -193,4 +200,4 @@ compose-check: ## run the containers for real, on a Docker Engine of its own (ro
 	@.ci/compose-check
 
 clean: ## borra lo que hicieron estas órdenes, nunca outputs ni data
-	@rm -rf .venv .venv313 .venv-peers .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero sbom.cdx.json
+	@rm -rf .venv .venv313 .venv-peers .venv-llm .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache build dist lindero sbom.cdx.json

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from Modules.cli.options import Json, complain, say, say_json, say_table
 from Modules.prompts.ready import checked, line_of, needed, refuse, sound_bundle
@@ -140,6 +141,75 @@ def prompts_test(name: str | None = None, *, json_: Json = False) -> int:
         ]
         say_table(("casos", "caso", "", "qué pasó"), rows)
     return 1 if any(one.wrong for one in judged) else 0
+
+
+@prompts.command(name="evaluate")
+def prompts_evaluate(
+    name: str,
+    *,
+    against: str,
+    repeat: Annotated[int, Parameter(validator=Number(gte=1, lte=200))] = 10,
+    min_gain: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.0,
+    env: Literal["dev", "prod"] = "prod",
+    at_once: Annotated[int, Parameter(validator=Number(gte=1, lte=32))] = 4,
+    json_: Json = False,
+) -> int:
+    """Compara un prompt con otra versión, caso por caso. Sale con 1 si no sirve para reemplazarla.
+
+    Args:
+        name: Una tarea o un flujo que tiene casos.
+        against: La otra versión: prod o dev, la que corre ahí; o la carpeta de prompts donde está.
+        repeat: Cuántas veces corre cada caso con cada versión.
+        min_gain: Cuánto tienen que subir los aciertos, de 0 a 1; 0 pide sólo que no bajen.
+        env: Con qué modelo de models.yaml: el de dev o el de prod.
+        at_once: Cuántas corridas a la vez.
+    """
+    settings = load_settings()
+    folder = settings.lindero_prompts_dir
+    candidate, other = sound_bundle(folder, name), _other(settings, name, against)
+    import asyncio
+
+    from Modules.prompts.calls.model_caller import ModelCaller
+    from Modules.prompts.judging.cases import evals_of
+    from Modules.prompts.judging.compare import noticed
+    from Modules.prompts.judging.evaluate import Evaluation, evaluate
+    from Modules.prompts.judging.told import facts_of, rows_of
+
+    evals = [one for one in evals_of(checked(folder)[0], name) if one.of == name]
+    tools = _tools(settings, candidate) or _tools(settings, other)
+
+    async def go() -> Evaluation:
+        async with ModelCaller() as caller:
+            return await evaluate(
+                candidate, other, evals, lambda _: caller,
+                env=env, repeat=repeat, tools=tools, at_once=at_once,
+            )  # fmt: skip
+
+    found = asyncio.run(go())
+    refused = found.comparison.refused(min_gain)
+    seen = noticed(repeat, len(found.sides))
+    if json_:
+        asked = {"name": name, "against": against, "env": env, "repeat": repeat}
+        say_json({**asked, "min_gain": min_gain, **facts_of(found), "refused": refused})
+    else:
+        columns = ("costo (USD)", "segundos", "azar", "veredicto")
+        say_table(("caso", "ésta", "la otra", *columns), rows_of(found))
+        if seen is None:
+            say(f"Con {repeat} vueltas ningún caso solo se puede dar por peor: repetir más.")
+        if found.dropped:
+            said = count(found.dropped, "par de corridas sin respuesta", "pares sin respuesta")
+            say(f"{said}: no se cuentan.")
+        say("\n".join(f"No: {one}." for one in refused) or "Sí: no empeora y llega a lo pedido.")
+    return 1 if refused else 0
+
+
+def _other(settings: Settings, name: str, against: str) -> Bundle:
+    """The version that an environment runs, or the one of another folder."""
+    if against not in ("dev", "prod"):
+        return sound_bundle(Path(against), name)
+    if (found := _store(settings).current(name, against)) is None:
+        raise PromptInvalid(f"no hay ninguna versión de {name} puesta en {against}")
+    return found.bundle
 
 
 @prompts.command(name="deploy")

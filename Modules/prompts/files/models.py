@@ -9,9 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import SchemaError
 
 from Modules.portal.asking import check_url
 from Modules.words.errors import SettingsError
@@ -122,6 +132,54 @@ class Models(_File):
     budget_month_usd: Usd | None = None
 
 
+class Within(_File):
+    min: float
+    max: float
+
+
+class Check(_File):
+    """What an output has to be, or what stands at a dotted key of it: one way for each check."""
+
+    at: str = ""
+    equals: JSON = None
+    one_of: tuple[JSON, ...] = ()
+    contains: str = ""  # in a text; or as one of a list
+    not_contains: str = ""
+    matches: str = ""  # anywhere in a text; without look-around, so that no text takes long
+    number_within: Within | None = None  # both ends belong to it
+    max_words: int = Field(1, ge=1)
+    schema_: dict[str, JSON] = Field(default_factory=dict, alias="schema")
+
+    @property
+    def way(self) -> str:
+        return next(iter(self.model_fields_set - {"at"}))
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        from jsonschema import SchemaError as NoSchema
+        from jsonschema.validators import validator_for
+
+        if len(self.model_fields_set - {"at"}) != 1:
+            raise ValueError("cada control dice una sola cosa, y at dice dónde")
+        try:
+            self.finds("")
+            validator_for(self.schema_).check_schema(self.schema_)
+        except SchemaError as err:
+            raise ValueError("matches no es un patrón que se pueda leer") from err
+        except NoSchema as err:
+            raise ValueError(f"schema no es un JSON Schema: {err.message[:80]}") from err
+        return self
+
+    def finds(self, text: str) -> bool:
+        """Whether ``matches`` is somewhere in a text, in time that is linear in its length."""
+        kept = TypeAdapter(Annotated[str, StringConstraints(pattern=self.matches)])
+        try:
+            kept.validate_python(text)
+        except ValidationError:
+            return False
+        return True
+
+
 class Case(_File):
     """One input with what its output has to be, and answers written down for ``test``.
 
@@ -132,6 +190,7 @@ class Case(_File):
     name: str
     input: dict[str, JSON]
     expect: dict[str, JSON] = Field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
     fails: str = ""  # the cause that the run must end with
     answers: dict[Key, list[str | dict[Literal["fault"], str]]] = Field(default_factory=dict)
 
@@ -141,6 +200,7 @@ class Eval(_File):
     name: Name
     of: Name
     cases: tuple[Case, ...] = Field(min_length=1)
+    checks: tuple[Check, ...] = ()  # of every case that is not to fail
 
 
 KINDS: Mapping[str, type[_File]] = {"task": Task, "flow": Flow, "eval": Eval, "models": Models}

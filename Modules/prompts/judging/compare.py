@@ -174,7 +174,7 @@ def _hypergeometric(passed: int, runs: int) -> NDArray[np.float64]:
 
 
 def mantel_haenszel(cases: Sequence[tuple[int, int, int]]) -> float:
-    """Two-sided p of the sum of all cases, each of them (one, other, runs), rates as they may be."""
+    """Two-sided p of the sum of all cases (one, other, runs), whatever the rate of each is."""
     chance = np.ones(1)
     for one, other, runs in cases:
         chance = np.convolve(chance, _hypergeometric(one + other, runs))
