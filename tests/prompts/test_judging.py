@@ -319,10 +319,7 @@ def test_a_prompt_without_cases_is_a_bad_definition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LINDERO_PROMPTS_DIR", str(folder_of(tmp_path, GOOD)))
-    for against, said in (
-        (str(tmp_path), "no hay casos de resumir"),
-        ("prod", "no hay una carpeta"),
-    ):
+    for against, said in ((str(tmp_path), "no hay casos de resumir"), ("prod", "no se puede leer")):
         with pytest.raises(SystemExit) as end:
             main(["prompts", "evaluate", "resumir", "--against", against])
         assert end.value.code == 2

@@ -42,19 +42,15 @@ def facts_of(found: Evaluation) -> dict[str, Any]:
 
 
 def _facts(one: Compared, sides: tuple[Side, Side]) -> dict[str, Any]:
-    passes = {"candidate": one.candidate, "against": one.against}
-    told = {
-        key: {
-            **asdict(of),
-            "rate": of.rate,
-            "interval": of.interval,
+    told = [
+        {
+            **asdict(of), "rate": of.rate, "interval": of.interval, **asdict(side),
             "cost_usd": None if side.cost_usd is None else str(side.cost_usd),
-            "latency_s": side.latency_s,
-            "wrong": side.wrong,
         }
-        for (key, of), side in zip(passes.items(), sides, strict=True)
-    }
-    return {**told, "gain": one.gain, "p": one.p, "verdict": one.verdict}
+        for of, side in zip((one.candidate, one.against), sides, strict=True)
+    ]  # fmt: skip
+    sums = {"gain": one.gain, "p": one.p, "verdict": one.verdict}
+    return {"candidate": told[0], "against": told[1], **sums}
 
 
 def _rate(passes: Passes) -> str:
