@@ -16,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Timer
@@ -34,6 +35,7 @@ from Modules.prompts.files.validate import validate
 from Modules.prompts.informe.check import Facts, problems
 from Modules.prompts.judging.compare import Verdict, noticed
 from Modules.prompts.judging.evaluate import Evaluation, evaluate
+from Modules.prompts.store import PromptStore
 from Modules.words.errors import PromptFailed
 from tests.processes import ended, patience
 
@@ -271,6 +273,23 @@ def test_a_version_is_its_content_and_answers_as_it_was_kept(good: Library, bad:
 
     assert asyncio.run(go()).output["word"] in ("maize", "soy", "wheat", "sunflower")
     assert journal.unknown_costs() == len(journal.calls) > 0
+
+
+def test_what_was_deployed_is_what_a_candidate_is_held_against(
+    good: Library, bad: Bundle, tmp_path: Path
+) -> None:
+    store, now = PromptStore(f"sqlite:///{tmp_path / 'prompts.sqlite3'}"), datetime.now(UTC)
+    bundle = bundle_of(good, "copiar")
+    made = [
+        store.deploy(one, "prod", who="ana", why="prueba", now=now) for one in (bad, bundle, bundle)
+    ]
+    assert [(one.version, one.new) for one in made] == [(1, True), (2, True), (2, False)]
+    store.rollback("copiar", "prod", 1, who="ana", why="prueba", now=now)
+    kept = store.current("copiar", "prod")
+    assert kept is not None
+    assert (kept.version, kept.bundle.sha256) == (1, bad.sha256)
+    (found,) = compared(bundle, kept.bundle, list(good.evals.values()), 10)
+    assert found.comparison.total.verdict is Verdict.BETTER
 
 
 def test_a_worse_prompt_is_refused_and_a_better_one_passes(good: Library, bad: Bundle) -> None:

@@ -25,6 +25,8 @@ from Modules.prompts.judging.cases import Trial, judge_all
 from Modules.prompts.judging.checks import wrong_with
 from Modules.prompts.judging.compare import Verdict
 from Modules.prompts.judging.evaluate import Evaluation, evaluate
+from Modules.prompts.store import open_store
+from Modules.settings import load_settings
 from Modules.words.errors import PromptFailed, SettingsError
 from tests.prompts.openai_server import Fake, Say, error
 from tests.prompts.test_files import GOOD, folder_of
@@ -277,6 +279,7 @@ def test_the_command_compares_with_another_folder_and_its_end_is_the_verdict(
         "version: 1\nname: resumir\nof: resumir\ncases:\n"
         "  - {name: uno, input: {hechos: {ha: 1}, idioma: es}, expect: {texto: bien}}\n"
     )
+    monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "estado"))
     with Fake([answer]) as model:
         models = GOOD["models.yaml"].replace("http://127.0.0.1:8080/v1", model.url)
         files = {**GOOD, "models.yaml": models, "resumir.eval.yaml": cases}
@@ -307,6 +310,19 @@ def test_the_command_compares_with_another_folder_and_its_end_is_the_verdict(
         assert (code, "Sí: no empeora" in out) == (0, True)
         code, out = asked("buena", "buena", "--repeat", "5", "--min-gain", "0.1")
         assert (code, "ningún caso solo" in out) == (1, True)
+        command = ["prompts", "evaluate", "resumir", "--env", "dev", "--against", "prod"]
+        with pytest.raises(SystemExit) as end:
+            main(command)
+        assert end.value.code == 2
+        assert "ninguna versión de resumir puesta en prod" in capsys.readouterr().err
+        kept = bundle_of(read_library(folders["mala"]), "resumir")
+        now = datetime(2026, 11, 30, tzinfo=UTC)
+        store = open_store(load_settings())
+        store.deploy(kept, "prod", who="ana", why="prueba", now=now)
+        with pytest.raises(SystemExit) as end:
+            main([*command, "--min-gain", "0.5", "--json"])
+        assert not end.value.code
+        assert json.loads(capsys.readouterr().out)["total"]["verdict"] == "better"
         code, out = asked("buena", "mala", "--min-gain", "2")
         assert code == 2
         model.script = [error(401)]
@@ -319,7 +335,7 @@ def test_a_prompt_without_cases_is_a_bad_definition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LINDERO_PROMPTS_DIR", str(folder_of(tmp_path, GOOD)))
-    for against, said in ((str(tmp_path), "no hay casos de resumir"), ("prod", "no se puede leer")):
+    for against, said in ((str(tmp_path), "no hay casos de resumir"), ("nada", "no se puede leer")):
         with pytest.raises(SystemExit) as end:
             main(["prompts", "evaluate", "resumir", "--against", against])
         assert end.value.code == 2
