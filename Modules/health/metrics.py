@@ -1,4 +1,4 @@
-"""What ``lindero status`` knows as Prometheus reads it (text exposition format 0.0.4). Pure.
+"""What ``lindero status`` knows as Prometheus reads it. Pure.
 
 Moments are seconds since 1970, sizes bytes; a label is a name of ours, a part or a code of a
 finding, and a metric without a value is left out.
@@ -6,26 +6,20 @@ finding, and a metric without a value is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from Modules.health.known import Facts
+from Modules.words.exposition import Family, Sample, exposed
 from Modules.words.finding import Report
-
-Sample = tuple[Mapping[str, str], float]
 
 
 def exposition(facts: Facts, report: Report) -> str:
     """Every metric with its HELP and TYPE, for one mode."""
-    modo = {"modo": facts.modo.value}
-    lines: list[str] = []
-    for name, told, samples in _families(facts, report):
-        if rows := [_line(name, {**modo, **labels}, value) for labels, value in samples]:
-            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *rows]
-    return "\n".join(lines) + "\n"
+    return exposed(_families(facts, report), {"modo": facts.modo.value})
 
 
-def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence[Sample]]]:
+def _families(facts: Facts, report: Report) -> Iterator[Family]:
     last, seen = facts.publicada, facts.plataforma
     parts = () if seen is None else seen.partes
     programas = () if facts.servidor is None else facts.servidor.programas
@@ -59,12 +53,3 @@ def _families(facts: Facts, report: Report) -> Iterator[tuple[str, str, Sequence
 
 def _times(moments: Iterable[tuple[Mapping[str, str], datetime | None]]) -> list[Sample]:
     return [(labels, when.timestamp()) for labels, when in moments if when is not None]
-
-
-def _line(name: str, labels: Mapping[str, str], value: float) -> str:
-    said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{said}}} {value:.15g}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
