@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from Modules.prompts.calls.asking import CallRecord
 from Modules.prompts.files.bundle import Bundle
 
+_MADE = itertools.count()
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
@@ -34,10 +37,11 @@ def bundle(prompt: str = "Contar", name: str = "contar") -> Bundle:
 
 
 def call(**told: Any) -> CallRecord:
-    """One that cost a tenth of a cent, where nothing else is told."""
+    """One that cost a tenth of a cent, where nothing else is told; no two begin at one moment."""
     plain: dict[str, Any] = {
         **{"step": "unico", "attempt": 1, "alias": "chico", "model": "m", "provider": "aqui"},
         **{"prompt_tokens": 10, "completion_tokens": 2, "cost_usd": Decimal("0.001")},
         **{"cost_source": "prices", "latency_s": 0.5, "outcome": "ok", "started_at": NOW},
     }
-    return CallRecord(**{**plain, **told})
+    made = CallRecord(**{**plain, **told})
+    return replace(made, started_at=made.started_at + timedelta(microseconds=next(_MADE)))

@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from base64 import urlsafe_b64encode
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -451,6 +452,15 @@ def test_what_nobody_knows_is_counted_and_is_not_zero(store: PromptStore) -> Non
     (row,) = store.costs(now - timedelta(seconds=1), by="flow")
     assert (row.calls, row.unknown_costs, row.cost_usd) == (6, 2, Decimal("2.002"))
     assert row.failures == {"rate_limited": 1, "truncated": 1, "schema": 1}
+
+
+def test_a_call_that_is_told_again_is_one_call(store: PromptStore) -> None:
+    """Whoever lost the database's answer tells it once more."""
+    deploy(store)
+    journal, one = store.journal(accept(store)), call()
+    for told in (one, one, replace(one, step="otro"), call()):
+        journal.record(told)
+    assert journal.spent_run() == Decimal("0.003")
 
 
 def test_costs_by_each_of_five(store: PromptStore) -> None:

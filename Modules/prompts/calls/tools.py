@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, Final
 
 from Modules.diff.changes import cambios
 from Modules.products.source import Fuente
 from Modules.prompts.calls.asking import JSON, Tool
 from Modules.prompts.calls.reply import refused
+from Modules.prompts.files.bundle import Bundle
+from Modules.settings import Settings
+from Modules.words.domain import Modo, SnapshotId
 
 MOST_CHARACTERS: Final = 8_000
 MOST_ROWS: Final = 40
@@ -56,6 +61,29 @@ def tools_of(fuente: Fuente) -> tuple[Tool, ...]:
         Tool("resumen", "Lotes y superficie (ha) de la campaña y de cada campo.",
              _schema({}, ()), resumen),
     )  # fmt: skip
+
+
+class NightTools:
+    """The tools over the last accepted night: read only where a task has any, and once a night."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._turn = settings, Lock()
+        self._read: tuple[SnapshotId | None, tuple[Tool, ...]] = (None, ())
+
+    def __call__(self, bundle: Bundle) -> tuple[Tool, ...]:
+        """The tools that a bundle may use; SettingsError or DataError where no night is."""
+        if not any(task.tools for task in bundle.tasks.values()):
+            return ()
+        from Modules.jobs.products import order
+        from Modules.store.snapshots import SnapshotStore
+
+        store = SnapshotStore(self._settings.store_dir(Modo.PROD))
+        with self._turn:
+            last = store.find("ultimo")
+            if self._read[0] != last.id:
+                night = order(self._settings, Modo.PROD, store, last, datetime.now(UTC))
+                self._read = (last.id, tools_of(night.fuente))
+            return self._read[1]
 
 
 def answer_of(tools: Sequence[Tool], name: str, args: str | Mapping[str, Any] | None) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
+from pydantic import PlainSerializer
 from sqlalchemy import select
 
 from Modules.prompts.store.database import Database
@@ -32,7 +33,7 @@ class Costs:
     failures: dict[str, int] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
+    cost_usd: Annotated[Decimal, PlainSerializer("{:f}".format, return_type=str)] = Decimal(0)
     unknown_costs: int = 0
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None

@@ -256,9 +256,11 @@ class StoreJournal:
             return self._kept(connection, step)
 
     def record(self, call: CallRecord) -> None:
-        row = {name: getattr(call, name) for name in call.__slots__}
+        row = {name: getattr(call, name) for name in call.__slots__} | {"execution": self.number}
+        same = [calls.c[name] == row[name] for name in ("execution", "step", "started_at")]
         with self.store.writing() as connection:
-            connection.execute(calls.insert().values(execution=self.number, **row))
+            if connection.scalar(select(calls.c.step).where(*same)) is None:  # told once more
+                connection.execute(calls.insert().values(**row))
 
     def spent_run(self) -> Decimal:
         return self._spent(calls.c.execution == self.number)

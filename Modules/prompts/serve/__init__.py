@@ -1,0 +1,1 @@
+"""Executions over HTTP: who asks, what is answered, who does the work, and how it is counted."""
