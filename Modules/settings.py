@@ -345,6 +345,11 @@ class Settings:
     lindero_prompts_who: str = setting(str, "",
         "Quién figura en el historial de los prompts; vacío: el usuario de la máquina",
         "Ana Gómez")
+    openrouter_api_key: Secret | None = secret("Clave de OpenRouter, para los modelos de prompts")
+    lindero_prompts_port: int = setting(port, "4280",
+        "Puerto de esta máquina en el que contesta la API de prompts")
+    lindero_prompts_rate: int = setting(whole(ge=1, le=1_000_000), "600",
+        "Pedidos por minuto que la API de prompts acepta de cada cliente")
 
     prefect_postgres_user: str = setting(str, "prefect", "Usuario de la base de Prefect")
     prefect_postgres_password: Secret | None = secret("Contraseña de la base de Prefect")

@@ -32,7 +32,7 @@ SERVICES: Final = {
     "jira": ("LINDERO_JIRA_TOKEN",),
     "postgres": ("PREFECT_POSTGRES_PASSWORD",),
     "prefect": ("PREFECT_SERVER_API_AUTH_STRING",),
-    "prompts": ("LINDERO_PROMPTS_DATABASE_URL",),
+    "prompts": ("LINDERO_PROMPTS_DATABASE_URL", "OPENROUTER_API_KEY"),
     "redis": ("PREFECT_REDIS_MESSAGING_PASSWORD",),
 }
 _TIMEOUT_S: Final = 10

@@ -48,8 +48,10 @@ SECRETS = {
 }
 
 
-def test_there_are_the_five_services_and_the_demo_adds_two() -> None:
-    assert set(SERVICES) == {*STORES, *OURS}
+def test_there_are_the_five_services_one_of_a_profile_and_the_demo_adds_two() -> None:
+    assert set(SERVICES) == {*STORES, *OURS, "prompts"}
+    profiles = {name: one["profiles"] for name, one in WITH_DEMO.items() if "profiles" in one}
+    assert profiles == {"prompts": ["prompts"]}
     assert set(WITH_DEMO) - set(SERVICES) == {"demo-portal", "demo-night"}
 
 
@@ -100,11 +102,15 @@ def test_images_are_pinned_and_ours_is_this_version() -> None:
         assert re.fullmatch(rf"{name}:\d+\.\d+(\.\d+)?-trixie", SERVICES[name]["image"])
 
 
-def test_only_the_server_has_a_port_and_it_is_on_loopback() -> None:
+def test_only_the_server_and_the_api_of_prompts_have_a_port_on_loopback() -> None:
     published = {
         name: service["ports"] for name, service in WITH_DEMO.items() if "ports" in service
     }
-    assert published == {"prefect-server": ["127.0.0.1:${LINDERO_PORT:-4200}:4200"]}
+    assert published == {
+        "prefect-server": ["127.0.0.1:${LINDERO_PORT:-4200}:4200"],
+        "prompts": ["127.0.0.1:${LINDERO_PROMPTS_PORT:-4280}:4280"],
+    }
+    assert SERVICES["prompts"]["networks"] == ["prefect", "page", "outside"]
     assert not any("network_mode" in service for service in SERVICES.values())
     networks = yaml.safe_load(MAIN.read_text(encoding="utf-8"))["networks"]
     assert networks["stores"] == networks["prefect"] == {"internal": True}
@@ -128,6 +134,7 @@ def test_the_volumes_are_those_of_the_users() -> None:
     assert mounted["prefect-services"] == code | {state}
     assert mounted["prefect-worker"] == code | {
         "./scripts:/app/scripts:ro",
+        "./prompts:/app/prompts:ro",
         "./data/lindero:/app/data/lindero",
         "./outputs:/app/outputs",
         "./test_outputs:/app/test_outputs",
@@ -136,6 +143,7 @@ def test_the_volumes_are_those_of_the_users() -> None:
     }
     for name in ("outputs", "test_outputs"):  # a mount needs its folder below one that is read-only
         assert (ROOT / "scripts" / name / ".gitignore").is_file()
+    assert mounted["prompts"] == code | {state}  # where the executions are, if in no PostgreSQL
     inside = SERVICES["postgres"]["environment"]["PGDATA"]
     assert inside.startswith("/var/lib/postgresql/data/")
 
@@ -176,6 +184,7 @@ def test_a_service_is_given_the_files_that_its_environment_names_and_no_other() 
     assert held["prefect-server"] == of_the_stores | api
     assert held["prefect-services"] == of_the_stores | api | SECRETS_OF_THE_WATCH
     assert held["prefect-worker"] == ours - of_the_stores
+    assert held["prompts"] == {"lindero_prompts_database_url"} | api  # no key of a provider
 
 
 def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_portal() -> None:
@@ -190,11 +199,12 @@ def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_p
 
 def test_the_worker_is_told_every_setting_of_a_run() -> None:
     of_the_containers = {"LINDERO_UID", "LINDERO_GID"}
+    of_the_containers |= {"LINDERO_PROMPTS_PORT", "LINDERO_PROMPTS_RATE"}  # of the API
     of_the_overlays = re.compile("LINDERO_(ENTORNO|SECRETS|VAULT_.*)")  # of deploy
     expected = {
         name
         for name in variable_names()
-        if name.startswith(("LINDERO_", "DATABALER_"))
+        if name.startswith(("LINDERO_", "DATABALER_", "OPENROUTER_"))
         and name not in of_the_containers
         and not of_the_overlays.fullmatch(name)
     }
@@ -262,6 +272,7 @@ def test_one_waits_for_the_health_of_another() -> None:
         "prefect-services": {"prefect-server": healthy},
         # a scheduler that is late after an outage of Redis must not keep the worker from starting
         "prefect-worker": {"prefect-server": healthy, "prefect-services": "service_started"},
+        "prompts": {},  # what it accepts while Prefect is away is done later
         "demo-portal": {"prefect-worker": "service_started"},
         "demo-night": {"prefect-worker": healthy, "demo-portal": healthy},
     }
@@ -356,11 +367,13 @@ def test_the_demo_has_its_own_portal_credentials_and_touches_nothing_of_the_comp
     assert worker["environment"]["DATABALER_CLIENT_SECRET"] == DEMO_CLIENT_SECRET
     for name in ("DATABALER_CLIENT_SECRET_FILE", "DATABALER_SECOND_SECRET_FILE"):
         assert worker["environment"][name] == ""  # not the company's
+    for one in (worker, WITH_DEMO["prompts"]):
+        assert one["environment"]["LINDERO_PROMPTS_DATABASE_URL_FILE"] == ""
     for service in WITH_DEMO.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert source.startswith(("./data/demo/", "./test_outputs/demo/")) or source in (
-                *("./Modules", "./scripts"),
+                *("./Modules", "./scripts", "./prompts"),
             )
 
 
@@ -424,7 +437,9 @@ def test_compose_itself_accepts_the_files_and_shows_no_secret(program: str, tmp_
         read = _config(program, files, env_file)
         assert read.returncode == 0, read.stderr
         made = yaml.safe_load(read.stdout)
-        assert set(made["services"]) == set(services(*files))
+        written = services(*files)
+        plain = {name for name, one in written.items() if "profiles" not in one}
+        assert plain <= set(made["services"]) <= set(written)  # the older one shows all profiles
         assert "canary" not in read.stdout
         mounted = {Path(one["file"]) for one in made["secrets"].values()}
         ours = {*secret_names()} - {"lindero_vault_secret_id"}

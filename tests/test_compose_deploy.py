@@ -126,11 +126,11 @@ def test_with_a_vault_each_container_reads_the_files_that_the_agent_writes_for_i
     text = (ROOT / "deploy" / "vault" / "agent.hcl").read_text(encoding="utf-8")
     written = {one["destination"].strip('"') for one in hcl2.loads(text)["template"]}
     merged = services(MAIN, VAULT)
-    for name in (*STORES, *OURS):
-        of = "worker" if name == "prefect-worker" else "plataforma"
+    folders = {"prefect-worker": ("worker", "worker"), "prompts": ("prompts", "prompts")}
+    for name in (*STORES, *OURS, "prompts"):
+        of, volume = folders.get(name, ("plataforma", "platform"))
         mounted = [one for one in merged[name]["volumes"] if str(one).startswith("vault-")]
-        volume = "vault-worker" if of == "worker" else "vault-platform"
-        assert mounted == [f"{volume}:/vault:ro"]
+        assert mounted == [f"vault-{volume}:/vault:ro"]
         named = {key: v for key, v in merged[name]["environment"].items() if key.endswith("_FILE")}
         if name == "postgres":  # the other is for the one that stands there with shared stores
             del named["PREFECT_POSTGRES_PASSWORD_FILE"]
@@ -141,6 +141,7 @@ def test_with_a_vault_each_container_reads_the_files_that_the_agent_writes_for_i
             assert path.replace("/vault/", f"/vault/{of}/") in written, name
     assert f"= {len(written)}'" in VAULT.read_text(encoding="utf-8")
     assert not [path for path in written if re.search("worker/.*(postgres|redis)", path)]
+    assert not [path for path in written if re.search("(prompts|plataforma)/.*api_key", path)]
 
 
 @pytest.mark.integration
@@ -149,20 +150,21 @@ def test_production_and_staging_share_no_name(tmp_path: Path) -> None:
         folder = tmp_path / entorno
         folder.mkdir()
         told = {**TOLD, "LINDERO_ENTORNO": entorno, "LINDERO_PORT": port}
+        told |= {"LINDERO_PROMPTS_PORT": f"1{port}", "COMPOSE_PROFILES": "prompts"}
         made = config(folder, told, VAULT, ENTORNO)
-        five = [made["services"][name] for name in (*STORES, *OURS)]
+        five = [made["services"][name] for name in (*STORES, *OURS, "prompts")]
         volumes = [one for service in five for one in service["volumes"]]
         own = ("stores", "prefect", "page", "outside")
         agent = made["services"]["vault-agent"]["environment"]
         assert agent["LINDERO_ENTORNO"] == entorno
-        for name in OURS:
+        for name in (*OURS, "prompts"):
             assert made["services"][name]["environment"]["LINDERO_ENTORNO"] == entorno
         return {
             "container": {one["container_name"] for one in five},
             "machine": {one["hostname"] for one in five},
             "network": {made["networks"][one]["name"] for one in own},
             "folder": {one.split(":")[0] for one in volumes if one.startswith("/")},
-            "port": {str(made["services"]["prefect-server"]["ports"])},
+            "port": {str(made["services"][one]["ports"]) for one in ("prefect-server", "prompts")},
             "alerts": {made["services"]["prefect-worker"]["environment"]["LINDERO_HOST"]},
         }
 

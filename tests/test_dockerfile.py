@@ -37,7 +37,7 @@ def test_everything_comes_from_the_lock_by_a_pinned_uv() -> None:
     assert '"uv==${UV_VERSION}"' in TEXT
     syncs = [line for line in _all("RUN") if "uv sync" in line]
     assert len(syncs) == 2
-    assert all("uv sync --locked --no-dev" in line for line in syncs)
+    assert all("uv sync --locked --no-dev --extra prompts" in line for line in syncs)
     assert "--no-install-project" in syncs[0]
     assert "UV_PYTHON_DOWNLOADS=never" in TEXT
     assert not re.search(r"apt-get|curl|wget|pip install (?!--no-cache-dir)", BARE)

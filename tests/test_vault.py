@@ -285,7 +285,7 @@ def agent_of(
         text = text.replace(path, f"{folder}{path}")
     assert "num_retries = 5" in text
     text = text.replace("num_retries = 5", "num_retries = 1")
-    for name in ("tmp", "run/secrets", "vault/plataforma", "vault/worker"):
+    for name in ("tmp", "run/secrets", "vault/plataforma", "vault/worker", "vault/prompts"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "agent.hcl").write_text(text, encoding="utf-8")
     (folder / "tmp/role_id").write_text(settings["LINDERO_VAULT_ROLE_ID"])
@@ -319,6 +319,7 @@ def test_the_agent_writes_the_same_secrets_into_the_files_of_the_containers(
             *names["jira"],
             *names["prompts"],
         },
+        "prompts": {*names["prefect"], "lindero_prompts_database_url"},  # no key of a provider
     }
     files = {tmp_path / "vault" / of / name for of, all_ in wanted.items() for name in all_}
     try:

@@ -6,6 +6,7 @@ Needs the group ``prompts``.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -89,8 +90,9 @@ def prompts_run(
 
     from Modules.prompts.calls.engine import MemoryJournal, run_bundle
     from Modules.prompts.calls.model_caller import ModelCaller
+    from Modules.prompts.calls.tools import NightTools
 
-    journal, tools = MemoryJournal(), _tools(settings, bundle)
+    journal, tools = MemoryJournal(), NightTools(settings)(bundle)
 
     async def go() -> Any:
         async with ModelCaller() as caller:
@@ -170,13 +172,14 @@ def prompts_evaluate(
     import asyncio
 
     from Modules.prompts.calls.model_caller import ModelCaller
+    from Modules.prompts.calls.tools import NightTools
     from Modules.prompts.judging.cases import evals_of
     from Modules.prompts.judging.compare import noticed
     from Modules.prompts.judging.evaluate import Evaluation, evaluate
     from Modules.prompts.judging.told import facts_of, rows_of
 
     evals = [one for one in evals_of(checked(folder)[0], name) if one.of == name]
-    tools = _tools(settings, candidate) or _tools(settings, other)
+    tools = NightTools(settings)(candidate) or NightTools(settings)(other)
 
     async def go() -> Evaluation:
         async with ModelCaller() as caller:
@@ -311,6 +314,63 @@ def prompts_costs(
     return 0
 
 
+@prompts.command(name="serve")
+def prompts_serve(
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))] = None,
+) -> int:
+    """Atiende la API de prompts, hasta que se la corte.
+
+    Args:
+        host: Dirección en la que escucha; fuera de esta máquina, detrás de un proxy con TLS.
+        port: Puerto; 0 toma uno libre. Sin nada, LINDERO_PROMPTS_PORT.
+    """
+    settings = load_settings()
+    store = _store(settings)
+    from Modules.orchestration.prompts_run import dispatching, starter
+    from Modules.prompts.serve.app import listening, make_app, serve
+
+    line = listening(host, settings.lindero_prompts_port if port is None else port)
+    say(f"La API de prompts contesta en http://{host}:{line.getsockname()[1]}/docs")
+    sys.stdout.flush()
+    wake = dispatching(lambda: store.waiting(datetime.now(UTC)), starter(settings))
+    serve(make_app(store, per_minute=settings.lindero_prompts_rate, accepted=wake), line)
+    return 0
+
+
+@prompts.command(name="clients")
+def prompts_clients(
+    what: Literal["list", "create", "revoke"] = "list",
+    name: str | None = None,
+    *,
+    json_: Json = False,
+) -> int:
+    """Los programas que pueden usar la API, y desde cuándo y hasta cuándo valen sus tokens.
+
+    Args:
+        what: list los muestra; create hace uno y muestra su token, esta única vez, porque se guarda
+            sólo su hash; revoke le quita el token, y desde ya no puede pedir nada.
+        name: Cómo se llama el programa, por ejemplo tablero.
+    """
+    settings, now = load_settings(), datetime.now(UTC)
+    known, zone = _store(settings).clients, settings.zone
+    if (name is None) != (what == "list"):
+        raise SettingsError("se escribe list, o clients create NOMBRE, o clients revoke NOMBRE")
+    if name is not None and what == "create":
+        say(known.create(name, now=now))
+    elif name is not None:
+        known.revoke(name, now=now)
+        say(f"{name}: su token ya no vale.")
+    elif json_:
+        say_json([asdict(one) for one in known.all()])
+    else:
+        there = [(one.name, one.created_at, one.revoked_at) for one in known.all()]
+        rows = [(name, *(at and moment(at, zone) for at in when)) for name, *when in there]
+        say_table(("cliente", "desde", "hasta"), rows)
+    return 0
+
+
 def _usd(cost: Decimal, unknown: int) -> str:
     if not unknown:
         return number(cost, 6)
@@ -354,20 +414,6 @@ def _given(path: Path) -> Any:
         raise SettingsError(f"{path} no se puede leer: {why(err)}") from err
     except DataError as err:
         raise PromptInvalid(str(err)) from err
-
-
-def _tools(settings: Settings, bundle: Bundle) -> tuple[Any, ...]:
-    """The tools over the last accepted night; nothing is read where no task has any."""
-    if not any(task.tools for task in bundle.tasks.values()):
-        return ()
-    from Modules.jobs.products import order
-    from Modules.prompts.calls.tools import tools_of
-    from Modules.store.snapshots import SnapshotStore
-    from Modules.words.domain import Modo
-
-    store = SnapshotStore(settings.store_dir(Modo.PROD))
-    night = order(settings, Modo.PROD, store, store.find("ultimo"), datetime.now(UTC))
-    return tools_of(night.fuente)
 
 
 def _call(one: CallRecord) -> dict[str, Any]:

@@ -177,15 +177,24 @@ INFORME = Deployment(
     tags=("informe", "prod"),
 )
 
+ATENDER = Deployment(
+    flow="Atender Prompts",
+    name="atender-prompts",
+    entrypoint="scripts/atender_prompts.py:atender_prompts_flow",
+    description="Hace las ejecuciones de prompts que esperan; la API de prompts la pide sola.",
+    parameters={},
+    tags=("prompts",),
+)
+
 
 def _of_this_environment(one: Deployment) -> Deployment:
     tags = (f"{OF_ENTORNO}{ENTORNO}",) if entorno_here() else ()
     return replace(one, name=one.name + SUFFIX, tags=(*one.tags, *tags))
 
 
-BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME = map(
+BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, ATENDER = map(
     _of_this_environment,
-    (BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME),
+    (BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, ATENDER),
 )
 
 DEPLOYMENTS: Mapping[str, Deployment] = {
@@ -197,6 +206,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "marcadores-a-jira": MARCADORES,
     "plan-muestreo": PLAN,
     "informe-campania": INFORME,
+    "atender-prompts": ATENDER,
     "hello-world": HELLO_WORLD,
     "backup-prueba": trial_of(BACKUP, "backup-lotes-prueba"),
     "productos-prueba": trial_of(PRODUCTOS, "generar-productos-prueba"),

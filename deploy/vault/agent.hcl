@@ -181,7 +181,40 @@ EOT
 }
 
 template {
+  destination          = "/vault/worker/openrouter_api_key"
+  perms                = "0600"
+  error_on_missing_key = true
+  contents             = <<EOT
+{{- with secret (printf `secret/data/%s/%s/prompts` (env `LINDERO_VAULT_PROJECT`) (env `LINDERO_ENTORNO`)) -}}
+{{ with index .Data.data `OPENROUTER_API_KEY` }}{{ . }}{{ else }}(ninguno){{ end }}
+{{- end -}}
+EOT
+}
+
+template {
   destination          = "/vault/worker/prefect_server_api_auth_string"
+  perms                = "0600"
+  error_on_missing_key = true
+  contents             = <<EOT
+{{- with secret (printf `secret/data/%s/%s/prefect` (env `LINDERO_VAULT_PROJECT`) (env `LINDERO_ENTORNO`)) -}}
+{{ .Data.data.PREFECT_SERVER_API_AUTH_STRING }}
+{{- end -}}
+EOT
+}
+
+template {
+  destination          = "/vault/prompts/lindero_prompts_database_url"
+  perms                = "0600"
+  error_on_missing_key = true
+  contents             = <<EOT
+{{- with secret (printf `secret/data/%s/%s/prompts` (env `LINDERO_VAULT_PROJECT`) (env `LINDERO_ENTORNO`)) -}}
+{{ with index .Data.data `LINDERO_PROMPTS_DATABASE_URL` }}{{ . }}{{ else }}(ninguno){{ end }}
+{{- end -}}
+EOT
+}
+
+template {
+  destination          = "/vault/prompts/prefect_server_api_auth_string"
   perms                = "0600"
   error_on_missing_key = true
   contents             = <<EOT

@@ -1,16 +1,19 @@
-"""``lindero prompts deploy``, ``rollback``, ``history``, ``costs``, as a person runs them."""
+"""What ``lindero prompts`` does over the store, as a person runs it."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import shutil
+import socket
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from Modules.orchestration import prompts_run
+from Modules.prompts.serve import app as serving
 from Modules.prompts.store import PromptStore
 from tests.prompts.made_up import call
 from tests.prompts.test_command import lindero
@@ -99,3 +102,40 @@ def test_costs_are_told_as_people_read_them(files: Path, tmp_path: Path, capsys:
     assert (row["cost_usd"], row["unknown_costs"]) == ("1234.500001", 1)
     tomorrow = f"{now + timedelta(days=1):%Y-%m-%d}"
     assert json.loads(lindero(capsys, "costs", "--since", tomorrow, "--json")[1]) == []
+
+
+def test_a_client_is_made_with_a_token_that_is_shown_once_and_taken_away(
+    files: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    code, token, _ = lindero(capsys, "clients", "create", "tablero")
+    assert (code, token.startswith("lindero_")) == (0, True)
+    store = PromptStore(f"sqlite:///{tmp_path / 'prompts.sqlite3'}")
+    assert store.by_token(token.strip()) is not None
+    assert lindero(capsys, "clients", "create", "tablero")[0] == 2
+    code, out, _ = lindero(capsys, "clients")
+    assert (code, "tablero" in out, token.strip() in out) == (0, True, False)
+    said = lindero(capsys, "clients", "revoke", "tablero")
+    assert said[:2] == (0, "tablero: su token ya no vale.\n")
+    assert store.by_token(token.strip()) is None
+    (row,) = json.loads(lindero(capsys, "clients", "list", "--json")[1])
+    assert (row["name"], row["revoked_at"] is None) == ("tablero", False)
+    for words in (("clients", "create"), ("clients", "list", "tablero")):
+        code, _, err = lindero(capsys, *words)
+        assert (code, "clients create NOMBRE" in err) == (2, True)
+
+
+def test_the_api_says_where_it_answers_and_a_taken_port_is_refused(
+    files: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[socket.socket] = []
+    monkeypatch.setattr(serving, "serve", lambda _app, line: lines.append(line))
+    monkeypatch.setattr(prompts_run, "dispatching", lambda *_: lambda: None)
+    code, out, _ = lindero(capsys, "serve", "--port", "0")
+    with lines[0] as line:
+        host, port = line.getsockname()
+        assert (code, host) == (0, "127.0.0.1")
+        assert out == f"La API de prompts contesta en http://127.0.0.1:{port}/docs\n"
+        with socket.create_connection((host, port), 5):
+            pass
+        code, _, err = lindero(capsys, "serve", "--port", str(port))
+    assert (code, f"127.0.0.1:{port}" in err, "--port" in err) == (2, True, True)
