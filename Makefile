@@ -30,7 +30,7 @@ COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.de
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
   $(if $(SHARED),-f deploy/compose.shared.yml) $(if $(VAULT),-f deploy/compose.vault.yml) \
   $(if $(ENTORNO),-f deploy/compose.entorno.yml) \
-  $(addprefix -f ,$(wildcard compose.onedrive.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
+  $(addprefix -f ,$(wildcard compose.onedrive.yml compose.prompts.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
@@ -162,7 +162,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in start stages backup productos kmz mapa unchanged hexagonos diferencias tareas llamadas; do $(RUN) python bench/$$bench.py || exit 1; done
+	@for bench in start stages backup productos kmz mapa unchanged hexagonos diferencias tareas llamadas prompts_api; do $(RUN) python bench/$$bench.py || exit 1; done
 
 pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium)
 	@$(RUN) python -W ignore -m tests.pictures
@@ -170,7 +170,7 @@ pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect pag
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
 	  retention_histories clock ten_starts nights stable_ids events hostile_bodies exits upgrade_path generated_inputs \
-	  stack_outages branch_coverage; do \
+	  stack_outages prompts_kills branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 

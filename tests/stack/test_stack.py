@@ -43,6 +43,7 @@ from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.processes import patience
+from tests.robustness.prompts_kills import bench_on, unlike
 from tests.stack.browser import browser
 from tests.stack.canaries import command_lines, files_below, keys_of, leaks, tables_of
 from tests.stack.doors import POLICY, Answer, greet, knock, shown, websockets
@@ -111,6 +112,29 @@ def test_the_worker_has_deployed_everything(plataforma: Plataforma) -> None:
     names = {one["name"] for one in plataforma.post("deployments/filter")}
 
     assert names == {deployment.name for deployment in DEPLOYMENTS.values()}
+
+
+def test_an_execution_of_prompts_is_done_by_the_worker_and_shown_by_its_id(
+    plataforma: Plataforma,
+) -> None:
+    """Kills: tests/prompts/test_killed.py, and by the hundred tests/robustness/prompts_kills.py."""
+    with unlike() as (model, given), bench_on(plataforma, model) as bench:
+        bench.submit(2, 0)
+        ids = set(bench.sent.values())
+        plataforma.await_that(lambda: bench.look() == 0, "the executions end", 120)
+
+        assert {state for state, _ in bench.seen.values()} == {"completed"}
+        outputs = [value for _, output in bench.seen.values() for value in output.values()]
+        assert sorted(outputs) == sorted(given)  # each answer once, and each of another call
+        wanted = {"task_runs": {"name": {"any_": [*ids]}}}
+
+        def shown() -> dict[str, str]:
+            runs = plataforma.post("task_runs/filter", wanted)
+            return {run["name"]: run["state"]["type"] for run in runs}
+
+        plataforma.await_that(
+            lambda: shown() == dict.fromkeys(ids, "COMPLETED"), "Prefect shows them", 60
+        )
 
 
 def test_three_nights_are_scheduled_at_three_in_buenos_aires(plataforma: Plataforma) -> None:
