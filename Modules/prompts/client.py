@@ -5,7 +5,7 @@ What can go wrong is a tree of its own, named by what the caller does next.
 * PromptsError            base: the API's ``code``, status, details (places and rules), request_id
   - Unauthorized          the token is missing, wrong or revoked
   - NotFound              no such flow, or no such execution of this client
-  - Conflict              the key was used for another request; it has ended already
+  - AlreadyDone           the key was used for another request; it has ended already
   - Invalid               the request or the input is not of its schema: ``details`` say where
   - Unavailable           no answer, or 5xx: worth another try later, with the same key
     - RateLimited         too many requests, also after ``Retry-After``
@@ -45,7 +45,7 @@ class Unauthorized(PromptsError): ...
 class NotFound(PromptsError): ...
 
 
-class Conflict(PromptsError): ...
+class AlreadyDone(PromptsError): ...
 
 
 class Invalid(PromptsError): ...
@@ -66,7 +66,7 @@ class NotYet(PromptsError): ...
 
 
 _BY_STATUS: Final[Mapping[int, type[PromptsError]]] = {
-    **{401: Unauthorized, 404: NotFound, 409: Conflict, 429: RateLimited},
+    **{401: Unauthorized, 404: NotFound, 409: AlreadyDone, 429: RateLimited},
     **dict.fromkeys(range(500, 600), Unavailable),
 }
 
@@ -96,10 +96,10 @@ class Execution:
             ExecutionFailed, NotYet: there is none.
         """
         if not self.ended:
-            raise NotYet(f"execution {self.id} is {self.state}")
+            raise NotYet(f"la ejecución {self.id} no terminó: {self.state}")
         if self.state != "completed":
             why = self.error or {"cause": self.state, "message": self.state}
-            failed = ExecutionFailed(f"execution {self.id}: {why['message']}")
+            failed = ExecutionFailed(f"la ejecución {self.id} falló: {why['message']}")
             vars(failed).update(why)
             raise failed
         return self.output
@@ -148,7 +148,9 @@ class PromptsClient:
         until = time.monotonic() + patience_s
         while not (found := self.execution(execution_id)).ended:
             if (left := until - time.monotonic()) <= 0:
-                raise NotYet(f"execution {execution_id} is {found.state} after {patience_s:g} s")
+                raise NotYet(
+                    f"la ejecución {execution_id} sigue {found.state} a los {patience_s:g} s"
+                )
             time.sleep(min(every_s, left))
         return found
 
@@ -165,7 +167,7 @@ class PromptsClient:
             data = answer.json()["data"]
             return Execution(**{name: data[name] for name in Execution.__dataclass_fields__})
         except (requests.RequestException, KeyError, TypeError) as err:
-            raise Unavailable(f"{path}: no answer of the API ({type(err).__name__})") from err
+            raise Unavailable(f"{path}: la API no contesta ({type(err).__name__})") from err
 
 
 def _problem(answer: requests.Response) -> PromptsError:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from Modules.prompts.client import Conflict, NotFound, PromptsClient
+from Modules.prompts.client import AlreadyDone, NotFound, PromptsClient
 from Modules.prompts.serve.envelope import PROBLEMS
 from Modules.prompts.serve.limits import MAX_BODY
 from Modules.prompts.store import PromptStore
@@ -336,7 +336,7 @@ def test_the_client_and_the_api_agree(place: Place) -> None:
     client = PromptsClient(place.url, place.one)
     sent = client.submit("cuenta", GIVEN, key="cliente-1")
     assert client.submit("cuenta", GIVEN, key="cliente-1").id == sent.id
-    with pytest.raises(Conflict):
+    with pytest.raises(AlreadyDone):
         client.submit("cuenta", {"texto": "otro"}, key="cliente-1")
     with pytest.raises(NotFound):
         client.submit("nada", GIVEN)

@@ -16,7 +16,7 @@ import pytest
 
 from Modules.prompts import client as client_module
 from Modules.prompts.client import (
-    Conflict,
+    AlreadyDone,
     ExecutionFailed,
     Invalid,
     NotFound,
@@ -119,7 +119,7 @@ def test_two_submissions_without_a_key_are_two_and_with_one_it_is_sent() -> None
     [
         (bad(401, "UNAUTHORIZED"), Unauthorized, 1),
         (bad(404, "EXECUTION_NOT_FOUND"), NotFound, 1),
-        (bad(409, "IDEMPOTENCY_CONFLICT"), Conflict, 1),
+        (bad(409, "IDEMPOTENCY_CONFLICT"), AlreadyDone, 1),
         (bad(422, "INVALID_INPUT"), Invalid, 1),
         (bad(413, "BODY_TOO_LARGE"), Invalid, 1),
         (bad(429, "RATE_LIMITED", Retry_After="2"), RateLimited, 5),
@@ -149,14 +149,17 @@ def test_each_refusal_is_an_error_of_its_own(
 def test_a_server_that_is_not_there_is_tried_five_times(pauses: list[float]) -> None:
     with answering(good()) as (url, _):
         pass
-    with pytest.raises(Unavailable, match="no answer"):
+    with pytest.raises(Unavailable, match="la API no contesta"):
         PromptsClient(url, TOKEN).execution("e1")
     assert pauses == [1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize("body", [b"<html>a portal of the hotel</html>", {"data": {}}, []])
 def test_what_is_no_answer_of_the_api_is_no_result(body: Any) -> None:
-    with answering((200, body, {})) as (url, _), pytest.raises(Unavailable, match="no answer"):
+    with (
+        answering((200, body, {})) as (url, _),
+        pytest.raises(Unavailable, match="la API no contesta"),
+    ):
         PromptsClient(url, TOKEN).execution("e1")
 
 
@@ -206,7 +209,7 @@ def test_who_waits_too_long_is_told_and_may_wait_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(client_module.time, "monotonic", clock)
     with (
         answering(good("running")) as (url, _),
-        pytest.raises(NotYet, match="is running after 3 s"),
+        pytest.raises(NotYet, match="sigue running a los 3 s"),
     ):
         PromptsClient(url, TOKEN).wait("e1", patience_s=3)
 

@@ -51,7 +51,9 @@ MAX_DETAILS: Final = 20
 _BODY: Final = {"application/json": {"schema": Submission.model_json_schema()}}
 _ALWAYS: Final = refusals("UNAVAILABLE", "INTERNAL")
 _ASKED: Final = refusals("UNAUTHORIZED", "RATE_LIMITED")
-_bearer = HTTPBearer(auto_error=False, description="Token of `lindero prompts clients create`")
+_bearer = HTTPBearer(
+    auto_error=False, description="El token que da `lindero prompts clients create`"
+)
 
 
 def _client(

@@ -74,7 +74,7 @@ class Page(Answer[list[T]], Generic[T]):
 class Submission(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    input: dict[str, Any] = Field(description="By the flow's own schema")
+    input: dict[str, Any] = Field(description="Según el esquema del flujo")
     environment: Literal["dev", "prod"] = "prod"
 
 
