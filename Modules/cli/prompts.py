@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from Modules.prompts.calls.asking import CallRecord
+    from Modules.prompts.calls.engine import Journal
     from Modules.prompts.files.bundle import Bundle
     from Modules.prompts.store import PromptStore
     from Modules.prompts.store.versions import Deployed
@@ -92,22 +93,23 @@ def prompts_run(
     from Modules.prompts.calls.model_caller import ModelCaller
     from Modules.prompts.calls.tools import NightTools
 
-    journal, tools = MemoryJournal(), NightTools(settings)(bundle)
+    store, tools = _store(settings), NightTools(settings)(bundle)
 
-    async def go() -> Any:
+    async def go(journal: MemoryJournal) -> Any:
         async with ModelCaller() as caller:
             return await run_bundle(
                 bundle, given, env=env, caller=caller, journal=journal, tools=tools
             )
 
     failed: PromptFailed | None = None
-    output: Any = None
     try:
-        output = asyncio.run(go()).output
+        with store.here(bundle, env, given, client="(run)") as here:
+            journal = MemoryJournal(here.journal)
+            here.output = asyncio.run(go(journal)).output
     except PromptFailed as err:
         failed = err
     if json_:
-        facts = {"output": output, "calls": [_call(one) for one in journal.calls]}
+        facts = {"output": here.output, "calls": [_call(one) for one in journal.calls]}
         if failed is not None:
             wrong = {"cause": failed.cause, "step": failed.step, "detail": str(failed)}
             facts["error"] = {**wrong, "raw": failed.raw}
@@ -115,7 +117,7 @@ def prompts_run(
     else:
         _say_calls(journal.calls)
         if failed is None:
-            say(json.dumps(output, ensure_ascii=False, indent=2))
+            say(json.dumps(here.output, ensure_ascii=False, indent=2))
         else:
             complain(str(failed))
             if failed.raw:
@@ -181,14 +183,20 @@ def prompts_evaluate(
     evals = [one for one in evals_of(checked(folder)[0], name) if one.of == name]
     tools = NightTools(settings)(candidate) or NightTools(settings)(other)
 
-    async def go() -> Evaluation:
+    async def go(*books: Journal) -> Evaluation:
         async with ModelCaller() as caller:
             return await evaluate(
-                candidate, other, evals, lambda _: caller,
-                env=env, repeat=repeat, tools=tools, at_once=at_once,
+                candidate, other, evals, lambda _: caller, env=env, repeat=repeat, tools=tools,
+                at_once=at_once, books=(books[0], books[1]),
             )  # fmt: skip
 
-    found = asyncio.run(go())
+    store, told = _store(settings), {"evaluate": [one.name for one in evals], "repeat": repeat}
+    with (
+        store.here(candidate, env, told, client="(evaluate)") as here,
+        store.here(other, env, told, client="(evaluate)") as there,
+    ):
+        found = asyncio.run(go(here.journal, there.journal))
+        here.output = there.output = facts_of(found)["total"]
     refused = found.comparison.refused(min_gain)
     seen = noticed(repeat, len(found.sides))
     if json_:

@@ -23,6 +23,7 @@ CANARY = "sk-canario-0123456789abcdef"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LINDERO_PROMPTS_DIR", str(tmp_path))
+    monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "estado"))
     return folder_of(tmp_path, GOOD)
 
 
@@ -111,6 +112,10 @@ def test_run_asks_the_model_of_the_environment_and_tells_tokens_and_cost(
         ("dos", "grande", "0.0015"),
     ]
     assert CANARY not in out + err
+    _, out, _ = lindero(capsys, "costs", "--by", "client", "--json")
+    row = next(one for one in json.loads(out) if one["calls"])
+    assert (row["key"], row["calls"], row["cost_usd"]) == ("(run)", 2, "0.0030")
+    assert lindero(capsys, "history", "--json")[1] == "[]\n"  # nothing was deployed by that
 
 
 def test_a_run_that_comes_to_nothing_says_the_cause_and_what_the_model_wrote(

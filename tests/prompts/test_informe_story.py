@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from Modules.orchestration import stages
 from Modules.products.source import Fuente
 from Modules.prompts.informe import story
 from Modules.prompts.informe.writer import Writer
+from Modules.prompts.store import open_store
 from Modules.settings import Settings
 from Modules.words.folders import INFORME_CAMPANIA
 from tests.productos_hechos import encargo_of, keep, settings_below
@@ -86,6 +88,8 @@ def test_a_model_writes_what_holds_once_for_equal_facts(settings: Settings) -> N
     assert page(encargo).count(f"Hay {LOTES} lotes.") == 3
     kept = (encargo.store.root / "informe_25-26.json").read_text("utf-8")
     assert CANARY not in kept + page(encargo) + asked
+    rows = open_store(settings).costs(datetime.now(UTC) - timedelta(minutes=5), by="client")
+    assert [(row.key, row.executions, row.calls) for row in rows] == [("(informe)", 1, 3)]
     (again,) = story.make(encargo, writer)
     assert again.published is not None
     assert again.published.written == ()

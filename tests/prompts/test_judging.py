@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import socket
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,7 @@ def test_checks_of_an_eval_are_for_each_of_its_cases(tmp_path: Path) -> None:
 # one version against another
 
 COST = Decimal("0.0001")
+_NEXT = itertools.count()
 
 
 class Chance:
@@ -144,7 +146,7 @@ class Chance:
     ) -> Reply:
         allow()
         one = ask.model
-        now = datetime(2026, 11, 30, tzinfo=UTC)
+        now = datetime.now(UTC) + timedelta(microseconds=next(_NEXT))  # no two are of one moment
         record(
             CallRecord(
                 ask.step, 1, one.alias, one.model, one.provider, 9, 3, self.cost,
@@ -323,6 +325,9 @@ def test_the_command_compares_with_another_folder_and_its_end_is_the_verdict(
             main([*command, "--min-gain", "0.5", "--json"])
         assert not end.value.code
         assert json.loads(capsys.readouterr().out)["total"]["verdict"] == "better"
+        rows = store.costs(datetime.now(UTC) - timedelta(minutes=5), by="client")
+        # four evaluations of ten rounds and one of five, of two sides each
+        assert [(row.key, row.calls) for row in rows] == [("(evaluate)", 2 * (4 * 10 + 5))]
         code, out = asked("buena", "mala", "--min-gain", "2")
         assert code == 2
         model.script = [error(401)]

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from Modules.prompts.calls.asking import (
     JSON,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from Modules.prompts.files.models import Models, Step
 
 
+@runtime_checkable
 class Journal(Protocol):
     """Where an execution keeps what it has; its methods may wait for a database."""
 
@@ -54,9 +55,14 @@ class Journal(Protocol):
 
 
 class MemoryJournal:
-    """A journal of one run that no store keeps; its month is the run."""
+    """A journal of one run whose outputs no store keeps.
 
-    def __init__(self) -> None:
+    ``books`` is where its calls are kept and what says what the month has spent; without, its month
+    is the run.
+    """
+
+    def __init__(self, books: Journal | None = None) -> None:
+        self.books = books
         self.outputs: dict[str, tuple[JSON, str]] = {}
         self.calls: list[CallRecord] = []
 
@@ -68,14 +74,18 @@ class MemoryJournal:
 
     def record(self, call: CallRecord) -> None:
         self.calls.append(call)
+        if self.books is not None:
+            self.books.record(call)
 
     def spent_run(self) -> Decimal:
         return sum((one.cost_usd for one in self.calls if one.cost_usd is not None), Decimal(0))
 
     def spent_month(self) -> Decimal:
-        return self.spent_run()
+        return self.spent_run() if self.books is None else self.books.spent_month()
 
     def unknown_costs(self) -> int:
+        if self.books is not None:
+            return self.books.unknown_costs()
         return sum(one.unpriced for one in self.calls)
 
 

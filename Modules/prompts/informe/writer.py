@@ -29,6 +29,7 @@ class Writer:
 
     def __init__(self, settings: Settings, name: str) -> None:
         """Raise SettingsError or PromptInvalid for a flow that cannot be run."""
+        self._settings = settings
         self._bundle = sound_bundle(settings.lindero_prompts_dir, name)
         self._sha256 = self._bundle.sha256
 
@@ -37,24 +38,30 @@ class Writer:
         return hashlib.sha256(to_json({"flujo": self._sha256, "hechos": facts})).hexdigest()
 
     def write(self, facts: Mapping[str, Any]) -> Texts:
-        """Ask the model.
+        """Ask the model; what it costs is kept as an execution.
 
         Raises:
             PromptFailed: a step came to nothing, by cause.
             PromptInvalid: the flow gives no sentences by section.
             SettingsError: the key of a provider is missing.
+            StoreUnavailable: what it costs could not be kept.
         """
         from Modules.prompts.calls.engine import MemoryJournal, run_bundle
         from Modules.prompts.calls.model_caller import ModelCaller
+        from Modules.prompts.store import open_store
 
-        async def go() -> Any:
-            given = {"hechos": facts}
+        given = {"hechos": facts}
+
+        async def go(journal: MemoryJournal) -> Any:
             async with ModelCaller() as caller:
                 return await run_bundle(
-                    self._bundle, given, env=ENV, caller=caller, journal=MemoryJournal()
+                    self._bundle, given, env=ENV, caller=caller, journal=journal
                 )
 
-        return _texts(asyncio.run(go()).output)
+        store = open_store(self._settings)
+        with store.here(self._bundle, ENV, given, client="(informe)") as here:
+            here.output = asyncio.run(go(MemoryJournal(here.journal))).output
+        return _texts(here.output)
 
 
 def kept(root: Path, campania: Campania, key: str) -> Texts | None:

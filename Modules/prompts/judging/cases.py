@@ -17,7 +17,7 @@ from pydantic_evals import Dataset
 from pydantic_evals.evaluators import EvaluationReason, Evaluator, EvaluatorContext
 
 from Modules.prompts.calls.asking import JSON, Caller, CallRecord, Tool
-from Modules.prompts.calls.engine import Budgets, MemoryJournal, run_bundle
+from Modules.prompts.calls.engine import Budgets, Journal, MemoryJournal, run_bundle
 from Modules.prompts.calls.recorded import Recorded
 from Modules.prompts.files.bundle import Bundle, bundle_of
 from Modules.prompts.files.models import Case, Check, Eval
@@ -45,6 +45,7 @@ class Trial:
     case: Case
     bundle: Bundle
     checks: tuple[Check, ...] = ()
+    books: Journal | None = None  # where its calls are kept beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ async def answered(
     ended: list[PipelineError] = []
 
     async def run(trial: Trial) -> Ran:
-        journal, begun = MemoryJournal(), perf_counter()
+        journal, begun = MemoryJournal(trial.books), perf_counter()
         failed, output = (ended[0] if ended else None), None
         if failed is None:
             try:

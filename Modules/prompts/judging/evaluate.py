@@ -12,6 +12,7 @@ from decimal import Decimal
 from statistics import median
 
 from Modules.prompts.calls.asking import Caller, Tool
+from Modules.prompts.calls.engine import Journal
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.files.models import Eval
 from Modules.prompts.judging.cases import Ran, Trial, answered
@@ -48,8 +49,11 @@ async def evaluate(
     repeat: int,
     tools: Sequence[Tool] = (),
     at_once: int = 1,
+    books: tuple[Journal | None, Journal | None] = (None, None),
 ) -> Evaluation:
     """Run both versions ``repeat`` times on every case, and compare them.
+
+    ``books`` keep what the candidate and the other ask, and say what the month has spent.
 
     Raises:
         PipelineError: as ``answered``; no verdict is made of half an evaluation.
@@ -68,7 +72,9 @@ async def evaluate(
         for side in ((0, 1) if (turn + at) % 2 == 0 else (1, 0))
     ]
     bundles = (candidate, against)
-    trials = [Trial(named[name][0], bundles[side], named[name][1]) for name, side in turns]
+    trials = [
+        Trial(named[name][0], bundles[side], named[name][1], books[side]) for name, side in turns
+    ]
     ran = await answered(trials, caller_for, env=env, tools=tools, at_once=at_once, stop=True)
     of: dict[str, tuple[list[Ran], list[Ran]]] = {name: ([], []) for name in named}
     for (name, side), one in zip(turns, ran, strict=True):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,11 +31,12 @@ from Modules.prompts.store.tables import (
     executions,
     outputs,
 )
-from Modules.prompts.store.versions import Versions, _current
+from Modules.prompts.store.versions import Versions, _current, _kept
 from Modules.words.errors import PromptFailed, PromptInvalid
 
 MOST_ATTEMPTS: Final = 5  # one that kills its worker so often kills the next one too
 WORKER_LOST: Final = "worker_lost"
+_HERE_S: Final = 86_400.0  # no run of a process lasts so long
 _PAST_ALL: Final = 1 << 63  # no number of an execution comes so far
 
 
@@ -78,6 +80,15 @@ class Execution:
     bundle: Bundle = field(repr=False)
 
 
+@dataclass(slots=True)
+class Here:
+    """An execution that this process does; ``output`` is what it is to end with."""
+
+    execution: Execution
+    journal: StoreJournal
+    output: JSON = None
+
+
 class Executions(Versions):
     def accept(
         self, name: str, env: str, given: JSON, *, client: str, key: str | None, now: datetime
@@ -103,6 +114,36 @@ class Executions(Versions):
         if (row.name, row.env, row.input) != tuple(asked.values()):
             raise KeyConflict(f"la clave {key} ya se usó con otro pedido")
         return self._execution(row), created
+
+    @contextmanager
+    def here(self, bundle: Bundle, env: str, given: JSON, *, client: str) -> Iterator[Here]:
+        """An execution that this process does itself: nobody else may, and no pointer moves.
+
+        It ends with the block: with the output, with the PromptFailed that leaves it, or cancelled.
+        One whose process is killed is, a day later, one that lost its worker. ``client`` is a name
+        that no client of the API can have.
+        """
+        now = datetime.now(UTC)
+        row: dict[str, Any] = {"id": uuid4().hex, "name": bundle.name, "env": env}
+        row |= {"input": _text(given), "client": client, "worker": client}
+        row |= {"state": RUNNING, "attempt": MOST_ATTEMPTS}
+        row |= {"created_at": now, "started_at": now, "lease_s": _HERE_S}
+        with self.writing(bundle.name) as connection:
+            row["version"], _ = _kept(connection, bundle, now)
+            until = now + timedelta(seconds=_HERE_S)
+            add = executions.insert().values(**row, lease_until=until).returning(*executions.c)
+            begun = connection.execute(add).one()
+        one = self._execution(begun)
+        here, held = Here(one, self.journal(one)), (one.id, client, one.attempt)
+        try:
+            yield here
+        except PromptFailed as err:
+            self.finish(*held, now=datetime.now(UTC), failure=err)
+            raise
+        except BaseException:
+            self.cancel(one.id, client, datetime.now(UTC))
+            raise
+        self.finish(*held, now=datetime.now(UTC), output=here.output)
 
     def execution(self, execution_id: str, client: str | None = None) -> Execution | None:
         """An execution by its id; with a client, if it is that one's."""
@@ -144,7 +185,7 @@ class Executions(Versions):
         of, left = executions.c, _left(now)
         lost = select(of.number).where(left, of.state == RUNNING, of.attempt >= MOST_ATTEMPTS)
         free = select(of.number).where(left).order_by(of.number).limit(most)
-        said = f"se perdieron {MOST_ATTEMPTS} veces quienes la corrían; ver el registro del worker"
+        said = f"se perdió quien la corría, o {MOST_ATTEMPTS} veces; ver el registro del worker"
         ended = {"state": FAILED, "cause": WORKER_LOST, "message": said, "finished_at": now}
         taken = {
             **{"state": RUNNING, "worker": worker, "lease_s": lease_s},

@@ -59,20 +59,10 @@ class Versions(Database):
 
     def deploy(self, bundle: Bundle, env: str, *, who: str, why: str, now: datetime) -> Deployed:
         """Have an environment run this content; nothing is written where it does already."""
-        name, sha256 = bundle.name, bundle.sha256
-        of_name = versions.c.name == name
-        with self.writing(name) as connection:
-            same = select(versions.c.version).where(of_name, versions.c.sha256 == sha256)
-            version = connection.scalar(same)
-            new = version is None
-            if version is None:
-                last = connection.scalar(select(func.max(versions.c.version)).where(of_name))
-                version = (last or 0) + 1
-                row = {"name": name, "version": version, "sha256": sha256, "created_at": now}
-                content = to_json(bundle.content).decode()
-                connection.execute(versions.insert().values(content=content, **row))
-            moved = _move(connection, (name, env), version, ("deploy", who, why, now))
-        return Deployed(name, version, new, moved)
+        with self.writing(bundle.name) as connection:
+            version, new = _kept(connection, bundle, now)
+            moved = _move(connection, (bundle.name, env), version, ("deploy", who, why, now))
+        return Deployed(bundle.name, version, new, moved)
 
     def rollback(
         self, name: str, env: str, to: int, *, who: str, why: str, now: datetime
@@ -136,6 +126,20 @@ class Versions(Database):
             raise DataError(f"la versión {number} de {name} en {self.where} no es como se guardó")
         found = Bundle.of_content(json.loads(row.content))
         return self._bundles.setdefault((name, number), found)
+
+
+def _kept(connection: Connection, bundle: Bundle, now: datetime) -> tuple[int, bool]:
+    """The number of a content, and whether it is a new one."""
+    name, sha256 = bundle.name, bundle.sha256
+    of_name = versions.c.name == name
+    same = select(versions.c.version).where(of_name, versions.c.sha256 == sha256)
+    if (version := connection.scalar(same)) is not None:
+        return version, False
+    version = (connection.scalar(select(func.max(versions.c.version)).where(of_name)) or 0) + 1
+    row = {"name": name, "version": version, "sha256": sha256, "created_at": now}
+    content = to_json(bundle.content).decode()
+    connection.execute(versions.insert().values(content=content, **row))
+    return version, True
 
 
 def _current(connection: Connection, name: str, env: str) -> int | None:
