@@ -51,6 +51,7 @@ from Modules.prompts.calls.prices import cost_of, tokens_of
 from Modules.prompts.calls.reply import read
 from Modules.prompts.calls.tools import answer_of
 from Modules.words.errors import PromptFailed
+from Modules.words.strict_json import without_lone_surrogates
 
 MOST_BYTES: Final = 8 * 1024 * 1024  # of an answer; a long one has some 50 kB
 LONGEST_WAIT_S: Final = 60.0  # a provider that asks for more is asked another time
@@ -107,6 +108,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
         finally:
             await response.aclose()
         now.status, now.headers = response.status_code, dict(response.headers)  # it came whole
+        body = bytearray(without_lone_surrogates(bytes(body))[0])  # none can be sent back
         with suppress(ValueError, RecursionError):
             now.document = _object(json.loads(body, parse_float=Decimal))
             rest = {**_object(json.loads(body))}

@@ -117,4 +117,5 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, JSON]:
 
 
 def _written(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate cannot be sent

@@ -171,7 +171,7 @@ def variables(text: str) -> frozenset[str]:
 
 
 def render(text: str, given: Mapping[str, Any]) -> str:
-    """The text with these variables.
+    """The text with these variables; half a surrogate is no text, and comes out as ``?``.
 
     Raises:
         PromptInvalid: as ``compiled``; a variable is missing, or the text grows without bound.
@@ -183,4 +183,4 @@ def render(text: str, given: Mapping[str, Any]) -> str:
             if size > MOST_CHARACTERS:
                 raise PromptInvalid(f"el texto pasa de {MOST_CHARACTERS} caracteres")
             parts.append(part)
-    return "".join(parts)
+    return "".join(parts).encode("utf-8", "replace").decode()
