@@ -6,7 +6,7 @@ second format. The peer of the check looks for each run of digits in the JSON of
 knows no unit, word, date or name. Both read nothing: tables and changes are in memory. The whole
 report, read and published as at night, is printed beside. Medians of wall time.
 
-``python bench/informe.py [small|company] [rounds]``
+``python bench/informe_campania.py [small|company] [rounds]``
 """
 
 from __future__ import annotations
