@@ -151,7 +151,7 @@ def test_a_key_is_in_no_output_file_or_list_of_processes(tmp_path: Path) -> None
             "CLAVE_DE_PRUEBA_FILE": str(secret), "LINDERO_LOG_LEVEL": "DEBUG",
         }  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-X", "dev", "-W", "ignore", "-m", "Modules.cli.main", "prompts",
+            [sys.executable, "-m", "Modules.cli.main", "prompts",
              "run", "informe", "--input", str(tmp_path / "entrada.json"), "--json"],
             env={**os.environ, **told}, cwd=ROOT, capture_output=True, timeout=120, check=False,
         )  # fmt: skip
