@@ -339,6 +339,13 @@ class Settings:
     lindero_informe_prompt: str | None = setting(str, None,
         "Flujo que escribe el informe de campaña; sin él, lo escribe Lindero con tablas",
         "informe-campania")
+    lindero_marcas_prompt: str | None = setting(str, None,
+        "Prompt que lee el texto de los marcadores de recorrida; sin él, no se lee ninguno",
+        "clasificar-marcador")
+    lindero_marcas_espera_s: float = setting(number(gt=0, le=1800), "120",
+        "Segundos que la noche lo espera, y ni uno más; lo que falte se pregunta en la siguiente")
+    lindero_marcas_usd: float | None = setting(number(gt=0), None,
+        "Dólares que puede costar por noche leer marcadores; sin él, los que cueste", "0.50")
     lindero_prompts_database_url: Secret | None = secret(
         "Base PostgreSQL de los prompts; sin ella, SQLite entre los backups",
         "postgresql+psycopg://lindero:…@postgres.empresa.example/prompts")

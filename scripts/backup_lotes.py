@@ -24,7 +24,7 @@ def backup_databaler_flow(
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive; desactivado
             escribe en outputs, lo que ve toda la empresa.
         credentials_block_name: Bloque databaler-credentials (página Blocks) con el que se entra al
-            portal. Vacío: lo que dice el .env.
+            portal, y prompt-credentials del mismo nombre. Vacío: lo que dice el .env.
     """
     block = credentials_block_name
     return flow_run.conclude(

@@ -39,6 +39,7 @@ from Modules.jobs.tareas import MAX_LINES, pide, sin_marcador
 from Modules.products.muestreos.plan import with_names
 from Modules.products.source import Fuente
 from Modules.settings import Settings, load_settings
+from Modules.store.clasificadas import NO_SE_SABE, TEXTOS, Clasificada
 from Modules.store.tareas import Libro, Tarea, read_tareas, write_tareas, writing_lock
 from Modules.words.domain import Modo
 from Modules.words.errors import DataError, TareasFailed
@@ -53,7 +54,7 @@ _FACTS: Final = (  # of the table in an issue
     *("campo", "lote", "ambiente", "cultivos", "tipo", "subtipo", "estado", "fecha"),
     "observacion",
 )
-_SAID: Final = ("subtipo", "marcador", "observacion")  # where people write how bad it is
+_GRADES: Final = frozenset(("baja", "media", "alta"))  # as ``look`` has them
 _COLUMNS: Final = ("marcador_id", "lote_id", "marcador", "lon", "lat", *_FACTS)
 _MAPA: Final = "https://www.google.com/maps/search/?api=1&query={},{}"  # lat, lon
 FLUJO: Final = "marcadores-a-jira"
@@ -61,13 +62,21 @@ FLUJO: Final = "marcadores-a-jira"
 Marca = Mapping[str, Any]  # a row of the marks of a night by ``_COLUMNS``; missing is None
 
 
-def graves(fuente: Fuente, which: Marks, libro: Libro) -> list[Marca]:
-    """The marks that ask for an issue, by their ids."""
+def graves(
+    fuente: Fuente, which: Marks, libro: Libro, leidas: Mapping[str, Clasificada] | None = None
+) -> list[Marca]:
+    """The marks that ask for an issue, by their ids; ``leidas``: what their words were read as."""
     tipos, words = {look(one) for one in which.tipos}, [_words(one) for one in which.severidades]
 
     def asks(mark: Marca) -> bool:
         known, estado = libro.tareas.get(clave(mark)), mark["estado"] or ""
-        said = _words(" ".join(mark[name] or "" for name in _SAID))
+        said = _words(" ".join(mark[name] or "" for name in TEXTOS))
+        read = (leidas or {}).get(mark["marcador_id"])
+        if read is not None and read.severidad != NO_SE_SABE:
+            if which.leida == "primero":
+                said = _words(read.severidad)
+            elif which.leida == "si falta" and _GRADES.isdisjoint(said.split()):
+                said += _words(read.severidad)
         grave = look(mark["tipo"]) in tipos and (not words or any(one in said for one in words))
         return grave and pide(estado, known.marca if known else "")
 
@@ -156,8 +165,9 @@ async def marcadores_a_jira(
             libro, parts = _ledger(root)
             for season in seasons:
                 store, snapshot = productos.last_accepted(settings, str(season), modo)
-                fuente = productos.order(settings, modo, store, snapshot, now()).fuente
-                grupo, marks = f"{MARCADORES}{season.slug}", graves(fuente, names.marcadores, libro)
+                encargo = productos.order(settings, modo, store, snapshot, now())
+                grupo, fuente = f"{MARCADORES}{season.slug}", encargo.fuente
+                marks = graves(fuente, names.marcadores, libro, encargo.clasificadas)
                 issues = [issue_of_mark(one, names.jira, grupo) for one in marks]
                 done = await asked(issues, grupo=grupo, journal=journal_of(root, grupo))
                 wanted = [_tarea(one, libro, grupo) for one in marks]

@@ -6,11 +6,14 @@ Made of the settings (``of``), or by a Prefect block of the same values. No ``re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Final, Self
 
+from dotenv import dotenv_values
+
 from Modules.portal.asking import check_url
-from Modules.settings import Settings
+from Modules.settings import Settings, secret_named
 from Modules.words.errors import SettingsError
 from Modules.words.secret import Secret
 
@@ -100,3 +103,27 @@ class GoogleAccess:
     def url(self, real: str, path: str) -> str:
         """An address of Google's: ``real``, or ``path`` below the endpoint."""
         return real if self.endpoint is None else f"{self.endpoint}{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptAccess:
+    """Keys of providers of models: lines ``NAME=key``, read when one is needed.
+
+    With a ``base_url`` they are of that address alone, and it takes no key of the environment.
+    """
+
+    keys: Secret = field(default_factory=lambda: Secret(""))
+    base_url: str = ""
+
+    def key(self, name: str, base_url: str) -> Secret | None:
+        """The key of that name for an address; SettingsError as ``named`` and ``secret_named``."""
+        same = self.base_url.rstrip("/") == base_url.rstrip("/")
+        own = self.named().get(name.upper()) if same or not self.base_url else None
+        return own if own is not None or same else secret_named(name)
+
+    def named(self) -> dict[str, Secret]:
+        """The keys by name; SettingsError for a line that is no name with a key, without it."""
+        found = dotenv_values(stream=StringIO(self.keys.get_secret_value()), interpolate=False)
+        if not all(found.values()):
+            raise SettingsError("prompt-credentials, Claves: cada línea es NOMBRE=clave")
+        return {name.upper(): Secret(key) for name, key in found.items() if key}

@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
 from Modules.api_check.check import check_api
-from Modules.integrations.access import GoogleAccess, JiraAccess
+from Modules.integrations.access import GoogleAccess, JiraAccess, PromptAccess
 from Modules.integrations.jira import Jira
 from Modules.jobs import portal_access, temporada
 from Modules.portal.client import PortalClient
@@ -151,7 +151,31 @@ class JiraCredentials(Credentials):
         return Jira(self.access(load_settings()))
 
 
-BLOCKS: Final = (DatabalerCredentials, GoogleCredentials, JiraCredentials)
+class PromptCredentials(Credentials):
+    """The keys of providers of models."""
+
+    _block_type_name = "Prompts: claves"
+    _block_type_slug = "prompt-credentials"
+    _logo_url = HttpUrl(f"{_LOGOS}/twitter/twemoji@14.0.2/assets/svg/1f511.svg")
+    _description = f"Con qué claves pregunta Lindero a los proveedores de modelos. {_EMPTY}"
+    _code_example = _BY_NAME.format("Informe de Campaña")
+
+    base_url: str = _field("Dirección", "La de un proveedor de models.yaml; vacía: la de todos")
+    keys: SecretStr = _field("Claves", "Una por línea, por su nombre: OPENROUTER_API_KEY=…")
+
+    def access(self, settings: Settings) -> PromptAccess:  # noqa: ARG002 - theirs go by name
+        return PromptAccess(Secret(_plain(self.keys)), _plain(self.base_url))
+
+    def get_client(self) -> PromptAccess:
+        """The keys, with which ``Modules.prompts`` asks."""
+        return self.access(load_settings())
+
+    def _asked(self) -> dict[str, str]:
+        names = ", ".join(self.get_client().named())
+        return {"status": "ok", "keys": names, "message": "no se preguntó a ningún proveedor"}
+
+
+BLOCKS: Final = (DatabalerCredentials, GoogleCredentials, JiraCredentials, PromptCredentials)
 
 
 def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[Any]:

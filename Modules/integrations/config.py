@@ -74,6 +74,7 @@ class Marks(Section):
 
     tipos: tuple[Text, ...] = ("maleza", "plaga", "enfermedad")
     severidades: tuple[Text, ...] = ("alta",)  # words, one of which is there; (): all of the tipos
+    leida: Literal["si falta", "primero", "nunca"] = "si falta"  # in its words: a model's reading
 
 
 class Integrations(Section):

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
 from Modules.products.source import Fuente
 from Modules.settings import Settings
+from Modules.store.clasificadas import Clasificada, read_clasificadas, read_of
 from Modules.store.numeros import path_of, read_numeros, write_numeros
 from Modules.store.snapshot import Snapshot, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
@@ -58,6 +59,7 @@ class Encargo:
     now: datetime
     origin: str  # hash of the snapshot that the data are of
     tareas: tuple[Tarea, ...] = ()  # of the campaña, as the ledger has them
+    clasificadas: Mapping[str, Clasificada] = field(default_factory=dict)  # by the mark's id
     avisos: tuple[str, ...] = ()
 
     @property
@@ -79,7 +81,8 @@ class Encargo:
     def declared(self, producto: Producto) -> dict[str, Any]:
         """What it is given beside the night."""
         given = {name: getattr(self.settings, name) for name in producto.ajustes}
-        return {**given, "tareas": self.tareas} if producto.tareas else given
+        beside = {"tareas": self.tareas, "clasificadas": self.clasificadas}
+        return {**given, **beside} if producto.tareas else given
 
     def receipt(self, producto: Producto) -> Path:
         """Where it is noted what a product was last made from."""
@@ -160,7 +163,12 @@ def order(
         tareas = read_tareas(store.root).de(first.campania)
     except DataError as err:  # no night is lost for it
         avisos = (f"las columnas de tareas quedaron vacías: {err}",)
-    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256, tareas, avisos)
+    read: dict[str, Clasificada] = {}
+    try:
+        read = read_of(read_clasificadas(store.root), fuente.tables.marcadores)
+    except DataError as err:
+        avisos += (f"sin lo que se leyó en los marcadores: {err}",)
+    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256, tareas, read, avisos)
 
 
 def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:

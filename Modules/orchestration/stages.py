@@ -35,10 +35,11 @@ from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Campania, Modo, Recurso
-from Modules.words.errors import CampaniasFailed, PipelineError, SettingsError
+from Modules.words.errors import CampaniasFailed, PipelineError
 from Modules.words.spanish import corrida, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
+    from Modules.integrations.access import PromptAccess
     from Modules.jobs.backup import Night
     from Modules.jobs.portal_access import Access
     from Modules.jobs.products import Encargo
@@ -84,6 +85,7 @@ ENSAYAR: Final = StageInfo("Simulacro de restauración")
 PODAR: Final = StageInfo("Quitar lo viejo")
 INFORMAR: Final = StageInfo("Informe de campaña", retries=2, delay_s=60)
 PREGUNTAR: Final = StageInfo("Preguntar al modelo")
+MARCAR: Final = StageInfo("Leer los marcadores")
 
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -107,13 +109,15 @@ def respaldar(
     """Fetch, judge, keep and publish; the products; and prune what is old.
 
     ``campania``: one, several with commas, each its own night, or ``actual``; none:
-    ``LINDERO_CAMPANIA``. ``credentials_block_name``: the block of the portal's, if any.
+    ``LINDERO_CAMPANIA``. ``credentials_block_name``: the blocks of portal and models, if any.
     """
     modo, settings = Modo.of(test=test), load_settings()
+    keys: PromptAccess | None = None
     if credentials_block_name:
-        from Modules.integrations.blocks import DatabalerCredentials, settled
+        from Modules.integrations.blocks import DatabalerCredentials, PromptCredentials, settled
 
-        (settings,) = settled(settings, credentials_block_name, DatabalerCredentials)
+        kinds = (DatabalerCredentials, PromptCredentials)
+        settings, keys = settled(settings, credentials_block_name, *kinds)
     check_portal(settings, modo)
 
     def prepared(asked: Sequence[Campania]) -> dict[Campania, backup.Job]:
@@ -128,7 +132,7 @@ def respaldar(
         hoy = datetime.now(settings.zone).date()
         jobs = jobs or prepared(stage(BUSCAR, temporada.ask, access, hoy))
         judge = partial(backup.judge_night, hoy=hoy, asked=tuple(jobs))
-        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage))
+        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage, keys))
     return outcome if modo is Modo.TEST or outcome.error else _pinged(settings, outcome)
 
 
@@ -145,7 +149,13 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage) -> Outcome:
+def _night(
+    job: backup.Job,
+    access: Access,
+    judge: Callable[..., Night],
+    stage: Stage,
+    keys: PromptAccess | None = None,
+) -> Outcome:
     """One campaña of ``respaldar``."""
     settings, modo = job.settings, job.modo
     corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
@@ -172,6 +182,10 @@ def _night(job: backup.Job, access: Access, judge: Callable[..., Night], stage: 
     tell(report.lo_publicado(published))
     outcome = backup.outcome(job, night, snapshot, published)
     encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
+    if settings.lindero_marcas_prompt:
+        from Modules.prompts import marks
+
+        encargo = stage(MARCAR, marks.classify, encargo, keys)
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)
     retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
@@ -250,10 +264,16 @@ def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here)
     return rebuild("Hexágonos H3", campania, make, test=test)
 
 
-def informar(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
+def informar(
+    campania: str | None = None,
+    *,
+    test: bool,
+    stage: Stage = call,
+    credentials_block_name: str = "",
+) -> Outcome:
     """Write the report of a season out of the last accepted backup; a model may help.
 
-    Whatever becomes of the model, the report is made.
+    Whatever becomes of the model, whose keys a block may hold, the report is made.
     """
     from Modules.jobs import products as productos
     from Modules.prompts.informe import story
@@ -265,8 +285,13 @@ def informar(campania: str | None = None, *, test: bool, stage: Stage = call) ->
     if name := settings.lindero_informe_prompt:
         seasons = productos.asked(settings, campania, modo)
         try:
-            writer = Writer(settings, name)
-        except SettingsError as err:
+            keys: PromptAccess | None = None
+            if credentials_block_name:
+                from Modules.integrations.blocks import PromptCredentials, settled
+
+                (keys,) = settled(settings, credentials_block_name, PromptCredentials)
+            writer = Writer(settings, name, keys)
+        except PipelineError as err:
             failed |= dict.fromkeys(seasons, f"Sin texto del modelo: {err}")
         else:
             for season in seasons:  # before the lock is held

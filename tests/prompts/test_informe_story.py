@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ import pytest
 from Modules.jobs.products import Encargo
 from Modules.orchestration import stages
 from Modules.products.source import Fuente
+from Modules.prompts.files.bundle import bundle_of
 from Modules.prompts.informe import story
 from Modules.prompts.informe.writer import Writer
+from Modules.prompts.ready import checked
 from Modules.prompts.store import open_store
 from Modules.settings import Settings
 from Modules.words.folders import INFORME_CAMPANIA
 from tests.productos_hechos import encargo_of, keep, settings_below
-from tests.prompts.openai_server import Fake, Say
+from tests.prompts.openai_server import USAGE, Fake, Say
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canario-de-prueba-0123456789"
+OPENROUTER = "https://openrouter.ai/api/v1"
 LOTES = 150  # of the made-up world
 
 
@@ -46,12 +50,15 @@ def settings(demo_fuente: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return replace(made, lindero_prompts_dir=tmp_path / "prompts")
 
 
-def writer_at(settings: Settings, url: str) -> Writer:
-    """The flow that comes along, asked of another address."""
+def writer_at(settings: Settings, url: str, tools: str = "") -> Writer:
+    """The flow that comes along, asked of another address; ``tools`` of its last step."""
     folder = settings.lindero_prompts_dir
     shutil.copytree(ROOT / "prompts", folder, dirs_exist_ok=True)
     models = folder / "models.yaml"
-    models.write_text(models.read_text().replace("https://openrouter.ai/api/v1", url))
+    models.write_text((ROOT / "prompts/models.yaml").read_text().replace(OPENROUTER, url))
+    if tools:
+        task = folder / "resumir-campania.task.yaml"
+        task.write_text(f"{(ROOT / 'prompts' / task.name).read_text('utf-8')}tools: {tools}\n")
     return Writer(settings, "informe-campania")
 
 
@@ -89,7 +96,7 @@ def test_a_model_writes_what_holds_once_for_equal_facts(settings: Settings) -> N
     kept = (encargo.store.root / "informe_25-26.json").read_text("utf-8")
     assert CANARY not in kept + page(encargo) + asked
     rows = open_store(settings).costs(datetime.now(UTC) - timedelta(minutes=5), by="client")
-    assert [(row.key, row.executions, row.calls) for row in rows] == [("(informe)", 1, 3)]
+    assert [(row.key, row.executions, row.calls) for row in rows] == [("(lindero)", 1, 3)]
     (again,) = story.make(encargo, writer)
     assert again.published is not None
     assert again.published.written == ()
@@ -172,6 +179,69 @@ def test_a_mark_or_a_lote_that_gives_orders_stays_between_the_marks_of_data(
 def page_of(encargo: Encargo, writer: Writer) -> str:
     story.make(encargo, writer)
     return "\n".join(line for line in page(encargo).splitlines() if not line.startswith(">"))
+
+
+def test_a_version_in_prod_writes_it_with_executions_and_costs_in_the_store(
+    settings: Settings,
+) -> None:
+    encargo = encargo_of(settings)
+    usage = {**USAGE, "cost": 0.01}
+    answer = replace(sections(f"Hay {LOTES} lotes.")({}), usage=usage)
+    with Fake([answer], key=CANARY) as model:
+        writer_at(settings, model.url)
+        store = open_store(settings)
+        found = bundle_of(checked(settings.lindero_prompts_dir)[0], "informe-campania")
+        store.deploy(found, "prod", who="ana", why="", now=encargo.now)
+        shutil.rmtree(settings.lindero_prompts_dir)
+        writer = Writer(settings, "informe-campania")
+        assert story.ask(encargo, writer) == ""
+        (encargo.store.root / "informe_25-26.json").unlink()
+        assert story.ask(encargo, writer) == ""
+        assert len(model.bodies) == 3, "equal facts have the answer that they had"
+    assert f"Hay {LOTES} lotes." in page_of(encargo, writer)
+    (row,) = store.costs(encargo.now.replace(year=2000), by="flow")
+    assert (row.key, row.executions, row.cost_usd) == ("informe-campania", 1, Decimal("0.03"))
+
+
+def test_a_model_asks_for_more_of_the_night_by_tools_and_not_without_end(
+    settings: Settings, demo_fuente: Fuente
+) -> None:
+    """``lote``, ``resumen`` and ``cambios`` over a night that was kept, asked over HTTP."""
+    keep(settings, replace(demo_fuente.tables, lotes=demo_fuente.tables.lotes.iloc[1:]))
+    encargo = encargo_of(settings)
+    one = encargo.fuente.tables.lotes.iloc[0]
+    asked = [
+        ("lote", {"campo": one["campo"], "lote": one["lote"]}),
+        ("resumen", {}),
+        ("cambios", {}),
+    ]
+    told: list[Any] = []
+
+    def model(body: dict[str, Any]) -> Say:
+        results = [one for one in body["messages"] if one["role"] == "tool"]
+        if not body.get("tools") or len(results) == len(asked):
+            told[:] = told or [json.loads(one["content"]) for one in results]
+            return Say(json.dumps({"frases": [f"Hay {LOTES - 1} lotes."]}))
+        return Say(None, tools=[asked[len(results)]])
+
+    with Fake([model], key=CANARY) as fake:
+        writer = writer_at(settings, fake.url, tools="[lote, resumen, cambios]")
+        assert story.ask(encargo, writer) == ""
+    lote, resumen, cambios = told
+    assert lote["total"] == 1
+    assert lote["filas"][0]["superficie_ha"] == pytest.approx(one["superficie_ha"])
+    assert (resumen["campania"], resumen["lotes"]) == ("25/26", LOTES - 1)
+    assert cambios["total"] == len(cambios["filas"]) == 0, "the first night of its portal"
+
+    (encargo.store.root / "informe_25-26.json").unlink()
+
+    def endless(body: dict[str, Any]) -> Any:
+        return Say(None, tools=[asked[0]]) if body.get("tools") else sections("Hay lotes.")(body)
+
+    with Fake([endless], key=CANARY) as fake:
+        writer = writer_at(settings, fake.url, tools="[lote, resumen, cambios]")
+        assert "herramientas más de 5 veces" in story.ask(encargo, writer)
+        assert sum("tools" in body for body in fake.bodies) == 6
 
 
 @pytest.mark.parametrize("wrong", ["nada", "informe-campania"])

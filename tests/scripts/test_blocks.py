@@ -24,6 +24,7 @@ from Modules.integrations.blocks import (
     DatabalerCredentials,
     GoogleCredentials,
     JiraCredentials,
+    PromptCredentials,
     settled,
 )
 from Modules.orchestration import flow_run
@@ -120,7 +121,8 @@ def _rows(home: Path) -> Iterator[Place]:
 
 def test_a_new_server_is_given_the_types_and_an_equal_one_is_not_touched(api: str) -> None:
     slugs = [kind.get_block_type_slug() for kind in BLOCKS]
-    assert slugs == ["databaler-credentials", "google-credentials", "jira-credentials"]
+    ours = ("databaler", "google", "jira", "prompt")
+    assert slugs == [f"{one}-credentials" for one in ours]
     before = [ask("GET", _slug(api, kind)) for kind in BLOCKS]
     assert blocks.register(dry_run=False) == dict.fromkeys(slugs, "igual")
     assert [ask("GET", _slug(api, kind)) for kind in BLOCKS] == before
@@ -237,6 +239,30 @@ def test_an_empty_field_is_the_environments_and_another_address_stands_alone() -
     assert DatabalerCredentials(base_url="https://block.example").access(bare) == replace(
         there, databaler_base_url="https://block.example"
     )
+
+
+def test_keys_of_models_go_by_name_and_to_the_address_of_their_block_alone(
+    api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_KEY", "env")
+    monkeypatch.setenv("LLM_KEY", "env too")
+    where, key = "https://llm.example/v1", CANARIES["client"]
+    _saved(api, PromptCredentials, "sur", keys=f"LLM_KEY='{key}'\r\n")
+    portal, access = settled(Settings(), "sur", DatabalerCredentials, PromptCredentials)
+    assert portal == Settings()
+    assert access.key("LLM_KEY", where) == Secret(key)
+    assert access.key("OTHER_KEY", where) == Secret("env"), "of the environment"
+    assert key not in repr(access)
+
+    _saved(api, PromptCredentials, "oeste", base_url=f" {where}/", keys=f"LLM_KEY={key}")
+    (alone,) = settled(Settings(), "oeste", PromptCredentials)
+    assert alone.key("LLM_KEY", where) == Secret(key)
+    assert alone.key("OTHER_KEY", where) is None, "what is of the environment was not meant for it"
+    assert alone.key("LLM_KEY", "https://b.example") == Secret("env too")
+
+    told = PromptCredentials(keys=key).test_connection()
+    assert (told["status"], key in str(told)) == ("error", False)
+    assert PromptCredentials(keys=f"A=1\nB={key}").test_connection()["keys"] == "A, B"
 
 
 def test_a_way_into_google_that_is_in_the_block_wins_over_each_of_the_environment() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
     from Modules.products.source import Fuente
+    from Modules.store.clasificadas import Clasificada
     from Modules.store.tareas import Tarea
 
 CARPETA: Final = "muestreos"
@@ -22,6 +23,7 @@ def build(
     lindero_muestreo_puntos: int,
     lindero_muestreo_margen_m: float,
     tareas: Sequence[Tarea],
+    clasificadas: Mapping[str, Clasificada],
 ) -> Hecho:
     from Modules.products.muestreos.product import build_muestreos
 
@@ -31,6 +33,7 @@ def build(
         puntos_por_ambiente=lindero_muestreo_puntos,
         margen_m=lindero_muestreo_margen_m,
         tareas=tareas,
+        clasificadas=clasificadas,
     )
     return Hecho({CARPETA: built})
 

@@ -7,7 +7,7 @@ own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final
@@ -24,6 +24,7 @@ from Modules.geo.sampling import propose_points
 from Modules.night.checks_ground import far_marks, inside_lotes
 from Modules.night.tables import Tables
 from Modules.products.source import Fuente
+from Modules.store.clasificadas import Clasificada
 from Modules.store.numeros import MUESTRA, Numeros
 from Modules.store.tareas import Tarea
 from Modules.words.columns import CRS, Column, Table, hectares, text
@@ -108,6 +109,11 @@ AMBIENTES_PLAN = Table(
 )
 
 
+# headers of columns that are there once words of marks were read (store.clasificadas)
+LEIDAS: Final = {name: name.capitalize() for name in ("hallazgo", "severidad", "urgencia")}
+MOST_READ: Final = 20  # of a lote
+
+
 @dataclass(frozen=True, slots=True)
 class PlanMuestreo:
     """``puntos`` has the columns of ``PUNTOS``, ``ambientes`` those of ``AMBIENTES_PLAN``."""
@@ -173,11 +179,32 @@ def with_tareas(plan: PlanMuestreo, tareas: Sequence[Tarea]) -> PlanMuestreo:
         of.setdefault(key, []).append(one)
     ids = zip(points["punto_id"], points["lote_id"], strict=True)
     shown = [of.get(("marcador", punto)) or of.get(("lote", lote), []) for punto, lote in ids]
+    return _beside(plan, shown, tarea="tarea", estado_tarea="estado")
+
+
+def with_leidas(
+    plan: PlanMuestreo, marks: gpd.GeoDataFrame, leidas: Mapping[str, Clasificada]
+) -> PlanMuestreo:
+    """The plan with what marks in the lote of each point were read as, the gravest first."""
+    if not leidas:
+        return plan
+    of: dict[str, set[Clasificada]] = {}
+    for key, lote in zip(marks["marcador_id"], marks["lote_id"], strict=True):
+        if key in leidas:
+            of.setdefault(lote, set()).add(leidas[key])
+    told = {lote: sorted(found, key=attrgetter("orden"))[:MOST_READ] for lote, found in of.items()}
+    shown = [told.get(lote, []) for lote in plan.puntos["lote_id"]]
+    return _beside(plan, shown, **{name: name for name in LEIDAS})
+
+
+def _beside(plan: PlanMuestreo, shown: Sequence[Sequence[Any]], **names: str) -> PlanMuestreo:
+    """The plan with columns of what is shown of each point: by name, what of it they say."""
+    told = ((name, [map(attrgetter(one), each) for each in shown]) for name, one in names.items())
     columns = {
-        name: pd.array(["; ".join(map(said, each)) or None for each in shown], dtype="string")
-        for name, said in (("tarea", attrgetter("tarea")), ("estado_tarea", attrgetter("estado")))
+        name: pd.array(["; ".join(each) or None for each in texts], dtype="string")
+        for name, texts in told
     }
-    return replace(plan, puntos=points.assign(**columns))
+    return replace(plan, puntos=plan.puntos.assign(**columns))
 
 
 def _real_points(

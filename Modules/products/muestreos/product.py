@@ -28,14 +28,17 @@ from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
 from Modules.products.muestreos.plan import (
     ANULADO,
+    LEIDAS,
     MARGEN_M,
     PROPUESTO,
     PUNTOS_POR_AMBIENTE,
     PlanMuestreo,
     plan_muestreo,
+    with_leidas,
     with_tareas,
 )
 from Modules.products.source import Fuente
+from Modules.store.clasificadas import Clasificada
 from Modules.store.numeros import AMBIENTE, MARCADOR, Numeros
 from Modules.store.tareas import Tarea
 from Modules.words.spanish import corrida
@@ -79,6 +82,7 @@ def build_muestreos(
     puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
     margen_m: float = MARGEN_M,
     tareas: Sequence[Tarea] = (),
+    clasificadas: Mapping[str, Clasificada] | None = None,
 ) -> dict[str, Path]:
     """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
 
@@ -87,16 +91,17 @@ def build_muestreos(
         PublishError: the disk refused.
     """
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
-    plan = with_tareas(plan, tareas)
+    plan = with_leidas(with_tareas(plan, tareas), fuente.tables.marcadores, clasificadas or {})
+    headers = {**CSV_HEADERS, **(LEIDAS if clasificadas else {})}
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
     write_gpkg(
         _with_fids(gpkg_layers(plan), fuente.numeros), built[f"{stem}.gpkg"], fuente.snapshot_id
     )
     add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
-    rows = pd.DataFrame(plan.puntos[list(CSV_HEADERS)])
-    write_new(built[f"{stem}.csv"], csv_bytes(rows, CSV_HEADERS))
-    sheet = Sheet("Muestreos", rows, CSV_HEADERS, _XLSX_FORMATS, freeze_columns=2)
+    rows = pd.DataFrame(plan.puntos[list(headers)])
+    write_new(built[f"{stem}.csv"], csv_bytes(rows, headers))
+    sheet = Sheet("Muestreos", rows, headers, _XLSX_FORMATS, freeze_columns=2)
     day = _plan_date(fuente)
     write_new(built[f"{stem}.xlsx"], xlsx_bytes([sheet], datetime.combine(day, time())))
     samples, title = muestras(plan, fuente), f"Muestreos {fuente.campania}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from Modules.integrations.access import PromptAccess
 from Modules.portal.asking import check_url
 from Modules.prompts.calls.asking import ModelRef
-from Modules.settings import secret_named
 from Modules.words.errors import SettingsError
 
 
-def key_of(model: ModelRef) -> str:
+def key_of(model: ModelRef, access: PromptAccess | None = None) -> str:
     """The key that the provider of a model takes; empty where it takes none.
 
     Raises:
@@ -17,11 +17,11 @@ def key_of(model: ModelRef) -> str:
     """
     if model.key_name is None:
         return ""
-    found = secret_named(model.key_name)
+    found = (access or PromptAccess()).key(model.key_name, model.base_url)
     if found is None or not (text := found.get_secret_value().strip()):
         raise SettingsError(
-            f"falta {model.key_name}, la clave de {model.provider}; va en el entorno o en .env, o "
-            f"en el archivo que nombra {model.key_name}_FILE"
+            f"falta {model.key_name}, la clave de {model.provider}; va en el entorno o en .env, en "
+            f"el archivo que nombra {model.key_name}_FILE, o en el bloque prompt-credentials"
         )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise SettingsError(f"{model.key_name} no es una clave: tiene blancos o signos raros")

@@ -42,7 +42,7 @@ def ask(encargo: Encargo, writer: Writer) -> str:
     if kept(root, season, key := writer.key(facts)) is not None:
         return ""
     try:
-        texts = writer.write(facts)
+        texts = writer.write(facts, encargo.fuente)
     except PipelineError as err:
         return f"Sin texto del modelo, que falló: {err}"
     except Exception as err:

@@ -10,58 +10,46 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from Modules.disk.json_files import from_json, to_json
 from Modules.disk.safe_files import make_folder, write_beside
-from Modules.prompts.ready import sound_bundle
+from Modules.integrations.access import PromptAccess
+from Modules.products.source import Fuente
+from Modules.prompts.asker import Asker
 from Modules.settings import Settings
 from Modules.words.domain import Campania
 from Modules.words.errors import DataError, PromptInvalid
 
 Texts = Mapping[str, Sequence[str]]  # sentences by section
-ENV: Final = "prod"
 
 
 class Writer:
     """A flow of ``facts_of`` to sentences by section: ``{"resumen": ["…"], "cambios": ["…"]}``."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
-        """Raise SettingsError or PromptInvalid for a flow that cannot be run."""
-        self._settings = settings
-        self._bundle = sound_bundle(settings.lindero_prompts_dir, name)
-        self._sha256 = self._bundle.sha256
+    def __init__(self, settings: Settings, name: str, access: PromptAccess | None = None) -> None:
+        """Raise what ``Asker`` raises for a flow that cannot be run."""
+        self._asker, self._access = Asker(settings, name), access
 
     def key(self, facts: Mapping[str, Any]) -> str:
         """What equal texts have in common."""
-        return hashlib.sha256(to_json({"flujo": self._sha256, "hechos": facts})).hexdigest()
+        of = {"flujo": self._asker.bundle.sha256, "hechos": facts}
+        return hashlib.sha256(to_json(of)).hexdigest()
 
-    def write(self, facts: Mapping[str, Any]) -> Texts:
-        """Ask the model; what it costs is kept as an execution.
-
-        Raises:
-            PromptFailed: a step came to nothing, by cause.
-            PromptInvalid: the flow gives no sentences by section.
-            SettingsError: the key of a provider is missing.
-            StoreUnavailable: what it costs could not be kept.
-        """
-        from Modules.prompts.calls.engine import MemoryJournal, run_bundle
+    def write(self, facts: Mapping[str, Any], fuente: Fuente) -> Texts:
+        """Ask the model, which may use tools; raises as ``Asker.ask``, and PromptInvalid."""
+        from Modules.prompts.calls.keys import key_of
         from Modules.prompts.calls.model_caller import ModelCaller
-        from Modules.prompts.store import open_store
+        from Modules.prompts.calls.tools import tools_of
 
-        given = {"hechos": facts}
+        async def go() -> Any:
+            async with ModelCaller(partial(key_of, access=self._access)) as caller:
+                given, tools = {"hechos": facts}, tools_of(fuente)
+                return await self._asker.ask(given, self.key(facts), caller, tools)
 
-        async def go(journal: MemoryJournal) -> Any:
-            async with ModelCaller() as caller:
-                return await run_bundle(
-                    self._bundle, given, env=ENV, caller=caller, journal=journal
-                )
-
-        store = open_store(self._settings)
-        with store.here(self._bundle, ENV, given, client="(informe)") as here:
-            here.output = asyncio.run(go(MemoryJournal(here.journal))).output
-        return _texts(here.output)
+        return _texts(asyncio.run(go()))
 
 
 def kept(root: Path, campania: Campania, key: str) -> Texts | None:

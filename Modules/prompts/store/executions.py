@@ -177,14 +177,17 @@ class Executions(Versions):
         more = len(rows) > limit and urlsafe_b64encode(str(page[-1].number).encode()).decode()
         return page, more or None
 
-    def claim(self, worker: str, *, now: datetime, most: int, lease_s: float) -> list[Execution]:
+    def claim(
+        self, worker: str, *, now: datetime, most: int, lease_s: float, only: str | None = None
+    ) -> list[Execution]:
         """Take the oldest that nobody has, ``most`` at most, for ``lease_s`` seconds.
 
-        One whose worker was lost ``MOST_ATTEMPTS`` times fails.
+        One whose worker was lost ``MOST_ATTEMPTS`` times fails. ``only``: that one, by its id.
         """
         of, left = executions.c, _left(now)
         lost = select(of.number).where(left, of.state == RUNNING, of.attempt >= MOST_ATTEMPTS)
         free = select(of.number).where(left).order_by(of.number).limit(most)
+        free = free if only is None else free.where(of.id == only)
         said = f"se perdió quien la corría, o {MOST_ATTEMPTS} veces; ver el registro del worker"
         ended = {"state": FAILED, "cause": WORKER_LOST, "message": said, "finished_at": now}
         taken = {
