@@ -286,7 +286,7 @@ def test_a_version_in_prod_is_asked_and_its_executions_and_costs_are_kept(
         (settings.lindero_prompts_dir / "models.yaml").write_text("version: 2\n")  # not looked at
         first = classify(encargo)
         assert len(model.bodies) == 2
-        page, _ = store.executions("lindero", cursor=None, limit=9, state="completed")
+        page, _ = store.executions("(lindero)", cursor=None, limit=9, state="completed")
         assert {(one.version, one.env, one.input["nota"]) for one in page} == {
             (1, "prod", "P\nver"), (1, "prod", "P\nchinche")
         }  # fmt: skip
@@ -306,7 +306,7 @@ def test_a_failed_execution_is_tried_again_as_another_one(
         assert classify(encargo).avisos
         assert len(classify(encargo).clasificadas) == 1
         states = [
-            one.state for one in store.executions("lindero", cursor=None, limit=9, state=None)[0]
+            one.state for one in store.executions("(lindero)", cursor=None, limit=9, state=None)[0]
         ]
     assert states == ["completed", "failed"]
 
@@ -343,7 +343,7 @@ def test_killed_in_between_it_goes_on_where_it_stood(
         assert len(classify(encargo).clasificadas) == 5
         assert len(fake.bodies) == before + 2
     if kept:
-        page, _ = open_store(settings).executions("lindero", cursor=None, limit=9, state=None)
+        page, _ = open_store(settings).executions("(lindero)", cursor=None, limit=9, state=None)
         assert {one.state for one in page} == {"completed"}
         assert sorted(one.attempt for one in page) == [1, 1, 1, 2, 2]
 
