@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 MOST_MISSES: Final = 3  # in a row: whoever does not answer three is not asked for more
-_OF_THE_TEXT: Final = ("schema", "truncated")  # and no outage: the same would come again
+_OF_THE_TEXT: Final = ("schema", "not_json", "truncated")  # where a model wrote it, and no proxy
 _RECORD: Final = TypeAdapter(Clasificada)
 _NAME: Final = re.compile(r"[\w .,;()'’-]*")  # no formula, no link, no markup
 
@@ -112,9 +112,10 @@ async def _ask(
                 lectura[sha256] = _record(await asker.ask({"nota": words}, sha256, counted))
                 misses = 0
             except PipelineError as err:
-                misses += 1
                 failed(str(err))
-                if not isinstance(err, PromptFailed) or err.cause not in _OF_THE_TEXT:
+                known = err if isinstance(err, PromptFailed) else PromptFailed("")
+                misses += known.cause != "rejected"  # for its words, maybe: another may do
+                if known.cause not in _OF_THE_TEXT or not known.raw:
                     continue
                 lectura[sha256] = Clasificada()
             if monotonic() < until:  # later ones are another run's
@@ -130,4 +131,5 @@ def _record(answer: JSON) -> Clasificada:
         cual = clean_text(str(answer.get("cual") or ""), 80)  # no name is longer
         return _RECORD.validate_python({**answer, "cual": cual if _NAME.fullmatch(cual) else ""})
     except (AttributeError, TypeError, ValidationError) as err:
-        raise PromptFailed("lo que contestó el modelo no es de las listas", "schema") from err
+        said = "lo que contestó el modelo no es de las listas"
+        raise PromptFailed(said, "schema", raw=repr(answer)) from err
