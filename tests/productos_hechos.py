@@ -16,6 +16,7 @@ import openpyxl
 import pandas as pd
 import pyogrio
 from defusedxml import ElementTree
+from pypdfium2 import PdfDocument
 
 from Modules.diff.changes import diff_tables
 from Modules.disk.publish_record import MANIFEST
@@ -161,6 +162,11 @@ def opened(path: Path) -> int:
                 assert archive.testzip() is None
                 assert all(Path(name).name == name for name in archive.namelist())
             return len(gpd.read_file(path))
+        case ".html" if path.parent.name == "informe":
+            return path.read_text(encoding="utf-8").count("<section ")
+        case ".pdf":
+            with closing(PdfDocument(path)) as paper:
+                return len(paper)
         case ".html":
             return len(mapa.night(mapa.packed(path.read_text(encoding="utf-8")))[0]["lotes"]["ha"])
     raise AssertionError(f"nobody knows how to open {path.name}")

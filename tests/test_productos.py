@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
+from pypdfium2 import PdfDocument
 
 from Modules.demo.external import world_from_file
 from Modules.disk.publish_record import MANIFEST
@@ -411,7 +412,10 @@ def contents(path: Path) -> Iterator[bytes]:
         yield str(table.schema).encode() + repr(table.schema.metadata).encode()
         kept = [name for name in table.column_names if name not in ("geometry", "bbox")]
         yield table.select(kept).to_pandas().to_csv().encode()
-    if path.suffix == ".html":
+    if path.suffix == ".pdf":
+        with closing(PdfDocument(path)) as paper:
+            yield "".join(page.get_textpage().get_text_bounded() for page in paper).encode()
+    if path.parent.name == "mapa" and path.suffix == ".html":
         yield json.dumps(mapa.night(mapa.packed(path.read_text("utf-8")))[0]).encode()
     if path.suffix == ".gpkg":
         with closing(sqlite3.connect(path)) as db:

@@ -24,7 +24,8 @@ from Modules.words.columns import CRS
 
 CAMBIOS: Final = "cambios"  # all changes, as a table without geometry
 NUEVO, ELIMINADO, CAMBIADO, MOVIDO = "#2E7D32", "#C62828", "#1565C0", "#EF6C00"
-_OTRO_ID, _MUDADO, _SIEMBRA = "#546E7A", "#6A1B9A", "#F9A825"
+SEMBRADO: Final = "#F9A825"
+_OTRO_ID, _MUDADO = "#546E7A", "#6A1B9A"
 
 Parte = Literal["es", "gana", "pierde"]
 
@@ -64,7 +65,7 @@ def _states(noun: str) -> dict[Clase, str]:
     return {Clase.of(noun, word): colour for word, colour in colours.items()}
 
 
-_SIEMBRAS: Final = {Clase.CAMBIO_DE_CULTIVO: _SIEMBRA, Clase.SIEMBRA_CAMBIADA: CAMBIADO}
+_SIEMBRAS: Final = {Clase.CAMBIO_DE_CULTIVO: SEMBRADO, Clase.SIEMBRA_CAMBIADA: CAMBIADO}
 CAPAS: Final = (
     CapaDe("bordes_ganados", "Bordes: lo que se gana", {Clase.BORDE_MOVIDO: NUEVO}, "gana"),
     CapaDe(

@@ -22,9 +22,9 @@ from Modules.words.errors import SettingsError
 _MODULES = Path(__file__).resolve().parents[1]
 _LIBRARIES = (  # sorted
     *("django-js-lib-leaflet", "geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow"),
-    *("pyogrio", "pyproj", "shapely", "xlsxwriter"),
+    *("pyogrio", "pyproj", "shapely", "typst", "xlsxwriter"),
 )
-CODE: Final = (".py", ".js", ".css", ".html")  # suffixes of what people write here
+CODE: Final = (".py", ".js", ".css", ".html", ".typ")  # suffixes of what people write here
 LOCKED: Final = _MODULES / "paquetes.txt"  # name==version, and behind ";" where it is needed
 IMAGE: Final = "/opt/lindero"  # where the packages of the Dockerfile are
 BELOW_PRODUCTS: Final = (  # what the bytes of every product can depend on

@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from Modules.diff.changes import Changes
 from Modules.disk.destinations import check_destination, expected_links
@@ -32,10 +33,11 @@ from Modules.products.registry import made_by
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.clasificadas import Clasificada, read_clasificadas, read_of
-from Modules.store.numeros import path_of, read_numeros, write_numeros
-from Modules.store.snapshot import Snapshot, read_tables, read_verdict
+from Modules.store.numeros import Numeros, path_of, read_numeros, write_numeros
+from Modules.store.snapshot import Snapshot, read_table, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
 from Modules.store.tareas import Tarea, read_tareas
+from Modules.words.columns import LOTES
 from Modules.words.domain import Campania, Modo
 from Modules.words.errors import (
     DataError,
@@ -44,6 +46,11 @@ from Modules.words.errors import (
     PublishError,
     SnapshotDamaged,
 )
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from Modules.night.tables import Tables
 
 logger = logging.getLogger(__name__)
 
@@ -149,14 +156,10 @@ def order(
         DataError: the numbers given so far are damaged, and no snapshot has a copy.
     """
     first = store.first_equal(snapshot)
-    try:
-        changes = Changes.from_dict(read_verdict(first)["changes"])
-    except (KeyError, TypeError) as err:
-        raise SnapshotDamaged(f"{first.id}: verdict.json no dice qué cambió") from err
     numeros = read_numeros(
         path_of(store.root, first.campania), lambda: store.accepted(first.campania)
     )
-    fuente = Fuente(read_tables(first), first.campania, first.id, changes, settings.zone, numeros)
+    fuente = source_of(store, first, read_tables(first), settings.zone, numeros)
     tareas: tuple[Tarea, ...] = ()
     avisos: tuple[str, ...] = ()
     try:
@@ -169,6 +172,32 @@ def order(
     except DataError as err:
         avisos += (f"sin lo que se leyó en los marcadores: {err}",)
     return Encargo(settings, modo, store, fuente, now, first.manifest_sha256, tareas, read, avisos)
+
+
+def source_of(
+    store: SnapshotStore, night: Snapshot, tables: Tables, zone: ZoneInfo, numeros: Numeros
+) -> Fuente:
+    """A night as products are given it; ``tables`` are its own, or equal ones.
+
+    Raises:
+        SnapshotDamaged: its verdict is not what its manifest says, or does not tell what changed.
+    """
+    verdict = read_verdict(night)
+    try:
+        changes, checks = Changes.from_dict(verdict["changes"]), tuple(verdict["checks"])
+    except (KeyError, TypeError) as err:
+        raise SnapshotDamaged(f"{night.id}: verdict.json no dice qué cambió") from err
+
+    @cache
+    def before() -> gpd.GeoDataFrame | None:
+        try:
+            kept = night.parent and store.find(str(night.parent), night.campania)
+            return read_table(kept, LOTES) if kept else None
+        except PipelineError as err:
+            logger.info("%s: the night before it cannot be read: %s", night.id, err)
+            return None
+
+    return Fuente(tables, night.campania, night.id, changes, zone, numeros, checks, before)
 
 
 def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:

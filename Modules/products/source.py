@@ -9,11 +9,13 @@ that no sheet, label, file or table shows two things as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import geopandas as gpd
 import pandas as pd
 
 from Modules.diff.changes import Changes
@@ -27,6 +29,8 @@ from Modules.words.names import names_with_ids
 class Fuente:
     """One accepted night. ``changes`` are those against the night before it.
 
+    ``controles``: its checks, as ``verdict.json`` holds them. ``antes``: the lotes of that night
+    before, where it is still kept whole.
     ``numeros``: those of features and samples; who publishes keeps what was given meanwhile.
     """
 
@@ -36,6 +40,10 @@ class Fuente:
     changes: Changes = field(repr=False)
     zone: ZoneInfo
     numeros: Numeros = field(default_factory=Numeros, repr=False, compare=False)
+    controles: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    antes: Callable[[], gpd.GeoDataFrame | None] = field(
+        default=lambda: None, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tables", _told_apart(self.tables))

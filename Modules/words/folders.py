@@ -1,4 +1,4 @@
-"""The folders below the outputs that no product of the registry fills.
+"""The folders below the outputs that no product of the registry fills, and what one opens first.
 
 Standard library only: it is asked for by a Python without packages.
 """
@@ -10,3 +10,15 @@ from typing import Final
 BACKUP: Final = "Backup_Databaler"  # copies of the backups
 PLAN_MUESTREO: Final = "plan_muestreo"  # maps of the months that sheets plan
 INFORME_CAMPANIA: Final = "informe_campania"  # the report of each season
+
+QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campaña; what it is for
+    "mapa": ("mapa_{}.html", "El mapa: buscar un lote, ver qué cambió, sin internet"),
+    "cultivos": ("resumen_{}.xlsx", "Hectáreas por campo y cultivo, avance y cambios (Excel)"),
+    "muestreos": ("", "Plan de muestreo: recorrida, códigos y planillas"),
+    "sustentabilidad": ("", "EUDR, fiboa y establecimientos"),
+    "KMZ POR CAMPO": ("", "Mapas para el teléfono, por campo (Google Earth)"),
+    "KMZ POR LOTE": ("", "Mapas para el teléfono, por lote"),
+    "H3": ("", "Hexágonos"),
+    INFORME_CAMPANIA: ("informe_campania_{}.html", "Informe de campaña"),
+    BACKUP: ("", "Los backups, noche por noche"),
+}

@@ -19,7 +19,7 @@ from Modules.words.secret import Secret
 from tests.productos_hechos import encargo_of, keep, settings_below
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = {"cultivos", "muestreos", "sustentabilidad", "mapa", "KMZ", "H3"}
+ALL = {"cultivos", "muestreos", "sustentabilidad", "mapa", "informe", "KMZ", "H3"}
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +84,13 @@ def test_a_setting_makes_again_what_declares_it(
         ("store/snapshot.py", ALL),
         ("diff/lines.py", ALL),
         ("products/source.py", ALL),
-        ("products/cultivos/sown.py", {"cultivos", "H3"}),
-        ("products/cultivos/__init__.py", {"cultivos", "H3"}),
-        ("products/muestreos/plan.py", {"muestreos"}),
-        ("products/kmz/layers.py", {"KMZ", "muestreos", "mapa"}),
+        ("products/cultivos/sown.py", {"cultivos", "informe", "H3"}),
+        ("products/cultivos/__init__.py", {"cultivos", "informe", "H3"}),
+        ("products/muestreos/plan.py", {"muestreos", "informe"}),
+        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa"}),
         ("products/mapa/pagina/draw.js", {"mapa"}),
         ("products/mapa/pagina/mapa.css", {"mapa"}),
+        ("products/informe/informe.typ", {"informe"}),
         ("products/eudr/rules.py", {"sustentabilidad"}),
         ("products/sustentabilidad/fiboa.py", {"sustentabilidad"}),
         ("products/h3/tables.py", {"H3"}),

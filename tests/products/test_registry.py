@@ -94,7 +94,7 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     lines = house / "Modules/products/registry.py"
     text = lines.read_text(encoding="utf-8")
     text = text.replace("    kmz.PRODUCTO,\n", "    saludo.PRODUCTO,\n    kmz.PRODUCTO,\n")
-    text = text.replace("import cultivos, h3, kmz", "import saludo, cultivos, h3, kmz")
+    text = text.replace("import cultivos, h3, ", "import saludo, cultivos, h3, ")
     lines.write_text(text, encoding="utf-8")
     (house / "tests").symlink_to(ROOT / "tests")
     keep(settings_below(tmp_path), demo_fuente.tables)
@@ -113,9 +113,9 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    assert "Rehace cultivos, muestreos, sustentabilidad, mapa y saludo con el" in helped
+    assert "Rehace cultivos, muestreos, sustentabilidad, informe, mapa y saludo con el" in helped
     assert said["deployment"].startswith(
-        "Arma cultivos, muestreos, sustentabilidad, mapa y saludo con"
+        "Arma cultivos, muestreos, sustentabilidad, informe, mapa y saludo con"
     )
     assert said["links"]
 
@@ -123,7 +123,7 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
 def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -> None:
     folders = registry.product_folders()
     assert folders[0] == FOLDER
-    assert len(set(folders)) == len(folders) == 12
+    assert len(set(folders)) == len(folders) == 13
     check_names(folders)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from Modules.diff.changes import diff_tables
+from Modules.formats.report_page import html_of, markdown_of
+from Modules.products.informe.facts import facts_of, names_of
 from Modules.prompts.informe.check import Facts, problems
-from Modules.prompts.informe.facts import facts_of, names_of
-from Modules.prompts.informe.sections import html_of, markdown_of, sections_of, with_texts
+from Modules.prompts.informe.sections import sections_of, with_texts
 from Modules.words.domain import Recurso
 from tests.fuentes import campo, fuente_of, lote
 
@@ -40,7 +42,7 @@ def _night() -> Any:
 
 
 def _facts(fuente: Any) -> dict[str, Any]:
-    return facts_of(fuente, VERDICT)
+    return facts_of(replace(fuente, controles=VERDICT["checks"]))
 
 
 def test_facts_are_json_and_add_up() -> None:
@@ -57,8 +59,6 @@ def test_facts_are_json_and_add_up() -> None:
 
 
 def test_a_lote_that_is_gone_may_be_named() -> None:
-    from dataclasses import replace
-
     fuente = _night()
     tables = fuente.tables
     left = replace(tables, lotes=tables.lotes.iloc[1:], siembras=tables.siembras.iloc[1:])

@@ -23,6 +23,8 @@ from filelock import FileLock
 
 from Modules.demo.world import build_world
 from Modules.jobs.backup import FOLDER
+from Modules.products.entry import CADA_NOCHE
+from Modules.products.registry import made_by
 from Modules.words.spanish import corrida
 from tests.faults.named import Fault
 from tests.faults.running import FaultyPortal, faulty_portal
@@ -132,10 +134,7 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert second.code == 0, second.err
     assert "sin cambios" in second.out
     stages = ["Traer del portal", "Revisar la noche", "Guardar el snapshot", "Publicar"]
-    told = [
-        *stages,
-        *(f"Producto {name}" for name in ("cultivos", "muestreos", "sustentabilidad", "mapa")),
-    ]
+    told = [*stages, *(f"Producto {one.nombre}" for one in made_by(CADA_NOCHE))]
     said = second.err.splitlines()
     assert [line for line in said if line.endswith("…")] == [f"{stage}…" for stage in told]
     for stage in told:

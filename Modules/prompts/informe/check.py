@@ -19,7 +19,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from Modules.prompts.informe.facts import NOMBRES
+from Modules.products.informe.facts import NOMBRES
 
 
 def _listed(words: str) -> list[str]:

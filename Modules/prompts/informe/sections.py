@@ -1,61 +1,18 @@
-"""The sections of the report: sentences and tables by plain code, a model's text where it holds.
-
-Markdown and HTML come from the same sections; equal sections give equal bytes. The HTML is one
-file without anything from elsewhere, for a phone and for paper.
-"""
+"""The sections of the report: sentences and tables by plain code, a model's text where it holds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 from typing import Any, Final
 
+from Modules.formats.report_page import Seccion, Tabla, tabla
+from Modules.products.informe.sections import changes_table, checks_section
 from Modules.prompts.informe.check import Facts, plain, problems
-from Modules.words.spanish import count, in_lote, markdown, markdown_table, number, sentence, short
+from Modules.words.spanish import count, number, sentence, short
 from Modules.words.text import MAX_TEXT
 
 MAX_FRASES: Final = 12  # of a model, in a section
-_STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;"
-    "color:#1b1b1b;background:#fff;overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.25}"
-    "h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #767676}"
-    "table{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.9rem}"
-    "caption{text-align:left;font-weight:600;padding-bottom:.25rem}"
-    "th,td{border-bottom:1px solid #c9c9c9;padding:.3rem .5rem .3rem 0;text-align:left;"
-    "vertical-align:top;unicode-bidi:isolate}.n{text-align:right;white-space:nowrap}"
-    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2){"
-    "min-width:5rem;overflow-wrap:break-word}.t td:last-child{min-width:0}"
-    "th,th.n{white-space:normal;overflow-wrap:normal}"
-    ".aviso{border-left:4px solid #8a5a00;padding-left:.75rem}"
-    "@media print{body{max-width:none;padding:0;font-size:11pt}tr{break-inside:avoid}"
-    "h2,caption{break-after:avoid}thead{display:table-header-group}}"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Tabla:
-    """Cells are plain text; the columns of ``numeros`` are right-aligned."""
-
-    titulo: str
-    encabezado: tuple[str, ...]
-    filas: tuple[tuple[str, ...], ...]
-    numeros: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Seccion:
-    """``frases`` are plain text: our own, then (``del_modelo``) a model's, which were checked.
-
-    ``aviso``: why a model's are not here.
-    """
-
-    id: str
-    titulo: str
-    frases: tuple[str, ...]
-    tablas: tuple[Tabla, ...] = ()
-    del_modelo: bool = False
-    aviso: str = ""
 
 
 def sections_of(facts: Mapping[str, Any]) -> tuple[Seccion, ...]:
@@ -70,27 +27,17 @@ def sections_of(facts: Mapping[str, Any]) -> tuple[Seccion, ...]:
     if not changes["primera_noche"]:
         said = count(changes["total"], "cambio", "cambios")
         night = f"Contra la noche anterior: {said}." if changes["total"] else "Sin cambios."
-    warned = count(checks["avisos"], "aviso", "avisos")
     return (
         Seccion("resumen", "Resumen", (f"Datos del {facts['datos_del']}.", total, night)),
         Seccion("superficie", "Superficie", (total,), _areas(area)),
-        Seccion("cambios", "Cambios", (night, *_since(season)), _changes(changes)),
+        Seccion("cambios", "Cambios", (night, *_since(season)), changes_table(changes)),
         Seccion(
             "marcadores",
             "Marcadores",
             (f"{count(marks['total'], 'marcador', 'marcadores')}.",),
             _marks(marks),
         ),
-        Seccion(
-            "controles",
-            "Controles de los datos",
-            (f"{count(checks['mirados'], 'control', 'controles')}, {warned}.",),
-            _table(
-                "Avisos",
-                ("Control", "Detalle"),
-                [(c["que"], c["detalle"]) for c in checks["lista"]],
-            ),
-        ),
+        checks_section(checks),
     )
 
 
@@ -118,72 +65,8 @@ def _with_text(section: Seccion, text: Sequence[str] | None, facts: Facts) -> Se
     return replace(section, frases=(*section.frases, *lines), del_modelo=True)
 
 
-def markdown_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] = ()) -> str:
-    """The report in Markdown."""
-    parts = [f"# {markdown(titulo)}", *(f"> {markdown(one)}" for one in avisos)]
-    for one in sections:
-        parts.append(f"## {markdown(one.titulo)}")
-        parts += [markdown(line) for line in one.frases]
-        parts += [f"> {markdown(said)}" for said in _notes(one)]
-        for table in one.tablas:
-            rows = [tuple(map(markdown, row)) for row in table.filas]
-            parts += [f"**{markdown(table.titulo)}**", markdown_table(table.encabezado, rows)]
-    return "\n\n".join(parts) + "\n"
-
-
-def html_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] = ()) -> str:
-    """The report as one HTML page."""
-    parts = [f"<h1>{escape(titulo)}</h1>", *map(_aviso, avisos)]
-    for one in sections:
-        parts.append(f'<section aria-labelledby="{one.id}">')
-        parts.append(f'<h2 id="{one.id}">{escape(one.titulo)}</h2>')
-        parts += [f"<p><bdi>{escape(line)}</bdi></p>" for line in one.frases]
-        parts += [*map(_aviso, _notes(one)), *map(_html_table, one.tablas), "</section>"]
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        '<!doctype html>\n<html lang="es-AR">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(titulo)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(parts)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def _notes(section: Seccion) -> tuple[str, ...]:
-    said = "Con oraciones de un modelo; sus números y nombres se controlaron con los datos."
-    return (said,) if section.del_modelo else (section.aviso,) if section.aviso else ()
-
-
-def _aviso(said: str) -> str:
-    return f'<p class="aviso">{escape(said)}</p>'
-
-
-def _html_table(table: Tabla) -> str:
-    def row(cells: Sequence[str], tag: str) -> str:
-        scope = ' scope="col"' if tag == "th" else ""
-        numeric = (' class="n"' if at in table.numeros else "" for at in range(len(cells)))
-        each = (
-            f"<{tag}{scope}{css}>{escape(cell)}</{tag}>"
-            for cell, css in zip(cells, numeric, strict=True)
-        )
-        return f"<tr>{''.join(each)}</tr>"
-
-    rows = "\n".join(row(cells, "td") for cells in table.filas)
-    head = row(table.encabezado, "th")
-    caption = f"<caption>{escape(table.titulo)}</caption>"
-    css = "" if table.numeros else ' class="t"'
-    return f"<table{css}>{caption}<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody></table>"
-
-
 def _ha(value: float) -> str:
     return f"{number(value, 1)} ha"
-
-
-def _table(
-    titulo: str, encabezado: tuple[str, ...], rows: Sequence[tuple[str, ...]], *numeros: int
-) -> tuple[Tabla, ...]:
-    return (Tabla(titulo, encabezado, tuple(rows), frozenset(numeros)),) if rows else ()
 
 
 def _areas(area: Mapping[str, Any]) -> tuple[Tabla, ...]:
@@ -200,7 +83,7 @@ def _areas(area: Mapping[str, Any]) -> tuple[Tabla, ...]:
         ]
         head = (name.capitalize(), "Lotes", "Superficie", "Parte")
         more = area["campos_sin_listar"] if name == "campo" else 0
-        found += _table(titulo + (f" (y {number(more)} más)" if more else ""), head, rows, 1, 2, 3)
+        found += tabla(titulo + (f" (y {number(more)} más)" if more else ""), head, rows, 1, 2, 3)
     return found
 
 
@@ -219,22 +102,10 @@ def _since(season: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"Desde la primera noche de la campaña, del {season['desde']}: {said}.",)
 
 
-def _changes(changes: Mapping[str, Any]) -> tuple[Tabla, ...]:
-    rows = [
-        (
-            in_lote(row["campo"], row["lote"]) if row["lote"] else row["campo"],
-            *(row[key] for key in ("que", "detalle")),
-        )
-        for row in changes["lista"]
-    ]
-    more = f" (y {number(changes['sin_listar'])} más)" if changes["sin_listar"] else ""
-    return _table(f"De la última noche{more}", ("Dónde", "Qué", "Detalle"), rows)
-
-
 def _marks(marks: Mapping[str, Any]) -> tuple[Tabla, ...]:
     rows = [
         (one["tipo"], number(one["cantidad"]), *(number(e["cantidad"]) for e in one["por_estado"]))
         for one in marks["por_tipo"]
     ]
     states = [e["estado"].capitalize() for one in marks["por_tipo"][:1] for e in one["por_estado"]]
-    return _table("Por tipo", ("Tipo", "Total", *states), rows, *range(1, len(states) + 2))
+    return tabla("Por tipo", ("Tipo", "Total", *states), rows, *range(1, len(states) + 2))

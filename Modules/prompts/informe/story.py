@@ -15,13 +15,14 @@ from Modules.diff.differences import diferencias
 from Modules.disk.destinations import check_destination
 from Modules.disk.publish import publish_files
 from Modules.disk.safe_files import write_new
+from Modules.formats.report_page import Seccion, html_of, markdown_of
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.products import Encargo
+from Modules.products.informe.facts import facts_of, names_of
 from Modules.prompts.informe.check import Facts
-from Modules.prompts.informe.facts import facts_of, names_of
-from Modules.prompts.informe.sections import Seccion, html_of, markdown_of, sections_of, with_texts
+from Modules.prompts.informe.sections import sections_of, with_texts
 from Modules.prompts.informe.writer import Writer, keep, kept
-from Modules.store.snapshot import read_tables, read_verdict
+from Modules.store.snapshot import read_tables
 from Modules.words.errors import PipelineError
 from Modules.words.folders import INFORME_CAMPANIA
 from Modules.words.spanish import day, inesperada
@@ -53,9 +54,7 @@ def ask(encargo: Encargo, writer: Writer) -> str:
 
 
 def _facts(encargo: Encargo) -> dict[str, Any]:
-    fuente = encargo.fuente
-    verdict = read_verdict(encargo.store.find(str(fuente.snapshot_id), fuente.campania))
-    return facts_of(fuente, verdict, _season(encargo))
+    return facts_of(encargo.fuente, _season(encargo))
 
 
 def _season(encargo: Encargo) -> tuple[str, Diferencias] | None:

@@ -1,4 +1,4 @@
-"""The facts of a season's report: plain JSON out of one accepted night. Pure and deterministic.
+"""The facts of the reports: plain JSON out of one accepted night. Pure and deterministic.
 
 Numbers are rounded as they are printed, and their keys end with the unit: ``_ha`` hectares on the
 WGS 84 ellipsoid, ``_pct`` percent of ``superficie.total_ha``; what has none is a count. Dates are
@@ -8,7 +8,7 @@ dd/mm/aaaa. What ``NOMBRES`` name are names that people gave, and no number in t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -29,22 +29,19 @@ _CLASES: Final = (  # of the season's sum: what a person asks for
 )
 
 
-def facts_of(
-    fuente: Fuente, verdict: Mapping[str, Any], season: tuple[str, Diferencias] | None = None
-) -> dict[str, Any]:
-    """What a report may say of a night.
+def facts_of(fuente: Fuente, season: tuple[str, Diferencias] | None = None) -> dict[str, Any]:
+    """What a report of a season may say of a night.
 
-    ``verdict`` as ``verdict.json`` holds it; ``season``: the day of the first accepted night and
-    what changed since, None where this is the first.
+    ``season``: the day of the first accepted night and what changed since, None where this is it.
     """
     return {
         "campania": str(fuente.campania),
         "datos_del": moment(fuente.hora_local),
         "superficie": _superficie(fuente),
-        "cambios": _cambios(fuente),
+        "cambios": changes_of(fuente),
         "temporada": _temporada(season),
         "marcadores": _marcadores(fuente),
-        "controles": _controles(verdict),
+        "controles": checks_of(fuente.controles),
     }
 
 
@@ -91,7 +88,7 @@ def _areas(lotes: pd.DataFrame, by: list[str], total: float) -> list[dict[str, A
     return sorted(rows, key=lambda row: (-row["superficie_ha"], row[by[0]]))
 
 
-def _cambios(fuente: Fuente) -> dict[str, Any]:
+def changes_of(fuente: Fuente) -> dict[str, Any]:
     """Those of the night, against the accepted one before it."""
     rows = cambios(fuente.changes)
     counts = Counter(que for _, _, que, _ in rows)
@@ -139,11 +136,10 @@ def _marcadores(fuente: Fuente) -> dict[str, Any]:
     }
 
 
-def _controles(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    checks: Iterable[Mapping[str, Any]] = verdict["checks"]
+def checks_of(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     warned = [one for one in checks if not one["passed"]]
     return {
-        "mirados": len([*checks]),
+        "mirados": len(checks),
         "avisos": len(warned),
         "lista": [
             {"que": one["name"], "detalle": "; ".join(one["notes"])} for one in warned[:MAX_AVISOS]

@@ -1,0 +1,28 @@
+"""The report of the morning: what changed, how far the crops are, and what to look at today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from Modules.products.entry import Hecho, Producto
+
+if TYPE_CHECKING:
+    from Modules.products.source import Fuente
+
+CARPETA: Final = "informe"
+
+
+def build(fuente: Fuente, work: Path) -> Hecho:
+    from Modules.products.informe.product import build_informe
+
+    return build_informe(fuente, work)
+
+
+PRODUCTO: Final = Producto(
+    nombre="informe",
+    carpetas=(CARPETA,),
+    build=build,
+    paquetes=("informe", "cultivos", "muestreos", "kmz"),
+    pagina="productos.md",
+)

@@ -1,0 +1,300 @@
+"""The drawings of the morning: how far each crop is, and where the lotes changed. SVG, pure.
+
+The same text serves page, mail and paper. Units are CSS pixels; a drawing is as wide as a phone.
+Maps are EPSG:4326 drawn flat, with a degree of longitude shortened by the latitude of their middle:
+true to shape within a campo. North is up. What a colour tells, a word tells too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from Modules.diff.change import Clase
+from Modules.diff.changes import Changes
+from Modules.diff.layers import CAMBIADO, ELIMINADO, MOVIDO, NUEVO, SEMBRADO
+from Modules.formats.cells import cells
+from Modules.formats.report_page import Figura
+from Modules.products.cultivos.sown import OTROS, Sembrado
+from Modules.products.source import Fuente
+from Modules.words.cultivos import GREY
+from Modules.words.spanish import count, number, short
+
+ANCHO: Final = 340
+MAX_CULTIVOS: Final = 12  # bars; the table has all
+MAX_MAPAS: Final = 6
+_MAPA_ALTO: Final = 240
+_LEYENDA: Final = 34  # below a map: two lines of words
+_MIN_M: Final = 400.0  # across a map at least
+_M_PER_DEGREE: Final = 111_320.0
+_NAME: Final = 16  # characters of a name in a drawing
+_DARK, _LINE, _PALE = "#1b1b1b", "#757575", "#ececec"
+_COSECHA: Final = "#37474f"
+_FONT: Final = "font-family=\"system-ui,Arial,'Source Sans Pro',sans-serif\""
+_KINDS: Final = {  # by what is told of a lote, the gravest first: word of the legend, colour
+    Clase.LOTE_ELIMINADO.texto: ("quitado", ELIMINADO),
+    Clase.LOTE_NUEVO.texto: ("nuevo", NUEVO),
+    Clase.BORDE_MOVIDO.texto: ("borde movido", MOVIDO),
+    Clase.CAMBIO_DE_CULTIVO.texto: ("otro cultivo", SEMBRADO),
+    "": ("otros datos", CAMBIADO),
+}
+
+
+def progress_chart(frame: pd.DataFrame, crops: Sequence[Sembrado]) -> Figura:
+    """Sown and harvested share of each crop; ``frame`` is ``cultivos.sown.progress`` of them.
+
+    The crops of most hectares have a bar of their own, the others one together.
+    """
+    rows = frame.assign(color=[crop.color for crop in crops])
+    rows = rows.sort_values(["sembrada_ha", "cultivo"], ascending=[False, True])
+    if len(rows) > MAX_CULTIVOS:
+        rest = rows.iloc[MAX_CULTIVOS - 1 :]
+        sums = rest[["sembrada_ha", "ya_sembrada_ha", "cosechada_ha"]].sum()
+        last = {**sums, "cultivo": f"{OTROS} ({len(rest)})", "color": GREY}
+        rows = pd.concat([rows.iloc[: MAX_CULTIVOS - 1], pd.DataFrame([last])])
+    parts, said = [], []
+    for at, one in enumerate(rows.itertuples()):
+        top, whole = 4 + 36 * at, one.sembrada_ha or math.nan
+        sown, cut = (np.nan_to_num(part / whole) for part in (one.ya_sembrada_ha, one.cosechada_ha))
+        words = f"{number(100 * sown)} % sembrado · {number(100 * cut)} % cosechado"
+        said.append(f"{one.cultivo}: {words}")
+        parts += [
+            _text(0, top + 11, _cut(one.cultivo, 22), weight=600),
+            _text(ANCHO, top + 11, words, anchor="end", size=11),
+            f'<rect x="0.5" y="{top + 16}" width="{ANCHO - 1}" height="9" fill="{_PALE}" '
+            f'stroke="{_LINE}" stroke-width=".5"/>',
+            _bar(top + 16, 9, sown, one.color),
+            _bar(top + 26, 4, cut, _COSECHA),
+        ]
+    height = 4 + 36 * len(rows) + 18
+    parts += [
+        f'<rect x="0" y="{height - 13}" width="18" height="9" fill="{_PALE}" stroke="{_LINE}" '
+        'stroke-width=".5"/>',
+        _text(23, height - 5, "sembrado, del color del cultivo", size=11),
+        f'<rect x="196" y="{height - 10}" width="18" height="4" fill="{_COSECHA}"/>',
+        _text(219, height - 5, "cosechado", size=11),
+    ]
+    title = "Avance de siembra y cosecha, por cultivo"
+    return _figure("avance", title, "; ".join(said), parts, height)
+
+
+def _bar(top: float, height: float, share: float, colour: str) -> str:
+    """Filled from the left; never beyond its track, and never unseen where there is something."""
+    width = min(1.0, share) * (ANCHO - 1)
+    if width <= 0:
+        return ""
+    edge = f' stroke="{_LINE}" stroke-width=".5"' if colour != _COSECHA else ""
+    return (
+        f'<rect x="0.5" y="{top}" width="{max(width, 1.5):.1f}" height="{height}" '
+        f'fill="{colour}"{edge}/>'
+    )
+
+
+def change_maps(fuente: Fuente) -> tuple[tuple[Figura, ...], int]:
+    """A map of each campo in which a lote changed, those of most land first; and how many more.
+
+    Of what is gone and of borders as they were, where the night before is still there.
+    """
+    kinds = _kinds(fuente.changes)
+    if not kinds:
+        return (), 0
+    before = fuente.antes()
+    now = fuente.tables.lotes
+    old = now.iloc[:0] if before is None else before[before["lote_id"].isin(kinds)]
+    gone = old[~old["lote_id"].isin(now["lote_id"])]
+    changed = pd.concat([now[now["lote_id"].isin(kinds)], gone], ignore_index=True)
+    sums = changed.groupby("campo_id")["superficie_ha"].sum()
+    order = sorted(sums.index, key=lambda key: (-round(float(sums[key]), 4), key))
+    names = dict(zip(changed["campo_id"], changed["campo"], strict=True))
+    names |= dict(zip(fuente.tables.campos["campo_id"], fuente.tables.campos["campo"], strict=True))
+    figures = []
+    for at, key in enumerate(order[:MAX_MAPAS]):
+        mine, was = (frame[frame["campo_id"] == key] for frame in (now, old))
+        figures.append(_change_map(f"mapa{at}", names[key], mine, was, kinds))
+    return tuple(figures), len(order[MAX_MAPAS:])
+
+
+def _kinds(changes: Changes) -> dict[str, str]:
+    """What happened to each lote, the gravest of it: a key of ``_KINDS``."""
+    rank = {name: at for at, name in enumerate(_KINDS)}
+    found: dict[str, str] = {}
+    for one in (*changes.lotes, *changes.siembras):
+        kind = one.que if one.que in _KINDS else ""
+        found[one.lote_id] = min(kind, found.get(one.lote_id, ""), key=rank.__getitem__)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A window on the ground: its corner and how many pixels are a degree."""
+
+    west: float
+    north: float
+    x: float
+    y: float
+
+    @classmethod
+    def on(cls, bounds: NDArray[np.float64]) -> _View:
+        """Around west, south, east, north, with a margin."""
+        west, south, east, north = bounds.tolist()
+        lat, lon = (south + north) / 2, (west + east) / 2
+        metres = (_M_PER_DEGREE * math.cos(math.radians(lat)), _M_PER_DEGREE)
+        wide = max((east - west) * metres[0] * 1.3, _MIN_M)
+        high = max((north - south) * metres[1] * 1.3, _MIN_M)
+        scale = min(ANCHO / wide, _MAPA_ALTO / high)  # pixels of a metre
+        x, y = scale * metres[0], scale * metres[1]
+        return cls(lon - ANCHO / x / 2, lat + _MAPA_ALTO / y / 2, x, y)
+
+    @property
+    def metres_per_pixel(self) -> float:
+        return _M_PER_DEGREE / self.y
+
+    def pixels(self, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+        """What lies in the window, in pixels, without what nobody sees of it."""
+        moved = shapely.transform(
+            shapes, lambda at: (at - (self.west, self.north)) * (self.x, -self.y)
+        )
+        inside = shapely.clip_by_rect(moved, -4, -4, ANCHO + 4, _MAPA_ALTO + 4)
+        simple = shapely.simplify(inside, 0.3)
+        return np.asarray(np.where(shapely.is_empty(simple), inside, simple), dtype=object)
+
+
+def _change_map(
+    name: str, campo: str, now: gpd.GeoDataFrame, old: gpd.GeoDataFrame, kinds: Mapping[str, str]
+) -> Figura:
+    mine = now["lote_id"].isin(kinds).to_numpy(dtype=bool)
+    focus = np.concatenate([_shapes(now)[mine], _shapes(old)])
+    view = _View.on(shapely.total_bounds(focus))
+    rows = [*zip(cells(now["lote_id"]), cells(now["lote"]), view.pixels(_shapes(now)), strict=True)]
+    shown = (Clase.LOTE_ELIMINADO.texto, Clase.BORDE_MOVIDO.texto)  # of which it says something
+    old = old[[kinds[key] in shown for key in old["lote_id"]]]
+    was = [*zip(cells(old["lote_id"]), cells(old["lote"]), view.pixels(_shapes(old)), strict=True)]
+    parts = [
+        f'<clipPath id="de-{name}"><rect width="{ANCHO}" height="{_MAPA_ALTO}"/></clipPath>',
+        f'<g clip-path="url(#de-{name})">',
+        f'<rect width="{ANCHO}" height="{_MAPA_ALTO}" fill="#fafafa"/>',
+        *(_path(shape, _PALE, "#9e9e9e") for key, _, shape in rows if key not in kinds),
+        *(
+            _path(shape, _colour(kinds, key), _DARK, ".75")
+            for key, _, shape in rows
+            if key in kinds
+        ),
+        *(_path(shape, "none", ELIMINADO, "1.5", dash="5 3") for _, _, shape in was),
+    ]
+    there = {key for key, _, _ in rows}
+    named = [row for row in rows if row[0] in kinds] + [row for row in was if row[0] not in there]
+    named = [row for row in named if not row[2].is_empty]
+    for _, lote, shape in sorted(named, key=lambda row: (-row[2].area, row[0]))[:20]:
+        spot = shapely.point_on_surface(shape)
+        halo = 'stroke="#fff" stroke-width="3" paint-order="stroke" stroke-linejoin="round"'
+        label = _cut(lote, _NAME)
+        half = min(ANCHO / 2, 3.2 * len(label))  # as wide as it comes, about
+        x = min(max(spot.x, half + 2), ANCHO - half - 2)
+        y = min(max(spot.y + 4, 12), _MAPA_ALTO - 16)
+        parts.append(_text(x, y, label, anchor="middle", size=12, weight=600, more=halo))
+    told = [kind for kind in _KINDS if kind in {kinds[key] for key, _, _ in named}]
+    parts += ["</g>", *_scale_bar(view), *_legend(told, dashed=bool(was))]
+    counts = [sum(kinds[key] == kind for key, _, _ in named) for kind in told]
+    words = [
+        f"{_KINDS[kind][0]}: {short([lote for key, lote, _ in named if kinds[key] == kind], 8)}"
+        for kind in told
+    ]
+    title = f"{campo}: {count(sum(counts), 'lote cambiado', 'lotes cambiados')}"
+    return _figure(name, title, "; ".join(words), parts, _MAPA_ALTO + _LEYENDA)
+
+
+def _shapes(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    return np.asarray(frame.geometry.to_numpy(), dtype=object)
+
+
+def _colour(kinds: Mapping[str, str], key: str) -> str:
+    return _KINDS[kinds[key]][1]
+
+
+def _path(shape: Any, fill: str, line: str, width: str = ".5", *, dash: str = "") -> str:
+    rings = shapely.get_rings(shapely.get_parts(shape))
+    text = "".join(_ring(shapely.get_coordinates(ring)) for ring in rings)
+    style = f' stroke-dasharray="{dash}"' if dash else ""
+    opacity = ' fill-opacity=".55"' if fill not in ("none", _PALE) else ""
+    return (
+        f'<path d="{text}" fill="{fill}"{opacity} fill-rule="evenodd" stroke="{line}" '
+        f'stroke-width="{width}"{style}/>'
+        if text
+        else ""
+    )
+
+
+def _ring(positions: NDArray[np.float64]) -> str:
+    at = (f"{x:.1f} {y:.1f}" for x, y in positions[:-1].tolist())
+    return f"M{'L'.join(at)}Z"
+
+
+def _scale_bar(view: _View) -> Iterator[str]:
+    """A bar of one, two or five times a power of ten metres, a quarter of the map at most."""
+    most = view.metres_per_pixel * ANCHO / 4
+    power = 10.0 ** math.floor(math.log10(most))
+    metres = max(step * power for step in (1, 2, 5) if step * power <= most)
+    width, y = metres / view.metres_per_pixel, _MAPA_ALTO - 6
+    said = f"{number(metres)} m" if metres < 1000 else f"{number(metres / 1000)} km"
+    yield (
+        f'<rect x="4" y="{y - 15}" width="{max(width + 8, 46):.1f}" height="19" fill="#fff" '
+        'fill-opacity=".8"/>'
+    )
+    yield f'<path d="M8 {y - 3}V{y}H{8 + width:.1f}V{y - 3}" fill="none" stroke="{_DARK}"/>'
+    yield _text(8, y - 5, said, size=10)
+
+
+def _legend(kinds: Sequence[str], *, dashed: bool) -> Iterator[str]:
+    x, y = 0.0, _MAPA_ALTO + 15
+    for kind in kinds:
+        word, colour = _KINDS[kind]
+        yield (
+            f'<rect x="{x + 0.5:.1f}" y="{y - 8}" width="14" height="9" fill="{colour}" '
+            f'fill-opacity=".55" stroke="{_DARK}" stroke-width=".75"/>'
+        )
+        yield _text(x + 19, y, word, size=11)
+        x += 30 + 5.6 * len(word)
+    if dashed:
+        yield (
+            f'<path d="M0 {y + 13}h15" stroke="{ELIMINADO}" stroke-width="1.5" '
+            'stroke-dasharray="5 3"/>'
+        )
+        yield _text(19, y + 16, "como era la noche anterior", size=11)
+
+
+def _text(
+    x: float,
+    y: float,
+    said: str,
+    *,
+    anchor: str = "start",
+    size: int = 12,
+    weight: int = 400,
+    more: str = "",
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" {_FONT} '
+        f'fill="{_DARK}" text-anchor="{anchor}" {more}>{escape(said)}</text>'
+    )
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
+
+
+def _figure(name: str, title: str, said: str, parts: Sequence[str], height: int) -> Figura:
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {ANCHO} {height}" '
+        f'width="{ANCHO}" height="{height}" role="img" aria-label="{escape(said)}">'
+        f"{''.join(parts)}</svg>"
+    )
+    return Figura(name, title, said, svg, ANCHO, height)

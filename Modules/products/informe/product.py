@@ -1,0 +1,43 @@
+"""``informe/informe_25-26.html`` and ``.pdf``: the morning in one page, for a phone and for paper.
+
+Of the last night that changed something: equal nights leave the files as they are, and so does one
+that was refused. So that nobody takes an old page for a new one, it says on opening how old its
+data are (``AGE``). The same night gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from Modules.disk.safe_files import make_folder, write_new
+from Modules.formats.impreso import pdf
+from Modules.formats.report_page import data_of, html_of
+from Modules.products.entry import Hecho
+from Modules.products.informe.sections import estado_of, morning_of, titulo_of
+from Modules.products.source import Fuente
+from Modules.words.spanish import moment
+
+AGE: Final = (
+    "(()=>{{const d=Math.floor((Date.now()-{ms})/864e5);if(d<1)return;"
+    'const p=document.createElement("p");p.className="aviso";'
+    'p.textContent=`Estos datos son de hace ${{d===1?"un día":d+" días"}}: desde entonces ninguna '
+    "noche trajo cambios, o la que los traía se rechazó: eso lo dice su aviso.`;"
+    'document.querySelector("h1").after(p)}})()'
+)
+
+
+def build_informe(fuente: Fuente, work: Path) -> Hecho:
+    """Write page and PDF below ``work``."""
+    make_folder(work)
+    stem = f"informe_{fuente.campania.slug}"
+    titulo, estado, sections = titulo_of(fuente), estado_of(fuente), morning_of(fuente)
+    moved = AGE.format(ms=int(fuente.snapshot_id.utc.timestamp() * 1000))
+    page = html_of(titulo, sections, estado=estado, guion=moved)
+    pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
+    template = Path(__file__).parent / "informe.typ"
+    paper = pdf(template, data_of(titulo, sections, estado, pie), fuente.snapshot_id.utc)
+    files = {f"{stem}.html": page.encode("utf-8", "replace"), f"{stem}.pdf": paper}
+    for name, data in files.items():
+        write_new(work / name, data)
+    return Hecho({"informe": {name: work / name for name in files}})
