@@ -297,6 +297,9 @@ class Settings:
     lindero_alert_smtp_url: Secret | None = secret(
         "Servidor de correo para eso: smtps://usuario:contraseña@servidor:puerto",
         "smtps://lindero:…@mail.empresa.example:465")
+    lindero_informe_a: str = setting(str, "",
+        "A quién se le manda el informe de cada noche buena: correos, y chat para el webhook",
+        "ana@empresa.example,chat")
     lindero_watch_url: Secret | None = secret(
         "Dirección de afuera que se pide tras cada noche buena", "https://hc.example/…")
     lindero_company: str = setting(str, "", "Empresa que nombran los avisos", "Campos del Sur SA")

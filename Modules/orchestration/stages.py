@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.jobs.products import Encargo
     from Modules.products.entry import Producto
     from Modules.products.h3.product import Runner
+    from Modules.store.snapshot import Snapshot
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,6 +84,7 @@ PUBLICAR: Final = StageInfo("Publicar", retries=2, delay_s=60)
 LEER: Final = StageInfo("Leer los backups")
 ENSAYAR: Final = StageInfo("Simulacro de restauración")
 PODAR: Final = StageInfo("Quitar lo viejo")
+MANDAR: Final = StageInfo("Mandar el informe")
 INFORMAR: Final = StageInfo("Informe de campaña", retries=2, delay_s=60)
 PREGUNTAR: Final = StageInfo("Preguntar al modelo")
 MARCAR: Final = StageInfo("Leer los marcadores")
@@ -188,8 +190,25 @@ def _night(
         encargo = stage(MARCAR, marks.classify, encargo, keys)
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)
+    if modo is Modo.PROD and settings.lindero_informe_a:
+        outcome = _reported(outcome, encargo, snapshot, made, stage)
     retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
     return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+
+
+def _reported(
+    outcome: Outcome, encargo: Encargo, snapshot: Snapshot, made: Sequence[Resultado], stage: Stage
+) -> Outcome:
+    """The report of the night told; that somebody was not is only a warning."""
+    from Modules.orchestration import morning
+
+    failed_ = tuple(dict.fromkeys(one.carpeta for one in made if one.error is not None))
+    try:
+        said = stage(MANDAR, morning.send, encargo, snapshot, failed_)
+    except PipelineError as err:
+        corrida.warning("%s: %s", MANDAR.name, err)
+        said = f"**Aviso:** el informe no llegó a todos: {markdown(str(err))}"
+    return replace(outcome, markdown="\n\n".join(filter(None, (outcome.markdown, said))))
 
 
 def each(asked: Sequence[Campania], work: Callable[[Campania], Outcome]) -> Outcome:

@@ -10,12 +10,11 @@ import re
 import socket
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from Modules.orchestration.alerts import Mail
+from Modules.orchestration.alerts import Mail, headed, message_id
 from Modules.settings import Settings
 from Modules.words.finding import Finding
 from Modules.words.secret import Secret
@@ -33,7 +32,7 @@ _INTACTO: Final = {  # by code of the finding, where that is not what can be sai
     TERMINADA: "La noche está guardada y publicada.",
     "destino_inalcanzable": "Los backups guardados siguen como estaban.",
 }
-MAX_SUBJECT, MAX_NAME = 120, 60  # characters
+MAX_NAME: Final = 60  # characters
 MIN_SECRET: Final = 8  # characters: what is shorter stands in other words too
 _INNER: Final = re.compile(  # what is secret of it alone: a password, a hook's path
     r"smtps?://[^:/@]*:([^/@]+)@.*|https?://[^/]+(/.+)|[^:/@]*:(?!//)(.+)", re.DOTALL
@@ -107,26 +106,18 @@ def as_html(settings: Settings, notice: Notice) -> str:
 
 def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MIMEMultipart:
     """A mail to ``mail.to`` of both; ``now`` is when it is sent."""
-    from email.header import Header  # EmailMessage folds some subjects with a blank too many
     from email.mime.multipart import MIMEMultipart
     from email.mime.text import MIMEText
-    from email.utils import format_datetime, formataddr
 
     who, (what, *_), _ = _parts(settings, notice)
-    line = f"{who}: {what.rstrip('.')}"
     root = _id(settings, notice.cause)  # of no mail: what all of a cause have in common
     alarm = _id(settings, notice.cause, notice.since)
     message = MIMEMultipart("alternative")
-    message["From"] = formataddr((who, mail.sender))
-    message["To"] = mail.to
-    short = line if len(line) <= MAX_SUBJECT else f"{line[: MAX_SUBJECT - 1]}…"
-    message["Subject"] = Header(short, "utf-8", header_name="Subject").encode()
-    message["Date"] = format_datetime(now.astimezone(settings.zone))
+    headed(message, settings, mail, (who, what.rstrip(".")), now)
     message["Message-ID"] = _id(settings, notice.cause, notice.when)
     if notice.over:
         message["In-Reply-To"] = alarm
     message["References"] = " ".join(dict.fromkeys((root, alarm)))
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers that he is away
     for kind, content in (("plain", as_text), ("html", as_html)):
         message.attach(MIMEText(content(settings, notice), kind, "utf-8"))
     return message
@@ -151,11 +142,7 @@ def _parts(settings: Settings, notice: Notice) -> tuple[str, list[str], list[tup
 
 
 def _id(settings: Settings, cause: str, when: datetime | None = None) -> str:
-    """The name of a mail: the same for the same notice, so that one sent twice is one."""
-    stamp = "" if when is None else when.astimezone(UTC).isoformat()
-    host = re.sub(r"[^A-Za-z0-9-]+", ".", settings.lindero_host or socket.gethostname())
-    name = sha256(f"{cause}|{stamp}".encode()).hexdigest()[:24]
-    return f"<{name}@{host.strip('.-') or 'lindero'}>"
+    return message_id(settings, cause, "" if when is None else when.astimezone(UTC).isoformat())
 
 
 def _clean(settings: Settings, text: str) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
-from Modules.formats.impreso import pdf
-from Modules.formats.report_page import data_of, html_of
+from Modules.formats import impreso
+from Modules.formats.report_page import Figura, data_of, html_of
 from Modules.products.entry import Hecho
 from Modules.products.informe.sections import estado_of, morning_of, titulo_of
 from Modules.products.source import Fuente
 from Modules.words.spanish import moment
 
+_HERE: Final = Path(__file__).parent
 AGE: Final = (
     "(()=>{{const d=Math.floor((Date.now()-{ms})/864e5);if(d<1)return;"
     'const p=document.createElement("p");p.className="aviso";'
@@ -25,6 +26,12 @@ AGE: Final = (
     "noche trajo cambios, o la que los traía se rechazó: eso lo dice su aviso.`;"
     'document.querySelector("h1").after(p)}})()'
 )
+
+
+def png(figura: Figura) -> bytes:
+    """A drawing as a picture of two pixels for a CSS pixel, for a mail: those show no SVG."""
+    data = {"svg": figura.svg, "ancho": figura.ancho}
+    return impreso.png(_HERE / "dibujo.typ", data, 2 * figura.ancho, figura.ancho)
 
 
 def build_informe(fuente: Fuente, work: Path) -> Hecho:
@@ -35,8 +42,9 @@ def build_informe(fuente: Fuente, work: Path) -> Hecho:
     moved = AGE.format(ms=int(fuente.snapshot_id.utc.timestamp() * 1000))
     page = html_of(titulo, sections, estado=estado, guion=moved)
     pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
-    template = Path(__file__).parent / "informe.typ"
-    paper = pdf(template, data_of(titulo, sections, estado, pie), fuente.snapshot_id.utc)
+    paper = impreso.pdf(
+        _HERE / "informe.typ", data_of(titulo, sections, estado, pie), fuente.snapshot_id.utc
+    )
     files = {f"{stem}.html": page.encode("utf-8", "replace"), f"{stem}.pdf": paper}
     for name, data in files.items():
         write_new(work / name, data)
