@@ -26,7 +26,7 @@ _STYLE: Final = (
     "caption{text-align:left;font-weight:600;padding-bottom:.25rem}"
     "th,td{border-bottom:1px solid #c9c9c9;padding:.3rem .5rem .3rem 0;text-align:left;"
     "vertical-align:top;unicode-bidi:isolate}.n{text-align:right;white-space:nowrap}"
-    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2){"
+    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2):not(:last-child){"
     "min-width:5rem;overflow-wrap:break-word}.t td:last-child{min-width:0}"
     "th,th.n{white-space:normal;overflow-wrap:normal}"
     ".aviso{border-left:4px solid #8a5a00;padding-left:.75rem}"

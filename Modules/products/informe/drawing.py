@@ -208,7 +208,7 @@ def _change_map(
         f"{_KINDS[kind][0]}: {short([lote for key, lote, _ in named if kinds[key] == kind], 8)}"
         for kind in told
     ]
-    title = f"{campo}: {count(sum(counts), 'lote cambiado', 'lotes cambiados')}"
+    title = f"{count(sum(counts), 'lote cambiado', 'lotes cambiados')} en {campo}"
     return _figure(name, title, "; ".join(words), parts, _MAPA_ALTO + _LEYENDA)
 
 

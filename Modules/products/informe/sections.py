@@ -101,7 +101,7 @@ def _changes(fuente: Fuente) -> Seccion:
             said += (f"Los bordes movidos ganan {gained} ha y pierden {lost} ha.",)
     maps, more = change_maps(fuente)
     if more:
-        said += (f"Se dibujan {len(maps)} campos, los de más hectáreas; faltan {number(more)}.",)
+        said += (f"Se dibujan {len(maps)} campos, los de más hectáreas, de {len(maps) + more}.",)
     return Seccion("cambios", "Qué cambió", said, _by_place(fuente), figuras=maps)
 
 
@@ -138,12 +138,12 @@ def _progress(fuente: Fuente) -> Seccion:
         )
         for one in frame.itertuples()
     ]
-    head = ("Cultivo", "Siembras (ha)", "Sembrado", "Cosechado")
+    head = ("Cultivo", "ha", "Sembrado", "Cosechado")
     return Seccion(
         "avance",
         "Siembra y cosecha",
         (said,),
-        tabla("Por cultivo", head, listed, 1, 2, 3),
+        tabla("Siembras por cultivo", head, listed, 1, 2, 3),
         figuras=(progress_chart(frame, crops),),
     )
 

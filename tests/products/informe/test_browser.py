@@ -1,0 +1,57 @@
+"""The page in a real Chromium, as it opens from a file: phone, laptop, no request, axe-core."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from Modules.diff.changes import diff_tables
+from Modules.products.informe.product import build_informe
+from tests.fuentes import night_of
+from tests.processes import patience
+from tests.products.mapa.test_browser import world
+from tests.stack.browser import browser
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_phone_reads_it_without_a_request_and_axe_finds_nothing(tmp_path: Path) -> None:
+    before, now = world(0), world(3)
+    night = replace(night_of(now), changes=diff_tables(before, now), antes=lambda: before.lotes)
+    build_informe(night, tmp_path)
+    axe = (files("axe_core_python") / "axe.min.js").read_text("utf-8")
+    with browser() as page:
+        page.command("Network.enable")
+        for width in (360, 1366):
+            page.command(
+                "Emulation.setDeviceMetricsOverride",
+                width=width, height=740, deviceScaleFactor=1, mobile=width < 500,
+            )  # fmt: skip
+            page.events.clear()
+            page.command("Page.navigate", url=(tmp_path / "informe_25-26.html").as_uri())
+            deadline = time.monotonic() + patience(30)
+            while not page.evaluate("document.querySelector('h1 + p.aviso') !== null"):
+                assert time.monotonic() < deadline, "the page does not say how old it is"
+                time.sleep(0.05)  # a page that works, bounded by the deadline above
+            asked = [
+                event["params"]["request"]["url"]
+                for event in page.events
+                if event["method"] == "Network.requestWillBeSent"
+            ]
+            assert [url.split(":")[0] for url in asked] == ["file"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.evaluate(f"(0, eval)({json.dumps(axe)}), null")
+            page.evaluate("window.found = null, axe.run().then(r => window.found = r), null")
+            while not page.evaluate("window.found !== null"):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)  # bounded by the deadline above
+            bad = page.evaluate(
+                "JSON.stringify(found.violations.filter(v => ['serious', 'critical']"
+                ".includes(v.impact)).map(v => [v.id, v.nodes.map(n => n.html)]))"
+            )
+            assert json.loads(bad) == []
