@@ -29,7 +29,7 @@ from Modules.products.informe.drawing import MAX_MAPAS  # noqa: E402
 from Modules.products.informe.product import build_informe  # noqa: E402
 from Modules.products.source import Fuente  # noqa: E402
 
-REACH, AIM, MAX_S = 1.5, 3.0, 2.0  # times as fast; seconds at most
+REACH, AIM, MAX_S = 1.0, 1.5, 2.0  # times as fast; seconds at most
 MOVED = 40
 
 

@@ -1,4 +1,4 @@
-"""A report as sections, and what is made of them: HTML, Markdown, plain text, data for a PDF. Pure.
+"""A report as sections, and what is made of them: HTML, Markdown, plain text. Pure.
 
 One model for page, mail and paper: what one says, the others say. Equal sections give equal bytes.
 The HTML is one file without anything from elsewhere, for a phone and for paper. Texts are plain,
@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from Modules.words.spanish import markdown, markdown_table
@@ -26,8 +26,8 @@ _STYLE: Final = (
     "caption{text-align:left;font-weight:600;padding-bottom:.25rem}"
     "th,td{border-bottom:1px solid #c9c9c9;padding:.3rem .5rem .3rem 0;text-align:left;"
     "vertical-align:top;unicode-bidi:isolate}.n{text-align:right;white-space:nowrap}"
-    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2):not(:last-child){"
-    "min-width:5rem;overflow-wrap:break-word}.t td:last-child{min-width:0}"
+    "th{font-size:.8rem}td:first-child{min-width:5.5rem}.t td:nth-child(2){"
+    "min-width:5rem;overflow-wrap:break-word}.t td:last-child{min-width:0;overflow-wrap:anywhere}"
     "th,th.n{white-space:normal;overflow-wrap:normal}"
     ".aviso{border-left:4px solid #8a5a00;padding-left:.75rem}"
     ".estado{border-left:8px solid #1d6434;background:#eef5ef;padding:.6rem .9rem;font-weight:600}"
@@ -49,7 +49,7 @@ class Tabla:
     titulo: str
     encabezado: tuple[str, ...]
     filas: tuple[tuple[str, ...], ...]
-    numeros: frozenset[int] = frozenset()
+    numeros: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def tabla(
     titulo: str, encabezado: tuple[str, ...], rows: Sequence[tuple[str, ...]], *numeros: int
 ) -> tuple[Tabla, ...]:
     """A table, or none where there are no rows."""
-    return (Tabla(titulo, encabezado, tuple(rows), frozenset(numeros)),) if rows else ()
+    return (Tabla(titulo, encabezado, tuple(rows), numeros),) if rows else ()
 
 
 def markdown_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] = ()) -> str:
@@ -188,37 +188,6 @@ def html_of(
         + "\n".join(filter(None, parts))
         + f"\n</main>\n{script}</body>\n</html>\n"
     )
-
-
-def data_of(titulo: str, sections: Sequence[Seccion], estado: Estado, pie: str) -> dict[str, Any]:
-    """The report as plain JSON, for ``formats.impreso``; ``pie`` stands below each page."""
-    return {
-        "titulo": titulo,
-        "estado": estado.texto,
-        "lineas": estado.lineas,
-        "bien": estado.bien,
-        "pie": pie,
-        "secciones": [
-            {
-                "id": one.id,
-                "titulo": one.titulo,
-                "frases": one.frases,
-                "puntos": one.puntos,
-                "figuras": [
-                    {"titulo": each.titulo, "texto": each.texto, "svg": each.svg,
-                     "ancho": each.ancho}
-                    for each in one.figuras
-                ],
-                "tablas": [
-                    {"titulo": table.titulo, "encabezado": table.encabezado, "filas": table.filas,
-                     "numeros": sorted(table.numeros)}
-                    for table in one.tablas
-                ],
-                "enlaces": [{"ruta": link.ruta, "texto": link.texto} for link in one.enlaces],
-            }
-            for one in sections
-        ],
-    }  # fmt: skip
 
 
 def _listed(tag: str, items: Sequence[str]) -> str:

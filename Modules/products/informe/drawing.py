@@ -33,13 +33,16 @@ ANCHO: Final = 340
 MAX_CULTIVOS: Final = 12  # bars; the table has all
 MAX_MAPAS: Final = 6
 _MAPA_ALTO: Final = 240
-_LEYENDA: Final = 34  # below a map: two lines of words
+_LEYENDA: Final = 38  # below a map: two lines of words
 _MIN_M: Final = 400.0  # across a map at least
 _M_PER_DEGREE: Final = 111_320.0
-_NAME: Final = 16  # characters of a name in a drawing
+MAX_NOMBRES: Final = 20  # of lotes in a map
 _DARK, _LINE, _PALE = "#1b1b1b", "#757575", "#ececec"
 _COSECHA: Final = "#37474f"
-_FONT: Final = "font-family=\"system-ui,Arial,'Source Sans Pro',sans-serif\""
+_FONT: Final = f"fill='{_DARK}' font-family=\"system-ui,Arial,'Source Sans Pro',sans-serif\""
+_EDGE: Final = f'stroke="{_LINE}" stroke-width=".5"'
+_DASHED: Final = f'stroke="{ELIMINADO}" stroke-width="1.5" stroke-dasharray="5 3"'
+_HALO: Final = 'stroke="#fff" stroke-width="3" paint-order="stroke" stroke-linejoin="round"'
 _KINDS: Final = {  # by what is told of a lote, the gravest first: word of the legend, colour
     Clase.LOTE_ELIMINADO.texto: ("quitado", ELIMINADO),
     Clase.LOTE_NUEVO.texto: ("nuevo", NUEVO),
@@ -47,6 +50,7 @@ _KINDS: Final = {  # by what is told of a lote, the gravest first: word of the l
     Clase.CAMBIO_DE_CULTIVO.texto: ("otro cultivo", SEMBRADO),
     "": ("otros datos", CAMBIADO),
 }
+_WAS: Final = (Clase.LOTE_ELIMINADO.texto, Clase.BORDE_MOVIDO.texto)  # what was there is drawn too
 
 
 def progress_chart(frame: pd.DataFrame, crops: Sequence[Sembrado]) -> Figura:
@@ -61,42 +65,29 @@ def progress_chart(frame: pd.DataFrame, crops: Sequence[Sembrado]) -> Figura:
         sums = rest[["sembrada_ha", "ya_sembrada_ha", "cosechada_ha"]].sum()
         last = {**sums, "cultivo": f"{OTROS} ({len(rest)})", "color": GREY}
         rows = pd.concat([rows.iloc[: MAX_CULTIVOS - 1], pd.DataFrame([last])])
-    parts, said = [], []
-    for at, one in enumerate(rows.itertuples()):
-        top, whole = 4 + 36 * at, one.sembrada_ha or math.nan
-        sown, cut = (np.nan_to_num(part / whole) for part in (one.ya_sembrada_ha, one.cosechada_ha))
+    parts, said, height = list[str](), list[str](), 4 + 36 * len(rows) + 18
+    for top, one in zip(range(4, height, 36), rows.itertuples(), strict=False):
+        whole = one.sembrada_ha or math.nan
+        sown, cut = (
+            float(np.nan_to_num(part / whole)) for part in (one.ya_sembrada_ha, one.cosechada_ha)
+        )
         words = f"{number(100 * sown)} % sembrado · {number(100 * cut)} % cosechado"
         said.append(f"{one.cultivo}: {words}")
         parts += [
-            _text(0, top + 11, _cut(one.cultivo, 22), weight=600),
-            _text(ANCHO, top + 11, words, anchor="end", size=11),
-            f'<rect x="0.5" y="{top + 16}" width="{ANCHO - 1}" height="9" fill="{_PALE}" '
-            f'stroke="{_LINE}" stroke-width=".5"/>',
-            _bar(top + 16, 9, sown, one.color),
-            _bar(top + 26, 4, cut, _COSECHA),
+            _text(0, top + 11, _cut(one.cultivo, 22), 'font-weight="600"'),
+            _text(ANCHO, top + 11, words, 'text-anchor="end" font-size="11"'),
+            _rect(0.5, top + 16, ANCHO - 1, 9, _PALE, _EDGE),
+            _rect(0.5, top + 16, min(1.0, sown) * (ANCHO - 1), 9, one.color, _EDGE),
+            _rect(0.5, top + 26, min(1.0, cut) * (ANCHO - 1), 4, _COSECHA),
         ]
-    height = 4 + 36 * len(rows) + 18
     parts += [
-        f'<rect x="0" y="{height - 13}" width="18" height="9" fill="{_PALE}" stroke="{_LINE}" '
-        'stroke-width=".5"/>',
-        _text(23, height - 5, "sembrado, del color del cultivo", size=11),
-        f'<rect x="196" y="{height - 10}" width="18" height="4" fill="{_COSECHA}"/>',
-        _text(219, height - 5, "cosechado", size=11),
+        _rect(0, height - 13, 18, 9, _PALE, _EDGE),
+        _text(23, height - 5, "sembrado, del color del cultivo", 'font-size="11"'),
+        _rect(196, height - 10, 18, 4, _COSECHA),
+        _text(219, height - 5, "cosechado", 'font-size="11"'),
     ]
     title = "Avance de siembra y cosecha, por cultivo"
     return _figure("avance", title, "; ".join(said), parts, height)
-
-
-def _bar(top: float, height: float, share: float, colour: str) -> str:
-    """Filled from the left; never beyond its track, and never unseen where there is something."""
-    width = min(1.0, share) * (ANCHO - 1)
-    if width <= 0:
-        return ""
-    edge = f' stroke="{_LINE}" stroke-width=".5"' if colour != _COSECHA else ""
-    return (
-        f'<rect x="0.5" y="{top}" width="{max(width, 1.5):.1f}" height="{height}" '
-        f'fill="{colour}"{edge}/>'
-    )
 
 
 def change_maps(fuente: Fuente) -> tuple[tuple[Figura, ...], int]:
@@ -174,33 +165,28 @@ def _change_map(
     mine = now["lote_id"].isin(kinds).to_numpy(dtype=bool)
     focus = np.concatenate([_shapes(now)[mine], _shapes(old)])
     view = _View.on(shapely.total_bounds(focus))
-    rows = [*zip(cells(now["lote_id"]), cells(now["lote"]), view.pixels(_shapes(now)), strict=True)]
-    shown = (Clase.LOTE_ELIMINADO.texto, Clase.BORDE_MOVIDO.texto)  # of which it says something
-    old = old[[kinds[key] in shown for key in old["lote_id"]]]
-    was = [*zip(cells(old["lote_id"]), cells(old["lote"]), view.pixels(_shapes(old)), strict=True)]
-    parts = [
-        f'<clipPath id="de-{name}"><rect width="{ANCHO}" height="{_MAPA_ALTO}"/></clipPath>',
-        f'<g clip-path="url(#de-{name})">',
-        f'<rect width="{ANCHO}" height="{_MAPA_ALTO}" fill="#fafafa"/>',
-        *(_path(shape, _PALE, "#9e9e9e") for key, _, shape in rows if key not in kinds),
-        *(
-            _path(shape, _colour(kinds, key), _DARK, ".75")
-            for key, _, shape in rows
-            if key in kinds
-        ),
-        *(_path(shape, "none", ELIMINADO, "1.5", dash="5 3") for _, _, shape in was),
-    ]
+    old = old[old["lote_id"].map(kinds).isin(_WAS)]
+    rows, was = (
+        [*zip(cells(one["lote_id"]), cells(one["lote"]), view.pixels(_shapes(one)), strict=True)]
+        for one in (now, old)
+    )
     there = {key for key, _, _ in rows}
-    named = [row for row in rows if row[0] in kinds] + [row for row in was if row[0] not in there]
+    changed = [row for row in rows if row[0] in kinds]
+    parts = [
+        f'<clipPath id="de-{name}">{_rect(0, 0, ANCHO, _MAPA_ALTO)}</clipPath>',
+        f'<g clip-path="url(#de-{name})">{_rect(0, 0, ANCHO, _MAPA_ALTO, "#fafafa")}',
+        *(_path(row[2], f'fill="{_PALE}" {_EDGE}') for row in rows if row[0] not in kinds),
+        *(_path(shape, _fill(kinds[key])) for key, _, shape in changed),
+        *(_path(shape, f'fill="none" {_DASHED}') for _, _, shape in was),
+    ]
+    named = [row for row in was if row[0] not in there] + changed
     named = [row for row in named if not row[2].is_empty]
-    for _, lote, shape in sorted(named, key=lambda row: (-row[2].area, row[0]))[:20]:
-        spot = shapely.point_on_surface(shape)
-        halo = 'stroke="#fff" stroke-width="3" paint-order="stroke" stroke-linejoin="round"'
-        label = _cut(lote, _NAME)
-        half = min(ANCHO / 2, 3.2 * len(label))  # as wide as it comes, about
-        x = min(max(spot.x, half + 2), ANCHO - half - 2)
+    for _, lote, shape in sorted(named, key=lambda row: (-row[2].area, row[0]))[:MAX_NOMBRES]:
+        spot, label = shapely.point_on_surface(shape), _cut(lote, 16)
+        half = 3.2 * len(label) + 2  # as wide as it comes, about
+        x = min(max(spot.x, half), ANCHO - half)
         y = min(max(spot.y + 4, 12), _MAPA_ALTO - 16)
-        parts.append(_text(x, y, label, anchor="middle", size=12, weight=600, more=halo))
+        parts.append(_text(x, y, label, f'text-anchor="middle" font-weight="600" {_HALO}'))
     told = [kind for kind in _KINDS if kind in {kinds[key] for key, _, _ in named}]
     parts += ["</g>", *_scale_bar(view), *_legend(told, dashed=bool(was))]
     counts = [sum(kinds[key] == kind for key, _, _ in named) for kind in told]
@@ -216,26 +202,16 @@ def _shapes(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:
     return np.asarray(frame.geometry.to_numpy(), dtype=object)
 
 
-def _colour(kinds: Mapping[str, str], key: str) -> str:
-    return _KINDS[kinds[key]][1]
+def _fill(kind: str) -> str:
+    return f'fill="{_KINDS[kind][1]}" fill-opacity=".55" stroke="{_DARK}" stroke-width=".75"'
 
 
-def _path(shape: Any, fill: str, line: str, width: str = ".5", *, dash: str = "") -> str:
-    rings = shapely.get_rings(shapely.get_parts(shape))
-    text = "".join(_ring(shapely.get_coordinates(ring)) for ring in rings)
-    style = f' stroke-dasharray="{dash}"' if dash else ""
-    opacity = ' fill-opacity=".55"' if fill not in ("none", _PALE) else ""
-    return (
-        f'<path d="{text}" fill="{fill}"{opacity} fill-rule="evenodd" stroke="{line}" '
-        f'stroke-width="{width}"{style}/>'
-        if text
-        else ""
-    )
-
-
-def _ring(positions: NDArray[np.float64]) -> str:
-    at = (f"{x:.1f} {y:.1f}" for x, y in positions[:-1].tolist())
-    return f"M{'L'.join(at)}Z"
+def _path(shape: Any, style: str) -> str:
+    """Parts and holes of an area, in pixels."""
+    rings = (shapely.get_coordinates(one) for one in shapely.get_rings(shapely.get_parts(shape)))
+    drawn = ("L".join(f"{x:.1f} {y:.1f}" for x, y in ring[:-1].tolist()) for ring in rings)
+    text = "".join(f"M{one}Z" for one in drawn)
+    return f'<path d="{text}" fill-rule="evenodd" {style}/>' if text else ""
 
 
 def _scale_bar(view: _View) -> Iterator[str]:
@@ -245,46 +221,34 @@ def _scale_bar(view: _View) -> Iterator[str]:
     metres = max(step * power for step in (1, 2, 5) if step * power <= most)
     width, y = metres / view.metres_per_pixel, _MAPA_ALTO - 6
     said = f"{number(metres)} m" if metres < 1000 else f"{number(metres / 1000)} km"
-    yield (
-        f'<rect x="4" y="{y - 15}" width="{max(width + 8, 46):.1f}" height="19" fill="#fff" '
-        'fill-opacity=".8"/>'
-    )
+    yield _rect(4, y - 15, max(width + 8, 46), 19, "#fff", 'fill-opacity=".8"')
     yield f'<path d="M8 {y - 3}V{y}H{8 + width:.1f}V{y - 3}" fill="none" stroke="{_DARK}"/>'
-    yield _text(8, y - 5, said, size=10)
+    yield _text(8, y - 5, said, 'font-size="10"')
 
 
 def _legend(kinds: Sequence[str], *, dashed: bool) -> Iterator[str]:
+    """What each colour is, in as many lines as it takes."""
+    each = [(_KINDS[kind][0], _fill(kind)) for kind in kinds]
+    each += [("como era la noche anterior", f'fill="none" {_DASHED}')] if dashed else []
     x, y = 0.0, _MAPA_ALTO + 15
-    for kind in kinds:
-        word, colour = _KINDS[kind]
-        yield (
-            f'<rect x="{x + 0.5:.1f}" y="{y - 8}" width="14" height="9" fill="{colour}" '
-            f'fill-opacity=".55" stroke="{_DARK}" stroke-width=".75"/>'
-        )
-        yield _text(x + 19, y, word, size=11)
-        x += 30 + 5.6 * len(word)
-    if dashed:
-        yield (
-            f'<path d="M0 {y + 13}h15" stroke="{ELIMINADO}" stroke-width="1.5" '
-            'stroke-dasharray="5 3"/>'
-        )
-        yield _text(19, y + 16, "como era la noche anterior", size=11)
+    for word, style in each:
+        if x + 19 + 6.2 * len(word) > ANCHO:
+            x, y = 0.0, y + 16
+        yield f'<rect x="{x + 1:.1f}" y="{y - 8}" width="14" height="9" {style}/>'
+        yield _text(x + 20, y, word, 'font-size="11"')
+        x += 34 + 6.2 * len(word)
 
 
-def _text(
-    x: float,
-    y: float,
-    said: str,
-    *,
-    anchor: str = "start",
-    size: int = 12,
-    weight: int = 400,
-    more: str = "",
+def _rect(
+    x: float, y: float, width: float, height: float, fill: str = _PALE, more: str = ""
 ) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" {_FONT} '
-        f'fill="{_DARK}" text-anchor="{anchor}" {more}>{escape(said)}</text>'
-    )
+    at = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}"'
+    return f'<rect {at} fill="{fill}" {more}/>' if width > 0 else ""
+
+
+def _text(x: float, y: float, said: str, more: str = "") -> str:
+    size = "" if "font-size" in more else 'font-size="12" '
+    return f'<text x="{x:.1f}" y="{y:.1f}" {size}{_FONT} {more}>{escape(said)}</text>'
 
 
 def _cut(name: str, most: int) -> str:

@@ -43,85 +43,78 @@ def muestreos(tables: Tables) -> pd.DataFrame:
     return counts.assign(campo=counts["campo_id"].map(names).fillna(counts["campo_id"]))
 
 
-def _gone(fuente: Fuente) -> Iterator[str]:
-    campos = [one for one in fuente.changes.campos if one.que == Clase.CAMPO_ELIMINADO.texto]
-    if campos:
-        names = short([_cut(one.campo) for one in campos], _NAMED)
-        yield f"{count(len(campos), 'campo ya no está', 'campos ya no están')}: {names}."
-    lotes = _of(fuente, Clase.LOTE_ELIMINADO)
-    if lotes:
-        said = count(len(lotes), "lote ya no está", "lotes ya no están")
-        yield f"{said} en el portal: {_named(lotes)}. Si fue sin querer, hay que cargarlo de nuevo."
+_CHANGES: Final = {  # by weight: the list of changes, what happened, of one and of many
+    Clase.CAMPO_ELIMINADO: ("campos", "campo ya no está", "campos ya no están"),
+    Clase.LOTE_ELIMINADO: ("lotes", "lote ya no está", "lotes ya no están"),
+    Clase.BORDE_MOVIDO: ("lotes", "borde se movió", "bordes se movieron"),
+    Clase.CAMBIO_DE_CULTIVO: ("siembras", "lote cambió de cultivo", "lotes cambiaron de cultivo"),
+    Clase.LOTE_NUEVO: ("lotes", "lote nuevo", "lotes nuevos"),
+}
+
+
+def open_samples(tables: Tables) -> pd.DataFrame:
+    """The rows of ``muestreos`` with samples still to be taken, most of them first."""
+    counts = muestreos(tables)
+    rows = counts[counts["abiertos"] > 0]
+    return rows.sort_values(["abiertos", "campo"], ascending=[False, True])
+
+
+def _changed(*clases: Clase) -> Callable[[Fuente], Iterator[str]]:
+    def rule(fuente: Fuente) -> Iterator[str]:
+        for clase in clases:
+            name, *words = _CHANGES[clase]
+            found = [one for one in getattr(fuente.changes, name) if one.que == clase.texto]
+            each = [
+                f"{_place(one.campo, one.lote)} ({one.detalle})" if one.detalle else one.campo
+                for one in _by_land(fuente, found)
+            ]
+            yield from _line(len(each), words, each)
+
+    return rule
 
 
 def _rejected(fuente: Fuente) -> Iterator[str]:
-    out = fuente.tables.rechazados
-    if len(out):
-        kinds = out["recurso"].astype(str).value_counts().sort_index()
-        said = count(len(out), "fila del portal se rechazó", "filas del portal se rechazaron")
-        each = ", ".join(f"{name} {number(some)}" for name, some in kinds.items())
-        yield f"{said} y no está en los mapas: {each}. El motivo, en el backup: rechazados."
+    kinds = fuente.tables.rechazados["recurso"].astype(str).value_counts().sort_index()
+    words = ("fila del portal se rechazó", "filas del portal se rechazaron")
+    each = [f"{name} {number(some)}" for name, some in kinds.items()]
+    yield from _line(int(kinds.sum()), words, each)
 
 
 def _warned(fuente: Fuente) -> Iterator[str]:
     bad = [one for one in fuente.controles if not one["passed"]]
-    if bad:
-        said = count(len(bad), "control avisa", "controles avisan")
-        each = [f"{one['name']} ({_cut(one['notes'][0])})" if one["notes"] else one["name"]
-                for one in bad]  # fmt: skip
-        yield f"{said}: {short(each, _NAMED)}."
-
-
-def _borders(fuente: Fuente) -> Iterator[str]:
-    moved = _of(fuente, Clase.BORDE_MOVIDO)
-    if moved:
-        said = count(len(moved), "borde se movió", "bordes se movieron")
-        yield f"{said}: {_named(moved)}."
-
-
-def _crops(fuente: Fuente) -> Iterator[str]:
-    what = Clase.CAMBIO_DE_CULTIVO.texto
-    changed = [one for one in fuente.changes.siembras if one.que == what]
-    if changed:
-        said = count(len(changed), "lote cambió de cultivo", "lotes cambiaron de cultivo")
-        yield f"{said}: {_named(_by_land(fuente, changed))}."
-
-
-def _new(fuente: Fuente) -> Iterator[str]:
-    if new := _of(fuente, Clase.LOTE_NUEVO):
-        yield f"{count(len(new), 'lote nuevo', 'lotes nuevos')}: {_named(new)}."
+    each = [" ".join([one["name"], *(f"({_cut(note)})" for note in one["notes"][:1])])
+            for one in bad]  # fmt: skip
+    yield from _line(len(bad), ("control avisa", "controles avisan"), each)
 
 
 def _open(fuente: Fuente) -> Iterator[str]:
-    counts = muestreos(fuente.tables)
-    left = int(counts["abiertos"].sum())
-    if left:
-        rows = counts[counts["abiertos"] > 0]
-        rows = rows.sort_values(["abiertos", "campo"], ascending=[False, True])
-        each = [f"{_cut(one.campo)} ({number(one.abiertos)})" for one in rows.itertuples()]
-        yield f"{count(left, 'muestreo por hacer', 'muestreos por hacer')}: {short(each, _NAMED)}."
+    rows = open_samples(fuente.tables)
+    each = [f"{_cut(one.campo)} ({number(one.abiertos)})" for one in rows.itertuples()]
+    words = ("muestreo por hacer", "muestreos por hacer")
+    yield from _line(int(rows["abiertos"].sum()), words, each)
 
 
 def _bare(fuente: Fuente) -> Iterator[str]:
-    bare = without_crop(fuente.tables)
-    if len(bare):
-        rows = bare.sort_values(["superficie_ha", "lote_id"], ascending=[False, True])
-        each = [
-            f"{in_lote(_cut(one.campo), _cut(one.lote))} ({number(one.superficie_ha, 1)} ha)"
-            for one in rows.itertuples()
-        ]
-        total = number(float(bare["superficie_ha"].sum()), 1)
-        said = count(len(bare), "lote sin cultivo", "lotes sin cultivo")
-        yield f"{said}, {total} ha: {short(each, _NAMED)}."
+    rows = without_crop(fuente.tables)
+    rows = rows.sort_values(["superficie_ha", "lote_id"], ascending=[False, True])
+    each = [f"{_place(one.campo, one.lote)} ({number(one.superficie_ha, 1)} ha)"
+            for one in rows.itertuples()]  # fmt: skip
+    total = number(float(rows["superficie_ha"].sum()), 1)
+    words = (f"lote sin cultivo, {total} ha", f"lotes sin cultivo, {total} ha")
+    yield from _line(len(rows), words, each)
 
 
 _RULES: Final[Sequence[Callable[[Fuente], Iterator[str]]]] = (  # by weight
-    *(_gone, _rejected, _warned, _borders, _crops, _new, _open, _bare),
+    _changed(Clase.CAMPO_ELIMINADO, Clase.LOTE_ELIMINADO),
+    *(_rejected, _warned),
+    _changed(Clase.BORDE_MOVIDO, Clase.CAMBIO_DE_CULTIVO, Clase.LOTE_NUEVO),
+    *(_open, _bare),
 )
 
 
-def _of(fuente: Fuente, clase: Clase) -> list[Novedad]:
-    return _by_land(fuente, [one for one in fuente.changes.lotes if one.que == clase.texto])
+def _line(some: int, words: Sequence[str], each: Sequence[str]) -> Iterator[str]:
+    if some:
+        yield f"{count(some, *words)}: {short(each, _NAMED)}."
 
 
 def _by_land(fuente: Fuente, each: Sequence[Novedad]) -> list[Novedad]:
@@ -139,10 +132,8 @@ def _by_land(fuente: Fuente, each: Sequence[Novedad]) -> list[Novedad]:
     )
 
 
-def _named(each: Sequence[Novedad]) -> str:
-    return short(
-        [f"{in_lote(_cut(one.campo), _cut(one.lote))} ({one.detalle})" for one in each], _NAMED
-    )
+def _place(campo: str, lote: str) -> str:
+    return in_lote(_cut(campo), _cut(lote))
 
 
 def _cut(name: str) -> str:

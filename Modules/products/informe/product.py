@@ -7,12 +7,13 @@ data are (``AGE``). The same night gives the same bytes.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats import impreso
-from Modules.formats.report_page import Figura, data_of, html_of
+from Modules.formats.report_page import Figura, html_of
 from Modules.products.entry import Hecho
 from Modules.products.informe.sections import estado_of, morning_of, titulo_of
 from Modules.products.source import Fuente
@@ -42,9 +43,8 @@ def build_informe(fuente: Fuente, work: Path) -> Hecho:
     moved = AGE.format(ms=int(fuente.snapshot_id.utc.timestamp() * 1000))
     page = html_of(titulo, sections, estado=estado, guion=moved)
     pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
-    paper = impreso.pdf(
-        _HERE / "informe.typ", data_of(titulo, sections, estado, pie), fuente.snapshot_id.utc
-    )
+    said = {"titulo": titulo, "pie": pie, **asdict(estado), "secciones": [*map(asdict, sections)]}
+    paper = impreso.pdf(_HERE / "informe.typ", said, fuente.snapshot_id.utc)
     files = {f"{stem}.html": page.encode("utf-8", "replace"), f"{stem}.pdf": paper}
     for name, data in files.items():
         write_new(work / name, data)

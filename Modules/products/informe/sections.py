@@ -15,7 +15,7 @@ from Modules.night.checks_ground import land_ha
 from Modules.products.cultivos.sown import progress, sown, sown_crops
 from Modules.products.informe.drawing import change_maps, progress_chart
 from Modules.products.informe.facts import MAX_CAMBIOS, changes_of, checks_of
-from Modules.products.informe.mirar import mirar, muestreos
+from Modules.products.informe.mirar import mirar, muestreos, open_samples
 from Modules.products.source import Fuente
 from Modules.words.folders import QUE_ABRIR
 from Modules.words.spanish import count, day, in_lote, moment, number
@@ -161,9 +161,7 @@ def _samples(fuente: Fuente) -> Seccion:
         f"{count(left, 'muestreo por hacer', 'muestreos por hacer')} y "
         f"{count(done, 'hecho', 'hechos')}."
     ]
-    rows = counts[counts["abiertos"] > 0].sort_values(
-        ["abiertos", "campo"], ascending=[False, True]
-    )
+    rows = open_samples(fuente.tables)
     if len(rows) > MAX_CAMPOS:
         said.append(
             f"Se listan {MAX_CAMPOS} campos; hay {number(len(rows))} con muestreos abiertos."
