@@ -26,13 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from diferencias import night, timed  # noqa: E402
+from Modules.prompts.informe.facts import facts_of, names_of  # noqa: E402
 
 from Modules.diff.changes import cambios  # noqa: E402
 from Modules.diff.differences import diferencias  # noqa: E402
 from Modules.products.source import Fuente  # noqa: E402
 from Modules.prompts.informe import story  # noqa: E402
 from Modules.prompts.informe.check import Facts, problems  # noqa: E402
-from Modules.prompts.informe.facts import facts_of, names_of  # noqa: E402
 from Modules.prompts.informe.sections import html_of, markdown_of, sections_of  # noqa: E402
 from tests.productos_hechos import NOW, encargo_of, keep, settings_below  # noqa: E402
 
