@@ -28,8 +28,8 @@ class Producto:
 
     ``build`` is called with the night (``source.Fuente``), a scratch folder, and each setting of
     ``ajustes`` under its own name, with ``tareas`` the issues of the campaña and what its marks
-    were read as: what is not declared does not reach it. A product is made again when one of these changes, or code of
-    ``paquetes`` or of the floors that products stand on.
+    were read as: what is not declared does not reach it. A product is made again when one of these
+    changes, or code of ``paquetes`` or of the floors that products stand on.
     """
 
     nombre: str  # of its receipts and its task
