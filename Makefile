@@ -149,6 +149,10 @@ test-peers: $(VENV)/.ready .venv-peers/.ready ## api check against servers that 
 test-llm: $(VENV)/.ready .venv-llm/.ready ## prompts asked of a real language model, small and on this machine: minutes
 	@$(RUN) pytest -q tests/llm $(ARGS)
 
+.tools/npm/ready: ## npm's reader of ISOXML, a second opinion for the tests of maquinas/
+	@npm install --silent --no-save --prefix .tools/npm isoxml@1.11.2
+	@touch $@
+
 check: $(VENV)/.ready ## format, lint, types and floors
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
@@ -169,8 +173,8 @@ pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect pag
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
-	  retention_histories clock ten_starts nights stable_ids events hostile_bodies exits upgrade_path generated_inputs \
-	  stack_outages prompts_kills branch_coverage; do \
+	  retention_histories clock ten_starts nights stable_ids machine_files events hostile_bodies exits upgrade_path \
+	  generated_inputs stack_outages prompts_kills branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 

@@ -14,7 +14,8 @@ from Modules.orchestration.stages import hacer_productos
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)
 def generar_productos_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
-    """Arma cultivos, muestreos, sustentabilidad, informe y mapa con el último backup aceptado.
+    """Arma cultivos, muestreos, sustentabilidad, informe, mapa y maquinas
+    con el último backup aceptado.
 
     Args:
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.

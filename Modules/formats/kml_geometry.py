@@ -26,7 +26,6 @@ _METRES_PER_DEGREE: Final = 111_700.0  # never more, of latitude or longitude, a
 
 Shapes: TypeAlias = NDArray[np.object_]
 
-_POSITION: Final = "%.7f,%.7f"
 _POLYGON: Final = 3
 _COLLECTION: Final = 7
 _TAGS: Final = {0: "Point", 1: "LineString", 2: "LineString"}
@@ -103,19 +102,31 @@ class LookAt:
         return cls((west + east) / 2, lat, max(400.0, side * 1.5))
 
 
-def _sequences(shapes: Shapes) -> list[str]:
-    """The positions of each ring, line or point, as the content of ``coordinates``."""
+def positions(
+    shapes: Shapes,
+    form: str = "%.{n}f,%.{n}f",
+    between: str = " ",
+    *,
+    decimals: int = 7,
+    north_first: bool = False,
+) -> list[str]:
+    """The positions of each ring, line or point: by default as the content of ``coordinates``.
+
+    ``form`` is how one is written, lon and lat or ``north_first``; ``{n}``: the decimals.
+    """
     counts = shapely.get_num_coordinates(shapes)
-    steps = np.rint(shapely.get_coordinates(shapes) * 1e7).astype(np.int64)  # no "-0.0000000"
-    values = (steps / 1e7).ravel().tolist()
+    found = shapely.get_coordinates(shapes)[:, :: -1 if north_first else 1]
+    steps = np.rint(found * 10**decimals).astype(np.int64)  # no "-0.0000000"
+    values = (steps / 10**decimals).ravel().tolist()
     ends = np.cumsum([0, *(2 * counts)]).tolist()
-    templates = {n: " ".join([_POSITION] * n) for n in set(counts.tolist())}
+    form = form.replace("{n}", str(decimals))
+    templates = {n: between.join([form] * n) for n in set(counts.tolist())}
     return [templates[(b - a) // 2] % tuple(values[a:b]) for a, b in pairwise(ends)]
 
 
 def _polygons(polygons: Shapes) -> list[str]:
     oriented = shapely.orient_polygons(polygons, exterior_cw=False)
-    texts = _sequences(shapely.get_rings(oriented))
+    texts = positions(shapely.get_rings(oriented))
     if len(texts) == len(polygons):
         return [_polygon(text) for text in texts]
     rings = iter(texts)
@@ -138,7 +149,7 @@ def _polygon(shell: str, *holes: str) -> str:
 def _simple(shapes: Shapes, kinds: NDArray[np.int32]) -> list[str]:
     """Points and lines."""
     texts = []
-    for kind, text in zip(kinds.tolist(), _sequences(shapes), strict=True):
+    for kind, text in zip(kinds.tolist(), positions(shapes), strict=True):
         tag = _TAGS[kind]
         tessellate = "" if kind == 0 else "<tessellate>1</tessellate>"
         texts.append(f"<{tag}>{tessellate}<coordinates>{text}</coordinates></{tag}>")

@@ -60,17 +60,25 @@ def write_shp_zip(
     _check_fields(fields, [column.name for column in columns])
     with pq.ParquetFile(geoparquet) as file:
         arrow = file.read(columns=[*fields, "geometry"], use_threads=False)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="shp-") as folder:
-        shp = Path(folder) / f"{layer}.shp"
-        _write_shp(_as_dbf(arrow).rename_columns([*fields.values(), "geometry"]), shp)
-        members = {shp.with_suffix(end).name: shp.with_suffix(end) for end in _MEMBERS}
-        parts = {name: part.read_bytes() for name, part in members.items()}
+    parts = shp_parts(arrow.rename_columns([*fields.values(), "geometry"]), path.parent, layer)
     described = [(fields[c.name], c.name, c.description, c.unit or "") for c in columns]
     parts[DICTIONARY] = csv_bytes(pd.DataFrame(described, columns=list(_HEADERS)), _HEADERS)
     return write_new(path, zip_bytes(parts))
 
 
-def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
+def shp_parts(arrow: pa.Table, work: Path, layer: str) -> dict[str, bytes]:
+    """The files of a Shapefile by name, of columns named as DBF takes them and WKB ``geometry``.
+
+    Raises:
+        PublishError: the disk refused, in ``work``.
+    """
+    with tempfile.TemporaryDirectory(dir=work, prefix="shp-") as folder:
+        shp = Path(folder) / f"{layer}.shp"
+        _write_shp(_as_dbf(arrow), shp)
+        return {f"{layer}{end}": shp.with_suffix(end).read_bytes() for end in _MEMBERS}
+
+
+def zip_bytes(parts: Mapping[str, bytes], level: int = 6) -> bytes:
     """A ZIP of these members in this order; equal members give equal bytes."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -78,7 +86,7 @@ def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
             info = zipfile.ZipInfo(name, _ZIP_DATE)
             info.create_system = 3  # else the machine that made it shows
             info.external_attr = 0o644 << 16
-            archive.writestr(info, data, zipfile.ZIP_DEFLATED, 6)
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED, level)
     return sink.getvalue()
 
 

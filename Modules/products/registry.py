@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from Modules.products import cultivos, h3, informe, kmz, mapa, muestreos, sustentabilidad
+from Modules.products import cultivos, h3, informe, kmz, mapa, maquinas, muestreos, sustentabilidad
 from Modules.products.entry import Producto
 from Modules.words.folders import BACKUP, INFORME_CAMPANIA, PLAN_MUESTREO
 
@@ -18,6 +18,7 @@ PRODUCTOS: Final = (
     sustentabilidad.PRODUCTO,
     informe.PRODUCTO,
     mapa.PRODUCTO,
+    maquinas.PRODUCTO,
     kmz.PRODUCTO,
     h3.PRODUCTO,
 )

@@ -28,15 +28,17 @@ from Modules.words.spanish import corrida, why
 
 NAME: Final = "numeros.json.gz"  # in a snapshot
 FORMATO: Final = 1
-LOTE, SIEMBRA, AMBIENTE, MARCADOR = "lote", "siembra", "ambiente", "marcador"
+CAMPO, LOTE, SIEMBRA = "campo", "lote", "siembra"
+AMBIENTE, MARCADOR = "ambiente", "marcador"
 TABLES: Final = {  # kind → table whose rows it counts, by the column <kind>_id
-    "campo": "campos",
+    CAMPO: "campos",
     LOTE: "lotes",
     SIEMBRA: "siembras",
     AMBIENTE: "ambientes",
     MARCADOR: "marcadores",
     "zona": "zonas",
 }
+EMPRESA, ZONA_DE = "empresa", "ambiente/"  # of machines: by what people read; by lote, from 1
 MUESTRA: Final = "muestra/"  # kinds of samples, one a campo: the only ones that may be renumbered
 
 

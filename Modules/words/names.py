@@ -73,6 +73,11 @@ def look(text: str) -> str:
     return " ".join(name_key(clean_text(text)).split())
 
 
+def ascii_text(text: str) -> str:
+    """Without accents ("Ñandú" is "Nandu"), and of other alphabets nothing at all."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+
+
 def unique_names(
     texts: Mapping[str, str], max_length: int = MAX_LENGTH, *, taken: Iterable[str] = ()
 ) -> dict[str, str]:

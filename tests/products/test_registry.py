@@ -113,9 +113,9 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    assert "Rehace cultivos, muestreos, sustentabilidad, informe, mapa y saludo con el" in helped
+    assert "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con el" in helped
     assert said["deployment"].startswith(
-        "Arma cultivos, muestreos, sustentabilidad, informe, mapa y saludo con"
+        "Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con"
     )
     assert said["links"]
 

@@ -1,0 +1,226 @@
+"""``maquinas/``: campos, lotes and ambientes for terminals and the programs of machines.
+
+Of each company ZIPs called ``maquinas_25-26 - <empresa> - …``:
+
+* ``isoxml_v4``, ``isoxml_v3``: their folder ``TASKDATA`` goes to a stick
+* ``lotes_shp``, ``ambientes_shp``: Shapefiles by Client, Farm, Field (and Zona)
+* ``lotes_kml``: a folder for each campo with a KML for each lote, called as it
+
+Client is the company, farm the campo, field the lote. Zones have no dose: that is of whoever
+prescribes. Numbers are those of ``store.numeros``: tomorrow a terminal knows a lote again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import shapely
+
+from Modules.disk.safe_files import write_new
+from Modules.formats.cells import cells
+from Modules.formats.isoxml import (
+    BOUNDARY,
+    MAX_TEXT,
+    NAME,
+    PLANNED,
+    ZONE,
+    Rings,
+    contours,
+    element,
+    polygons,
+    taskdata,
+)
+from Modules.formats.kml_geometry import geometry_texts
+from Modules.formats.kml_text import title
+from Modules.formats.shapefile import shp_parts, zip_bytes
+from Modules.geo.arrays import M2_PER_HA
+from Modules.portal.collector import without_collector
+from Modules.products.kmz.layers import Lotes
+from Modules.products.maquinas.menus import Ambiente, Empresa, Lote, Menu, menu, tarea_id
+from Modules.products.source import Fuente
+from Modules.store.numeros import CAMPO, EMPRESA, LOTE, ZONA_DE
+from Modules.words.names import ascii_text, look, unique_names
+
+SIN_EMPRESA: Final = "Sin empresa"
+_FILE_LENGTH: Final = 60  # characters of the company in the name of a file
+_LEVEL: Final = 3  # of deflate
+_NEXT_TASK: Final = 10_000_000  # more than lotes ever have numbers
+_COLOURS: Final = {"alto": 2, "medio": 14, "bajo": 12}  # green, yellow, red of ISO 11783-6
+_KML: Final = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2">'
+    '<Document><name>%s</name><Placemark id="lote-%d"><name>%s</name><ExtendedData>'
+    '<Data name="Client"><value>%s</value></Data><Data name="Farm"><value>%s</value></Data>'
+    '<Data name="Field"><value>%s</value></Data></ExtendedData>%s</Placemark></Document></kml>\n'
+)
+
+
+@without_collector()
+def build_maquinas(fuente: Fuente, work: Path) -> dict[str, Path]:
+    """Write the files below ``work``; names as published, to paths. Of no lotes there is none.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    noche, slug = Lotes(fuente.tables), fuente.campania.slug
+    shapes = noche.filas["lotes"]["geometry"].to_numpy()
+    kml, rings = geometry_texts(shapes), contours(shapes)
+    zone_rings = contours(noche.filas["ambientes"]["geometry"].to_numpy())
+    areas = noche.filas["lotes"]["superficie_ha"].tolist()
+    built: dict[str, Path] = {}
+
+    def keep(kind: str, empresa: str, parts: Mapping[str, bytes]) -> None:
+        name = f"maquinas_{slug} - {empresa} - {kind}.zip"  # ".gpkg.zip" is another thing to GDAL
+        write_new(work / name, zip_bytes(parts, _LEVEL))
+        built[name] = work / name
+
+    for file, empresa in _empresas(fuente, noche).items():
+        names, plain = menu(empresa, str), menu(empresa)
+        for version, used in ((4, names), (3, plain)):
+            texts = _elements(version, empresa, used, rings, zone_rings, areas)
+            keep(f"isoxml_v{version}", file, {NAME: taskdata(version, texts)})
+        layers = {"lotes": _lotes(noche, empresa, plain)}
+        if any(lote.ambientes for lote in empresa.lotes):
+            layers["ambientes"] = _ambientes(noche, empresa, plain)
+        for layer, table in layers.items():
+            keep(f"{layer}_shp", file, shp_parts(table, work, f"{layer}_{slug}"))
+        keep("lotes_kml", file, _kml(empresa, names, kml))
+    return built
+
+
+def _empresas(fuente: Fuente, noche: Lotes) -> dict[str, Empresa]:
+    """The companies that have lotes, by what their files are called; one however it is written."""
+    campos = fuente.tables.campos
+    company = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
+    written: dict[str, set[str]] = {"": {SIN_EMPRESA}}
+    for name in filter(None, company.values()):
+        written.setdefault(look(name), set()).add(name)
+    lotes: dict[str, list[Lote]] = {}
+    for lote in _numbered(fuente, noche):
+        lotes.setdefault(look(company.get(lote.campo_id) or ""), []).append(lote)
+    shown = {key: min(written[key]) for key in sorted(lotes)}
+    numbers = fuente.numeros.of(EMPRESA, shown).tolist()
+    files = unique_names(shown, _FILE_LENGTH)
+    return {
+        files[key]: Empresa(shown[key], number, lotes[key])
+        for key, number in zip(shown, numbers, strict=True)
+    }
+
+
+def _numbered(fuente: Fuente, noche: Lotes) -> Iterator[Lote]:
+    """The lotes and their zones with the numbers that they keep."""
+    numeros = fuente.numeros
+    own = numeros.of(LOTE, noche.lote_id).tolist()
+    campos = numeros.of(CAMPO, noche.campo_id).tolist()
+    zones = noche.filas["ambientes"]
+    columns = [cells(zones[name]).tolist() for name in ("ambiente_id", "ambiente", "potencial")]
+    for row, lote_id in enumerate(noche.lote_id):
+        at = noche.ambientes_of[row]
+        ids, names, potentials = (column[at.start : at.stop] for column in columns)
+        codes = numeros.of(f"{ZONA_DE}{lote_id}", ids).tolist() if ids else []
+        ambientes = tuple(map(Ambiente, ids, names, potentials, codes, at))
+        campo = (noche.campo_id[row], noche.campo[row], campos[row])
+        yield Lote(lote_id, noche.lote[row], own[row], *campo, row, ambientes)
+
+
+def _elements(
+    version: int,
+    empresa: Empresa,
+    names: Menu,
+    rings: Sequence[Rings],
+    zone_rings: Sequence[Rings],
+    areas_ha: Sequence[float],
+) -> Iterator[str]:
+    """Customer, farms, fields and tasks, in the order of the schemas."""
+    customer = empresa.numero
+    yield element("CTR", A=customer, B=names.empresa)
+    for campo_id, number in {one.campo_id: one.campo_numero for one in empresa.lotes}.items():
+        yield element("FRM", A=number, B=names.campo[campo_id], I=customer)
+    for lote in empresa.lotes:
+        yield element(
+            "PFD",
+            polygons(version, BOUNDARY, rings[lote.fila]),
+            A=lote.numero,
+            B=lote.lote_id if len(lote.lote_id) <= MAX_TEXT else None,
+            C=names.lote[lote.lote_id],
+            D=round(areas_ha[lote.fila] * M2_PER_HA),
+            E=customer,
+            F=lote.campo_numero,
+        )
+    for lote in empresa.lotes:
+        for number, zones in lote.tareas.items():
+            inside = (
+                element(
+                    "TZN",
+                    polygons(version, ZONE, zone_rings[one.fila]),
+                    A=one.tzn,
+                    B=names.zona[one.ambiente_id],
+                    C=_COLOURS.get(one.potencial or ""),
+                )
+                for one in zones
+            )
+            yield element(
+                "TSK",
+                "".join(inside),
+                A=lote.numero + number * _NEXT_TASK,
+                B=names.tarea[tarea_id(lote.lote_id, number)],
+                C=customer,
+                D=lote.campo_numero,
+                E=lote.numero,
+                G=PLANNED,
+            )
+
+
+def _lotes(noche: Lotes, empresa: Empresa, names: Menu) -> pa.Table:
+    lotes = empresa.lotes
+    rest: dict[str, list[Any]] = {
+        "Cultivo": [ascii_text(noche.cultivos_text(one.fila)) for one in lotes],
+        "Numero": [one.numero for one in lotes],
+        "lote_id": [one.lote_id for one in lotes],
+    }
+    return _table(noche, "lotes", [one.fila for one in lotes], names, lotes, rest)
+
+
+def _ambientes(noche: Lotes, empresa: Empresa, names: Menu) -> pa.Table:
+    owned = [(lote, one) for lote in empresa.lotes for one in lote.ambientes]
+    rest: dict[str, list[Any]] = {
+        "Zona": [names.zona[one.ambiente_id] for _, one in owned],
+        "Potencial": [ascii_text(one.potencial or "") for _, one in owned],
+        "Numero": [one.codigo for _, one in owned],
+        "amb_id": [one.ambiente_id for _, one in owned],
+    }
+    lotes = [lote for lote, _ in owned]
+    return _table(noche, "ambientes", [one.fila for _, one in owned], names, lotes, rest)
+
+
+def _table(
+    noche: Lotes,
+    layer: str,
+    rows: Sequence[int],
+    names: Menu,
+    lotes: Sequence[Lote],
+    rest: Mapping[str, Sequence[Any]],
+) -> pa.Table:
+    """Rows of a layer under the names that programs of machines look for."""
+    frame = noche.filas[layer].iloc[list(rows)]
+    whose = {
+        "Client": [names.empresa] * len(rows),
+        "Farm": [names.campo[one.campo_id] for one in lotes],
+        "Field": [names.lote[one.lote_id] for one in lotes],
+    }
+    area = {"Area_ha": frame["superficie_ha"].round(4).tolist()}
+    return pa.table({**whose, **rest, **area, "geometry": shapely.to_wkb(frame["geometry"].array)})
+
+
+def _kml(empresa: Empresa, names: Menu, shapes: Sequence[str]) -> dict[str, bytes]:
+    """A KML for each lote in the folder of its campo."""
+    found = {}
+    client = title(names.empresa)
+    for one in empresa.lotes:
+        farm, field = names.campo[one.campo_id], names.lote[one.lote_id]
+        shown = title(field)
+        values = (shown, one.numero, shown, client, title(farm), shown, shapes[one.fila])
+        found[f"{farm}/{field}.kml"] = (_KML % values).encode()
+    return found
