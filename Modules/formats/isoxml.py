@@ -22,37 +22,19 @@ from Modules.words.errors import DataError
 NAME: Final = "TASKDATA/TASKDATA.XML"  # in the root of the stick, in capitals
 MAX_TEXT: Final = 32  # characters of a name
 MAX_ZONES: Final = 254  # of a task: codes from 1
-LINDERO, FORMATO = "Lindero", "1"  # who wrote it, and the release of what is written here
 BOUNDARY, ZONE = 1, 2  # types of a PLN
 PLANNED: Final = 1  # status of a task
 
 Rings: TypeAlias = list[list[str]]  # of each part: its shell, then its holes, as LSG
+_Rule: TypeAlias = range | str | None  # a number; the id of what the three letters say; text
 _IDS: Final = range(1, 10**11)  # with the three letters 4 to 14 characters
-_M2: Final = range(4_294_967_295)
-_BYTE: Final = range(255)
-_TEXT: Final = range(1, MAX_TEXT + 1)  # characters
-_RULES: Final[
-    Mapping[str, Mapping[str, tuple[str | None, range, bool]]]
-] = {  # attribute → prefix of a number, what is allowed, whether it has to be there
-    "CTR": {"A": ("CTR", _IDS, True), "B": (None, _TEXT, True)},
-    "FRM": {"A": ("FRM", _IDS, True), "B": (None, _TEXT, True), "I": ("CTR", _IDS, False)},
-    "PFD": {
-        "A": ("PFD", _IDS, True),
-        "B": (None, _TEXT, False),
-        "C": (None, _TEXT, True),
-        "D": ("", _M2, True),
-        "E": ("CTR", _IDS, False),
-        "F": ("FRM", _IDS, False),
-    },
-    "TSK": {
-        "A": ("TSK", _IDS, True),
-        "B": (None, _TEXT, False),
-        "C": ("CTR", _IDS, False),
-        "D": ("FRM", _IDS, False),
-        "E": ("PFD", _IDS, False),
-        "G": ("", range(1, 5), True),
-    },
-    "TZN": {"A": ("", _BYTE, True), "B": (None, _TEXT, False), "C": ("", _BYTE, False)},
+_M2, _BYTE, _STATUS = range(4_294_967_295), range(255), range(1, 5)
+_RULES: Final[Mapping[str, Mapping[str, _Rule]]] = {  # ends in "!": required
+    "CTR": {"A!": "CTR", "B!": None},
+    "FRM": {"A!": "FRM", "B!": None, "I": "CTR"},
+    "PFD": {"A!": "PFD", "B": None, "C!": None, "D!": _M2, "E": "CTR", "F": "FRM"},
+    "TSK": {"A!": "TSK", "B": None, "C": "CTR", "D": "FRM", "E": "PFD", "G!": _STATUS},
+    "TZN": {"A!": _BYTE, "B": None, "C": _BYTE},
 }
 
 
@@ -68,18 +50,15 @@ def contours(shapes: Shapes) -> list[Rings]:
         raise DataError("una geometría vacía o que no es un polígono no cabe en ISOXML")
     if (np.abs(shapely.get_coordinates(parts)) > (180, 90)).any():
         raise DataError("hay coordenadas que no son grados: no caben en ISOXML")
-    rings, part = shapely.get_rings(
-        shapely.orient_polygons(parts, exterior_cw=False), return_index=True
-    )
-    form = '<PNT A="2" C="%.{n}f" D="%.{n}f"/>'
-    texts = positions(rings, form, "", decimals=9, north_first=True)
+    parts = shapely.orient_polygons(parts, exterior_cw=False)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    texts = positions(rings, '<PNT A="2" C="%.9f" D="%.9f"/>', "", decimals=9, step=-1)
     found: list[Rings] = [[] for _ in shapes]
-    before = -1
-    for text, at in zip(texts, part.tolist(), strict=True):
-        if at != before:
-            found[owner[at]].append([])
-        found[owner[at]][-1].append(f'<LSG A="{1 if at != before else 2}">{text}</LSG>')
-        before = at
+    shells = (np.diff(part, prepend=-1) != 0).tolist()
+    for text, at, shell in zip(texts, owner[part].tolist(), shells, strict=True):
+        if shell:
+            found[at].append([])
+        found[at][-1].append(f'<LSG A="{1 if shell else 2}">{text}</LSG>')
     return found
 
 
@@ -95,17 +74,21 @@ def element(tag: str, inside: str = "", **given: str | int | None) -> str:
     Raises:
         DataError: an attribute is missing, unknown, or not what the schemas allow.
     """
-    rules = _RULES[tag]
-    missing = [name for name, rule in rules.items() if rule[2] and given.get(name) is None]
-    if missing or given.keys() - rules.keys():
-        raise DataError(f"ISOXML: {tag} no puede ir sin {missing} o con {sorted(given)}")
     texts = [tag]
-    for name, (prefix, allowed, _) in rules.items():
-        if (value := given.get(name)) is not None:
-            size = len(value) if isinstance(value, str) else value
-            if isinstance(value, str) != (prefix is None) or size not in allowed:
-                raise DataError(f"ISOXML: {tag} no admite {name}={value!r}")
-            texts.append(f"{name}={quoteattr((prefix or '') + str(value))}")
+    for key, rule in _RULES[tag].items():
+        value = given.pop(name := key[0], None)
+        if value is None and name == key:
+            continue
+        if rule is None:
+            good = isinstance(value, str) and 0 < len(value) <= MAX_TEXT
+        else:
+            good = isinstance(value, int) and value in (_IDS if isinstance(rule, str) else rule)
+        if not good:
+            raise DataError(f"ISOXML: {tag} no admite {name}={value!r}")
+        prefix = rule if isinstance(rule, str) else ""
+        texts.append(f"{name}={quoteattr(f'{prefix}{value}')}")
+    if given:
+        raise DataError(f"ISOXML: {tag} no tiene {', '.join(given)}")
     head = " ".join(texts)
     return f"<{head}>{inside}</{tag}>" if inside else f"<{head}/>"
 
@@ -115,7 +98,7 @@ def taskdata(version: int, elements: Iterable[str]) -> bytes:
     head = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<ISO11783_TaskData VersionMajor="{version}" VersionMinor="3" '
-        f'ManagementSoftwareManufacturer="{LINDERO}" ManagementSoftwareVersion="{FORMATO}" '
+        'ManagementSoftwareManufacturer="Lindero" ManagementSoftwareVersion="1" '
         'DataTransferOrigin="1">\n'
     )
     return "".join((head, *(f"{one}\n" for one in elements), "</ISO11783_TaskData>\n")).encode()

@@ -103,23 +103,16 @@ class LookAt:
 
 
 def positions(
-    shapes: Shapes,
-    form: str = "%.{n}f,%.{n}f",
-    between: str = " ",
-    *,
-    decimals: int = 7,
-    north_first: bool = False,
+    shapes: Shapes, form: str = "%.7f,%.7f", between: str = " ", *, decimals: int = 7, step: int = 1
 ) -> list[str]:
     """The positions of each ring, line or point: by default as the content of ``coordinates``.
 
-    ``form`` is how one is written, lon and lat or ``north_first``; ``{n}``: the decimals.
+    ``form`` is how one is written, with its ``decimals``: lon and lat; by ``step`` -1 lat and lon.
     """
     counts = shapely.get_num_coordinates(shapes)
-    found = shapely.get_coordinates(shapes)[:, :: -1 if north_first else 1]
-    steps = np.rint(found * 10**decimals).astype(np.int64)  # no "-0.0000000"
-    values = (steps / 10**decimals).ravel().tolist()
+    found = shapely.get_coordinates(shapes)[:, ::step] * 10**decimals
+    values = (np.rint(found).astype(np.int64) / 10**decimals).ravel().tolist()  # no "-0.0000000"
     ends = np.cumsum([0, *(2 * counts)]).tolist()
-    form = form.replace("{n}", str(decimals))
     templates = {n: between.join([form] * n) for n in set(counts.tolist())}
     return [templates[(b - a) // 2] % tuple(values[a:b]) for a, b in pairwise(ends)]
 

@@ -24,8 +24,6 @@ LEVEL: Final = 3
 DOC: Final = "doc.kml"
 _PART_LENGTH: Final = 110  # characters of a name with " - parte 12" after it
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
-_UNIX: Final = 3
-_REGULAR_FILE: Final = 0o100644 << 16
 
 
 def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
@@ -36,18 +34,19 @@ def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(_member(DOC), doc, zipfile.ZIP_DEFLATED, LEVEL)
+        archive.writestr(member(DOC), doc, zipfile.ZIP_DEFLATED, LEVEL)
         for name in sorted(icons):
             if not name.startswith("files/") or ".." in name or not name.isascii():
                 raise DataError(f"{name!r} no es un ícono de files/")
-            archive.writestr(_member(name), icons[name], zipfile.ZIP_STORED)
+            archive.writestr(member(name), icons[name], zipfile.ZIP_STORED)
     return buffer.getvalue()
 
 
-def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, _DATE)
-    member.create_system, member.external_attr = _UNIX, _REGULAR_FILE
-    return member
+def member(name: str) -> zipfile.ZipInfo:
+    """One of an archive, with what is the same whenever and wherever it is made."""
+    info = zipfile.ZipInfo(name, _DATE)
+    info.create_system, info.external_attr = 3, 0o100644 << 16  # Unix, a regular file
+    return info
 
 
 def write_kmz(path: Path, doc: bytes, icons: Mapping[str, bytes]) -> None:

@@ -22,6 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
 from Modules.disk.safe_files import FileFact, write_new
+from Modules.formats.kmz import LEVEL, member
 from Modules.formats.sheets import csv_bytes
 from Modules.words.columns import CRS, Table
 from Modules.words.errors import DataError, PublishError
@@ -30,7 +31,6 @@ MAX_FIELD: Final = 10  # characters of a DBF field name
 MAX_TEXT_BYTES: Final = 254
 DICTIONARY: Final = "diccionario.csv"
 _MEMBERS: Final = (".shp", ".shx", ".dbf", ".prj", ".cpg")
-_ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 _DBF_DATE: Final = "2000-01-01"
 _HEADERS: Final = {
     "campo": "Campo en el DBF",
@@ -78,15 +78,12 @@ def shp_parts(arrow: pa.Table, work: Path, layer: str) -> dict[str, bytes]:
         return {f"{layer}{end}": shp.with_suffix(end).read_bytes() for end in _MEMBERS}
 
 
-def zip_bytes(parts: Mapping[str, bytes], level: int = 6) -> bytes:
+def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
     """A ZIP of these members in this order; equal members give equal bytes."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
         for name, data in parts.items():
-            info = zipfile.ZipInfo(name, _ZIP_DATE)
-            info.create_system = 3  # else the machine that made it shows
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, data, zipfile.ZIP_DEFLATED, level)
+            archive.writestr(member(name), data, zipfile.ZIP_DEFLATED, LEVEL)
     return sink.getvalue()
 
 

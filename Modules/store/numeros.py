@@ -28,8 +28,7 @@ from Modules.words.spanish import corrida, why
 
 NAME: Final = "numeros.json.gz"  # in a snapshot
 FORMATO: Final = 1
-CAMPO, LOTE, SIEMBRA = "campo", "lote", "siembra"
-AMBIENTE, MARCADOR = "ambiente", "marcador"
+CAMPO, LOTE, SIEMBRA, AMBIENTE, MARCADOR = "campo", "lote", "siembra", "ambiente", "marcador"
 TABLES: Final = {  # kind → table whose rows it counts, by the column <kind>_id
     CAMPO: "campos",
     LOTE: "lotes",

@@ -8,16 +8,12 @@ nothing is left of a name its number stands: "lote 12".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Final
+from itertools import chain, groupby
 
-from Modules.formats.isoxml import MAX_TEXT, MAX_ZONES
+from Modules.formats.isoxml import MAX_TEXT
 from Modules.words.names import ascii_text, unique_names
-
-_BETWEEN: Final = " - "
-_LEAST: Final = 8  # characters of what stands in front
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +26,10 @@ class Ambiente:
     codigo: int
     fila: int
 
-    @property
-    def tarea(self) -> int:
-        """In which task of its lote it is, from 0."""
-        return (self.codigo - 1) // MAX_ZONES
-
-    @property
-    def tzn(self) -> int:
-        """Its code in that task."""
-        return (self.codigo - 1) % MAX_ZONES + 1
-
 
 @dataclass(frozen=True, slots=True)
 class Lote:
-    """One lote with its zones; ``fila`` as in the KMZ."""
+    """One lote with its zones by task, most in one, called as it; ``fila`` as in the KMZ."""
 
     lote_id: str
     lote: str
@@ -51,16 +37,13 @@ class Lote:
     campo_id: str
     campo: str
     campo_numero: int
+    m2: int
     fila: int
-    ambientes: Sequence[Ambiente]
+    tareas: Mapping[str, Sequence[Ambiente]]
 
     @property
-    def tareas(self) -> dict[int, list[Ambiente]]:
-        """Its zones by task, from 0; most have one: it takes 254 codes."""
-        found: dict[int, list[Ambiente]] = {}
-        for one in sorted(self.ambientes, key=lambda one: one.codigo):
-            found.setdefault(one.tarea, []).append(one)
-        return found
+    def ambientes(self) -> Iterator[Ambiente]:
+        return chain.from_iterable(self.tareas.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +57,13 @@ class Empresa:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """The names of one company by id; of a task by lote and number."""
+    """The names of one company, of what it has by id."""
 
     empresa: str
     campo: dict[str, str]
     lote: dict[str, str]
     zona: dict[str, str]
     tarea: dict[str, str]
-
-
-def tarea_id(lote_id: str, number: int) -> str:
-    """What a task is called among all: the first of a lote as the lote."""
-    return f"{lote_id}/{number}" if number else lote_id
 
 
 def menu(empresa: Empresa, shown: Callable[[str], str] = ascii_text) -> Menu:
@@ -111,14 +89,12 @@ def menu(empresa: Empresa, shown: Callable[[str], str] = ascii_text) -> Menu:
             for one in lote.ambientes
         }
         zonas |= unique_names(zones, MAX_TEXT)
-        for number in lote.tareas:
-            last = f"{lotes[lote.lote_id]} ({number + 1})" if number else lotes[lote.lote_id]
-            tareas[tarea_id(lote.lote_id, number)] = _joined(campos[lote.campo_id], last)
+        tareas |= dict.fromkeys(lote.tareas, _joined(campos[lote.campo_id], lotes[lote.lote_id]))
     name = unique_names({"": text(empresa.nombre, f"empresa {empresa.numero}")}, MAX_TEXT)[""]
     return Menu(name, campos, lotes, zonas, unique_names(tareas, MAX_TEXT))
 
 
 def _joined(first: str, last: str) -> str:
     """Both, cut in front, so that what tells them apart stays."""
-    room = max(_LEAST, MAX_TEXT - len(_BETWEEN) - len(last))
-    return f"{first[:room].rstrip()}{_BETWEEN}{last}" if last else first
+    room = max(8, MAX_TEXT - len(f" - {last}"))
+    return f"{first[:room].rstrip()} - {last}" if last else first

@@ -20,33 +20,22 @@ import pyarrow as pa
 import shapely
 
 from Modules.disk.safe_files import write_new
+from Modules.formats import isoxml
 from Modules.formats.cells import cells
-from Modules.formats.isoxml import (
-    BOUNDARY,
-    MAX_TEXT,
-    NAME,
-    PLANNED,
-    ZONE,
-    Rings,
-    contours,
-    element,
-    polygons,
-    taskdata,
-)
+from Modules.formats.isoxml import MAX_TEXT, MAX_ZONES, Rings, element, polygons
 from Modules.formats.kml_geometry import geometry_texts
 from Modules.formats.kml_text import title
 from Modules.formats.shapefile import shp_parts, zip_bytes
 from Modules.geo.arrays import M2_PER_HA
 from Modules.portal.collector import without_collector
 from Modules.products.kmz.layers import Lotes
-from Modules.products.maquinas.menus import Ambiente, Empresa, Lote, Menu, menu, tarea_id
+from Modules.products.maquinas.menus import Ambiente, Empresa, Lote, Menu, menu
 from Modules.products.source import Fuente
 from Modules.store.numeros import CAMPO, EMPRESA, LOTE, ZONA_DE
 from Modules.words.names import ascii_text, look, unique_names
 
 SIN_EMPRESA: Final = "Sin empresa"
 _FILE_LENGTH: Final = 60  # characters of the company in the name of a file
-_LEVEL: Final = 3  # of deflate
 _NEXT_TASK: Final = 10_000_000  # more than lotes ever have numbers
 _COLOURS: Final = {"alto": 2, "medio": 14, "bajo": 12}  # green, yellow, red of ISO 11783-6
 _KML: Final = (
@@ -66,25 +55,21 @@ def build_maquinas(fuente: Fuente, work: Path) -> dict[str, Path]:
     """
     noche, slug = Lotes(fuente.tables), fuente.campania.slug
     shapes = noche.filas["lotes"]["geometry"].to_numpy()
-    kml, rings = geometry_texts(shapes), contours(shapes)
-    zone_rings = contours(noche.filas["ambientes"]["geometry"].to_numpy())
-    areas = noche.filas["lotes"]["superficie_ha"].tolist()
+    kml, rings = geometry_texts(shapes), isoxml.contours(shapes)
+    zones = isoxml.contours(noche.filas["ambientes"]["geometry"].to_numpy())
     built: dict[str, Path] = {}
 
     def keep(kind: str, empresa: str, parts: Mapping[str, bytes]) -> None:
         name = f"maquinas_{slug} - {empresa} - {kind}.zip"  # ".gpkg.zip" is another thing to GDAL
-        write_new(work / name, zip_bytes(parts, _LEVEL))
+        write_new(work / name, zip_bytes(parts))
         built[name] = work / name
 
     for file, empresa in _empresas(fuente, noche).items():
         names, plain = menu(empresa, str), menu(empresa)
         for version, used in ((4, names), (3, plain)):
-            texts = _elements(version, empresa, used, rings, zone_rings, areas)
-            keep(f"isoxml_v{version}", file, {NAME: taskdata(version, texts)})
-        layers = {"lotes": _lotes(noche, empresa, plain)}
-        if any(lote.ambientes for lote in empresa.lotes):
-            layers["ambientes"] = _ambientes(noche, empresa, plain)
-        for layer, table in layers.items():
+            texts = _elements(version, empresa, used, rings, zones)
+            keep(f"isoxml_v{version}", file, {isoxml.NAME: isoxml.taskdata(version, texts)})
+        for layer, table in _tables(noche, empresa, plain).items():
             keep(f"{layer}_shp", file, shp_parts(table, work, f"{layer}_{slug}"))
         keep("lotes_kml", file, _kml(empresa, names, kml))
     return built
@@ -101,12 +86,9 @@ def _empresas(fuente: Fuente, noche: Lotes) -> dict[str, Empresa]:
     for lote in _numbered(fuente, noche):
         lotes.setdefault(look(company.get(lote.campo_id) or ""), []).append(lote)
     shown = {key: min(written[key]) for key in sorted(lotes)}
-    numbers = fuente.numeros.of(EMPRESA, shown).tolist()
+    numbers = dict(zip(shown, fuente.numeros.of(EMPRESA, shown).tolist(), strict=True))
     files = unique_names(shown, _FILE_LENGTH)
-    return {
-        files[key]: Empresa(shown[key], number, lotes[key])
-        for key, number in zip(shown, numbers, strict=True)
-    }
+    return {files[key]: Empresa(shown[key], numbers[key], lotes[key]) for key in shown}
 
 
 def _numbered(fuente: Fuente, noche: Lotes) -> Iterator[Lote]:
@@ -114,24 +96,24 @@ def _numbered(fuente: Fuente, noche: Lotes) -> Iterator[Lote]:
     numeros = fuente.numeros
     own = numeros.of(LOTE, noche.lote_id).tolist()
     campos = numeros.of(CAMPO, noche.campo_id).tolist()
+    m2 = (noche.filas["lotes"]["superficie_ha"] * M2_PER_HA).round().astype(int).tolist()
     zones = noche.filas["ambientes"]
-    columns = [cells(zones[name]).tolist() for name in ("ambiente_id", "ambiente", "potencial")]
-    for row, lote_id in enumerate(noche.lote_id):
-        at = noche.ambientes_of[row]
-        ids, names, potentials = (column[at.start : at.stop] for column in columns)
-        codes = numeros.of(f"{ZONA_DE}{lote_id}", ids).tolist() if ids else []
-        ambientes = tuple(map(Ambiente, ids, names, potentials, codes, at))
+    ids, names, potentials = (
+        cells(zones[name]).tolist() for name in ("ambiente_id", "ambiente", "potencial")
+    )
+    for row, (lote_id, at) in enumerate(zip(noche.lote_id, noche.ambientes_of, strict=True)):
+        tareas: dict[str, list[Ambiente]] = {}
+        for i in at:
+            code = int(numeros.of(f"{ZONA_DE}{lote_id}", ids[i : i + 1])[0])
+            task = f"/{(code - 1) // MAX_ZONES}" if code > MAX_ZONES else ""
+            one = Ambiente(ids[i], names[i], potentials[i], code, i)
+            tareas.setdefault(f"{lote_id}{task}", []).append(one)
         campo = (noche.campo_id[row], noche.campo[row], campos[row])
-        yield Lote(lote_id, noche.lote[row], own[row], *campo, row, ambientes)
+        yield Lote(lote_id, noche.lote[row], own[row], *campo, m2[row], row, tareas)
 
 
 def _elements(
-    version: int,
-    empresa: Empresa,
-    names: Menu,
-    rings: Sequence[Rings],
-    zone_rings: Sequence[Rings],
-    areas_ha: Sequence[float],
+    version: int, empresa: Empresa, names: Menu, rings: Sequence[Rings], zones: Sequence[Rings]
 ) -> Iterator[str]:
     """Customer, farms, fields and tasks, in the order of the schemas."""
     customer = empresa.numero
@@ -141,86 +123,80 @@ def _elements(
     for lote in empresa.lotes:
         yield element(
             "PFD",
-            polygons(version, BOUNDARY, rings[lote.fila]),
+            polygons(version, isoxml.BOUNDARY, rings[lote.fila]),
             A=lote.numero,
             B=lote.lote_id if len(lote.lote_id) <= MAX_TEXT else None,
             C=names.lote[lote.lote_id],
-            D=round(areas_ha[lote.fila] * M2_PER_HA),
+            D=lote.m2,
             E=customer,
             F=lote.campo_numero,
         )
     for lote in empresa.lotes:
-        for number, zones in lote.tareas.items():
+        for key, own in lote.tareas.items():
             inside = (
                 element(
                     "TZN",
-                    polygons(version, ZONE, zone_rings[one.fila]),
-                    A=one.tzn,
+                    polygons(version, isoxml.ZONE, zones[one.fila]),
+                    A=(one.codigo - 1) % MAX_ZONES + 1,
                     B=names.zona[one.ambiente_id],
                     C=_COLOURS.get(one.potencial or ""),
                 )
-                for one in zones
+                for one in own
             )
             yield element(
                 "TSK",
                 "".join(inside),
-                A=lote.numero + number * _NEXT_TASK,
-                B=names.tarea[tarea_id(lote.lote_id, number)],
+                A=lote.numero + (own[0].codigo - 1) // MAX_ZONES * _NEXT_TASK,
+                B=names.tarea[key],
                 C=customer,
                 D=lote.campo_numero,
                 E=lote.numero,
-                G=PLANNED,
+                G=isoxml.PLANNED,
             )
 
 
-def _lotes(noche: Lotes, empresa: Empresa, names: Menu) -> pa.Table:
+def _tables(noche: Lotes, empresa: Empresa, names: Menu) -> dict[str, pa.Table]:
+    """The layers under the names that programs of machines look for; that of ambientes if any."""
+
+    def table(layer: str, owned: Sequence[tuple[Lote, int]], **rest: Sequence[Any]) -> pa.Table:
+        rows = noche.filas[layer].iloc[[row for _, row in owned]]
+        whose = {
+            "Client": [names.empresa] * len(rows),
+            "Farm": [names.campo[lote.campo_id] for lote, _ in owned],
+            "Field": [names.lote[lote.lote_id] for lote, _ in owned],
+        }
+        area = pa.array(rows["superficie_ha"]).cast(pa.decimal128(12, 4), safe=False)
+        geometry = shapely.to_wkb(rows["geometry"].to_numpy())
+        return pa.table({**whose, **rest, "Area_ha": area, "geometry": geometry})
+
     lotes = empresa.lotes
-    rest: dict[str, list[Any]] = {
-        "Cultivo": [ascii_text(noche.cultivos_text(one.fila)) for one in lotes],
-        "Numero": [one.numero for one in lotes],
-        "lote_id": [one.lote_id for one in lotes],
+    zones = [(lote, one) for lote in lotes for one in lote.ambientes]
+    found = {
+        "lotes": table(
+            "lotes",
+            [(one, one.fila) for one in lotes],
+            Cultivo=[ascii_text(noche.cultivos_text(one.fila)) for one in lotes],
+            Numero=[one.numero for one in lotes],
+            lote_id=[one.lote_id for one in lotes],
+        )
     }
-    return _table(noche, "lotes", [one.fila for one in lotes], names, lotes, rest)
-
-
-def _ambientes(noche: Lotes, empresa: Empresa, names: Menu) -> pa.Table:
-    owned = [(lote, one) for lote in empresa.lotes for one in lote.ambientes]
-    rest: dict[str, list[Any]] = {
-        "Zona": [names.zona[one.ambiente_id] for _, one in owned],
-        "Potencial": [ascii_text(one.potencial or "") for _, one in owned],
-        "Numero": [one.codigo for _, one in owned],
-        "amb_id": [one.ambiente_id for _, one in owned],
-    }
-    lotes = [lote for lote, _ in owned]
-    return _table(noche, "ambientes", [one.fila for _, one in owned], names, lotes, rest)
-
-
-def _table(
-    noche: Lotes,
-    layer: str,
-    rows: Sequence[int],
-    names: Menu,
-    lotes: Sequence[Lote],
-    rest: Mapping[str, Sequence[Any]],
-) -> pa.Table:
-    """Rows of a layer under the names that programs of machines look for."""
-    frame = noche.filas[layer].iloc[list(rows)]
-    whose = {
-        "Client": [names.empresa] * len(rows),
-        "Farm": [names.campo[one.campo_id] for one in lotes],
-        "Field": [names.lote[one.lote_id] for one in lotes],
-    }
-    area = {"Area_ha": frame["superficie_ha"].round(4).tolist()}
-    return pa.table({**whose, **rest, **area, "geometry": shapely.to_wkb(frame["geometry"].array)})
+    if zones:
+        found["ambientes"] = table(
+            "ambientes",
+            [(lote, one.fila) for lote, one in zones],
+            Zona=[names.zona[one.ambiente_id] for _, one in zones],
+            Potencial=[ascii_text(one.potencial or "") for _, one in zones],
+            Numero=[one.codigo for _, one in zones],
+            amb_id=[one.ambiente_id for _, one in zones],
+        )
+    return found
 
 
 def _kml(empresa: Empresa, names: Menu, shapes: Sequence[str]) -> dict[str, bytes]:
     """A KML for each lote in the folder of its campo."""
-    found = {}
-    client = title(names.empresa)
+    found, client = {}, title(names.empresa)
     for one in empresa.lotes:
         farm, field = names.campo[one.campo_id], names.lote[one.lote_id]
-        shown = title(field)
-        values = (shown, one.numero, shown, client, title(farm), shown, shapes[one.fila])
-        found[f"{farm}/{field}.kml"] = (_KML % values).encode()
+        values = (title(field), one.numero, title(field), client, title(farm), title(field))
+        found[f"{farm}/{field}.kml"] = (_KML % (*values, shapes[one.fila])).encode()
     return found
