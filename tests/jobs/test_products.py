@@ -19,7 +19,7 @@ from Modules.words.secret import Secret
 from tests.productos_hechos import encargo_of, keep, settings_below
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = {"cultivos", "muestreos", "sustentabilidad", "mapa", "informe", "KMZ", "H3"}
+ALL = {"cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "KMZ", "H3"}
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,11 @@ def test_a_setting_makes_again_what_declares_it(
         ("products/cultivos/sown.py", {"cultivos", "informe", "H3"}),
         ("products/cultivos/__init__.py", {"cultivos", "informe", "H3"}),
         ("products/muestreos/plan.py", {"muestreos", "informe"}),
-        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa"}),
+        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa", "maquinas"}),
         ("products/mapa/pagina/draw.js", {"mapa"}),
         ("products/mapa/pagina/mapa.css", {"mapa"}),
         ("products/informe/informe.typ", {"informe"}),
+        ("products/maquinas/menus.py", {"maquinas"}),
         ("products/eudr/rules.py", {"sustentabilidad"}),
         ("products/sustentabilidad/fiboa.py", {"sustentabilidad"}),
         ("products/h3/tables.py", {"H3"}),

@@ -11,7 +11,7 @@ from tests.scripts.test_backup_lotes import contents
 
 pytestmark = pytest.mark.integration
 
-CARPETAS = {"cultivos", "muestreos", "sustentabilidad", "mapa", "informe"}
+CARPETAS = {"cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe"}
 
 
 def test_without_a_backup_it_says_so_in_one_line_and_writes_nothing(
