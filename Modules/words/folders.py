@@ -18,6 +18,7 @@ QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campañ
     "sustentabilidad": ("", "EUDR, fiboa y establecimientos"),
     "KMZ POR CAMPO": ("", "Mapas para el teléfono, por campo (Google Earth)"),
     "KMZ POR LOTE": ("", "Mapas para el teléfono, por lote"),
+    "maquinas": ("", "Para los monitores de las máquinas: ISOXML, Shapefile y KML"),
     "H3": ("", "Hexágonos"),
     INFORME_CAMPANIA: ("informe_campania_{}.html", "Informe de campaña"),
     BACKUP: ("", "Los backups, noche por noche"),

@@ -113,7 +113,10 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    assert "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con el" in helped
+    assert (
+        "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con el"
+        in helped
+    )
     assert said["deployment"].startswith(
         "Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con"
     )
@@ -123,7 +126,7 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
 def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -> None:
     folders = registry.product_folders()
     assert folders[0] == FOLDER
-    assert len(set(folders)) == len(folders) == 13
+    assert len(set(folders)) == len(folders) == 14
     check_names(folders)
 
 
