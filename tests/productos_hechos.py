@@ -172,6 +172,11 @@ def opened(path: Path) -> int:
         case ".pdf":
             with closing(PdfDocument(path)) as paper:
                 return len(paper)
+        case ".qgz":
+            with zipfile.ZipFile(path) as archive:
+                (name,) = archive.namelist()
+                _, _, text = archive.read(name).partition(b"\n")  # without its doctype
+            return len(ElementTree.fromstring(text).findall("projectlayers/maplayer"))
         case ".html":
             return len(mapa.night(mapa.packed(path.read_text(encoding="utf-8")))[0]["lotes"]["ha"])
     raise AssertionError(f"nobody knows how to open {path.name}")

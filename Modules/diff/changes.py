@@ -168,6 +168,19 @@ def _counted(one: Cambio) -> Iterator[tuple[str, int]]:
         yield one.lote_id, 2
 
 
+def novedades(changes: Changes) -> Iterator[tuple[str, str, str, str, str]]:
+    """Ids of lote and campo, what people call it, what happened, in detail."""
+    for one in changes.campos:
+        yield "", one.campo_id, one.campo, one.que, one.detalle
+    for one in (*changes.lotes, *changes.siembras):
+        yield one.lote_id, "", f"{one.campo} · {one.lote}", one.que, one.detalle
+    for name, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
+        for some in counts:
+            yield some.lote_id, "", f"{some.campo} · {some.lote}", name, conteo_text(some)
+    for one in changes.otros:
+        yield "", "", one.nombre, one.que, one.detalle
+
+
 def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     """Rows of campo, lote, what changed and in detail, by campo and lote."""
     rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]

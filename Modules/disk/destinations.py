@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from Modules.disk.safe_files import is_link, writing
 from Modules.disk.sentinels import check_sentinel, has_record
@@ -102,6 +102,23 @@ def expected_links(symlink_config: Path, outputs: Path) -> dict[str, Path]:
         if outputs.name in parts[:-1]:
             links["/".join(parts[parts.index(outputs.name) + 1 :])] = Path(target)
     return links
+
+
+def apart(
+    outputs: Path, carpeta: str, others: Iterable[str], links: Mapping[str, Path]
+) -> list[str]:
+    """Which folders do not lie beside another one, as ``../<folder>``, where its link leads.
+
+    ``links`` are the configured ones. Below the outputs themselves all lie side by side.
+    """
+
+    def target(name: str) -> PureWindowsPath:  # Windows' names fit all: case does not matter
+        return PureWindowsPath(links.get(name) or (outputs / name).resolve())
+
+    if carpeta not in links and not is_link(outputs / carpeta):
+        return []
+    home = target(carpeta).parent
+    return [name for name in others if target(name) != home / name]
 
 
 def _check_link(folder: Path, target: Path) -> None:

@@ -32,6 +32,7 @@ _SETTLED: Final = (  # what SQLite (file format, 1.3) writes when it only opens 
 )
 _SNAPSHOT: Final = re.compile('<MDI key="snapshot">([^<]+)<')
 _PROPERTIES: Final = "docProps/core.xml"
+_SAVED: Final = re.compile(rb'<qgis [^>]*version="[\d.]+-')
 _TIMES: Final = re.compile(rb"<dcterms:(created|modified)[^>]*>([^<]*)<")
 
 
@@ -42,7 +43,8 @@ def side_files(path: Path) -> list[Path]:
 
 
 def is_edited(path: Path, ours: Collection[FileFact]) -> bool:
-    """Whether somebody wrote into a GeoPackage or a workbook: none that we made, and not damage.
+    """Whether somebody wrote into a GeoPackage, a workbook or a QGIS project: none that we made,
+    and not damage.
 
     Whoever writes says so: SQLite counts its transactions, office programs note the time. A file
     that is cut or has bytes turned over says what we wrote.
@@ -139,7 +141,19 @@ def _written_book(path: Path) -> bool:
     return times.get(b"created") != times.get(b"modified") or not times
 
 
-_SAID: Final = {".gpkg": _written_database, ".xlsx": _written_book}
+def _written_project(path: Path) -> bool:
+    """QGIS writes its version with its name behind it: "3.22.16-Białowieża"; ours is bare."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return False
+            texts = [archive.read(name) for name in archive.namelist() if name.endswith(".qgs")]
+    except (zipfile.BadZipFile, zlib.error):
+        return False
+    return any(_SAVED.search(text) is not None for text in texts)
+
+
+_SAID: Final = {".qgz": _written_project, ".gpkg": _written_database, ".xlsx": _written_book}
 
 
 def beside(name: str, mark: str, after: str = "") -> str:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import geopandas as gpd
@@ -129,14 +130,19 @@ def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
 
 
 def write_gpkg(
-    layers: Mapping[str, pd.DataFrame], path: Path, night: SnapshotId | None = None
+    layers: Mapping[str, pd.DataFrame],
+    path: Path,
+    night: SnapshotId | None = None,
+    *,
+    empty: Mapping[str, str] = MappingProxyType({}),
 ) -> FileFact:
     """Write a GeoPackage with one layer for each name, in that order.
 
     A column ``fid`` holds the numbers of the features; without one they count from 1. ``night`` is
     the one that the data are of (the first of equal ones): "last change" is its time,
     and the metadata name it. Columns of ``ETIQUETAS`` carry what people call them, with the unit,
-    by the Schema extension: aliases, in QGIS. A frame without geometry becomes an attribute table.
+    by the Schema extension: aliases, in QGIS. ``empty`` is the geometry type of a layer that may
+    have no geometry tonight. A frame without geometry becomes an attribute table.
     The file is one piece (no ``-wal`` or ``-journal`` beside it), was opened again, checked by
     SQLite, and its rows were counted.
 
@@ -148,7 +154,7 @@ def write_gpkg(
         raise PublishError(
             f"{path} está en el lugar; un GeoPackage se escribe sólo con un nombre nuevo"
         )
-    tables = {name: _layer(df, name) for name, df in layers.items()}
+    tables = {name: _layer(df, name, empty.get(name)) for name, df in layers.items()}
     when = f"{night.utc:%Y-%m-%dT%H:%M:%S.000Z}" if night else _NO_NIGHT
     about = {"snapshot": str(night), "noche": when} if night else None
     try:
@@ -276,7 +282,7 @@ def _first_line(err: BaseException) -> str:
 # --- GeoPackage ----------------------------------------------------------------------------------
 
 
-def _layer(df: pd.DataFrame, name: str) -> _Layer:
+def _layer(df: pd.DataFrame, name: str, empty: str | None) -> _Layer:
     """A frame as GDAL takes it. Polygons become multipolygons: one type, the same every night."""
     if not isinstance(df, gpd.GeoDataFrame):
         return _Layer(_to_arrow(df, _schema_of(df, None), None, name=name), None, None)
@@ -290,7 +296,9 @@ def _layer(df: pd.DataFrame, name: str) -> _Layer:
         kinds = ["MultiPolygon"]
     column = str(df.geometry.name)
     arrow = _to_arrow(df, _schema_of(df, column), column, name=name)
-    return _Layer(arrow, column, kinds[0] if len(kinds) == 1 else "Unknown")
+    return _Layer(
+        arrow, column, kinds[0] if len(kinds) == 1 else (not kinds and empty) or "Unknown"
+    )
 
 
 def _schema_of(df: pd.DataFrame, geometry: str | None) -> pa.Schema:

@@ -26,15 +26,15 @@ _PART_LENGTH: Final = 110  # characters of a name with " - parte 12" after it
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
-    """An archive of ``doc.kml`` and of icons by relative path, in the order of their names.
+def kmz_bytes(doc: bytes, icons: Mapping[str, bytes], *, first: str = DOC) -> bytes:
+    """An archive of a document and of icons by relative path, in the order of their names.
 
     Raises:
         DataError: an icon's path is none of ours.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(member(DOC), doc, zipfile.ZIP_DEFLATED, LEVEL)
+        archive.writestr(member(first), doc, zipfile.ZIP_DEFLATED, LEVEL)
         for name in sorted(icons):
             if not name.startswith("files/") or ".." in name or not name.isascii():
                 raise DataError(f"{name!r} no es un ícono de files/")

@@ -40,8 +40,10 @@ _INK: Final = "#263238"
 _LABEL_PT: Final = 8
 _MARK_MM: Final = 3
 _STRIPE_MM: Final = 1
+_OUTLINE_MM: Final = 0.2
+_LINE_MM: Final = 0.7
 _EXPRESSION: Final = "3"  # QgsProperty type: an expression
-_POLYGON, _POINT = "2", "0"  # Qgis::GeometryType
+_POLYGON, _LINE, _POINT = "2", "1", "0"  # Qgis::GeometryType
 _HORIZONTAL, _AROUND_POINT = "4", "0"  # Qgis::LabelPlacement
 _SLD_MARKS: Final = frozenset({"square", "circle", "triangle", "star", "cross"})
 
@@ -104,6 +106,7 @@ class Label:
     column: str
     visible_below: int = 75_000  # scale denominator above which the map would be full of text
     priority: int = 5  # 0 to 10: who gets the room, of labels of several layers
+    visible_above: int = 1  # scale denominator below which others say more
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def fill_style(
     opacity: float = 0.75,
     hatch_unless: str | None = None,
     rest: Category = REST,
+    outline_mm: float = _OUTLINE_MM,
 ) -> Style:
     """Polygons filled by category.
 
@@ -136,7 +140,7 @@ def fill_style(
     """
     known = _legend(categories, rest)
     filled = quoted(hatch_unless) if hatch_unless else None
-    symbols = [_fill_symbol(c, opacity, filled) for c in known]
+    symbols = [_fill_symbol(c, opacity, filled, outline_mm) for c in known]
     renderer = _categorized(attribute, known, symbols, filled and f"NOT {filled}")
     qml = _qml(renderer, label, _POLYGON, _HORIZONTAL)
     return Style(qml, _sld(attribute, known, label, lambda c: _sld_fill(c.colour, opacity)))
@@ -150,6 +154,16 @@ def marker_style(
     renderer = _categorized(attribute, known, [_marker_symbol(one) for one in known], None)
     qml = _qml(renderer, label, _POINT, _AROUND_POINT)
     return Style(qml, _sld(attribute, known, label, _sld_mark))
+
+
+def line_style(attribute: str, categories: Sequence[Category]) -> Style:
+    """Lines by category; grey for rows that have none."""
+    known = _legend(categories, REST)
+    renderer = _categorized(attribute, known, [_line_symbol(one.colour) for one in known], None)
+    return Style(
+        _qml(renderer, None, _LINE, _HORIZONTAL),
+        _sld(attribute, known, None, lambda c: _SE.LineSymbolizer(_stroke(c.colour, "2"))),
+    )
 
 
 def add_styles(path: Path, styles: Mapping[str, Style], descriptions: Mapping[str, str]) -> None:
@@ -263,14 +277,16 @@ def _categorized(
     return renderer
 
 
-def _fill_symbol(category: Category, opacity: float, filled: str | None) -> etree._Element:
+def _fill_symbol(
+    category: Category, opacity: float, filled: str | None, outline_mm: float
+) -> etree._Element:
     symbol, layer = _symbol("fill", "SimpleFill")
     fill = {
         "color": _rgba(category.colour, opacity),
         "joinstyle": "bevel",
         "outline_color": _rgba(_INK),
         "outline_style": "solid",
-        "outline_width": "0.2",
+        "outline_width": f"{outline_mm:g}",
         "outline_width_unit": "MM",
         "style": "solid",
     }
@@ -289,9 +305,14 @@ def _hatch(symbol: etree._Element, category: Category, when: str) -> None:
     far = {"distance": f"{4 * _STRIPE_MM}", "distance_unit": "MM", "angle": "45"}
     _options(layer, {**far, **stripe, "color": _rgba(category.colour)})
     _computed(layer, "enabled", when)
-    line, drawn = _symbol("line", "SimpleLine")
-    _options(drawn, {**stripe, "line_color": _rgba(category.colour), "capstyle": "flat"})
-    layer.append(line)
+    layer.append(_line_symbol(category.colour, _STRIPE_MM))
+
+
+def _line_symbol(colour: str, width_mm: float = _LINE_MM) -> etree._Element:
+    symbol, layer = _symbol("line", "SimpleLine")
+    width = {"line_width": f"{width_mm:g}", "line_width_unit": "MM"}
+    _options(layer, {**width, "line_color": _rgba(colour), "capstyle": "flat"})
+    return symbol
 
 
 def _marker_symbol(category: Category) -> etree._Element:
@@ -364,9 +385,14 @@ def _labeling(label: Label, placement: str) -> etree._Element:
     # no room left a label is drawn all the same (displayAll; QGIS 3.26 reads it as "if required")
     where = {"placement": placement, "priority": str(label.priority), "dist": "1"}
     _add(settings, "placement", {**where, "distUnits": "MM", "polygonPlacementFlags": "2"})
-    scales = {"scaleVisibility": "1", "scaleMin": "1", "scaleMax": str(label.visible_below)}
+    scales = {"scaleVisibility": "1", "scaleMin": str(label.visible_above)}
     obstacle = "1" if placement == _AROUND_POINT else "0"
-    drawn = {"drawLabels": "1", "displayAll": "1", "obstacle": obstacle}
+    drawn = {
+        "scaleMax": str(label.visible_below),
+        "drawLabels": "1",
+        "displayAll": "1",
+        "obstacle": obstacle,
+    }
     _add(settings, "rendering", {**scales, **drawn})
     return labeling
 
@@ -417,9 +443,11 @@ def _equal(attribute: str, value: str) -> etree._Element:
 
 def _sld_fill(colour: str, opacity: float) -> etree._Element:
     fill = _parameters("Fill", {"fill": colour, "fill-opacity": f"{opacity:g}"})
-    return _SE.PolygonSymbolizer(
-        fill, _parameters("Stroke", {"stroke": _INK, "stroke-width": "0.7"})
-    )
+    return _SE.PolygonSymbolizer(fill, _stroke(_INK, "0.7"))
+
+
+def _stroke(colour: str, width: str) -> etree._Element:
+    return _parameters("Stroke", {"stroke": colour, "stroke-width": width})
 
 
 def _sld_mark(category: Category) -> etree._Element:

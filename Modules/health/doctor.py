@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from Modules.disk.destinations import check_destination, check_path, expected_links
+from Modules.disk.destinations import apart, check_destination, check_path, expected_links
 from Modules.disk.problems import SOLTAR
 from Modules.disk.published import conflict_copies, held_files
 from Modules.disk.sentinels import RECORDS_NAME, SENTINEL_NAME, sentinel_text
@@ -23,7 +23,7 @@ from Modules.health.rules import LOW_BYTES, NEED_BYTES
 from Modules.orchestration.deployments import TIMEZONE
 from Modules.orchestration.prefect_api import open_server
 from Modules.portal import DEFAULT_IDENTITY
-from Modules.products.registry import product_folders
+from Modules.products.registry import PRODUCTOS, product_folders
 from Modules.settings import PROJECT_ROOT, Settings, secret_names
 from Modules.stack import plan as stack_plan
 from Modules.store.snapshots import SnapshotStore
@@ -156,6 +156,11 @@ def _destinations(settings: Settings, modo: Modo) -> Iterator[Finding]:
         return
     for name in dict.fromkeys((*product_folders(), *links)):
         yield _destination(outputs / name, name, links.get(name))
+    for producto in PRODUCTOS:
+        for name in apart(outputs, producto.carpetas[0], producto.vecinas, links):
+            detail = f"{name} lleva a otro lugar: {producto.nombre} no muestra sus capas"
+            todo = f"Para verlas ahí, que {name} quede al lado: python setup_symlinks.py"
+            yield warn(f"Destino {producto.carpetas[0]}", detail, todo)
 
 
 def _destination(folder: Path, name: str, link: Path | None) -> Finding:

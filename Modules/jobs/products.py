@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from Modules.diff.changes import Changes
-from Modules.disk.destinations import check_destination, expected_links
+from Modules.disk.destinations import apart, check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
+from Modules.disk.publish_record import read_record
 from Modules.disk.safe_files import make_folder, write_beside, writing
 from Modules.jobs import temporada
 from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
@@ -88,8 +89,21 @@ class Encargo:
     def declared(self, producto: Producto) -> dict[str, Any]:
         """What it is given beside the night."""
         given = {name: getattr(self.settings, name) for name in producto.ajustes}
-        beside = {"tareas": self.tareas, "clasificadas": self.clasificadas}
-        return {**given, **beside} if producto.tareas else given
+        if producto.tareas:
+            given |= {"tareas": self.tareas, "clasificadas": self.clasificadas}
+        if producto.vecinas:
+            given["vecinas"] = self._vecinas(producto)
+        return given
+
+    def _vecinas(self, producto: Producto) -> dict[str, tuple[str, ...]]:
+        """The files of this campaña in the folders that lie beside the product's first."""
+        links = expected_links(self.settings.lindero_symlink_config, self.outputs)
+        away = apart(self.outputs, producto.carpetas[0], producto.vecinas, links)
+        found = {}
+        for carpeta in (one for one in producto.vecinas if one not in away):
+            record, _ = read_record(self.outputs / carpeta)
+            found[carpeta] = tuple(sorted(filter(self.is_ours, record.files)))
+        return found
 
     def receipt(self, producto: Producto) -> Path:
         """Where it is noted what a product was last made from."""

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from Modules.products import cultivos, h3, informe, kmz, mapa, maquinas, muestreos, sustentabilidad
+from Modules.products import (
+    cultivos,
+    h3,
+    informe,
+    kmz,
+    mapa,
+    maquinas,
+    muestreos,
+    proyecto,
+    sustentabilidad,
+)
 from Modules.products.entry import Producto
 from Modules.words.folders import BACKUP, INFORME_CAMPANIA, PLAN_MUESTREO
 
@@ -19,6 +29,7 @@ PRODUCTOS: Final = (
     informe.PRODUCTO,
     mapa.PRODUCTO,
     maquinas.PRODUCTO,
+    proyecto.PRODUCTO,
     kmz.PRODUCTO,
     h3.PRODUCTO,
 )

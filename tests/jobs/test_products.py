@@ -19,7 +19,10 @@ from Modules.words.secret import Secret
 from tests.productos_hechos import encargo_of, keep, settings_below
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = {"cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "KMZ", "H3"}
+ALL = {
+    *("cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "proyecto"),
+    *("KMZ", "H3"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +87,15 @@ def test_a_setting_makes_again_what_declares_it(
         ("store/snapshot.py", ALL),
         ("diff/lines.py", ALL),
         ("products/source.py", ALL),
-        ("products/cultivos/sown.py", {"cultivos", "informe", "H3"}),
-        ("products/cultivos/__init__.py", {"cultivos", "informe", "H3"}),
-        ("products/muestreos/plan.py", {"muestreos", "informe"}),
-        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa", "maquinas"}),
+        ("products/cultivos/sown.py", {"cultivos", "informe", "proyecto", "H3"}),
+        ("products/cultivos/__init__.py", {"cultivos", "informe", "proyecto", "H3"}),
+        ("products/muestreos/plan.py", {"muestreos", "informe", "proyecto"}),
+        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa", "maquinas", "proyecto"}),
         ("products/mapa/pagina/draw.js", {"mapa"}),
         ("products/mapa/pagina/mapa.css", {"mapa"}),
         ("products/informe/informe.typ", {"informe"}),
         ("products/maquinas/menus.py", {"maquinas"}),
+        ("products/proyecto/hoja.xml", {"proyecto"}),
         ("products/eudr/rules.py", {"sustentabilidad"}),
         ("products/sustentabilidad/fiboa.py", {"sustentabilidad"}),
         ("products/h3/tables.py", {"H3"}),

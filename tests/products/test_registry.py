@@ -114,11 +114,11 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
     assert (
-        "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con el"
+        "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas, proyecto y saludo con el"
         in helped
     )
     assert said["deployment"].startswith(
-        "Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas y saludo con"
+        "Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas, proyecto y saludo con"
     )
     assert said["links"]
 
@@ -146,6 +146,7 @@ def test_an_entry_says_what_is_so(producto: Producto) -> None:
     assert set(producto.ajustes) <= {one.name for one in fields(Settings)}
     assert producto.comando in DEPLOYMENTS
     assert producto.pueden_faltar <= set(producto.carpetas)
+    assert set(producto.vecinas) <= set(registry.product_folders()) - set(producto.carpetas)
     named = inspect.signature(producto.build).parameters.values()
     needed = {
         one.name for one in named if one.kind is one.KEYWORD_ONLY and one.default is one.empty

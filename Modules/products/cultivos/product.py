@@ -38,7 +38,7 @@ from Modules.words.names import layer_names
 
 CAPA_SIN_CULTIVO: Final = "sin_cultivo"
 _HECTARES: Final = f"format_number({quoted('superficie_ha')}, 1, 'es_AR') || ' ha'"
-_LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
+LOTE_AND_HA: Final = f"{quoted('lote')} || '\\n' || {_HECTARES}"
 
 
 def build_cultivos(fuente: Fuente, work: Path) -> dict[str, Path]:
@@ -86,13 +86,21 @@ def _write_gpkg(
     add_styles(path, _styles(crops, names, base), texts)
 
 
+def whole_style(crops: Sequence[Sembrado]) -> Style:
+    """The style of all siembras: earlier ones are stripes over the last one."""
+    once = Label(f"if({quoted('ultima')}, {LOTE_AND_HA}, NULL)", "lote")
+    return fill_style("cultivo", legend_of(crops), label=once, hatch_unless="ultima")
+
+
+def legend_of(crops: Sequence[Sembrado]) -> list[Category]:
+    return [Category(crop.nombre, crop.nombre, crop.color) for crop in crops]
+
+
 def _styles(crops: Sequence[Sembrado], names: Mapping[str, str], base: str) -> dict[str, Style]:
-    """Style of each layer. In that of all, earlier siembras are stripes over the last one."""
-    legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in crops]
-    once = Label(f"if({quoted('ultima')}, {_LOTE_AND_HA}, NULL)", "lote")
-    each = Label(_LOTE_AND_HA, "lote")
-    styles = {base: fill_style("cultivo", legend, label=once, hatch_unless="ultima")}
-    for crop, category in zip(crops, legend, strict=True):
+    """Style of each layer."""
+    each = Label(LOTE_AND_HA, "lote")
+    styles = {base: whole_style(crops)}
+    for crop, category in zip(crops, legend_of(crops), strict=True):
         styles[names[crop.clave]] = fill_style("cultivo", [category], label=each)
     bare = Category("", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
     styles[CAPA_SIN_CULTIVO] = fill_style("campania", [], label=each, rest=bare)

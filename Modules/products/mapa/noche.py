@@ -7,7 +7,7 @@ The document is what ``pagina/*.js`` reads; what people see of it is Spanish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from Modules.diff.changes import SOLO_REESCRITO, Changes, conteo_text
+from Modules.diff.changes import SOLO_REESCRITO, Changes, novedades
 from Modules.formats.cells import cells
 from Modules.formats.kml_geometry import label_points, simplified
 from Modules.formats.legends import ETIQUETAS
@@ -173,22 +173,9 @@ def _cambios(
     lotes = {key: at for at, key in enumerate(lote_ids)}
     rows = [
         (lotes.get(lote_id, -1), places.get(campo_id, -1), name, what, detail)
-        for lote_id, campo_id, name, what, detail in _changed(changes)
+        for lote_id, campo_id, name, what, detail in novedades(changes)
     ]
     return [row for row in rows if whole or row[0] >= 0 or row[1] >= 0]
-
-
-def _changed(changes: Changes) -> Iterator[tuple[str, str, str, str, str]]:
-    """Ids of lote and campo, what people call it, what happened, in detail."""
-    for one in changes.campos:
-        yield "", one.campo_id, one.campo, one.que, one.detalle
-    for one in (*changes.lotes, *changes.siembras):
-        yield one.lote_id, "", f"{one.campo} · {one.lote}", one.que, one.detalle
-    for name, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
-        for some in counts:
-            yield some.lote_id, "", f"{some.campo} · {some.lote}", name, conteo_text(some)
-    for one in changes.otros:
-        yield "", "", one.nombre, one.que, one.detalle
 
 
 def _without(changes: Changes) -> str:

@@ -31,6 +31,7 @@ from Modules.products.muestreos.plan import (
     LEIDAS,
     MARGEN_M,
     PROPUESTO,
+    PUNTOS,
     PUNTOS_POR_AMBIENTE,
     PlanMuestreo,
     plan_muestreo,
@@ -70,8 +71,12 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
 )
 _ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
-_ONLY_PROPOSED: Final = ["metodo", "distancia_borde_m"]
-_ONLY_REAL: Final = ["forma", "orden_portal", "observacion", "fecha", "compuesta"]
+_ONLY_PROPOSED: Final = ("metodo", "distancia_borde_m")
+_ONLY_REAL: Final = ("forma", "orden_portal", "observacion", "fecha", "compuesta")
+COLUMNS: Final = {  # of the layers of points
+    CAPA_MUESTREOS: [name for name in PUNTOS.names if name not in _ONLY_PROPOSED],
+    CAPA_PROPUESTOS: [name for name in PUNTOS.names if name not in _ONLY_REAL],
+}
 
 
 @without_collector()  # rows, lines and cells are a million objects without a cycle
@@ -98,7 +103,7 @@ def build_muestreos(
     write_gpkg(
         _with_fids(gpkg_layers(plan), fuente.numeros), built[f"{stem}.gpkg"], fuente.snapshot_id
     )
-    add_styles(built[f"{stem}.gpkg"], _styles(), DESCRIPTIONS)
+    add_styles(built[f"{stem}.gpkg"], styles(), DESCRIPTIONS)
     rows = pd.DataFrame(plan.puntos[list(headers)])
     write_new(built[f"{stem}.csv"], csv_bytes(rows, headers))
     sheet = Sheet("Muestreos", rows, headers, _XLSX_FORMATS, freeze_columns=2)
@@ -126,8 +131,8 @@ def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> Mapping[str, P
 def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
     """The layers of the GeoPackage by name, in its order, with the columns that they have there."""
     return {
-        CAPA_MUESTREOS: plan.reales.drop(columns=_ONLY_PROPOSED),
-        CAPA_PROPUESTOS: plan.propuestos.drop(columns=_ONLY_REAL),
+        CAPA_MUESTREOS: plan.reales[COLUMNS[CAPA_MUESTREOS]],
+        CAPA_PROPUESTOS: plan.propuestos[COLUMNS[CAPA_PROPUESTOS]],
         CAPA_AMBIENTES: plan.ambientes,
     }
 
@@ -146,7 +151,7 @@ def _with_fids(
     }
 
 
-def _styles() -> dict[str, Style]:
+def styles() -> dict[str, Style]:
     code = Label('"codigo"', "codigo", visible_below=25_000, priority=8)
     potenciales = [Category(key, *POTENCIALES[key]) for key in ("alto", "medio", "bajo")]
     return {
