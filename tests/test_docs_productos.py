@@ -380,7 +380,7 @@ HELD = {  # titles of tables of columns, keys and layers that a test above compa
     *("Campos del DBF", "`diccionario.csv`", "`muestreos_25-26.gpkg`", "Capa `muestreos`"),
     *("Capa `puntos_propuestos`", "Capa `ambientes`", "Columnas del CSV de muestreos"),
     *("Claves de Modus", "Propiedades EUDR", "Columnas del control EUDR", "Columnas de fiboa"),
-    "Columnas de la lista de cultivos",
+    *("Columnas de la lista de cultivos", "Capas de `lindero_25-26.gpkg`"),
     *(f"Columnas de `{layer}_shp.zip`" for layer in ("lotes", "ambientes")),  # of maquinas/
     *(f"Tabla `{name}`" for name in TABLES),
 }

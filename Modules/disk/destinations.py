@@ -113,7 +113,7 @@ def apart(
     """
 
     def target(name: str) -> PureWindowsPath:  # Windows' names fit all: case does not matter
-        return PureWindowsPath(links.get(name) or (outputs / name).resolve())
+        return PureWindowsPath(str(links.get(name) or (outputs / name).resolve()))
 
     if carpeta not in links and not is_link(outputs / carpeta):
         return []

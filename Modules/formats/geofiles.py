@@ -282,7 +282,7 @@ def _first_line(err: BaseException) -> str:
 # --- GeoPackage ----------------------------------------------------------------------------------
 
 
-def _layer(df: pd.DataFrame, name: str, empty: str | None) -> _Layer:
+def _layer(df: pd.DataFrame, name: str, empty: str | None = None) -> _Layer:
     """A frame as GDAL takes it. Polygons become multipolygons: one type, the same every night."""
     if not isinstance(df, gpd.GeoDataFrame):
         return _Layer(_to_arrow(df, _schema_of(df, None), None, name=name), None, None)

@@ -24,7 +24,7 @@ _LIBRARIES = (  # sorted
     *("django-js-lib-leaflet", "geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow"),
     *("pyogrio", "pyproj", "shapely", "typst", "xlsxwriter"),
 )
-CODE: Final = (".py", ".js", ".css", ".html", ".typ")  # suffixes of what people write here
+CODE: Final = (".py", ".js", ".css", ".html", ".typ", ".xml")  # suffixes of what people write here
 LOCKED: Final = _MODULES / "paquetes.txt"  # name==version, and behind ";" where it is needed
 IMAGE: Final = "/opt/lindero"  # where the packages of the Dockerfile are
 BELOW_PRODUCTS: Final = (  # what the bytes of every product can depend on

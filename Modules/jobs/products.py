@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
@@ -101,8 +102,9 @@ class Encargo:
         away = apart(self.outputs, producto.carpetas[0], producto.vecinas, links)
         found = {}
         for carpeta in (one for one in producto.vecinas if one not in away):
-            record, _ = read_record(self.outputs / carpeta)
-            found[carpeta] = tuple(sorted(filter(self.is_ours, record.files)))
+            with suppress(PublishError):  # its own product says so
+                record, _ = read_record(self.outputs / carpeta)
+                found[carpeta] = tuple(sorted(filter(self.is_ours, record.files)))
         return found
 
     def receipt(self, producto: Producto) -> Path:

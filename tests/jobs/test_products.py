@@ -95,7 +95,7 @@ def test_a_setting_makes_again_what_declares_it(
         ("products/mapa/pagina/mapa.css", {"mapa"}),
         ("products/informe/informe.typ", {"informe"}),
         ("products/maquinas/menus.py", {"maquinas"}),
-        ("products/proyecto/hoja.xml", {"proyecto"}),
+        ("products/proyecto/proyecto.xml", {"proyecto"}),
         ("products/eudr/rules.py", {"sustentabilidad"}),
         ("products/sustentabilidad/fiboa.py", {"sustentabilidad"}),
         ("products/h3/tables.py", {"H3"}),

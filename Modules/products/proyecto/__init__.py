@@ -26,7 +26,7 @@ PRODUCTO: Final = Producto(
     nombre="proyecto",
     carpetas=(CARPETA, QFIELD),
     build=build,
-    paquetes=("proyecto", "proyecto/hoja.xml", "cultivos", "muestreos", "kmz"),
+    paquetes=("proyecto", "cultivos", "muestreos", "kmz"),
     pagina="productos.md",
     vecinas=VECINAS,
 )

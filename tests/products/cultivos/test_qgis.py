@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
-import subprocess
 import zipfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pyogrio
 import pytest
@@ -22,34 +19,9 @@ from Modules.products.muestreos.product import build_muestreos
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
 from tests.fuentes import campo, fuente_of, lote
+from tests.qgis_asked import ask
 
-PYTHON = Path("/usr/bin/python3")  # Debian's, which python3-qgis is for
-READER = Path(__file__).parents[2] / "qgis_reading.py"
 KML = "{http://www.opengis.net/kml/2.2}"
-
-
-@pytest.fixture(scope="session")
-def qgis() -> Path:
-    try:
-        known = subprocess.run(
-            [PYTHON, "-c", "import qgis.core"], capture_output=True, timeout=60, check=False
-        )
-    except OSError:
-        pytest.skip(f"no {PYTHON}: QGIS cannot be asked")
-    if known.returncode:
-        pytest.skip("python3-qgis is not installed")
-    return PYTHON
-
-
-def ask(qgis: Path, question: dict[str, Any], work: Path) -> dict[str, Any]:
-    screen = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(work), "XDG_RUNTIME_DIR": str(work)}
-    done = subprocess.run(
-        [qgis, READER], input=json.dumps(question), capture_output=True, text=True, timeout=120,
-        check=False, env={**screen, "LANG": "C.UTF-8"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def test_every_lote_and_every_mark_of_a_campo_has_its_label(
