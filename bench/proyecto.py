@@ -26,7 +26,7 @@ from Modules.products.proyecto.capas import own_layers  # noqa: E402
 from Modules.products.proyecto.product import build_proyecto  # noqa: E402
 from Modules.products.source import Fuente  # noqa: E402
 
-REACH, MAX_S = 1.5, 1.0  # times as fast; seconds at most
+REACH, MAX_S = 1.0, 1.0  # times as fast; seconds at most
 
 
 def ours(fuente: Fuente, folder: Path) -> None:
@@ -34,7 +34,7 @@ def ours(fuente: Fuente, folder: Path) -> None:
     build_proyecto(fuente, folder / "ours", dict.fromkeys(VECINAS, ()))
 
 
-def plain(fuente: Fuente, folder: Path) -> None:
+def plain(_fuente: Fuente, folder: Path) -> None:
     """The layers alone, ready-made."""
     for copy in ("a.gpkg", "b.gpkg"):
         for name, frame in LAYERS.items():
