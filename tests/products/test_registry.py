@@ -17,7 +17,7 @@ from Modules.jobs.backup import FOLDER
 from Modules.jobs.code_version import CODE
 from Modules.orchestration.deployments import DEPLOYMENTS
 from Modules.products import registry
-from Modules.products.entry import Producto
+from Modules.products.entry import CADA_NOCHE, Producto
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.words.names import check_names
@@ -94,7 +94,8 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     lines = house / "Modules/products/registry.py"
     text = lines.read_text(encoding="utf-8")
     text = text.replace("    kmz.PRODUCTO,\n", "    saludo.PRODUCTO,\n    kmz.PRODUCTO,\n")
-    text = text.replace("import cultivos, h3, ", "import saludo, cultivos, h3, ")
+    above = "\nfrom Modules.products.entry"
+    text = text.replace(above, f"\nfrom Modules.products import saludo{above}")
     lines.write_text(text, encoding="utf-8")
     (house / "tests").symlink_to(ROOT / "tests")
     keep(settings_below(tmp_path), demo_fuente.tables)
@@ -113,20 +114,16 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    assert (
-        "Rehace cultivos, muestreos, sustentabilidad, informe, mapa, maquinas, proyecto y saludo con el"
-        in helped
-    )
-    assert said["deployment"].startswith(
-        "Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas, proyecto y saludo con"
-    )
+    made = ", ".join(one.texto or one.nombre for one in registry.made_by(CADA_NOCHE))
+    assert f"Rehace {made} y saludo con el" in helped
+    assert said["deployment"].startswith(f"Arma {made} y saludo con")
     assert said["links"]
 
 
 def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -> None:
     folders = registry.product_folders()
     assert folders[0] == FOLDER
-    assert len(set(folders)) == len(folders) == 14
+    assert len(set(folders)) == len(folders) == 16
     check_names(folders)
 
 
@@ -152,6 +149,7 @@ def test_an_entry_says_what_is_so(producto: Producto) -> None:
         one.name for one in named if one.kind is one.KEYWORD_ONLY and one.default is one.empty
     }
     beside = {"tareas", "clasificadas"} if producto.tareas else set[str]()
+    beside |= {"vecinas"} if producto.vecinas else set[str]()
     assert needed == {*producto.ajustes, *beside}
 
 
