@@ -21,8 +21,8 @@ from Modules.words.errors import SettingsError
 
 _MODULES = Path(__file__).resolve().parents[1]
 _LIBRARIES = (  # sorted
-    *("django-js-lib-leaflet", "geopandas", "h3", "h3ronpy", "lxml", "numpy", "pandas", "pyarrow"),
-    *("pyogrio", "pyproj", "shapely", "typst", "xlsxwriter"),
+    *("django-js-lib-leaflet", "font-source-sans-pro", "geopandas", "h3", "h3ronpy", "lxml"),
+    *("numpy", "pandas", "pyarrow", "pyogrio", "pyproj", "shapely", "typst", "xlsxwriter"),
 )
 CODE: Final = (".py", ".js", ".css", ".html", ".typ", ".xml")  # suffixes of what people write here
 LOCKED: Final = _MODULES / "paquetes.txt"  # name==version, and behind ";" where it is needed

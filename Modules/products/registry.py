@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from Modules.products import (
+    atlas,
     cultivos,
     h3,
     informe,
@@ -29,6 +30,7 @@ PRODUCTOS: Final = (
     informe.PRODUCTO,
     mapa.PRODUCTO,
     maquinas.PRODUCTO,
+    atlas.PRODUCTO,
     proyecto.PRODUCTO,
     kmz.PRODUCTO,
     h3.PRODUCTO,

@@ -20,8 +20,8 @@ from tests.productos_hechos import encargo_of, keep, settings_below
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = {
-    *("cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "proyecto"),
-    *("KMZ", "H3"),
+    *("cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "atlas"),
+    *("proyecto", "KMZ", "H3"),
 }
 
 
@@ -61,8 +61,8 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         ("databaler_client_secret", Secret("other"), set()),
         ("lindero_retention_daily", 3, set()),
         ("lindero_task_runner", "serial", set()),
-        ("lindero_muestreo_puntos", 5, {"muestreos"}),
-        ("lindero_muestreo_margen_m", 33.0, {"muestreos"}),
+        ("lindero_muestreo_puntos", 5, {"muestreos", "atlas"}),
+        ("lindero_muestreo_margen_m", 33.0, {"muestreos", "atlas"}),
         ("lindero_eudr_puntos", True, {"sustentabilidad"}),
         ("lindero_h3_resolutions", (8,), {"H3"}),
         ("tz", "America/Montevideo", ALL),
@@ -89,8 +89,10 @@ def test_a_setting_makes_again_what_declares_it(
         ("products/source.py", ALL),
         ("products/cultivos/sown.py", {"cultivos", "informe", "proyecto", "H3"}),
         ("products/cultivos/__init__.py", {"cultivos", "informe", "proyecto", "H3"}),
-        ("products/muestreos/plan.py", {"muestreos", "informe", "proyecto"}),
-        ("products/kmz/layers.py", {"KMZ", "muestreos", "informe", "mapa", "maquinas", "proyecto"}),
+        ("products/muestreos/plan.py", {"muestreos", "informe", "atlas", "proyecto"}),
+        ("products/kmz/layers.py", ALL - {"cultivos", "sustentabilidad", "H3"}),
+        ("products/atlas/hojas.py", {"atlas"}),
+        ("products/atlas/mapa.typ", {"atlas"}),
         ("products/mapa/pagina/draw.js", {"mapa"}),
         ("products/mapa/pagina/mapa.css", {"mapa"}),
         ("products/informe/informe.typ", {"informe"}),

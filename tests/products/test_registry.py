@@ -123,7 +123,7 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
 def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -> None:
     folders = registry.product_folders()
     assert folders[0] == FOLDER
-    assert len(set(folders)) == len(folders) == 16
+    assert len(set(folders)) == len(folders) == 17
     check_names(folders)
 
 

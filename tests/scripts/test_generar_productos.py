@@ -12,7 +12,7 @@ from tests.scripts.test_backup_lotes import contents
 pytestmark = pytest.mark.integration
 
 CARPETAS = {"cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe"}
-CARPETAS |= {"proyecto", "qfield"}
+CARPETAS |= {"atlas", "proyecto", "qfield"}
 
 
 def test_without_a_backup_it_says_so_in_one_line_and_writes_nothing(
