@@ -15,7 +15,6 @@ import geopandas as gpd
 import openpyxl
 import pandas as pd
 import pyogrio
-import pypdfium2 as pdfium
 from defusedxml import ElementTree
 from PIL import Image
 from pypdfium2 import PdfDocument

@@ -14,6 +14,9 @@ INFORME_CAMPANIA: Final = "informe_campania"  # the report of each season
 QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campaña; what it is for
     "mapa": ("mapa_{}.html", "El mapa: buscar un lote, ver qué cambió, sin internet"),
     "cultivos": ("resumen_{}.xlsx", "Hectáreas por campo y cultivo, avance y cambios (Excel)"),
+    "atlas": ("", "Cada campo en papel: hojas A4, órdenes de trabajo e imágenes para el chat"),
+    "proyecto": ("lindero_{}.qgz", "Todas las capas en QGIS, con colores y una hoja por campo"),
+    "qfield": ("", "La copia para recorrer con QField"),
     "muestreos": ("", "Plan de muestreo: recorrida, códigos y planillas"),
     "sustentabilidad": ("", "EUDR, fiboa y establecimientos"),
     "KMZ POR CAMPO": ("", "Mapas para el teléfono, por campo (Google Earth)"),

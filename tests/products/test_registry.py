@@ -20,6 +20,7 @@ from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE, Producto
 from Modules.products.source import Fuente
 from Modules.settings import Settings
+from Modules.words.folders import QUE_ABRIR
 from Modules.words.names import check_names
 from tests.productos_hechos import keep, settings_below
 
@@ -125,6 +126,11 @@ def test_the_folders_of_products_are_distinct_and_can_be_folders_in_onedrive() -
     assert folders[0] == FOLDER
     assert len(set(folders)) == len(folders) == 17
     check_names(folders)
+
+
+def test_the_report_says_what_each_folder_of_a_night_is_for() -> None:
+    nightly = {carpeta for one in registry.made_by(CADA_NOCHE) for carpeta in one.carpetas}
+    assert nightly - {"informe"} <= set(QUE_ABRIR)
 
 
 def test_links_ask_for_the_folders_on_a_python_without_packages() -> None:
