@@ -301,7 +301,7 @@ def prompts_costs(
     begun = datetime(day.year, day.month, day.day, tzinfo=UTC)
     rows = _store(load_settings()).costs(begun, by=by)
     if json_:
-        say_json([asdict(one) | {"cost_usd": str(one.cost_usd)} for one in rows])
+        say_json([_with_cost(asdict(one)) for one in rows])
         return 0
     what = {"flow": "flujo", "model": "modelo", "env": "entorno", "client": "cliente", "day": "día"}
     header = (what[by], "ejecuciones", "pedidos", "fallas", "tokens", "costo (USD)", "sin costo")
@@ -317,8 +317,9 @@ def prompts_costs(
     ]
     say_table((*header, "p50 (s)", "p95 (s)"), table)
     if rows:
-        cost, unknown = rows[0].cost_usd, sum(one.unknown_costs for one in rows)
-        say(f"En total: {_usd(sum((one.cost_usd for one in rows[1:]), cost), unknown)} USD.")
+        known = [one.cost_usd for one in rows if one.cost_usd is not None]
+        cost = sum(known[1:], known[0]) if known else None
+        say(f"En total: {_usd(cost, sum(one.unknown_costs for one in rows))} USD.")
     return 0
 
 
@@ -379,10 +380,10 @@ def prompts_clients(
     return 0
 
 
-def _usd(cost: Decimal, unknown: int) -> str:
-    if not unknown:
-        return number(cost, 6)
-    return f"{number(cost, 6)} y lo que no se sabe" if cost else "desconocido"
+def _usd(cost: Decimal | None, unknown: int) -> str:
+    if cost is None:
+        return "desconocido"
+    return f"{number(cost, 6)}{' y lo que no se sabe' if unknown else ''}"
 
 
 def _said(done: Deployed, env: str, *, json_: bool) -> int:
@@ -425,8 +426,12 @@ def _given(path: Path) -> Any:
 
 
 def _call(one: CallRecord) -> dict[str, Any]:
-    facts = {**asdict(one), "started_at": one.started_at.isoformat()}
-    return facts | {"cost_usd": None if one.cost_usd is None else str(one.cost_usd)}
+    return _with_cost({**asdict(one), "started_at": one.started_at.isoformat()})
+
+
+def _with_cost(facts: dict[str, Any]) -> dict[str, Any]:
+    cost = facts["cost_usd"]
+    return facts | {"cost_usd": None if cost is None else f"{cost:f}"}
 
 
 def _say_calls(calls: list[CallRecord]) -> None:

@@ -303,8 +303,9 @@ def test_costs_and_metrics_tell_tokens_cost_and_failures_and_what_nobody_knows(
     rows = place.ask("GET", "/api/v1/costs?by=model").json()["data"]
     assert [(one["key"], one["cost_usd"], one["unknown_costs"]) for one in rows] == [
         ("caro", "0.25000001", 0),
-        ("propio", "0", 1),
+        ("propio", None, 1),
     ]
+    assert 'cost_usd_24h{model="propio"}' not in place.ask("GET", "/metrics").text
     assert (rows[0]["failures"], rows[0]["prompt_tokens"]) == ({"timeout": 1}, 20)
     assert {
         'cost_usd_24h{model="caro"} 0.25000001',

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import PlainSerializer
 from sqlalchemy import select
@@ -17,12 +17,14 @@ from Modules.prompts.store.database import Database
 from Modules.prompts.store.executions import unpriced
 from Modules.prompts.store.tables import calls, executions
 
+_AS_TEXT: Final = PlainSerializer("{:f}".format, return_type=str, when_used="unless-none")
 By: TypeAlias = Literal["flow", "model", "env", "client", "day"]
 
 
 @dataclass(slots=True)
 class Costs:
-    """US dollars as far as known; ``unknown_costs`` counts answers whose cost nobody knows.
+    """US dollars as far as known, None where nothing is; ``unknown_costs`` counts answers whose
+    cost nobody knows.
 
     ``failures`` are requests by cause, ``executions`` those that were accepted or asked a model,
     latencies seconds of one request: of the half, and of 95 in 100.
@@ -33,7 +35,7 @@ class Costs:
     failures: dict[str, int] = field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_usd: Annotated[Decimal, PlainSerializer("{:f}".format, return_type=str)] = Decimal(0)
+    cost_usd: Annotated[Decimal | None, _AS_TEXT] = Decimal(0)
     unknown_costs: int = 0
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
@@ -51,6 +53,7 @@ class Prices(Database):
         each = select(asked, *told, one.cost_usd, unpriced(), one.latency_s)
         each = each.join(executions, of.number == one.execution).where(one.started_at >= since)
         rows: dict[str, Costs] = {}
+        known: dict[str, Decimal] = {}
         latencies: dict[str, list[float]] = {}
         seen: set[tuple[str, int]] = set()
         with self.reading() as connection:
@@ -67,7 +70,8 @@ class Prices(Database):
                     row.failures[outcome] = row.failures.get(outcome, 0) + 1
                 row.prompt_tokens += into or 0
                 row.completion_tokens += out or 0
-                row.cost_usd += cost or 0
+                if cost is not None:
+                    known[name] = known.get(name, Decimal(0)) + cost
                 row.unknown_costs += bool(unknown)
                 latencies.setdefault(name, []).append(latency_s)
                 seen.add((name, number))
@@ -75,6 +79,8 @@ class Prices(Database):
             rows.setdefault(name, Costs(name)).executions = many
         for name, found in latencies.items():
             row, found = rows[name], sorted(found)
+            if name in known or row.unknown_costs:
+                row.cost_usd = known.get(name)
             row.latency_p50_s, row.latency_p95_s = _rank(found, 0.50), _rank(found, 0.95)
         return [rows[name] for name in sorted(rows)]
 
