@@ -1,9 +1,11 @@
 """``make pictures``: the pictures of docs/img, out of a real Prefect page and the page of the map.
 
 ``lindero stack up --single`` on a free port, three trial nights on the demo portal (the third one
-lacks half of its lotes and is refused), and Chromium in front of it. The map is of the fourth night
-of the made-up company, on a laptop and on a phone. Few colours; only dates, ids and Prefect's
-made-up names differ from one time to the next.
+lacks half of its lotes and is refused), and Chromium in front of it. The map, the morning's report
+and the atlas are of the fourth night of the made-up company. Few colours; only dates, ids and
+Prefect's made-up names differ from one time to the next.
+
+``python -m tests.pictures products``: only those of the night's products.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
+from pypdfium2 import PdfDocument
 
 from Modules.demo.world import build_world
 from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables
 from Modules.orchestration.deployments import PLAN
+from Modules.products.atlas.product import build_atlas
+from Modules.products.informe.product import build_informe
 from Modules.products.mapa.product import build_mapa
 from Modules.settings import PROJECT_ROOT
 from Modules.words.domain import Recurso, SnapshotId
@@ -69,13 +74,17 @@ class Camera:
         while (seen := self.page.picture()) != last and time.monotonic() < deadline:
             last = seen
             time.sleep(1)  # what moves in a page takes less; bounded by the deadline above
-        path = self.folder / f"{name}.png"
         with Image.open(io.BytesIO(seen)) as image:
-            few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-            few.save(path, optimize=True)
-        size = path.stat().st_size
-        assert size <= MAX_BYTES, f"{path.name}: {size} bytes"
-        print(f"{path.name}: {width} x {height}, {size} bytes", flush=True)
+            write(self.folder / f"{name}.png", image)
+
+
+def write(path: Path, image: Image.Image) -> None:
+    """Write a picture of few colours, which must be small."""
+    few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    size = path.stat().st_size
+    assert size <= MAX_BYTES, f"{path.name}: {size} bytes"
+    print(f"{path.name}: {image.width} x {image.height}, {size} bytes", flush=True)
 
 
 def run_nights(plataforma: Plataforma) -> str:
@@ -129,14 +138,16 @@ def take_all(camera: Camera, plataforma: Plataforma, refused: str) -> None:
     camera.take("prefect_pausa", 460)
 
 
-def take_map(page: Browser) -> None:
-    """The map of one campo with a card open, as wide as a laptop and on a phone."""
+def take_products(page: Browser) -> None:
+    """The map of one campo with a card open, on a laptop and a phone; the report; the atlas."""
     now = world_tables(3)
     third = SnapshotId(3, datetime(2025, 11, 23, 6, 0, 2, tzinfo=UTC))
     changes = diff_tables(world_tables(0), now)
     fuente = replace(night_of(now), snapshot_id=third, changes=changes)
     with tempfile.TemporaryDirectory() as folder:
         build_mapa(fuente, Path(folder))
+        built = build_informe(fuente, Path(folder)).carpetas["informe"]
+        atlas = build_atlas(fuente, Path(folder)).carpetas["atlas"]
         camera = Camera(page, Path(folder).as_uri(), FOLDER)
         for name, height, width in (("mapa", 760, WIDTH), ("mapa_telefono", 740, 360)):
             page.command("Emulation.setDeviceMetricsOverride", width=width, height=height,
@@ -144,6 +155,14 @@ def take_map(page: Browser) -> None:
             page.command("Page.navigate", url="about:blank")
             camera.open("/mapa_25-26.html#campo=1005&lote=10063", "Enlace a este lote")
             camera.take(name, height, width)
+        at_six = int(third.utc.timestamp() * 1000) + 3 * 3_600_000  # of that day
+        page.before_each_page(f"Date.now = () => {at_six}")
+        camera.open(f"/{built['informe_25-26.html'].name}", "Qué mirar hoy")
+        camera.take("informe_telefono", 1200, 360)
+        with PdfDocument(atlas["atlas_25-26 - Doña Ángela.pdf"]) as pages:
+            for name, at in (("atlas_campo", 0), ("atlas_lote", 1)):
+                sheet = pages[at].render(scale=WIDTH / pages[at].get_width()).to_pil()
+                write(FOLDER / f"{name}.png", sheet)
 
 
 def world_tables(day: int) -> Tables:
@@ -156,7 +175,9 @@ def main() -> int:
     login = base64.b64encode(SECRETS["PREFECT_SERVER_API_AUTH_STRING"].encode()).decode()
     FOLDER.mkdir(exist_ok=True)
     with browser() as page:
-        take_map(page)
+        take_products(page)
+    if sys.argv[1:] == ["products"]:
+        return 0
     with browser() as page, new_plataforma() as plataforma:
         started = plataforma.lindero("stack", "up", "--single")
         assert started.returncode == 0, f"{started.stdout}{started.stderr}"
