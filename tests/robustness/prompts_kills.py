@@ -234,25 +234,29 @@ def bench_on(stack: Plataforma, model: str) -> Iterator[Bench]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bench = Bench(stack, url, int(probe.getsockname()[1]))
-    with tempfile.TemporaryDirectory() as folder:
-        for turn in range(6):
-            bench.bundles.append(bundle(Path(folder), prompt=f"Contar {turn}", url=model))
     bench.token = store.clients.create("figura", now=datetime.now(UTC))
     held = stack.get(f"deployments/name/{ATENDER.full_name}")
     path = f"{stack.stack.settings.prefect_api_url}/deployments/{held['id']}"
-    env = {**held["job_variables"]["env"], URL: url}
-    stack.session.patch(path, json={"job_variables": {"env": env}}, timeout=30)
     over = threading.Event()
     restarting = threading.Thread(target=bench.restart, args=(over,), daemon=True)
-    restarting.start()
-    try:
-        yield bench
-    finally:
-        over.set()
-        restarting.join()
-        if bench.api is not None:
-            ended(bench.api)
-        stack.session.patch(path, json={"job_variables": held["job_variables"]}, timeout=30)
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(6):
+            bench.bundles.append(bundle(Path(folder), prompt=f"Contar {turn}", url=model))
+        secret = (
+            Path(folder) / "url"
+        )  # Prefect keeps what a run is told: the file, not the password
+        secret.write_text(url)
+        env = {**held["job_variables"]["env"], f"{URL}_FILE": str(secret)}
+        stack.session.patch(path, json={"job_variables": {"env": env}}, timeout=30)
+        restarting.start()
+        try:
+            yield bench
+        finally:
+            over.set()
+            restarting.join()
+            if bench.api is not None:
+                ended(bench.api)
+            stack.session.patch(path, json={"job_variables": held["job_variables"]}, timeout=30)
 
 
 def _judge(bench: Bench, count: int, given: Counter[str]) -> None:
