@@ -28,7 +28,7 @@ from Modules.prompts.calls.asking import JSON, Ask, CallRecord, Reply
 from Modules.store import clasificadas
 from Modules.store.clasificadas import Clasificada
 from Modules.words.errors import DataError, PipelineError, PromptFailed
-from Modules.words.spanish import count, inesperada, short
+from Modules.words.spanish import brief, count, inesperada, short
 from Modules.words.text import clean_text
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def classify(encargo: Encargo, access: PromptAccess | None = None) -> Encargo:
         lectura = clasificadas.read_clasificadas(encargo.store.root)
     texts = {clasificadas.sha256_of(one): one for one in clasificadas.texts_of(marks).values()}
     wanted = {key: words for key, words in texts.items() if key not in lectura}
-    late = f"no alcanzaron {espera_s:g} s"
+    late = f"no alcanzaron {brief(espera_s)} s"
 
     def work() -> None:
         try:

@@ -44,6 +44,11 @@ def number(value: float | Decimal, decimals: int = 0) -> str:
     return f"{value:,.{decimals}f}".translate(_SWAPPED)
 
 
+def brief(value: float) -> str:
+    """As many decimals as it has: 120.0 → "120", 0.05 → "0,05"."""
+    return f"{value:g}".replace(".", ",")
+
+
 def hectares(value: float | None) -> str:
     """1234.5 → "1.234,50 ha"; nothing for an area nobody declared."""
     return "" if value is None or value != value else f"{number(value, 2)} ha"

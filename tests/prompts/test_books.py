@@ -97,7 +97,7 @@ def test_a_month_is_spent_by_all_that_ask(made: Path, tmp_path: Path) -> None:
     spent, failed = held(105 * COST)
     assert spent == 5 * COST, "the sixth is not asked"
     assert failed is not None
-    assert "por mes" in str(failed)
+    assert "del mes" in str(failed)
     assert held(1000 * COST) == (40 * COST, None)
 
 

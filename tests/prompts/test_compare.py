@@ -146,7 +146,7 @@ def test_a_gain_that_is_asked_for_must_be_measured_and_no_chance() -> None:
     better = compare({str(n): (Passes(9, 10), Passes(3, 10)) for n in range(5)})
     assert better.total.verdict is Verdict.BETTER
     assert better.refused(0.5) == ()
-    assert "no llega a 0.7" in better.refused(0.7)[0]
+    assert "no llega a 0,7" in better.refused(0.7)[0]
     lucky = compare({"a": (Passes(9, 10), Passes(7, 10))})
     assert lucky.refused(0) == ()
     assert "no se distingue del azar" in lucky.refused(0.1)[0]

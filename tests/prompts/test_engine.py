@@ -22,6 +22,7 @@ from Modules.prompts.calls.engine import (
 )
 from Modules.prompts.calls.model_caller import ModelCaller
 from Modules.prompts.calls.recorded import Recorded
+from Modules.prompts.calls.reply import refused
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.files.models import Flow, Models, Params, Step, Task
 from Modules.words.errors import BudgetSpent, PromptFailed, PromptInvalid
@@ -150,7 +151,7 @@ def test_a_price_is_of_one_model_at_one_provider(over: Any, price: Any) -> None:
 
 def test_input_is_held_against_its_schema_before_anything_is_asked() -> None:
     caller = Told()
-    with pytest.raises(PromptInvalid, match=r"flujo: la entrada.*\$\.x: 7 is not of type"):
+    with pytest.raises(PromptInvalid, match=r"flujo: la entrada.*\$\.x: tiene que ser string$"):
         go(bundle(step("a")), caller, {"x": 7})
     with pytest.raises(PromptInvalid, match="a: lo que recibe"):
         go(bundle(step("a", {"y": 1})), caller)
@@ -209,7 +210,9 @@ def test_a_budget_stops_the_request_after_it_is_spent() -> None:
     chain = [step("a"), step("b", needs=("a",)), step("c", needs=("b",))]
     for budgets in (Budgets(run=Decimal("0.2")), Budgets(month=Decimal("0.15"))):
         caller, journal = Told(), MemoryJournal()
-        with pytest.raises(BudgetSpent, match=r"se gastaron 0.2 USD") as caught:
+        with pytest.raises(
+            BudgetSpent, match=r"se gastaron 0,200000 USD de los 0,[12][05]0000 del"
+        ) as caught:
             go(bundle(*chain), caller, journal=journal, budgets=budgets)
         assert caught.value.cause == "budget"
         assert caller.steps == ["a", "b"]
@@ -226,9 +229,19 @@ def test_an_unknown_cost_stops_nothing_but_a_budget() -> None:
     go(bundle(*chain), caller)
     assert caller.steps == ["a", "b"]
     caller = Told(cost=None)
-    with pytest.raises(BudgetSpent, match="de 1 pedidos no se sabe el costo"):
+    with pytest.raises(BudgetSpent, match="no se sabe el costo de 1 pedido"):
         go(bundle(*chain), caller, budgets=Budgets(month=Decimal(5)))
     assert caller.steps == ["a"]
+
+
+def test_what_others_cost_that_nobody_knows_stops_a_budget_of_the_month_and_no_other() -> None:
+    books, five = MemoryJournal(), Decimal(5)
+    go(bundle(step("a")), Told(cost=None), journal=books)
+    caller = Told()
+    go(bundle(step("a")), caller, journal=MemoryJournal(books), budgets=Budgets(run=five))
+    assert caller.steps == ["a"]
+    with pytest.raises(BudgetSpent, match=r"presupuesto del mes .* costo de 1 pedido:"):
+        go(bundle(step("a")), Told(), journal=MemoryJournal(books), budgets=Budgets(month=five))
 
 
 def test_what_failed_without_an_answer_has_no_unknown_cost() -> None:
@@ -236,7 +249,7 @@ def test_what_failed_without_an_answer_has_no_unknown_cost() -> None:
         journal = MemoryJournal()
         journal.record(CallRecord("a", 1, "r", "m", "p", None, None, None, None, 0.0, outcome,
                                   datetime.now(UTC)))  # fmt: skip
-        assert journal.unknown_costs() == unpriced
+        assert journal.unknown_costs("run") == unpriced
 
 
 def test_recorded_answers_need_no_network() -> None:
@@ -251,3 +264,12 @@ def test_recorded_answers_need_no_network() -> None:
         with pytest.raises(PromptFailed) as caught:
             go(what, Recorded(answers))
         assert caught.value.cause == cause
+
+
+def test_what_a_schema_refuses_is_said_in_spanish_and_without_the_value() -> None:
+    properties = {"a": {"type": ["number", "null"]}, "b": {"enum": ["ñ", 1]}, "c": {"maxLength": 2}}
+    schema = {"required": ["z"], "additionalProperties": False, "properties": properties}
+    assert refused({"a": "7", "b": 2, "c": "secreto", "x": 1}, schema) == (
+        "$: falta z; $: sobra lo que no se declara: x; $.a: tiene que ser number o null; "
+        '$.b: tiene que ser uno de: "ñ", 1; $.c: no cumple maxLength: 2'
+    )

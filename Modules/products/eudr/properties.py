@@ -11,6 +11,7 @@ from Modules.products.eudr.declare import MAX_POINT_HA, PROPERTIES
 from Modules.products.eudr.document import Numero, WrittenGeometry, as_float, quoted
 from Modules.products.eudr.rules import AREA_TOLERANCE, AREA_TOLERANCE_HA, ISO2
 from Modules.products.eudr.shapes import Faults
+from Modules.words.spanish import brief, number
 
 _TEXTS: Final = ("ProducerName", "ProducerCountry", "ProductionPlace")
 _FOLDED: Final = {name.lower(): name for name in PROPERTIES}
@@ -29,11 +30,12 @@ def check_properties(
         return
     elif geometry.points is not None:
         if area_ha > MAX_POINT_HA * len(geometry.points.xy):
-            faults.broken["punto_hasta_4_ha"] = f"declara {area_ha:g} ha: hace falta el polígono"
+            needed = f"declara {brief(area_ha)} ha: hace falta el polígono"
+            faults.broken["punto_hasta_4_ha"] = needed
     elif (computed := faults.area_ha) is None:
         faults.skipped |= {"area_coherente"}
     elif abs(area_ha - computed) > max(AREA_TOLERANCE * computed, AREA_TOLERANCE_HA):
-        differing = f"declara {area_ha:g} ha; la geometría tiene {computed:.4f}"
+        differing = f"declara {brief(area_ha)} ha; la geometría tiene {number(computed, 4)}"
         faults.broken["area_coherente"] = differing
 
 

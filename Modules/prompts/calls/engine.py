@@ -8,10 +8,10 @@ goes on where it stood.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from Modules.prompts.calls.asking import (
     JSON,
@@ -25,10 +25,14 @@ from Modules.prompts.calls.asking import (
 )
 from Modules.prompts.calls.reply import refused
 from Modules.words.errors import BudgetSpent, PromptInvalid
+from Modules.words.spanish import count, number
 
 if TYPE_CHECKING:
     from Modules.prompts.files.bundle import Bundle
     from Modules.prompts.files.models import Models, Step
+
+
+Span: TypeAlias = Literal["run", "month"]  # what a budget is of
 
 
 @runtime_checkable
@@ -49,8 +53,8 @@ class Journal(Protocol):
 
     def spent_month(self) -> Decimal: ...
 
-    def unknown_costs(self) -> int:
-        """How many calls of the run and of the month are ``unpriced``."""
+    def unknown_costs(self, of: Span) -> int:
+        """How many of its calls are ``unpriced``."""
         ...
 
 
@@ -83,9 +87,9 @@ class MemoryJournal:
     def spent_month(self) -> Decimal:
         return self.spent_run() if self.books is None else self.books.spent_month()
 
-    def unknown_costs(self) -> int:
-        if self.books is not None:
-            return self.books.unknown_costs()
+    def unknown_costs(self, of: Span) -> int:
+        if of == "month" and self.books is not None:
+            return self.books.unknown_costs(of)
         return sum(one.unpriced for one in self.calls)
 
 
@@ -98,22 +102,24 @@ class Budgets:
 
     def check(self, journal: Journal) -> None:
         """Raise BudgetSpent if nothing more may be asked."""
-        limits = (
-            (self.run, journal.spent_run, "corrida"),
-            (self.month, journal.spent_month, "mes"),
+        limits: tuple[tuple[Decimal | None, Callable[[], Decimal], Span, str], ...] = (
+            (self.run, journal.spent_run, "run", "de la corrida (budget_usd)"),
+            (self.month, journal.spent_month, "month", "del mes (budget_month_usd)"),
         )
-        known = [(most, spent(), what) for most, spent, what in limits if most is not None]
-        for most, spent, what in known:
-            if spent >= most:
+        for most, spent, of, what in limits:
+            if most is None:
+                continue
+            if (gone := spent()) >= most:
                 raise BudgetSpent(
-                    f"se gastaron {spent} USD de los {most} de presupuesto por {what}; no se pide "
-                    "más. Subir budget_usd o budget_month_usd, o esperar"
+                    f"se gastaron {number(gone, 6)} USD de los {number(most, 6)} del presupuesto "
+                    f"{what}: no se pide más. Subirlo, o esperar"
                 )
-        if known and (unknown := journal.unknown_costs()):
-            raise BudgetSpent(
-                f"hay presupuesto, y de {unknown} pedidos no se sabe el costo: no se pide más. "
-                "Usar un modelo cuyo precio se sepa, o quitar el presupuesto"
-            )
+            if unknown := journal.unknown_costs(of):
+                raise BudgetSpent(
+                    f"hay un presupuesto {what} y no se sabe el costo de "
+                    f"{count(unknown, 'pedido', 'pedidos')}: no se pide más. Usar un modelo cuyo "
+                    "precio se sepa, o quitarlo"
+                )
 
 
 @dataclass(frozen=True, slots=True)

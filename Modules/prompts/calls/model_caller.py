@@ -51,6 +51,7 @@ from Modules.prompts.calls.prices import cost_of, tokens_of
 from Modules.prompts.calls.reply import read
 from Modules.prompts.calls.tools import answer_of
 from Modules.words.errors import PromptFailed
+from Modules.words.spanish import brief
 from Modules.words.strict_json import without_lone_surrogates
 
 MOST_BYTES: Final = 8 * 1024 * 1024  # of an answer; a long one has some 50 kB
@@ -283,7 +284,7 @@ class _Conversation:
         name = ask.model.key_name or "la clave"
         said = {
             "rate_limited": "el proveedor pide esperar (HTTP 429)",
-            "timeout": f"no contestó en {ask.timeout_s:g} s",
+            "timeout": f"no contestó en {brief(ask.timeout_s)} s",
             "unavailable": f"no contesta (HTTP {status})" if status else "no hay conexión",
             "auth": f"no acepta la clave (HTTP {status}): revisar {name}",
             "rejected": f"no acepta el pedido (HTTP {status}): revisar models.yaml",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from Modules.prompts.calls.asking import JSON, Ask
 from Modules.words.errors import PromptFailed
 from Modules.words.strict_json import JsonRefused, parse_json
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _FENCED: Final = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
 _LONGEST_SAID: Final = 200
@@ -48,4 +52,29 @@ def refused(value: JSON, schema: Mapping[str, JSON]) -> str:
     from jsonschema.validators import validator_for
 
     errors = islice(validator_for(schema)(schema).iter_errors(value), _MOST_SAID)
-    return "; ".join(f"{one.json_path}: {one.message[:_LONGEST_SAID]}" for one in errors)
+    return "; ".join(f"{one.json_path}: {_said(one)}" for one in errors)
+
+
+def _said(error: ValidationError) -> str:
+    """The rule that is broken, as people say it; never the value."""
+    rule, asked = error.validator, error.validator_value
+    if rule == "required":
+        return f"falta {next(one for one in asked if error.message.startswith(repr(one)))}"
+    if rule == "additionalProperties" and asked is False:
+        known = error.schema.get("properties", {})
+        return _short(
+            f"sobra lo que no se declara: {', '.join(sorted({*error.instance} - {*known}))}"
+        )
+    if rule == "type":
+        return f"tiene que ser {' o '.join([asked] if isinstance(asked, str) else asked)}"
+    if rule == "enum":
+        return _short(f"tiene que ser uno de: {', '.join(map(_plain, asked))}")
+    return _short("no se admite" if rule is None else f"no cumple {rule}: {_plain(asked)}")
+
+
+def _plain(value: JSON) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"

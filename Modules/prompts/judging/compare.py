@@ -30,6 +30,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from Modules.words.spanish import brief, number
+
 ALPHA: Final = 0.001  # then 50 evaluations of equal versions are all silent with 95 % at the least
 CONFIDENCE: Final = 0.95  # of the intervals that are shown
 _RATES: Final = 513  # common rates that are tried; the function is smooth, of degree 2n
@@ -93,7 +95,8 @@ class Comparison:
         if self.total.verdict is Verdict.WORSE:
             lines.append("el total empeoró")
         if min_gain > 0 and self.total.gain < min_gain:
-            lines.append(f"la ganancia total, {self.total.gain:+.3f}, no llega a {min_gain:g}")
+            gain = number(self.total.gain, 3)
+            lines.append(f"la ganancia total, {gain}, no llega a {brief(min_gain)}")
         elif min_gain > 0 and self.total.verdict is not Verdict.BETTER:
             lines.append("la ganancia total no se distingue del azar: hace falta repetir más")
         return tuple(lines)

@@ -20,6 +20,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from Modules.prompts.calls.asking import JSON, MISSING, CallRecord, Missing
+from Modules.prompts.calls.engine import Span
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.store.tables import (
     CANCELLED,
@@ -312,10 +313,9 @@ class StoreJournal:
     def spent_month(self) -> Decimal:
         return self._spent(_this_month())
 
-    def unknown_costs(self) -> int:
-        asked = select(func.count()).where(
-            or_(calls.c.execution == self.number, _this_month()), unpriced()
-        )
+    def unknown_costs(self, of: Span) -> int:
+        which = calls.c.execution == self.number if of == "run" else _this_month()
+        asked = select(func.count()).where(which, unpriced())
         with self.store.reading() as connection:
             return connection.scalar(asked) or 0
 
