@@ -51,7 +51,9 @@ def test_unknown_is_none_and_never_nothing() -> None:
     for odd in ({"prompt_tokens": 5}, usage(-1, 5), {"prompt_tokens": "5", "completion_tokens": 1}):
         assert cost_of(OPENAI, odd, AT) == (None, None)
     assert cost_of(LOCAL, {"cost": True}, AT) == (None, None)
-    assert cost_of(LOCAL, {"cost": Decimal("-1")}, AT) == (None, None)
+    for beyond in ("-1", "1e400", "1e9999999", "1e-9999999"):  # the last could not be added up
+        assert cost_of(LOCAL, {"cost": Decimal(beyond)}, AT) == (None, None)
+    assert cost_of(PRICED, usage(10**30, 1), AT) == (None, None)  # in no column of a database
 
 
 def test_a_key_is_found_in_the_environment_or_in_its_file(tmp_path: Path) -> None:

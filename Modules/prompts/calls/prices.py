@@ -10,12 +10,13 @@ from typing import Any
 from Modules.prompts.calls.asking import CostSource, ModelRef
 
 _MILLION = 1_000_000
+_MOST_USD, _MOST_TOKENS, _PLACES = 1_000_000, 10**12, 40  # of one request: beyond is no account
 
 
 def tokens_of(usage: Mapping[str, Any], name: str) -> int | None:
     """A count that the provider tells, or None."""
     found = usage.get(name)
-    return int(found) if isinstance(found, int | Decimal) and found >= 0 else None
+    return int(found) if isinstance(found, int | Decimal) and 0 <= found <= _MOST_TOKENS else None
 
 
 def cost_of(
@@ -28,8 +29,10 @@ def cost_of(
     that is asked. A price is an estimate of list: discounts of a contract are not in it.
     """
     told = usage.get("cost")
-    if isinstance(told, int | Decimal) and not isinstance(told, bool) and told >= 0:
-        return Decimal(told), "provider"
+    if isinstance(told, int | Decimal) and not isinstance(told, bool) and 0 <= told <= _MOST_USD:
+        cost = Decimal(told)
+        if cost == 0 or cost.adjusted() > -_PLACES:
+            return cost, "provider"
     given, made = tokens_of(usage, "prompt_tokens"), tokens_of(usage, "completion_tokens")
     if given is None or made is None:
         return None, None
