@@ -50,7 +50,12 @@ def say_json(value: Any) -> None:
 
 
 def complain(text: str) -> None:
-    sys.stderr.write(f"lindero: {text}\n")
+    """Tell what is wrong; what a model or a portal wrote gives no orders to the terminal."""
+    shown = "".join(
+        one if one.isprintable() or one in "\n\t\xa0" else "\N{REPLACEMENT CHARACTER}"
+        for one in text
+    )
+    sys.stderr.write(f"lindero: {shown}\n")
 
 
 def log_to_stderr(*, verbose: bool) -> None:

@@ -390,8 +390,8 @@ def _said(done: Deployed, env: str, *, json_: bool) -> int:
     if json_:
         say_json(asdict(done) | {"env": env})
     elif done.moved:
-        what = "nueva" if done.new else "que ya estaba"
-        say(f"{done.name}: en {env} corre la versión {done.version}, {what}.")
+        what = ", nueva" if done.new else ""
+        say(f"{done.name}: en {env} pasa a correr la versión {done.version}{what}.")
     else:
         say(f"{done.name}: en {env} ya corría la versión {done.version}; no cambió nada.")
     return 0
@@ -414,15 +414,18 @@ def _store(settings: Settings) -> PromptStore:
 
 
 def _given(path: Path) -> Any:
-    from Modules.disk.json_files import from_json
-    from Modules.words.errors import DataError
+    from Modules.words.strict_json import JsonRefused, parse_json
 
     try:
-        return from_json(path.read_bytes(), source=str(path))
+        found = parse_json(path.read_bytes())
     except OSError as err:
         raise SettingsError(f"{path} no se puede leer: {why(err)}") from err
-    except DataError as err:
-        raise PromptInvalid(str(err)) from err
+    except JsonRefused as err:
+        said = " ".join(map(str, (err.reason.name, *err.where)))
+        raise PromptInvalid(f"{path} no es JSON estricto en UTF-8 ({said})") from err
+    if not isinstance(found, dict):
+        raise PromptInvalid(f"{path}: se espera un objeto JSON")
+    return found
 
 
 def _call(one: CallRecord) -> dict[str, Any]:
@@ -440,7 +443,10 @@ def _say_calls(calls: list[CallRecord]) -> None:
         (
             one.step,
             one.model,
-            "?" if one.prompt_tokens is None else f"{one.prompt_tokens} + {one.completion_tokens}",
+            " + ".join(
+                "?" if many is None else number(many)
+                for many in (one.prompt_tokens, one.completion_tokens)
+            ),
             "desconocido" if one.cost_usd is None else number(one.cost_usd, 6),
             number(one.latency_s, 2),
             one.outcome,

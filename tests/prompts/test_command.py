@@ -123,16 +123,17 @@ def test_a_run_that_comes_to_nothing_says_the_cause_and_what_the_model_wrote(
 ) -> None:
     given = folder / "entrada.json"
     given.write_text('{"hechos": {"ha": 12}}')
-    with Fake([Say('{"otra": 1}'), Say('{"otra": 2}')]) as model:
+    with Fake([Say('{"otra": 1}'), Say('{"otra": 2}\x1b[2J')]) as model:
         text = GOOD["models.yaml"].replace("http://127.0.0.1:8080/v1", model.url)
         (folder / "models.yaml").write_text(text)
         code, out, err = lindero(capsys, "run", "informe", "--input", str(given))
     assert code == 1
     assert "desconocido" in out
-    assert '{"otra": 2}' in err
-    given.write_text("{")
-    code, _, err = lindero(capsys, "run", "informe", "--input", str(given))
-    assert (code, "entrada.json" in err) == (2, True)
+    assert '{"otra": 2}\N{REPLACEMENT CHARACTER}[2J' in err
+    for text in ("{", '{"hechos": NaN}', "[]", '{"hechos": 1, "hechos": 2}'):
+        given.write_text(text)
+        code, _, err = lindero(capsys, "run", "informe", "--input", str(given))
+        assert (code, "entrada.json" in err) == (2, True), err
 
 
 def test_without_the_group_it_is_said_what_to_install(

@@ -45,10 +45,10 @@ def test_what_is_deployed_is_told_and_rolled_back(
     said.append(lindero(capsys, "deploy", "informe", "--env", "prod", "--why", why)[:2])
     said.append(lindero(capsys, "rollback", "informe", "--env", "prod", "--to", "1")[:2])
     assert said == [
-        (0, "informe: en prod corre la versión 1, nueva.\n"),
+        (0, "informe: en prod pasa a correr la versión 1, nueva.\n"),
         (0, "informe: en prod ya corría la versión 1; no cambió nada.\n"),
-        (0, "informe: en prod corre la versión 2, nueva.\n"),
-        (0, "informe: en prod corre la versión 1, que ya estaba.\n"),
+        (0, "informe: en prod pasa a correr la versión 2, nueva.\n"),
+        (0, "informe: en prod pasa a correr la versión 1.\n"),
     ]
     code, out, _ = lindero(capsys, "history", "informe", "--json")
     rows = json.loads(out)
