@@ -15,6 +15,7 @@ What can go wrong is a tree of its own, named by what the caller does next.
 
 from __future__ import annotations
 
+import json as text
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -112,6 +113,8 @@ class PromptsClient:
         self, url: str, token: str, *, environment: str = "prod", timeout_s: float = 10.0
     ) -> None:
 
+        token = token.strip()  # of a file, which ends its line
+
         def with_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers["Authorization"] = f"Bearer {token}"  # whatever a .netrc says
             return request
@@ -160,12 +163,19 @@ class PromptsClient:
         path = f"{self._base}/{kind}/{quote(name, safe='')}{rest}"
         send = partial(self._session.request, timeout=self.timeout_s, allow_redirects=False)
         headers = {"Idempotency-Key": key} if key else {}
+        if json is not None:
+            try:
+                text.dumps(json, allow_nan=False)
+            except (TypeError, ValueError) as err:
+                raise Invalid(f"lo que se manda no es JSON ({type(err).__name__})") from err
         try:
             answer = send(method, path, json=json, headers=headers)
             if answer.status_code not in (200, 202):
                 raise _problem(answer)
             data = answer.json()["data"]
             return Execution(**{name: data[name] for name in Execution.__dataclass_fields__})
+        except requests.exceptions.InvalidSchema as err:
+            raise Invalid(f"{path}: no es una dirección http:// ni https://") from err
         except (requests.RequestException, KeyError, TypeError) as err:
             raise Unavailable(f"{path}: la API no contesta ({type(err).__name__})") from err
 

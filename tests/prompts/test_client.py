@@ -146,6 +146,21 @@ def test_each_refusal_is_an_error_of_its_own(
     assert TOKEN not in f"{caught.value!r} {vars(client)}"
 
 
+def test_a_fault_of_the_caller_is_told_as_such_and_a_token_of_a_file_is_no_text_of_an_error() -> (
+    None
+):
+    with answering(good()) as (url, asked):
+        prompts = PromptsClient(url, f"{TOKEN}\n")
+        for given in ({"n": float("nan")}, {"n": object()}):
+            with pytest.raises(Invalid, match="no es JSON"):
+                prompts.submit("resumen", given)
+        assert asked == []
+        prompts.submit("resumen", {})
+        assert asked[0][2]["Authorization"] == f"Bearer {TOKEN}"
+    with pytest.raises(Invalid, match="http://"):
+        PromptsClient(url.removeprefix("http://"), TOKEN).submit("resumen", {})
+
+
 def test_a_server_that_is_not_there_is_tried_five_times(pauses: list[float]) -> None:
     with answering(good()) as (url, _):
         pass
