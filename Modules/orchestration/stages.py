@@ -36,7 +36,7 @@ from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
-from Modules.words.spanish import corrida, markdown, number, short
+from Modules.words.spanish import corrida, inesperada, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.integrations.access import PromptAccess
@@ -187,7 +187,13 @@ def _night(
     if settings.lindero_marcas_prompt:
         from Modules.prompts import marks
 
-        encargo = stage(MARCAR, marks.classify, encargo, keys)
+        try:
+            encargo = stage(MARCAR, marks.classify, encargo, keys)
+        except Exception as err:
+            logging.getLogger(__name__).exception("a fault of ours around the marks")
+            said = str(err) if isinstance(err, PipelineError) else inesperada(type(err).__name__)
+            said = f"marcadores sin leer por el modelo: {said}"
+            encargo = replace(encargo, avisos=(*encargo.avisos, said))
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)
     if modo is Modo.PROD and settings.lindero_informe_a:

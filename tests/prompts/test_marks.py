@@ -226,7 +226,7 @@ def test_an_answer_of_the_schema_but_of_no_list_and_what_is_no_name(
 
 @pytest.mark.parametrize(
     ("faulty", "said"),
-    [("timeout", "no alcanzaron 0.5 s"), ("401", "no acepta la clave"), ("html", "no es una")],
+    [("timeout", "no alcanzaron 0,5 s"), ("401", "no acepta la clave"), ("html", "no es una")],
 )
 def test_a_model_that_does_not_serve_delays_no_night_and_costs_no_product(
     night: Callable[..., Encargo], faulty: str, said: str
@@ -417,9 +417,20 @@ def test_a_night_asks_once_it_is_accepted_and_before_its_products(
         assert len(fake.bodies) == asked
     assert outcome.error is None
     assert "no alcanzaron 2 s" in outcome.markdown
+
+    def broken(_: object, _keys: object) -> None:
+        raise RuntimeError(CANARY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("Modules.prompts.marks.classify", broken)
+        patch.setattr(productos, "PRODUCTOS", (MUESTREOS,))
+        job = backup.prepare(here, "25/26", modo=Modo.TEST)
+        faulty = stages._night(job, ACCESS, backup.judge_night, stage)
+    assert (faulty.error, CANARY in faulty.markdown) == (None, False)
+    assert "falla inesperada (RuntimeError)" in faulty.markdown
     at = order.index("Leer los marcadores")
     assert order[at - 1 : at + 2] == ["Publicar", "Leer los marcadores", "Producto muestreos"]
-    assert order.count("Leer los marcadores") == 1
+    assert order.count("Leer los marcadores") == 2  # of three nights
     folder = here.lindero_test_outputs_dir / "muestreos"
     rows = pd.read_csv(folder / "muestreos_25-26.csv", encoding="utf-8-sig")
     assert "maleza: rama negra" in set(rows["Hallazgo"])
