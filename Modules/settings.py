@@ -499,10 +499,12 @@ def _by_order(
 ) -> dict[str, str]:
     """``texts`` with each secret out of the first source that has it, or its file, and no other.
 
-    What opens the Vault cannot lie in it: it stays as it is.
+    What opens the Vault cannot lie in it: it stays as it is. What of a Vault is no setting is a
+    secret by a name of the user's.
     """
-    ordered = dict(texts)
-    for name in secret_names():
+    ordered, ours = dict(texts), {one.name for one in fields(Settings)}
+    named = {key for key in sources.get("vault", {}) if not {key, _twin(key)} & ours}
+    for name in (*secret_names(), *named):
         if name != "lindero_vault_secret_id":
             both = (name, _twin(name))
             held = (sources[one] for one in order if one in sources)

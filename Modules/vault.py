@@ -35,6 +35,7 @@ SERVICES: Final = {
     "prompts": ("LINDERO_PROMPTS_DATABASE_URL", "OPENROUTER_API_KEY"),
     "redis": ("PREFECT_REDIS_MESSAGING_PASSWORD",),
 }
+NAMED: Final = "prompts"  # beside its own it holds keys by the names that models.yaml gives them
 _TIMEOUT_S: Final = 10
 
 
@@ -62,7 +63,8 @@ def read_secrets(
         for service in services:
             path, names = f"{place}/{service}", SERVICES[service]
             held = _read(client, path, role_id, secret_id)
-            told = {name: held[name] for name in names if isinstance(held.get(name), str)}
+            asked = held if service == NAMED else names
+            told = {name: held[name] for name in asked if isinstance(held.get(name), str)}
             if not any(told.values()):
                 raise SettingsError(
                     f"{MOUNT}/data/{path} está en Vault sin {' ni '.join(names)}; agregarla: "

@@ -15,7 +15,7 @@ import hvac
 import pytest
 
 from Modules import vault
-from Modules.settings import PROJECT_ROOT, Settings, load_settings, secret_names
+from Modules.settings import PROJECT_ROOT, Settings, load_settings, secret_named, secret_names
 from Modules.stack.secrets import write_files
 from Modules.words.errors import ApiUnavailable, SettingsError
 from Modules.words.secret import NONE
@@ -117,6 +117,22 @@ def test_a_source_that_is_not_named_is_not_looked_at(
     assert load_settings(NO_FILE).lindero_watch_url is None
     monkeypatch.setenv("LINDERO_SECRETS", "vault,nube")
     assert str(said()).startswith("LINDERO_SECRETS: tienen que ser de vault, env, dotenv")
+
+
+def test_a_key_of_a_model_has_the_name_that_the_user_gives_it(
+    bao: Bao, told: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {one: value_of(one) for one in vault.SERVICES["prompts"]}
+    held |= {"OTRA_CLAVE": f"{SECRET}otra", "LINDERO_PORT": "1", "DE_ACA": f"{SECRET}alla"}
+    bao.put("lindero/production/prompts", held)
+    monkeypatch.setenv("LINDERO_VAULT_SERVICES", "prompts")
+    monkeypatch.setenv("LINDERO_SECRETS", "env,vault")
+    monkeypatch.setenv("DE_ACA", "de acá")
+    found = [secret_named(name) for name in ("OTRA_CLAVE", "DE_ACA", "NINGUNA")]
+    assert [one and one.get_secret_value() for one in found] == [f"{SECRET}otra", "de acá", None]
+    assert load_settings(NO_FILE).lindero_port != 1  # a setting that is no secret is not theirs
+    monkeypatch.setenv("LINDERO_SECRETS", "env")
+    assert secret_named("OTRA_CLAVE") is None
 
 
 def test_staging_reads_its_own_path(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
