@@ -26,23 +26,23 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 from diferencias import night, timed  # noqa: E402
-from Modules.prompts.informe.facts import facts_of, names_of  # noqa: E402
 
 from Modules.diff.changes import cambios  # noqa: E402
 from Modules.diff.differences import diferencias  # noqa: E402
+from Modules.formats.report_page import html_of, markdown_of  # noqa: E402
+from Modules.products.informe.facts import facts_of, names_of  # noqa: E402
 from Modules.products.source import Fuente  # noqa: E402
 from Modules.prompts.informe import story  # noqa: E402
 from Modules.prompts.informe.check import Facts, problems  # noqa: E402
-from Modules.prompts.informe.sections import html_of, markdown_of, sections_of  # noqa: E402
+from Modules.prompts.informe.sections import sections_of  # noqa: E402
 from tests.productos_hechos import NOW, encargo_of, keep, settings_below  # noqa: E402
 
 SENTENCES = 36  # twelve in each of three sections
 MOST_S = 5.0  # of the whole report at company size
-VERDICT = {"checks": [{"name": "uno", "passed": True, "notes": []}]}
 
 
 def ours(fuente: Fuente, season: Any) -> tuple[dict[str, Any], int]:
-    facts = facts_of(fuente, VERDICT, season)
+    facts = facts_of(fuente, season)
     sections = sections_of(facts)
     return facts, sum(len(render("Informe", sections)) for render in (markdown_of, html_of))
 
