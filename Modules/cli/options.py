@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from operator import methodcaller
@@ -51,10 +52,7 @@ def say_json(value: Any) -> None:
 
 def complain(text: str) -> None:
     """Tell what is wrong; what a model or a portal wrote gives no orders to the terminal."""
-    shown = "".join(
-        one if one.isprintable() or one in "\n\t\xa0" else "\N{REPLACEMENT CHARACTER}"
-        for one in text
-    )
+    shown = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", text)
     sys.stderr.write(f"lindero: {shown}\n")
 
 

@@ -421,8 +421,7 @@ def _given(path: Path) -> Any:
     except OSError as err:
         raise SettingsError(f"{path} no se puede leer: {why(err)}") from err
     except JsonRefused as err:
-        said = " ".join(map(str, (err.reason.name, *err.where)))
-        raise PromptInvalid(f"{path} no es JSON estricto en UTF-8 ({said})") from err
+        raise PromptInvalid(f"{path}: {err}") from err
     if not isinstance(found, dict):
         raise PromptInvalid(f"{path}: se espera un objeto JSON")
     return found

@@ -191,8 +191,7 @@ def _night(
             encargo = stage(MARCAR, marks.classify, encargo, keys)
         except Exception as err:
             logging.getLogger(__name__).exception("a fault of ours around the marks")
-            said = str(err) if isinstance(err, PipelineError) else inesperada(type(err).__name__)
-            said = f"marcadores sin leer por el modelo: {said}"
+            said = f"marcadores sin leer por el modelo: {inesperada(type(err).__name__)}"
             encargo = replace(encargo, avisos=(*encargo.avisos, said))
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)

@@ -113,10 +113,9 @@ class PromptsClient:
         self, url: str, token: str, *, environment: str = "prod", timeout_s: float = 10.0
     ) -> None:
 
-        token = token.strip()  # of a file, which ends its line
-
         def with_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {token}"  # whatever a .netrc says
+            # whatever a .netrc says, and without the line end of a file
+            request.headers["Authorization"] = f"Bearer {token.strip()}"
             return request
 
         self._base, self.environment = f"{url.rstrip('/')}/api/v1", environment
@@ -174,8 +173,6 @@ class PromptsClient:
                 raise _problem(answer)
             data = answer.json()["data"]
             return Execution(**{name: data[name] for name in Execution.__dataclass_fields__})
-        except requests.exceptions.InvalidSchema as err:
-            raise Invalid(f"{path}: no es una dirección http:// ni https://") from err
         except (requests.RequestException, KeyError, TypeError) as err:
             raise Unavailable(f"{path}: la API no contesta ({type(err).__name__})") from err
 

@@ -249,7 +249,7 @@ def test_what_failed_without_an_answer_has_no_unknown_cost() -> None:
         journal = MemoryJournal()
         journal.record(CallRecord("a", 1, "r", "m", "p", None, None, None, None, 0.0, outcome,
                                   datetime.now(UTC)))  # fmt: skip
-        assert journal.unknown_costs("run") == unpriced
+        assert journal.unknown_costs(month=False) == unpriced
 
 
 def test_recorded_answers_need_no_network() -> None:

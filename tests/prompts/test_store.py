@@ -445,11 +445,11 @@ def test_what_nobody_knows_is_counted_and_is_not_zero(store: PromptStore) -> Non
     other = store.journal(accept(store))
     other.record(call(started_at=now, cost_usd=Decimal(2)))
     other.record(call(started_at=before, cost_usd=Decimal(50)))
-    assert (journal.unknown_costs("run"), journal.unknown_costs("month")) == (2, 2)
+    assert (journal.unknown_costs(month=False), journal.unknown_costs(month=True)) == (2, 2)
     assert journal.spent_run() == Decimal("0.002")
     assert journal.spent_month() == Decimal("2.002")
     assert other.spent_run() == Decimal(52)
-    assert (other.unknown_costs("run"), other.unknown_costs("month")) == (0, 2)
+    assert (other.unknown_costs(month=False), other.unknown_costs(month=True)) == (0, 2)
     (row,) = store.costs(now - timedelta(seconds=1), by="flow")
     assert (row.calls, row.unknown_costs, row.cost_usd) == (6, 2, Decimal("2.002"))
     assert row.failures == {"rate_limited": 1, "truncated": 1, "schema": 1}

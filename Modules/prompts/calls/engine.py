@@ -8,10 +8,10 @@ goes on where it stood.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from Modules.prompts.calls.asking import (
     JSON,
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from Modules.prompts.files.models import Models, Step
 
 
-Span: TypeAlias = Literal["run", "month"]  # what a budget is of
-
-
 @runtime_checkable
 class Journal(Protocol):
     """Where an execution keeps what it has; its methods may wait for a database."""
@@ -53,8 +50,8 @@ class Journal(Protocol):
 
     def spent_month(self) -> Decimal: ...
 
-    def unknown_costs(self, of: Span) -> int:
-        """How many of its calls are ``unpriced``."""
+    def unknown_costs(self, month: bool) -> int:
+        """How many calls of the run, or of the month, are ``unpriced``."""
         ...
 
 
@@ -87,9 +84,9 @@ class MemoryJournal:
     def spent_month(self) -> Decimal:
         return self.spent_run() if self.books is None else self.books.spent_month()
 
-    def unknown_costs(self, of: Span) -> int:
-        if of == "month" and self.books is not None:
-            return self.books.unknown_costs(of)
+    def unknown_costs(self, month: bool) -> int:
+        if month and self.books is not None:
+            return self.books.unknown_costs(month)
         return sum(one.unpriced for one in self.calls)
 
 
@@ -102,11 +99,11 @@ class Budgets:
 
     def check(self, journal: Journal) -> None:
         """Raise BudgetSpent if nothing more may be asked."""
-        limits: tuple[tuple[Decimal | None, Callable[[], Decimal], Span, str], ...] = (
-            (self.run, journal.spent_run, "run", "de la corrida (budget_usd)"),
-            (self.month, journal.spent_month, "month", "del mes (budget_month_usd)"),
+        limits = (
+            (self.run, journal.spent_run, False, "de la corrida (budget_usd)"),
+            (self.month, journal.spent_month, True, "del mes (budget_month_usd)"),
         )
-        for most, spent, of, what in limits:
+        for most, spent, month, what in limits:
             if most is None:
                 continue
             if (gone := spent()) >= most:
@@ -114,7 +111,7 @@ class Budgets:
                     f"se gastaron {number(gone, 6)} USD de los {number(most, 6)} del presupuesto "
                     f"{what}: no se pide más. Subirlo, o esperar"
                 )
-            if unknown := journal.unknown_costs(of):
+            if unknown := journal.unknown_costs(month):
                 raise BudgetSpent(
                     f"hay un presupuesto {what} y no se sabe el costo de "
                     f"{count(unknown, 'pedido', 'pedidos')}: no se pide más. Usar un modelo cuyo "

@@ -60,21 +60,12 @@ def _said(error: ValidationError) -> str:
     rule, asked = error.validator, error.validator_value
     if rule == "required":
         return f"falta {next(one for one in asked if error.message.startswith(repr(one)))}"
-    if rule == "additionalProperties" and asked is False:
-        known = error.schema.get("properties", {})
-        return _short(
-            f"sobra lo que no se declara: {', '.join(sorted({*error.instance} - {*known}))}"
-        )
+    said = "no se admite" if rule is None else f"no cumple {rule}: {json.dumps(asked)}"
     if rule == "type":
-        return f"tiene que ser {' o '.join([asked] if isinstance(asked, str) else asked)}"
-    if rule == "enum":
-        return _short(f"tiene que ser uno de: {', '.join(map(_plain, asked))}")
-    return _short("no se admite" if rule is None else f"no cumple {rule}: {_plain(asked)}")
-
-
-def _plain(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"
+        said = f"tiene que ser {' o '.join([asked] if isinstance(asked, str) else asked)}"
+    elif rule == "enum":
+        said = f"tiene que ser uno de: {json.dumps(asked, ensure_ascii=False)[1:-1]}"
+    elif rule == "additionalProperties" and asked is False:
+        known = error.schema.get("properties", ())
+        said = f"sobra lo que no se declara: {', '.join(sorted({*error.instance} - {*known}))}"
+    return said if len(said) <= _LONGEST_SAID else f"{said[:_LONGEST_SAID]}…"

@@ -20,7 +20,6 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from Modules.prompts.calls.asking import JSON, MISSING, CallRecord, Missing
-from Modules.prompts.calls.engine import Span
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.store.tables import (
     CANCELLED,
@@ -313,8 +312,8 @@ class StoreJournal:
     def spent_month(self) -> Decimal:
         return self._spent(_this_month())
 
-    def unknown_costs(self, of: Span) -> int:
-        which = calls.c.execution == self.number if of == "run" else _this_month()
+    def unknown_costs(self, month: bool) -> int:
+        which = _this_month() if month else calls.c.execution == self.number
         asked = select(func.count()).where(which, unpriced())
         with self.store.reading() as connection:
             return connection.scalar(asked) or 0
