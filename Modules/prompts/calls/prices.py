@@ -29,10 +29,9 @@ def cost_of(
     that is asked. A price is an estimate of list: discounts of a contract are not in it.
     """
     told = usage.get("cost")
-    if isinstance(told, int | Decimal) and not isinstance(told, bool) and 0 <= told <= _MOST_USD:
-        cost = Decimal(told)
-        if cost == 0 or cost.adjusted() > -_PLACES:
-            return cost, "provider"
+    sane = isinstance(told, int | Decimal) and not isinstance(told, bool)
+    if sane and 0 <= told <= _MOST_USD and (not told or Decimal(told).adjusted() > -_PLACES):
+        return Decimal(told), "provider"
     given, made = tokens_of(usage, "prompt_tokens"), tokens_of(usage, "completion_tokens")
     if given is None or made is None:
         return None, None

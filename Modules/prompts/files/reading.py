@@ -279,7 +279,7 @@ def _wrong(file: str, kind: str, error: Any, lines: dict[Path_, int]) -> Finding
         limit = {name: context[name] for name in ("ge", "gt", "le", "lt") if name in context}
         signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
         what = "no sirve este valor"
-        todo = " y ".join(f"{signs[name]} {value}" for name, value in limit.items())
+        todo = " y ".join(f"{signs[name]} {value:g}" for name, value in limit.items())
     return Finding(what, where=_at(file, lines, key), item=_dotted(key), todo=todo)
 
 

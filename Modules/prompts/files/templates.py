@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, nodes
 from jinja2 import meta as jinja_meta
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from Modules.words.errors import PromptInvalid
@@ -140,7 +140,8 @@ def _bounded(what: str) -> Iterator[None]:
     except TemplateError as err:
         line = getattr(err, "lineno", None)
         at = f"línea {line}: " if line else ""
-        raise PromptInvalid(f"{what}: {at}{err.message}") from err
+        said = "falta lo que nombra" if isinstance(err, UndefinedError) else "ahí no se admite"
+        raise PromptInvalid(f"{what}: {at}{said} ({err.message})") from err
     except (RecursionError, SyntaxError) as err:  # blocks in blocks, or brackets in brackets
         raise PromptInvalid(f"{what}: está anidado demasiado hondo") from err
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as err:
