@@ -28,7 +28,7 @@ def cost_of(
     ``usage.cost`` (OpenRouter), the price in models.yaml, the table of genai-prices for the address
     that is asked. A price is an estimate of list: discounts of a contract are not in it.
     """
-    told = usage.get("cost")
+    told: Any = usage.get("cost")
     sane = isinstance(told, int | Decimal) and not isinstance(told, bool)
     if sane and 0 <= told <= _MOST_USD and (not told or Decimal(told).adjusted() > -_PLACES):
         return Decimal(told), "provider"
