@@ -131,8 +131,8 @@ def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> Mapping[str, P
 def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
     """The layers of the GeoPackage by name, in its order, with the columns that they have there."""
     return {
-        CAPA_MUESTREOS: plan.reales[COLUMNS[CAPA_MUESTREOS]],
-        CAPA_PROPUESTOS: plan.propuestos[COLUMNS[CAPA_PROPUESTOS]],
+        CAPA_MUESTREOS: plan.reales.drop(columns=[*_ONLY_PROPOSED]),
+        CAPA_PROPUESTOS: plan.propuestos.drop(columns=[*_ONLY_REAL]),
         CAPA_AMBIENTES: plan.ambientes,
     }
 
