@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from Modules.jobs.products import Encargo
 from Modules.orchestration import stages
@@ -66,10 +67,10 @@ def test_the_same_night_writes_nothing_twice(settings: Settings) -> None:
     encargo = encargo_of(settings)
     (first,) = story.make(encargo)
     assert first.published is not None
-    assert len(first.published.written) == 2
+    assert len(first.published.written) == 3
     (again,) = story.make(replace(encargo, now=encargo.now.replace(year=2030)))
     assert again.published is not None
-    assert (again.published.written, len(again.published.unchanged)) == ((), 2)
+    assert (again.published.written, len(again.published.unchanged)) == ((), 3)
 
 
 def test_since_the_first_night_of_the_season(settings: Settings, demo_fuente: Fuente) -> None:
@@ -257,3 +258,19 @@ def test_a_flow_that_cannot_be_run_is_told_and_the_report_is_made(
     assert outcome.error is None
     assert "Sin texto del modelo: " in outcome.markdown
     assert "Sin texto del modelo: " in page(encargo_of(settings))
+
+
+def test_the_paper_says_what_the_page_says(settings: Settings) -> None:
+    encargo = encargo_of(settings)
+    (done,) = story.make(encargo, failed="Sin texto del modelo, que falló: no contesta")
+    assert done.published is not None
+    paper = encargo.outputs / INFORME_CAMPANIA / "informe_campania_25-26.pdf"
+    with PdfDocument(paper) as pages:
+        text = " ".join(" ".join(one.get_textpage().get_text_range() for one in pages).split())
+    for said in ("Informe de campaña 25/26", f"{LOTES} lotes", "Superficie", "que falló"):
+        assert said in text
+    before = paper.read_bytes()
+    story.make(encargo)
+    assert paper.read_bytes() != before  # it said that the model failed
+    story.make(encargo, failed="Sin texto del modelo, que falló: no contesta")
+    assert paper.read_bytes() == before

@@ -7,13 +7,14 @@ data are (``AGE``). The same night gives the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats import impreso
-from Modules.formats.report_page import Figura, html_of
+from Modules.formats.report_page import Estado, Figura, Seccion, html_of
 from Modules.products.entry import Hecho
 from Modules.products.informe.sections import estado_of, morning_of, titulo_of
 from Modules.products.source import Fuente
@@ -42,10 +43,16 @@ def build_informe(fuente: Fuente, work: Path) -> Hecho:
     titulo, estado, sections = titulo_of(fuente), estado_of(fuente), morning_of(fuente)
     moved = AGE.format(ms=int(fuente.snapshot_id.utc.timestamp() * 1000))
     page = html_of(titulo, sections, estado=estado, guion=moved)
-    pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
-    said = {"titulo": titulo, "pie": pie, **asdict(estado), "secciones": [*map(asdict, sections)]}
-    paper = impreso.pdf(_HERE / "informe.typ", said, fuente.snapshot_id.utc)
+    paper = paper_of(fuente, titulo, sections, estado)
     files = {f"{stem}.html": page.encode("utf-8", "replace"), f"{stem}.pdf": paper}
     for name, data in files.items():
         write_new(work / name, data)
     return Hecho({"informe": {name: work / name for name in files}})
+
+
+def paper_of(fuente: Fuente, titulo: str, sections: Sequence[Seccion], estado: Estado) -> bytes:
+    """A report as a PDF, A4; the same night gives the same bytes."""
+    pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
+    told = [asdict(one) | {"notas": one.notas} for one in sections]
+    said = {"titulo": titulo, "pie": pie, **asdict(estado), "secciones": told}
+    return impreso.pdf(_HERE / "informe.typ", said, fuente.snapshot_id.utc)

@@ -1,4 +1,4 @@
-"""The report of a season, made of the last accepted night and published: Markdown and HTML.
+"""The report of a season, made of the last accepted night and published: Markdown, HTML and PDF.
 
 A model may write its texts (``writer``); where none does, or it fails, or says what the facts do
 not, the plain text of the sections stands. The same night gives the same bytes.
@@ -15,10 +15,11 @@ from Modules.diff.differences import diferencias
 from Modules.disk.destinations import check_destination
 from Modules.disk.publish import publish_files
 from Modules.disk.safe_files import write_new
-from Modules.formats.report_page import Seccion, html_of, markdown_of
+from Modules.formats.report_page import Estado, Seccion, html_of, markdown_of
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.products import Encargo
 from Modules.products.informe.facts import facts_of, names_of
+from Modules.products.informe.product import paper_of
 from Modules.prompts.informe.check import Facts
 from Modules.prompts.informe.sections import sections_of, with_texts
 from Modules.prompts.informe.writer import Writer, keep, kept
@@ -99,6 +100,9 @@ def make(encargo: Encargo, writer: Writer | None = None, failed: str = "") -> tu
         for end, render in texts.items():
             built[f"{stem}.{end}"] = path = work / f"{stem}.{end}"
             write_new(path, render(titulo, sections, avisos).encode())
+        built[f"{stem}.pdf"] = path = work / f"{stem}.pdf"
+        said = Estado("", bien=not avisos, lineas=avisos)
+        write_new(path, paper_of(encargo.fuente, titulo, sections, said))
         own_id = str(encargo.fuente.snapshot_id)
         done = publish_files(
             built, folder, snapshot_id=own_id, now=encargo.now, scope=encargo.is_ours
