@@ -290,8 +290,8 @@ def _layer(df: pd.DataFrame, name: str, empty: str | None = None) -> _Layer:
     shapes = _geometries(df)
     kinds = _kinds(shapes)
     if kinds and set(kinds) <= {"Polygon", "MultiPolygon"}:
-        polygon = shapely.Polygon
-        several = [shapely.MultiPolygon([s]) if isinstance(s, polygon) else s for s in shapes]
+        several, one = shapes.copy(), shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
+        several[one] = shapely.multipolygons(shapes[one], indices=np.arange(one.sum()))
         df = df.set_geometry(several, crs=df.crs)
         kinds = ["MultiPolygon"]
     column = str(df.geometry.name)

@@ -61,7 +61,7 @@ def own_layers(fuente: Fuente) -> dict[str, pd.DataFrame]:
     }
     kinds = ("campo", LOTE, SIEMBRA, AMBIENTE, MARCADOR, MARCADOR)
     numbered = {
-        name: frame.assign(fid=numeros.of(kind, frame[f"{kind}_id"]))
+        name: frame.assign(fid=numeros.of(kind, frame[f"{kind}_id"].to_numpy(object)))
         for (name, frame), kind in zip(layers.items(), kinds, strict=True)
     }
     return {**numbered, "cambios": _cambios(fuente.changes, tables, grounds)}
