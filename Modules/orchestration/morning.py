@@ -66,7 +66,9 @@ def send(encargo: Encargo, snapshot: Snapshot, failed: Sequence[str]) -> str:
         ways[alerts.CHAT] = partial(_to_chat, str(avisos.webhook_url))
     journal = settings.lindero_state_dir / "informe" / f"{slug}.jsonl"
     day = now.astimezone(settings.zone).date().isoformat()
-    last = {line.get("a"): line.get("que") for line in read_lines(journal) if line["dia"] == day}
+    last = {
+        line.get("a"): line.get("que") for line in read_lines(journal) if line.get("dia") == day
+    }
     left = [to for to in ways if last.get(_hashed(to)) in (None, REFUSED)]
     cut = sum(last.get(_hashed(to)) == BEGUN for to in ways)
     said = f"Informe: a {count(cut, 'destinatario', 'destinatarios')} no se sabe si salió; hoy no "

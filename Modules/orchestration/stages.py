@@ -101,6 +101,21 @@ def _here(settings: Settings) -> Iterator[Runner]:
     yield on_this_machine(settings)
 
 
+def spared(
+    stage: Stage, step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> tuple[R | None, str]:
+    """What a step comes to that costs no night; or None and why it came to nothing, in Spanish."""
+    try:
+        return stage(step, work, *args, **kwargs), ""
+    except PipelineError as err:
+        said = str(err)
+    except Exception as err:
+        logging.getLogger(__name__).exception("a fault of ours in %s", step.name)
+        said = inesperada(type(err).__name__)
+    corrida.warning("%s: %s", step.name, said)
+    return None, said
+
+
 def respaldar(
     campania: str | None = None,
     *,
@@ -187,12 +202,9 @@ def _night(
     if settings.lindero_marcas_prompt:
         from Modules.prompts import marks
 
-        try:
-            encargo = stage(MARCAR, marks.classify, encargo, keys)
-        except Exception as err:
-            logging.getLogger(__name__).exception("a fault of ours around the marks")
-            said = f"marcadores sin leer por el modelo: {inesperada(type(err).__name__)}"
-            encargo = replace(encargo, avisos=(*encargo.avisos, said))
+        read, why_not = spared(stage, MARCAR, marks.classify, encargo, keys)
+        said = f"marcadores sin leer por el modelo: {why_not}"
+        encargo = read or replace(encargo, avisos=(*encargo.avisos, said))
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)
     if modo is Modo.PROD and settings.lindero_informe_a:
@@ -204,15 +216,13 @@ def _night(
 def _reported(
     outcome: Outcome, encargo: Encargo, snapshot: Snapshot, made: Sequence[Resultado], stage: Stage
 ) -> Outcome:
-    """The report of the night told; that somebody was not is only a warning."""
+    """The report of the night told; that somebody was not is only a warning, whatever the cause."""
     from Modules.orchestration import morning
 
     failed_ = tuple(dict.fromkeys(one.carpeta for one in made if one.error is not None))
-    try:
-        said = stage(MANDAR, morning.send, encargo, snapshot, failed_)
-    except PipelineError as err:
-        corrida.warning("%s: %s", MANDAR.name, err)
-        said = f"**Aviso:** el informe no llegó a todos: {markdown(str(err))}"
+    said, why_not = spared(stage, MANDAR, morning.send, encargo, snapshot, failed_)
+    if said is None:
+        said = f"**Aviso:** el informe no llegó a todos: {markdown(why_not)}"
     return replace(outcome, markdown="\n\n".join(filter(None, (outcome.markdown, said))))
 
 

@@ -278,3 +278,23 @@ def test_a_report_that_reached_nobody_is_a_warning_of_a_good_night(house: House)
     assert outcome.error is None
     assert outcome.markdown.startswith("Listo.\n\n**Aviso:** el informe no llegó a todos: ")
     assert ANA not in outcome.markdown
+
+
+def test_a_fault_of_ours_in_the_report_costs_no_night(house: House) -> None:
+    """A journal that holds something of somebody else, and a fault that nobody foresaw."""
+    journal = house.settings.lindero_state_dir / "informe" / "25-26.jsonl"
+    journal.parent.mkdir(parents=True)
+    journal.write_text('{}\n[1]\nx\n{"dia": {}, "a": []}\n', encoding="utf-8")
+    with server() as (box, smtp):
+        encargo = house.encargo(ANA, smtp)
+        good = stages._reported(Outcome({}, "Listo."), encargo, house.snapshot, (), stages.call)
+    assert len(box.mails) == 1
+    assert good.markdown == "Listo.\n\nInforme mandado a 1 destinatario."
+
+    def broken(*_: object) -> Any:
+        raise RuntimeError(f"nobody foresaw it: {ANA}")
+
+    bad = stages._reported(Outcome({}, "Listo."), encargo, house.snapshot, (), broken)
+    assert bad.error is None
+    assert "falla inesperada (RuntimeError)" in bad.markdown
+    assert ANA not in bad.markdown
