@@ -163,6 +163,7 @@ def test_each_refusal_has_its_code_and_quotes_nothing(
     answer = place.ask(method, path, **more)
 
     refused(answer, code)
+    assert answer.json()["meta"]["timestamp"].endswith("Z")  # as in an answer that is good
     assert CANARY not in answer.text
     if code == "METHOD_NOT_ALLOWED":
         assert answer.headers["Allow"] == "GET"

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -31,6 +30,7 @@ from Modules.prompts.serve.envelope import (
     ExecutionOut,
     FlowOut,
     Page,
+    Refusal,
     Refused,
     State,
     Submission,
@@ -278,7 +278,8 @@ def _refusal(request: Request, refused: Any) -> Response:
     details = [{"where": where, "rule": rule} for where, rule in refused.details]
     error = {"code": refused.code, "message": message, "details": details}
     told = {"status": "error", "error": error, "meta": _answer(request, None)["meta"]}
-    return JSONResponse(jsonable_encoder(told), status, headers=dict(refused.headers))
+    answer = Refusal.model_validate(told).model_dump(mode="json")
+    return JSONResponse(answer, status, headers=dict(refused.headers))
 
 
 def _away(request: Request, err: Any) -> Response:
