@@ -109,6 +109,8 @@ CHANGED = [
      "resumir.task.yaml:5 promt: no se conoce esta clave ¿prompt?"),
     ("resumir.task.yaml", "{{ idioma }}", "{{ lengua }}",
      "resumir.task.yaml:5 prompt: la variable lengua no está en input hay: hechos, idioma"),
+    ("resumir.task.yaml", "{{ idioma }}", "{{ idioma.corto }}",
+     "resumir.task.yaml:5 prompt: idioma.corto: no se declara corto hay: ninguno"),
     ("resumir.task.yaml", "version: 1", "version: 2",
      "resumir.task.yaml:1 version: no es un valor posible poner 1"),
     ("resumir.task.yaml", "name: resumir", "name: Resumir",
@@ -585,6 +587,45 @@ def test_loops_ifs_and_filters_do_what_a_writer_expects() -> None:
     assert render(text, {"campos": [{"nombre": "a"}, {"nombre": "ñ"}]}) == "1. A, 2. Ñ"
     assert variables(text) == {"campos"}
     assert render("{{ x | json }}", {"x": {"b": 1.5, "a": "ñ"}}) == '{\n "a": "ñ",\n "b": 1.5\n}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% for c in campos %}{{ c.nombre }}{{ c['has'] }}{% endfor %}", "campos[…].has"),
+        ("{% for c in campos | sort %}{{ c.suelo.ph }}{% endfor %}", "campos[…].suelo.ph"),
+        ("{% for a in campos %}{% for b in a.lotes %}{{ b.x }}{% endfor %}{% endfor %}",
+         "campos[…].lotes[…].x"),
+        ("{{ campos[0].hectareas }}", "campos[…].hectareas"),
+        ("{% if campos.largo is defined %}{% endif %}", "campos.largo"),
+        ("{% for c in campos %}{{ loop.index }} {{ c.nombre }} {{ c.libre.x }}{% endfor %}", ""),
+        ("{% for campos in campos %}{{ campos.nombre }}{% endfor %}", ""),
+    ],
+)  # fmt: skip
+def test_a_key_that_no_schema_declares_is_told_before_a_model_is_asked(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    task = f"""version: 1
+name: resumir
+description: x
+model: redactor
+prompt: "{text}"
+input:
+  type: object
+  properties:
+    campos:
+      type: array
+      items:
+        properties:
+          nombre: {{type: string}}
+          suelo: {{type: object}}
+          libre: {{type: object, additionalProperties: true}}
+          lotes: {{type: array, items: {{type: object}}}}
+output: {{type: object}}
+"""
+    found = errors(folder_of(tmp_path, {"resumir.task.yaml": task, "models.yaml": MODELS}))
+    assert len(found) == bool(said), found
+    assert all(f"prompt: {said}: no se declara" in one for one in found)
 
 
 @given(st.text())

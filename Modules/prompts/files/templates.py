@@ -38,6 +38,7 @@ _REFUSED: Final = (
     *(nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends, nodes.Block),
     *(nodes.Assign, nodes.AssignBlock, nodes.With),
 )
+Reach = tuple[str | None, ...]  # a variable, then keys; None: any member
 _left: ContextVar[list[int]] = ContextVar("left")  # turns and work
 
 
@@ -169,6 +170,48 @@ def variables(text: str) -> frozenset[str]:
     compiled(text)
     with _bounded("el texto no se puede usar"):
         return frozenset(jinja_meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
+
+
+def _path(node: nodes.Node, made: Mapping[str, Reach | None]) -> Reach | None:
+    """Where an expression leads, from a variable on; nothing where only running it can tell."""
+    if isinstance(node, nodes.Name):
+        return made.get(node.name, (node.name,))
+    if isinstance(node, nodes.Filter) and node.name in ("_contado", "sort") and node.node:
+        return _path(node.node, made)
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        key = node.attr if isinstance(node, nodes.Getattr) else node.arg
+        if isinstance(key, nodes.Const):
+            key = key.value
+        within = _path(node.node, made)
+        if within is not None and isinstance(key, str | int):
+            return (*within, key if isinstance(key, str) else None)
+    return None
+
+
+def _reached(node: nodes.Node, made: Mapping[str, Reach | None]) -> Iterator[Reach]:
+    if (found := _path(node, made)) and not isinstance(node, nodes.Filter):
+        yield found
+        return
+    if isinstance(node, nodes.For):
+        members = _path(node.iter, made)
+        yield from _reached(node.iter, made)
+        for name in node.target.find_all(nodes.Name):
+            made = {**made, name.name: None}
+        if isinstance(node.target, nodes.Name) and members:
+            made = {**made, node.target.name: (*members, None)}
+    for inner in node.iter_child_nodes(exclude=("iter",)):
+        yield from _reached(inner, made)
+
+
+def paths(text: str) -> frozenset[Reach]:
+    """What a text reaches into: a variable with its keys, ``None`` for the members of a list.
+
+    Raises:
+        PromptInvalid: as ``compiled``.
+    """
+    compiled(text)
+    with _bounded("el texto no se puede usar"):
+        return frozenset(_reached(_ENVIRONMENT.parse(text), {"loop": None}))
 
 
 def render(text: str, given: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from jsonschema.exceptions import SchemaError
 
 from Modules.prompts.files.models import Eval, Flow, Models, Step, Task
 from Modules.prompts.files.reading import Library, Path_, without_secrets
-from Modules.prompts.files.templates import variables
+from Modules.prompts.files.templates import Reach, paths, variables
 from Modules.words.errors import PromptInvalid
 from Modules.words.finding import Finding, Report, Severity
 
@@ -87,11 +87,14 @@ def _of_task(library: Library, task: Task) -> Iterator[Finding]:
     used: set[str] = set()
     for key in ("system", "prompt"):
         try:
-            names = variables(getattr(task, key))
+            names, ways = variables(getattr(task, key)), paths(getattr(task, key))
         except PromptInvalid as err:
             yield wrong((key,), str(err))
             continue
         used |= names
+        for way in sorted(ways, key=str):
+            if way[0] in declared and (missing := _undeclared(way, task.input)):
+                yield wrong((key,), f"{_dotted(way)}: no se declara {missing[0]}", missing[1])
         for name in sorted(names - set(declared)):
             yield wrong((key,), f"la variable {name} no está en input", near(name, declared))
     for name in sorted(set(declared) - used):
@@ -260,14 +263,28 @@ def _references(
             if step.task not in library.tasks:
                 continue  # said at the step
             schema = library.tasks[step.task].output
-        root = schema
-        for key in keys:
-            declared = _declared(schema, root)
-            if key not in declared:
-                if not _open(schema, root):
-                    yield at, f"{text}: no se declara {key}", near(key, declared)
-                break
-            schema = declared[key]
+        if missing := _undeclared(keys, schema):
+            yield at, f"{text}: no se declara {missing[0]}", missing[1]
+
+
+def _undeclared(keys: Iterable[str | None], root: Any) -> tuple[str, str] | None:
+    """The first of keys in keys (``None``: any member) that a schema lacks, and what to do."""
+    schema = root
+    for key in keys:
+        if key is None:
+            schema = schema.get("items", True) if isinstance(schema, Mapping) else True
+            continue
+        if not isinstance(schema, Mapping) or not schema:
+            return None  # it says nothing of what comes here
+        declared = _declared(schema, root)
+        if key not in declared:
+            return None if _open(schema, root) else (key, near(key, declared))
+        schema = declared[key]
+    return None
+
+
+def _dotted(way: Reach) -> str:
+    return ".".join(key or "[…]" for key in way).replace(".[", "[")
 
 
 def needed(step: Step) -> set[str]:
