@@ -2,7 +2,7 @@
 
 A round of the scheduler that Redis has handed out before it went away is handed out again by Docket
 when nobody has renewed its claim for 300 s; until then nobody sows it anew, whoever restarts what.
-Prefect (3.9.1) makes its ``docket.Worker`` without that figure, and no setting of its and nothing in
+Prefect 3.9 makes its ``docket.Worker`` without that figure, and no setting of its and nothing in
 Docket's address holds it, so it is given here. A round that lives renews its claim four times.
 """
 

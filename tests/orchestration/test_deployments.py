@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 from prefect import Flow
+from prefect.server.schemas.schedules import CronSchedule
 
 from Modules.orchestration import deploy
 from Modules.orchestration.deployments import (
@@ -65,6 +68,19 @@ def test_prefect_yaml_names_the_prefect_that_is_locked(project_root: Path) -> No
     page = yaml.safe_load((project_root / "prefect.yaml").read_text(encoding="utf-8"))
     lock = (project_root / "uv.lock").read_text(encoding="utf-8")
     assert f'name = "prefect"\nversion = "{page["prefect-version"]}"' in lock
+
+
+@pytest.mark.parametrize("one", [one for one in ALL if one.cron], ids=lambda one: one.name)
+def test_the_scheduler_of_the_prefect_installed_finds_the_hours_of_every_schedule(
+    one: Deployment,
+) -> None:
+    """With Prefect 3.9.1 and whenever 0.10 on Python 3.11 and 3.12 it ends in a ValueError."""
+    schedule = CronSchedule(cron=one.cron, timezone=one.timezone)
+    dates = asyncio.run(schedule.get_dates(n=3, start=datetime(2026, 11, 30, tzinfo=UTC)))
+    minute, hour, *_ = one.cron.split()
+    assert {(date.hour, date.minute) for date in dates} == {(int(hour), int(minute))}
+    assert {date.utcoffset() for date in dates} == {timedelta(hours=-3)}
+    assert len(dates) == 3
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
