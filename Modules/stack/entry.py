@@ -4,6 +4,7 @@
 python -m Modules.stack.entry server|services|worker [--host H] [--port P]
 python -m Modules.stack.entry healthy postgres|redis|server|services|worker
 python -m Modules.stack.entry prepare postgres|redis
+python -m Modules.stack.entry prefect WORD…   # docs/actualizar.md, the way back
 ```
 
 The first refuses packages of another release and secrets that will not do, makes the environment
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             sys.stdout.write(f"{options.process}: {prepare(options.process, settings)}\n")
             return
+        if options.what == "prefect":
+            become_client(settings, options.words)
         check_packages()
         stack_logs.date_streams()
         become(options.what, settings, host=options.host, port=options.port)
@@ -91,6 +94,22 @@ def become(process: str, settings: Settings, *, host: str, port: int) -> NoRetur
     if process == "worker":
         _prepare(settings, environment)
     _exec(command_of(process, host=host, port=port), environment)
+
+
+def become_client(settings: Settings, words: Sequence[str]) -> NoReturn:
+    """Turn this process into ``prefect WORD…`` beside the server, whose database it may change.
+
+    Raises:
+        SettingsError: a secret is missing, short or known to everybody.
+    """
+    from Modules.stack import local
+
+    stack, home = local.find(settings), {}
+    if stack is not None:
+        settings, home = stack.settings, {"PREFECT_HOME": str(stack.folder / "prefect")}
+    role = "single" if stack is not None and stack.single else "server"
+    environment = environment_of(role, settings).over({**os.environ, **home})
+    _exec((sys.executable, "-m", "prefect", *words), environment)
 
 
 def environment_of(process: str, settings: Settings) -> Environment:
@@ -250,6 +269,7 @@ def _options() -> argparse.ArgumentParser:
     healthy = parts.add_parser("healthy")
     healthy.add_argument("process", choices=stack_plan.PROCESSES)
     parts.add_parser("prepare").add_argument("process", choices=("postgres", "redis"))
+    parts.add_parser("prefect").add_argument("words", nargs=argparse.REMAINDER)
     return parser
 
 

@@ -30,6 +30,8 @@ from tests.stack.casa import Casa
 from tests.stack.plataforma import _free_port
 
 BEFORE = "cc58832"
+# of docs/actualizar.md: where the database of Prefect 3.8 ended, whose server opens no newer one
+WAY_BACK = ("prefect", "server", "database", "downgrade", "-y", "-r", "d4a7e1c93f52")
 SWEPT = ("lindero-aviso-de-noche-mala", "lindero-corridas-muertas")
 ENV = """
 DATABALER_BASE_URL=http://127.0.0.1:{portal}/base-portal/api/v1
@@ -152,6 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for day, revision in enumerate((here,) if options.short else (here, old, here), start=2):
             kept = house.snapshots("prod") | house.snapshots("test")
             before: dict[str, object] = {"snapshots": kept, "runs": house.runs()}
+            if revision == old:
+                house.module("Modules.stack.entry", *WAY_BACK)
             house.lindero("stack", "down")
             move_to(house, revision)
             house.lindero("stack", "up")

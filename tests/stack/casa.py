@@ -31,6 +31,10 @@ class Casa:
 
     def lindero(self, *arguments: str, fine: bool = True) -> str:
         """Run the command line there; what it said. ``fine``: it must end with 0."""
+        return self.module("Modules.cli.main", *arguments, fine=fine)
+
+    def module(self, name: str, *arguments: str, fine: bool = True) -> str:
+        """Run a module there; what it said."""
         ours = ("LINDERO_", "DATABALER_", "PREFECT_", "STACK_")
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
         home = self.project.parent / "home"
@@ -43,7 +47,7 @@ class Casa:
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
         }
         done = subprocess.run(
-            [str(self.python), "-m", "Modules.cli.main", *arguments],
+            [str(self.python), "-m", name, *arguments],
             cwd=self.project,
             env=inherited | told,
             capture_output=True,
@@ -52,7 +56,7 @@ class Casa:
             check=False,
         )
         said = f"{done.stdout}{done.stderr}"
-        assert not fine or done.returncode == 0, f"lindero {' '.join(arguments)}: {said}"
+        assert not fine or done.returncode == 0, f"{name} {' '.join(arguments)}: {said}"
         return said
 
     @property

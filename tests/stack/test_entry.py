@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
-from Modules.stack.entry import become, check, command_of, environment_of, watch_command
+from Modules.stack import local
+from Modules.stack.entry import (
+    become,
+    become_client,
+    check,
+    command_of,
+    environment_of,
+    watch_command,
+)
 from Modules.stack.plan import SECRETS
 from Modules.words.errors import SettingsError
 
@@ -122,6 +130,25 @@ def test_what_is_told_by_the_environment_leaves_no_profile(
     become("server", _settings(), host="127.0.0.1", port=9)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_prefects_own_command_is_told_the_database_of_the_stack_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, single: bool
+) -> None:
+    settings, ports = _settings(lindero_state_dir=tmp_path), {"server": 4, "postgres": 5}
+    stack = local.stack_at(settings, ports, {}, single=single)
+    became = []
+    monkeypatch.setattr("Modules.stack.entry._exec", lambda *told: became.append(told))
+    monkeypatch.setattr(local, "find", lambda _: stack)
+
+    become_client(settings, ["server", "database", "downgrade", "-y"])
+
+    [(command, told)] = became
+    assert command[1:] == ("-m", "prefect", "server", "database", "downgrade", "-y")
+    url = told.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "")
+    assert ("@127.0.0.1:5/" in url) is not single  # a single server has its file at home
+    assert told["PREFECT_HOME"] == str(stack.folder / "prefect")
 
 
 def test_the_worker_needs_no_secret_of_the_stores() -> None:
