@@ -21,21 +21,22 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --locked --quiet
 
 # the containers: `docker compose`, or the older docker-compose. DEMO=1 is the stack with the demo
-# portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS); SHARED=1, VAULT=1 and
-# ENTORNO=1 are the files of deploy/ (docs/plataforma.md)
+# portal; VOLUMES=1 keeps the databases in volumes of Docker (Windows and macOS); SHARED=1, VAULT=1, SSO=1
+# and ENTORNO=1 are the files of deploy/ (docs/plataforma.md)
 COMPOSE_PROGRAM = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; \
   elif command -v docker-compose >/dev/null 2>&1; then echo docker-compose; fi)
 COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.demo.yml \
     $(if $(VOLUMES),-f compose.volumes.yml),\
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
   $(if $(SHARED),-f deploy/compose.shared.yml) $(if $(VAULT),-f deploy/compose.vault.yml) \
-  $(if $(ENTORNO),-f deploy/compose.entorno.yml) \
+  $(if $(SSO),-f deploy/compose.sso.yml) $(if $(ENTORNO),-f deploy/compose.entorno.yml) \
   $(addprefix -f ,$(wildcard compose.onedrive.yml compose.prompts.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
 OUTPUT := $(if $(DEMO),test_outputs/demo/)
-MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs
+MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs \
+  $(if $(SSO),outputs/mapa outputs/informe)
 
 .PHONY: help init up down restart build health logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers test-llm check lint format bench pictures robustness \
@@ -151,6 +152,10 @@ test-llm: $(VENV)/.ready .venv-llm/.ready ## prompts asked of a real language mo
 
 .tools/npm/ready: ## npm's reader of ISOXML, a second opinion for the tests of maquinas/
 	@npm install --silent --no-save --prefix .tools/npm isoxml@1.11.2
+	@touch $@
+
+.tools/sso/ready: ## npm's oidc-provider, a real login for the tests of the door (deploy/Caddyfile)
+	@npm install --silent --no-save --prefix .tools/sso oidc-provider@9.13.3
 	@touch $@
 
 check: $(VENV)/.ready ## format, lint, types and floors

@@ -385,6 +385,9 @@ class Settings:
         one_of("production", "staging", ""), "",
         "Entorno de quienes tienen dos: production o staging, que lleva otros nombres y otro pool",
         "staging")
+    lindero_sso_host: str = setting(str, "",
+        "Nombre de la puerta con un solo ingreso, en deploy/; el de staging es otro",
+        "lindero.empresa.example")
     lindero_secrets: tuple[str, ...] = setting(read_sources, "env,dotenv",
         "De dónde salen los secretos, el primero que lo tiene: vault, env, dotenv",
         "vault,env,dotenv")

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "docker-compose.yml"
 DEMO = ROOT / "compose.demo.yml"
 VOLUMES = ROOT / "compose.volumes.yml"
-SHARED, VAULT, ENTORNO = (
-    ROOT / "deploy" / f"compose.{of}.yml" for of in ("shared", "vault", "entorno")
+SHARED, VAULT, SSO, ENTORNO = (
+    ROOT / "deploy" / f"compose.{of}.yml" for of in ("shared", "vault", "sso", "entorno")
 )
 OURS = ("prefect-server", "prefect-services", "prefect-worker")
 STORES = ("postgres", "redis")

@@ -1,4 +1,4 @@
-"""The files of deploy/ over the stack: shared stores, secrets of a Vault, two environments."""
+"""The files of deploy/ over the stack: shared stores, a Vault, one login, two environments."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ import yaml
 from jsonschema.validators import validator_for
 
 from Modules.settings import secret_names, variable_names
+from Modules.stack.pages import FOLDERS, PORT
 from tests.compose_files import (
     ENTORNO,
     MAIN,
     OURS,
     ROOT,
     SHARED,
+    SSO,
     STORES,
     VARIABLE,
     VAULT,
@@ -30,10 +32,13 @@ from tests.compose_files import (
     services,
 )
 
-DEPLOY = (SHARED, VAULT, ENTORNO)
+DEPLOY = (SHARED, VAULT, SSO, ENTORNO)
+OF_THE_PLATFORM = {"PLATFORM_NETWORK", "PLATFORM_OUTPOST", "PLATFORM_RESOLVER"}
+LABEL = re.compile(r"traefik\.http\.(?P<kind>\w+)\.(?P<name>[^.]+)\.(?P<option>.+)")
 TOLD = {
     "LINDERO_ENTORNO": "staging",
     "LINDERO_PORT": "4299",
+    "LINDERO_SSO_HOST": "lindero-staging.empresa.example",
     "LINDERO_VAULT_ROLE_ID": "un-rol",
     "LINDERO_VAULT_URL": "https://vault.example:8200",
     "PREFECT_POSTGRES_HOST": "pg.example",
@@ -77,11 +82,11 @@ def test_the_files_follow_the_specification_and_name_settings_only(file: Path) -
     names = {match["name"] for match in VARIABLE.finditer(text)}
     names |= set(re.findall(r"(?<!\$)\$\{(\w+)\}", text))
     assert names
-    assert names - {"PLATFORM_NETWORK"} <= set(variable_names())
+    assert names - OF_THE_PLATFORM <= set(variable_names())
     assert not {name.lower() for name in names} & set(secret_names())
 
 
-@pytest.mark.parametrize("files", [(SHARED,), (VAULT,), (ENTORNO,), DEPLOY])
+@pytest.mark.parametrize("files", [(SHARED,), (VAULT,), (SSO,), (ENTORNO,), DEPLOY])
 def test_what_is_laid_over_takes_no_hardening_away(files: tuple[Path, ...]) -> None:
     for name, service in services(MAIN, *files).items():
         assert service["read_only"] is True, name
@@ -172,3 +177,134 @@ def test_production_and_staging_share_no_name(tmp_path: Path) -> None:
     for kind, found in production.items():
         assert len(found) == len(staging[kind])
         assert not found & staging[kind], kind
+
+
+def labels(folder: Path, entorno: str, host: str) -> dict[str, dict[str, dict[str, str]]]:
+    """What Traefik is told by one environment: routers, middlewares and services, by name."""
+    folder.mkdir()
+    told = {**TOLD, "LINDERO_ENTORNO": entorno, "LINDERO_SSO_HOST": host}
+    made = config(folder, {**told, "COMPOSE_PROFILES": "prompts"}, SSO, ENTORNO)["services"]
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for name, service in made.items():
+        for key, text in service.get("labels", {}).items():
+            if label := LABEL.fullmatch(key):
+                option = found.setdefault(label["kind"], {}).setdefault(label["name"], {})
+                assert option.setdefault(label["option"], text) == text, key
+                option["of"] = name
+            else:
+                assert (key, text) in {
+                    ("traefik.enable", "true"),
+                    ("traefik.docker.network", "platform"),
+                }
+    return found
+
+
+HOSTS = {"production": "lindero.empresa.example", "staging": "lindero-staging.empresa.example"}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("entorno", HOSTS)
+def test_what_traefik_is_told_refers_to_nothing_that_is_not_there(
+    tmp_path: Path, entorno: str
+) -> None:
+    host = HOSTS[entorno]
+    found = labels(tmp_path / entorno, entorno, host)
+    routers, middlewares, services_ = (
+        found[kind] for kind in ("routers", "middlewares", "services")
+    )
+    assert {name.removeprefix(f"lindero-{entorno}-") for name in routers} == {
+        *("prefect", "vuelta", "paginas", "prompts")
+    }
+    used: set[str] = set()
+    for router in routers.values():
+        assert router["rule"].startswith(f"Host(`{host}`)")
+        assert (router["entrypoints"], router["tls.certresolver"]) == ("websecure", "letsencrypt")
+        named = {router["service"], *router["middlewares"].split(",")}
+        assert all(one.endswith("@docker") for one in named)
+        used |= {one.removesuffix("@docker") for one in named}
+    assert used == set(middlewares) | set(services_)
+
+    # each backend behind the door, and the way back alone before it: with the first word
+    back = routers[f"lindero-{entorno}-vuelta"]
+    assert back["rule"].endswith("&& PathPrefix(`/outpost.goauthentik.io/`)")
+    for name, router in routers.items():
+        guarded = f"lindero-{entorno}-sso@docker" in router["middlewares"].split(",")
+        assert guarded is (router is not back), name
+        assert router is back or int(router["priority"]) < int(back["priority"])
+    everything = routers[f"lindero-{entorno}-prefect"]
+    assert everything["rule"] == f"Host(`{host}`)"
+    assert int(everything["priority"]) == min(int(one["priority"]) for one in routers.values())
+    assert len({one["priority"] for one in routers.values()}) == len(routers)
+
+    door = middlewares[f"lindero-{entorno}-sso"]
+    assert door["forwardauth.address"] == (
+        "http://authentik-server:9000/outpost.goauthentik.io/auth/traefik"
+    )
+    assert door["forwardauth.trustForwardHeader"] == "true"
+    copied = door["forwardauth.authResponseHeaders"].split(",")
+    assert copied == [
+        f"X-authentik-{one}" for one in ("username", "groups", "email", "name", "uid")
+    ]
+    pattern = re.compile(door["forwardauth.authResponseHeadersRegex"])
+    assert all(pattern.match(one) for one in (*copied, "X-Authentik-Jwt", "x-authentik-meta-app"))
+    ports = {
+        one["of"]: one["loadbalancer.server.port"]
+        for one in services_.values()
+        if "loadbalancer.server.port" in one
+    }
+    assert ports == {"prefect-server": "4200", "prompts": "4280", "paginas": "4281"}
+
+
+@pytest.mark.integration
+def test_the_doors_of_production_and_staging_share_no_name(tmp_path: Path) -> None:
+    production, staging = (
+        labels(tmp_path / entorno, entorno, host) for entorno, host in HOSTS.items()
+    )
+    for kind, found in production.items():
+        assert len(found) == len(staging[kind])
+        assert not set(found) & set(staging[kind])
+        rules = [{one.get("rule") for one in of[kind].values()} for of in (production, staging)]
+        assert not (rules[0] & rules[1]) - {None}
+
+
+def test_the_two_doors_have_the_same_rules() -> None:
+    """Caddy's and Traefik's: paths, headers that are copied, policy of the page, ports."""
+    caddy = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    traefik = SSO.read_text(encoding="utf-8")
+    rules = [
+        line.split() for line in caddy.splitlines() if "reverse_proxy" in line or "path" in line
+    ]
+    paths = {word.rstrip("*") for rule in rules for word in rule if word.startswith("/")}
+    assert paths == set(re.findall(r"Path(?:Prefix)?\(`([^`]+)`\)", traefik))
+    (copied,) = re.findall(r"copy_headers (.+)", caddy)
+    (listed,) = re.findall(r"authResponseHeaders=(.+?)\"", traefik)
+    assert copied.lower().split() == listed.lower().split(",")
+    (policy,) = re.findall(r'Content-Security-Policy "(.+)"', caddy)
+    (same,) = re.findall(r"contentSecurityPolicy=(.+?)\"", traefik)
+    docs = (ROOT / "docs" / "despliegue.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r'Content-Security-Policy "(.+)"', docs)
+    for text, host in ((policy, "{http.request.hostport}"), (same, "${LINDERO_SSO_HOST}")):
+        assert text.replace(host, "prefect.empresa.example") == told
+    assert set(re.findall(r":(42\d\d)\}", caddy)) == set(re.findall(r"port=(\d+)", traefik))
+
+
+def test_the_pages_have_two_folders_to_read_and_nothing_else() -> None:
+    pages, base = services(MAIN, SSO)["paginas"], services()
+    assert "secrets" not in pages
+    assert "ports" not in pages
+    assert pages["networks"] == ["platform"]
+    assert set(pages["volumes"]) == {
+        "./Modules:/app/Modules:ro",
+        *(f"./outputs/{one}:/app/outputs/{one}:ro" for one in FOLDERS),
+    }
+    assert set(pages["environment"]) == {"TZ", "LINDERO_OUTPUTS_DIR"}
+    assert pages["image"] == base["prefect-server"]["image"]
+    *_, asked = pages["healthcheck"]["test"]
+    assert f"127.0.0.1:{PORT}/" in asked
+    assert pages["command"][:3] == ["python", "-m", "Modules.stack.pages"]
+    # nothing of ours is told a new port, so there is no way in past the door
+    laid_over = yaml.safe_load(SSO.read_text(encoding="utf-8"))["services"]
+    assert not [name for name, one in laid_over.items() if "ports" in one]
+    for name in OURS:
+        page = services(MAIN, SSO)[name]["environment"]["LINDERO_PAGE_URL"]
+        assert interpolated(page, TOLD) == "https://lindero-staging.empresa.example"

@@ -24,6 +24,7 @@ VERBS = {
     *("prefect.setup", "prefect.status", "prefect.sync", "prefect.pre-compose"),
     *("prefect.composing", "prefect.post-compose", "postgres.status", "redis.status"),
     *("vault.status", "vault.setup-approle", "check-env"),
+    *("authentik.shared.create-proxy-app", "authentik.shared.check-route"),
 }
 
 
@@ -221,3 +222,11 @@ def test_what_a_machine_lacks_is_all_told_at_once(tmp_path: Path) -> None:
     ]
     assert "corta" not in " ".join(found).replace("necesita", "")
     assert list(faults(read_settings({**held, **folders, "lindero_port": port}))) == []
+    host = "lindero.empresa.example"
+    for entorno, named, well in (
+        *(("", host, True), ("production", host, True), ("staging", host, False)),
+        *(("staging", f"staging.{host}", True), ("production", f"staging.{host}", False)),
+    ):
+        told = {"lindero_entorno": entorno, "lindero_sso_host": named, "lindero_port": port}
+        found = list(faults(read_settings({**held, **folders, **told})))
+        assert [one.split(":")[0] for one in found] == ([] if well else ["LINDERO_SSO_HOST"])

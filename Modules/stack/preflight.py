@@ -48,6 +48,9 @@ def faults(settings: Settings) -> Iterator[str]:
     for name in ("lindero_state_dir", "lindero_outputs_dir", "lindero_test_outputs_dir"):
         if fault := _unwritable(getattr(settings, name)):
             yield f"{name.upper()}: {fault}"
+    staging, host = settings.lindero_entorno == "staging", settings.lindero_sso_host
+    if host and staging != ("staging" in host):
+        yield f"LINDERO_SSO_HOST: {host} es la puerta del otro entorno; cada uno lleva la suya"
     port = settings.lindero_port
     if local.free_port(port) != port and not checks.server(f"http://127.0.0.1:{port}/api").ok:
         yield (
