@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -231,9 +231,9 @@ def create_proxy_app(_: Context, groups: str = GROUPS) -> None:
         if at.found("core/groups/", {"name": name}) is None:
             print(f"grupo {name}: no está en Authentik; cuando esté, sus personas entran")
     flows = {}
-    for field, flow in FLOWS.items():
+    for of, flow in FLOWS.items():
         held = at.found("flows/instances/", {"slug": flow})
-        flows[field] = (held or stop(f"en Authentik no está el flujo {flow}"))["pk"]
+        flows[of] = (held or stop(f"en Authentik no está el flujo {flow}"))["pk"]
     wanted = {"name": slug, "mode": "forward_single", "external_host": f"https://{host}"}
     # the word in Authorization is for Prefect and for the API of prompts, never for Authentik
     wanted |= {**flows, "intercept_header_auth": False}
@@ -263,7 +263,7 @@ class Authentik:
     """The API of an Authentik, as who administers it; nothing that is said shows the token."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def of_environment(cls) -> Authentik:
@@ -287,7 +287,7 @@ class Authentik:
             made = self.asked("POST", path, what, json=dict(wanted))
             print(f"{what}: hecho")
             return made
-        if other := [name for name in wanted if held[name] != wanted[name]]:
+        if other := [name for name in wanted if held.get(name) != wanted[name]]:
             stop(f"{what}: en Authentik ya hay uno de ese nombre, con otro {', '.join(other)}")
         print(f"{what}: ya está")
         return held
@@ -308,7 +308,8 @@ class Authentik:
             stop(f"AUTHENTIK_TOKEN: Authentik no lo acepta para {what}", 2)
         if answer.status_code >= 500:
             stop(f"AUTHENTIK_URL: contesta {answer.status_code} por {what}; probar más tarde", 4)
-        if not answer.ok or not isinstance(said, dict):
+        wanted = "results" if method == "GET" else "pk"
+        if answer.status_code >= 300 or not isinstance(said, dict) or wanted not in said:
             fields = ", ".join(said) if isinstance(said, dict) else "nada"
             stop(f"Authentik no acepta {what} ({answer.status_code}): {fields}")
         return said

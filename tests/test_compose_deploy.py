@@ -17,7 +17,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from Modules.settings import secret_names, variable_names
-from Modules.stack.pages import FOLDERS, PORT
+from Modules.stack.pages import FOLDERS
 from tests.compose_files import (
     ENTORNO,
     MAIN,
@@ -300,8 +300,8 @@ def test_the_pages_have_two_folders_to_read_and_nothing_else() -> None:
     assert set(pages["environment"]) == {"TZ", "LINDERO_OUTPUTS_DIR"}
     assert pages["image"] == base["prefect-server"]["image"]
     *_, asked = pages["healthcheck"]["test"]
-    assert f"127.0.0.1:{PORT}/" in asked
-    assert pages["command"][:3] == ["python", "-m", "Modules.stack.pages"]
+    assert f"127.0.0.1:{pages['command'][pages['command'].index('--port') + 1]}/" in asked
+    assert "Modules.stack.pages:make_app" in pages["command"]
     # nothing of ours is told a new port, so there is no way in past the door
     laid_over = yaml.safe_load(SSO.read_text(encoding="utf-8"))["services"]
     assert not [name for name, one in laid_over.items() if "ports" in one]

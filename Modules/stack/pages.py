@@ -1,22 +1,13 @@
-"""``mapa/`` and ``informe/`` over HTTP, to be read: what stands behind the company's one login.
+"""``mapa/`` and ``informe/`` over HTTP, to be read behind the company's one login.
 
-```text
-python -m Modules.stack.pages [--host H] [--port P]
-```
-
-Of these two folders of outputs only pages and papers: no list, no other file, no link that leads
-out of its folder. Each page says in itself which scripts it runs: nobody's but its own. ``/quien``
-is whom the door in front let in.
+``python -m uvicorn --factory Modules.stack.pages:make_app --port 4281``. Of these two folders of
+outputs only pages and papers: no list, no other file, no link that leads out of its folder.
+``/quien`` is whom the door in front let in.
 """
 
-from __future__ import annotations
-
-import argparse
 import os
-from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,15 +17,12 @@ from starlette.types import Scope
 
 from Modules.settings import load_settings
 
-PORT: Final = 4281
 FOLDERS: Final = ("mapa", "informe")
 
 
 class Pages(StaticFiles):
-    """The pages of a folder, which need not be there yet."""
-
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        shown = path.endswith((".html", ".pdf")) and not Path(path).name.startswith(".")
+        shown = path.endswith((".html", ".pdf")) and f"{os.sep}." not in f"{os.sep}{path}"
         return super().lookup_path(path) if shown else ("", None)
 
     async def check_config(self) -> None:
@@ -46,8 +34,9 @@ class Pages(StaticFiles):
         return answer
 
 
-def make_app(outputs: Path) -> Starlette:
-    """The application over a folder of outputs."""
+def make_app() -> Starlette:
+    """The application over the outputs of the settings."""
+    outputs = load_settings(vault=False).lindero_outputs_dir
     pages = [Mount(f"/{one}", Pages(directory=outputs / one, check_dir=False)) for one in FOLDERS]
     app = Starlette(routes=[Route("/quien", _who), *pages])
     app.router.redirect_slashes = False
@@ -57,12 +46,3 @@ def make_app(outputs: Path) -> Starlette:
 def _who(request: Request) -> Response:
     said = (f"{name}: {text}\n" for name, text in request.headers.items() if "authentik" in name)
     return PlainTextResponse("".join(sorted(said)).encode("latin-1"))  # the bytes as they came
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m Modules.stack.pages", allow_abbrev=False)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=PORT)
-    told = parser.parse_args()
-    app = make_app(load_settings(vault=False).lindero_outputs_dir)
-    uvicorn.run(app, host=told.host, port=told.port, access_log=False, log_level="warning")

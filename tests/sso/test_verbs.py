@@ -57,7 +57,7 @@ def verb(capsys: pytest.CaptureFixture[str], name: str, *arguments: Any, **more:
         getattr(tasks, name).body(Context(), *arguments, **more)
         said = Said(0, capsys.readouterr().out)
     except Exit as end:
-        said = Said(end.code, f"{capsys.readouterr().out}{end}")
+        said = Said(end.code, f"{capsys.readouterr().out}{end.message}")
     assert TOKEN not in said.text
     return said
 
@@ -212,6 +212,7 @@ def test_what_is_missing_or_wrong_has_a_name(
         ("core/applications", 503, 4, "contesta 503 por core/applications/"),
         ("providers/proxy", 301, 1, "Authentik no acepta providers/proxy/ (301)"),
         ("flows/instances", 404, 1, "Authentik no acepta flows/instances/ (404): detail"),
+        ("flows/instances", 200, 1, "Authentik no acepta flows/instances/ (200): detail"),
     ],
 )
 def test_a_fake_authentik_that_refuses_is_told_by_what_it_refused(
@@ -232,6 +233,7 @@ def test_a_fake_authentik_that_refuses_is_told_by_what_it_refused(
 def test_an_authentik_without_its_own_flow_or_outpost_is_told(
     fake: FakeAuthentik, capsys: pytest.CaptureFixture[str], missing: str
 ) -> None:
+    assert TOKEN not in repr(tasks.Authentik.of_environment())
     fake.held[missing].pop()
     said = create(capsys)
     assert (said.code, said.lines[-1].startswith("en Authentik no está")) == (1, True)

@@ -18,7 +18,12 @@ PAGE = "<!doctype html><p>Ñandú"
 def outputs(tmp_path: Path) -> Path:
     folder = tmp_path / "outputs"
     for name in (
-        *("mapa/mapa_25-26 - La Ñandú.html", "mapa/.lindero.html", "mapa/styles.qml"),
+        *(
+            "mapa/mapa_25-26 - La Ñandú.html",
+            "mapa/.lindero.html",
+            "mapa/styles.qml",
+            "mapa/.old/mapa.html",
+        ),
         *("mapa/below/mapa.html", "informe/informe_25-26.pdf", "informe/informe_25-26.html"),
         *("cultivos/cultivos.html", "secreto.html"),
     ):
@@ -37,10 +42,13 @@ def ask(
     """An answer of the application, whose path is sent as it is written."""
 
     async def answered() -> httpx.Response:
-        transport = httpx.ASGITransport(app=make_app(outputs))
+        transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://paginas") as client:
             return await client.request(method, path, headers=headers)
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINDERO_OUTPUTS_DIR", str(outputs))
+        app = make_app()
     return asyncio.run(answered())
 
 
@@ -72,7 +80,13 @@ def test_pages_and_papers_are_read_and_kept_by_no_cache(
         *("/cultivos/cultivos.html", "/mapa/../cultivos/cultivos.html", "/secreto.html"),
         *("/mapa/%2e%2e/secreto.html", "/mapa/..%2fsecreto.html", "/mapa/..%5csecreto.html"),
         *("/mapa/enlace.html", "/mapa/al_lado.html", "/mapa/carpeta/afuera.html"),
-        *("/mapa/.lindero.html", "/mapa/styles.qml", "/mapa//etc/passwd", "/mapa/a%00.html"),
+        *(
+            "/mapa/.lindero.html",
+            "/mapa/.old/mapa.html",
+            "/mapa/styles.qml",
+            "/mapa//etc/passwd",
+            "/mapa/a%00.html",
+        ),
         *("/mapa/below/../../secreto.html", "/informe/informe_25-26.html/x"),
     ],
 )
