@@ -75,6 +75,21 @@ def test_up_makes_the_mounted_folders_first(tmp_path: Path, demo: bool) -> None:
     assert (copy / "outputs").exists() is not demo
 
 
+def test_up_with_one_login_makes_the_folders_that_are_shown(tmp_path: Path) -> None:
+    """Docker would make them as root, and the worker could not publish into them."""
+    copy = _copy(tmp_path)
+    said = _make("up", "SSO=1", "ENTORNO=1", cwd=copy, path=_with_compose(tmp_path))
+    assert said.returncode == 0, said.stderr
+    asked = (tmp_path / "asked").read_text().splitlines()[-1].split(" up ")[0].split("-f ")
+    assert [one.strip() for one in asked if one] == [
+        *("docker-compose.yml", "deploy/compose.sso.yml", "deploy/compose.entorno.yml")
+    ]
+    for folder in ("outputs/mapa", "outputs/informe"):
+        assert (copy / folder).is_dir()
+        if os.geteuid() == 0:
+            assert (copy / folder).stat().st_uid == 1000
+
+
 def test_up_takes_the_user_of_the_containers_from_dot_env(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to somebody else")
