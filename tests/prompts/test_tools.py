@@ -20,6 +20,7 @@ def ours(monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str, float, Any]
     lotes = pd.DataFrame(rows, columns=["campo", "lote", "superficie_ha", "cultivos"])
     changes = [("La Paz", "7", "cambio de cultivo", HOSTILE), ("El Alba", "1", "lote nuevo", "")]
     monkeypatch.setattr(tools, "cambios", lambda _: changes)
+    monkeypatch.setattr(tools, "land_ha", lambda tables: tables.lotes["superficie_ha"])
     return tools_of(
         SimpleNamespace(tables=SimpleNamespace(lotes=lotes), changes=None, campania="25/26")  # type: ignore[arg-type]
     )

@@ -101,7 +101,7 @@ class Atlas:
             "campania": str(self.fuente.campania),
             "datos": moment(self.fuente.hora_local),
             "snapshot": str(self.fuente.snapshot_id),
-            "ha": hectares(sum(self.values["lotes"]["superficie_ha"][row] for row in rows)),
+            "ha": hectares(sum(self.lotes.tierra_ha[row] for row in rows)),
             "cuantos": count(len(rows), "lote", "lotes"),
             "cultivos": self._cultivos(rows),
             "filas": [self.fila(row) for row in rows],

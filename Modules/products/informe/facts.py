@@ -15,6 +15,7 @@ import pandas as pd
 
 from Modules.diff.change import Clase, Diferencias
 from Modules.diff.changes import cambios
+from Modules.night.checks_ground import land_ha
 from Modules.products.source import Fuente
 from Modules.words.cultivos import SIN_CULTIVO
 from Modules.words.spanish import moment
@@ -58,7 +59,7 @@ def names_of(fuente: Fuente) -> dict[str, frozenset[str]]:
 
 
 def _superficie(fuente: Fuente) -> dict[str, Any]:
-    lotes = fuente.tables.lotes
+    lotes = fuente.tables.lotes.assign(superficie_ha=land_ha(fuente.tables))
     total = float(lotes["superficie_ha"].sum())
     crops = lotes.assign(cultivo=lotes["cultivos"].fillna(SIN_CULTIVO.nombre))
     campos = _areas(lotes, ["campo"], total)

@@ -23,6 +23,7 @@ from Modules.formats.cells import cells
 from Modules.formats.kml_document import Kind, labels, placemarks, region
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
 from Modules.geo.arrays import WGS84
+from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
 from Modules.products.kmz.kinds import (
     AMBIENTE,
@@ -74,7 +75,7 @@ class Lotes:
             lambda row: (spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3]),
             ("campo", "campo_id", "lote", "lote_id"),
         )
-        self._lotes = lotes
+        self._tables, self._lotes = tables, lotes
         self.lote_id: list[str] = _cells(lotes, "lote_id")
         self.lote: list[str] = _cells(lotes, "lote")
         self.campo_id: list[str] = _cells(lotes, "campo_id")
@@ -133,6 +134,12 @@ class Lotes:
     @property
     def marcadores_campo(self) -> list[str]:
         return [self.campo_id[place] for place in self._places(self._marcadores)]
+
+    @cached_property
+    def tierra_ha(self) -> list[float]:
+        """Of each lote, without the ground that another covers already: the sum is the land."""
+        own = dict(zip(self._tables.lotes["lote_id"], land_ha(self._tables).tolist(), strict=True))
+        return [own[key] for key in self.lote_id]
 
     def cultivos_text(self, row: int) -> str:
         """ "Trigo + Soja 2da"."""

@@ -232,7 +232,7 @@ def _por_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
         document = _document(
             fuente,
             lotes.campo[rows[0]],
-            _counts((len(rows), _LOTES), cut.superficie_ha),
+            _counts((len(rows), _LOTES), sum(lotes.tierra_ha[row] for row in rows)),
             [cut],
             [cut.folder("Lotes"), _labels(cut)],
             cut.legend(_LOTES),

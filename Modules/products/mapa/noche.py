@@ -54,12 +54,15 @@ def noche(fuente: Fuente, lotes: Lotes, rows: range | None = None) -> str:
         table = fuente.tables.campos.sort_values(["campo", "campo_id"])
         campos = campos | dict(zip(table["campo_id"], table["campo"], strict=True))
     places = {key: at for at, key in enumerate(campos)}
+    land = dict.fromkeys(campos, 0.0)
+    for key, area in zip(lotes.campo_id[a:b], lotes.tierra_ha[a:b], strict=True):
+        land[key] += area
     document: Document = {
         "campania": str(fuente.campania),
         "datos": moment(fuente.hora_local),
         "dia": day(fuente.hora_local.date()),
         "snapshot": str(fuente.snapshot_id),
-        "campos": list(campos.items()),
+        "campos": [(*one, round(land[one[0]], _DECIMALS)) for one in campos.items()],
         "lotes": _lotes(pack, frame, lotes.campo_id[a:b], places, fuente.zone),
         "siembras": _siembras(pack, lotes, a, b),
         "ambientes": _ambientes(pack, lotes, a, b),

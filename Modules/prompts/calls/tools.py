@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 from Modules.diff.changes import cambios
+from Modules.night.checks_ground import land_ha
 from Modules.products.source import Fuente
 from Modules.prompts.calls.asking import JSON, Tool
 from Modules.prompts.calls.reply import refused
@@ -38,12 +39,13 @@ def tools_of(fuente: Fuente) -> tuple[Tool, ...]:
         )
 
     def resumen() -> JSON:
-        by = lotes.groupby("campo", sort=True)["superficie_ha"].agg(["size", "sum"])
+        land = lotes.assign(superficie_ha=land_ha(fuente.tables))  # each piece of ground once
+        by = land.groupby("campo", sort=True)["superficie_ha"].agg(["size", "sum"])
         rows = [
             {"campo": str(campo), "lotes": int(size), "superficie_ha": round(float(total), 1)}
             for campo, size, total in by.itertuples()
         ]
-        total = round(float(lotes["superficie_ha"].sum()), 1)
+        total = round(float(land["superficie_ha"].sum()), 1)
         known = {"campania": str(fuente.campania), "lotes": len(lotes), "superficie_ha": total}
         return {**known, "campos": _rows(sorted(rows, key=lambda row: -row["superficie_ha"]))}
 

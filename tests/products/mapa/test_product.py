@@ -205,7 +205,7 @@ def test_pages_of_odd_nights_are_made(tmp_path: Path) -> None:
     empty = night_of(sample_tables.tables(0))
     assert night(packed(text_of(empty, tmp_path / "0")))[0]["campos"] == []
     bare = fuente_of({Recurso.CAMPOS: [campo(1, "Sin lotes")], Recurso.LOTES: []})
-    assert night(packed(text_of(bare, tmp_path / "1")))[0]["campos"] == [["C1", "Sin lotes"]]
+    assert night(packed(text_of(bare, tmp_path / "1")))[0]["campos"] == [["C1", "Sin lotes", 0.0]]
     tiny, huge = shapely.box(-60, -35, -59.99998, -34.99998), shapely.box(-61, -35, -60.8, -34.85)
     odd = fuente_of(
         {Recurso.CAMPOS: [campo(1, "Raro")],

@@ -9,8 +9,8 @@ function totals(state, layer) {
   return found;
 }
 function showLegend(page) {
-  const { state } = page, { lotes } = state.night, own = lotes.rows.filter((row) => state.ofCampo(row));
-  const land = own.reduce((sum, row) => sum + lotes.ha[row], 0), twice = own.some((row) => lotes.siembras[row].length > 1);
+  const { state } = page, { lotes, campos } = state.night, own = lotes.rows.filter((row) => state.ofCampo(row));
+  const land = campos.reduce((sum, [, , ha], at) => sum + (state.campo < 0 || state.campo === at ? ha : 0), 0), twice = own.some((row) => lotes.siembras[row].length > 1);
   const note = (text) => element('p', { className: 'note' }, text);
   byId('legend').replaceChildren(...[
     element('p', { className: 'sum' }, `${counted(own.length, 'lote', 'lotes')} · ${hectares(land)}`),
