@@ -19,10 +19,11 @@ from Modules.demo.world import build_world
 from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables, build_tables
 from Modules.products.cultivos.sown import by_crop, sown, sown_crops, without_crop
+from Modules.products.informe.mirar import muestreos
 from Modules.products.mapa.product import build_mapa
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
-from Modules.words.spanish import hectares
+from Modules.words.spanish import hectares, number
 from tests.fuentes import campo, fuente_of, lote, night_of
 from tests.processes import patience
 from tests.products.mapa.test_product import HOSTILE
@@ -172,6 +173,46 @@ def test_a_lote_found_is_framed_told_and_linked(visit: Visit, fuente: Fuente) ->
     assert visit.text("#card") == card
     visit.ask("document.querySelector('.close').click()")
     assert visit.ask("document.querySelector('#card').hidden")
+
+
+def test_a_mark_is_where_it_is_and_not_in_the_middle_of_its_lote(
+    visit: Visit, fuente: Fuente
+) -> None:
+    marks = fuente.tables.marcadores
+    mark = marks[marks["tipo"] == "muestreo"].iloc[-1]
+    visit.open("mapa_25-26.html")
+    visit.search(mark["marcador"])
+    visit.ask("document.querySelector('#found button').click()")
+    x, y = mark.geometry.x, mark.geometry.y
+    assert f"{number(y, 5)}; {number(x, 5)} ·".replace("-", "−") in visit.text("#card")
+    way = "document.querySelector('#card a').href"
+    lat, lon = map(float, visit.ask(way).removeprefix("geo:").split(","))
+    assert (lat, lon) == pytest.approx((y, x), abs=2e-7), "a centimetre or two"
+
+
+def test_a_link_to_a_name_that_two_campos_have_says_which_they_are(visit: Visit) -> None:
+    visit.open("mapa_25-26.html", "#campo=San José")
+    said = "Hay 2 campos que se llaman San José: San José (1002), San José (1003). Elija uno."
+    assert visit.text("#notice") == said
+    chosen = "document.querySelector('#campo').selectedOptions[0].text"
+    for name, shown in (("1002", "San José (1002)"), ("El Ombú (1001)", "El Ombú"),
+                        ("nadie", "Todos los campos")):  # fmt: skip
+        visit.open("mapa_25-26.html", f"#campo={name}")
+        assert visit.ask(chosen) == shown
+    assert visit.text("#notice") == "No hay un campo que se llame nadie."
+
+
+def test_the_lote_that_is_named_is_found_before_a_campo_with_its_number(visit: Visit) -> None:
+    visit.open("mapa_25-26.html")
+    assert visit.search("san jose 1")[0] == "1\nlote de San José (1002)"
+
+
+def test_samples_still_to_be_taken_are_those_of_the_report(visit: Visit, fuente: Fuente) -> None:
+    counts = muestreos(fuente.tables).set_index("campo").loc["San José (1002)"]
+    many = counts["hechos"] + counts["abiertos"]
+    visit.open("mapa_25-26.html", "#campo=San José (1002)")
+    assert visit.legend()["Muestreo"] == f"{many} ({counts['abiertos']} por hacer)"
+    assert "hacer" not in visit.legend()["Maleza"]
 
 
 def test_a_tap_tells_what_lies_under_the_finger(visit: Visit, fuente: Fuente) -> None:
@@ -331,7 +372,8 @@ def test_the_place_is_told_by_its_lote(visit: Visit, fuente: Fuente) -> None:
     visit.open("mapa_25-26.html")
     visit.ask("document.querySelector('#locate').click()")
     visit.until("document.querySelector('#notice').innerText.includes('Está en el lote')")
-    assert f"Está en el lote {row['lote']} (± 8 m)" in visit.text("#notice")
+    said = f"Está en el lote {row['lote']} de {row['campo']} (± 8 m)"
+    assert said in visit.text("#notice"), "of which campo, for many have a lote 4"
 
 
 def test_paper_has_the_map_the_legend_and_no_buttons(visit: Visit) -> None:

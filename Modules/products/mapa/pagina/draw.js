@@ -110,7 +110,7 @@ const Drawing = L.Renderer.extend({
     campos.forEach(([, name], at) => {
       const [west, north, east, south] = this.state.boxes[at], wide = (east - west) * this.scale;
       if (!this.sees(west, north, east, south) || wide > 600 || (this.state.campo >= 0 && this.state.campo !== at)) return;
-      this.write(name, this.px((west + east) / 2), this.py(north) - 15, 14, Infinity);
+      this.write(name, this.px((west + east) / 2), this.py(north) - 15, 14, Infinity, true);
     });
     for (const row of lotes.rows) {
       const wide = this.width(lotes.shapes, row);
@@ -118,10 +118,12 @@ const Drawing = L.Renderer.extend({
       this.write(lotes.nombre(row), this.px(worldX(lotes.center[0][row])), this.py(worldY(lotes.center[1][row])), 12, wide * 1.2);
     }
   },
-  write(text, px, py, size, room) {
+  /** ``whole``: the name of what is in sight is not cut by the edge of the window. */
+  write(text, at, py, size, room, whole = false) {
     const { context } = this, short = text.length > 40 ? `${text.slice(0, 39)}…` : text;
     Object.assign(context, { font: `600 ${size}px system-ui, "Segoe UI", Roboto, sans-serif`, textAlign: 'center', textBaseline: 'middle', lineJoin: 'round' });
-    const half = context.measureText(short).width / 2, box = [px - half - 3, py - size / 2 - 2, px + half + 3, py + size / 2 + 2];
+    const half = context.measureText(short).width / 2, edge = this._map.containerPointToLayerPoint([0, 0]).x - this._bounds.min.x, end = edge + this._map.getSize().x;
+    const px = whole && at > edge && at < end ? Math.max(edge + half + 4, Math.min(at, end - half - 4)) : at, box = [px - half - 3, py - size / 2 - 2, px + half + 3, py + size / 2 + 2];
     if (2 * half > room || this.taken.some((b) => b[0] < box[2] && b[2] > box[0] && b[1] < box[3] && b[3] > box[1])) return;
     this.taken.push(box);
     Object.assign(context, { globalAlpha: 1, lineWidth: 3.5, strokeStyle: '#FFFFFF', fillStyle: '#102027' });

@@ -1,11 +1,11 @@
 /* The legend says how much there is, of the campo that is chosen, and filters. And the changes, as a list that leads to the map. */
 const MOST_CHANGES = 200;
-/** How many of each group, and hectares, of the campo that is chosen: [number, hectares]. */
+/** How many of each group, and hectares or samples to be taken, of the campo that is chosen: [number, hectares]. */
 function totals(state, layer) {
   const { lotes } = state.night, { lote, grupo, grupos, ha } = state.night[layer], found = grupos.map(() => [0, 0]);
   const add = (at, area) => { found[at][0]++; found[at][1] += area; };
   if (layer === 'siembras') lotes.rows.filter((row) => state.ofCampo(row)).forEach((row) => state.crops(row).forEach((crop) => add(crop, lotes.ha[row])));
-  else lote.forEach((one, row) => { if (state.ofCampo(one)) add(grupo[row], ha ? ha[row] : 0); });
+  else lote.forEach((one, row) => { if (state.ofCampo(one)) add(grupo[row], ha ? ha[row] : Number(state.night.marcadores.open(row))); });
   return found;
 }
 function showLegend(page) {
@@ -28,7 +28,7 @@ function entries(page, title, name, layer = name) {
   const rows = grupos.map(([label, color], at) => {
     const box = element('input', { type: 'checkbox', checked: !off[name].has(at) });
     box.onchange = () => { if (box.checked) off[name].delete(at); else off[name].add(at); page.drawing._update(); };
-    const amount = name === 'marcadores' ? number(sums[at][0]) : hectares(sums[at][1]);
+    const amount = name === 'marcadores' ? marksText(...sums[at]) : hectares(sums[at][1]);
     return element('label', { className: 'entry' }, box, swatch(color), element('span', { className: 'name' }, named(label)), element('span', { className: 'amount' }, amount));
   }).filter((_, at) => sums[at][0]);
   const wanted = off[name].size ? [] : grupos.keys(), word = off[name].size ? 'Todos' : 'Ninguno';

@@ -39,6 +39,8 @@ function readNight() {
     lotes[name] = lotes.rows.map(() => []);
     night[name].lote.forEach((lote, row) => lotes[name][lote].push(row));
   }
+  const { marcadores } = night, [, state] = marcadores.columnas.find(([label]) => label === 'Estado');
+  marcadores.open = (row) => marcadores.grupos[marcadores.grupo[row]][0] === 'Muestreo' && !['hecho', 'anulado'].includes(state(row));
   night.changed = new Set(night.cambios.map(([lote]) => lote));
   return night;
 }

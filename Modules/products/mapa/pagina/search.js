@@ -7,11 +7,11 @@ function searchable({ lotes, marcadores, campos }) {
   marcadores.lote.forEach((lote, row) => add(marcadores.nombre(row), `marcador de ${campos[lotes.campo[lote]][1]} · ${lotes.nombre(lote)}`, { layer: 'marcadores', row }));
   return all;
 }
-/** Whatever has all the words; a name that begins with them comes first. */
+/** Whatever has all the words; a name that begins with them comes first, then one that is one of them. */
 function matches(all, query) {
   const asked = fold(query).trim(), words = asked.split(/\s+/), hits = all.filter(({ text }) => words.every((word) => text.includes(word)));
-  const begins = ({ start }) => start.startsWith(asked);
-  return [...hits.filter(begins), ...hits.filter((one) => !begins(one))];
+  const rank = ({ start }) => (start.startsWith(asked) ? 0 : words.includes(start) ? 1 : 2);
+  return [0, 1, 2].flatMap((one) => hits.filter((hit) => rank(hit) === one));
 }
 function startSearch(page) {
   const query = byId('query'), found = byId('found');

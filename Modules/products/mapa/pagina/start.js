@@ -37,17 +37,19 @@ function choose(page, campo) {
   byId('where').textContent = campo < 0 || state.night.campos.length < 2 ? '' : `· ${state.night.campos[campo][1]}`;
   frame(page, state.boxes.slice(campo)[0]);
 }
-/** Go where ``#campo=…&lote=…`` says: a campo by its name, whatever the accents, or its id; a lote by its id. */
+/** Go where ``#campo=…&lote=…`` says: a campo by its name, whatever the accents, with its id or without, or by its id; a lote by its id. */
 function follow(page) {
   if (location.hash === page.hash) return;
   const asked = new URLSearchParams(location.hash.slice(1)), { campos, lotes } = page.state.night, name = asked.get('campo');
-  const campo = name === null ? -1 : campos.findIndex(([id, one]) => id === name || fold(one) === fold(name));
+  const called = (said) => Array.from(campos.keys()).filter((at) => name !== null && said(...campos[at]).some((one) => fold(one) === fold(name)));
+  const [only] = called((id, one) => [id, one, `${one} (${id})`]), twins = called((id, one) => [one.replace(` (${id})`, '')]);
+  const campo = only ?? (twins.length === 1 ? twins[0] : -1);
   const row = asked.has('lote') ? lotes.rows.findIndex((one) => lotes.id(one) === asked.get('lote')) : -1;
   page.hash = location.hash;
   showCard(page, null);
   choose(page, campo);
   if (row >= 0) goTo(page, { layer: 'lotes', row }); else refresh(page);
-  if (name !== null && campo < 0) say(page, `No hay un campo que se llame ${name}.`);
+  if (name !== null && campo < 0 && row < 0) say(page, twins.length ? `Hay ${twins.length} campos que se llaman ${name}: ${twins.map((at) => campos[at][1]).join(', ')}. Elija uno.` : `No hay un campo que se llame ${name}.`);
 }
 function start() {
   const night = readNight(), state = new State(night);

@@ -5,6 +5,8 @@ function number(value, decimals = 0) {
 }
 const hectares = (value) => (value === null ? '' : `${number(value, 2)} ha`);
 const counted = (value, one, many) => `${number(value)} ${value === 1 ? one : many}`;
+/** How many marks, and how many of them are samples still to be taken. */
+const marksText = (many, open) => number(many) + (open ? ` (${number(open)} por hacer)` : '');
 /** As a search compares it: no accents, ñ as n, no capitals. */
 const fold = (text) => (/[^ -~]/.test(text) ? text.normalize('NFD').replace(/[\u0300-\u036f]/g, '') : text).toLowerCase();
 /** An element; strings among its children become text, and only text. */
