@@ -124,6 +124,7 @@ def fill_style(
     label: Label | None = None,
     opacity: float = 0.75,
     hatch_unless: str | None = None,
+    filled_if: str = "",
     rest: Category = REST,
     outline_mm: float = _OUTLINE_MM,
 ) -> Style:
@@ -136,11 +137,14 @@ def fill_style(
         opacity: of the fill, 0 to 1; outlines are opaque.
         hatch_unless: boolean column of rows that are filled; the others are drawn after them, as
             broad stripes, so that the fill of what lies on the same ground shows through.
+        filled_if: expression of rows that are filled; of the others the outline is drawn.
         rest: how rows without a category are drawn; its value does not matter.
     """
     known = _legend(categories, rest)
     filled = quoted(hatch_unless) if hatch_unless else None
     symbols = [_fill_symbol(c, opacity, filled, outline_mm) for c in known]
+    for symbol in symbols if filled_if else ():
+        _computed(symbol[0], "fillStyle", f"if({filled_if}, 'solid', 'no')")
     renderer = _categorized(attribute, known, symbols, filled and f"NOT {filled}")
     qml = _qml(renderer, label, _POLYGON, _HORIZONTAL)
     return Style(qml, _sld(attribute, known, label, lambda c: _sld_fill(c.colour, opacity)))

@@ -152,11 +152,12 @@ def _with_fids(
 
 
 def styles() -> dict[str, Style]:
-    code = Label('"codigo"', "codigo", visible_below=25_000, priority=8)
+    # as in the KMZ and on paper; a code is many points', and too long where they are close
+    numero = Label('"numero"', "numero", visible_below=25_000, priority=8)
     potenciales = [Category(key, *POTENCIALES[key]) for key in ("alto", "medio", "bajo")]
     return {
-        CAPA_MUESTREOS: marker_style("estado", _estados(*_ESTADOS), label=code),
-        CAPA_PROPUESTOS: marker_style("estado", _estados(PROPUESTO), label=code),
+        CAPA_MUESTREOS: marker_style("estado", _estados(*_ESTADOS), label=numero),
+        CAPA_PROPUESTOS: marker_style("estado", _estados(PROPUESTO), label=numero),
         CAPA_AMBIENTES: fill_style(
             "potencial",
             potenciales,

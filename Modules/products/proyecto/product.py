@@ -23,7 +23,6 @@ from lxml import etree
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from Modules.diff.layers import MOVIDO
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.kmz import kmz_bytes
@@ -104,10 +103,16 @@ def _styles(fuente: Fuente) -> dict[str, Style]:
     named = Label(quoted("marcador"), "marcador", 10_000, priority=8)
     declared = Category("", "Lote declarado", "#00897B")
     plan = muestreos.styles()
-    changed = Category("", "Cambió anoche", MOVIDO)
+    changed = Category("", "Cambió anoche", "#AD1457")  # as in mapa/
     return {
         "campos": fill_style("campo_id", [], label=far, opacity=0, rest=ring, outline_mm=0.4),
-        "cambios": fill_style("que", [], label=Label(quoted("que"), "que"), rest=changed),
+        "cambios": fill_style(
+            "que",
+            [],
+            label=Label(quoted("que"), "que"),
+            rest=changed,
+            filled_if="\"lote_id\" <> ''",  # else all lotes of a campo look changed
+        ),
         "marcadores": marker_style("tipo", marks, label=named),
         "trazos": line_style("tipo", marks),
         "ambientes": plan[muestreos.CAPA_AMBIENTES],

@@ -149,6 +149,16 @@ def hostile() -> Fuente:
     )
 
 
+def test_a_change_of_a_campo_does_not_paint_its_lotes(
+    built: Mapping[str, Mapping[str, Path]],
+) -> None:
+    root = root_of(built["proyecto"][QGZ])
+    layer = root.find("projectlayers/maplayer[id='lindero_cambios']")
+    (rule,) = (one.find("Option[@name='expression']").get("value")
+               for one in layer.iter("Option") if one.get("name") == "fillStyle")  # fmt: skip
+    assert rule == "if(\"lote_id\" <> '', 'solid', 'no')"
+
+
 def test_a_night_of_nothing_and_one_of_the_odd_are_projects_too(tmp_path: Path) -> None:
     empty = build_proyecto(night_of(tables_of({})), tmp_path / "0", {}).carpetas["proyecto"]
     root = root_of(empty[QGZ])
