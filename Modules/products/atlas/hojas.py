@@ -272,7 +272,8 @@ class _Campo:
         names = [text if orden else f"({text})" for text, orden in zip(texts, ordenes, strict=True)]
         columns = [names, codes, zones, depths, map(_degrees, lats), map(_degrees, lons)]
         return {
-            "lista": _lista(columns, (7, 18, 16, 18, 12, 12), kinds, boxes=True),
+            "lista": _lista(columns, (7, 18, 16, 18, 12, 12), kinds,
+                            boxes=[state == "hecho" for state in states]),
             "estados": sorted({(kind.style.color, kind.nombre) for kind in kinds}),
             "sin": places.count(None),
             "nota": "" if all(ordenes) else " · entre paréntesis: no se visita",
@@ -334,9 +335,11 @@ def _lista(
     groups: Sequence[Grupo] = (),
     *,
     corner: float = 1.1,
-    boxes: bool = False,
+    boxes: Sequence[bool] = (),
 ) -> list[Hoja]:
     """Rows as blocks of lines: the text of each column, and stripes, swatches, boxes behind it.
+
+    ``boxes``: one to tick at each row, and whether it is ticked already.
 
     A cell longer than its width (characters) goes on in the next line, and its row is so high.
     """
@@ -358,6 +361,8 @@ def _lista(
             drawn.append(plano.rect(0.6, top + 0.7, 2.2, 2.2, corner, groups[at].style.color))
         if boxes:
             drawn.append(plano.rect(wide - 3.2, top + 0.6, 2.4, 2.4, 0, "#ffffff", "#455a64"))
+        if boxes and boxes[at]:
+            drawn.append(plano.tick(wide - 3.2, top + 0.6))
         for column, own in zip(lines, texts, strict=True):
             column += [*own, *[""] * (high - len(own))]
     return [

@@ -17,7 +17,7 @@ from PIL import Image
 from Modules.geo.arrays import WGS84
 from Modules.night.tables import Tables
 from Modules.products.atlas.hojas import LOTE_MM, Atlas
-from Modules.products.atlas.plano import Marco, plane, projected, scale_bar, spread
+from Modules.products.atlas.plano import Marco, plane, projected, scale_bar, spread, tick
 from Modules.products.atlas.product import PIXELS, build_atlas
 from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.source import Fuente
@@ -29,6 +29,7 @@ from tests.fuentes import campo, fuente_of, lote
 CAMPO = "Las Acacias - Este"  # as files call it
 ODD = ("Ñ" * 200, "مزرعة الأمل", "משק השלום", "<b>#let x = 1</b> $x$ \\ @a *b* _c_", "Vacío")
 STAMP = "2025-11-19T12:00:00-03:00"
+TICK = tick(0, 0).partition("l")[2].partition('"')[0]  # its strokes, wherever it stands
 
 
 def pages(path: Path) -> list[str]:
@@ -140,6 +141,18 @@ def test_points_have_the_numbers_of_the_plan_in_its_order(
     own = plan.loc[plan["lote_id"] == page["id"], "numero"]
     assert shown <= {str(number) for number in own}
     assert len(shown) + page["visita"]["sin"] == len(own)
+
+
+def test_what_is_sampled_already_is_ticked_so_that_nobody_goes_there_again(one: Fuente) -> None:
+    plan = plan_muestreo(one).puntos
+    done = plan[plan["estado"] == "hecho"].groupby("lote_id").size().to_dict()
+    pages = Atlas(one, plan).hojas(one.tables.lotes["campo_id"].iloc[0])[0]["lotes"]
+    ticks = {
+        page["id"]: sum(block["svg"].count(TICK) for block in page["visita"]["lista"])
+        for page in pages
+    }
+    assert sum(ticks.values()) > 0
+    assert {key: many for key, many in ticks.items() if many} == done
 
 
 def test_the_same_night_gives_the_same_bytes_whatever_the_order_of_rows(
