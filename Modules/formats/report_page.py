@@ -36,6 +36,7 @@ _STYLE: Final = (
     ".dibujos{display:flex;flex-wrap:wrap;gap:1rem}figure{flex:1 1 20rem;max-width:34rem;margin:0}"
     "figure svg,figure img{display:block;width:100%;height:auto}"
     "figcaption{font-size:.9rem;font-weight:600;margin-bottom:.25rem}"
+    "@media(max-width:24rem){table{font-size:.8rem}th{font-size:.7rem}}"
     "@media print{body{max-width:none;padding:0;font-size:11pt}tr,figure{break-inside:avoid}"
     "h2,caption{break-after:avoid}thead{display:table-header-group}"
     ".estado{print-color-adjust:exact}a{color:inherit}}"

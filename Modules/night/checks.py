@@ -322,8 +322,14 @@ def _repaired(nights: Nights, repairs: Sequence[Repair]) -> Finding:
         larger = max(one.area_before_ha, one.area_after_ha)
         return one.moved_ha > nights.limits.repaired_area * larger
 
+    def place(one: Repair) -> str:
+        if one.recurso == "lotes" and one.id in names:
+            return f"{names[one.id]} ({one.id})"
+        return f"{one.recurso} {one.id}{f' «{one.nombre}»' if one.nombre else ''}"
+
+    names = places(nights.tables) if repairs else {}
     notes = [
-        f"{one.recurso} {one.id}{f' «{one.nombre}»' if one.nombre else ''}: {one.motivo}; "
+        f"{place(one)}: {one.motivo}; "
         f"{number(one.area_before_ha, 2)} → {number(one.area_after_ha, 2)} ha"
         for one in sorted(repairs, key=lambda one: (not moved(one), -one.moved_ha))
     ]

@@ -890,6 +890,11 @@ def test_a_repair_that_moves_the_area_by_more_than_one_per_cent_is_counted():
     found = judge(Nights(tables, resumen(tables)), Built(tables, tuple(repairs)))
     check = next(check for check in found.checks if check.what == "geometrías reparadas")
     assert (check.figures["reparadas"], check.figures["con_otra_superficie"]) == (7, 3)
+    (row,) = tables.lotes.itertuples()
+    repair = Repair("lotes", row.lote_id, 2, 1.9, "x", row.lote)
+    found = judge(Nights(tables, resumen(tables)), Built(tables, (repair,)))
+    told = f"{row.campo} / {row.lote} ({row.lote_id}): x; 2,00 → 1,90 ha"
+    assert note_of(found, "geometrías reparadas") == told, "people know campos, not ids"
 
 
 def test_a_lote_is_told_whose_declared_area_is_off_by_more_than_five_per_cent():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from Modules.diff.changes import diff_tables
+from Modules.formats.report_page import Seccion, html_of, tabla
 from Modules.products.informe.product import build_informe
 from tests.fuentes import night_of
 from tests.processes import patience
@@ -55,3 +56,13 @@ def test_a_phone_reads_it_without_a_request_and_axe_finds_nothing(tmp_path: Path
                 ".includes(v.impact)).map(v => [v.id, v.nodes.map(n => n.html)]))"
             )
             assert json.loads(bad) == []
+        # the widest table that a report has, of the campaña's
+        head = ("Tipo", "Total", "Anulado", "Hecho", "Planificado")
+        rows = [("infraestructura", *(["1.617"] * 4))]
+        marks = Seccion("m", "Marcadores", (), tabla("Por tipo", head, rows, 1, 2, 3, 4))
+        (tmp_path / "wide.html").write_text(html_of("Informe", [marks]), encoding="utf-8")
+        page.command("Emulation.setDeviceMetricsOverride",
+                     width=360, height=740, deviceScaleFactor=1, mobile=True)  # fmt: skip
+        page.command("Page.navigate", url=(tmp_path / "wide.html").as_uri())
+        page.await_words("Por tipo", "1.617")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
