@@ -1,12 +1,10 @@
-"""``mapa/`` and ``informe/`` over HTTP, to be read behind the company's one login.
+"""``python -m uvicorn --factory Modules.stack.pages:make_app``: what the company's login opens.
 
-``python -m uvicorn --factory Modules.stack.pages:make_app --port 4281``. Of these two folders of
-outputs only pages and papers: no list, no other file, no link that leads out of its folder.
-``/quien`` is whom the door in front let in.
+Of ``mapa/`` and ``informe/`` only pages and papers: no list, no other file, no link that leads out
+of its folder. ``/quien`` is whom the door in front let in.
 """
 
 import os
-from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,7 +15,7 @@ from starlette.types import Scope
 
 from Modules.settings import load_settings
 
-FOLDERS: Final = ("mapa", "informe")
+FOLDERS = ("mapa", "informe")
 
 
 class Pages(StaticFiles):
@@ -38,9 +36,7 @@ def make_app() -> Starlette:
     """The application over the outputs of the settings."""
     outputs = load_settings(vault=False).lindero_outputs_dir
     pages = [Mount(f"/{one}", Pages(directory=outputs / one, check_dir=False)) for one in FOLDERS]
-    app = Starlette(routes=[Route("/quien", _who), *pages])
-    app.router.redirect_slashes = False
-    return app
+    return Starlette(routes=[Route("/quien", _who), *pages])
 
 
 def _who(request: Request) -> Response:

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 AUTH = "campo:una clave de la API"
 BASIC = base64.b64encode(AUTH.encode()).decode()
 MODULES = ROOT / ".tools" / "sso"
-PICTURES = "LINDERO_SSO_PICTURES"  # a folder that keeps what the browser showed
+PICTURES = "SSO_PICTURES"  # a folder that keeps what the browser showed
 START_S = 60
 
 
