@@ -15,10 +15,12 @@ RUN python3 -m venv /opt/uv \
  && /opt/uv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}"
 WORKDIR /app
 # the packages before the code, in a layer of their own: a change of code builds in seconds
+# what more a place needs: --extra k8s where Prefect makes Jobs of a cluster
+ARG EXTRAS=
 COPY pyproject.toml uv.lock ./
 # the test suites and C headers inside pandas, numpy and pyarrow are a tenth of the image, and what
 # describes Google's other 600 services is another
-RUN /opt/uv/bin/uv sync --locked --no-dev --extra prompts --no-install-project \
+RUN /opt/uv/bin/uv sync --locked --no-dev --extra prompts ${EXTRAS} --no-install-project \
  && cd /opt/lindero/lib/python3.*/site-packages \
  && rm -r pyarrow/include pyarrow/tests pandas/tests \
  && find numpy -type d -name tests -prune -exec rm -r {} + \
@@ -31,7 +33,7 @@ COPY . .
 # editable, so that ./Modules and ./scripts mounted over /app are the code that runs; what that adds
 # to the packages goes over them by itself
 RUN find /opt/lindero -type f | sort > /opt/before \
- && /opt/uv/bin/uv sync --locked --no-dev --extra prompts \
+ && /opt/uv/bin/uv sync --locked --no-dev --extra prompts ${EXTRAS} \
  && find /opt/lindero -type f | sort | comm -13 /opt/before - > /opt/added \
  && mkdir /opt/own \
  && xargs -a /opt/added cp --parents -t /opt/own \

@@ -388,6 +388,8 @@ class Settings:
     lindero_sso_host: str = setting(str, "",
         "Nombre de la puerta con un solo ingreso, en deploy/; el de staging es otro",
         "lindero.empresa.example")
+    lindero_k8s_pool: str = setting(str, "",
+        "Pool de un clúster de Kubernetes, donde KMZ y H3 se rehacen en Jobs", "k8s-pool")
     lindero_secrets: tuple[str, ...] = setting(read_sources, "env,dotenv",
         "De dónde salen los secretos, el primero que lo tiene: vault, env, dotenv",
         "vault,env,dotenv")
@@ -518,9 +520,9 @@ def _by_order(
     return ordered
 
 
-def entorno_here() -> str:
-    """``LINDERO_ENTORNO`` of this process, not judged: ``load_settings`` refuses a wrong one."""
-    name, dotenv, written = "LINDERO_ENTORNO", PROJECT_ROOT / ".env", {}
+def told_here(name: str) -> str:
+    """A variable of this process, not judged: ``load_settings`` refuses a wrong one."""
+    dotenv, written = PROJECT_ROOT / ".env", {}
     with suppress(OSError, UnicodeDecodeError):
         written = dotenv_values(dotenv, interpolate=False, encoding="utf-8-sig")
     return os.environ.get(name) or written.get(name) or ""

@@ -200,7 +200,7 @@ def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_p
 def test_the_worker_is_told_every_setting_of_a_run() -> None:
     of_the_containers = {"LINDERO_UID", "LINDERO_GID"}
     of_the_containers |= {"LINDERO_PROMPTS_PORT", "LINDERO_PROMPTS_RATE"}  # of the API
-    of_the_overlays = re.compile("LINDERO_(ENTORNO|SECRETS|SSO_HOST|VAULT_.*)")  # of deploy
+    of_the_overlays = re.compile("LINDERO_(ENTORNO|K8S_POOL|SECRETS|SSO_HOST|VAULT_.*)")
     expected = {
         name
         for name in variable_names()

@@ -9,16 +9,24 @@ parameters that somebody wrote in Prefect's page, the campaña above all.
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
 from typing import Any, Literal, cast
 
 from httpx import HTTPError, HTTPStatusError
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.actions import (
+    GlobalConcurrencyLimitCreate,
+    WorkPoolCreate,
+    WorkPoolUpdate,
+)
 from prefect.client.schemas.filters import WorkPoolFilter
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
@@ -38,6 +46,7 @@ from Modules.integrations.tasks import PER_SECOND, limit_name
 from Modules.orchestration.deployments import (
     CONTAINER_ROOT,
     DEPLOYMENTS,
+    K8S_POOL,
     SCHEDULE_SLUG,
     TAREAS,
     WORK_POOL,
@@ -50,7 +59,9 @@ from Modules.orchestration.deployments import (
 from Modules.settings import PROJECT_ROOT, Settings, load_settings
 from Modules.words.errors import PipelineError, SettingsError
 
-POOL_TYPE = "process"
+POOL_TYPE, JOBS_TYPE = "process", "kubernetes"
+JOB = Path(__file__).with_name("k8s_job.json")  # how a run becomes a Job, as Prefect spells it
+OF_THE_POD = ("POD_IMAGE", "POD_NAMESPACE")  # what deploy/k8s tells its containers
 
 DeploymentState = Literal["nuevo", "cambia", "igual"]
 
@@ -155,25 +166,42 @@ def _refuse_from_outside(deployment: Deployment, held: DeploymentResponse | None
 
 
 def ensure_pool(name: str = WORK_POOL) -> None:
-    """Make the work pool, if it is not there.
+    """Make the work pool, if it is not there; that of the cluster makes its Jobs as ours are.
 
     Raises:
-        SettingsError: a pool of that name is there and is of another type.
+        SettingsError: a pool of that name is there and is of another type; or it is the cluster's,
+            and this process is in none of its containers.
     """
+    kind = JOBS_TYPE if name == K8S_POOL else POOL_TYPE
+    job = _job_template() if kind == JOBS_TYPE else None
     with get_client(sync_client=True) as client:
         try:
             pool = client.read_work_pool(name)
         except ObjectNotFound:
             try:
-                client.create_work_pool(WorkPoolCreate(name=name, type=POOL_TYPE))
+                made = {"name": name, "type": kind, "base_job_template": job or {}}
+                client.create_work_pool(WorkPoolCreate.model_validate(made))
             except ObjectAlreadyExists:  # another process was first
                 ensure_pool(name)
             return
-    if pool.type != POOL_TYPE:
+        if pool.type != kind:
+            raise SettingsError(
+                f"el work pool {name} es de tipo {pool.type} y hace falta uno {kind}; ponerle "
+                "otro nombre"
+            )
+        if job is not None and pool.base_job_template != job:
+            client.update_work_pool(name, WorkPoolUpdate(base_job_template=job))
+
+
+def _job_template() -> dict[str, Any]:
+    if missing := [name for name in OF_THE_POD if not os.environ.get(name)]:
         raise SettingsError(
-            f"el work pool {name} es de tipo {pool.type} y hace falta uno {POOL_TYPE}; ponerle "
-            "otro nombre"
+            f"LINDERO_K8S_POOL: falta {', '.join(missing)}, que los contenedores de deploy/k8s "
+            "tienen; desplegar desde adentro: kubectl exec deploy/prefect-worker -- lindero deploy "
+            "--all"
         )
+    filled = Template(JOB.read_text(encoding="utf-8")).substitute(os.environ)
+    return cast("dict[str, Any]", json.loads(filled))
 
 
 def ensure_limits() -> None:
@@ -298,7 +326,7 @@ def _wanted(
             description=deployment.description,
             tags=list(deployment.tags),
             version=release(),
-            job_variables={"env": dict(deployment.env)},
+            job_variables=facts["job_variables"],
             concurrency_limit=ConcurrencyLimitConfig(
                 limit=deployment.limit,
                 collision_strategy=ConcurrencyLimitStrategy(deployment.collision),

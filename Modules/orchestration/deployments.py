@@ -16,14 +16,16 @@ from typing import Any
 from Modules.jobs.code_version import code_sha256, version_of
 from Modules.products.entry import CADA_NOCHE
 from Modules.products.registry import lista
-from Modules.settings import PROJECT_ROOT, entorno_here
+from Modules.settings import PROJECT_ROOT, told_here
 from Modules.words.errors import SettingsError
 
 PRODUCTION, OF_ENTORNO = "production", "env:"  # the second begins a tag
 # as this process begins: one environment has today's names, a second one on the same server others
-ENTORNO = entorno_here() or PRODUCTION
+_NAMED = told_here("LINDERO_ENTORNO")
+ENTORNO = _NAMED or PRODUCTION
 SUFFIX = "" if ENTORNO == PRODUCTION else f"-{ENTORNO}"
 WORK_POOL = f"local-pool{SUFFIX}"
+K8S_POOL = told_here("LINDERO_K8S_POOL")  # whose runs are Jobs of a cluster, where there is one
 CONTAINER_ROOT = "/app"  # WORKDIR of the image
 TIMEZONE = "America/Argentina/Buenos_Aires"
 TAREAS = "tareas"  # tag of what asks Google and Jira
@@ -187,9 +189,13 @@ ATENDER = Deployment(
 )
 
 
+IN_JOBS = (KMZ.flow, H3.flow)  # on K8S_POOL; all others, the night above all, stay on WORK_POOL
+
+
 def _of_this_environment(one: Deployment) -> Deployment:
-    tags = (f"{OF_ENTORNO}{ENTORNO}",) if entorno_here() else ()
-    return replace(one, name=one.name + SUFFIX, tags=(*one.tags, *tags))
+    tags = (f"{OF_ENTORNO}{ENTORNO}",) if _NAMED else ()
+    pool = K8S_POOL if one.flow in IN_JOBS and K8S_POOL else WORK_POOL
+    return replace(one, name=one.name + SUFFIX, tags=(*one.tags, *tags), work_pool=pool)
 
 
 BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, ATENDER = map(
@@ -285,6 +291,8 @@ def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict
     given = {name: v for name, v in _of_schedule(held).items() if name not in one.parameters}
     schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": given, "cron": one.cron}
     folder = {"directory": str(PROJECT_ROOT)}
+    # the room that a person gave its Job in Prefect's page: theirs too
+    room = (held or {}).get("job_variables") if one.work_pool == K8S_POOL else None
     return {
         "version": release(),
         "description": one.description,
@@ -293,7 +301,7 @@ def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict
         "schedules": [schedule | {"timezone": one.timezone, "day_or": True}] if one.cron else [],
         "parameters": {**set_by_hand(held), **one.parameters},
         "tags": sorted(one.tags),
-        "job_variables": {"env": dict(one.env)},
+        "job_variables": {**(room or {}), "env": dict(one.env)},
         "collision_strategy": one.collision,
         "enforce_parameter_schema": True,
         "concurrency_limit": one.limit,

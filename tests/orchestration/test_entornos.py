@@ -62,6 +62,16 @@ def test_staging_differs_in_every_name_and_production_has_todays() -> None:
     assert not set(stories) & set(found[""][2])
 
 
+def test_with_a_pool_of_a_cluster_the_same_names_are_there_and_two_flows_on_it() -> None:
+    today = {key: one.full_name for key, one in deployments.DEPLOYMENTS.items()}
+    pool, with_cluster, _ = json.loads(run({"LINDERO_K8S_POOL": "k8s-pool"}, "-c", NAMES))
+    assert {key: name for key, (name, *_) in with_cluster.items()} == today
+    on_it = {key for key, (_, of, *_) in with_cluster.items() if of == "k8s-pool"}
+    assert on_it == {"kmz", "h3", "kmz-prueba", "h3-prueba"}
+    assert pool == "local-pool"
+    assert {of for key, (_, of, *_) in with_cluster.items() if key not in on_it} == {"local-pool"}
+
+
 @pytest.mark.parametrize(
     ("tags", "here", "theirs"),
     [

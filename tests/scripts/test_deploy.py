@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from prefect.settings import PREFECT_HOME, temporary_settings
 
 from Modules.orchestration import deploy as prefect_deploy
+from Modules.orchestration import deployments
 from Modules.orchestration.deploy import DeployReport
 from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
 from Modules.words.errors import SettingsError
@@ -315,3 +317,40 @@ def test_wrong_usage_lists_the_deployments(arguments: tuple[str, ...], tmp_path:
     answer = command_in(tmp_path)(*arguments)
     assert (answer.code, answer.err.count("\n")) == (2, 1)
     assert ", ".join(DEPLOYMENTS) in answer.err
+
+
+def test_the_pool_of_a_cluster_is_kept_as_ours_and_the_room_of_a_job_as_a_person_set_it(
+    here: None, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment that was on local-pool moves to it; KMZ and H3 then run as Jobs."""
+    pool, jobs = f"{api}/work_pools/k8s-pool", replace(H3, work_pool="k8s-pool")
+    prefect_deploy.deploy_all([H3])
+    for module in (prefect_deploy, deployments):
+        monkeypatch.setattr(module, "K8S_POOL", "k8s-pool")
+    with pytest.raises(SettingsError, match="LINDERO_K8S_POOL: falta POD_IMAGE, POD_NAMESPACE"):
+        prefect_deploy.deploy_all([jobs])
+    monkeypatch.setenv("POD_IMAGE", "registro.example/lindero:0.1.0")
+    monkeypatch.setenv("POD_NAMESPACE", "lindero-production")
+    assert _statuses(prefect_deploy.deploy_all([jobs])) == {H3.full_name: "cambia"}
+    made = ask("GET", pool)
+    assert made["type"] == "kubernetes"
+    variables = made["base_job_template"]["variables"]["properties"]
+    assert variables["image"]["default"] == "registro.example/lindero:0.1.0"
+    assert _held(api)[H3.name]["work_pool_name"] == "k8s-pool"
+
+    deployment = f"{api}/deployments/{_held(api)[H3.name]['id']}"
+    room = {"memory_limit": "8Gi", "env": {"PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL"}}
+    ask("PATCH", deployment, {"job_variables": room})
+    ask("PATCH", pool, {"base_job_template": {}})
+    assert _statuses(prefect_deploy.deploy_all([jobs])) == {H3.full_name: "igual"}
+    assert _held(api)[H3.name]["job_variables"] == room
+    assert ask("GET", pool)["base_job_template"] == made["base_job_template"]
+
+    monkeypatch.setenv("POD_IMAGE", "registro.example/lindero:0.2.0")
+    prefect_deploy.deploy_all([jobs])
+    template = ask("GET", pool)["base_job_template"]["variables"]["properties"]
+    assert template["image"]["default"] == "registro.example/lindero:0.2.0"
+    ask("PATCH", deployment, {"description": "otra"})
+    assert _statuses(prefect_deploy.deploy_all([jobs])) == {H3.full_name: "cambia"}
+    assert _held(api)[H3.name]["job_variables"] == room
+    _delete_all(api)
