@@ -230,6 +230,17 @@ class Settings:
     lindero_portal_concurrency: int = setting(whole(ge=1, le=32), "4", "Pedidos al portal a la vez")
     lindero_portal_requests_per_second: float = setting(number(le=10_000, gt=0), "5",
         "Pedidos al portal por segundo")
+    lindero_fotos: bool = setting(flag, "true",
+        "Traer las fotos que adjuntan los marcadores y mostrarlas: true o false")
+    lindero_fotos_hosts: tuple[str, ...] = setting(words, "",
+        "Máquinas de las que se traen fotos, además del portal; ninguna ve sus credenciales",
+        "fotos.empresa.example")
+    lindero_fotos_minutos: float = setting(number(gt=0, le=600), "10",
+        "Minutos que la noche les da, y ni uno más; las que falten vienen la noche siguiente")
+    lindero_fotos_mb: int = setting(whole(ge=1, le=200), "20",
+        "MB de la foto más grande que se trae")
+    lindero_fotos_metadatos: bool = setting(flag, "false",
+        "Publicarlas con sus metadatos (dónde y con qué se sacaron): true o false")
     lindero_bbox: BoundingBox = setting(read_bbox, "-76,-56,-34,6",
         "lon_min,lat_min,lon_max,lat_max; una fila de afuera se rechaza")
 

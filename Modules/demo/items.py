@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import numpy as np
 import shapely
@@ -17,7 +18,8 @@ from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
 from Modules.demo import shapes, words
-from Modules.demo.contract import Item, Row, day_time, make_row
+from Modules.demo.contract import BASE_PATH, Item, Row, day_time, make_row
+from Modules.demo.fotos import AMOUNT
 from Modules.demo.plan import FIRST_NEW_LOTE, CampoPlan, CompanyPlan, LotePlan
 from Modules.demo.shapes import Area
 from Modules.geo.arrays import M2_PER_HA
@@ -201,12 +203,13 @@ class Writer:
                 body, shape = self._sample(rng, lote, where[index][0], number), Point(point)
             else:
                 body, shape = self._scouting(rng, point)
+            key = f"m-{lote.lote_id}-{number + 1:03d}"
             item: Item = {
-                "id": f"m-{lote.lote_id}-{number + 1:03d}",
+                "id": key,
                 "lote_id": lote.lote_id,
                 "campania": self._plan.campania,
                 **body,
-                "adjuntos": [],
+                "adjuntos": _adjuntos(key) if body["estado"] == "hecho" else [],
                 "updated_at": self._changed_at(rng, day),
             }
             if number in lote.dropped_marks:
@@ -285,6 +288,18 @@ class Writer:
             "updated_at": self._changed_at(rng, 0),
         }
         draft.append((item, shapes.blob(rng, point.x, point.y, rng.uniform(25, 60), 16)))
+
+
+def _adjuntos(key: str) -> list[Item]:
+    """The photos of a mark: of one in thirty, one or two."""
+    chance = crc32(key.encode())
+    many = 0 if chance % 30 else 1 + chance // 30 % 2
+    some = dict.fromkeys((chance // 30 % AMOUNT, chance // 200 % AMOUNT)[:many])
+    names = [f"foto-{one + 1}.jpg" for one in some]
+    return [
+        {"id": name, "nombre": name, "tipo": "image/jpeg", "url": f"{BASE_PATH}/adjuntos/{name}"}
+        for name in names
+    ]
 
 
 def _declared(rng: Random, area: Area) -> float:

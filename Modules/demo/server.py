@@ -39,6 +39,7 @@ from Modules.demo.contract import (
     problem,
     select,
 )
+from Modules.demo.fotos import AMOUNT, foto
 from Modules.words.domain import Recurso
 
 FILTERS: Mapping[Recurso, tuple[str, ...]] = {
@@ -164,6 +165,7 @@ def create_app(portal: DemoPortal) -> FastAPI:
         app.add_api_route(
             f"{BASE_PATH}/{recurso}", _lister(recurso), methods=["GET"], name=f"list_{recurso}"
         )
+    app.add_api_route(f"{BASE_PATH}/adjuntos/foto-{{number}}.jpg", _foto, methods=["GET"])
     for kind in (ProblemError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _on_error)
     app.add_middleware(_RequestIds)
@@ -211,6 +213,12 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
         return _page_response(request, portal.page(portal.query(recurso, common, asked)))
 
     return answer
+
+
+def _foto(number: int, _: Annotated[None, Depends(_signed_in)]) -> Response:
+    if not 1 <= number <= AMOUNT:
+        raise ProblemError(404, "No existe", code="http_404")
+    return Response(foto(number), media_type="image/jpeg")
 
 
 def _page_response(request: Request, page: ReadyPage) -> Response:

@@ -27,6 +27,7 @@ _HEAD: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<kml xmlns="http://www.opengis.net/kml/2.2">\n<Document id="documento">\n'
 )
+_PHOTO_PIXELS: Final = 280  # of a balloon on a phone
 _TAIL: Final = "</Document>\n</kml>\n"
 
 
@@ -84,6 +85,15 @@ def placemarks(
     columns = [values[name] for name in kind.fields]
     rows = zip(ids, names, snippets, styles, *columns, geometries, strict=True)
     return list(map(kind.template.__mod__, rows))
+
+
+def with_photos(text: str, style: str, paths: Sequence[str], said: str) -> str:
+    """A placemark in another style, with pictures in its description and what is ``said`` below."""
+    shown = "".join(f'<img src="{path}" width="{_PHOTO_PIXELS}"/><br/>' for path in paths)
+    head, _, rest = text.partition("</Snippet>")
+    _, _, rest = rest.partition("</styleUrl>")
+    described = f"<description>{xml(shown + html(said))}</description>"
+    return f"{head}</Snippet>{described}<styleUrl>#{style}</styleUrl>{rest}"
 
 
 def labels(
@@ -146,11 +156,12 @@ class Document:
     styles: tuple[Estilo, ...]  # in order, ids distinct
     legend: tuple[Entry, ...]
     folders: tuple[Folder, ...]
+    photos: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # by path
 
     @property
     def icons(self) -> dict[str, bytes]:
-        """The icons to put beside ``doc.kml``, by path."""
-        return icons(self.styles)
+        """The icons and photos to put beside ``doc.kml``, by path."""
+        return icons(self.styles) | dict(self.photos)
 
     def render(self) -> bytes:
         """The document, UTF-8."""
@@ -195,8 +206,14 @@ def in_parts(document: Document, *, max_placemarks: int, max_bytes: int) -> list
     )
     titles = (f"{document.name} (parte {i} de {len(parts)})" for i in range(1, len(parts) + 1))
     return [
-        replace(bare, name=title, folders=part) for title, part in zip(titles, parts, strict=True)
+        replace(bare, name=title, folders=part, photos=_used(document.photos, part))
+        for title, part in zip(titles, parts, strict=True)
     ]
+
+
+def _used(photos: Mapping[str, bytes], folders: Sequence[Folder]) -> dict[str, bytes]:
+    texts = "".join(text for folder in folders for text in folder.placemarks) if photos else ""
+    return {name: data for name, data in photos.items() if name in texts}
 
 
 def split_folders(

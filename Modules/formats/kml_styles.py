@@ -42,6 +42,7 @@ class Estilo:
     icon_scale: float = 0.0
     label_scale: float = 0.0
     balloon: tuple[str, ...] | None = None  # names of the ``Data`` it shows; they carry labels
+    description: bool = False  # whether the balloon shows that of its placemark, too
     plain: bool = False  # icon and label only, no highlight: labels, entries of a legend
 
     @property
@@ -122,7 +123,8 @@ def _style(style: Estilo, *, highlighted: bool) -> etree._Element:
     if not style.fill:
         _child(poly, "fill", "0")
     if style.balloon is not None:
-        _child(etree.SubElement(element, "BalloonStyle"), "text", _balloon_html(style.balloon))
+        html = _balloon_html(style.balloon, description=style.description)
+        _child(etree.SubElement(element, "BalloonStyle"), "text", html)
     return element
 
 
@@ -135,11 +137,12 @@ def _points(style: Estilo, style_id: str, grow: float) -> etree._Element:
     return element
 
 
-def _balloon_html(fields: Iterable[str]) -> str:
+def _balloon_html(fields: Iterable[str], *, description: bool) -> str:
     rows = "".join(
         f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>" for name in fields
     )
-    return f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>'
+    below = "$[description]" if description else ""
+    return f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>{below}'
 
 
 def _child(parent: etree._Element, tag: str, text: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from Modules.disk.destinations import check_destination, expected_links
+from Modules.disk.json_files import to_json
 from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.run_lock import run_lock
@@ -27,6 +28,8 @@ from Modules.jobs.outcome import Outcome
 from Modules.jobs.temporada import ACTUAL_FACT
 from Modules.night.verdict import Verdict, checked
 from Modules.settings import Settings
+from Modules.store.fotos import NAME as ADJUNTOS
+from Modules.store.fotos import adjuntos_of
 from Modules.store.numeros import LOTE, Numeros, copy_of, path_of, read_numeros, write_numeros
 from Modules.store.numeros import NAME as NUMEROS
 from Modules.store.numeros import TABLES as NUMBERED
@@ -290,6 +293,9 @@ def keep(job: Job, night: Night, now: datetime) -> Snapshot:
         draft.write_pages(answer)
     draft.write_tables(night.tables)
     _number(job, night.tables, draft)
+    marcas, _ = adjuntos_of(night.fetched[Recurso.MARCADORES].records)
+    if marcas:
+        draft.write(ADJUNTOS, to_json({"marcas": marcas}))
     verdict = {**night.verdict.to_dict(), "changes": night.changes.to_dict()}
     accepted, facts = night.verdict.accepted, _facts(job, night)
     return job.store.keep(draft, verdict=verdict, accepted=accepted, facts=facts)

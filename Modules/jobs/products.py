@@ -35,6 +35,7 @@ from Modules.products.registry import made_by
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.clasificadas import Clasificada, read_clasificadas, read_of
+from Modules.store.fotos import Foto, Fotos, marcas_of
 from Modules.store.numeros import Numeros, path_of, read_numeros, write_numeros
 from Modules.store.snapshot import Snapshot, read_table, read_tables, read_verdict
 from Modules.store.snapshots import SnapshotStore
@@ -70,6 +71,7 @@ class Encargo:
     tareas: tuple[Tarea, ...] = ()  # of the campaña, as the ledger has them
     clasificadas: Mapping[str, Clasificada] = field(default_factory=dict)  # by the mark's id
     avisos: tuple[str, ...] = ()
+    fotos: Mapping[str, tuple[Foto, ...]] = field(default_factory=dict)  # by the mark's id
 
     @property
     def outputs(self) -> Path:
@@ -92,6 +94,8 @@ class Encargo:
         given = {name: getattr(self.settings, name) for name in producto.ajustes}
         if producto.tareas:
             given |= {"tareas": self.tareas, "clasificadas": self.clasificadas}
+        if producto.fotos and self.fotos:
+            given["fotos"] = self.fotos
         if producto.vecinas:
             given["vecinas"] = self._vecinas(producto)
         return given
@@ -187,7 +191,23 @@ def order(
         read = read_of(read_clasificadas(store.root), fuente.tables.marcadores)
     except DataError as err:
         avisos += (f"sin lo que se leyó en los marcadores: {err}",)
-    return Encargo(settings, modo, store, fuente, now, first.manifest_sha256, tareas, read, avisos)
+    encargo = Encargo(
+        settings, modo, store, fuente, now, first.manifest_sha256, tareas, read, avisos
+    )
+    return with_fotos(encargo, snapshot)
+
+
+def with_fotos(encargo: Encargo, snapshot: Snapshot) -> Encargo:
+    """The same with the photos of the snapshot's marks, as far as they were brought."""
+    marcas = marcas_of(snapshot) if encargo.settings.lindero_fotos else {}
+    if not marcas:
+        return encargo
+    try:
+        fotos = Fotos(encargo.store.root, metadatos=encargo.settings.lindero_fotos_metadatos)
+        here = {key: tuple(filter(None, map(fotos.get, own))) for key, own in marcas.items()}
+    except PublishError as err:  # no night is lost for it
+        return replace(encargo, avisos=(*encargo.avisos, f"sin las fotos: {err}"))
+    return replace(encargo, fotos={key: own for key, own in sorted(here.items()) if own})
 
 
 def source_of(

@@ -88,6 +88,7 @@ MANDAR: Final = StageInfo("Mandar el informe")
 INFORMAR: Final = StageInfo("Informe de campaña", retries=2, delay_s=60)
 PREGUNTAR: Final = StageInfo("Preguntar al modelo")
 MARCAR: Final = StageInfo("Leer los marcadores")
+FOTOS: Final = StageInfo("Traer las fotos")
 
 
 def call(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -205,6 +206,11 @@ def _night(
         read, why_not = spared(stage, MARCAR, marks.classify, encargo, keys)
         said = f"marcadores sin leer por el modelo: {why_not}"
         encargo = read or replace(encargo, avisos=(*encargo.avisos, said))
+    if settings.lindero_fotos:
+        from Modules.jobs import fotos
+
+        brought, why_not = spared(stage, FOTOS, fotos.bring, encargo, access, fetched, snapshot)
+        encargo = brought or replace(encargo, avisos=(*encargo.avisos, f"fotos: {why_not}"))
     made = make_all(encargo, productos.PRODUCTOS, stage)
     outcome = productos.with_productos(outcome, encargo, made)
     if modo is Modo.PROD and settings.lindero_informe_a:

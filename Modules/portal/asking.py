@@ -11,13 +11,14 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from Modules.portal.profile import Profile
 from Modules.portal.sections import NoPaging, Scalar
 from Modules.words.domain import Campania, Recurso
-from Modules.words.errors import ApiIncomplete, SettingsError
+from Modules.words.errors import ApiIncomplete, ApiRejected, SettingsError
 
 Params = tuple[tuple[str, Scalar], ...]
 _PORTS = {"https": 443, "http": 80}
@@ -119,6 +120,33 @@ def link_target(what: str, from_url: str, link: str, own_url: str, keep: str) ->
     if foreign:
         raise LeftOrigin(what)
     return parts
+
+
+def file_target(
+    what: str, from_url: str, link: str, own_url: str, hosts: Container[str]
+) -> tuple[str, bool]:
+    """Where a file lies to which ``from_url`` links, and whether that is the portal's origin.
+
+    Raises:
+        ApiRejected: neither there nor at one of ``hosts``; never quotes more than its host.
+    """
+    try:
+        url = urljoin(from_url, link.strip())
+        parts, own = urlsplit(url), urlsplit(own_url)
+        origin = origin_of(parts)
+    except ValueError as err:
+        raise ApiRejected(f"{what}: su dirección está mal formada") from err
+    scheme, host, _ = origin
+    if scheme not in _PORTS or not host or "@" in parts.netloc or "\\" in url:
+        raise ApiRejected(f"{what}: su dirección no es http(s), o lleva usuario")
+    if origin != origin_of(own) and (
+        host not in hosts or (scheme != "https" and not is_loopback(host))
+    ):
+        said = re.sub(r"[^\w.-]", "?", host)[:60]
+        raise ApiRejected(
+            f"{what}: está en {said}, que no es el portal ni está en LINDERO_FOTOS_HOSTS con https"
+        )
+    return url, origin == origin_of(own)
 
 
 def written(value: Scalar) -> str:

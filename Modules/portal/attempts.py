@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from Modules.portal.answers import Answer, CutJson, Judge, TokenExpired, TryAgain
+from Modules.portal.answers import Answer, CutJson, Judge, TokenExpired, TryAgain, wait_asked
 from Modules.portal.asking import Ask
 from Modules.portal.auth import Authenticator
 from Modules.portal.pace import Pace
@@ -78,6 +78,26 @@ class Attempts:
                     "perfil"
                 )
             raise ApiAuth(f"{err}{again}") from err
+
+    def file(self, ask: Ask, *, ours: bool) -> Answer:
+        """The answer to a request that is no page, of any status that no other try would change.
+
+        Credentials go along only where it is ``ours``, the portal's own origin.
+
+        Raises:
+            ApiUnavailable: every try failed, or time ran out.
+            ApiAuth, ApiContractChanged: as of a page.
+        """
+
+        def once() -> Answer:
+            headers = self._auth.enter(self._log_in) if ours else {}
+            self._pace.wait_turn(ask.what)
+            answer = self._transport.send(ask, headers)
+            if answer.status in (408, 429) or answer.status >= 500:
+                raise TryAgain(f"{ask.what}: HTTP {answer.status}", wait_asked(answer.headers))
+            return answer
+
+        return self._persist(ask.what, once)
 
     def _with(self, headers: Mapping[str, str], ask: Ask, read: Read[T]) -> T:
         def read_too(answer: Answer, document: object) -> T:

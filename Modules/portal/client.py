@@ -9,7 +9,7 @@ the order of results does not depend on it. Times are seconds, sizes bytes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 
 from pydantic import SecretStr
 
-from Modules.portal.asking import check_url, freeze, read_campania, write_campania
+from Modules.portal.asking import Ask, check_url, file_target, freeze, read_campania, write_campania
 from Modules.portal.attempts import Attempts
 from Modules.portal.auth import Authenticator
 from Modules.portal.collector import without_collector
@@ -38,7 +38,7 @@ from Modules.words.domain import (
     Recurso,
     normal_origin,
 )
-from Modules.words.errors import ApiContractChanged, CampaniaUnknown, SettingsError
+from Modules.words.errors import ApiContractChanged, ApiRejected, CampaniaUnknown, SettingsError
 from Modules.words.secret import Secret
 from Modules.words.text import deleted
 
@@ -46,6 +46,9 @@ __all__ = ["Limits", "OnPage", "PortalClient", "PortalConfig"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+_ANY = (("Accept", "*/*"),)
+_OK = 200
+_REDIRECTS = 3  # of a file
 _WALKS_AT_ONCE = 8  # more than requests at a time: a walk that waits holds no other up
 OnPage = Callable[[Recurso, int, int | None], None]  # list, pages done, pages in all if known
 
@@ -161,6 +164,27 @@ class PortalClient:
             fetch.campania_id = campania_id
             fetch.profile = profile or self.profile
             return fetch.walker.look(fetch.what(recurso, parent))
+
+    def file(self, what: str, address: str, hosts: Container[str] = ()) -> bytes:
+        """What lies at an address that the portal gave; ``what`` is how errors call it.
+
+        It may lie at the portal or at one of ``hosts`` ("fotos.example"), which see no credential;
+        so may wherever it redirects to. Addresses may hold secrets: none is ever quoted.
+
+        Raises:
+            ApiRejected: it lies elsewhere, or is not there.
+            ApiUnavailable, ApiContractChanged, ApiAuth: as ``Attempts.file``.
+        """
+        url, link = f"{self._base_url}/", address
+        for _ in range(_REDIRECTS + 1):
+            url, ours = file_target(what, url, link, self._base_url, hosts)
+            answer = self._attempts.file(Ask(what, "GET", url, _ANY), ours=ours)
+            if answer.status == _OK:
+                return answer.body
+            if "location" not in answer.headers or answer.status not in range(300, 400):
+                raise ApiRejected(f"{what}: HTTP {answer.status}")
+            link = answer.headers["location"]
+        raise ApiRejected(f"{what}: redirige más de {_REDIRECTS} veces")
 
     @contextmanager
     def _fetching(self, campania: Campania, on_page: OnPage | None = None) -> Iterator[_Fetch]:

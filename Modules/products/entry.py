@@ -28,9 +28,9 @@ class Producto:
 
     ``build`` is called with the night (``source.Fuente``), a scratch folder, and each setting of
     ``ajustes`` under its own name; with ``tareas`` the issues of the campaña and what its marks
-    were read as, with ``vecinas`` the names of the files in those folders. What is not declared
-    does not reach it. A product is made again when one of these changes, or code of ``paquetes`` or
-    of the floors that products stand on.
+    were read as, with ``fotos`` the photos of its marks where there are any, with ``vecinas`` the
+    names of the files in those folders. What is not declared does not reach it. A product is made
+    again when one of these changes, or code of ``paquetes`` or of floors that products stand on.
     """
 
     nombre: str  # of its receipts and its task
@@ -42,5 +42,6 @@ class Producto:
     texto: str = ""  # what the command makes, for its help; the name, if not given
     ajustes: tuple[str, ...] = ()
     tareas: bool = False  # whether it shows what became of our issues in Jira
+    fotos: bool = False  # whether it shows the photos of marks
     vecinas: tuple[str, ...] = ()  # folders of other products whose files it refers to
     pueden_faltar: frozenset[str] = frozenset()  # folders that are empty while nothing is sown

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
@@ -20,9 +20,12 @@ import pandas as pd
 
 from Modules.diff.changes import Changes
 from Modules.night.tables import Tables
+from Modules.store.fotos import Foto
 from Modules.store.numeros import Numeros
 from Modules.words.domain import Campania, SnapshotId
 from Modules.words.names import names_with_ids
+
+Fotos: TypeAlias = Mapping[str, Sequence[Foto]]  # of marks, by their ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Final
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fuente
+    from Modules.products.source import Fotos, Fuente
 
 
 def build(
-    fuente: Fuente, work: Path, *, lindero_muestreo_puntos: int, lindero_muestreo_margen_m: float
+    fuente: Fuente,
+    work: Path,
+    *,
+    lindero_muestreo_puntos: int,
+    lindero_muestreo_margen_m: float,
+    fotos: Fotos | None = None,
 ) -> Hecho:
     from Modules.products.atlas.product import build_atlas
 
     return build_atlas(
         fuente,
         work,
+        fotos,
         puntos_por_ambiente=lindero_muestreo_puntos,
         margen_m=lindero_muestreo_margen_m,
     )
@@ -30,5 +36,6 @@ PRODUCTO: Final = Producto(
     build=build,
     paquetes=("atlas", "kmz", "muestreos"),  # the groups of the KMZ, the points of the plan
     pagina="productos.md",
+    fotos=True,
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
 )

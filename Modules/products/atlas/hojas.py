@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from Modules.diff.changes import novedades
 from Modules.formats.cells import cells
 from Modules.formats.kml_geometry import label_points
 from Modules.geo.arrays import Shapes, shapes_of
@@ -26,7 +28,8 @@ from Modules.products.atlas.plano import Caja, Marco
 from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, estado, potencial, tipo
 from Modules.products.kmz.layers import Lotes
 from Modules.products.muestreos.plan import TIPO
-from Modules.products.source import Fuente
+from Modules.products.source import Fotos, Fuente
+from Modules.store.fotos import Foto
 from Modules.words.spanish import count, day, hectares, in_lote, moment, number
 
 Hoja: TypeAlias = dict[str, Any]
@@ -36,11 +39,13 @@ CAMPO_MM: Final = (186.0, 150.0)  # the maps, on paper
 LOTE_MM: Final = (186.0, 140.0)
 ORDEN_MM: Final = (92.0, 66.0)
 TARJETA_MM: Final = (100.0, 84.0)
+MAX_FOTOS: Final = 6  # of a lote
 MAX_ESQUINAS: Final = 8  # corners that are shown one by one; else those of the box around it
 PASO_MM: Final = 3.6  # from line to line of a list; mapa.typ has the same
 _BLOCK: Final = 26  # lines of a list that stay together: there is room for them below a map
 _MAX_NAME: Final = 36  # characters of a name on a map
 _MAX_NOTE: Final = 120
+_MAX_CAPTION: Final = 60
 _LONG_WORD: Final = re.compile(r"\S{24}")  # it would leave its column
 _DIGIT_MM, _PIN_MM = 1.14, 3.4  # a digit's width, a pin's height
 _LETTER_MM, _NAME_MM = 1.5, 3.2
@@ -57,7 +62,7 @@ _COLUMNS: Final = {  # of each table, what the pages show
     "lotes": ("superficie_ha", "superficie_declarada_ha", "updated_at"),
     "siembras": ("material", "estado", "fecha_siembra", "fecha_cosecha"),
     "ambientes": ("ambiente", "potencial", "superficie_ha"),
-    "marcadores": ("tipo", "marcador", "estado", "fecha", "observacion"),
+    "marcadores": ("tipo", "marcador", "estado", "fecha", "observacion", "marcador_id"),
     "puntos": (
         *("numero", "orden", "muestra_id", "ambiente", "profundidades_cm", "estado", "lat", "lon"),
     ),
@@ -67,8 +72,13 @@ _COLUMNS: Final = {  # of each table, what the pages show
 class Atlas:
     """One night, ready to be cut into campos; ``puntos`` are those of the sampling plan."""
 
-    def __init__(self, fuente: Fuente, puntos: pd.DataFrame) -> None:
-        self.fuente, self.lotes = fuente, Lotes(fuente.tables)
+    def __init__(self, fuente: Fuente, puntos: pd.DataFrame, fotos: Fotos | None = None) -> None:
+        self.fuente, self.lotes, self.fotos = fuente, Lotes(fuente.tables), fotos or {}
+        self.dia = day(fuente.hora_local.date())
+        self.cambios: dict[str, list[str]] = defaultdict(list)
+        for lote_id, _, _, what, detail in novedades(fuente.changes):
+            self.cambios[lote_id].append(f"{what}: {detail}" if detail else what)
+        self.numeros = dict(zip(puntos["punto_id"], puntos["numero"], strict=True))
         table = fuente.tables.campos.sort_values(["campo", "campo_id"])
         keys, names = table["campo_id"].tolist(), table["campo"].tolist()
         known = dict(zip(self.lotes.campo_id, self.lotes.campo, strict=True))
@@ -194,18 +204,18 @@ class _Campo:
         own = self._names(marco, shape, [row], taken)
         seen = shapely.clip_by_rect(around, *marco.bounds)
         _, declared, changed = (column[row] for column in values["lotes"].values())
+        fotos, more = self._fotos(row)
         return self.atlas.fila(row) | {
             "titulo": _breakable(in_lote("", lotes.lote[row]).removeprefix(", ").capitalize()),
             "id": lotes.lote_id[row],
             "declarada": hectares(declared),
-            "modificado": ""
-            if changed is None
-            else day(changed.astimezone(self.atlas.fuente.zone)),
+            "historia": self._historia(row, changed),
             "siembras": self._siembras(row),
             "zonas": _lista(self._zonas(zones, kinds), (16, 16, 12), kinds, corner=0.3),
             "visita": visita,
             "marcas": _lista(self._marcas(marks, tipos), (16, 52, 12, 12), tipos),
             "esquinas": corners,
+            **({"fotos": fotos, "mas": more} if fotos else {}),
             "mapa": self._mapa(marco, layers, [*dots, *pins])
             | {"nombres": own, "vecinos": self._names(marco, seen, near, taken)}
             | {"letras": letters, "numeros": numbers},
@@ -279,6 +289,25 @@ class _Campo:
             "nota": "" if all(ordenes) else " · entre paréntesis: no se visita",
         }, shapes_of(way), pins, numbers  # fmt: skip
 
+    def _historia(self, row: int, changed: datetime | None) -> str:
+        """What happened to a lote and when, as its balloon in the map says it."""
+        said, dia = self.atlas.cambios.get(self.lotes.lote_id[row]), self.atlas.dia
+        now = f"Cambió la noche del {dia}: {'; '.join(said)}." if said else ""
+        then = changed and day(changed.astimezone(self.atlas.fuente.zone))
+        last = f" Lote modificado por última vez en el portal el {then}." if then else ""
+        return _breakable((now or f"Sin cambios la noche del {dia}.") + last)
+
+    def _fotos(self, row: int) -> tuple[list[tuple[str, str]], int]:
+        """The first photos of a lote's marks, each with its number or name; how many more."""
+        of, found = self.atlas.values["marcadores"], list[tuple[Foto, str]]()
+        for at in self.lotes.marcadores_of[row] if self.atlas.fotos else ():
+            key, name, fecha = (of[one][at] for one in ("marcador_id", "marcador", "fecha"))
+            numero = self.atlas.numeros.get(key)
+            text = _short(_joined(numero and f"N.º {numero}", name, day(fecha)), _MAX_CAPTION)
+            found += [(foto, _breakable(text)) for foto in self.atlas.fotos.get(key, ())]
+        shown = [(plano.photo(foto.mini), text) for foto, text in found[:MAX_FOTOS]]
+        return shown, len(found) - len(shown)
+
     def _siembras(self, row: int) -> list[tuple[str, str, str]]:
         rows = self.lotes.siembras_of[row]
         values = [[column[at] for at in rows] for column in self.atlas.values["siembras"].values()]
@@ -297,7 +326,7 @@ class _Campo:
         return [[values["ambiente"][at] for at in rows], [kind.nombre for kind in kinds], areas]
 
     def _marcas(self, rows: Sequence[int], kinds: Sequence[Grupo]) -> list[list[str]]:
-        _, names, states, days, notes = self.atlas.values["marcadores"].values()
+        _, names, states, days, notes, _ = self.atlas.values["marcadores"].values()
         inside = shapely.get_coordinates(
             label_points(self.atlas.shapes["marcadores"][rows])
         ).tolist()

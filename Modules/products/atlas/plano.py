@@ -7,6 +7,7 @@ top of the frame, y down; paths are SVG in hundredths of one. Pure.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -209,6 +210,16 @@ def svg(wide: float, high: float, body: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" '
         f'fill-rule="evenodd" stroke-linejoin="round">{body}</svg>'
+    )
+
+
+def photo(jpeg: bytes) -> str:
+    """A photo as a drawing, cut to four by three."""
+    data = base64.b64encode(jpeg).decode("ascii")
+    return svg(
+        *(40.0, 30.0),
+        '<image width="4000" height="3000" preserveAspectRatio="xMidYMid slice" '
+        f'href="data:image/jpeg;base64,{data}"/>',
     )
 
 

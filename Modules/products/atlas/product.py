@@ -18,7 +18,7 @@ from Modules.formats.impreso import pdf, png
 from Modules.products.atlas.hojas import Atlas
 from Modules.products.entry import Hecho
 from Modules.products.muestreos.plan import MARGEN_M, PUNTOS_POR_AMBIENTE, plan_muestreo
-from Modules.products.source import Fuente
+from Modules.products.source import Fotos, Fuente
 from Modules.words.names import unique_names
 
 PIXELS: Final = 1_080  # a card's width
@@ -31,6 +31,7 @@ _HERE: Final = Path(__file__).parent
 def build_atlas(
     fuente: Fuente,
     work: Path,
+    fotos: Fotos | None = None,
     *,
     puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
     margen_m: float = MARGEN_M,
@@ -42,7 +43,7 @@ def build_atlas(
         PublishError: the disk refused.
     """
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
-    atlas = Atlas(fuente, plan.puntos)
+    atlas = Atlas(fuente, plan.puntos, fotos)
     make_folder(work)
     names = unique_names(atlas.campos, _NAME_LENGTH)
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fuente
+    from Modules.products.source import Fotos, Fuente
 
 POR_CAMPO: Final = "KMZ POR CAMPO"
 POR_LOTE: Final = "KMZ POR LOTE"
@@ -16,10 +16,10 @@ POR_CULTIVO_CAMPO: Final = "KMZ POR CULTIVO CAMPO"
 POR_CULTIVO_LOTE: Final = "KMZ POR CULTIVO LOTE"
 
 
-def build(fuente: Fuente, work: Path) -> Hecho:
+def build(fuente: Fuente, work: Path, *, fotos: Fotos | None = None) -> Hecho:
     from Modules.products.kmz.product import build_mapas_kmz
 
-    return build_mapas_kmz(fuente, work)
+    return build_mapas_kmz(fuente, work, fotos)
 
 
 PRODUCTO: Final = Producto(
@@ -29,6 +29,7 @@ PRODUCTO: Final = Producto(
     paquetes=("kmz",),
     pagina="mapas.md",
     comando="kmz",
+    fotos=True,
     texto="los KMZ por campo, por lote y por cultivo",
     pueden_faltar=frozenset({POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE}),
 )

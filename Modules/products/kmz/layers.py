@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from Modules.formats import kml_text as text
 from Modules.formats.cells import cells
-from Modules.formats.kml_document import Kind, labels, placemarks, region
+from Modules.formats.kml_document import Kind, labels, placemarks, region, with_photos
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
 from Modules.geo.arrays import WGS84
 from Modules.night.checks_ground import land_ha
@@ -39,12 +39,15 @@ from Modules.products.kmz.kinds import (
     potencial,
     tipo,
 )
+from Modules.products.source import Fotos
+from Modules.store.fotos import Foto
 from Modules.words import spanish
 from Modules.words.cultivos import SIN_CULTIVO
 
 Bounds: TypeAlias = NDArray[np.float64]
 
 MAX_OBSERVACION: Final = 1_000  # characters
+MAX_FOTOS: Final = 40  # of a lote: less than a megabyte
 _COUNTS: Final = ("orden", "numero", "submuestras")  # of a point
 _LABEL_PIXELS: Final = 220  # of a lote on a phone: nearer, its numbers can be told apart
 
@@ -69,7 +72,7 @@ class Lotes:
     Placemarks of a table are made when they are first asked for.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, fotos: Fotos | None = None) -> None:
         lotes = _sorted(
             tables.lotes,
             lambda row: (spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3]),
@@ -97,6 +100,7 @@ class Lotes:
         self.filas = {"lotes": lotes, "siembras": siembras}
         self.filas |= {"ambientes": self._ambientes, "marcadores": self._marcadores}
         self.crops: Sequence[Grupo] = crops
+        self._fotos = fotos or {}
 
     @cached_property
     def _shape(self) -> _Shape:
@@ -128,8 +132,34 @@ class Lotes:
 
     @cached_property
     def marcadores(self) -> Capa:
-        """The marcadores in the colour of their type."""
-        return _marcadores(self._marcadores, _take(self._lotes, self._places(self._marcadores)))
+        """The marcadores in the colour of their type; a balloon shows their photos."""
+        capa = _marcadores(self._marcadores, _take(self._lotes, self._places(self._marcadores)))
+        texts, grupos = [*capa.texts], [*capa.grupos]
+        for row, key in enumerate(capa.keys if self._fotos else ()):
+            if not (found := self._fotos.get(key)):
+                continue
+            shown, style = self._shown.get(key, ()), grupos[row].style
+            more = len(found) - len(shown)
+            said = f"{spanish.count(more, 'foto más', 'fotos más')}, en el mapa" if more else ""
+            own = replace(style, id=f"{style.id}-foto", description=True)
+            texts[row] = with_photos(texts[row], own.id, [_path(one) for one in shown], said)
+            grupos[row] = replace(grupos[row], style=own)
+        return replace(capa, texts=texts, grupos=grupos)
+
+    @cached_property
+    def _shown(self) -> dict[str, list[Foto]]:
+        """Of each mark the photos that its lote's file has room for."""
+        keys, found = _cells(self._marcadores, "marcador_id"), dict[str, list[Foto]]()
+        for rows in self.marcadores_of:
+            both = [(keys[row], foto) for row in rows for foto in self._fotos.get(keys[row], ())]
+            for key, foto in both[:MAX_FOTOS]:
+                found.setdefault(key, []).append(foto)
+        return found
+
+    def fotos_of(self, row: int) -> dict[str, bytes]:
+        """The small photos in a lote's file, by their path there."""
+        keys = [self.marcadores.keys[at] for at in self.marcadores_of[row]] if self._fotos else []
+        return {_path(foto): foto.mini for key in keys for foto in self._shown.get(key, ())}
 
     @property
     def marcadores_campo(self) -> list[str]:
@@ -388,6 +418,10 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
     names = text.xml_texts(_cells(ambientes, "ambiente"))
     marks = labels(AMBIENTE, capa.keys, names, capa.points, shown)
     return replace(capa, labels=marks), _cells(ambientes, "campo_id")
+
+
+def _path(foto: Foto) -> str:
+    return f"files/{foto.nombre}"
 
 
 def _cells(frame: pd.DataFrame, name: str) -> list[Any]:

@@ -3,7 +3,8 @@
 ``KMZ POR CAMPO`` a file for each campo · ``KMZ POR LOTE`` one for each lote, with its ambientes and
 marcadores · ``KMZ POR CULTIVO CAMPO`` and ``KMZ POR CULTIVO LOTE`` the same by what is sown, a
 placemark for each siembra; lotes without any are under "Sin cultivo". A lote with several siembras
-has the colour of the last one. The same night gives the same bytes.
+has the colour of the last one. By lote the first photos of its marcadores are inside, small. The
+same night gives the same bytes.
 
 Files go to a scratch folder; what is returned is for ``publish_files``. Above 1,000 placemarks or
 10 MB unpacked a file is written in parts, and a warning (Spanish, for the report) says so.
@@ -29,7 +30,7 @@ from Modules.products.entry import Hecho
 from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
 from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, tipo
 from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa, recorridos
-from Modules.products.source import Fuente
+from Modules.products.source import Fotos, Fuente
 from Modules.words.names import safe_name, unique_names
 from Modules.words.spanish import count, hectares, moment
 
@@ -54,6 +55,7 @@ _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
 def build_mapas_kmz(
     fuente: Fuente,
     work: Path,
+    fotos: Fotos | None = None,
     *,
     familias: Sequence[str] = PRODUCTO.carpetas,
     max_placemarks: int = MAX_PLACEMARKS,
@@ -64,7 +66,7 @@ def build_mapas_kmz(
     Raises:
         PublishError: the disk refused.
     """
-    lotes = Lotes(fuente.tables)
+    lotes = Lotes(fuente.tables, fotos)
     names = _Names.of(fuente, lotes)
     writer = KmzWriter(work, max_placemarks, max_bytes)
     makers = {
@@ -270,6 +272,7 @@ def _lote(fuente: Fuente, lotes: Lotes, row: int) -> Document:
         frame=[lote],
         notes=(f"Cultivo: {lotes.cultivos_text(row)}",),
     )  # fmt: skip
+    document = replace(document, photos=lotes.fotos_of(row))
     return replace(document, styles=(_CONTORNO, *document.styles)) if outlined else document
 
 

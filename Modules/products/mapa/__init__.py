@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fuente
+    from Modules.products.source import Fotos, Fuente
 
 
-def build(fuente: Fuente, work: Path) -> Hecho:
+def build(fuente: Fuente, work: Path, *, fotos: Fotos | None = None) -> Hecho:
     from Modules.products.mapa.product import build_mapa
 
-    return build_mapa(fuente, work)
+    return build_mapa(fuente, work, fotos or {})
 
 
 PRODUCTO: Final = Producto(
@@ -23,4 +23,5 @@ PRODUCTO: Final = Producto(
     build=build,
     paquetes=("mapa", "kmz"),  # the order and the groups of the KMZ
     pagina="productos.md",
+    fotos=True,
 )

@@ -24,7 +24,8 @@ from Modules.formats.legends import ETIQUETAS
 from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, potencial, tipo
 from Modules.products.kmz.layers import MAX_OBSERVACION, Lotes
 from Modules.products.mapa.packing import STEPS, Paquete
-from Modules.products.source import Fuente
+from Modules.products.source import Fotos, Fuente
+from Modules.store.fotos import Foto
 from Modules.words.spanish import day, moment
 
 Document: TypeAlias = dict[str, Any]
@@ -44,9 +45,17 @@ def partes(lotes: Lotes) -> dict[str, range]:
     return {key: range(own[0], own[-1] + 1) for key, own in found.items()}
 
 
-def noche(fuente: Fuente, lotes: Lotes, rows: range | None = None) -> str:
-    """One page's data, packed: those of the lotes ``rows``; else of every campo."""
-    a, b = (rows.start, rows.stop) if rows else (0, len(lotes.lote_id))
+def noche(
+    fuente: Fuente,
+    lotes: Lotes,
+    rows: range | None = None,
+    fotos: Mapping[int, Sequence[Foto]] | None = None,
+) -> str:
+    """One page's data, packed: those of the lotes ``rows``; else of every campo.
+
+    ``fotos``: as ``fotos_of`` gives them.
+    """
+    a, b = _ends(lotes, rows)
     pack = Paquete()
     frame = lotes.filas["lotes"].iloc[a:b]
     campos = dict(zip(lotes.campo_id[a:b], lotes.campo[a:b], strict=True))
@@ -70,7 +79,20 @@ def noche(fuente: Fuente, lotes: Lotes, rows: range | None = None) -> str:
         "cambios": _cambios(fuente.changes, lotes.lote_id[a:b], places, whole=rows is None),
         "sin_cambios": _without(fuente.changes),
     }
+    if fotos:
+        document["fotos"] = {at: [one.nombre for one in own] for at, own in fotos.items()}
     return pack.cerrado(document)
+
+
+def fotos_of(lotes: Lotes, rows: range | None, fotos: Fotos) -> dict[int, Sequence[Foto]]:
+    """The photos of a page, by the row of their mark in it."""
+    marks, _ = _owned(lotes.marcadores_of[slice(*_ends(lotes, rows))])
+    keys = enumerate(lotes.filas["marcadores"]["marcador_id"].iloc[marks])
+    return {at: fotos[key] for at, key in keys if key in fotos}
+
+
+def _ends(lotes: Lotes, rows: range | None) -> tuple[int, int]:
+    return (rows.start, rows.stop) if rows else (0, len(lotes.lote_id))
 
 
 def _lotes(
