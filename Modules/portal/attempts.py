@@ -80,13 +80,12 @@ class Attempts:
             raise ApiAuth(f"{err}{again}") from err
 
     def file(self, ask: Ask, *, ours: bool) -> Answer:
-        """The answer to a request that is no page, of any status that no other try would change.
+        """The answer to a request of a file, of any status that no other try would change.
 
-        Credentials go along only where it is ``ours``, the portal's own origin.
+        Credentials go along only where it is ``ours``, at the portal's own origin.
 
         Raises:
-            ApiUnavailable: every try failed, or time ran out.
-            ApiAuth, ApiContractChanged: as of a page.
+            ApiUnavailable, ApiAuth, ApiContractChanged: as ``page``.
         """
 
         def once() -> Answer:

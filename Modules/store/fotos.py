@@ -34,7 +34,7 @@ from Modules.words.errors import DataError
 NAME: Final = "adjuntos.json"  # in a snapshot
 FOLDER: Final = "fotos"
 TRIES: Final = 3  # nights that a file which is no photo is asked for
-_INDEX: Final = "indice.jsonl"
+_LINES: Final = ({"clave", "sha256"}, {"clave", "falla"})
 _ADDRESS: Final = ("url", "href", "link", "enlace", "direccion", "archivo")
 _KIND: Final = ("tipo", "mime", "mime_type", "content_type", "tipo_mime")
 _PASSING: Final = re.compile(  # parameters of an address that sign it for a while
@@ -58,67 +58,63 @@ class Foto:
 
     @property
     def grande(self) -> Path:
-        return self._path(f"{'.datos' * self.metadatos}.jpg")
+        return self._path(".datos.jpg" if self.metadatos else ".jpg")
 
     @property
     def mini(self) -> bytes:
         return self._path(".mini.jpg").read_bytes()
 
-    def _path(self, rest: str = "") -> Path:
-        return self.carpeta / self.sha256[:2] / f"{self.sha256}{rest}"
+    def _path(self, ending: str = "") -> Path:
+        return self.carpeta / self.sha256[:2] / f"{self.sha256}{ending}"
 
     def made(self, data: bytes | None = None) -> bool:
-        """Make what is published of it where it is missing; whether it is there then.
+        """Make what is published of it, out of ``data`` or of what was kept; whether it is there.
 
         Raises:
-            DataError: ``data`` is no photo.
+            DataError: it is no photo.
             PublishError: the disk refused.
         """
-        if self.grande.is_file() and self._path(".mini.jpg").is_file():
+        came, mini = self._path(), self._path(".mini.jpg")
+        if self.grande.is_file() and mini.is_file():
             return True
-        if data is None:
-            with suppress(OSError):
-                data = self._path().read_bytes()
+        if data is None and came.is_file():
+            data = came.read_bytes()
         if data is None or hashlib.sha256(data).hexdigest() != self.sha256:
             return False
-        faces = publicable(data, GRANDE, metadatos=self.metadatos), publicable(data, MINI)
-        make_folder(self._path().parent)
-        for path, face in zip(
-            (self._path(), self.grande, self._path(".mini.jpg")), (data, *faces), strict=True
-        ):
+        faces = {self.grande: publicable(data, GRANDE, metadatos=self.metadatos)}
+        make_folder(came.parent)
+        for path, face in {came: data, **faces, mini: publicable(data, MINI)}.items():
             write_beside(path, face)
         return True
 
 
 def adjuntos_of(records: Iterable[Record]) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The photos of each mark, by its id, as hashes; and the address of each hash.
+    """The photos of each mark, by its id, as claves; and the address of each clave.
 
     What says that it is something else than a picture is left out.
     """
     found: dict[str, list[str]] = {}
-    for record in records:
-        values = record.values if isinstance(record.values, Mapping) else {}
+    for values in (one.values for one in records if isinstance(one.values, Mapping)):
         given, key = values.get("adjuntos"), clean.identifier(values.get("id"))
-        links = filter(None, map(_address, given if isinstance(given, list) else ()))
-        if key is not None and (own := list(dict.fromkeys(links))):
-            found[key] = own
+        own = filter(None, map(_link, given if isinstance(given, list) else ()))
+        if key is not None and (links := list(dict.fromkeys(own))):
+            found[key] = links
     lasting: dict[str, set[str]] = {}
-    for link in {link for links in found.values() for link in links}:
+    for link in (link for own in found.values() for link in own):
         lasting.setdefault(_lasting(link), set()).add(link)
-    # two addresses that differ in what passes only may still be two photos
-    claves = {
+    clave_of = {  # where two differ in what passes only, they may still be two photos
         link: hashlib.sha256((link if len(links) > 1 else kept).encode()).hexdigest()
         for kept, links in lasting.items()
         for link in links
     }
-    addresses = {clave: link for link, clave in sorted(claves.items())}
-    return {key: [claves[link] for link in links] for key, links in found.items()}, addresses
+    claves = {key: [clave_of[link] for link in own] for key, own in found.items()}
+    return claves, {clave: link for link, clave in clave_of.items()}
 
 
-def _address(adjunto: Any) -> str | None:
+def _link(adjunto: Any) -> str | None:
     if isinstance(adjunto, Mapping):
-        kinds = [kind for name in _KIND if isinstance(kind := adjunto.get(name), str)]
-        if any("/" in kind and not kind.lower().startswith("image/") for kind in kinds):
+        kinds = (kind for name in _KIND if "/" in (kind := str(adjunto.get(name))))
+        if any(not kind.lower().startswith("image/") for kind in kinds):
             return None
         adjunto = next((adjunto[name] for name in _ADDRESS if adjunto.get(name)), None)
     return adjunto.encode("utf-8", "replace").decode() if isinstance(adjunto, str) else None
@@ -133,74 +129,64 @@ def _lasting(link: str) -> str:
     return parts._replace(query=urlencode(sorted(query)), fragment="").geturl()
 
 
-def marcas_of(snapshot: Snapshot) -> dict[str, list[str]]:
-    """What a snapshot says of the photos of its marks; nothing where it has no such file."""
-    with suppress(OSError, DataError, KeyError):
-        marcas: dict[str, list[str]] = from_json((snapshot.path / NAME).read_bytes(), source=NAME)[
-            "marcas"
-        ]
-        return marcas
-    return {}
+def marcas_of(snapshot: Snapshot) -> Mapping[str, list[str]]:
+    """The claves of each mark of a snapshot; none where it has no such file."""
+    try:
+        said = from_json((snapshot.path / NAME).read_bytes(), source=NAME)
+    except (OSError, DataError):
+        return {}
+    return dict(said["marcas"])
 
 
 class Fotos:
-    """The photos of a store."""
+    """The photos of a store.
+
+    ``fallas``: of each clave, night by night, why it was no photo.
+    """
 
     def __init__(self, root: Path, *, metadatos: bool = False) -> None:
-        """Reads what each address came to.
-
-        Raises:
-            PublishError: the index is there and cannot be read.
-        """
-        self.folder, self.metadatos = root / FOLDER, metadatos
-        self._lines = list(read_lines(self.folder / _INDEX))
-        self._of: dict[str, str] = {}
-        self.fallas: dict[str, list[str]] = {}  # of each clave why it was no photo, by night
+        """PublishError: the index is there and cannot be read."""
+        self.folder, self._metadatos = root / FOLDER, metadatos
+        self._index = self.folder / "indice.jsonl"
+        self._of: dict[str, Foto] = {}
+        self.fallas: dict[str, list[str]] = {}
+        self._lines = [line for line in read_lines(self._index) if line.keys() in _LINES]
         for line in self._lines:
-            self._take(line)
+            self._take(**line)
 
-    def _take(self, line: Mapping[str, Any]) -> None:
-        clave = str(line.get("clave"))
-        if "sha256" in line:
-            self._of[clave] = str(line["sha256"])
+    def _take(self, clave: str = "", sha256: str = "", falla: str = "") -> None:
+        if sha256:
+            self._of[clave] = Foto(sha256, self.folder, self._metadatos)
         else:
-            self.fallas.setdefault(clave, []).append(str(line.get("falla")))
+            self.fallas.setdefault(clave, []).append(falla)
 
     def get(self, clave: str) -> Foto | None:
-        """The photo of a clave, if it is here and whole."""
-        if (sha256 := self._of.get(clave)) is None:
-            return None
-        foto = Foto(sha256, self.folder, self.metadatos)
-        with suppress(DataError):
-            return foto if foto.made() else None
+        """The photo of a clave, if it is here and whole; PublishError where the disk refuses."""
+        foto = self._of.get(clave)
+        with suppress(DataError, OSError):
+            return foto if foto and foto.made() else None
         return None
 
     def keep(self, clave: str, data: bytes) -> None:
-        """Keep the photo that an address gave.
-
-        Raises:
-            DataError: it is none.
-            PublishError: the disk refused.
-        """
-        foto = Foto(hashlib.sha256(data).hexdigest(), self.folder, self.metadatos)
+        """Keep what an address gave; DataError if that is no photo, PublishError as ``get``."""
+        foto = Foto(hashlib.sha256(data).hexdigest(), self.folder, self._metadatos)
         foto.made(data)
         self.note(clave, sha256=foto.sha256)
 
     def note(self, clave: str, **what: str) -> None:
-        line = {"clave": clave, **what}
+        """Write down what an address came to: ``sha256``, or the ``falla``."""
+        self._lines.append({"clave": clave, **what})
         make_folder(self.folder)
-        append_line(self.folder / _INDEX, line)
-        self._lines.append(line)
-        self._take(line)
+        append_line(self._index, self._lines[-1])
+        self._take(clave, **what)
 
     def only(self, claves: Collection[str]) -> None:
         """Remove what none of these names."""
         kept = [line for line in self._lines if line.get("clave") in claves]
-        shas = {str(line.get("sha256")) for line in kept}
         if len(kept) < len(self._lines):
             lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in kept)
-            write_beside(self.folder / _INDEX, lines.encode())
-        for folder in folders(self.folder):
-            for path in entries(folder):
-                if path.name.split(".")[0] not in shas:
-                    remove_file(path)
+            write_beside(self._index, lines.encode())
+        hashes = {line.get("sha256") for line in kept}
+        for path in (path for folder in folders(self.folder) for path in entries(folder)):
+            if path.name.split(".")[0] not in hashes:
+                remove_file(path)

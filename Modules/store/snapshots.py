@@ -10,6 +10,7 @@ last_number                  the number in the last id given out
 numeros_25-26.json           the numbers of features and samples: see ``numeros``
 tareas.json                  our issues in Jira, as they last were: see ``tareas``
 clasificadas.json            what words of marks were read as: see ``clasificadas``
+fotos/                       the photos of marks: see ``fotos``
 ```
 
 A night is written in staging, file by file and flushed; ``manifest.sha256`` comes last; then the
