@@ -116,7 +116,7 @@ def _link(adjunto: Any) -> str | None:
         kinds = (kind for name in _KIND if "/" in (kind := str(adjunto.get(name))))
         if any(not kind.lower().startswith("image/") for kind in kinds):
             return None
-        adjunto = next((adjunto[name] for name in _ADDRESS if adjunto.get(name)), None)
+        return _link(next((adjunto[name] for name in _ADDRESS if adjunto.get(name)), None))
     return adjunto.encode("utf-8", "replace").decode() if isinstance(adjunto, str) else None
 
 

@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
+from Modules.backups.restore import plan_restore, restore
+from Modules.demo.plan import Size
+from Modules.demo.world import world_of
 from Modules.disk.safe_files import remove_file
-from Modules.jobs import fotos, products
+from Modules.jobs import backup, fotos, products
 from Modules.jobs.portal_access import Access
 from Modules.jobs.products import Encargo
 from Modules.settings import Settings
@@ -23,6 +27,7 @@ from Modules.store.fotos import FOLDER, NAME, TRIES, adjuntos_of
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Fetched, Modo, Portal, Record, Recurso
+from tests.demo.running import running_portal
 from tests.formats.test_fotos import bomb, picture
 from tests.portal.dialect_server import (
     TOKEN,
@@ -130,7 +135,10 @@ def shas(encargo: Encargo) -> dict[str, list[str]]:
 
 def test_they_come_once_whatever_the_night_and_however_many_marks_have_them(nights: Nights) -> None:
     said = {
-        "m-1": ["fotos/1.jpg?token=S3CRETO-a", {"url": "/api/fotos/2.jpg", "tipo": "image/jpeg"}],
+        "m-1": [
+            "fotos/1.jpg?token=S3CRETO-a",
+            {"archivo": {"url": "/api/fotos/2.jpg"}, "tipo": "image/jpeg"},
+        ],
         "m-2": [{"href": f"{nights.portal.url}/fotos/1.jpg?token=S3CRETO-b"}, "fotos/igual.jpg"],
         "m-3": [{"url": "fotos/plano.pdf", "mime": "application/pdf"}, {}, 7, None],
     }
@@ -297,3 +305,52 @@ def test_the_setting_for_metadata_makes_other_files(nights: Nights) -> None:
     assert bare.grande != told.grande
     assert repr(bare) != repr(told)  # so the products are made again
     assert str(nights.folder) not in repr(bare)
+
+
+def test_a_whole_night_of_the_demo_portal_brings_its_photos_and_a_quiet_one_none(
+    tmp_path: Path,
+) -> None:
+    settings = settings_below(tmp_path)
+    job = backup.prepare(settings, str(SEASON), modo=Modo.TEST)
+    world = world_of("fotos", Size(1, 4, 12, 200), seed=7, day=0, campania=str(SEASON))
+    made: list[Encargo] = []
+    with running_portal(world) as portal:
+        config = config_of(portal.base_url)
+        secret = SecretStr(portal.client_secret)
+        config = replace(config, client_id=portal.client_id, client_secret=secret)
+        access = Access(config, Portal("demo:small", "contract@0"))
+        for _ in range(2):
+            fetched = backup.fetch(job, access)
+            snapshot = backup.keep(job, backup.judge_night(job, access, fetched), NOW)
+            encargo = products.order(settings, Modo.TEST, job.store, snapshot, NOW)
+            made.append(fotos.bring(encargo, access, fetched, snapshot))
+    first, second = made
+    known = set(first.fuente.tables.marcadores["marcador_id"])
+    assert first.fotos
+    assert set(first.fotos) <= known
+    assert (shas(second), second.avisos) == (shas(first), ())
+    assert not job.store.verify(snapshot)
+    assert snapshot.equal_to is not None
+    restored = tmp_path / "restored"
+    restore(plan_restore(job.store, str(snapshot.id), restored))
+    assert (restored / NAME).read_bytes() == (snapshot.path / NAME).read_bytes()
+    for one in products.PRODUCTOS:
+        assert first.made_from(one) == second.made_from(one)
+
+
+def test_a_night_without_photos_has_no_file_for_them(tmp_path: Path) -> None:
+    job = backup.prepare(settings_below(tmp_path), str(SEASON), modo=Modo.TEST)
+    world = world_of("nada", Size(1, 2, 2, 4), seed=7, day=0, campania=str(SEASON))
+    with running_portal(world) as portal:
+        secret = SecretStr(portal.client_secret)
+        config = replace(
+            config_of(portal.base_url), client_id=portal.client_id, client_secret=secret
+        )
+        access = Access(config, Portal("demo:small", "contract@0"))
+        fetched = backup.fetch(job, access)
+        snapshot = backup.keep(job, backup.judge_night(job, access, fetched), NOW)
+        encargo = products.order(job.settings, Modo.TEST, job.store, snapshot, NOW)
+        brought = fotos.bring(encargo, access, fetched, snapshot)
+    assert (brought.fotos, brought.avisos) == ({}, ())
+    assert not (snapshot.path / NAME).exists()
+    assert not (job.store.root / FOLDER).exists()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from Modules.demo.fotos import foto
 from Modules.demo.world import build_world
 from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables, build_tables
@@ -22,6 +23,7 @@ from Modules.products.cultivos.sown import by_crop, sown, sown_crops, without_cr
 from Modules.products.informe.mirar import muestreos
 from Modules.products.mapa.product import build_mapa
 from Modules.products.source import Fuente
+from Modules.store.fotos import Fotos
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from Modules.words.spanish import hectares, number
 from tests.fuentes import campo, fuente_of, lote, night_of
@@ -395,3 +397,30 @@ def test_a_file_that_is_cut_says_so(visit: Visit) -> None:
     (visit.folder / "cut.html").write_text(cut, encoding="utf-8")
     visit.page.command("Page.navigate", url=(visit.folder / "cut.html").as_uri())
     visit.until("document.querySelector('#notice')?.innerText.includes('no se pudo abrir')")
+
+
+def test_a_mark_shows_its_photos_from_inside_or_from_beside_or_says_where_they_are(
+    visit: Visit, fuente: Fuente, tmp_path: Path
+) -> None:
+    kept = Fotos(tmp_path)
+    kept.keep("1", foto(3))
+    own = kept.get("1")
+    assert own
+    images = "[...document.querySelectorAll('.photos img')]"
+    for heavy, beside, wanted in ((3_000_000, False, [240]), (1, True, [900]), (1, False, [])):
+        folder = tmp_path / f"{heavy}-{beside}"
+        built = build_mapa(fuente, folder, {"m-10067-025": (own,)}, heavy_bytes=heavy)
+        large = folder / "25-26" / "fotos" / own.nombre
+        if beside:
+            large.parent.mkdir(parents=True)
+            large.write_bytes(built.carpetas["mapa"][f"25-26/fotos/{own.nombre}"].read_bytes())
+        there = replace(visit, folder=folder)
+        there.open("mapa_25-26.html", shape=PHONE)
+        there.ask("location.hash = '#campo=1005&lote=10067'")
+        there.until("document.querySelector('.photos') !== null")
+        there.until(f"{images}.every((one) => one.complete)")
+        widths = there.ask(f"JSON.stringify({images}.map((one) => one.naturalWidth))")
+        assert json.loads(widths) == wanted
+        assert ("está en la carpeta" in there.text("#card")) == (not wanted)
+        assert there.ask("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert there.faults() == []
