@@ -7,6 +7,7 @@ what is left comes with the next night, and what is here is never asked for agai
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ from Modules.words.spanish import corrida, count, number, short
 MAX_NOTES, MAX_LOGGED = 3, 30
 _IN_A_ROW = 3  # without an answer
 _TRIES, _REQUEST_S = 2, 60.0
-_MB = 1_000_000
+_MB, _ROOM = 1_000_000, 1_000_000_000
 
 
 def bring(
@@ -52,6 +53,9 @@ def bring(
     with PortalClient(replace(access.config, limits=limits)) as client:
         for clave in wanted:
             what, fallas = f"marcador {mark_of[clave]}", fotos.fallas.get(clave, [])
+            if shutil.disk_usage(store.root).free < _ROOM:  # nights come first
+                said.append("queda menos de 1 GB libre donde se guardan: no se traen más")
+                break
             if len(fallas) >= TRIES:
                 said.append(f"{what}: {fallas[-1]}")
                 continue

@@ -223,6 +223,15 @@ def test_three_without_an_answer_end_it_and_the_next_night_goes_on(nights: Night
     assert made.avisos[0].startswith("fotos de marcadores que faltan: 8. ")
 
 
+def test_none_comes_where_the_room_is_that_of_nights(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fotos, "_ROOM", 1 << 60)
+    made = nights.bring({"m-1": ["fotos/1.jpg"]})
+    assert (made.fotos, nights.asked()) == ({}, [])
+    assert "queda menos de 1 GB libre" in made.avisos[0]
+
+
 def test_no_minute_more_than_the_settings_give(nights: Nights) -> None:
     made = nights.bring({"m-1": ["fotos/1.jpg"]}, lindero_fotos_minutos=1e-9)
     assert made.fotos == {}
