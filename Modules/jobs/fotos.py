@@ -41,6 +41,7 @@ def bring(
     wanted = [one for one in mark_of if fotos.get(one) is None]
     # another order each night: none is always behind those that get no answer
     wanted.sort(key=lambda one: hashlib.sha256(f"{snapshot.id}{one}".encode()).digest())
+    hosts = {host.lower() for host in settings.lindero_fotos_hosts}
     done = silent = 0
     said: list[str] = []
     limits = replace(
@@ -60,7 +61,7 @@ def bring(
                 said.append(f"{what}: {fallas[-1]}")
                 continue
             try:
-                fotos.keep(clave, client.file(what, addresses[clave], settings.lindero_fotos_hosts))
+                fotos.keep(clave, client.file(what, addresses[clave], hosts))
                 done, silent = done + 1, 0
             except (ApiContractChanged, DataError) as err:
                 fotos.note(clave, falla=str(err).removeprefix(f"{what}: "))

@@ -195,7 +195,7 @@ def test_a_host_that_the_settings_name_sees_no_credential_also_by_a_redirect(
     nights: Nights,
 ) -> None:
     said = {"m-1": [f"{_host(nights.other)}/x.jpg"], "m-2": ["fotos/afuera.jpg"]}
-    made = nights.bring(said, lindero_fotos_hosts=("localhost",))
+    made = nights.bring(said, lindero_fotos_hosts=("LocalHost",))
     assert set(made.fotos) == {"m-1", "m-2"}
     assert len(nights.other.requests) == 2
     assert not any("authorization" in one.headers for one in nights.other.requests)

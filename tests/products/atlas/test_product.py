@@ -14,6 +14,7 @@ import pytest
 import shapely
 from PIL import Image
 
+from Modules.diff.changes import diff_tables
 from Modules.geo.arrays import WGS84
 from Modules.night.tables import Tables
 from Modules.products.atlas.hojas import LOTE_MM, Atlas
@@ -23,7 +24,7 @@ from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
 from Modules.words.names import check_names
-from Modules.words.spanish import hectares
+from Modules.words.spanish import day, hectares
 from tests.fuentes import campo, fuente_of, lote
 
 CAMPO = "Las Acacias - Este"  # as files call it
@@ -153,6 +154,28 @@ def test_what_is_sampled_already_is_ticked_so_that_nobody_goes_there_again(one: 
     }
     assert sum(ticks.values()) > 0
     assert {key: many for key, many in ticks.items() if many} == done
+
+
+def test_a_lote_says_what_happened_to_it_and_when_as_its_card_in_the_map(
+    one: Fuente, tmp_path: Path
+) -> None:
+    marks = one.tables.marcadores
+    before = replace(one.tables, marcadores=marks.iloc[1:].reset_index(drop=True))
+    told = replace(one, changes=diff_tables(before, one.tables))
+    texts = pages(
+        build_atlas(told, tmp_path / "told").carpetas["atlas"][f"atlas_25-26 - {CAMPO}.pdf"]
+    )
+    lotes = one.tables.lotes.set_index("lote_id")
+    for lote_id, changed in lotes["updated_at"].items():
+        page = next(" ".join(text.split()) for text in texts if f"Id {lote_id}" in text)
+        own = lote_id == marks["lote_id"].iloc[0]
+        now = (
+            "Cambió la noche del 20/11/2025: marcadores: 1 nuevo."
+            if own
+            else ("Sin cambios la noche del 20/11/2025.")
+        )
+        then = day(changed.astimezone(one.zone))
+        assert f"{now} Lote modificado por última vez en el portal el {then}." in page
 
 
 def test_the_same_night_gives_the_same_bytes_whatever_the_order_of_rows(
