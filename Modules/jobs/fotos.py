@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 
 from Modules.jobs.portal_access import Access
 from Modules.jobs.products import Encargo, with_fotos
 from Modules.portal.client import PortalClient
-from Modules.store.fotos import TRIES, Fotos, adjuntos_of, marcas_of
+from Modules.store.fotos import TRIES, Adjuntos, Fotos, marcas_of
 from Modules.store.snapshot import Snapshot
-from Modules.words.domain import Fetched, Recurso
 from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable, DataError
 from Modules.words.spanish import corrida, count, number, short
 
@@ -26,16 +24,14 @@ _TRIES, _REQUEST_S = 2, 60.0
 _MB, _ROOM = 1_000_000, 1_000_000_000
 
 
-def bring(
-    encargo: Encargo, access: Access, fetched: Mapping[Recurso, Fetched], snapshot: Snapshot
-) -> Encargo:
+def bring(encargo: Encargo, access: Access, adjuntos: Adjuntos, snapshot: Snapshot) -> Encargo:
     """Bring the photos that are missing; the order with those that are here, and what to say.
 
     Raises:
         PublishError: the disk refused.
     """
     settings, store = encargo.settings, encargo.store
-    marcas, addresses = adjuntos_of(fetched[Recurso.MARCADORES].records)
+    marcas, addresses = adjuntos
     fotos = Fotos(store.root, metadatos=settings.lindero_fotos_metadatos)
     mark_of = {clave: key for key, claves in sorted(marcas.items()) for clave in claves}
     wanted = [one for one in mark_of if fotos.get(one) is None]

@@ -83,6 +83,7 @@ def survey(fetched: Mapping[Recurso, Fetched]) -> Survey:
                 missing |= {(table, member.name): silent} if silent else {}
             if member.kind in _AS_WRITTEN and (text := _several(values)):
                 mixed[f"{table}.{member.name}"] = text
+        del items, values  # before the next list is unpacked
     return Survey(
         missing,
         mixed,
@@ -119,6 +120,8 @@ def _tables(
                 if isinstance(siembra, Mapping)
             ]
             yield "siembras", SIEMBRA, sown
+            del sown
+        del items
 
 
 def _several(values: Sequence[Any]) -> str:

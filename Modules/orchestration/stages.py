@@ -34,6 +34,7 @@ from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import without_collector
 from Modules.settings import Settings, check_portal, load_settings
+from Modules.store.fotos import Adjuntos, adjuntos_of
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
 from Modules.words.spanish import corrida, inesperada, markdown, number, short
@@ -175,7 +176,40 @@ def _night(
     keys: PromptAccess | None = None,
 ) -> Outcome:
     """One campaña of ``respaldar``."""
+    snapshot, outcome, adjuntos = _kept(job, access, judge, stage)
+    if not snapshot.accepted:
+        return outcome
+    from Modules.jobs import products as productos
+    from Modules.jobs import weekly as verificacion
+
     settings, modo = job.settings, job.modo
+    encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
+    if settings.lindero_marcas_prompt:
+        from Modules.prompts import marks
+
+        read, why_not = spared(stage, MARCAR, marks.classify, encargo, keys)
+        said = f"marcadores sin leer por el modelo: {why_not}"
+        encargo = read or replace(encargo, avisos=(*encargo.avisos, said))
+    if settings.lindero_fotos:
+        from Modules.jobs import fotos
+
+        brought, why_not = spared(stage, FOTOS, fotos.bring, encargo, access, adjuntos, snapshot)
+        encargo = brought or replace(encargo, avisos=(*encargo.avisos, f"fotos: {why_not}"))
+    made = make_all(encargo, productos.PRODUCTOS, stage)
+    outcome = productos.with_productos(outcome, encargo, made)
+    if modo is Modo.PROD and settings.lindero_informe_a:
+        outcome = _reported(outcome, encargo, snapshot, made, stage)
+    retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
+    return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+
+
+def _kept(
+    job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage
+) -> tuple[Snapshot, Outcome, Adjuntos]:
+    """The snapshot of a night, published if it was accepted, and what to bring of its photos.
+
+    The rest of what came is out of memory then.
+    """
     corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
     tell = stopwatch(TRAER)
     fetched = stage(TRAER, backup.fetch, job, access, log_page)
@@ -191,32 +225,12 @@ def _night(
     snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
     tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
     if not snapshot.accepted:
-        return backup.outcome(job, night, snapshot, None)
-    from Modules.jobs import products as productos
-    from Modules.jobs import weekly as verificacion
-
+        return snapshot, backup.outcome(job, night, snapshot, None), ({}, {})
     tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
     published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
     tell(report.lo_publicado(published))
-    outcome = backup.outcome(job, night, snapshot, published)
-    encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
-    if settings.lindero_marcas_prompt:
-        from Modules.prompts import marks
-
-        read, why_not = spared(stage, MARCAR, marks.classify, encargo, keys)
-        said = f"marcadores sin leer por el modelo: {why_not}"
-        encargo = read or replace(encargo, avisos=(*encargo.avisos, said))
-    if settings.lindero_fotos:
-        from Modules.jobs import fotos
-
-        brought, why_not = spared(stage, FOTOS, fotos.bring, encargo, access, fetched, snapshot)
-        encargo = brought or replace(encargo, avisos=(*encargo.avisos, f"fotos: {why_not}"))
-    made = make_all(encargo, productos.PRODUCTOS, stage)
-    outcome = productos.with_productos(outcome, encargo, made)
-    if modo is Modo.PROD and settings.lindero_informe_a:
-        outcome = _reported(outcome, encargo, snapshot, made, stage)
-    retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
-    return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
+    adjuntos = adjuntos_of(fetched[Recurso.MARCADORES].records)
+    return snapshot, backup.outcome(job, night, snapshot, published), adjuntos
 
 
 def _reported(

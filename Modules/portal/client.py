@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Self, TypeVar
 
@@ -35,6 +35,7 @@ from Modules.words.domain import (
     Portal,
     RawPage,
     Record,
+    Records,
     Recurso,
     normal_origin,
 )
@@ -334,21 +335,19 @@ def _parent_id(recurso: Recurso, record: Record) -> str:
 
 def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
     """The walks of one list behind one another; pages are numbered through, from 1."""
-    pages: list[RawPage] = []
-    records: list[Record] = []
-    for walked in walks:
-        for page in walked.pages:
-            number = len(pages) + 1
-            pages.append(RawPage(recurso, number, page.body, page.request_id, page.ask.path))
-            records += [r if r.page == number else replace(r, page=number) for r in page.records]
+    came = [page for walked in walks for page in walked.pages]
+    pages = tuple(
+        RawPage(recurso, number, page.body, page.request_id, page.ask.path)
+        for number, page in enumerate(came, 1)
+    )
     totals = [walked.declared_total for walked in walks]
     declared = sum(total for total in totals if total is not None)
-    said = [page.view.moments for walked in walks for page in walked.pages]
+    said = [page.view.moments for page in came]
     moments = {name: [one[name] for one in said if name in one] for name in MOMENTS}
     return Fetched(
         recurso,
-        tuple(pages),
-        tuple(records),
+        pages,
+        Records.joined([page.records for page in came]),
         None if None in totals else declared,
         max((walked.walks for walked in walks), default=1),
         {name: MOMENTS[name](found) for name, found in moments.items() if found},

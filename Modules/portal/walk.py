@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 from Modules.portal.answers import Answer, Conflict
 from Modules.portal.asking import Ask, Frozen, LeftOrigin, Step, WalkBroken
@@ -156,7 +157,9 @@ class Walker:
         def read(answer: Answer, document: object) -> Page:
             view = read_page(document, answer.headers, walk.envelope, walk.paging, ask.what)
             records = walk.mapper.records(view.rows, number, ask.what, walk.parent)
+            # of the rows only how many they are, and the last, is asked for from here on
+            view = replace(view, rows=[*repeat(None, len(view.rows) - 1), *view.rows[-1:]])
             request_id = answer.request_id(walk.request_id_header)
-            return Page(ask, answer.body, request_id, view, tuple(records))
+            return Page(ask, answer.body, request_id, view, records)
 
         return self._attempts.page(ask, read)

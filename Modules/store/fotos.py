@@ -42,6 +42,8 @@ _PASSING: Final = re.compile(  # parameters of an address that sign it for a whi
     re.IGNORECASE,
 )
 
+Adjuntos = tuple[dict[str, list[str]], dict[str, str]]  # claves by mark, address by clave
+
 
 @dataclass(frozen=True, slots=True)
 class Foto:
@@ -88,7 +90,7 @@ class Foto:
         return True
 
 
-def adjuntos_of(records: Iterable[Record]) -> tuple[dict[str, list[str]], dict[str, str]]:
+def adjuntos_of(records: Iterable[Record]) -> Adjuntos:
     """The photos of each mark, by its id, as claves; and the address of each clave.
 
     What says that it is something else than a picture is left out.

@@ -5,13 +5,14 @@ Standard library only. Times are timezone-aware; ids are opaque text.
 
 from __future__ import annotations
 
+import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from Modules.words.errors import SettingsError
@@ -205,6 +206,42 @@ class Record:
     index: int  # from 0, within the page
 
 
+class Records(Sequence[Record]):
+    """The records of a list, packed page by page: an eighth of the room that they take as objects.
+
+    Every walk over them makes them anew, a page at a time.
+    """
+
+    def __init__(self, pages: Sequence[bytes], amount: int) -> None:
+        self._pages, self._amount = pages, amount
+
+    @classmethod
+    def of(cls, page: Sequence[Record]) -> Self:
+        """Those of one page, whole and in order."""
+        values = [record.values for record in page]
+        return cls([pickle.dumps(values, pickle.HIGHEST_PROTOCOL)], len(values))
+
+    @classmethod
+    def joined(cls, pages: Sequence[Sequence[Record]]) -> Self:
+        """Those of single pages, which are numbered through from 1."""
+        packed = [one if isinstance(one, Records) else cls.of(one) for one in pages]
+        return cls([page for one in packed for page in one._pages], sum(map(len, packed)))
+
+    def __len__(self) -> int:
+        return self._amount
+
+    def __iter__(self) -> Iterator[Record]:
+        for number, page in enumerate(self._pages, 1):
+            for index, values in enumerate(pickle.loads(page)):  # noqa: S301 - packed above
+                yield Record(values, number, index)
+
+    def __getitem__(self, at: Any) -> Any:
+        return tuple(self)[at]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+
 @dataclass(frozen=True, slots=True)
 class RawPage:
     """One page as received, decoded from transport compression only."""
@@ -231,7 +268,7 @@ class Fetched:
 
     recurso: Recurso
     pages: tuple[RawPage, ...] = field(repr=False)
-    records: tuple[Record, ...] = field(repr=False)
+    records: Sequence[Record] = field(repr=False)
     declared_total: int | None  # None where the portal declares none
     walks: int = 1  # 2 if the first walk did not add up
     moments: Mapping[str, datetime] = field(default_factory=dict)  # of ``MOMENTS``, those given

@@ -26,7 +26,7 @@ from Modules.settings import Settings
 from Modules.store.fotos import FOLDER, NAME, TRIES, adjuntos_of
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import SnapshotStore
-from Modules.words.domain import Fetched, Modo, Portal, Record, Recurso
+from Modules.words.domain import Modo, Portal, Record, Recurso
 from tests.demo.running import running_portal
 from tests.formats.test_fotos import bomb, picture
 from tests.portal.dialect_server import (
@@ -85,8 +85,7 @@ class Nights:
         self.snapshots.append(snapshot)
         encargo = products.order(own, Modo.TEST, store, snapshot, NOW)
         access = Access(config_of(self.portal.url), Portal("demo:small", "contract@0"))
-        fetched = {Recurso.MARCADORES: Fetched(Recurso.MARCADORES, (), records, None)}
-        return fotos.bring(encargo, access, fetched, snapshot)
+        return fotos.bring(encargo, access, adjuntos_of(records), snapshot)
 
     @property
     def folder(self) -> Path:
@@ -332,7 +331,8 @@ def test_a_whole_night_of_the_demo_portal_brings_its_photos_and_a_quiet_one_none
             fetched = backup.fetch(job, access)
             snapshot = backup.keep(job, backup.judge_night(job, access, fetched), NOW)
             encargo = products.order(settings, Modo.TEST, job.store, snapshot, NOW)
-            made.append(fotos.bring(encargo, access, fetched, snapshot))
+            found = adjuntos_of(fetched[Recurso.MARCADORES].records)
+            made.append(fotos.bring(encargo, access, found, snapshot))
     first, second = made
     known = set(first.fuente.tables.marcadores["marcador_id"])
     assert first.fotos
@@ -359,7 +359,8 @@ def test_a_night_without_photos_has_no_file_for_them(tmp_path: Path) -> None:
         fetched = backup.fetch(job, access)
         snapshot = backup.keep(job, backup.judge_night(job, access, fetched), NOW)
         encargo = products.order(job.settings, Modo.TEST, job.store, snapshot, NOW)
-        brought = fotos.bring(encargo, access, fetched, snapshot)
+        found = adjuntos_of(fetched[Recurso.MARCADORES].records)
+        brought = fotos.bring(encargo, access, found, snapshot)
     assert (brought.fotos, brought.avisos) == ({}, ())
     assert not (snapshot.path / NAME).exists()
     assert not (job.store.root / FOLDER).exists()
