@@ -49,6 +49,7 @@ from Modules.disk.safe_files import (
     is_sharing_violation,
     make_folder,
     move,
+    moved_here,
     remove_file,
     sync_folder,
     writing,
@@ -89,8 +90,11 @@ def publish_files(
     snapshot_id: str,
     now: datetime,
     scope: Callable[[str], bool] = _everything,
+    take: bool = False,
 ) -> Published:
     """Make ``folder`` hold exactly the files of ``built`` (path below it → source), of ours.
+
+    ``take``: the sources are scratch; on the same disk they are moved, not written once more.
 
     A second call with the same input writes nothing. Files that are not ours are not touched.
     Where several publications share a folder (a campaña each), ``scope`` tells by its name
@@ -123,7 +127,7 @@ def publish_files(
     }
     if not changed and not stale and before.state == PUBLISHED:
         return Published((), tuple(kept), ())
-    plan = _Publication(folder, built, changed, kept, stale, before, others)
+    plan = _Publication(folder, built, changed, kept, stale, before, others, take)
     return _apply(plan, snapshot_id, now)
 
 
@@ -174,6 +178,7 @@ class _Publication:
     stale: Mapping[str, OurFile]
     before: PublishRecord
     others: PublishRecord  # of ours too, but of another publication in the same folder
+    take: bool  # see ``publish_files``
 
     def record(self, record: PublishRecord) -> PublishRecord:
         """What ``.lindero.json`` is to say: a record of ours with those of the others."""
@@ -322,6 +327,8 @@ def _temps(plan: _Publication) -> Iterator[dict[str, Path]]:
     }
     try:
         for name, temp in temps.items():
+            if plan.take and moved_here(plan.built[name], temp):
+                continue
             if copy_new(plan.built[name], temp) != plan.changed[name]:
                 raise PublishError(f"{plan.built[name]} cambió mientras se publicaba")
         yield temps

@@ -149,6 +149,16 @@ def move(source: Path, target: Path) -> None:
         retry_sharing(lambda: source.replace(target))
 
 
+def moved_here(source: Path, target: Path) -> bool:
+    """Whether a file could be renamed, and is flushed; one of another disk has to be copied."""
+    try:
+        source.rename(target)
+    except OSError:
+        return False
+    sync_file(target)
+    return True
+
+
 def retry_sharing(
     action: Callable[[], object],
     *,

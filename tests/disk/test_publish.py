@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,26 @@ def bench(tmp_path: Path) -> Bench:
 def kill() -> Iterator[Killer]:
     with killer() as process:
         yield process
+
+
+@pytest.mark.parametrize("same_disk", [True, False])
+def test_scratch_is_moved_where_it_can_be_and_copied_from_another_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, same_disk: bool
+) -> None:
+    bench = Bench(tmp_path)
+    built = bench.built({"a.csv": "one", "x/b.csv": "two"})
+    inodes = {name: path.stat().st_ino for name, path in built.items()}
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    if not same_disk:
+        monkeypatch.setattr(Path, "rename", refuse)
+    done = publish_files(built, bench.out, snapshot_id="id", now=NOW, take=True)
+    assert (done.written, bench.content()) == (tuple(built), {"a.csv": "one", "x/b.csv": "two"})
+    assert published(bench.out)["a.csv"] == fingerprint(bench.out / "a.csv")
+    moved = {name: (bench.out / name).stat().st_ino == inodes[name] for name in built}
+    assert set(moved.values()) == {same_disk}, "what is moved is not written a second time"
 
 
 @pytest.mark.usefixtures("clock_of_argentina")
