@@ -347,7 +347,7 @@ def _fetched(recurso: Recurso, walks: Sequence[Walked]) -> Fetched:
     return Fetched(
         recurso,
         pages,
-        Records.joined([page.records for page in came]),
+        Records(*(page.records for page in came)),
         None if None in totals else declared,
         max((walked.walks for walked in walks), default=1),
         {name: MOMENTS[name](found) for name, found in moments.items() if found},

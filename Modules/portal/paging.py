@@ -247,7 +247,7 @@ class Page:
         found = [record.values.get("id") for record in self.records]
         ids = [one if isinstance(one, str) and one else None for one in found]
         object.__setattr__(self, "ids", ids)
-        object.__setattr__(self, "records", Records.of(self.records))
+        object.__setattr__(self, "records", Records(self.records))
 
 
 def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envelope) -> int | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Any, Self
+from itertools import chain
+from typing import Any
 from urllib.parse import urlsplit
 
 from Modules.words.errors import SettingsError
@@ -209,30 +210,18 @@ class Record:
 class Records(Sequence[Record]):
     """The records of a list, packed page by page: an eighth of the room that they take as objects.
 
-    Every walk over them makes them anew, a page at a time.
+    Every walk over them makes them anew, a page at a time; pages are numbered from 1.
     """
 
-    def __init__(self, pages: Sequence[bytes], amount: int) -> None:
-        self._pages, self._amount = pages, amount
-
-    @classmethod
-    def of(cls, page: Sequence[Record]) -> Self:
-        """Those of one page, whole and in order."""
-        values = [record.values for record in page]
-        return cls([pickle.dumps(values, pickle.HIGHEST_PROTOCOL)], len(values))
-
-    @classmethod
-    def joined(cls, pages: Sequence[Sequence[Record]]) -> Self:
-        """Those of single pages, which are numbered through from 1."""
-        packed = [one if isinstance(one, Records) else cls.of(one) for one in pages]
-        return cls([page for one in packed for page in one._pages], sum(map(len, packed)))
+    def __init__(self, *pages: Sequence[Record]) -> None:
+        self._amount, self._pages = sum(map(len, pages)), [*chain(*map(_packed, pages))]
 
     def __len__(self) -> int:
         return self._amount
 
     def __iter__(self) -> Iterator[Record]:
         for number, page in enumerate(self._pages, 1):
-            for index, values in enumerate(pickle.loads(page)):  # noqa: S301 - packed above
+            for index, values in enumerate(pickle.loads(page)):  # noqa: S301 - packed below
                 yield Record(values, number, index)
 
     def __getitem__(self, at: Any) -> Any:
@@ -240,6 +229,12 @@ class Records(Sequence[Record]):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+
+def _packed(page: Sequence[Record]) -> list[bytes]:
+    if isinstance(page, Records):
+        return page._pages
+    return [pickle.dumps([record.values for record in page], pickle.HIGHEST_PROTOCOL)]
 
 
 @dataclass(frozen=True, slots=True)

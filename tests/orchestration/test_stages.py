@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
-from Modules.orchestration.stages import each
-from Modules.words.domain import Campania
+from Modules.orchestration.stages import StageInfo, each, respaldar
+from Modules.words.domain import Campania, Fetched, Recurso
 from Modules.words.errors import ApiUnavailable, CampaniasFailed, NightRefused
 
 A, B, C = Campania(24, 25), Campania(25, 26), Campania(26, 27)
@@ -65,3 +70,23 @@ def test_a_fault_of_ours_goes_up_when_the_others_are_done() -> None:
     with pytest.raises(ZeroDivisionError):
         each((A, B), work)
     assert done == [B]
+
+
+def test_what_came_is_out_of_memory_before_the_products_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("LINDERO_TEST_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    held: dict[str, int] = {}
+
+    def stage(step: StageInfo, work: Callable[..., Any], /, *args: Any, **more: Any) -> Any:
+        held[step.name] = sum(isinstance(one, Fetched) for one in gc.get_objects())
+        if step.name.startswith("Producto"):
+            return ()  # which are made is not asked here
+        return work(*args, **more)
+
+    before = sum(isinstance(one, Fetched) for one in gc.get_objects())
+    done = respaldar("25/26", test=True, stage=stage)
+    assert done.error is None
+    assert held["Guardar el snapshot"] == before + len(Recurso)
+    assert held["Producto cultivos"] == held["Producto muestreos"] == before
