@@ -96,9 +96,9 @@ def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) ->
     UTF-8 JSON, a sample a line. ``nombre`` is for people; ``fecha`` the plan's date. The id comes
     from the content: two documents with the same id are the same document, as the schema asks.
     """
-    lines: dict[str, list[str]] = {SUELO: []}
+    lines: dict[str, list[bytes]] = {SUELO: []}
     for muestra in muestras:
-        lines.setdefault(muestra.kind, []).extend(_lines(muestra))
+        lines.setdefault(muestra.kind, []).extend(map(str.encode, _lines(muestra)))
     return {kind: _document(lines[kind], kind, nombre, fecha) for kind in SUFFIX if kind in lines}
 
 
@@ -121,12 +121,14 @@ def _depth(part: str) -> dict[str, Any]:
     return {"name": f"{match[1]}-{match[2]} cm", "top": top, "bottom": bottom, "units": "cm"}
 
 
-def _document(lines: list[str], kind: str, nombre: str, fecha: date) -> bytes:
-    samples = ",\n".join(lines)
+def _document(lines: list[bytes], kind: str, nombre: str, fecha: date) -> bytes:
+    samples = b",\n".join(lines)
+    lines.clear()  # a plan has a million
     about = {"date": fecha.isoformat(), "name": nombre, "type": kind}
-    digest = hashlib.sha256(f"{_json(about)}{samples}".encode()).hexdigest()[:32]
-    head = _json({"_type": CONTENT_TYPE, "id": f"lindero-{digest}", **about})
-    return f'{head[:-1]},"samples":{{\n{samples}\n}}}}\n'.encode()
+    digest = hashlib.sha256(_json(about).encode())
+    digest.update(samples)
+    head = {"_type": CONTENT_TYPE, "id": f"lindero-{digest.hexdigest()[:32]}", **about}
+    return b"".join((f'{_json(head)[:-1]},"samples":{{\n'.encode(), samples, b"\n}}\n"))
 
 
 def _lines(muestra: Muestra) -> Iterator[str]:
