@@ -171,7 +171,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 	@$(RUN) ruff format .
 
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
-	@for bench in start stages backup productos kmz mapa unchanged hexagonos diferencias tareas llamadas prompts_api informe_campania informe maquinas proyecto atlas; do $(RUN) python bench/$$bench.py || exit 1; done
+	@for bench in start stages backup productos kmz mapa unchanged hexagonos diferencias tareas llamadas prompts_api informe_campania informe maquinas proyecto atlas memoria; do $(RUN) python bench/$$bench.py || exit 1; done
 
 pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium)
 	@$(RUN) python -W ignore -m tests.pictures

@@ -278,7 +278,8 @@ class Settings:
         "Resoluciones H3 de los hexágonos")
 
     lindero_task_runner: str = setting(task_runner, "processes",
-        "Quién hace los hexágonos: serial, threads, processes, dask o la dirección de un Dask",
+        "Quién hace los tramos de KMZ, muestreos y H3: serial, threads, processes, dask o la "
+        "dirección de un Dask",
         "tcp://dask-scheduler:8786")
     lindero_task_workers: int = setting(whole(ge=1, le=64), "2",
         "Cuántos a la vez, en esta máquina")

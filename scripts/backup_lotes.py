@@ -28,7 +28,7 @@ def backup_databaler_flow(
     """
     block = credentials_block_name
     return flow_run.conclude(
-        lambda: respaldar(campania, test=test, stage=flow_run.as_task, credentials_block_name=block)
+        lambda: respaldar(campania, test=test, credentials_block_name=block, **flow_run.TASKS)
     )
 
 

@@ -17,7 +17,7 @@ def generar_kmz_flow(campania: str | None = None, test: bool = False) -> flow_ru
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_run.conclude(lambda: hacer_kmz(campania, test=test, stage=flow_run.as_task))
+    return flow_run.conclude(lambda: hacer_kmz(campania, test=test, **flow_run.TASKS))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def generar_productos_flow(campania: str | None = None, test: bool = False) -> f
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_run.conclude(lambda: hacer_productos(campania, test=test, stage=flow_run.as_task))
+    return flow_run.conclude(lambda: hacer_productos(campania, test=test, **flow_run.TASKS))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from Modules.disk.destinations import check_path
 from Modules.disk.safe_files import is_link, make_folder, move, sync_folder, writing
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
-from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.formats.kmz import KmzWriter, Mapa, write_below
 from Modules.formats.qgis import add_styles
 from Modules.store.numeros import path_of, read_numeros
 from Modules.store.snapshot import Snapshot, read_tables
@@ -189,8 +189,8 @@ def write_kmz_of(found: Comparacion, path: Path) -> tuple[list[Path], tuple[str,
     def build(work: Path) -> None:
         lines = (found.titulo, found.resumen, *found.avisos)
         doc = document(found.diferencias, nombre="Cambios entre dos backups", lineas=lines)
-        writer = KmzWriter(work, MAX_PLACEMARKS, MAX_BYTES)
-        writer.write("", [Mapa(path.stem, doc)])
+        writer = KmzWriter(MAX_PLACEMARKS, MAX_BYTES)
+        write_below(work, writer.packed([Mapa(path.stem, doc)]))
         avisos.extend(writer.avisos)
 
     return _in_place(path.parent, build), tuple(avisos)

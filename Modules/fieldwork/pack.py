@@ -8,7 +8,7 @@ of, and leaves those of other rows and months as they are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, modus_documents
 from Modules.products.muestreos.plan import PlanMuestreo, plan_muestreo
 from Modules.products.muestreos.product import muestras
-from Modules.products.source import Fuente
+from Modules.products.source import Fuente, fuente_of
 from Modules.store.numeros import MUESTRA, Numeros, read_numeros, write_numeros
 from Modules.words.columns import CRS
 from Modules.words.folders import PLAN_MUESTREO
@@ -100,20 +100,6 @@ def build_pack(
             built[path] = work / path
             write_new(built[path], document)
     return maps, built
-
-
-def fuente_of(fuente: Fuente, lote_ids: Collection[str]) -> Fuente:
-    """The same night with these lotes alone, their campos and what lies in them."""
-    tables = fuente.tables
-    lotes = tables.lotes[tables.lotes["lote_id"].isin(lote_ids)]
-    campos = tables.campos[tables.campos["campo_id"].isin(lotes["campo_id"])]
-    inside = {
-        name: frame[frame["lote_id"].isin(lote_ids)].reset_index(drop=True)
-        for name in ("siembras", "ambientes", "marcadores", "zonas")
-        for frame in (getattr(tables, name),)
-    }
-    kept = {"campos": campos.reset_index(drop=True), "lotes": lotes.reset_index(drop=True)}
-    return replace(fuente, tables=replace(tables, **kept, **inside))
 
 
 def _with_whole_lotes(tables: Tables, trabajos: Sequence[Trabajo]) -> Tables:

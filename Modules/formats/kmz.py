@@ -50,14 +50,24 @@ def member(name: str) -> zipfile.ZipInfo:
 
 
 def write_kmz(path: Path, doc: bytes, icons: Mapping[str, bytes]) -> None:
-    """Write an archive to a new file of a scratch folder (publishing copies and syncs it).
+    """Write an archive to a new file of a scratch folder (publishing syncs it).
 
     Raises:
         PublishError: the disk refused.
     """
-    data = kmz_bytes(doc, icons)
-    with writing(path), path.open("xb", buffering=0) as file:
-        file.write(data)
+    write_below(path.parent, [(path.name, kmz_bytes(doc, icons))])
+
+
+def write_below(folder: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, Path]:
+    """Write new files below a scratch folder, as ``write_kmz`` does; path below it → file."""
+    built: dict[str, Path] = {}
+    for name, data in files:
+        path = built[name] = folder / name
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb", buffering=0) as file:
+                file.write(data)
+    return built
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +80,11 @@ class Mapa:
 
 @dataclass(slots=True)
 class KmzWriter:
-    """Writes maps below a scratch folder, in parts where they are too large for a phone.
+    """Packs maps, in parts where they are too large for a phone.
 
     ``avisos`` says which, in Spanish, for the report.
     """
 
-    work: Path
     max_placemarks: int
     max_bytes: int
     avisos: list[str] = field(default_factory=list)
@@ -85,29 +94,20 @@ class KmzWriter:
         marks = sum(len(folder.placemarks) for folder in document.folders) + len(document.legend)
         return marks <= self.max_placemarks and len(data) <= self.max_bytes
 
-    def write(self, familia: str, maps: Iterable[Mapa]) -> dict[str, Path]:
-        """Write the maps of a family; path below its folder → file."""
-        built: dict[str, Path] = {}
-        folders: set[Path] = set()
-        for path, document, data in self._fitting(list(maps)):
-            target = self.work / familia / f"{path}.kmz"
-            if target.parent not in folders:
-                with writing(target.parent):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                folders.add(target.parent)
-            write_kmz(target, data, document.icons)
-            built[f"{path}.kmz"] = target
-        return built
-
-    def _fitting(self, maps: Sequence[Mapa]) -> Iterator[tuple[str, Document, bytes]]:
+    def packed(
+        self, maps: Sequence[Mapa], paths: Sequence[str] = ()
+    ) -> Iterator[tuple[str, bytes]]:
+        """The files, path and bytes; ``paths``: of all maps in their folders, if these are some."""
+        paths = paths or [one.path for one in maps]
         for mapa in maps:
             data = mapa.document.render()
             if self.fits(mapa.document, data):
-                yield mapa.path, mapa.document, data
-            else:
-                yield from self._parts(mapa, [other.path for other in maps])
+                yield f"{mapa.path}.kmz", kmz_bytes(data, mapa.document.icons)
+                continue
+            for path, document in self._parts(mapa, paths):
+                yield f"{path}.kmz", kmz_bytes(document.render(), document.icons)
 
-    def _parts(self, mapa: Mapa, taken: Sequence[str]) -> Iterator[tuple[str, Document, bytes]]:
+    def _parts(self, mapa: Mapa, taken: Sequence[str]) -> Iterator[tuple[str, Document]]:
         parts = in_parts(
             mapa.document, max_placemarks=self.max_placemarks, max_bytes=self.max_bytes
         )
@@ -125,4 +125,4 @@ class KmzWriter:
         )
         for i, document in enumerate(parts, 1):
             path = "/".join(filter(None, (folder, names[f"{name}/{i}"])))
-            yield path, document, document.render()
+            yield path, document

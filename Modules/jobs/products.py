@@ -29,9 +29,9 @@ from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.jobs.report import productos_markdown
 from Modules.products.entry import CADA_NOCHE, Producto
-from Modules.products.h3.product import Runner
 from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
+from Modules.products.runner import Runner
 from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.clasificadas import Clasificada, read_clasificadas, read_of
@@ -125,11 +125,14 @@ class Encargo:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-PRODUCTOS, MAPAS = made_by(CADA_NOCHE), made_by("kmz")
+PRODUCTOS, MAPAS, HEXAGONOS = (made_by(comando) for comando in (CADA_NOCHE, "kmz", "h3"))
 
 
-def hexagonos(run: Runner) -> tuple[Producto, ...]:
-    return tuple(replace(one, build=partial(one.build, run=run)) for one in made_by("h3"))
+def in_pieces(lista: Sequence[Producto], run: Runner) -> tuple[Producto, ...]:
+    """The same products; those that are made in pieces have ``run`` run them."""
+    return tuple(
+        replace(one, build=partial(one.build, run=run)) if one.tramos else one for one in lista
+    )
 
 
 def asked(settings: Settings, campania: str | None, modo: Modo) -> tuple[Campania, ...]:
@@ -271,7 +274,7 @@ def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo) -> Resul
     folder = encargo.outputs / carpeta
     own_id, now, ours = str(encargo.fuente.snapshot_id), encargo.now, encargo.is_ours
     try:
-        done = publish_files(built, folder, snapshot_id=own_id, now=now, scope=ours)
+        done = publish_files(built, folder, snapshot_id=own_id, now=now, scope=ours, take=True)
     except Exception as err:  # noqa: BLE001 - one folder must not sink the others
         _log_failure(carpeta, err)
         return Resultado(carpeta, folder, error=err)

@@ -10,12 +10,10 @@ import asyncio
 import inspect
 import logging
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task
@@ -42,8 +40,7 @@ from Modules.words.spanish import corrida, markdown, number
 from Modules.words.temporada import write_campanias
 
 if TYPE_CHECKING:  # pandas waits for the night to be there
-    from Modules.geo.h3_cover import Chunk, Cover
-    from Modules.products.h3.product import Runner
+    from Modules.products.runner import Runner
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +52,7 @@ SALTEADA = (
     "LINDERO_LATE_RUNS=run para que corra igual."
 )
 CON_AVISO = "ConAviso"  # state of a run that did its job, and somebody has to act
-AHEAD = 64  # chunks of hexagons on a cluster at a time: their results wait in our memory
+AHEAD = 64  # pieces on a cluster at a time: their results wait in our memory
 MAX_TABLE_ROWS = 200  # more than that the UI does not show well; the files hold all
 Ended = RunResult | State[Any]  # what a flow returns: its result, or a state that holds it
 
@@ -192,7 +189,7 @@ def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P
 
 @contextmanager
 def chunk_runner(settings: Settings) -> Iterator[Runner]:
-    """Who runs the chunks of hexagons, as ``LINDERO_TASK_RUNNER`` says; results keep their order.
+    """Who runs the pieces of products, as ``LINDERO_TASK_RUNNER`` says; results keep their order.
 
     Raises:
         SettingsError: Dask is asked for and not installed, or its scheduler does not answer.
@@ -200,6 +197,8 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
     if not settings.on_a_cluster:
         yield on_this_machine(settings)
         return
+    from Modules.products.runner import in_order
+
     kind, workers = settings.lindero_task_runner, settings.lindero_task_workers
     try:
         from prefect_dask.task_runners import DaskTaskRunner
@@ -209,23 +208,27 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
         ) from err
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
-    with DaskTaskRunner(**where) as dask:
 
-        def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterator[Cover]:
-            tramo = Task(work, name="Tramo de hexágonos", **IN_MEMORY)
-            left, sent = iter(pieces), deque[Any]()
-            try:
-                sent.extend(dask.submit(tramo, {"chunk": one}) for one in islice(left, AHEAD))
-            except OSError as err:
-                raise SettingsError(
-                    f"LINDERO_TASK_RUNNER: ningún Dask contesta en {kind}; levantarlo, o escribir "
-                    "processes"
-                ) from err
-            while sent:
-                yield sent.popleft().result()
-                sent.extend(dask.submit(tramo, {"chunk": one}) for one in islice(left, 1))
+    @contextmanager
+    def started(work: Callable[..., Any]) -> Iterator[Callable[[Any], Any]]:
+        tramo = Task(work, name="Tramo", **IN_MEMORY)
+        with DaskTaskRunner(**where) as dask:
 
-        yield run
+            def submit(one: object) -> Any:
+                try:
+                    return dask.submit(tramo, {"chunk": one})
+                except OSError as err:
+                    raise SettingsError(
+                        f"LINDERO_TASK_RUNNER: ningún Dask contesta en {kind}; levantarlo, o "
+                        "escribir processes"
+                    ) from err
+
+            yield submit
+
+    yield in_order(started, AHEAD)
+
+
+TASKS: Mapping[str, Any] = {"stage": as_task, "chunks": chunk_runner}  # of a story in a flow
 
 
 def worth_another_try(task: Task[..., Any], _run: object, state: State[Any]) -> bool:

@@ -32,7 +32,7 @@ from Modules.orchestration.deployments import (
 )
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
-from Modules.portal.collector import without_collector
+from Modules.portal.collector import give_back, without_collector
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.store.fotos import Adjuntos, adjuntos_of
 from Modules.words.domain import Campania, Modo, Recurso
@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.jobs.portal_access import Access
     from Modules.jobs.products import Encargo
     from Modules.products.entry import Producto
-    from Modules.products.h3.product import Runner
+    from Modules.products.runner import Runner
     from Modules.store.snapshot import Snapshot
 
 P = ParamSpec("P")
@@ -75,7 +75,7 @@ class Stage(Protocol):
         ...
 
 
-Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs pieces of hexagons
+Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs pieces of products
 
 BUSCAR: Final = StageInfo("Buscar la campaña actual", retries=2, delay_s=300)
 TRAER: Final = StageInfo("Traer del portal", retries=2, delay_s=300)
@@ -124,6 +124,7 @@ def respaldar(
     test: bool,
     stage: Stage = call,
     credentials_block_name: str = "",
+    chunks: Chunks = _here,
 ) -> Outcome:
     """Fetch, judge, keep and publish; the products; and prune what is old.
 
@@ -151,7 +152,7 @@ def respaldar(
         hoy = datetime.now(settings.zone).date()
         jobs = jobs or prepared(stage(BUSCAR, temporada.ask, access, hoy))
         judge = partial(backup.judge_night, hoy=hoy, asked=tuple(jobs))
-        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage, keys))
+        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage, chunks, keys))
     return outcome if modo is Modo.TEST or outcome.error else _pinged(settings, outcome)
 
 
@@ -173,6 +174,7 @@ def _night(
     access: Access,
     judge: Callable[..., Night],
     stage: Stage,
+    chunks: Chunks,
     keys: PromptAccess | None = None,
 ) -> Outcome:
     """One campaña of ``respaldar``."""
@@ -195,7 +197,7 @@ def _night(
 
         brought, why_not = spared(stage, FOTOS, fotos.bring, encargo, access, adjuntos, snapshot)
         encargo = brought or replace(encargo, avisos=(*encargo.avisos, f"fotos: {why_not}"))
-    made = make_all(encargo, productos.PRODUCTOS, stage)
+    made = make_all(encargo, productos.PRODUCTOS, stage, chunks)
     outcome = productos.with_productos(outcome, encargo, made)
     if modo is Modo.PROD and settings.lindero_informe_a:
         outcome = _reported(outcome, encargo, snapshot, made, stage)
@@ -291,30 +293,27 @@ def _together(outcomes: Mapping[Campania, Outcome]) -> Outcome:
     )
 
 
-def hacer_productos(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
-    """Make the nightly products once more."""
+def hacer_productos(campania: str | None = None, *, test: bool, **how: Any) -> Outcome:
+    """Make the nightly products once more; ``how``: see ``make_all``."""
     from Modules.jobs import products as productos
 
-    make = partial(make_all, lista=productos.PRODUCTOS, stage=stage)
+    make = partial(make_all, lista=productos.PRODUCTOS, **how)
     return rebuild("Productos", campania, make, test=test)
 
 
-def hacer_kmz(campania: str | None = None, *, test: bool, stage: Stage = call) -> Outcome:
-    """Make the maps for phones and Google Earth."""
+def hacer_kmz(campania: str | None = None, *, test: bool, **how: Any) -> Outcome:
+    """Make the maps for phones and Google Earth; ``how``: see ``make_all``."""
     from Modules.jobs import products as productos
 
-    make = partial(make_all, lista=productos.MAPAS, stage=stage)
+    make = partial(make_all, lista=productos.MAPAS, **how)
     return rebuild("KMZ", campania, make, test=test)
 
 
 def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here) -> Outcome:
-    """Make the hexagons: as no stage, for ``chunks`` may make tasks of its pieces."""
+    """Make the hexagons: as no stage, for a task has all its pieces at hand."""
     from Modules.jobs import products as productos
 
-    def make(encargo: Encargo) -> tuple[Resultado, ...]:
-        with chunks(encargo.settings) as run:
-            return make_all(encargo, productos.hexagonos(run), call)
-
+    make = partial(make_all, lista=productos.HEXAGONOS, chunks=chunks)
     return rebuild("Hexágonos H3", campania, make, test=test)
 
 
@@ -443,27 +442,35 @@ def rebuild(
         return each(productos.asked(settings, campania, modo), one)
 
 
-def make_all(encargo: Encargo, lista: Sequence[Producto], stage: Stage) -> tuple[Resultado, ...]:
+def make_all(
+    encargo: Encargo, lista: Sequence[Producto], stage: Stage = call, chunks: Chunks = _here
+) -> tuple[Resultado, ...]:
     """Build and publish each product as a stage of its own; a failure is part of its result."""
     from Modules.jobs import products as productos
 
     done: list[Resultado] = []
-    for producto in lista:
-        tell = stopwatch(step := StageInfo(f"Producto {producto.nombre}"))
-        made = stage(step, productos.make, producto, encargo)
-        for one in made:
-            failed_ = f"FALLÓ, queda lo anterior: {one.falla}"
-            tell(report.lo_publicado(one.published) if one.published else failed_)
-        done += made
+    with chunks(encargo.settings) as run:
+        for producto in productos.in_pieces(lista, run):
+            give_back()
+            tell = stopwatch(step := StageInfo(f"Producto {producto.nombre}"))
+            made = stage(step, productos.make, producto, encargo)
+            for one in made:
+                failed_ = f"FALLÓ, queda lo anterior: {one.falla}"
+                tell(report.lo_publicado(one.published) if one.published else failed_)
+            done += made
     return tuple(done)
 
 
 def on_this_machine(settings: Settings) -> Runner:
-    """Who runs the chunks of hexagons where ``LINDERO_TASK_RUNNER`` names no cluster."""
-    from Modules.products.h3.product import in_processes, in_threads, serial
+    """Who runs the pieces of products where ``LINDERO_TASK_RUNNER`` names no cluster."""
+    from Modules.products.runner import in_processes, in_threads, serial
 
     workers = settings.lindero_task_workers
-    known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
+    known: dict[str, Runner] = {
+        "serial": serial,
+        "threads": in_threads(workers),
+        "processes": in_processes(workers),
+    }
     return known[settings.lindero_task_runner]
 
 

@@ -41,6 +41,7 @@ class Producto:
     comando: str = CADA_NOCHE  # lindero run <comando> makes it
     texto: str = ""  # what the command makes, for its help; the name, if not given
     ajustes: tuple[str, ...] = ()
+    tramos: bool = False  # whether ``build`` takes a ``run`` that runs its pieces: see ``runner``
     tareas: bool = False  # whether it shows what became of our issues in Jira
     fotos: bool = False  # whether it shows the photos of marks
     vecinas: tuple[str, ...] = ()  # folders of other products whose files it refers to

@@ -9,7 +9,7 @@ that no sheet, label, file or table shows two things as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -55,6 +55,20 @@ class Fuente:
     def hora_local(self) -> datetime:
         """When the data were fetched, in the time of the people who read it."""
         return self.snapshot_id.utc.astimezone(self.zone)
+
+
+def fuente_of(fuente: Fuente, lote_ids: Collection[str]) -> Fuente:
+    """The same night with these lotes alone, their campos and what lies in them; no numbers."""
+    tables = fuente.tables
+    lotes = tables.lotes[tables.lotes["lote_id"].isin(lote_ids)]
+    campos = tables.campos[tables.campos["campo_id"].isin(lotes["campo_id"])]
+    inside = {
+        name: frame[frame["lote_id"].isin(lote_ids)].reset_index(drop=True)
+        for name in ("siembras", "ambientes", "marcadores", "zonas")
+        for frame in (getattr(tables, name),)
+    }
+    kept = {"campos": campos.reset_index(drop=True), "lotes": lotes.reset_index(drop=True)}
+    return replace(fuente, tables=replace(tables, **kept, **inside), numeros=Numeros())
 
 
 def _told_apart(tables: Tables) -> Tables:

@@ -58,6 +58,50 @@ def test_hexagons_on_a_real_cluster_of_two_workers_have_the_same_bytes(
     assert made["dask"] == made["serial"]
 
 
+IN_PIECES = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from prefect import flow
+from Modules.jobs import products as productos
+from Modules.orchestration.flow_run import chunk_runner
+from Modules.products.kmz.product import build_mapas_kmz
+from Modules.settings import load_settings
+from Modules.words.domain import Modo
+
+@flow
+def maps() -> None:
+    settings = load_settings()
+    store, snapshot = productos.last_accepted(settings, "25/26", Modo.TEST)
+    encargo = productos.order(settings, Modo.TEST, store, snapshot, datetime.now(UTC))
+    with chunk_runner(settings) as run:
+        build_mapas_kmz(encargo.fuente, Path(sys.argv[1]), run=run, campos=4)
+
+if __name__ == "__main__":
+    maps()
+"""
+
+
+@pytest.mark.slow
+def test_maps_in_pieces_on_a_real_cluster_have_the_same_bytes(
+    after_a_backup: tuple[Command, Path, dict[str, str]],
+) -> None:
+    _, folder, fixed = after_a_backup
+    (folder / "in_pieces.py").write_text(IN_PIECES, encoding="utf-8")
+    made = []
+    for runner in ("serial", "dask"):
+        out = folder / f"pieces-{runner}"
+        environment = {**environment_below(folder), "PYTHONPATH": str(ROOT), **fixed}
+        subprocess.run(
+            [sys.executable, str(folder / "in_pieces.py"), str(out)],
+            env={**environment, "LINDERO_TASK_RUNNER": runner},
+            check=True,
+        )
+        made.append(contents(out))
+    assert len(made[0]) > 400
+    assert made[0] == made[1]
+
+
 def test_a_dask_scheduler_that_is_not_there_is_named(
     after_a_backup: tuple[Command, Path, dict[str, str]],
 ) -> None:

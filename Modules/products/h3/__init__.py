@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.h3.product import Runner
     from Modules.products.source import Fuente
 
 CARPETA: Final = "H3"
 
 
 def build(
-    fuente: Fuente, work: Path, *, lindero_h3_resolutions: Sequence[int], run: Runner | None = None
+    fuente: Fuente, work: Path, *, lindero_h3_resolutions: Sequence[int], **how: Any
 ) -> Hecho:
-    """The files of ``H3/``; ``run`` runs the chunks, here if it is not given."""
-    from Modules.products.h3.product import build_hexagonos, serial
+    from Modules.products.h3.product import build_hexagonos
 
-    return build_hexagonos(fuente, work, resolutions=lindero_h3_resolutions, run=run or serial)
+    return build_hexagonos(fuente, work, resolutions=lindero_h3_resolutions, **how)
 
 
 PRODUCTO: Final = Producto(
@@ -33,4 +31,5 @@ PRODUCTO: Final = Producto(
     comando="h3",
     texto="los hexágonos H3",
     ajustes=("lindero_h3_resolutions",),
+    tramos=True,
 )

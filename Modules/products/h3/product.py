@@ -10,20 +10,17 @@ and of resolution 9 (or the nearest coarser one made) ``h3_25-26_r09.gpkg``, sty
 ``h3_25-26_r09.kmz``. In the GeoPackage, ``grilla_muestreo_r10`` has the centres of the cells of
 resolution 10 (the next finer one made) that lie wholly inside an ambiente.
 
-The work is done in chunks of many lotes. Who runs them is given: here, in threads, in processes, or
-elsewhere (the flows bring Dask); results come in the order of the chunks, so bytes do not change.
+The work is done in chunks of many lotes. Who runs them is given: see ``products.runner``.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -45,39 +42,15 @@ from Modules.products.entry import Hecho
 from Modules.products.h3 import CARPETA
 from Modules.products.h3.kml import documents
 from Modules.products.h3.tables import Celdas, Tabla, by_ambiente, by_cell, by_lote
+from Modules.products.runner import Runner, serial
 from Modules.products.source import Fuente
 from Modules.words.columns import CRS
 from Modules.words.domain import SnapshotId
-
-Runner: TypeAlias = Callable[[Callable[[Chunk], Cover], Sequence[Chunk]], Iterable[Cover]]
 
 RESOLUTIONS: Final = (9, 10, 11)
 MAP_RESOLUTION: Final = 9
 GZIP_LEVEL: Final = 6
 _NO_MAP: Final = f"sin hexágonos de resolución {MAP_RESOLUTION} o menor no hay mapa (gpkg, kmz)"
-
-
-def serial(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
-    """Run the chunks here, one after the other."""
-    return map(work, pieces)
-
-
-def in_threads(workers: int) -> Runner:
-    """Run the chunks in threads of this process."""
-    return _in_pool(lambda: ThreadPoolExecutor(workers))
-
-
-def in_processes(workers: int) -> Runner:
-    """Run the chunks in new processes, started the same way on every system."""
-    return _in_pool(lambda: ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
-
-
-def _in_pool(pool: Callable[[], Executor]) -> Runner:
-    def run(work: Callable[[Chunk], Cover], pieces: Sequence[Chunk]) -> Iterable[Cover]:
-        with pool() as workers:
-            yield from workers.map(work, pieces)
-
-    return run
 
 
 def build_hexagonos(

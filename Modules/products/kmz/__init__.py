@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fotos, Fuente
+    from Modules.products.source import Fuente
 
 POR_CAMPO: Final = "KMZ POR CAMPO"
 POR_LOTE: Final = "KMZ POR LOTE"
@@ -16,10 +16,10 @@ POR_CULTIVO_CAMPO: Final = "KMZ POR CULTIVO CAMPO"
 POR_CULTIVO_LOTE: Final = "KMZ POR CULTIVO LOTE"
 
 
-def build(fuente: Fuente, work: Path, *, fotos: Fotos | None = None) -> Hecho:
+def build(fuente: Fuente, work: Path, **how: Any) -> Hecho:
     from Modules.products.kmz.product import build_mapas_kmz
 
-    return build_mapas_kmz(fuente, work, fotos)
+    return build_mapas_kmz(fuente, work, **how)
 
 
 PRODUCTO: Final = Producto(
@@ -31,5 +31,6 @@ PRODUCTO: Final = Producto(
     comando="kmz",
     fotos=True,
     texto="los KMZ por campo, por lote y por cultivo",
+    tramos=True,
     pueden_faltar=frozenset({POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE}),
 )

@@ -15,7 +15,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, starmap
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import geopandas as gpd
@@ -25,15 +28,18 @@ from Modules.formats.cells import cells
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS, Document, Entry, Folder
 from Modules.formats.kml_geometry import LookAt
 from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
-from Modules.formats.kmz import KmzWriter, Mapa
+from Modules.formats.kmz import KmzWriter, Mapa, write_below
 from Modules.products.entry import Hecho
 from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
 from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, tipo
 from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa, recorridos
-from Modules.products.source import Fotos, Fuente
+from Modules.products.kmz.pieces import Tramo, written
+from Modules.products.runner import Runner, serial
+from Modules.products.source import Fotos, Fuente, fuente_of
 from Modules.words.names import safe_name, unique_names
 from Modules.words.spanish import count, hectares, moment
 
+CAMPOS: Final = 150  # of one piece: 2,500 lotes and what is in them; fewer are not worth a process
 _CAMPO_LENGTH: Final = 30  # characters: the longest path leaves room for a folder of OneDrive
 _CULTIVO_LENGTH: Final = 24
 _LOTE_LENGTH: Final = 24
@@ -60,26 +66,58 @@ def build_mapas_kmz(
     familias: Sequence[str] = PRODUCTO.carpetas,
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
+    run: Runner = serial,
+    campos: int = CAMPOS,
 ) -> Hecho:
     """Write the families of KMZ below ``work``; above a limit (bytes unpacked) a file is split.
+
+    ``run`` makes the maps, of so many campos at a time.
 
     Raises:
         PublishError: the disk refused.
     """
+    tables, slug, limits = fuente.tables, fuente.campania.slug, (max_placemarks, max_bytes)
+    none = {name: getattr(tables, name).head(0) for name in ("ambientes", "marcadores")}
+    bare = Lotes(replace(tables, **none))
+    names = _Names.of(fuente, bare)
+    # how a crop that nobody knows is spelled does not hang on the campos beside it
+    crops = pd.array([group.nombre for group in bare.crops], dtype="string")
+    alike = replace(tables, siembras=bare.filas["siembras"].assign(cultivo=crops))
+    campo_ids = list(dict.fromkeys(bare.campo_id))
+    beside = {  # the paths of all maps, where those of several campos lie in one folder
+        POR_CAMPO: [f"{slug}/{names.campo[campo_id]}" for campo_id in campo_ids],
+        POR_CULTIVO_CAMPO: [_cultivo_path(fuente, names, *one[:2]) for one in _by_cultivo(bare)],
+    }
+    night = replace(fuente, tables=alike)
+    pieces = (
+        Tramo(partial(_familias, fuente_of(night, ids), names, familias, fotos), beside, limits)
+        for _, ids in _some(campo_ids, campos, tables.lotes)
+    )
+    made = written(run, pieces, work)
+    carpetas = {familia: made.get(familia, ({}, []))[0] for familia in familias}
+    return Hecho(carpetas, tuple(chain(*(made[familia][1] for familia in made))))
+
+
+def _familias(
+    fuente: Fuente, names: _Names, familias: Sequence[str], fotos: Fotos | None
+) -> dict[str, Iterator[Mapa]]:
     lotes = Lotes(fuente.tables, fotos)
-    names = _Names.of(fuente, lotes)
-    writer = KmzWriter(work, max_placemarks, max_bytes)
     makers = {
         POR_CAMPO: _por_campo,
         POR_LOTE: _por_lote,
         POR_CULTIVO_CAMPO: _por_cultivo_campo,
         POR_CULTIVO_LOTE: _por_cultivo_lote,
     }
-    carpetas = {
-        familia: writer.write(familia, makers[familia](fuente, lotes, names))
-        for familia in familias
-    }
-    return Hecho(carpetas, tuple(writer.avisos))
+    return {familia: makers[familia](fuente, lotes, names) for familia in familias}
+
+
+def _some(
+    campos: Sequence[str], juntos: int, frame: pd.DataFrame
+) -> Iterator[tuple[Sequence[str], set[str]]]:
+    """Some campos at a time, and the lotes that ``frame`` has in them."""
+    for at in range(0, len(campos), juntos):
+        some = campos[at : at + juntos]
+        yield some, {*cells(frame["lote_id"][frame["campo_id"].isin(some)])}
 
 
 def build_muestreos_kmz(
@@ -92,11 +130,14 @@ def build_muestreos_kmz(
     title: str = "",
     max_placemarks: int = MAX_PLACEMARKS,
     max_bytes: int = MAX_BYTES,
+    run: Runner = serial,
+    juntos: int = CAMPOS,
 ) -> Hecho:
     """Write ``muestreos_25-26.kmz``, for a crew: see ``_muestreos``; too large, one for each campo.
 
-    ``puntos`` are as ``muestreos.plan.PUNTOS``, ``ambientes`` as its ``AMBIENTES_PLAN``; ``stem``
-    and ``title`` are of another plan than the night's.
+    ``run`` makes those, of some campos at a time (see ``build_mapas_kmz``). ``puntos`` are as
+    ``muestreos.plan.PUNTOS``, ``ambientes`` as its ``AMBIENTES_PLAN``; ``stem`` and ``title`` are
+    of another plan than the night's.
 
     Raises:
         PublishError: the disk refused.
@@ -104,12 +145,48 @@ def build_muestreos_kmz(
     marks = fuente.tables.marcadores
     sampled = {name: tipo(name).key == tipo("muestreo").key for name in {*cells(marks["tipo"])}}
     scouted = marks.loc[[not sampled[name] for name in cells(marks["tipo"])]]
-    lotes = Lotes(replace(fuente.tables, marcadores=scouted))
+    fuente = replace(fuente, tables=replace(fuente.tables, marcadores=scouted))
     both = pd.concat([puntos[_OF_LOTE], ambientes[_OF_LOTE]])
     campos = dict(zip(cells(both["campo_id"]), cells(both["campo"]), strict=True))
+    stem = stem or f"muestreos_{fuente.campania.slug}"
+    title = title or f"Muestreos {fuente.campania}"
+    limits = max_placemarks, max_bytes
+    if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
+        siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
+        writer = KmzWriter(*limits)
+        maps = _muestreos_maps(fuente, puntos, ambientes, [(None, stem, title)], siglas)
+        (whole,) = maps[""]
+        if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
+            built = write_below(work, writer.packed([whole]))
+            return Hecho({"muestreos": built}, tuple(writer.avisos))
+    names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
+    order = sorted(campos, key=names.__getitem__)
+    drawn = pd.concat([fuente.tables.lotes, both])
+
+    def piece(some: Sequence[str], lote_ids: set[str]) -> Tramo:
+        points, zones = (one[one["campo_id"].isin(some)] for one in (puntos, ambientes))
+        maps = [(key, names[key], f"{title} · {campos[key]}") for key in some]
+        part = partial(_muestreos_maps, fuente_of(fuente, lote_ids), points, zones, maps)
+        return Tramo(part, {"": list(names.values())}, limits)
+
+    made = written(run, (piece(*one) for one in _some(order, juntos, drawn)), work)
+    aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
+    return Hecho({"muestreos": made[""][0]}, (aviso, *made[""][1]))
+
+
+def _muestreos_maps(
+    fuente: Fuente,
+    puntos: gpd.GeoDataFrame,
+    ambientes: gpd.GeoDataFrame,
+    maps: Sequence[tuple[str | None, str, str]],
+    siglas: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Iterator[Mapa]]:
+    """The maps of campos (None: all), each with its path and title; without marks of samplings."""
+    lotes = Lotes(fuente.tables)
     boxes = dict(zip(lotes.capa.keys, lotes.capa.bounds.tolist(), strict=True))
-    used = {*cells(both["lote_id"])}
-    points, campo_of_point = puntos_capa(puntos, boxes, {})
+    used = {*cells(puntos["lote_id"]), *cells(ambientes["lote_id"])}
+    campos = {*cells(puntos["campo_id"]), *cells(ambientes["campo_id"])}
+    points, campo_of_point = puntos_capa(puntos, boxes, siglas)
     zones, campo_of_zone = ambientes_capa(ambientes)
     lines, campo_of_line = recorridos(puntos)
     plots = [key if lotes.lote_id[i] in used else "" for i, key in enumerate(lotes.campo_id)]
@@ -117,30 +194,16 @@ def build_muestreos_kmz(
         {None: [i for i, key in enumerate(keys) if key in campos], **dict(_runs(keys))}
         for keys in (campo_of_point, campo_of_zone, lotes.marcadores_campo, plots, campo_of_line)
     ]
-    stem = stem or f"muestreos_{fuente.campania.slug}"
-    title = title or f"Muestreos {fuente.campania}"
-    writer = KmzWriter(work, max_placemarks, max_bytes)
 
-    def mapa(path: str, title: str, only: str | None, named: Capa) -> Mapa:
+    def mapa(only: str | None, path: str, title: str) -> Mapa:
         *rows, ways = (found.get(only, []) for found in by_campo)
         way = Folder("Recorrido", [lines[i] for i in ways], [campo_of_line[i] for i in ways])
         sampled, zoned, marked, outlined = map(
-            _Cut, (named, zones, lotes.marcadores, lotes.capa), rows
+            _Cut, (points, zones, lotes.marcadores, lotes.capa), rows
         )
         return Mapa(path, _muestreos(fuente, title, lotes, sampled, zoned, marked, outlined, way))
 
-    if len(campos) < 2 or len(puntos) <= max_placemarks:  # more never fit
-        siglas = _siglas(fuente, campos) if len(campos) > 1 else {}
-        named, _ = puntos_capa(puntos, boxes, siglas)  # short names tell the campo too
-        whole = mapa(stem, title, None, named)
-        if len(campos) < 2 or writer.fits(whole.document, whole.document.render()):
-            return Hecho({"muestreos": writer.write("", [whole])}, tuple(writer.avisos))
-    names = unique_names({key: f"{stem} - {campo}" for key, campo in campos.items()})
-    titles = {key: f"{title} · {campo}" for key, campo in campos.items()}
-    order = sorted(campos, key=names.__getitem__)
-    built = writer.write("", [mapa(names[key], titles[key], key, points) for key in order])
-    aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
-    return Hecho({"muestreos": built}, (aviso, *writer.avisos))
+    return {"": starmap(mapa, maps)}
 
 
 def _siglas(fuente: Fuente, campos: Mapping[str, str]) -> dict[str, str]:
@@ -278,9 +341,14 @@ def _lote(fuente: Fuente, lotes: Lotes, row: int) -> Document:
 
 def _por_cultivo_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
     for group, campo_id, rows in _by_cultivo(lotes):
-        cultivo, title = names.cultivo[group.key], f"{group.nombre} - {lotes.campo[rows[0]]}"
-        path = f"{fuente.campania.slug}/{cultivo}/{_file_name(cultivo, names.campo[campo_id])}"
+        title = f"{group.nombre} - {lotes.campo[rows[0]]}"
+        path = _cultivo_path(fuente, names, group, campo_id)
         yield Mapa(path, _cultivo(fuente, lotes, group, rows, title))
+
+
+def _cultivo_path(fuente: Fuente, names: _Names, group: Grupo, campo_id: str) -> str:
+    cultivo = names.cultivo[group.key]
+    return f"{fuente.campania.slug}/{cultivo}/{_file_name(cultivo, names.campo[campo_id])}"
 
 
 def _por_cultivo_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:

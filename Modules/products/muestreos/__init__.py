@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.products.entry import Hecho, Producto
 
@@ -24,6 +24,7 @@ def build(
     lindero_muestreo_margen_m: float,
     tareas: Sequence[Tarea],
     clasificadas: Mapping[str, Clasificada],
+    **how: Any,
 ) -> Hecho:
     from Modules.products.muestreos.product import build_muestreos
 
@@ -34,6 +35,7 @@ def build(
         margen_m=lindero_muestreo_margen_m,
         tareas=tareas,
         clasificadas=clasificadas,
+        **how,
     )
     return Hecho({CARPETA: built})
 
@@ -45,5 +47,6 @@ PRODUCTO: Final = Producto(
     paquetes=("muestreos", "kmz"),
     pagina="productos.md",
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
+    tramos=True,
     tareas=True,
 )

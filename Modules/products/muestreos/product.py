@@ -22,7 +22,7 @@ from Modules.formats.geofiles import write_gpkg
 from Modules.formats.legends import ESTADOS, POTENCIALES, named
 from Modules.formats.qgis import Category, Label, Style, add_styles, fill_style, marker_style
 from Modules.formats.sheets import Sheet, csv_bytes, xlsx_bytes
-from Modules.portal.collector import without_collector
+from Modules.portal.collector import give_back, without_collector
 from Modules.products.kmz.product import build_muestreos_kmz
 from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
@@ -38,6 +38,7 @@ from Modules.products.muestreos.plan import (
     with_leidas,
     with_tareas,
 )
+from Modules.products.runner import Runner, serial
 from Modules.products.source import Fuente
 from Modules.store.clasificadas import Clasificada
 from Modules.store.numeros import AMBIENTE, MARCADOR, Numeros
@@ -69,6 +70,7 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
     *("subtipo", "profundidades_cm", "analisis", "submuestras", "compuesta", "estado"),
     *("fecha", "orden"),
 )
+_ROWS_AT_ONCE: Final = 10_000
 _ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
 _ONLY_PROPOSED: Final = ("metodo", "distancia_borde_m")
@@ -88,8 +90,11 @@ def build_muestreos(
     margen_m: float = MARGEN_M,
     tareas: Sequence[Tarea] = (),
     clasificadas: Mapping[str, Clasificada] | None = None,
+    run: Runner = serial,
 ) -> dict[str, Path]:
     """Write the files of ``muestreos/`` below ``work``; names as published, to paths.
+
+    ``run`` runs what is made in pieces: the maps by campo.
 
     Raises:
         SettingsError: as ``plan_muestreo``.
@@ -114,15 +119,16 @@ def build_muestreos(
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
         write_new(built[name], document)
-    return {**built, **_write_kmz(fuente, plan, work)}
+    give_back()
+    return {**built, **_write_kmz(fuente, plan, work, run)}
 
 
-def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path) -> Mapping[str, Path]:
+def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path, run: Runner) -> Mapping[str, Path]:
     """The map for the phones of the field crews; one for each campo where it is too large."""
     folder = work / "kmz"
     with writing(folder):
         folder.mkdir()
-    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder)
+    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder, run=run)
     for aviso in mapas.avisos:
         corrida.warning(aviso)
     return mapas.carpetas[CARPETA]
@@ -176,10 +182,12 @@ def muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     campos = fuente.tables.campos
     empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
     kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
-    columns = {name: cells(kept[name]).tolist() for name in _MODUS_COLUMNS}
-    columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
-    in_order = [columns[one.name] for one in fields(Muestra)]
-    return (Muestra(*row) for row in zip(*in_order, strict=True))
+    for at in range(0, len(kept), _ROWS_AT_ONCE):
+        some = kept.iloc[at : at + _ROWS_AT_ONCE]
+        columns = {name: cells(some[name]).tolist() for name in _MODUS_COLUMNS}
+        columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
+        in_order = [columns[one.name] for one in fields(Muestra)]
+        yield from (Muestra(*row) for row in zip(*in_order, strict=True))
 
 
 def _plan_date(fuente: Fuente) -> date:

@@ -25,8 +25,9 @@ from pyarrow import csv
 
 from Modules.products.cultivos.sown import crop_keys
 from Modules.products.entry import Hecho
-from Modules.products.h3.product import build_hexagonos, in_processes, in_threads, serial
+from Modules.products.h3.product import build_hexagonos
 from Modules.products.h3.tables import H3_AMBIENTES, H3_LOTES
+from Modules.products.runner import in_processes, in_threads, serial
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
 from Modules.words.errors import DataError

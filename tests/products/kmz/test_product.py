@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from Modules.products.kmz import (
 )
 from Modules.products.kmz.product import build_mapas_kmz, build_muestreos_kmz
 from Modules.products.muestreos.plan import plan_muestreo
+from Modules.products.runner import Runner, in_processes, in_threads, serial
 from Modules.products.source import Fuente
 from Modules.words.names import check_names
 from tests.kml_reading import KML, data, folders, geometry, read_kmz
@@ -412,6 +413,61 @@ def test_a_large_file_is_written_in_parts_with_a_warning(
         assert labels == [f"etiqueta-{item}" for item in own]
         found += own
     assert sorted(found) == sorted(f"lote-{key}" for key in demo_fuente.tables.lotes["lote_id"])
+
+
+def bytes_of(made: Hecho) -> dict[tuple[str, str], bytes]:
+    """Every file that was made, by folder and path."""
+    return {
+        (folder, name): path.read_bytes()
+        for folder, files in made.carpetas.items()
+        for name, path in files.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        serial,
+        pytest.param(in_threads(2), marks=pytest.mark.integration),
+        pytest.param(in_processes(2), marks=pytest.mark.integration),
+    ],
+    ids=["serial", "threads", "processes"],
+)
+def test_pieces_and_who_runs_them_change_no_byte(
+    run: Runner, mapas: Hecho, demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    pieces: list[object] = []
+
+    def counted(work: Callable[[Any], Any], chunks: Iterable[Any]) -> Iterable[Any]:
+        every = list(chunks)
+        pieces.extend(every)
+        return run(work, every)
+
+    made = build_mapas_kmz(demo_fuente, tmp_path / "a", run=counted, campos=5)
+    assert len(pieces) > 2
+    assert bytes_of(made) == bytes_of(mapas)
+    plan = plan_muestreo(demo_fuente)
+    whole, parts = (
+        build_muestreos_kmz(demo_fuente, plan.puntos, plan.ambientes, tmp_path / name, **how)
+        for name, how in (("b", {}), ("c", {"run": counted, "juntos": 5}))
+    )
+    assert len(whole.carpetas["muestreos"]) > 1
+    assert (bytes_of(parts), parts.avisos) == (bytes_of(whole), whole.avisos)
+
+
+@pytest.mark.parametrize("limit", [{"max_placemarks": 25}, {"max_bytes": 60_000}], ids=str)
+def test_parts_of_large_files_do_not_hang_on_the_pieces(
+    demo_fuente: Fuente, tmp_path: Path, limit: dict[str, int]
+) -> None:
+    """Nor does one spelling of a crop that nobody knows, beside others in other campos."""
+    siembras = demo_fuente.tables.siembras.copy()
+    some = siembras.index[::7]
+    spelt = [("quínoa", "Quinoa", "QUINOA")[i % 3] for i in range(len(some))]
+    siembras.loc[some, "cultivo_codigo"], siembras.loc[some, "cultivo"] = "OTR", spelt
+    night = with_tables(demo_fuente, siembras=siembras)
+    one, many = (build_mapas_kmz(night, tmp_path / str(n), campos=n, **limit) for n in (1_000, 3))
+    assert bytes_of(one) == bytes_of(many)
+    assert sorted(one.avisos) == sorted(many.avisos)
 
 
 def test_small_files_make_no_warning(mapas: Hecho) -> None:
