@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 from Modules.words import text as clean
-from Modules.words.domain import Campania, Motivo, Record, Recurso
+from Modules.words.domain import Campania, Motivo, Record, Records, Recurso
 
 T = TypeVar("T")
 Row: TypeAlias = tuple[Any, ...]
 
+TOGETHER = 20_000  # records
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 _SEASON = re.compile(r"(?:20)?(\d\d)\s*[/-]\s*(?:20)?(\d\d)")
 _YEAR = re.compile(r"20(\d\d)")
@@ -140,6 +142,17 @@ class Bunch:
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
     return type(value) is dict or isinstance(value, Mapping)
+
+
+def apart(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Records that can be screened some at a time; all at once where one's id says of another's."""
+    ids = records.ids if isinstance(records, Records) else ()
+    if set(map(type, ids)) != {str} or len(set(map(clean.identifier, ids))) < len(ids):
+        yield records
+        return
+    left = iter(records)
+    while some := tuple(islice(left, TOGETHER)):  # all of a large company are a gigabyte
+        yield some
 
 
 def screen(

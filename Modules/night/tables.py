@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from Modules.geo.encodings import Unreadable
 from Modules.geo.geometry import Mend, Repaired, decode, geodesic_area_ha, usable
 from Modules.night import rows as rw
-from Modules.night.screen import Bunch, Item, Ledger, Row, screen
+from Modules.night.screen import Bunch, Item, Ledger, Row, apart, screen
 from Modules.words import columns as col
 from Modules.words import text as clean
 from Modules.words.columns import CRS, Column, Table
@@ -125,15 +125,18 @@ class _Builder:
         lotes = self._lotes({row[0] for row in campos})
         places = {item.at: (item.id, campo_id) for item, campo_id, _ in lotes}
         came = self.fetched.get(Recurso.LOTES, ())
-        siembras, unknown = rw.siembra_rows(places, came, self.campania, catalogue, self.ledger)
-        lote_rows = self._lote_rows(lotes, {row[0]: row[1] for row in campos}, siembras)
         home = {item.id: campo_id for item, campo_id, _ in lotes}
+        siembras, unknown = rw.siembra_rows(places, came, self.campania, catalogue, self.ledger)
+        names = {row[0]: row[1] for row in campos}
+        of_lotes = _geo_frame(col.LOTES, self._lote_rows(lotes, names, siembras))
+        of_siembras = _frame(col.SIEMBRAS, siembras)
+        del lotes, siembras  # their records, before those of the long lists
         tables = Tables(
             campos=_frame(col.CAMPOS, campos),
-            lotes=_geo_frame(col.LOTES, lote_rows),
-            siembras=_frame(col.SIEMBRAS, siembras),
-            ambientes=self._ambientes(home),
-            marcadores=self._marcadores(home),
+            lotes=of_lotes,
+            siembras=of_siembras,
+            ambientes=self._of_lotes(Recurso.AMBIENTES, home, self._ambientes),
+            marcadores=self._of_lotes(Recurso.MARCADORES, home, self._marcadores),
             zonas=_geo_frame(col.ZONAS, self._zona_rows()),
             cultivos=_frame(col.CULTIVOS, cultivos),
             rechazados=_frame(col.RECHAZADOS, self.ledger.refused, by=_refusal_order),
@@ -142,10 +145,13 @@ class _Builder:
         illegible = dict(sorted(self.ledger.illegible.items()))
         return Built(tables, tuple(repairs), unknown, illegible, _unlisted(tables))
 
-    def _items(self, recurso: Recurso, *, seasonal: bool = False) -> list[Item]:
+    def _items(
+        self, recurso: Recurso, *, seasonal: bool = False, some: Sequence[Record] | None = None
+    ) -> list[Item]:
         """Records that have an id and are not deleted, repeated or of another campaña."""
         season = self.campania if seasonal else None
-        return screen(recurso, self.fetched.get(recurso, ()), season, self.ledger)
+        came = self.fetched.get(recurso, ()) if some is None else some
+        return screen(recurso, came, season, self.ledger)
 
     def _shaped(
         self, recurso: Recurso, items: Sequence[Item], table: Table, *, bare: bool = False
@@ -249,10 +255,24 @@ class _Builder:
         return rows
 
     def _of_lotes(
-        self, recurso: Recurso, table: Table, home: Mapping[str, str]
+        self,
+        recurso: Recurso,
+        home: Mapping[str, str],
+        made: Callable[[rw.Placed, Sequence[BaseGeometry]], gpd.GeoDataFrame],
+    ) -> gpd.GeoDataFrame:
+        """A table of what lies in a lote, made some records at a time."""
+        came = self.fetched.get(recurso, ())
+        frames = [made(*self._placed(recurso, home, some)) for some in apart(came)]
+        if len(frames) == 1:
+            return frames[0]
+        return pd.concat(frames).sort_values(col.TABLES[recurso.value].key, ignore_index=True)
+
+    def _placed(
+        self, recurso: Recurso, home: Mapping[str, str], some: Sequence[Record]
     ) -> tuple[rw.Placed, list[BaseGeometry]]:
         """What lies in a lote, by id, and its geometry."""
-        items = self._items(recurso, seasonal=True)
+        table = col.TABLES[recurso.value]
+        items = self._items(recurso, seasonal=True, some=some)
         items = self._with_parent(recurso, items, "lote_id", Recurso.LOTES, home.keys())
         shaped = sorted(self._shaped(recurso, items, table), key=lambda pair: pair[0].id)
         values = Bunch.of([item for item, _ in shaped], recurso.value, self.ledger)
@@ -261,14 +281,12 @@ class _Builder:
         ids = [item.id for item, _ in shaped]
         return rw.Placed(ids, lote_ids, campo_ids, values), [shape for _, shape in shaped]
 
-    def _ambientes(self, home: Mapping[str, str]) -> gpd.GeoDataFrame:
-        placed, shapes = self._of_lotes(Recurso.AMBIENTES, col.AMBIENTES, home)
+    def _ambientes(self, placed: rw.Placed, shapes: Sequence[BaseGeometry]) -> gpd.GeoDataFrame:
         areas_ha = geodesic_area_ha(shapes).tolist()
         columns = rw.ambiente_columns(placed, self.campania, areas_ha)
         return _geo_frame_of(col.AMBIENTES, columns, shapes)
 
-    def _marcadores(self, home: Mapping[str, str]) -> gpd.GeoDataFrame:
-        placed, shapes = self._of_lotes(Recurso.MARCADORES, col.MARCADORES, home)
+    def _marcadores(self, placed: rw.Placed, shapes: Sequence[BaseGeometry]) -> gpd.GeoDataFrame:
         return _geo_frame_of(col.MARCADORES, rw.marcador_columns(placed, self.campania), shapes)
 
     def _zona_rows(self) -> list[Row]:

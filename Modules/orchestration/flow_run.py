@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -209,8 +209,7 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
 
-    @contextmanager
-    def started(work: Callable[..., Any]) -> Iterator[Callable[[Any], Any]]:
+    def run(work: Callable[..., Any], pieces: Iterable[Any]) -> Iterator[Any]:
         tramo = Task(work, name="Tramo", **IN_MEMORY)
         with DaskTaskRunner(**where) as dask:
 
@@ -223,9 +222,9 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
                         "escribir processes"
                     ) from err
 
-            yield submit
+            yield from in_order(submit, pieces, AHEAD)
 
-    yield in_order(started, AHEAD)
+    yield run
 
 
 TASKS: Mapping[str, Any] = {"stage": as_task, "chunks": chunk_runner}  # of a story in a flow

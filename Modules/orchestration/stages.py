@@ -34,7 +34,7 @@ from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, failed, run_plain
 from Modules.portal.collector import give_back, without_collector
 from Modules.settings import Settings, check_portal, load_settings
-from Modules.store.fotos import Adjuntos, adjuntos_of
+from Modules.store.fotos import adjuntos_of
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
 from Modules.words.spanish import corrida, inesperada, markdown, number, short
@@ -152,7 +152,9 @@ def respaldar(
         hoy = datetime.now(settings.zone).date()
         jobs = jobs or prepared(stage(BUSCAR, temporada.ask, access, hoy))
         judge = partial(backup.judge_night, hoy=hoy, asked=tuple(jobs))
-        outcome = each(tuple(jobs), lambda one: _night(jobs[one], access, judge, stage, chunks, keys))
+        outcome = each(
+            tuple(jobs), lambda one: _night(jobs[one], access, judge, stage, chunks, keys)
+        )
     return outcome if modo is Modo.TEST or outcome.error else _pinged(settings, outcome)
 
 
@@ -178,13 +180,32 @@ def _night(
     keys: PromptAccess | None = None,
 ) -> Outcome:
     """One campaña of ``respaldar``."""
-    snapshot, outcome, adjuntos = _kept(job, access, judge, stage)
+    settings, modo = job.settings, job.modo
+    corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
+    tell = stopwatch(TRAER)
+    fetched = stage(TRAER, backup.fetch, job, access, log_page)
+    tell(report.lo_traido(fetched))
+    tell = stopwatch(REVISAR)
+    night = stage(REVISAR, judge, job, access, fetched)
+    tell(report.lo_revisado(night))
+    for check in night.verdict.checks:
+        if not check.fine:
+            kind = "RECHAZA" if check.is_error else "aviso"
+            corrida.warning("%s · %s: %s", kind, check.what, short(check.notes, report.MAX_NOTES))
+    tell = stopwatch(GUARDAR)
+    snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
+    tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
     if not snapshot.accepted:
-        return outcome
+        return backup.outcome(job, night, snapshot, None)
     from Modules.jobs import products as productos
     from Modules.jobs import weekly as verificacion
 
-    settings, modo = job.settings, job.modo
+    tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
+    published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
+    tell(report.lo_publicado(published))
+    outcome = backup.outcome(job, night, snapshot, published)
+    adjuntos = adjuntos_of(fetched[Recurso.MARCADORES].records)
+    del fetched, night  # some hundred MB of a large company, before its products are made
     encargo = productos.order(settings, modo, job.store, snapshot, datetime.now(UTC))
     if settings.lindero_marcas_prompt:
         from Modules.prompts import marks
@@ -203,36 +224,6 @@ def _night(
         outcome = _reported(outcome, encargo, snapshot, made, stage)
     retencion = verificacion.after_night(settings, modo, datetime.now(UTC))
     return replace(outcome, markdown=f"{outcome.markdown}\n\n{retencion}".rstrip())
-
-
-def _kept(
-    job: backup.Job, access: Access, judge: Callable[..., Night], stage: Stage
-) -> tuple[Snapshot, Outcome, Adjuntos]:
-    """The snapshot of a night, published if it was accepted, and what to bring of its photos.
-
-    The rest of what came is out of memory then.
-    """
-    corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
-    tell = stopwatch(TRAER)
-    fetched = stage(TRAER, backup.fetch, job, access, log_page)
-    tell(report.lo_traido(fetched))
-    tell = stopwatch(REVISAR)
-    night = stage(REVISAR, judge, job, access, fetched)
-    tell(report.lo_revisado(night))
-    for check in night.verdict.checks:
-        if not check.fine:
-            kind = "RECHAZA" if check.is_error else "aviso"
-            corrida.warning("%s · %s: %s", kind, check.what, short(check.notes, report.MAX_NOTES))
-    tell = stopwatch(GUARDAR)
-    snapshot = stage(GUARDAR, backup.keep, job, night, datetime.now(UTC))
-    tell(f"{snapshot.id}{'' if snapshot.accepted else ', en cuarentena: no se publica nada'}")
-    if not snapshot.accepted:
-        return snapshot, backup.outcome(job, night, snapshot, None), ({}, {})
-    tell, origin = stopwatch(PUBLICAR), job.store.first_equal(snapshot)
-    published = stage(PUBLICAR, backup.publish, job, origin, datetime.now(UTC))
-    tell(report.lo_publicado(published))
-    adjuntos = adjuntos_of(fetched[Recurso.MARCADORES].records)
-    return snapshot, backup.outcome(job, night, snapshot, published), adjuntos
 
 
 def _reported(
@@ -466,11 +457,7 @@ def on_this_machine(settings: Settings) -> Runner:
     from Modules.products.runner import in_processes, in_threads, serial
 
     workers = settings.lindero_task_workers
-    known: dict[str, Runner] = {
-        "serial": serial,
-        "threads": in_threads(workers),
-        "processes": in_processes(workers),
-    }
+    known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
     return known[settings.lindero_task_runner]
 
 

@@ -30,7 +30,7 @@ from Modules.portal.sections import (
     Sized,
     TokenPaging,
 )
-from Modules.words.domain import Record, Records
+from Modules.words.domain import Records
 from Modules.words.errors import ApiContractChanged
 from Modules.words.text import timestamp
 
@@ -240,14 +240,12 @@ class Page:
     body: bytes = field(repr=False)
     request_id: str | None
     view: PageView
-    records: Sequence[Record] = field(repr=False)  # packed as soon as they are a page's
-    ids: list[str | None] = field(init=False)  # of its rows, in order; None where a row has none
+    records: Records = field(repr=False)
 
-    def __post_init__(self) -> None:
-        found = [record.values.get("id") for record in self.records]
-        ids = [one if isinstance(one, str) and one else None for one in found]
-        object.__setattr__(self, "ids", ids)
-        object.__setattr__(self, "records", Records(self.records))
+    @property
+    def ids(self) -> list[str | None]:
+        """Of its rows, in order; None where a row has none."""
+        return [one if isinstance(one, str) and one else None for one in self.records.ids]
 
 
 def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envelope) -> int | None:

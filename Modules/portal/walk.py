@@ -28,7 +28,7 @@ from Modules.portal.paging import (
     steps_after_first,
 )
 from Modules.portal.sections import CursorPaging, Envelope, NextLinkPaging, Paging, TokenPaging
-from Modules.words.domain import Record
+from Modules.words.domain import Record, Records
 from Modules.words.errors import ApiContractChanged, ApiIncomplete
 from Modules.words.spanish import corrida
 
@@ -160,6 +160,6 @@ class Walker:
             # of the rows only how many they are, and the last, is asked for from here on
             view = replace(view, rows=[*repeat(None, len(view.rows) - 1), *view.rows[-1:]])
             request_id = answer.request_id(walk.request_id_header)
-            return Page(ask, answer.body, request_id, view, records)
+            return Page(ask, answer.body, request_id, view, Records(records))
 
         return self._attempts.page(ask, read)

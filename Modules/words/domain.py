@@ -214,13 +214,14 @@ class Records(Sequence[Record]):
     """
 
     def __init__(self, *pages: Sequence[Record]) -> None:
-        self._amount, self._pages = sum(map(len, pages)), [*chain(*map(_packed, pages))]
+        self._pages = [*chain(*map(_packed, pages))]
+        self.ids: list[Any] = [*chain(*(ids for ids, _ in self._pages))]  # as they came, or None
 
     def __len__(self) -> int:
-        return self._amount
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Record]:
-        for number, page in enumerate(self._pages, 1):
+        for number, (_, page) in enumerate(self._pages, 1):
             for index, values in enumerate(pickle.loads(page)):  # noqa: S301 - packed below
                 yield Record(values, number, index)
 
@@ -231,10 +232,12 @@ class Records(Sequence[Record]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
 
-def _packed(page: Sequence[Record]) -> list[bytes]:
+def _packed(page: Sequence[Record]) -> list[tuple[list[Any], bytes]]:
     if isinstance(page, Records):
         return page._pages
-    return [pickle.dumps([record.values for record in page], pickle.HIGHEST_PROTOCOL)]
+    values = [record.values for record in page]
+    ids = [one.get("id") if isinstance(one, Mapping) else None for one in values]
+    return [(ids, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))]
 
 
 @dataclass(frozen=True, slots=True)

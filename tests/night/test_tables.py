@@ -18,9 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from Modules.geo.geometry import geodesic_area_ha
+from Modules.night import screen
 from Modules.night.tables import Built, Tables, build_tables
 from Modules.words.columns import LOTES, MARCADORES, TABLES
-from Modules.words.domain import BoundingBox, Campania, GeometryEncoding, Motivo, Record, Recurso
+from Modules.words.domain import (
+    BoundingBox,
+    Campania,
+    GeometryEncoding,
+    Motivo,
+    Record,
+    Records,
+    Recurso,
+)
 from Modules.words.errors import DataError
 from tests.table_contract import check_table
 
@@ -568,3 +577,30 @@ def test_gps_walks_from_segou_are_repaired_or_refused_by_name(shared_data: Path)
         assert kept.loc[f"{at:05d}", "superficie_ha"] == pytest.approx(expected, rel=1e-9)
     for repair in built.repairs:
         assert kept.loc[repair.id, "superficie_ha"] == repair.area_after_ha
+
+
+@pytest.mark.parametrize(
+    ("odd", "times"),
+    [
+        ([], 6),
+        ([marcador("m-20", updated_at=LATE), marcador(" m-3 ")], 1),  # two that came already
+        ([marcador(7), marcador("m-98")], 1),
+        ([marcador(None), marcador("m-99", deleted_at=UPDATED)], 1),
+        ([marcador("m-99", deleted_at=UPDATED), marcador("m-96", campania="24/25")], 6),
+        ([marcador("m-97", orden="x", geometry=None), marcador("m-00", lote_id="nobody")], 6),
+    ],
+)
+def test_records_looked_at_some_at_a_time_come_to_the_same_tables(
+    monkeypatch: pytest.MonkeyPatch, odd: list[dict[str, Any]], times: int
+) -> None:
+    marks = [marcador(f"m-{at}", orden=at, subtipo=f"s{at % 3}") for at in range(40, 0, -1)]
+    records = fetched(ambientes=[ambiente("a-2"), ambiente("a-1")], marcadores=[*marks, *odd])
+    whole = build(records)
+    assert_books_balance(records, whole.tables)
+    monkeypatch.setattr(screen, "TOGETHER", 7)
+    packed = {recurso: Records(came) for recurso, came in records.items()}
+    parts = build(packed)
+    assert_same(whole.tables, parts.tables)
+    assert_contract(parts.tables)
+    assert parts.valores_ilegibles == whole.valores_ilegibles
+    assert len([*screen.apart(packed[Recurso.MARCADORES])]) == times

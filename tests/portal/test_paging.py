@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from Modules.portal.asking import Ask, WalkBroken
 from Modules.portal.paging import Page, check_walk, next_of_link_header, read_page
 from Modules.portal.profile import DEFAULT_PROFILE
-from Modules.words.domain import Record
+from Modules.words.domain import Record, Records
 
 PAGING, ENVELOPE = DEFAULT_PROFILE.paging, DEFAULT_PROFILE.envelope
 URL = "https://portal.example/lotes"
@@ -31,7 +31,7 @@ def _walk(rows: int, size: int) -> list[Page]:
         }
         what, url = f"lotes página {number}", f"{URL}?page={number}&size={size}"
         view = read_page(document, {}, ENVELOPE, PAGING, what)
-        found = tuple(Record(item, number, index) for index, item in enumerate(items))
+        found = Records([Record(item, number, index) for index, item in enumerate(items)])
         body = json.dumps(document).encode()
         pages.append(Page(Ask(what, "GET", url), body, None, view, found))
     return pages

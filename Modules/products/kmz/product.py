@@ -93,7 +93,7 @@ def build_mapas_kmz(
         Tramo(partial(_familias, fuente_of(night, ids), names, familias, fotos), beside, limits)
         for _, ids in _some(campo_ids, campos, tables.lotes)
     )
-    made = written(run, pieces, work)
+    made = written(run if len(campo_ids) > campos else serial, pieces, work)
     carpetas = {familia: made.get(familia, ({}, []))[0] for familia in familias}
     return Hecho(carpetas, tuple(chain(*(made[familia][1] for familia in made))))
 
@@ -169,7 +169,8 @@ def build_muestreos_kmz(
         part = partial(_muestreos_maps, fuente_of(fuente, lote_ids), points, zones, maps)
         return Tramo(part, {"": list(names.values())}, limits)
 
-    made = written(run, (piece(*one) for one in _some(order, juntos, drawn)), work)
+    pieces = (piece(*one) for one in _some(order, juntos, drawn))
+    made = written(run if len(order) > juntos else serial, pieces, work)
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": made[""][0]}, (aviso, *made[""][1]))
 

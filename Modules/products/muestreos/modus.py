@@ -96,10 +96,12 @@ def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) ->
     UTF-8 JSON, a sample a line. ``nombre`` is for people; ``fecha`` the plan's date. The id comes
     from the content: two documents with the same id are the same document, as the schema asks.
     """
-    lines: dict[str, list[bytes]] = {SUELO: []}
+    made = {SUELO: bytearray()}
     for muestra in muestras:
-        lines.setdefault(muestra.kind, []).extend(map(str.encode, _lines(muestra)))
-    return {kind: _document(lines[kind], kind, nombre, fecha) for kind in SUFFIX if kind in lines}
+        lines = made.setdefault(muestra.kind, bytearray())  # a plan has a million
+        for line in _lines(muestra):
+            lines += f"{line},\n".encode()
+    return {kind: _document(made[kind], kind, nombre, fecha) for kind in SUFFIX if kind in made}
 
 
 def depths(text: str | None) -> list[dict[str, Any]]:
@@ -121,14 +123,15 @@ def _depth(part: str) -> dict[str, Any]:
     return {"name": f"{match[1]}-{match[2]} cm", "top": top, "bottom": bottom, "units": "cm"}
 
 
-def _document(lines: list[bytes], kind: str, nombre: str, fecha: date) -> bytes:
-    samples = b",\n".join(lines)
-    lines.clear()  # a plan has a million
+def _document(samples: bytearray, kind: str, nombre: str, fecha: date) -> bytes:
+    del samples[-2:]  # the comma and the line end of the last
     about = {"date": fecha.isoformat(), "name": nombre, "type": kind}
     digest = hashlib.sha256(_json(about).encode())
     digest.update(samples)
     head = {"_type": CONTENT_TYPE, "id": f"lindero-{digest.hexdigest()[:32]}", **about}
-    return b"".join((f'{_json(head)[:-1]},"samples":{{\n'.encode(), samples, b"\n}}\n"))
+    made = b"".join((f'{_json(head)[:-1]},"samples":{{\n'.encode(), samples, b"\n}}\n"))
+    samples.clear()
+    return made
 
 
 def _lines(muestra: Muestra) -> Iterator[str]:

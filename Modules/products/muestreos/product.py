@@ -114,11 +114,14 @@ def build_muestreos(
     sheet = Sheet("Muestreos", rows, headers, _XLSX_FORMATS, freeze_columns=2)
     day = _plan_date(fuente)
     write_new(built[f"{stem}.xlsx"], xlsx_bytes([sheet], datetime.combine(day, time())))
+    give_back()
     samples, title = muestras(plan, fuente), f"Muestreos {fuente.campania}"
-    for kind, document in modus_documents(samples, nombre=title, fecha=day).items():
+    documents = modus_documents(samples, nombre=title, fecha=day)
+    for kind, document in documents.items():
         name = f"{stem}{SUFFIX[kind]}.modus.json"
         built[name] = work / name
         write_new(built[name], document)
+    del documents, document
     give_back()
     return {**built, **_write_kmz(fuente, plan, work, run)}
 
