@@ -49,17 +49,12 @@ def member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def write_kmz(path: Path, doc: bytes, icons: Mapping[str, bytes]) -> None:
-    """Write an archive to a new file of a scratch folder (publishing syncs it).
+def write_below(folder: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, Path]:
+    """Write new files below a scratch folder (publishing syncs them); path below it → file.
 
     Raises:
         PublishError: the disk refused.
     """
-    write_below(path.parent, [(path.name, kmz_bytes(doc, icons))])
-
-
-def write_below(folder: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, Path]:
-    """Write new files below a scratch folder, as ``write_kmz`` does; path below it → file."""
     built: dict[str, Path] = {}
     for name, data in files:
         path = built[name] = folder / name

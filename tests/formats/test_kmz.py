@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from Modules.formats.kmz import kmz_bytes, write_kmz
+from Modules.formats.kmz import kmz_bytes, write_below
 from Modules.words.errors import DataError, PublishError
 
 ICONS = {"files/b.png": b"B" * 40, "files/a.png": b""}
@@ -42,6 +42,6 @@ def test_an_icon_elsewhere_is_refused(name: str) -> None:
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
-    write_kmz(tmp_path / "a.kmz", b"<kml/>", ICONS)
+    write_below(tmp_path, [("a.kmz", b"x")])
     with pytest.raises(PublishError, match=r"a\.kmz"):
-        write_kmz(tmp_path / "a.kmz", b"<kml/>", ICONS)
+        write_below(tmp_path, [("a.kmz", b"x")])

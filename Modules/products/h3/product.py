@@ -33,7 +33,7 @@ from pyarrow import csv
 from Modules.disk.safe_files import writing
 from Modules.formats.geofiles import ZSTD_LEVEL, write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
-from Modules.formats.kmz import write_kmz
+from Modules.formats.kmz import kmz_bytes, write_below
 from Modules.formats.qgis import Category, add_styles, fill_style
 from Modules.formats.sheets import guarded
 from Modules.geo.h3_cells import centres, hex_text, map_polygons
@@ -179,7 +179,8 @@ class _Writer:
         base = f"_r{celdas.resolution:02d}"
         for i, document in enumerate(parts, 1):
             ending = base if len(parts) == 1 else f"{base} - parte {i}"
-            write_kmz(self._path(f"{ending}.kmz"), document.render(), document.icons)
+            packed = kmz_bytes(document.render(), document.icons)
+            self.built |= write_below(self.work, [(f"{self.stem}{ending}.kmz", packed)])
         if len(parts) == 1:
             return ()
         name = Path(f"{self.stem}{base}.kmz").name

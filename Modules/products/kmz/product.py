@@ -13,13 +13,13 @@ Files go to a scratch folder; what is returned is for ``publish_files``. Above 1
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, starmap
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -33,7 +33,6 @@ from Modules.products.entry import Hecho
 from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
 from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, tipo
 from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa, recorridos
-from Modules.products.kmz.pieces import Tramo, written
 from Modules.products.runner import Runner, serial
 from Modules.products.source import Fotos, Fuente, fuente_of
 from Modules.words.names import safe_name, unique_names
@@ -56,6 +55,14 @@ _OF_LOTE: Final = ["campo_id", "campo", "lote_id"]
 _SIGLA_LENGTH: Final = 24
 _CONTORNO: Final = replace(CONTORNO, balloon=LOTE.balloon)
 _LAST_CROP: Final = "Donde hay más de un cultivo, el color es el del último."
+
+
+class _Tramo(NamedTuple):
+    """Some maps, as whoever makes them is given them."""
+
+    maps: Callable[[], Mapping[str, Iterable[Mapa]]]  # by folder
+    beside: Mapping[str, Sequence[str]]  # of folders that others have maps in, the paths of all
+    limits: tuple[int, int]  # of a file: placemarks, bytes
 
 
 def build_mapas_kmz(
@@ -90,10 +97,10 @@ def build_mapas_kmz(
     }
     night = replace(fuente, tables=alike)
     pieces = (
-        Tramo(partial(_familias, fuente_of(night, ids), names, familias, fotos), beside, limits)
+        _Tramo(partial(_familias, fuente_of(night, ids), names, familias, fotos), beside, limits)
         for _, ids in _some(campo_ids, campos, tables.lotes)
     )
-    made = written(run if len(campo_ids) > campos else serial, pieces, work)
+    made = _written(run if len(campo_ids) > campos else serial, pieces, work)
     carpetas = {familia: made.get(familia, ({}, []))[0] for familia in familias}
     return Hecho(carpetas, tuple(chain(*(made[familia][1] for familia in made))))
 
@@ -109,6 +116,27 @@ def _familias(
         POR_CULTIVO_LOTE: _por_cultivo_lote,
     }
     return {familia: makers[familia](fuente, lotes, names) for familia in familias}
+
+
+def _drawn(chunk: _Tramo) -> dict[str, tuple[list[tuple[str, bytes]], list[str]]]:
+    made = {}
+    for folder, maps in chunk.maps().items():
+        writer = KmzWriter(*chunk.limits)
+        made[folder] = [*writer.packed([*maps], chunk.beside.get(folder, ()))], writer.avisos
+    return made
+
+
+def _written(
+    run: Runner, pieces: Iterable[_Tramo], work: Path
+) -> dict[str, tuple[dict[str, Path], list[str]]]:
+    """By folder the files of all pieces, below ``work``, and the warnings."""
+    made: dict[str, tuple[dict[str, Path], list[str]]] = {}
+    for drawn in run(_drawn, pieces):
+        for folder, (files, avisos) in drawn.items():
+            built, said = made.setdefault(folder, ({}, []))
+            built |= write_below(work / folder, files)
+            said += avisos
+    return made
 
 
 def _some(
@@ -163,14 +191,14 @@ def build_muestreos_kmz(
     order = sorted(campos, key=names.__getitem__)
     drawn = pd.concat([fuente.tables.lotes, both])
 
-    def piece(some: Sequence[str], lote_ids: set[str]) -> Tramo:
+    def piece(some: Sequence[str], lote_ids: set[str]) -> _Tramo:
         points, zones = (one[one["campo_id"].isin(some)] for one in (puntos, ambientes))
         maps = [(key, names[key], f"{title} · {campos[key]}") for key in some]
         part = partial(_muestreos_maps, fuente_of(fuente, lote_ids), points, zones, maps)
-        return Tramo(part, {"": list(names.values())}, limits)
+        return _Tramo(part, {"": list(names.values())}, limits)
 
     pieces = (piece(*one) for one in _some(order, juntos, drawn))
-    made = written(run if len(order) > juntos else serial, pieces, work)
+    made = _written(run if len(order) > juntos else serial, pieces, work)
     aviso = f"{stem}.kmz es demasiado grande para un teléfono: hay un archivo por campo"
     return Hecho({"muestreos": made[""][0]}, (aviso, *made[""][1]))
 
