@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any, TypeAlias
@@ -38,7 +37,7 @@ def in_processes(workers: int) -> Runner:
 def _in_pool(pool: Callable[[], Executor], ahead: int) -> Runner:
     def run(work: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator[Any]:
         with pool() as executor:
-            yield from in_order(partial(executor.submit, work), pieces, ahead)
+            yield from in_order(lambda one: executor.submit(work, one), pieces, ahead)
 
     return run
 

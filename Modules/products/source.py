@@ -58,7 +58,10 @@ class Fuente:
 
 
 def fuente_of(fuente: Fuente, lote_ids: Collection[str]) -> Fuente:
-    """The same night with these lotes alone, their campos and what lies in them; no numbers."""
+    """The same night with these lotes alone, their campos and what lies in them.
+
+    It has no numbers, and no night before.
+    """
     tables = fuente.tables
     lotes = tables.lotes[tables.lotes["lote_id"].isin(lote_ids)]
     campos = tables.campos[tables.campos["campo_id"].isin(lotes["campo_id"])]
@@ -68,7 +71,8 @@ def fuente_of(fuente: Fuente, lote_ids: Collection[str]) -> Fuente:
         for frame in (getattr(tables, name),)
     }
     kept = {"campos": campos.reset_index(drop=True), "lotes": lotes.reset_index(drop=True)}
-    return replace(fuente, tables=replace(tables, **kept, **inside), numeros=Numeros())
+    tables = replace(tables, **kept, **inside)
+    return replace(fuente, tables=tables, numeros=Numeros(), antes=type(None))
 
 
 def _told_apart(tables: Tables) -> Tables:

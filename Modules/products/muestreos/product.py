@@ -70,7 +70,6 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
     *("subtipo", "profundidades_cm", "analisis", "submuestras", "compuesta", "estado"),
     *("fecha", "orden"),
 )
-_ROWS_AT_ONCE: Final = 10_000
 _ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
 _ONLY_PROPOSED: Final = ("metodo", "distancia_borde_m")
@@ -185,12 +184,10 @@ def muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     campos = fuente.tables.campos
     empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
     kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
-    for at in range(0, len(kept), _ROWS_AT_ONCE):
-        some = kept.iloc[at : at + _ROWS_AT_ONCE]
-        columns = {name: cells(some[name]).tolist() for name in _MODUS_COLUMNS}
-        columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
-        in_order = [columns[one.name] for one in fields(Muestra)]
-        yield from (Muestra(*row) for row in zip(*in_order, strict=True))
+    columns = {name: cells(kept[name]).tolist() for name in _MODUS_COLUMNS}
+    columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
+    in_order = [columns[one.name] for one in fields(Muestra)]
+    return (Muestra(*row) for row in zip(*in_order, strict=True))
 
 
 def _plan_date(fuente: Fuente) -> date:
