@@ -440,9 +440,9 @@ def make_all(
     from Modules.jobs import products as productos
 
     done: list[Resultado] = []
+    give_back()
     with chunks(encargo.settings) as run:
         for producto in productos.in_pieces(lista, run):
-            give_back()
             tell = stopwatch(step := StageInfo(f"Producto {producto.nombre}"))
             made = stage(step, productos.make, producto, encargo)
             for one in made:
