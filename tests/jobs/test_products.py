@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from Modules.jobs import code_version
-from Modules.jobs.products import Encargo
+from Modules.jobs.products import Encargo, make
+from Modules.products.entry import Hecho, Producto
 from Modules.products.registry import PRODUCTOS
 from Modules.products.source import Fuente
 from Modules.store.tareas import Tarea
@@ -137,3 +139,22 @@ def test_other_data_and_other_libraries_make_everything_again(
     monkeypatch.setattr(code_version, "version_of", lambda name: f"{name} 99")
     assert changed(before, keys(encargo)) == ALL
     code_version.code_sha256.cache_clear()
+
+
+def test_a_file_of_two_folders_lies_in_both_and_others_are_moved(encargo: Encargo) -> None:
+    shared = {"qfield": {"a.txt": "a.txt"}, "lindero.qgz": {"b.txt": "a.txt", "c.txt": "c.txt"}}
+    alone = {"qfield": {"a.txt": "a.txt"}, "lindero.qgz": {"b.txt": "b.txt"}}
+
+    def build(_fuente: Fuente, work: Path, *, given: dict[str, dict[str, str]]) -> Hecho:
+        for name in ("a.txt", "b.txt", "c.txt"):
+            (work / name).write_text(f"{name} of {len(given)}", encoding="utf-8")
+        built = {into: {to: work / of for to, of in some.items()} for into, some in given.items()}
+        return Hecho(built)
+
+    for given in (shared, alone):
+        producto = Producto("dos", tuple(given), partial(build, given=given), ("kmz",), "mapas.md")
+        results = make(producto, replace(encargo, origin=str(given)))
+        assert [one.error for one in results] == [None, None]
+        for carpeta, files in given.items():
+            found = {name: (encargo.outputs / carpeta / name).read_text("utf-8") for name in files}
+            assert found == {name: f"{of} of 2" for name, of in files.items()}
