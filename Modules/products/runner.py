@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 # Runs a function, whose only argument is called ``chunk``, on each piece.
 Runner: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
-AHEAD = 4  # pieces for each worker: none waits for the next, whatever the one before takes
+AHEAD = 2  # pieces for each worker: none waits for the next
 
 
 def serial(work: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterable[Any]:
