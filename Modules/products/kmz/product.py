@@ -96,8 +96,11 @@ def build_mapas_kmz(
         POR_CULTIVO_CAMPO: [_cultivo_path(fuente, names, *one[:2]) for one in _by_cultivo(bare)],
     }
     night = replace(fuente, tables=alike)
+    land = dict(zip(bare.lote_id, bare.tierra_ha, strict=True))  # neighbours may be of another
     pieces = (
-        _Tramo(partial(_familias, fuente_of(night, ids), names, familias, fotos), beside, limits)
+        _Tramo(
+            partial(_familias, fuente_of(night, ids), names, land, fotos, familias), beside, limits
+        )
         for _, ids in _some(campo_ids, campos, tables.lotes)
     )
     made = _written(run if len(campo_ids) > campos else serial, pieces, work)
@@ -106,9 +109,14 @@ def build_mapas_kmz(
 
 
 def _familias(
-    fuente: Fuente, names: _Names, familias: Sequence[str], fotos: Fotos | None
+    fuente: Fuente,
+    names: _Names,
+    land: Mapping[str, float],
+    fotos: Fotos | None,
+    familias: Sequence[str],
 ) -> dict[str, Iterator[Mapa]]:
     lotes = Lotes(fuente.tables, fotos)
+    lotes.tierra_ha = [land[lote_id] for lote_id in lotes.lote_id]
     makers = {
         POR_CAMPO: _por_campo,
         POR_LOTE: _por_lote,
