@@ -16,7 +16,7 @@ from Modules.portal.client import PortalClient
 from Modules.store.fotos import TRIES, Adjuntos, Fotos, marcas_of
 from Modules.store.snapshot import Snapshot
 from Modules.words.errors import ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable, DataError
-from Modules.words.spanish import corrida, count, number, short
+from Modules.words.spanish import corrida, number, short
 
 MAX_NOTES, MAX_LOGGED = 3, 30
 _IN_A_ROW = 3  # without an answer
@@ -67,7 +67,6 @@ def bring(encargo: Encargo, access: Access, adjuntos: Adjuntos, snapshot: Snapsh
                 silent += not isinstance(err, ApiRejected)
                 if silent == _IN_A_ROW:  # so would be the others
                     break
-    corrida.info("Fotos: %s de %s", count(done, "nueva", "nuevas"), len(mark_of))
     if marcas or fotos.folder.is_dir():
         named = (marcas_of(one).values() for one in (*store.accepted(), *store.quarantined()))
         fotos.only({clave for marks in named for claves in marks for clave in claves})

@@ -37,7 +37,7 @@ from Modules.settings import Settings, check_portal, load_settings
 from Modules.store.fotos import adjuntos_of
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
-from Modules.words.spanish import corrida, inesperada, markdown, number, short
+from Modules.words.spanish import corrida, count, inesperada, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.integrations.access import PromptAccess
@@ -216,8 +216,10 @@ def _night(
     if settings.lindero_fotos:
         from Modules.jobs import fotos
 
+        tell = stopwatch(FOTOS)
         brought, why_not = spared(stage, FOTOS, fotos.bring, encargo, access, adjuntos, snapshot)
         encargo = brought or replace(encargo, avisos=(*encargo.avisos, f"fotos: {why_not}"))
+        tell(count(len(encargo.fotos), "marcador con fotos", "marcadores con fotos"))
     made = make_all(encargo, productos.PRODUCTOS, stage, chunks)
     outcome = productos.with_productos(outcome, encargo, made)
     if modo is Modo.PROD and settings.lindero_informe_a:

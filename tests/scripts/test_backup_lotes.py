@@ -134,6 +134,7 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert second.code == 0, second.err
     assert "sin cambios" in second.out
     stages = ["Traer del portal", "Revisar la noche", "Guardar el snapshot", "Publicar"]
+    stages.append("Traer las fotos")
     told = [*stages, *(f"Producto {one.nombre}" for one in made_by(CADA_NOCHE))]
     said = second.err.splitlines()
     assert [line for line in said if line.endswith("…")] == [f"{stage}…" for stage in told]
