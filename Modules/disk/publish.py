@@ -90,11 +90,11 @@ def publish_files(
     snapshot_id: str,
     now: datetime,
     scope: Callable[[str], bool] = _everything,
-    take: bool = False,
+    scratch: Path | None = None,
 ) -> Published:
     """Make ``folder`` hold exactly the files of ``built`` (path below it → source), of ours.
 
-    ``take``: the sources are scratch; on the same disk they are moved, not written once more.
+    ``scratch``: sources below it are moved, not written once more, where they are on the same disk.
 
     A second call with the same input writes nothing. Files that are not ours are not touched.
     Where several publications share a folder (a campaña each), ``scope`` tells by its name
@@ -127,7 +127,7 @@ def publish_files(
     }
     if not changed and not stale and before.state == PUBLISHED:
         return Published((), tuple(kept), ())
-    plan = _Publication(folder, built, changed, kept, stale, before, others, take)
+    plan = _Publication(folder, built, changed, kept, stale, before, others, scratch)
     return _apply(plan, snapshot_id, now)
 
 
@@ -178,7 +178,7 @@ class _Publication:
     stale: Mapping[str, OurFile]
     before: PublishRecord
     others: PublishRecord  # of ours too, but of another publication in the same folder
-    take: bool  # see ``publish_files``
+    scratch: Path | None  # see ``publish_files``
 
     def record(self, record: PublishRecord) -> PublishRecord:
         """What ``.lindero.json`` is to say: a record of ours with those of the others."""
@@ -327,10 +327,12 @@ def _temps(plan: _Publication) -> Iterator[dict[str, Path]]:
     }
     try:
         for name, temp in temps.items():
-            if plan.take and moved_here(plan.built[name], temp):
+            source = plan.built[name]
+            ours = plan.scratch is not None and source.is_relative_to(plan.scratch)
+            if ours and moved_here(source, temp):
                 continue
-            if copy_new(plan.built[name], temp) != plan.changed[name]:
-                raise PublishError(f"{plan.built[name]} cambió mientras se publicaba")
+            if copy_new(source, temp) != plan.changed[name]:
+                raise PublishError(f"{source} cambió mientras se publicaba")
         yield temps
     finally:
         for temp in temps.values():

@@ -259,9 +259,9 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
             numeros = encargo.fuente.numeros
             write_numeros(path_of(encargo.store.root, encargo.fuente.campania), numeros)
             sources = [path for built in hecho.carpetas.values() for path in built.values()]
-            take = len(set(sources)) == len(sources)  # of one in two folders each has its own
+            once = len(set(sources)) == len(sources)  # of one in two folders each has its own
             resultados = tuple(
-                _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo, take=take)
+                _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo, work if once else None)
                 for carpeta in producto.carpetas
             )
     except Exception as err:  # noqa: BLE001 - one product must not sink the others
@@ -272,11 +272,15 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
     return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
 
 
-def _publish(carpeta: str, built: Mapping[str, Path], encargo: Encargo, *, take: bool) -> Resultado:
+def _publish(
+    carpeta: str, built: Mapping[str, Path], encargo: Encargo, scratch: Path | None
+) -> Resultado:
     folder = encargo.outputs / carpeta
     own_id, now, ours = str(encargo.fuente.snapshot_id), encargo.now, encargo.is_ours
     try:
-        done = publish_files(built, folder, snapshot_id=own_id, now=now, scope=ours, take=take)
+        done = publish_files(
+            built, folder, snapshot_id=own_id, now=now, scope=ours, scratch=scratch
+        )
     except Exception as err:  # noqa: BLE001 - one folder must not sink the others
         _log_failure(carpeta, err)
         return Resultado(carpeta, folder, error=err)

@@ -84,10 +84,15 @@ def test_scratch_is_moved_where_it_can_be_and_copied_from_another_disk(
 
     if not same_disk:
         monkeypatch.setattr(Path, "rename", refuse)
-    done = publish_files(built, bench.out, snapshot_id="id", now=NOW, take=True)
-    assert (done.written, bench.content()) == (tuple(built), {"a.csv": "one", "x/b.csv": "two"})
+    scratch, kept = built["a.csv"].parent, tmp_path / "kept.jpg"
+    kept.write_text("of the state")
+    built = {**built, "c.jpg": kept}
+    done = publish_files(built, bench.out, snapshot_id="id", now=NOW, scratch=scratch)
+    content = {"a.csv": "one", "c.jpg": "of the state", "x/b.csv": "two"}
+    assert (done.written, bench.content()) == (tuple(content), content)
+    assert kept.read_text() == "of the state", "what is not scratch stays where it is"
     assert published(bench.out)["a.csv"] == fingerprint(bench.out / "a.csv")
-    moved = {name: (bench.out / name).stat().st_ino == inodes[name] for name in built}
+    moved = {name: (bench.out / name).stat().st_ino == inodes[name] for name in inodes}
     assert set(moved.values()) == {same_disk}, "what is moved is not written a second time"
 
 

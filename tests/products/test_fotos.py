@@ -132,15 +132,6 @@ def test_a_lote_s_kmz_has_its_first_photos_in_the_balloons(kmz: Built, taken: Fo
     assert data(own[0])["marcador_id"] if own else True
 
 
-def test_a_piece_of_the_kmz_has_the_photos_of_its_lotes(
-    night: Fuente, taken: Fotos, kmz: Built, tmp_path: Path
-) -> None:
-    made = build_mapas_kmz(night, tmp_path, taken, familias=[POR_LOTE], campos=1)
-    assert {name: path.read_bytes() for name, path in made.carpetas[POR_LOTE].items()} == {
-        name: path.read_bytes() for name, path in kmz.items()
-    }
-
-
 def test_a_lote_s_page_has_the_first_ones_with_their_sample_numbers(
     night: Fuente, atlas: Built, taken: Fotos
 ) -> None:

@@ -16,7 +16,9 @@ import pytest
 import shapely
 from lxml import etree
 
+from Modules.demo.fotos import foto
 from Modules.disk.publish import publish_files
+from Modules.formats.cells import cells
 from Modules.formats.kml_text import plain
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables
@@ -33,6 +35,7 @@ from Modules.products.kmz.product import build_mapas_kmz, build_muestreos_kmz
 from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.runner import Runner, in_processes, in_threads, serial
 from Modules.products.source import Fuente
+from Modules.store.fotos import Fotos
 from Modules.words.names import check_names
 from tests.kml_reading import KML, data, folders, geometry, read_kmz
 from tests.sample_tables import tables as sample
@@ -446,6 +449,17 @@ def test_pieces_and_who_runs_them_change_no_byte(
     made = build_mapas_kmz(demo_fuente, tmp_path / "a", run=counted, campos=5)
     assert len(pieces) > 2
     assert bytes_of(made) == bytes_of(mapas)
+    (tmp_path / "fotos").mkdir()
+    kept = Fotos(tmp_path / "fotos")
+    kept.keep("1", foto(1))
+    one = kept.get("1")
+    assert one is not None
+    fotos = dict.fromkeys(cells(demo_fuente.tables.marcadores["marcador_id"])[::7], (one,))
+    shown, shown_too = (
+        bytes_of(build_mapas_kmz(demo_fuente, tmp_path / name, fotos, **how))
+        for name, how in (("d", {}), ("e", {"run": counted, "campos": 5}))
+    )
+    assert shown == shown_too != bytes_of(mapas)
     plan = plan_muestreo(demo_fuente)
     whole, parts = (
         build_muestreos_kmz(demo_fuente, plan.puntos, plan.ambientes, tmp_path / name, **how)
