@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from datetime import time
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
+from Modules.empresas import FOLDER as EMPRESAS
+from Modules.empresas import SECRETS, Empresa, Lista, named, read_lista
 from Modules.words.domain import BoundingBox, Campania, Modo
 from Modules.words.errors import SettingsError
 from Modules.words.secret import FILE, NONE, Secret
@@ -210,6 +213,9 @@ class Settings:
         "Segundo secreto, donde el perfil manda uno: una clave de suscripción")
     databaler_profile: Path | None = setting(below_root, None,
         "Archivo TOML que dice en qué se aparta el portal del contrato supuesto", "perfil.toml")
+    databaler_credentials_block: str = setting(str, "",
+        "Bloque databaler-credentials de Prefect con el que entran los backups; vacío: lo de acá",
+        "databaler")
 
     lindero_campania: tuple[Campania, ...] = setting(read_campanias, "25/26",  # none: actual
         "Campaña de las corridas que no nombran otra; varias con comas, o actual: la que el portal "
@@ -414,6 +420,18 @@ class Settings:
     lindero_vault_services: tuple[str, ...] = setting(words, "databaler,postgres,prefect,redis",
         "Servicios que se leen: avisos, databaler, google, jira, postgres, prefect, prompts, redis",
         "databaler,prefect")
+
+    lindero_empresas: Path | None = setting(below_root, None,
+        "Archivo TOML con las demás empresas que esta instalación respalda", "empresas.toml")
+    lindero_empresa: str = setting(str, "",
+        "De cuál de ellas es este comando, como lindero --empresa; vacío: la de siempre",
+        "Campos del Sur SA")
+    lindero_empresas_tandas: int = setting(whole(ge=1, le=64), "2",
+        "Corridas de Prefect que se las reparten")
+    lindero_empresas_a_la_vez: int = setting(whole(ge=1, le=32), "1",
+        "Empresas a la vez en cada una")
+    lindero_empresas_minutos: float = setting(number(gt=0, le=600), "20",
+        "Minutos que puede tardar una; después se corta, y se dice")
     # fmt: on
 
     def outputs_dir(self, modo: Modo) -> Path:
@@ -474,8 +492,73 @@ def secret_named(name: str) -> Secret | None:
 
 
 def _texts(env_file: Path | None, *, vault: bool = True) -> Mapping[str, str]:
+    """What the settings say, of the company that ``LINDERO_EMPRESA`` names."""
     if _ONLY:
         return _ONLY[-1]
+    texts = _texts_of_all(env_file, vault=vault)
+    if name := texts.get("lindero_empresa"):
+        base = read_settings(texts)
+        return _texts_of(named(empresas(base), name), texts, base)
+    return texts
+
+
+def empresas(settings: Settings) -> Lista:
+    """The companies of ``LINDERO_EMPRESAS``; none where that names no file.
+
+    Raises:
+        SettingsError: the file cannot be read; what is wrong in an entry is in the list.
+    """
+    path = settings.lindero_empresas
+    try:
+        text = "" if path is None else path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(f"LINDERO_EMPRESAS: no se lee {path} ({type(err).__name__})") from None
+    return _read_empresas(text, path.name if path else "", settings.lindero_outputs_dir)
+
+
+@lru_cache(maxsize=2)
+def _read_empresas(text: str, source: str, outputs: Path) -> Lista:
+    readers = {one.name: one.metadata["read"] for one in fields(Settings)}
+    return read_lista(text, source, outputs, readers)
+
+
+def settings_of_each() -> Iterator[tuple[str, Settings | SettingsError]]:
+    """Of each company, by its name, its settings, or why it has none."""
+    texts = _texts_of_all(None, vault=True)
+    base = read_settings(texts)
+    for name, one in empresas(base).items():
+        try:
+            if isinstance(one, SettingsError):
+                raise one
+            yield name, read_settings(_texts_of(one, texts, base))
+        except SettingsError as err:
+            yield name, err
+
+
+def _texts_of(one: Empresa, texts: Mapping[str, str], base: Settings) -> dict[str, str]:
+    """What the settings say of a company: its entry over those of all, but no way into a portal of
+    others, nor whom their nights are told to; SettingsError: a variable is not there.
+    """
+    others = ("databaler_", "lindero_informe_a", "lindero_watch_url")
+    found = {name: text for name, text in texts.items() if not name.startswith(others)}
+    for key, variable in one.secretos.items():
+        pairs = ((SECRETS[key], variable.lower()), (_twin(SECRETS[key]), _twin(variable.lower())))
+        held = {name: texts[other] for name, other in pairs if texts.get(other)}
+        if not held:
+            raise one.wrong(f"{key}: no está la variable que nombra")
+        found |= held
+    return {
+        **found,
+        **one.ajustes,
+        "lindero_company": one.nombre,
+        "lindero_empresa": one.nombre,
+        "lindero_outputs_dir": str(one.carpeta),
+        "lindero_test_outputs_dir": str(base.lindero_test_outputs_dir / one.slug),
+        "lindero_state_dir": str(base.lindero_state_dir / EMPRESAS / one.slug),
+    }
+
+
+def _texts_of_all(env_file: Path | None, *, vault: bool) -> Mapping[str, str]:
     dotenv = PROJECT_ROOT / ".env" if env_file is None else env_file
     _refuse_misspelled([*_names_in(dotenv), *os.environ])
     written = dotenv_values(dotenv, encoding="utf-8-sig") if dotenv.is_file() else {}

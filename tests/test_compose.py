@@ -200,6 +200,7 @@ def test_the_worker_is_told_no_secret_of_the_stores_and_the_others_none_of_the_p
 def test_the_worker_is_told_every_setting_of_a_run() -> None:
     of_the_containers = {"LINDERO_UID", "LINDERO_GID"}
     of_the_containers |= {"LINDERO_PROMPTS_PORT", "LINDERO_PROMPTS_RATE"}  # of the API
+    of_the_containers |= {"LINDERO_EMPRESA"}  # of one command
     of_the_overlays = re.compile("LINDERO_(ENTORNO|K8S_POOL|SECRETS|SSO_HOST|VAULT_.*)")
     expected = {
         name
@@ -244,7 +245,7 @@ def test_all_tell_the_time_of_buenos_aires() -> None:
 OF_THE_WATCH = (
     *("LINDERO_ALERT_WEBHOOK_URL_FILE", "LINDERO_ALERT_EMAIL", "LINDERO_ALERT_SMTP_URL_FILE"),
     *("LINDERO_CAMPANIA", "LINDERO_COMPANY", "LINDERO_HOST", "LINDERO_PAGE_URL"),
-    "LINDERO_REDO_UNTIL",
+    *("LINDERO_REDO_UNTIL", "LINDERO_EMPRESAS"),
 )
 SECRETS_OF_THE_WATCH = {"lindero_alert_webhook_url", "lindero_alert_smtp_url"}
 

@@ -51,6 +51,7 @@ from Modules.orchestration.configured import server_configured
 from Modules.orchestration.deployments import (
     BACKUP,
     DEPLOYMENTS,
+    EMPRESAS,
     H3,
     MARCADORES,
     PLAN,
@@ -80,7 +81,8 @@ _INTACTO = {
 
 app = App(
     name="lindero",
-    help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica.",
+    help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica. Con "
+    "--empresa NOMBRE, cualquier comando es de esa de LINDERO_EMPRESAS.",
     version=lambda: _version(),
     version_flags=["--version"],
     result_action="return_value",
@@ -103,9 +105,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):  # a file that Windows sends them to may lack an arrow
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:] if argv is None else argv
+    words = [*(sys.argv[1:] if argv is None else argv)]
     try:
-        code = _answered(argv, words)
+        code = _answered(words)
     except KeyboardInterrupt:
         complain(f"se cortó; {_INTACTO.get(next(iter(words), ''), _ENTERO)}")
         code = 130
@@ -116,9 +118,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _answered(argv: Sequence[str] | None, words: Sequence[str]) -> int:
+def _answered(words: list[str]) -> int:
     try:
-        code = app(argv, exit_on_error=False, print_error=False)
+        _take_empresa(words)
+        code = app(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as err:
         said = f"{usage_error(err)} (lindero --help)"
@@ -136,6 +139,18 @@ def _answered(argv: Sequence[str] | None, words: Sequence[str]) -> int:
         fault = "es una falla de Lindero; con --verbose dice más"
         return _refused(err, f"{type(err).__name__} inesperado: {err} ({fault})", words)
     return code if isinstance(code, int) else 0
+
+
+def _take_empresa(words: list[str]) -> None:
+    """``--empresa NAME``, wherever it stands: the settings of this process are that company's."""
+    at = next((i for i, word in enumerate(words) if word.split("=")[0] == "--empresa"), None)
+    if at is None:
+        return
+    _, equals, name = words.pop(at).partition("=")
+    name = name if equals or at == len(words) else words.pop(at)
+    if not name or words[:1] in (["stack"], ["deploy"]):
+        raise SettingsError("--empresa lleva un nombre, y no va con stack ni deploy")
+    os.environ["LINDERO_EMPRESA"] = name
 
 
 def _nobody_reads() -> bool:
@@ -235,6 +250,14 @@ def run_marcadores(
     with _progress(quiet=json_), _orderly_end():
         parameters = {**given, "test": test}
         result = _run_flow(load_settings(), MARCADORES, parameters, verbose=verbose)
+    return _answer(result, as_json=json_)
+
+
+@run.command(name="backup-empresas")
+def run_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = False) -> int:
+    """Hace el backup de cada empresa de LINDERO_EMPRESAS, repartidas en corridas."""
+    with _progress(quiet=json_), _orderly_end():
+        result = _run_flow(load_settings(), EMPRESAS, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
 
 
@@ -373,7 +396,11 @@ def _run_flow(
     settings: Settings, deployment: Deployment, parameters: dict[str, Any], *, verbose: bool
 ) -> RunResult:
     """Under Prefect where a server is configured, or a cluster asked for; else without it."""
-    if not server_configured(settings) and not (deployment is H3 and settings.on_a_cluster):
+    served = server_configured(settings)
+    if settings.lindero_empresa and served:  # no run of the one company's, for whoever watches them
+        _prefect_environment(settings, verbose=verbose)
+        served = False  # but a block is there
+    if not served and not (deployment is H3 and settings.on_a_cluster):
         from Modules.orchestration.stages import run_here
 
         log_to_stderr(verbose=verbose)

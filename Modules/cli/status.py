@@ -6,6 +6,8 @@ Both stand outside Prefect, so that they also say when Prefect itself is not wel
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import App
 
 from Modules.cli.options import Json, OfTrials, say, say_json, say_table, switch
-from Modules.settings import load_settings
+from Modules.settings import load_settings, settings_of_each
 from Modules.words.domain import Modo
-from Modules.words.finding import Report, Severity
+from Modules.words.errors import PipelineError, SettingsError
+from Modules.words.finding import Finding, Report, Severity
 
 if TYPE_CHECKING:
     from Modules.health.known import Facts
@@ -32,6 +35,7 @@ def show_status(
     test: OfTrials = False,
     json_: Json = False,
     metrics: Annotated[bool, switch("Texto de Prometheus, para quien vigila con eso.")] = False,
+    todas: Annotated[bool, switch("Cada empresa de LINDERO_EMPRESAS en un renglón.")] = False,
 ) -> int:
     """Dice si las noches andan bien, qué no, y qué hacer. Termina con 1 si algo anda mal.
 
@@ -42,6 +46,8 @@ def show_status(
     from Modules.health.facts import gather
     from Modules.health.rules import judge
 
+    if todas:
+        return _show_all(Modo.of(test=test), as_json=json_)
     facts = gather(load_settings(), Modo.of(test=test), datetime.now(UTC))
     report = judge(facts)
     if json_:
@@ -57,6 +63,43 @@ def show_status(
         for one in report.findings:
             say(f"{_SAID[one.severity].upper()}: {one.what}\n  → {one.todo}")
     return report.exit_code
+
+
+def _show_all(modo: Modo, *, as_json: bool) -> int:
+    """A line a company, the worst first; the exit code of the worst."""
+    names = ("empresa", "última noche buena", "veredicto", "qué", "qué hacer")
+    seen = sorted(_each(modo), key=lambda one: -one[1])
+    rows = [(name, when, _SAID[worst], *said) for name, worst, _, when, *said in seen]
+    if as_json:
+        say_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        say_table(names, rows)
+        how_many = Counter(row[2] for row in rows)
+        say(f"Empresas: {', '.join(f'{n} {said}' for said, n in how_many.items()) or 'ninguna'}.")
+    return max((code for _, _, code, *_ in seen), default=0)
+
+
+def _each(modo: Modo) -> Iterator[tuple[str, Severity, int, str, str, str]]:
+    """Name, verdict, exit code, last good night, what and what to do, the one company's first."""
+    from Modules.health.facts import gather
+    from Modules.health.rules import judge
+    from Modules.words.spanish import moment
+
+    own, now = load_settings(), datetime.now(UTC)
+    has_own = own.databaler_base_url is not None or own.store_dir(modo).is_dir()
+    first = [(own.lindero_company or "(la de siempre)", own)] if has_own else []
+    for name, settings in (*first, *settings_of_each()):
+        try:
+            if isinstance(settings, SettingsError):
+                raise settings
+            facts = gather(settings, modo, now)
+        except PipelineError as err:
+            yield name, Severity.ERROR, err.exit_code, "", str(err), "Corregir lo que dice"
+            continue
+        report, last = judge(facts), facts.publicada
+        worst = next(iter(report.findings), Finding("", Severity.FINE))
+        when = "nunca" if last is None else moment(last.cuando, facts.zone)
+        yield name, worst.severity, report.exit_code, when, worst.what, worst.todo
 
 
 @doctor.default

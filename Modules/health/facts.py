@@ -15,6 +15,7 @@ from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_
 from Modules.health import platform, prefect_http
 from Modules.health.known import Facts, Publicacion, Rechazo, Servidor
 from Modules.health.platform import Platform
+from Modules.orchestration.empresas import last
 from Modules.orchestration.prefect_api import open_server
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
@@ -34,7 +35,8 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
     store = SnapshotStore(settings.store_dir(modo))
     outputs = settings.outputs_dir(modo)
     accepted = store.accepted()
-    seen = platform.look(settings, now)
+    alone = not settings.lindero_empresa  # of one of many the platform is not its own
+    seen = platform.look(settings, now) if alone else None
     return Facts(
         ahora=now,
         zone=settings.zone,
@@ -43,11 +45,13 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
         destino_error=_unreachable(outputs / BACKUP),
         rechazos=tuple(_refused(accepted, store.quarantined())),
         cortadas=tuple(sorted(_cut_short(outputs))),
-        servidor=_server(settings, seen, now),
+        servidor=_server(settings, seen, now) if alone else None,
         plataforma=seen,
         turno=_turn(settings.store_dir(modo)),
         libres=room(settings, modo),
         noche_para=settings.lindero_night_by,
+        empresa=settings.lindero_empresa,
+        ultima=None if alone else last(settings.lindero_state_dir, modo),
     )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from shlex import quote
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from Modules.health.platform import Platform
 from Modules.orchestration.dead_runs import ALIVE
-from Modules.orchestration.deployments import BACKUP
+from Modules.orchestration.deployments import BACKUP, Deployment
+from Modules.orchestration.empresas import Hecha
 from Modules.words.domain import Modo
 
 BAD: Final = {"FAILED": "falló", "CRASHED": "se cortó", "CANCELLED": "fue cancelada"}
@@ -127,6 +129,8 @@ class Facts:
     turno: str | None = None  # who holds the lock of this mode now
     libres: Mapping[str, int] = field(default_factory=dict)  # bytes, by what they are for
     noche_para: time | None = None  # local: LINDERO_NIGHT_BY
+    empresa: str = ""  # one of many, whose nights are made by a run of all of them
+    ultima: Hecha | None = None  # of such a one
 
     @property
     def corridas(self) -> tuple[Run, ...]:
@@ -137,12 +141,20 @@ class Facts:
     @property
     def respaldo(self) -> Programa | None:
         """The nightly backup on the server; None where that is not known."""
+        return self.programa(BACKUP)
+
+    def programa(self, what: Deployment) -> Programa | None:
         known = () if self.servidor is None else self.servidor.programas
-        return next((one for one in known if one.deployment == BACKUP.full_name), None)
+        return next((one for one in known if one.deployment == what.full_name), None)
 
 
 def again(facts: Facts) -> str:
-    return f"lindero run backup{facts.modo.flag}"
+    return f"lindero run backup{flag(facts)}"
+
+
+def flag(facts: Facts) -> str:
+    """What a command needs to be of this mode and company."""
+    return facts.modo.flag + (f" --empresa {quote(facts.empresa)}" if facts.empresa else "")
 
 
 def restart(name: str) -> str:

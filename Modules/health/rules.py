@@ -32,10 +32,10 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from Modules.health.known import LEVANTAR, Facts, Programa, Publicacion, again, restart
+from Modules.health.known import LEVANTAR, Facts, Programa, Publicacion, again, flag, restart
 from Modules.health.platform import NOTE_HOLDS, POOL, SERVER, STORES, WORKER, Part, Platform
-from Modules.health.runs import lives, of_runs
-from Modules.orchestration.deployments import BACKUP, WORK_POOL
+from Modules.health.runs import lives, of_runs, short_line
+from Modules.orchestration.deployments import BACKUP, EMPRESAS, WORK_POOL
 from Modules.words.domain import Modo
 from Modules.words.finding import Finding, Report, Severity
 from Modules.words.spanish import duration, moment, number, sentence
@@ -135,10 +135,13 @@ def _night_by(facts: Facts) -> Iterator[Finding]:
 def _due_by(facts: Facts) -> tuple[datetime, datetime] | None:
     """When the night that must lie published by now was due, and by when; None: no such night."""
     programa = facts.respaldo
-    hour = BACKUP.hora
+    hour = (EMPRESAS if facts.empresa else BACKUP).hora
     if facts.modo is not Modo.PROD or facts.noche_para is None or hour is None:
         return None
-    if facts.servidor is None or (facts.servidor.error is None and programa is None):
+    if facts.empresa and facts.publicada is None:
+        return None  # that is said, and of a new one nothing was due
+    silent = facts.servidor is None or (facts.servidor.error is None and programa is None)
+    if silent and not facts.empresa:
         return None
     if programa is not None and (programa.en_pausa or not programa.desplegado):
         return None
@@ -155,6 +158,20 @@ def _last_at(hour: time, zone: ZoneInfo, before: datetime) -> datetime:
     return next(one for one in days if one.timestamp() <= before.timestamp())
 
 
+def _last_of_all(facts: Facts) -> Iterator[Finding]:
+    """What the run of all companies made of this one, until a newer night lies published."""
+    done, last = facts.ultima, facts.publicada
+    if done is None or not done.codigo or facts.rechazos:
+        return
+    ended = datetime.fromisoformat(done.fin)
+    if last is None or last.cuando < ended:
+        yield Finding(
+            f"La noche del {moment(ended, facts.zone)} falló. {short_line(done.error)}",
+            code="fallida",
+            todo=f"Ver el detalle; ahora: {again(facts)}",
+        )
+
+
 def _season(facts: Facts) -> Iterator[Finding]:
     if facts.publicada is not None and facts.publicada.terminada:
         said = facts.publicada.terminada
@@ -169,15 +186,15 @@ def _refused(facts: Facts) -> Iterator[Finding]:
             f"está en cuarentena: {night.snapshot}. Lo publicado antes sigue como estaba.",
             item=night.snapshot,
             code="noche_rechazada",
-            todo=f"Ver por qué: lindero backups show {night.snapshot}{facts.modo.flag}. Si los "
-            f"datos están bien: lindero backups accept {night.snapshot}{facts.modo.flag} "
+            todo=f"Ver por qué: lindero backups show {night.snapshot}{flag(facts)}. Si los "
+            f"datos están bien: lindero backups accept {night.snapshot}{flag(facts)} "
             '--reason "…"',
         )
 
 
 def _server(facts: Facts) -> Iterator[Finding]:
     server = facts.servidor
-    if server is None and facts.modo is Modo.PROD:
+    if server is None and facts.modo is Modo.PROD and not facts.empresa:
         yield Finding(
             "No hay un servidor de Prefect configurado: no se conoce ningún horario.",
             Severity.WARNING,
@@ -308,7 +325,7 @@ def _is_late(due: datetime, facts: Facts) -> bool:
 
 def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
     """Why none is, and what to do; None where one is, or nobody wants one."""
-    wanted = programa.deployment == BACKUP.full_name
+    wanted = programa.deployment in (BACKUP.full_name, EMPRESAS.full_name)
     if not programa.desplegado:
         return ("no está desplegado", "lindero deploy --all") if wanted else None
     if programa.en_pausa:
@@ -323,6 +340,7 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
 
 
 RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
+    _last_of_all,
     _cut_short,
     _published,
     _night_by,

@@ -126,7 +126,7 @@ def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
     many = "" if how_many == 1 else f" (van {how_many} sin una buena después)"
     return Finding(
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
-        f"{moment(run.cuando, facts.zone)}{many}. {_short(_said(run))}".rstrip(),
+        f"{moment(run.cuando, facts.zone)}{many}. {short_line(_said(run))}".rstrip(),
         where=run.flujo,
         item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}{_kind(run)}",
         code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
@@ -180,6 +180,6 @@ def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
             )
 
 
-def _short(text: str) -> str:
+def short_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MAX_MENSAJE else line[: MAX_MENSAJE - 1] + "…"

@@ -188,6 +188,26 @@ ATENDER = Deployment(
     tags=("prompts",),
 )
 
+EMPRESAS = Deployment(
+    flow="Backup de Empresas",
+    name="backup-empresas",
+    entrypoint="scripts/backup_empresas.py:backup_empresas_flow",
+    description="Hace el backup de cada empresa de LINDERO_EMPRESAS, repartidas en tandas, y dice "
+    "cuáles fallaron.",
+    cron="10 3 * * *",
+    tags=("empresas", "prod"),
+)
+TANDA = Deployment(
+    flow="Tanda de Empresas",
+    name="tanda-empresas",
+    entrypoint="scripts/backup_empresas.py:tanda_empresas_flow",
+    description="Hace una parte de las empresas de una noche; Backup de Empresas la pide sola.",
+    parameters={},
+    tags=("empresas",),
+    limit=64,
+    collision="ENQUEUE",
+)
+
 
 IN_JOBS = (KMZ.flow, H3.flow)  # on K8S_POOL; all others, the night above all, stay on WORK_POOL
 
@@ -202,6 +222,12 @@ BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, A
     _of_this_environment,
     (BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, ATENDER),
 )
+EMPRESAS, TANDA = map(_of_this_environment, (EMPRESAS, TANDA))
+OF_EMPRESAS: Mapping[str, Deployment] = {  # where LINDERO_EMPRESAS names a list
+    "backup-empresas": EMPRESAS,
+    "tanda-empresas": TANDA,
+    "backup-empresas-prueba": trial_of(EMPRESAS, "backup-empresas-prueba"),
+}
 
 DEPLOYMENTS: Mapping[str, Deployment] = {
     "backup": BACKUP,
@@ -222,6 +248,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
     "marcadores-a-jira-prueba": trial_of(MARCADORES, "marcadores-a-jira-prueba"),
     "plan-muestreo-prueba": trial_of(PLAN, "plan-muestreo-a-jira-prueba"),
     "informe-campania-prueba": trial_of(INFORME, "informe-campania-prueba"),
+    **(OF_EMPRESAS if told_here("LINDERO_EMPRESAS") else {}),
 }
 
 

@@ -19,6 +19,7 @@ from Modules.words.errors import (
     CampaniasFailed,
     CampaniaUnknown,
     DataError,
+    EmpresasFailed,
     NightRefused,
     OutcomeUnknown,
     PipelineError,
@@ -94,6 +95,10 @@ _FALLAS: Mapping[type[PipelineError], tuple[str, str]] = {
         "Falló una campaña o más; las otras quedaron hechas.",
         "Ver qué pasó con cada una, y volver a correr las que fallaron.",
     ),
+    EmpresasFailed: (
+        "Falló una empresa o más; las otras quedaron hechas.",
+        "Ver cuáles y qué hacer con cada una: `lindero status --todas`.",
+    ),
     TareasFailed: (
         "No se pudieron hacer o anotar las tareas, todas o algunas.",
         "Ver el resumen y el detalle, y volver a correr: sigue desde ahí y no repite ninguna.",
@@ -146,7 +151,7 @@ def mensaje_de_falla(error: PipelineError) -> str:
 def _intacto(error: PipelineError) -> str:
     if isinstance(error, PublishError):
         return "Cada archivo publicado está entero: es el de antes o el nuevo."
-    if isinstance(error, CampaniasFailed):
+    if isinstance(error, (CampaniasFailed, EmpresasFailed)):
         return "Lo publicado antes de las que fallaron quedó como estaba."
     if isinstance(error, TareasFailed):
         return "Las que están hechas quedaron como están, en Jira y en la planilla."

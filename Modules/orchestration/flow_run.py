@@ -21,6 +21,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext, refresh_global_settings_context
+from prefect.deployments import run_deployment
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import deployment, flow_run
 from prefect.settings import PREFECT_API_URL, get_current_settings
@@ -29,7 +30,12 @@ from prefect.utilities.annotations import quote
 
 from Modules.disk.run_lock import hold_for_life, life_lock
 from Modules.jobs.outcome import Outcome
-from Modules.orchestration.deployments import OTRA_VEZ, of_another_environment, of_the_other_mode
+from Modules.orchestration.deployments import (
+    OTRA_VEZ,
+    Deployment,
+    of_another_environment,
+    of_the_other_mode,
+)
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import tardanza
 from Modules.orchestration.run_result import RunResult, begin, cut_short, failed, result_of
@@ -94,6 +100,29 @@ def run_name() -> str:
     again = OTRA_VEZ if OTRA_VEZ in flow_run.get_tags() else ""
     parts = (campania, modo, f"{datetime.now():%Y-%m-%d}", again)  # noqa: DTZ005
     return "-".join(part for part in parts if part)
+
+
+def noche() -> str:
+    """What tells one night of all companies from another: its date; by hand, its moment."""
+    context = FlowRunContext.get()
+    run = None if context is None else context.flow_run
+    by_itself = run is not None and (run.auto_scheduled or OTRA_VEZ in run.tags)
+    due = flow_run.scheduled_start_time.astimezone()
+    return f"{due:%Y-%m-%d}" if by_itself else f"{due:%Y-%m-%dT%H-%M-%S}"
+
+
+def launcher(what: Deployment, **given: object) -> Callable[[int, int], None]:
+    """What begins a run of a deployment, one of some; where none can be, the log says so."""
+
+    def launch(cual: int, de: int) -> None:
+        told = {**given, "cual": cual, "de": de}
+        try:
+            run_deployment(what.full_name, parameters=told, timeout=0, as_subflow=False)
+        except Exception as err:  # noqa: BLE001 - the run that asks does it all, then
+            said = "%s no empezó (%s); ¿falta lindero deploy --all?"
+            corrida.warning(said, what.full_name, type(err).__name__)
+
+    return launch
 
 
 def conclude(job: Callable[[], Outcome]) -> Ended:

@@ -21,6 +21,7 @@ from Modules.jobs.outcome import Outcome, Resultado
 from Modules.orchestration import alerts
 from Modules.orchestration.deployments import (
     BACKUP,
+    EMPRESAS,
     H3,
     INFORME,
     KMZ,
@@ -133,7 +134,7 @@ def respaldar(
     """
     modo, settings = Modo.of(test=test), load_settings()
     keys: PromptAccess | None = None
-    if credentials_block_name:
+    if credentials_block_name := credentials_block_name or settings.databaler_credentials_block:
         from Modules.integrations.blocks import DatabalerCredentials, PromptCredentials, settled
 
         kinds = (DatabalerCredentials, PromptCredentials)
@@ -386,8 +387,16 @@ def marcar(**parameters: Any) -> Outcome:
     return asyncio.run(marcadores_a_jira(**parameters))
 
 
+def de_todas(*, test: bool) -> Outcome:
+    """The night of each company: see ``empresas``."""
+    from Modules.orchestration.empresas import respaldar_todas
+
+    return respaldar_todas(test=test)
+
+
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     BACKUP.name: respaldar,
+    EMPRESAS.name: de_todas,
     PRODUCTOS.name: hacer_productos,
     KMZ.name: hacer_kmz,
     H3.name: hacer_h3,

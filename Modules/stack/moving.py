@@ -51,7 +51,7 @@ _NEW_DATABASE_BYTES: Final = 256 * 1024**2  # what an empty PostgreSQL and its j
 _STAYS: Final = {"stack", "watch", "staging", HOLDER_NAME}  # of this machine, now; and drafts
 _NOT_CARRIED: Final = ("estado/stack/", "estado/watch/")
 _OURS: Final = {
-    *("__init__.py", "ejemplo_propio.py"),
+    *("__init__.py", "ejemplo_propio.py", "backup_empresas.py"),
     *(Path(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()),
 }
 _TURNS: Final = "update concurrency_limit_v2 set active_slots = 0"  # nothing of there runs here

@@ -20,7 +20,7 @@ import psutil
 from Modules.disk.run_lock import is_held, life_lock
 from Modules.health.known import Facts, Run
 from Modules.orchestration.dead_runs import ALIVE, MURIO, Live, end, live_runs
-from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
+from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL, Deployment
 from Modules.orchestration.lateness import first_after
 from Modules.orchestration.prefect_api import PrefectServer
 from Modules.settings import Settings
@@ -44,20 +44,23 @@ def is_dead(run: Live, held: bool | None, alive: bool | None, now: datetime) -> 
     return run.pool == WORK_POOL and alive is False and now - run.desde > START_MOST
 
 
-def to_redo(facts: Facts, until: time) -> Run | None:
+def to_redo(facts: Facts, until: time, what: Deployment = BACKUP) -> Run | None:
     """The night that died and is to be done again now, once; None if none is.
 
     None also while another is under way or waits, with Prefect or by hand, or the backup is paused,
     and where a later one was good, lies published, or was made here.
     """
-    runs = [one for one in facts.corridas if one.flujo == BACKUP.flow]
+    runs = [one for one in facts.corridas if one.flujo == what.flow]
+    programa, ours = facts.programa(what), what is BACKUP  # its lock, and what lies published
     crashed = [one for one in runs if one.estado == "CRASHED" and one.del_horario]
-    paused = facts.respaldo is None or facts.respaldo.en_pausa or facts.respaldo.otra_vez
-    on = facts.turno is not None or any(one.estado in ALIVE or one.vive for one in runs)
+    paused = programa is None or programa.en_pausa or programa.otra_vez
+    on = any(one.estado in ALIVE or one.vive for one in runs)
+    on |= ours and facts.turno is not None
     if not crashed or paused or on:
         return None
     last = max(crashed, key=lambda one: one.esperada)
-    answered = (facts.publicada is not None and facts.publicada.cuando > last.cuando) or any(
+    kept = facts.publicada if ours else None
+    answered = (kept is not None and kept.cuando > last.cuando) or any(
         one.esperada >= last.esperada and (one.estado == "COMPLETED" or one.otra_vez)
         for one in runs
         if one is not last

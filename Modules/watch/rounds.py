@@ -20,7 +20,7 @@ from Modules.health import facts, platform, rules
 from Modules.health.known import Facts
 from Modules.health.platform import LEDGER_NAME
 from Modules.health.runs import OTRA_VEZ_AHORA
-from Modules.orchestration.deployments import BACKUP
+from Modules.orchestration.deployments import BACKUP, EMPRESAS
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
 from Modules.watch import dead, told
@@ -43,7 +43,7 @@ class Watch:
         self.known: datetime | None = None  # of which round the ledger is that we have
         self.ledger: told.Ledger = {}
         self._read()
-        self.again: str | None = None  # id of the last night that is done again
+        self.again: set[str] = set()  # ids of the nights that are done again
 
     def round(self, now: datetime) -> None:
         """Look, mend and tell; each part stands alone, and none ends the watch."""
@@ -69,7 +69,7 @@ class Watch:
             run = told.newest_bad(known, BACKUP.flow if refused else found[key].where)
             url = run_url(self.settings, run.id) if run is not None else None
             notice = notice_of(found[key], key, self.ledger[key].since, url)
-            if run is not None and run.id == self.again:
+            if run is not None and run.id in self.again:
                 notice = replace(notice, todo=f"Nada por ahora: {OTRA_VEZ_AHORA}")
             self._tell(notice, now)
         if known is None or known.destino_error or (known.servidor and known.servidor.error):
@@ -80,8 +80,10 @@ class Watch:
             self._tell(over(notice_of(one, key, cause.since), cause.seen), now)
 
     def _redo(self, known: Facts) -> None:
-        night = dead.to_redo(known, self.settings.lindero_redo_until)
-        if self.server is None or night is None or night.id == self.again:
+        until = self.settings.lindero_redo_until
+        nights = (dead.to_redo(known, until, what) for what in (BACKUP, EMPRESAS))
+        night = next((one for one in nights if one is not None and one.id not in self.again), None)
+        if self.server is None or night is None:
             return  # the one that was asked for waits for the worker
         try:
             dead.redo(self.server, night)
@@ -89,7 +91,7 @@ class Watch:
             logger.warning("night %s is not done again yet: %s", night.nombre, err)
             return
         logger.warning("night %s died and is done again", night.nombre)
-        self.again = night.id
+        self.again.add(night.id)
 
     def _tell(self, notice: Notice, now: datetime) -> None:
         key, cause = notice.cause, self.ledger[notice.cause]

@@ -19,6 +19,7 @@
   - PublishError             5  a destination could not be written
   - ProductError             1  a product could not be made; the others were
   - CampaniasFailed          *  of several campañas one or more failed; the others were done
+  - EmpresasFailed           *  of the companies one or more failed; each of the others was done
   - TareasFailed             *  Google, Jira or a sheet kept issues from being made; run again
   - StackError               1  a process of the local stack does not start or does not answer
   - PromptFailed             1  a step of a prompt came to no output; ``cause`` is one word
@@ -33,7 +34,7 @@ token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 UNEXPECTED: Final = 70  # exit code of a fault of ours, that no error here foresees; the log has it
@@ -125,6 +126,17 @@ class CampaniasFailed(PipelineError):
         self.errors = dict(errors or {})
         codes = {error.exit_code for error in self.errors.values()}
         self.exit_code = codes.pop() if len(codes) == 1 else 1
+
+
+class EmpresasFailed(PipelineError):
+    """Of the companies of an installation one or more failed; each of the others was done.
+
+    Ends with the exit code that all of them have in common, else with 1.
+    """
+
+    def __init__(self, message: str, codes: Collection[int] = ()) -> None:
+        super().__init__(message)
+        self.exit_code = next(iter(codes)) if len(set(codes)) == 1 else 1
 
 
 class TareasFailed(PipelineError):
