@@ -177,7 +177,7 @@ def _night(
     access: Access,
     judge: Callable[..., Night],
     stage: Stage,
-    chunks: Chunks,
+    chunks: Chunks = _here,
     keys: PromptAccess | None = None,
 ) -> Outcome:
     """One campaña of ``respaldar``."""

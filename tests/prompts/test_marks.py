@@ -429,7 +429,8 @@ def test_a_night_asks_once_it_is_accepted_and_before_its_products(
     assert (faulty.error, CANARY in faulty.markdown) == (None, False)
     assert "falla inesperada (RuntimeError)" in faulty.markdown
     at = order.index("Leer los marcadores")
-    assert order[at - 1 : at + 2] == ["Publicar", "Leer los marcadores", "Producto muestreos"]
+    steps = ["Publicar", "Leer los marcadores", "Traer las fotos", "Producto muestreos"]
+    assert order[at - 1 : at + 3] == steps
     assert order.count("Leer los marcadores") == 2  # of three nights
     folder = here.lindero_test_outputs_dir / "muestreos"
     rows = pd.read_csv(folder / "muestreos_25-26.csv", encoding="utf-8-sig")
