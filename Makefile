@@ -30,7 +30,7 @@ COMPOSE_FILES = $(if $(DEMO),-p lindero-demo -f docker-compose.yml -f compose.de
   -f docker-compose.yml $(if $(VOLUMES),-f compose.volumes.yml) \
   $(if $(SHARED),-f deploy/compose.shared.yml) $(if $(VAULT),-f deploy/compose.vault.yml) \
   $(if $(SSO),-f deploy/compose.sso.yml) $(if $(ENTORNO),-f deploy/compose.entorno.yml) \
-  $(addprefix -f ,$(wildcard compose.onedrive.yml compose.prompts.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
+  $(addprefix -f ,$(wildcard compose.onedrive.yml compose.empresas.yml compose.prompts.yml))) $(addprefix -f ,$(wildcard compose.pins.yml))
 COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose ni docker-compose; \
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from Modules.empresas import KEYS, Empresa, named
 from Modules.settings import Settings, empresas, load_settings, settings_of_each
 from Modules.words.domain import Campania
 from Modules.words.errors import SettingsError
+from tests.compose_files import environment_with_files, services
 
 NO_FILE = Path("/none")
 SECRET = "canario-9fQ2+x"
@@ -193,3 +196,21 @@ def test_a_file_that_cannot_be_read_is_refused(file: Path, data: bytes | None) -
 def test_the_keys_of_an_entry_are_in_the_docs(project_root: Path) -> None:
     page = (project_root / "docs" / "empresas.md").read_text(encoding="utf-8")
     assert [key for key in KEYS if f"| `{key}` |" not in page] == []
+
+
+def test_with_docker_the_worker_is_told_the_variable_of_an_entry_as_the_page_says(
+    file: Path, tmp_path: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (project_root / "docs" / "empresas.md").read_text(encoding="utf-8")
+    (entries, overlay) = re.findall(r"^ *```(?:toml|yaml)\n(.+?)^ *```", page, re.S | re.M)
+    file.write_text(entries, encoding="utf-8")
+    added = yaml.safe_load(overlay)
+    (name,) = added["services"]
+    assert name in services()
+    assert set(added["services"][name]["secrets"]) == set(added["secrets"])
+    monkeypatch.delenv("SUR_SECRETO")
+    told = environment_with_files(added["services"][name], {"SUR_SECRETO": SECRET}, tmp_path)
+    for variable, value in told.items():
+        monkeypatch.setenv(variable, value)
+    for _, settings in settings_of_each():
+        assert isinstance(settings, Settings), settings

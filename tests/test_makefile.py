@@ -160,11 +160,12 @@ def test_images_are_pinned_to_the_digests_that_this_machine_has(tmp_path: Path) 
         assert (copy / "compose.pins.yml").read_bytes() == kept
 
 
-def test_the_folders_of_onedrive_are_mounted_where_their_file_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("of", ["onedrive", "empresas"])
+def test_a_compose_file_of_the_installation_is_taken_where_it_is(of: str, tmp_path: Path) -> None:
     copy = _copy(tmp_path)
-    (copy / "compose.onedrive.yml").write_text("services: {}\n")
+    (copy / f"compose.{of}.yml").write_text("services: {}\n")
     _make("down", cwd=copy, path=_with_compose(tmp_path))
-    assert "-f docker-compose.yml -f compose.onedrive.yml down" in (tmp_path / "asked").read_text()
+    assert f"-f docker-compose.yml -f compose.{of}.yml down" in (tmp_path / "asked").read_text()
 
 
 def test_down_keeps_what_the_containers_said_last(tmp_path: Path) -> None:
