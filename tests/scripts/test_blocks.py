@@ -29,6 +29,7 @@ from Modules.integrations.blocks import (
 )
 from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import BACKUP, PLAN
+from Modules.orchestration.empresas import Obrero
 from Modules.settings import Settings, read_settings
 from Modules.words.domain import normal_origin
 from Modules.words.errors import SettingsError, StackError
@@ -392,6 +393,42 @@ def test_a_night_by_a_named_block_asks_its_portal_and_leaves_no_secret_anywhere(
     kept = json.dumps(ask("GET", f"{where}true")).encode()
     assert leaks(CANARIES, [("API", kept)]) == ["portal in API", "wrong in API"], "looked for right"
     assert look([nights, ask("GET", f"{where}false")]) == []
+
+
+def test_a_company_of_the_list_gets_in_by_the_block_that_its_entry_names(
+    api: str,
+    portal: FaultyPortal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[object], list[str]],
+) -> None:
+    """In the process that does nights; one is refused, one has no such block."""
+    names = ("portal", "wrong", "gone")
+    entries = (
+        f"[[empresas]]\nnombre = 'La {name}'\nportal = '{portal.base_url}'\nbloque = '{name}'\n"
+        for name in names
+    )
+    (tmp_path / "empresas.toml").write_text("\n".join(entries), encoding="utf-8")
+    monkeypatch.setenv("LINDERO_EMPRESAS", str(tmp_path / "empresas.toml"))
+    monkeypatch.setenv("LINDERO_CAMPANIA", "25/26")
+    monkeypatch.setenv("DATABALER_CLIENT_ID", "of-another-portal")
+    monkeypatch.setenv("DATABALER_CLIENT_SECRET", "of-another-portal")
+    monkeypatch.setenv("PREFECT_API_URL", api)
+    for name in names[:2]:
+        _saved(api, DatabalerCredentials, name, client_id="campo", client_secret=CANARIES[name])
+    process = Obrero()
+    try:
+        nights = {name: process.ask([f"La {name}", True], 120) or {} for name in names}
+    finally:
+        process.end()
+
+    errors = {name: night["error"] for name, night in nights.items()}
+    assert errors["portal"] is None
+    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 150
+    assert errors["wrong"]["kind"] == "ApiAuth"
+    assert "bloque gone: no está entre los que hay" in errors["gone"]["detail"]
+    assert (tmp_path / "test_outputs" / "la_portal" / "Backup_Databaler").is_dir()
+    assert look(nights) == []
 
 
 def test_a_plan_by_a_named_block_goes_to_its_jira_and_leaves_no_secret_anywhere(
