@@ -179,7 +179,7 @@ pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect pag
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)
 	@failed=; for figure in portal_faults random_kills every_syscall disk_errors power_cut damage \
 	  retention_histories clock ten_starts nights stable_ids machine_files events hostile_bodies exits upgrade_path \
-	  generated_inputs stack_outages prompts_kills branch_coverage; do \
+	  generated_inputs stack_outages companies prompts_kills branch_coverage; do \
 	  $(RUN) python -W ignore -m tests.robustness.$$figure $(ARGS) 2>/dev/null | grep -E "^figure|skipped" || failed=1; \
 	  [ "$${PIPESTATUS[0]}" = 0 ] || { echo "$$figure: missed"; failed=1; }; done; [ -z "$$failed" ]
 
