@@ -35,6 +35,7 @@ class Fuente:
     ``controles``: its checks, as ``verdict.json`` holds them. ``antes``: the lotes of that night
     before, where it is still kept whole.
     ``numeros``: those of features and samples; who publishes keeps what was given meanwhile.
+    ``planes``: sampling plans made of it already, by what they were asked with.
     """
 
     tables: Tables = field(repr=False)
@@ -47,6 +48,7 @@ class Fuente:
     antes: Callable[[], gpd.GeoDataFrame | None] = field(
         default=lambda: None, repr=False, compare=False
     )
+    planes: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tables", _told_apart(self.tables))

@@ -341,6 +341,7 @@ class _Campo:
 def _corners(lonlat: Any, shape: Any, marco: Marco, taken: list[Caja]) -> tuple[list[Any], Hoja]:
     """Letters on the map and coordinates of the corners, where they are few; else of the box."""
     ring, single = shapely.get_coordinates(lonlat)[:-1], lonlat.geom_type == "Polygon"
+    letters: list[Any] = []
     if single and len(ring) <= MAX_ESQUINAS:
         names, title = [chr(ord("A") + at) for at in range(len(ring))], "Esquinas"
         spots = marco.spots(shapely.points(shapely.get_coordinates(shape)[:-1]))
@@ -349,11 +350,7 @@ def _corners(lonlat: Any, shape: Any, marco: Marco, taken: list[Caja]) -> tuple[
     else:
         west, south, east, north = lonlat.bounds
         ring = np.array([(west, north), (east, north), (east, south), (west, south)])
-        names, title, letters = (
-            ["NO", "NE", "SE", "SO"],
-            "Esquinas del rectángulo que lo contiene",
-            [],
-        )
+        names, title = ["NO", "NE", "SE", "SO"], "Esquinas del rectángulo que lo contiene"
     columns = [names, *([_degrees(one) for one in axis] for axis in (ring[:, 1], ring[:, 0]))]
     return letters, {"titulo": title, "lista": _lista(columns, (4, 12, 12))}
 
@@ -369,7 +366,6 @@ def _lista(
     """Rows as blocks of lines: the text of each column, and stripes, swatches, boxes behind it.
 
     ``boxes``: one to tick at each row, and whether it is ticked already.
-
     A cell longer than its width (characters) goes on in the next line, and its row is so high.
     """
     wide = 118.0 if len(widths) > 3 else 62.0  # mm: the column of the page that it stands in

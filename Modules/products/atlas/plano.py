@@ -80,10 +80,8 @@ class Marco:
 
     def paper(self, metres: Array) -> Array:
         """Points of the plane (x, y) as millimetres of paper."""
-        return (metres - (self.oeste, self.norte)) * (
-            _MM_PER_M / self.escala,
-            -_MM_PER_M / self.escala,
-        )
+        mm = _MM_PER_M / self.escala
+        return (metres - (self.oeste, self.norte)) * (mm, -mm)
 
     def spots(self, points: Shapes) -> list[Punto]:
         """Points (metres) on paper, to a hundredth of a millimetre."""

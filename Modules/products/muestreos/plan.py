@@ -146,7 +146,9 @@ def plan_muestreo(
     Raises:
         SettingsError: less than one point for an ambiente, or no such margin.
     """
-    tables = fuente.tables
+    tables, asked = fuente.tables, (puntos_por_ambiente, margen_m)
+    if isinstance(made := fuente.planes.get(asked), PlanMuestreo):
+        return made  # two products of a night show the same plan
     ambientes = tables.ambientes.sort_values("ambiente_id", ignore_index=True)
     reales, counts, far = _real_points(tables, ambientes)
     without = ambientes[counts == 0]
@@ -157,12 +159,14 @@ def plan_muestreo(
     n_propuestos = propuestos["ambiente_id"].value_counts()
     named = with_names(ambientes.assign(n_muestreos=counts), tables)
     named["n_propuestos"] = named["ambiente_id"].map(n_propuestos).fillna(0)
-    return PlanMuestreo(
+    made = PlanMuestreo(
         _in_order(_frame(with_names(both, tables), PUNTOS), far, fuente.numeros),
         _frame(named, AMBIENTES_PLAN).sort_values(
             ["campo", "campo_id", "lote", "lote_id", "orden", "ambiente_id"], ignore_index=True
         ),
     )
+    fuente.planes[asked] = made
+    return made
 
 
 def with_tareas(plan: PlanMuestreo, tareas: Sequence[Tarea]) -> PlanMuestreo:

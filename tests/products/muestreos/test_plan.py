@@ -240,6 +240,19 @@ def test_the_order_of_the_tables_rows_does_not_matter(demo_fuente: Fuente) -> No
     pd.testing.assert_frame_equal(pd.DataFrame(plan.ambientes), pd.DataFrame(again.ambientes))
 
 
+def test_a_night_s_plan_is_made_once_for_what_is_asked_and_anew_for_another_night(
+    demo_fuente: Fuente,
+) -> None:
+    whole = replace(demo_fuente)
+    plan = plan_muestreo(whole)
+    assert plan_muestreo(whole) is plan
+    assert len(plan_muestreo(whole, puntos_por_ambiente=1).puntos) < len(plan.puntos)
+    none = whole.tables.ambientes.iloc[:0]
+    assert not len(
+        plan_muestreo(replace(whole, tables=replace(whole.tables, ambientes=none))).ambientes
+    )
+
+
 def test_points_of_one_ambiente_do_not_depend_on_the_others(demo_fuente: Fuente) -> None:
     tables = demo_fuente.tables
     plan = plan_muestreo(demo_fuente)
