@@ -153,8 +153,9 @@ class Cluster:
         """The first container of a pod, as a process; what it says is in ``folder``/log."""
         (container,) = pod["spec"]["containers"]
         paths = self._paths(pod, container, folder)
-        told = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-        told |= {"HOME": "/tmp", "PREFECT_HOME": "/tmp/prefect"}  # as the image has them
+        bin_ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        # as the image has them
+        told = {**bin_, "LANG": "C.UTF-8", "HOME": "/tmp", "PREFECT_HOME": "/tmp/prefect"}
         for source in container.get("envFrom", []):
             told |= self.configs[source["configMapRef"]["name"]]
         for one in container.get("env", []):
@@ -168,7 +169,12 @@ class Cluster:
         argv = [OUR_NAME.sub(lambda found: told[found[1]], word) for word in command]
         with (folder / "log").open("wb") as log:
             return subprocess.Popen(
-                argv, cwd=ROOT, env=told | more, stdout=log, stderr=log, start_new_session=True
+                argv,
+                cwd=ROOT,
+                env=told | more | bin_,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _value(self, one: Mapping[str, Any], namespace: str) -> str:
