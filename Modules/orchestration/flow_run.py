@@ -220,8 +220,8 @@ def as_task(step: StageInfo, work: Callable[P, R], /, *args: P.args, **kwargs: P
 def chunk_runner(settings: Settings) -> Iterator[Runner]:
     """Who runs the pieces of products, as ``LINDERO_TASK_RUNNER`` says; results keep their order.
 
-    Raises:
-        SettingsError: Dask is asked for and not installed, or its scheduler does not answer.
+    Where Dask is not installed or its scheduler does not answer, it is a SettingsError of whichever
+    product has pieces; the others are made.
     """
     if not settings.on_a_cluster:
         yield on_this_machine(settings)
@@ -229,16 +229,16 @@ def chunk_runner(settings: Settings) -> Iterator[Runner]:
     from Modules.products.runner import in_order
 
     kind, workers = settings.lindero_task_runner, settings.lindero_task_workers
-    try:
-        from prefect_dask.task_runners import DaskTaskRunner
-    except ImportError as err:
-        raise SettingsError(
-            f"LINDERO_TASK_RUNNER={kind} necesita prefect-dask: uv sync --extra dask"
-        ) from err
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     where = {"cluster_kwargs": local} if kind == "dask" else {"address": kind}
 
     def run(work: Callable[..., Any], pieces: Iterable[Any]) -> Iterator[Any]:
+        try:
+            from prefect_dask.task_runners import DaskTaskRunner
+        except ImportError as err:
+            raise SettingsError(
+                f"LINDERO_TASK_RUNNER={kind} necesita prefect-dask: uv sync --extra dask"
+            ) from err
         tramo = Task(work, name="Tramo", **IN_MEMORY)
         with DaskTaskRunner(**where) as dask:
 

@@ -464,12 +464,12 @@ def make_all(
 
 
 def on_this_machine(settings: Settings) -> Runner:
-    """Who runs the pieces of products where ``LINDERO_TASK_RUNNER`` names no cluster."""
+    """Who runs the pieces of products here: processes, where the setting names a cluster."""
     from Modules.products.runner import in_processes, in_threads, serial
 
     workers = settings.lindero_task_workers
     known = {"serial": serial, "threads": in_threads(workers), "processes": in_processes(workers)}
-    return known[settings.lindero_task_runner]
+    return known.get(settings.lindero_task_runner, known["processes"])
 
 
 def stopwatch(step: StageInfo) -> Callable[[str], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.failure import mensaje_de_falla
-from Modules.orchestration.stages import StageInfo, each, respaldar
+from Modules.orchestration.flow_run import chunk_runner
+from Modules.orchestration.stages import StageInfo, each, on_this_machine, respaldar
+from Modules.settings import read_settings
 from Modules.words.domain import Campania, Fetched, Recurso
-from Modules.words.errors import ApiUnavailable, CampaniasFailed, NightRefused
+from Modules.words.errors import ApiUnavailable, CampaniasFailed, NightRefused, SettingsError
 
 A, B, C = Campania(24, 25), Campania(25, 26), Campania(26, 27)
 
@@ -70,6 +73,17 @@ def test_a_fault_of_ours_goes_up_when_the_others_are_done() -> None:
     with pytest.raises(ZeroDivisionError):
         each((A, B), work)
     assert done == [B]
+
+
+@pytest.mark.parametrize("named", ["dask", "tcp://127.0.0.1:1"])
+def test_where_a_cluster_is_named_pieces_by_hand_are_made_here_and_no_product_else_asks_it(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings({"lindero_task_runner": named, "lindero_task_workers": "1"})
+    assert list(on_this_machine(settings)(str.upper, ["a", "b"])) == ["A", "B"]
+    monkeypatch.setitem(sys.modules, "prefect_dask.task_runners", None)  # as if not installed
+    with chunk_runner(settings) as run, pytest.raises(SettingsError, match="prefect-dask"):
+        list(run(str.upper, ["a"]))
 
 
 def test_what_came_is_out_of_memory_before_the_products_are_made(
