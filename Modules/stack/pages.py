@@ -1,7 +1,7 @@
 """``python -m uvicorn --factory Modules.stack.pages:make_app``: what the company's login opens.
 
-Of ``mapa/`` and ``informe/`` only pages and papers: no list, no other file, no link that leads out
-of its folder. ``/quien`` is whom the door in front let in.
+Of ``mapa/`` and ``informe/`` only pages, their photos and papers: no list, no other file, no link
+that leads out of its folder. ``/quien`` is whom the door in front let in.
 """
 
 import os
@@ -20,7 +20,7 @@ FOLDERS = ("mapa", "informe")
 
 class Pages(StaticFiles):
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        shown = path.endswith((".html", ".pdf")) and f"{os.sep}." not in f"{os.sep}{path}"
+        shown = path.endswith((".html", ".pdf", ".jpg")) and f"{os.sep}." not in f"{os.sep}{path}"
         return super().lookup_path(path) if shown else ("", None)
 
     async def check_config(self) -> None:

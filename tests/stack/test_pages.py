@@ -24,7 +24,12 @@ def outputs(tmp_path: Path) -> Path:
             "mapa/styles.qml",
             "mapa/.old/mapa.html",
         ),
-        *("mapa/below/mapa.html", "informe/informe_25-26.pdf", "informe/informe_25-26.html"),
+        *(
+            "mapa/25-26/fotos/1.jpg",
+            "mapa/below/mapa.html",
+            "informe/informe_25-26.pdf",
+            "informe/informe_25-26.html",
+        ),
         *("cultivos/cultivos.html", "secreto.html"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +62,7 @@ def ask(
     [
         ("/mapa/mapa_25-26%20-%20La%20%C3%91and%C3%BA.html", "text/html; charset=utf-8"),
         ("/mapa/below/mapa.html", "text/html; charset=utf-8"),
+        ("/mapa/25-26/fotos/1.jpg", "image/jpeg"),
         ("/informe/informe_25-26.html", "text/html; charset=utf-8"),
         ("/informe/informe_25-26.pdf", "application/pdf"),
     ],
