@@ -132,12 +132,12 @@ def _lasting(link: str) -> str:
 
 
 def marcas_of(snapshot: Snapshot) -> Mapping[str, list[str]]:
-    """The claves of each mark of a snapshot; none where it has no such file."""
+    """The claves of each mark of a snapshot; none where it has no such file, or a damaged one."""
     try:
-        said = from_json((snapshot.path / NAME).read_bytes(), source=NAME)
-    except (OSError, DataError):
+        marcas = from_json((snapshot.path / NAME).read_bytes(), source=NAME)["marcas"]
+        return {key: [*map(str, claves)] for key, claves in marcas.items()}
+    except (OSError, DataError, LookupError, TypeError, AttributeError):
         return {}
-    return dict(said["marcas"])
 
 
 class Fotos:

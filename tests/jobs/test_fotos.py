@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from pydantic import SecretStr
 
@@ -276,6 +279,33 @@ def test_two_photos_told_apart_only_by_a_token_are_two(nights: Nights) -> None:
         [Record({"id": "m-1", "adjuntos": ["a?token=1", "a?token=2", "b?token=3"]}, 1, 0)]
     )
     assert sorted(addresses.values()) == ["a?token=1", "a?token=2", "b?token=3"]
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+        ("url", "href", "tipo", "mime", "id", "http://[", "")) | st.text(), inner, max_size=3),
+))  # fmt: skip
+def test_whatever_adjuntos_hold_costs_no_night_and_names_no_address(adjuntos: Any) -> None:
+    marcas, addresses = adjuntos_of(
+        [
+            Record({"id": "m-1", "adjuntos": adjuntos}, 1, 0),
+            Record({"id": "m-2", "adjuntos": [adjuntos, {"url": adjuntos}, "http://["]}, 1, 1),
+            Record({"id": "m-3", "adjuntos": ["\ud800", {"url": "//[::1"}]}, 1, 2),
+        ]
+    )
+    claves = {clave for own in marcas.values() for clave in own}
+    assert claves == addresses.keys()
+    assert all(re.fullmatch("[0-9a-f]{64}", clave) for clave in claves)
+    json.dumps(marcas).encode()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"marcas": 5}', '{"marcas": {"m-1": 5}}', "no"])
+def test_a_snapshot_whose_file_of_photos_is_damaged_has_none(nights: Nights, text: str) -> None:
+    made = nights.bring({"m-1": ["fotos/1.jpg"]})
+    snapshot = nights.snapshots[-1]
+    (snapshot.path / NAME).write_text(text)
+    assert products.order(made.settings, Modo.TEST, made.store, snapshot, NOW).fotos == {}
 
 
 def test_what_no_kept_night_names_goes(nights: Nights) -> None:
