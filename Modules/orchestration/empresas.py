@@ -12,6 +12,7 @@ its process is ended. One whose portal cannot be reached is tried once more, at 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -42,7 +43,17 @@ from Modules.words.errors import (
     RunLocked,
     SettingsError,
 )
-from Modules.words.spanish import corrida, count, markdown, markdown_table, number, short
+from Modules.words.spanish import (
+    corrida,
+    count,
+    inesperada,
+    markdown,
+    markdown_table,
+    number,
+    short,
+)
+
+logger = logging.getLogger(__name__)
 
 SLOW_S: Final = 60.0  # of a night: who takes longer waits for its portal, and uses no processor
 MOST: Final = 4  # processes at a time, by each that should be at work
@@ -192,6 +203,10 @@ class Tanda:
             return False
         except PipelineError as err:
             done = Hecha(self.noche, now.isoformat(), err.exit_code, str(err), 2)
+        except Exception as err:  # no room for a process, say: the others go on
+            logger.exception("a fault of ours at %s", one.slug)
+            said = inesperada(type(err).__name__)
+            done = Hecha(self.noche, now.isoformat(), UNEXPECTED, said, 2)
         self.done[one.nombre] = done
         tell = corrida.warning if done.codigo else corrida.info
         tell("%s: %s", one.nombre, done.error or "bien")

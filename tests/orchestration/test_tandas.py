@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from Modules.disk.run_lock import only_one
+from Modules.empresas import Empresa
 from Modules.orchestration import empresas
 from Modules.orchestration.empresas import Hecha, Obrero, Tanda, last, respaldar_todas, tanda
 from Modules.settings import load_settings
@@ -112,22 +115,47 @@ def test_two_runs_share_them_out_and_none_is_done_twice(ten: Portals) -> None:
     assert {ten.asked[0], ten.asked[1]} == {"E0", "E5"}, "each begins at a place of its own"
 
 
-def test_what_a_killed_run_left_is_done_by_another(ten: Portals, tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_done_by_another(
+    ten: Portals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel frees the lock of a company whose run is gone; until then it is waited for."""
     lock = tmp_path / "state" / "empresas" / "e3" / "turno.lock"
     lock.parent.mkdir(parents=True)
-    one = share()
+    one, enough, looks = share(), threading.Event(), count(1)
+    do = one._do
+
+    def looked(company: Empresa) -> bool:
+        if company.nombre == "E3" and next(looks) > 3:
+            enough.set()
+        return do(company)
+
+    monkeypatch.setattr(one, "_do", looked)
     with only_one(lock, lambda: RunLocked("no")):
         thread = threading.Thread(target=one.run)
         thread.start()
-        while len(ten.asked) < 9:
-            time.sleep(0.01)
-        time.sleep(0.2)
+        assert enough.wait(20), "it is looked at again and again"
         assert "E3" not in ten.asked
         assert thread.is_alive()
     thread.join(20)
     assert ten.asked[-1] == "E3"
     assert one.result(one.companies[3]).codigo == 0
+
+
+def test_a_process_that_cannot_be_begun_costs_its_company_alone(
+    ten: Portals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = iter((True,))
+
+    def refused() -> object:
+        if next(first, False):
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return ten.process()
+
+    monkeypatch.setattr(empresas, "Obrero", refused)
+    done = respaldar_todas(test=False, noche=NOCHE)
+    assert done.data["bien"] == 9
+    assert list(done.data["fallaron"]) == ["E0"]
+    assert "BlockingIOError" in done.data["fallaron"]["E0"]
 
 
 def test_one_that_fails_is_named_and_costs_no_other(ten: Portals, tmp_path: Path) -> None:
