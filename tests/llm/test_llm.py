@@ -198,6 +198,7 @@ def test_a_local_model_costs_what_is_unknown_or_what_its_price_says(url: str) ->
 
 # versions, and which is better
 
+REPEAT = 25  # with 10, 19 of 20 right against 10 were p = 0.0011: chance decided
 HINTED = 'Answer exactly {"word": "{{ palabra }}"}'
 BLIND = 'Answer exactly {"word": "soy"} or {"word": "wheat"}'
 
@@ -289,16 +290,16 @@ def test_what_was_deployed_is_what_a_candidate_is_held_against(
     kept = store.current("copiar", "prod")
     assert kept is not None
     assert (kept.version, kept.bundle.sha256) == (1, bad.sha256)
-    (found,) = compared(bundle, kept.bundle, list(good.evals.values()), 10)
+    (found,) = compared(bundle, kept.bundle, list(good.evals.values()), REPEAT)
     assert found.comparison.total.verdict is Verdict.BETTER
 
 
 def test_a_worse_prompt_is_refused_and_a_better_one_passes(good: Library, bad: Bundle) -> None:
     bundle, evals = bundle_of(good, "copiar"), list(good.evals.values())
-    (worse,) = compared(bad, bundle, evals, 15)
+    (worse,) = compared(bad, bundle, evals, REPEAT)
     assert worse.comparison.total.verdict is Verdict.WORSE, worse
     assert worse.comparison.refused(0)
-    (better,) = compared(bundle, bad, evals, 15)
+    (better,) = compared(bundle, bad, evals, REPEAT)
     assert better.comparison.refused(0.2) == (), better
     assert better.total[0].cost_usd is None  # a local model: unknown, not 0
     assert better.total[0].latency_s > 0
