@@ -2,7 +2,8 @@
 
 An order is the name of a company and a mode, a line of JSON on standard input; its answer is one on
 standard output. Where that input ends, whoever asked is gone: the process ends at once, and the
-kernel frees the lock of the night it was at.
+kernel frees the lock of the night it was at. It gives way to whatever else wants a processor, the
+Prefect server before all: nobody waits for one company's night, everybody for the server's answer.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ import sys
 import threading
 from functools import partial
 from queue import SimpleQueue
+from typing import Final
 
 from Modules.orchestration.run_result import run_plain
 from Modules.orchestration.stages import respaldar
 
+_NICE: Final = 10  # of 19, where the system knows it
+
 
 def main() -> None:
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed is no answer
     orders = SimpleQueue[str]()
