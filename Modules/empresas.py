@@ -39,6 +39,7 @@ FOLDER: Final = "empresas"  # below the state
 MAX_NAME: Final = 80  # characters
 _HEADER: Final = re.compile(r"\s*\[\[\s*empresas\s*\]\]")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOMBRE: Final = re.compile(rf"\s*nombre\s*=\s*[\"']?([^\"'\n]{{1,{MAX_NAME}}})")  # of no TOML too
 _AT: Final = re.compile(r"at line (\d+)")
 
 Readers = Mapping[str, Callable[[str], object]]  # of the texts of settings; ValueError says why not
@@ -74,8 +75,11 @@ def read_lista(text: str, source: str, outputs: Path, readers: Readers) -> Lista
                 donde = f"{source}, renglón {first + 1} ({table.get('nombre')})"
                 found[nombre] = _empresa(table, part, donde, outputs, readers)
         except _Wrong as err:
-            said = f"{source}, renglón {first + 1 + err.line} ({nombre}): {err}"
-            found[nombre] = SettingsError(said)
+            where = f"{source}, renglón {first + 1 + err.line}"
+            if written := next((told[1] for line in part if (told := _NOMBRE.match(line))), ""):
+                where += f" ({written})"
+                nombre = f"{written} (renglón {first + 1})" if written in found else written
+            found[nombre] = SettingsError(f"{where}: {err}")
     return found | _shared({n: it for n, it in found.items() if isinstance(it, Empresa)}, outputs)
 
 

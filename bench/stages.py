@@ -60,16 +60,13 @@ def main(size: str) -> None:
     named = {"the rest: locks, retention, the demo portal": rest, "whole": whole}
     for name, (wall, cpu) in (seconds | named).items():
         print(f"  {name:44} {wall:6.2f} s {wall / whole[0]:6.1%}   CPU {cpu:6.2f} s")
-    times = [
-        all_ / (all_ - sum(each))
-        for all_, each in zip(
-            night, zip(*(seconds[one] for one in MORNING), strict=True), strict=True
+    morning = tuple(map(sum, zip(*(seconds[one] for one in MORNING), strict=True)))
+    for what, spent_in in (("flow of the night", night), ("whole night, KMZ and H3 too", whole)):
+        wall, cpu = (all_ / (all_ - more) for all_, more in zip(spent_in, morning, strict=True))
+        print(
+            f"{what}, with the {len(MORNING)} products of the morning, {size}: {wall:.2f} times "
+            f"what it takes without (processor: {cpu:.2f}; aim: at most {AIM_TIMES:.0f})"
         )
-    ]
-    print(
-        f"night with the {len(MORNING)} products of the morning, {size}: {times[0]:.2f} times the "
-        f"night without (processor: {times[1]:.2f}; aim: at most {AIM_TIMES:.0f})"
-    )
     print(f"{MUESTREOS}, {size}: {seconds[MUESTREOS][0]:.1f} s of {whole[0]:.1f} s (aim {AIM_S} s)")
 
 

@@ -113,8 +113,8 @@ def test_a_secret_may_lie_in_the_file_that_its_variable_names(
         ("portall = 'x'", 9, "portall: no hay una clave así; ¿portal?"),
         ("perfil = 3", 9, "perfil: tiene que ser un texto"),
         ("campanias = ['25/29']", 9, "campanias: "),
-        ("usuario = 'sin fin", 9, "no es TOML"),
-        ("nombre = 'otra vez'", 9, "no es TOML"),
+        ("usuario = 'sin fin", 9, "(Dos): no es TOML"),
+        ("nombre = 'otra vez'", 9, "(Dos): no es TOML"),
         ("carpeta = 'mapa'", 6, "carpeta: es de la empresa de siempre"),
         ("carpeta = '..'", 6, "carpeta: es de la empresa de siempre"),
         ("carpeta = 'cultivos/x'", 9, "carpeta: va una sola carpeta, o una ruta completa"),
@@ -137,13 +137,13 @@ def test_a_wrong_entry_is_named_by_line_and_key_and_costs_no_other(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[empresas]]\nportal = 'https://x.example'\n", "renglón 1 (renglón 1): nombre: falta"),
+        ("[[empresas]]\nportal = 'https://x.example'\n", "renglón 1: nombre: falta"),
         ("[[empresas]]\nnombre = 'Una'\n", "renglón 1 (Una): portal: falta"),
         (entry("Una").replace("https://x", "ftp://x"), "renglón 3 (Una): portal: no es"),
         (entry("¡!"), "renglón 2 (¡!): nombre: va con letras"),
         (entry("x" * 81), "nombre: va con letras o números, y hasta 80"),
-        ("empresas = []\n", "renglón 1 (renglón 1): empresas: sobra; cada empresa empieza con"),
-        ("\notra = 1\n" + entry("Una"), "renglón 2 (renglón 1): otra: sobra"),
+        ("empresas = []\n", "renglón 1: empresas: sobra; cada empresa empieza con"),
+        ("\notra = 1\n" + entry("Una"), "renglón 2: otra: sobra"),
     ],
 )
 def test_what_else_can_be_wrong(file: Path, text: str, said: str) -> None:

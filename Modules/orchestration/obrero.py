@@ -12,7 +12,9 @@ import json
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
@@ -25,6 +27,8 @@ _NICE: Final = 10  # of 19, where the system knows it
 def main() -> None:
     if hasattr(os, "nice"):
         os.nice(_NICE)
+        with suppress(OSError):  # its session is one: sched(7) weighs sessions before processes
+            Path("/proc/self/autogroup").write_text(str(_NICE))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed is no answer
     orders = SimpleQueue[str]()

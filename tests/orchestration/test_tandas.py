@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from Modules.disk.run_lock import only_one
@@ -280,6 +281,7 @@ def test_a_real_process_answers_each_order_and_can_be_ended(obrero: Obrero) -> N
         assert result["error"]["exit_code"] == 2
         assert "LINDERO_EMPRESAS" in result["error"]["detail"]
     assert obrero.process.poll() is None
+    assert psutil.Process(obrero.process.pid).nice() > psutil.Process().nice()  # it gives way
     assert obrero.ask(["E1", False], 0.0) in (None, result)
     assert obrero.late
     obrero.process.wait(10)
