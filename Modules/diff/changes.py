@@ -1,23 +1,32 @@
 """What changed between two nights, lote by lote: ``diff.differences`` condensed for a morning.
 
 This is what ``verdict.json`` keeps and what the summaries list: a line for each campo and lote,
-ambientes and marcadores counted by lote. Deterministic; what people read is Spanish. Names carry
-their id where another campo (or another lote of the campo) has the same.
+ambientes and marcadores counted by lote, and of the marcadores the first ``MAX_MARCAS`` by name.
+Deterministic; what people read is Spanish. Names carry their id where another campo (or another
+lote of the campo) has the same. What somebody wrote of a marcador is not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from Modules.diff.change import Cambio, Clase, Diferencias
-from Modules.diff.differences import diferencias
+from Modules.diff.differences import detail_of, diferencias
 from Modules.diff.pairs import COMPARED, RowCounts
 from Modules.geo.borders import TOLERANCIA_M
 from Modules.night.tables import Tables
-from Modules.words.spanish import number
+from Modules.words.spanish import cut, in_lote, number
 
+MAX_MARCAS: Final = 500  # marcadores of a night that are named; all are counted
+MAX_DICHAS: Final = 8  # of a lote, new or gone or changed, in a text
+_MAX_NOMBRE: Final = 80  # characters
+_MAX_DETALLE: Final = 120
+NUEVO, QUITADO, CAMBIADO = "nuevo", "quitado", "cambiado"
+_QUE: Final = (NUEVO, QUITADO, CAMBIADO)  # what a row of a lote is, as ``_counted`` has it
+_NAMED: Final = ("observacion", "ambiente_id")  # only that they changed: words of people, ids
 _COUNTED: Final = ("campo", "lote", "lote_id", "agregados", "quitados", "cambiados")
 _OF_LOTE: Final = ("campo", "lote", "lote_id", "que", "detalle", "gana_ha", "pierde_ha")
 _KEYS: Final = {  # of a row of each list of ``Changes``, in their order in JSON and for sorting
@@ -26,6 +35,7 @@ _KEYS: Final = {  # of a row of each list of ``Changes``, in their order in JSON
     "siembras": _OF_LOTE,
     "ambientes": _COUNTED,
     "marcadores": _COUNTED,
+    "marcas": ("campo", "lote", "lote_id", "nombre", "id", "que", "detalle"),
     "otros": ("nombre", "id", "que", "detalle", "campo", "lote"),
 }
 
@@ -37,10 +47,10 @@ SOLO_REESCRITO = (
 
 @dataclass(frozen=True, slots=True)
 class Novedad:
-    """One thing that happened to a campo, a lote, a zona or a cultivo of the catalogue.
+    """One thing that happened to a campo, a lote, a marcador, a zona or a cultivo of the catalogue.
 
     ``que`` and ``detalle`` are Spanish. Of the rest a list has what its ``_KEYS`` say: where it
-    was, and the name and id of a zona or cultivo.
+    was, and the name and id of a marcador, zona or cultivo.
     """
 
     que: str
@@ -66,10 +76,18 @@ class Conteo:
     quitados: int
     cambiados: int
 
+    @property
+    def total(self) -> int:
+        return self.agregados + self.quitados + self.cambiados
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All differences; the lists by lote are empty on the first night."""
+    """All differences; the lists by lote are empty on the first night.
+
+    ``marcas``: which ones ``marcadores`` counts, ``que`` is one of its words. Where they are more
+    than ``MAX_MARCAS`` every lote has some: one of each lote comes before the second of any.
+    """
 
     first_night: bool
     tablas: Mapping[str, RowCounts]
@@ -78,12 +96,17 @@ class Changes:
     siembras: tuple[Novedad, ...] = ()
     ambientes: tuple[Conteo, ...] = ()
     marcadores: tuple[Conteo, ...] = ()
+    marcas: tuple[Novedad, ...] = ()
     otros: tuple[Novedad, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether no row of any table differs."""
         return not any(any(asdict(counts).values()) for counts in self.tablas.values())
+
+    def contadas(self) -> Changes:
+        """The same with marcadores counted alone, for where a text has to be short."""
+        return replace(self, marcas=())
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -98,12 +121,12 @@ class Changes:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Changes:
-        """Read back what ``to_dict`` gave, or gave before it knew ``otros``.
+        """Read back what ``to_dict`` gave, or gave before it knew ``otros`` and ``marcas``.
 
         Raises:
             KeyError, TypeError: it is something else.
         """
-        rows = {"otros": (), **data}
+        rows = {"otros": (), "marcas": (), **data}
         lists: dict[str, Any] = {
             name: tuple((Conteo if keys is _COUNTED else Novedad)(**row) for row in rows[name])
             for name, keys in _KEYS.items()
@@ -132,26 +155,75 @@ def changes_of(found: Diferencias) -> Changes:
             place = {key: getattr(one, key) for key in _KEYS[name] if key != "que"}
             told[name].append(Novedad(one.clase.texto, **place))
     for name in ("ambientes", "marcadores"):
-        told[name].extend(_by_lote(found, name))
+        by_lote = _by_lote(found, name)
+        told[name] += [
+            Conteo(*_place(found, key), *map(len, each)) for key, each in by_lote.items()
+        ]
+        if name == "marcadores":
+            told["marcas"] += _marcas(found, by_lote)
     lists = {
         name: tuple(sorted(rows, key=lambda row: [getattr(row, key) for key in _KEYS[name]]))
         for name, rows in told.items()
     }
+    lists["marcas"] = _of_every_lote(lists["marcas"])
     return Changes(first_night=False, tablas=found.tablas, **lists)
 
 
-def _by_lote(found: Diferencias, table: str) -> Iterator[Conteo]:
+_Filas: TypeAlias = dict[str, list[Cambio]]  # what is told of each row, by its id
+
+
+def _by_lote(found: Diferencias, table: str) -> dict[str, tuple[_Filas, _Filas, _Filas]]:
     """Rows of each lote added, removed, changed; a row that moves to another lote is both."""
-    counts: dict[str, tuple[set[str], set[str], set[str]]] = {}
+    rows: dict[str, tuple[_Filas, _Filas, _Filas]] = {}
     for one in found.cambios:
         if one.tabla == table:
             for lote_id, what in _counted(one):
-                counts.setdefault(lote_id, (set(), set(), set()))[what].add(one.id)
-    for lote_id, (added, removed, changed) in counts.items():
-        changed -= added
-        if added or removed or changed:
-            place = found.lugares.get(lote_id, ("", "", lote_id))
-            yield Conteo(*place, len(added), len(removed), len(changed))
+                rows.setdefault(lote_id, ({}, {}, {}))[what].setdefault(one.id, []).append(one)
+    for added, _, changed in rows.values():
+        for key in changed.keys() & added.keys():
+            del changed[key]
+    return rows
+
+
+def _place(found: Diferencias, lote_id: str) -> tuple[str, str, str]:
+    """Campo, lote and its id."""
+    return found.lugares.get(lote_id, ("", "", lote_id))
+
+
+def _marcas(
+    found: Diferencias, rows: Mapping[str, tuple[_Filas, _Filas, _Filas]]
+) -> Iterator[Novedad]:
+    """Every row of each lote by its name, what became of it, and in detail."""
+    for lote_id, each in rows.items():
+        campo, lote, _ = _place(found, lote_id)
+        for que, mine in zip(_QUE, each, strict=True):
+            for key, told in mine.items():
+                detail = "; ".join(filter(None, (_told(found, one, lote_id) for one in told)))
+                name, detail = cut(told[0].nombre, _MAX_NOMBRE), cut(detail, _MAX_DETALLE)
+                yield Novedad(que, detail, campo, lote=lote, lote_id=lote_id, nombre=name, id=key)
+
+
+def _told(found: Diferencias, one: Cambio, lote_id: str) -> str:
+    """What is told of a change of a marcador in this lote: also where it came from or went to."""
+    if not one.valores:
+        return one.detalle
+    said = [detail_of((valor for valor in one.valores if valor.columna != "lote_id"), _NAMED)]
+    for valor in one.valores:
+        if valor.columna == "lote_id":
+            came = lote_id == one.lote_id
+            campo, lote, _ = _place(found, valor.antes if came else one.lote_id)
+            said.insert(0, f"{'antes' if came else 'ahora'} en {in_lote(campo, lote)}")
+    return ", ".join(filter(None, said))
+
+
+def _of_every_lote(marcas: Sequence[Novedad]) -> tuple[Novedad, ...]:
+    """As many as are named, in their order."""
+    seen, ranks = Counter[str](), list[int]()
+    for one in marcas:
+        ranks.append(seen[one.lote_id])
+        seen[one.lote_id] += 1
+    kept = sorted(range(len(marcas)), key=ranks.__getitem__)[:MAX_MARCAS]
+    return tuple(marcas[at] for at in sorted(kept))
 
 
 def _counted(one: Cambio) -> Iterator[tuple[str, int]]:
@@ -174,9 +246,8 @@ def novedades(changes: Changes) -> Iterator[tuple[str, str, str, str, str]]:
         yield "", one.campo_id, one.campo, one.que, one.detalle
     for one in (*changes.lotes, *changes.siembras):
         yield one.lote_id, "", f"{one.campo} · {one.lote}", one.que, one.detalle
-    for name, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
-        for some in counts:
-            yield some.lote_id, "", f"{some.campo} · {some.lote}", name, conteo_text(some)
+    for some, name, detail in _conteos(changes):
+        yield some.lote_id, "", f"{some.campo} · {some.lote}", name, detail
     for one in changes.otros:
         yield "", "", one.nombre, one.que, one.detalle
 
@@ -185,8 +256,7 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     """Rows of campo, lote, what changed and in detail, by campo and lote."""
     rows = [(c.campo, "", c.que, c.detalle) for c in changes.campos]
     rows += [(c.campo, c.lote, c.que, c.detalle) for c in (*changes.lotes, *changes.siembras)]
-    for what, counts in (("ambientes", changes.ambientes), ("marcadores", changes.marcadores)):
-        rows += [(c.campo, c.lote, what, conteo_text(c)) for c in counts]
+    rows += [(c.campo, c.lote, what, detail) for c, what, detail in _conteos(changes)]
     rows += [
         (c.campo, c.lote, c.que, f"{c.nombre}: {c.detalle}" if c.detalle else c.nombre)
         for c in changes.otros
@@ -194,13 +264,25 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
     return sorted(rows)
 
 
-def conteo_text(conteo: Conteo) -> str:
-    """ "2 nuevos, 1 cambiado"."""
-    parts = (
-        (conteo.agregados, "nuevo"),
-        (conteo.quitados, "quitado"),
-        (conteo.cambiados, "cambiado"),
-    )
-    return ", ".join(
-        f"{number(count)} {what}{'' if count == 1 else 's'}" for count, what in parts if count
-    )
+def _conteos(changes: Changes) -> Iterator[tuple[Conteo, str, str]]:
+    """Ambientes and marcadores of each lote: how many, and of these who."""
+    mine: dict[str, list[Novedad]] = {}
+    for one in changes.marcas:
+        mine.setdefault(one.lote_id, []).append(one)
+    for conteo in changes.ambientes:
+        yield conteo, "ambientes", conteo_text(conteo)
+    for conteo in changes.marcadores:
+        yield conteo, "marcadores", conteo_text(conteo, mine.get(conteo.lote_id, ()))
+
+
+def conteo_text(conteo: Conteo, marcas: Sequence[Novedad] = ()) -> str:
+    """ "2 nuevos (M-4, muestreo; M-5, muestreo), 1 cambiado"; ``marcas`` are those of the lote."""
+    counts = (conteo.agregados, conteo.quitados, conteo.cambiados)
+    parts = []
+    for count, que in zip(counts, _QUE, strict=True):
+        names = [f"{one.nombre}, {one.detalle}".rstrip(", ") for one in marcas if one.que == que]
+        shown, more = names[:MAX_DICHAS], count - len(names[:MAX_DICHAS])
+        shown += [f"y {number(more)} más"] if shown and more else []
+        who = f" ({'; '.join(shown)})" if shown else ""
+        parts += [f"{number(count)} {que}{'' if count == 1 else 's'}{who}"] if count else []
+    return ", ".join(parts)

@@ -12,7 +12,7 @@ that people read are Spanish. Hectares are those of the ellipsoid, geometry is E
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -136,7 +136,7 @@ class _Finder:
                 detail = f"antes: {before.cell(change.id, 'campo')}"
                 yield replace(change, clase=Clase.CAMPO_RENOMBRADO, detalle=detail, valores=names)
             if others:
-                yield replace(change, valores=others, detalle=_detail(others))
+                yield replace(change, valores=others, detalle=detail_of(others))
         yield from self._other_ids("campos", Clase.CAMPO_OTRO_ID)
 
     def _lotes(self) -> Iterator[Cambio]:
@@ -181,6 +181,8 @@ class _Finder:
                 if "superficie_ha" in columns:
                     area = float(pair.cell(key, "superficie_ha"))
                     more |= {"superficie_ha": area, "detalle": f"{number(area, 2)} ha"}
+                elif noun == "marcador":
+                    more["detalle"] = pair.cell(key, "tipo")
                 if "geometry" in columns:
                     more[side] = pair.cell(key, "geometry")
                 yield self._change(Clase.of(noun, word), table, key, **more)
@@ -229,7 +231,7 @@ class _Finder:
             more: dict[str, Any] = {}
             if "geometry" in pair.now.columns:
                 more["ahora"] = pair.now.cell(key, "geometry")
-            yield self._change(clase, table, key, _detail(valores), valores, **more)
+            yield self._change(clase, table, key, detail_of(valores), valores, **more)
 
     def _change(
         self,
@@ -303,10 +305,11 @@ def _shown(value: Any) -> str:
     return number(value, 2) if isinstance(value, float) else str(value)
 
 
-def _detail(valores: Iterable[Valor]) -> str:
-    """ "estado sembrado → cosechado, material A → B"."""
+def detail_of(valores: Iterable[Valor], named: Collection[str] = ()) -> str:
+    """ "estado sembrado → cosechado, material A → B"; columns in ``named`` by their name alone."""
     return ", ".join(
-        f"{_LABELS.get(one.columna, one.columna)} "
-        + ("cambiado" if one.columna in _PERSONAL else f"{one.antes} → {one.ahora}")
+        _LABELS.get(one.columna, one.columna)
+        + ("" if one.columna in named
+           else " cambiado" if one.columna in _PERSONAL else f" {one.antes} → {one.ahora}")
         for one in valores
-    )
+    )  # fmt: skip

@@ -145,6 +145,7 @@ def _night(encargo: Encargo, snapshot: Snapshot, failed: Sequence[str]) -> _Nigh
 
     of = encargo.fuente
     fuente = source_of(encargo.store, snapshot, of.tables, of.zone, of.numeros)
+    fuente = replace(fuente, changes=fuente.changes.contadas())  # a mail stays short
     estado = estado_of(fuente)
     if failed:
         said = f"{estado.texto} Pero no se pudo hacer, y quedó lo de antes: {', '.join(failed)}."

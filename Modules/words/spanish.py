@@ -36,6 +36,7 @@ _WHY: Final = {
     errno.EADDRINUSE: "otro programa lo usa",
     errno.ECONNREFUSED: "nadie contesta ahí",
 }
+_BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=%|(?:ha|m|m²|km|cm|mm|kg)\b)")
 _MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]#|~]")
 
 
@@ -115,6 +116,16 @@ def short(lines: Sequence[str], most: int) -> str:
     more = len(lines) - most
     tail = f"; y {number(more)} más" if more > 0 else ""
     return f"{'; '.join(lines[:most])}{tail}"
+
+
+def unbroken(text: str) -> str:
+    """A text to be read, in which no line ends between a number and its sign or unit."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters; "…" where it goes on."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def markdown(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import shapely
 
-from Modules.diff.changes import Changes, Conteo, RowCounts, diff_tables
+from Modules.diff.changes import MAX_MARCAS, Changes, Conteo, RowCounts, cambios, diff_tables
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables, build_tables
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
@@ -201,6 +201,53 @@ def test_marks_are_counted_by_lote():
     assert changes.ambientes == ()
 
 
+def test_marks_are_named_with_what_became_of_them_and_no_word_of_an_observation() -> None:
+    before, after = night(), night()
+    before["marcadores"][0] |= {"tipo": "muestreo", "estado": "planificado"}
+    after["marcadores"] = [
+        before["marcadores"][0] | {"estado": "hecho", "observacion": "el vecino fumigó"},
+        mark("m3", "3"),
+        mark("m4", "1") | {"nombre": "Rama negra", "tipo": "maleza"},
+    ]
+    changes = diff_tables(build(before), build(after))
+    assert [(one.lote, one.nombre, one.id, one.que, one.detalle) for one in changes.marcas] == [
+        ("Lote 1", "Rama negra", "m4", "nuevo", "maleza"),
+        ("Lote 1", "x", "m1", "cambiado", "estado planificado → hecho, observación"),
+        ("Lote 1", "x", "m2", "quitado", "otro"),
+        ("Lote 2", "x", "m3", "quitado", "ahora en Norte, Lote 3"),
+        ("Lote 3", "x", "m3", "nuevo", "antes en Norte, Lote 2"),
+    ]
+    assert "fumigó" not in json.dumps(changes.to_dict(), ensure_ascii=False)
+    assert [row[3] for row in cambios(changes)] == [
+        "1 nuevo (Rama negra, maleza), 1 quitado (x, otro), "
+        "1 cambiado (x, estado planificado → hecho, observación)",
+        "1 quitado (x, ahora en Norte, Lote 3)",
+        "1 nuevo (x, antes en Norte, Lote 2)",
+    ]
+    assert [row[3] for row in cambios(changes.contadas())] == [
+        "1 nuevo, 1 quitado, 1 cambiado", "1 quitado", "1 nuevo",
+    ]  # fmt: skip
+
+
+def test_of_thousands_of_new_marks_some_of_every_lote_are_named_and_all_counted() -> None:
+    after = night()
+    after["marcadores"] += [
+        mark(f"n{at:04}", "1" if at < 4_997 else "3") | {"nombre": "Ñ" * 200, "tipo": "muestreo"}
+        for at in range(5_000)
+    ]
+    changes = diff_tables(build(night()), build(after))
+    assert len(changes.marcas) == MAX_MARCAS
+    assert [one.lote for one in changes.marcas].count("Lote 3") == 3, "the few of a lote all"
+    assert sum(one.total for one in changes.marcadores) == 5_000
+    assert len(json.dumps(changes.to_dict(), ensure_ascii=False)) < 200_000
+    first, last = (row[3] for row in cambios(changes))
+    assert first.startswith("4.997 nuevos (ÑÑÑ")
+    assert first.endswith("; y 4.989 más)")
+    assert last.startswith("3 nuevos (")
+    assert "más" not in last
+    assert Changes.from_dict(json.loads(json.dumps(changes.to_dict()))) == changes
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -236,16 +283,19 @@ def test_the_same_nights_give_the_same_lists_whatever_the_order_of_records():
     assert len(texts) == 1
 
 
-def test_what_is_kept_in_a_snapshot_reads_back_also_from_before_zonas_were_told():
+def test_what_is_kept_in_a_snapshot_reads_back_also_from_before_zonas_and_marks_were_told():
     after = night()
+    after["marcadores"].append(mark("m9", "2"))
     after["lotes"][0] |= {"nombre": "Uno"}
     after["zonas"] = [{"id": "z", "nombre": "Oeste", "tipo": "region"}]
     changes = diff_tables(build(night()), build(after))
     stored = json.loads(json.dumps(changes.to_dict()))
     assert Changes.from_dict(stored) == changes
     assert [(one.nombre, one.que) for one in changes.otros] == [("Oeste", "zona nueva")]
-    del stored["otros"]
-    assert Changes.from_dict(stored).lotes == changes.lotes
+    del stored["otros"], stored["marcas"]
+    old = Changes.from_dict(stored)
+    assert (old.lotes, old.marcadores, old.marcas) == (changes.lotes, changes.marcadores, ())
+    assert ("Norte", "Lote 2", "marcadores", "1 nuevo") in cambios(old)
 
 
 def test_twin_campos_carry_their_id():
@@ -270,4 +320,5 @@ def test_a_lote_under_another_id_is_one_line():
     assert [(c.lote_id, c.que, c.detalle) for c in changes.lotes] == [
         ("1-bis", "lote con otro id", "antes: 1")
     ]
-    assert (changes.siembras, changes.ambientes, changes.marcadores) == ((), (), ())
+    told = (changes.siembras, changes.ambientes, changes.marcadores, changes.marcas)
+    assert told == ((),) * 4

@@ -107,7 +107,8 @@ def house(demo_fuente: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     lotes = tables.lotes.copy()
     moved = lotes.geometry.iloc[0].buffer(0.0005)
     lotes.loc[lotes.index[0], "geometry"] = moved
-    keep(settings, replace(tables, lotes=lotes), now=LATER, parent=first)
+    fewer = tables.marcadores.iloc[1:].reset_index(drop=True)
+    keep(settings, replace(tables, lotes=lotes, marcadores=fewer), now=LATER, parent=first)
     store = SnapshotStore(settings.store_dir(Modo.TEST))
     return House(settings, store.accepted(SEASON)[-1])
 
@@ -139,6 +140,8 @@ def test_a_mail_is_text_page_and_pictures_and_goes_once_a_day(house: House) -> N
     for each in (said, html):
         assert "1 borde se movió" in " ".join(each.split())
         assert "mapa/mapa_25-26.html" in each
+        assert "Marcadores: 1 quitado, en 1 lote." in " ".join(each.split())
+        assert "quitado (" not in each, "which one is in the report: a mail stays short"
     shown = set(re.findall(r'src="cid:([^"]+)"', html))
     pictures = {part["Content-ID"].strip("<>"): part for part in mail.walk()
                 if part.get_content_type() == "image/png"}  # fmt: skip

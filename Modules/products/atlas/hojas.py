@@ -76,7 +76,7 @@ class Atlas:
         self.fuente, self.lotes, self.fotos = fuente, Lotes(fuente.tables), fotos or {}
         self.dia = day(fuente.hora_local.date())
         self.cambios: dict[str, list[str]] = defaultdict(list)
-        for lote_id, _, _, what, detail in novedades(fuente.changes):
+        for lote_id, _, _, what, detail in novedades(fuente.changes.contadas()):  # room is short
             self.cambios[lote_id].append(f"{what}: {detail}" if detail else what)
         self.numeros = dict(zip(puntos["punto_id"], puntos["numero"], strict=True))
         table = fuente.tables.campos.sort_values(["campo", "campo_id"])

@@ -91,7 +91,7 @@ def _areas(lotes: pd.DataFrame, by: list[str], total: float) -> list[dict[str, A
 
 def changes_of(fuente: Fuente) -> dict[str, Any]:
     """Those of the night, against the accepted one before it."""
-    rows = cambios(fuente.changes)
+    rows = cambios(fuente.changes.contadas())  # no name that people gave is a fact
     counts = Counter(que for _, _, que, _ in rows)
     listed = [dict(zip(("campo", "lote", "que", "detalle"), row, strict=True)) for row in rows]
     return {

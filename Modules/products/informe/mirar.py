@@ -17,7 +17,7 @@ from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import without_crop
 from Modules.products.muestreos.plan import ANULADO, TIPO
 from Modules.products.source import Fuente
-from Modules.words.spanish import count, in_lote, number, short
+from Modules.words.spanish import count, cut, in_lote, number, short
 
 MAX_LINEAS: Final = 5
 _NAMED: Final = 3  # lotes or campos in a line
@@ -82,14 +82,14 @@ def _rejected(fuente: Fuente) -> Iterator[str]:
 
 def _warned(fuente: Fuente) -> Iterator[str]:
     bad = [one for one in fuente.controles if not one["passed"]]
-    each = [" ".join([one["name"], *(f"({_cut(note)})" for note in one["notes"][:1])])
+    each = [" ".join([one["name"], *(f"({cut(note, _LONG)})" for note in one["notes"][:1])])
             for one in bad]  # fmt: skip
     yield from _line(len(bad), ("control avisa", "controles avisan"), each)
 
 
 def _open(fuente: Fuente) -> Iterator[str]:
     rows = open_samples(fuente.tables)
-    each = [f"{_cut(one.campo)} ({number(one.abiertos)})" for one in rows.itertuples()]
+    each = [f"{cut(one.campo, _LONG)} ({number(one.abiertos)})" for one in rows.itertuples()]
     words = ("muestreo por hacer", "muestreos por hacer")
     yield from _line(int(rows["abiertos"].sum()), words, each)
 
@@ -133,8 +133,4 @@ def _by_land(fuente: Fuente, each: Sequence[Novedad]) -> list[Novedad]:
 
 
 def _place(campo: str, lote: str) -> str:
-    return in_lote(_cut(campo), _cut(lote))
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONG else f"{name[: _LONG - 1].rstrip()}…"
+    return in_lote(cut(campo, _LONG), cut(lote, _LONG))

@@ -5,11 +5,11 @@ Nothing personal is in it: no CUIT, no RENSPA, no observation that somebody wrot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from Modules.diff.change import Clase
-from Modules.diff.changes import SOLO_REESCRITO, cambios
+from Modules.diff.changes import SOLO_REESCRITO, Conteo, cambios, conteo_text
 from Modules.formats.report_page import Enlace, Estado, Seccion, Tabla, tabla
 from Modules.night.checks_ground import land_ha
 from Modules.products.cultivos.sown import progress, sown, sown_crops
@@ -99,10 +99,20 @@ def _changes(fuente: Fuente) -> Seccion:
                 for side in ("gana_ha", "pierde_ha")
             )
             said += (f"Los bordes movidos ganan {gained} ha y pierden {lost} ha.",)
+        if changes.marcadores:
+            said += (_marks(changes.marcadores),)
     maps, more = change_maps(fuente)
     if more:
         said += (f"Se dibujan {len(maps)} campos, los de más hectáreas, de {len(maps) + more}.",)
     return Seccion("cambios", "Qué cambió", said, _by_place(fuente), figuras=maps)
+
+
+def _marks(lotes: Sequence[Conteo]) -> str:
+    """ "Marcadores: 14 nuevos, 1 cambiado, en 5 lotes."; the table says which."""
+    counts = [sum(getattr(one, name) for one in lotes)
+              for name in ("agregados", "quitados", "cambiados")]  # fmt: skip
+    sums = Conteo("", "", "", *counts)
+    return f"Marcadores: {conteo_text(sums)}, en {count(len(lotes), 'lote', 'lotes')}."
 
 
 def _by_place(fuente: Fuente) -> tuple[Tabla, ...]:

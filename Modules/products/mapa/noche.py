@@ -7,7 +7,7 @@ The document is what ``pagina/*.js`` reads; what people see of it is Spanish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from Modules.diff.changes import SOLO_REESCRITO, Changes, novedades
+from Modules.diff.changes import QUITADO, SOLO_REESCRITO, Changes, novedades
 from Modules.formats.cells import cells
 from Modules.formats.kml_geometry import label_points, simplified
 from Modules.formats.legends import ETIQUETAS
@@ -75,7 +75,8 @@ def noche(
         "lotes": _lotes(pack, frame, lotes.campo_id[a:b], places, fuente.zone),
         "siembras": _siembras(pack, lotes, a, b),
         "ambientes": _ambientes(pack, lotes, a, b),
-        "marcadores": _marcadores(pack, lotes, a, b),
+        "marcadores": _marcadores(pack, lotes, a, b, _novedades(fuente)),
+        "sin_senalar": _unnamed(fuente.changes, set(lotes.lote_id[a:b])),
         "cambios": _cambios(fuente.changes, lotes.lote_id[a:b], places, whole=rows is None),
         "sin_cambios": _without(fuente.changes),
     }
@@ -142,7 +143,7 @@ def _ambientes(pack: Paquete, lotes: Lotes, a: int, b: int) -> Document:
     }
 
 
-def _marcadores(pack: Paquete, lotes: Lotes, a: int, b: int) -> Document:
+def _marcadores(pack: Paquete, lotes: Lotes, a: int, b: int, news: Mapping[str, str]) -> Document:
     rows, owners = _owned(lotes.marcadores_of[a:b])
     frame = lotes.filas["marcadores"].iloc[rows]
     return {
@@ -150,8 +151,25 @@ def _marcadores(pack: Paquete, lotes: Lotes, a: int, b: int) -> Document:
         "nombre": pack.textos(frame["marcador"]),
         "formas": pack.formas(frame["geometry"].to_numpy()),
         "columnas": _columnas(pack, frame, _MARCADOR),
+        "novedad": pack.textos(frame["marcador_id"].map(news)),
         **_grupos(pack, [tipo(cell) for cell in cells(frame["tipo"])]),
     }
+
+
+def _novedades(fuente: Fuente) -> dict[str, str]:
+    """What became of a mark that is there, by its id: "Nuevo la noche del 20/11/2025: muestreo"."""
+    dia = day(fuente.hora_local.date())
+    return {
+        one.id: f"{one.que.capitalize()} la noche del {dia}: {one.detalle}".rstrip(": ")
+        for one in fuente.changes.marcas
+        if one.que != QUITADO
+    }
+
+
+def _unnamed(changes: Changes, lote_ids: Set[str]) -> int:
+    """How many marks of these lotes changed without being named: a night may have too many."""
+    counted = sum(one.total for one in changes.marcadores if one.lote_id in lote_ids)
+    return counted - sum(one.lote_id in lote_ids for one in changes.marcas)
 
 
 def _owned(ranges: Sequence[range]) -> tuple[slice, list[int]]:

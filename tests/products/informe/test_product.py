@@ -119,6 +119,19 @@ def test_the_hectares_are_those_of_the_night(fuente: Fuente) -> None:
     assert (counts["abiertos"].sum(), counts["hechos"].sum()) == (167, 167)  # annulled: neither
 
 
+def test_new_marks_are_named_by_place_and_counted_whole(fuente: Fuente, folder: Path) -> None:
+    told = section(fuente, "cambios")
+    assert "Marcadores: 500 nuevos, en 1 lote." in told.frases
+    (row,) = (row for row in told.tablas[0].filas if "500 nuevos" in row[1])
+    assert "marcadores: 500 nuevos (m0, muestreo; m1, muestreo; " in row[1]
+    assert "; y 492 más)" in row[1]
+    said = "500 nuevos (m0, muestreo; m1, muestreo; "
+    assert said in (folder / "informe_25-26.html").read_text("utf-8")
+    with closing(PdfDocument(folder / "informe_25-26.pdf")) as paper:
+        text = " ".join("".join(one.get_textpage().get_text_bounded() for one in paper).split())
+    assert "y 492 más)" in text
+
+
 def test_a_state_is_said_as_it_is(fuente: Fuente) -> None:
     assert estado_of(replace(fuente, controles=(GOOD,))).bien
     assert estado_of(fuente).texto.startswith("Noche buena, y 1 control avisa")

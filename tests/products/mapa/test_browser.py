@@ -266,6 +266,39 @@ def test_the_changes_lead_to_their_lotes(visit: Visit, fuente: Fuente) -> None:
     assert visit.text("h1") == f"Mapa 25/26 · {fuente.changes.campos[0].campo}"
 
 
+def test_a_mark_says_that_it_is_new_and_is_ringed_among_the_changes(
+    visit: Visit, fuente: Fuente
+) -> None:
+    news = [one for one in fuente.changes.marcas if one.que == "nuevo"]
+    mark = next(one for one in news if one.detalle == "muestreo")  # their names are one alone
+    visit.open("mapa_25-26.html")
+    said = f"{mark.campo} · {mark.lote} marcadores: 1 nuevo ({mark.nombre}, muestreo)"
+    assert said in visit.text("#changes")
+    assert "Marcador nuevo o cambiado" not in visit.text("#legend")
+    visit.search(mark.nombre)
+    visit.ask("document.querySelector('#found button').click()")
+    assert "Novedad Nuevo la noche del 20/11/2025: muestreo Campo" in visit.text("#card")
+    visit.ask("document.querySelector('#card .close').click()")
+    rings = """(() => {
+      const canvas = document.querySelector('canvas'), context = canvas.getContext('2d');
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const yellow = (i) => data[i] === 255 && data[i + 1] === 214 && data[i + 2] === 0;
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) found += yellow(i);
+      return found; })()"""
+    assert visit.ask(rings) == 0
+    visit.ask("document.querySelector('[value=cambios]').click()")
+    assert "Marcador nuevo o cambiado" in visit.text("#legend")
+    assert "sin señalarlos" not in visit.text("#legend")
+    assert visit.ask(rings) > 40
+    changed = {one.id for one in fuente.changes.marcas}
+    old = fuente.tables.marcadores
+    old = old[~old["marcador_id"].isin(changed) & (old["tipo"] == "muestreo")].iloc[0]
+    visit.search(old["marcador"])
+    visit.ask("document.querySelector('#found button').click()")
+    assert "Novedad" not in visit.text("#card")
+
+
 @pytest.mark.parametrize("open_first", ["", "#open-panel"])
 def test_nothing_is_wider_than_a_phone_nor_too_small_to_touch(
     visit: Visit, open_first: str

@@ -16,6 +16,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from Modules.diff.changes import diff_tables
 from Modules.geo.arrays import WGS84
 from Modules.night.tables import Tables
 from Modules.products.mapa.packing import Paquete
@@ -118,6 +119,24 @@ def test_a_heavy_company_has_a_page_for_each_campo_with_its_own_rows(
     assert sorted(map(str, found)) == sorted(lotes["lote_id"])
     assert marks == len(demo_fuente.tables.marcadores)
     assert list(build_mapa(demo_fuente, tmp_path / "light").carpetas["mapa"]) == ["mapa_25-26.html"]
+
+
+def test_marks_that_are_counted_and_not_named_are_told_of_each_page(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    marks = demo_fuente.tables.marcadores
+    before = replace(demo_fuente.tables, marcadores=marks.iloc[:0])
+    changes = diff_tables(before, demo_fuente.tables)
+    some = replace(changes, marcas=changes.marcas[:10])
+    built = build_mapa(replace(demo_fuente, changes=some), tmp_path, heavy_bytes=0)
+    found = {}
+    for name, file in built.carpetas["mapa"].items():
+        document, sections = night(packed(file.read_text("utf-8")))
+        news = column(document["marcadores"]["novedad"], sections)
+        found[name] = (sum(one is not None for one in news), document["sin_senalar"])
+    whole = found.pop("mapa_25-26.html")
+    assert whole == (10, len(marks) - 10)
+    assert tuple(map(sum, zip(*found.values(), strict=True))) == whole
 
 
 def test_hectares_are_those_of_the_tables_to_the_square_metre(

@@ -13,6 +13,7 @@ import pytest
 import shapely
 from defusedxml import ElementTree
 
+from Modules.diff.changes import diff_tables
 from Modules.disk.destinations import apart
 from Modules.disk.edits import is_edited
 from Modules.disk.problems import Damage
@@ -20,6 +21,7 @@ from Modules.disk.publish import publish_files
 from Modules.disk.published import check_folder
 from Modules.formats.qgis_project import is_technical
 from Modules.night.tables import Tables
+from Modules.products.proyecto.capas import own_layers
 from Modules.products.proyecto.product import build_proyecto
 from Modules.products.source import Fuente
 from Modules.store.numeros import Numeros
@@ -157,6 +159,22 @@ def test_a_change_of_a_campo_does_not_paint_its_lotes(
     (rule,) = (one.find("Option[@name='expression']").get("value")
                for one in layer.iter("Option") if one.get("name") == "fillStyle")  # fmt: skip
     assert rule == "if(\"lote_id\" <> '', 'solid', 'no')"
+
+
+def test_marks_that_are_new_are_named_on_their_lote_among_the_changes() -> None:
+    items = {
+        Recurso.CAMPOS: [campo(1, "Uno")],
+        Recurso.LOTES: [lote(1, "5", campo_at=1)],
+        Recurso.MARCADORES: [
+            {"id": "M1", "lote_id": "L1", "nombre": "Rama negra", "tipo": "maleza",
+             "geometry": {"type": "Point", "coordinates": [-65.945, -37.995]}}
+        ],
+    }  # fmt: skip
+    before, now = tables_of({**items, Recurso.MARCADORES: []}), tables_of(items)
+    layer = own_layers(replace(night_of(now), changes=diff_tables(before, now)))["cambios"]
+    (row,) = layer.to_dict("records")
+    assert (row["que"], row["detalle"]) == ("marcadores", "1 nuevo (Rama negra, maleza)")
+    assert row["geometry"].equals(now.lotes.geometry.iloc[0])
 
 
 def test_a_night_of_nothing_and_one_of_the_odd_are_projects_too(tmp_path: Path) -> None:

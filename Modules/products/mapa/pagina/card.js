@@ -3,7 +3,7 @@ function cardOf({ night }, { layer, row }) {
   const { lotes, campos, ambientes, marcadores } = night, lote = layer === 'lotes' ? row : night[layer].lote[row];
   const place = [['Campo', campos[lotes.campo[lote]][1]], ['Lote', lotes.nombre(lote)]], title = night[layer].nombre(row);
   if (layer === 'lotes') return { title, lote, rows: [...place, ...loteFields(night, row)] };
-  if (layer === 'marcadores') return { title, lote, rows: [...place, ...marcadores.columnas.map(([label, at]) => [label, at(row)])] };
+  if (layer === 'marcadores') return { title, lote, rows: [['Novedad', marcadores.novedad(row)], ...place, ...marcadores.columnas.map(([label, at]) => [label, at(row)])] };
   return { title, lote, rows: [...place, ['Potencial', ambientes.grupos[ambientes.grupo[row]][0]], ['Superficie', hectares(ambientes.ha[row])]] };
 }
 function loteFields({ lotes, siembras, ambientes, marcadores, campania }, row) {

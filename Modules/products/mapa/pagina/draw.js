@@ -1,5 +1,5 @@
 /* The night on one canvas below Leaflet's hands: what is in sight is drawn again when the map comes to rest. */
-const INK = '#263238', CHANGED = '#AD1457', PLAIN = '#CFD8DC', CHOSEN = '#0D47A1';
+const INK = '#263238', CHANGED = '#AD1457', NEWS = '#FFD600', PLAIN = '#CFD8DC', CHOSEN = '#0D47A1';
 const MOST_MARKS = 4000, MARKS_ZOOM = 12, GRID = [5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005];
 
 const Drawing = L.Renderer.extend({
@@ -82,6 +82,7 @@ const Drawing = L.Renderer.extend({
       context.fillStyle = grupos[at][1];
       context.fill('evenodd');
     });
+    if (this.marksDrawn && this.state.view === 'cambios') seen.flat().filter(this.night.marcadores.novedad).forEach((row) => this.ring(x[points[rings[row]]], y[points[rings[row]]], 8, NEWS));
   },
   strokes(lines) {
     this.context.globalAlpha = 1;

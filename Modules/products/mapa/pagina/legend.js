@@ -19,6 +19,8 @@ function showLegend(page) {
     state.view === 'cultivos' && twice ? note('Un lote con dos siembras cuenta en las dos y tiene el color de la última.') : null,
     state.view === 'ambientes' ? entries(page, 'Ambientes', 'ambientes') : null,
     state.view === 'cambios' ? element('p', {}, swatch(CHANGED), ' Cambió  ', swatch(PLAIN), ' Sigue igual') : null,
+    state.view === 'cambios' && state.night.marcadores.lote.some((_, row) => state.night.marcadores.novedad(row)) ? element('p', {}, element('span', { className: 'swatch ring' }), ' Marcador nuevo o cambiado') : null,
+    state.view === 'cambios' && state.night.sin_senalar ? note(`En todo el mapa, otros ${number(state.night.sin_senalar)} marcadores que cambiaron se cuentan en la lista, sin señalarlos.`) : null,
     entries(page, 'Marcadores', 'marcadores'),
   ].filter(Boolean));
 }

@@ -28,7 +28,7 @@ function readNight() {
   const sections = wholeNumbers(raw.subarray(texts), night.enteros);
   const column = ({ t, c }) => (row) => t[sections[c][row]] || '';
   for (const layer of [lotes, night.siembras, night.ambientes, night.marcadores]) {
-    for (const name of ['nombre', 'id', 'modificado']) if (layer[name]) layer[name] = column(layer[name]);
+    for (const name of ['nombre', 'id', 'modificado', 'novedad']) if (layer[name]) layer[name] = column(layer[name]);
     for (const name of ['lote', 'campo', 'grupo']) if (name in layer) layer[name] = sections[layer[name]];
     if (layer.columnas) layer.columnas = layer.columnas.map((one) => [one.etiqueta, column(one)]);
     if (layer.formas) layer.shapes = shapes(layer.formas, sections);
