@@ -27,7 +27,7 @@ from Modules.products.atlas import plano
 from Modules.products.atlas.plano import Caja, Marco
 from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, estado, potencial, tipo
 from Modules.products.kmz.layers import Lotes
-from Modules.products.muestreos.plan import TIPO
+from Modules.products.muestreos.plan import HECHO, TIPO
 from Modules.products.source import Fotos, Fuente
 from Modules.store.fotos import Foto
 from Modules.words.spanish import count, day, hectares, in_lote, moment, number
@@ -282,11 +282,11 @@ class _Campo:
         names = [text if orden else f"({text})" for text, orden in zip(texts, ordenes, strict=True)]
         columns = [names, codes, zones, depths, map(_degrees, lats), map(_degrees, lons)]
         return {
-            "lista": _lista(columns, (7, 18, 16, 18, 12, 12), kinds,
-                            boxes=[state == "hecho" for state in states]),
+            "lista": _lista(columns, (7, 18, 16, 18, 16, 16), kinds,
+                            boxes=[state == HECHO for state in states]),
             "estados": sorted({(kind.style.color, kind.nombre) for kind in kinds}),
             "sin": places.count(None),
-            "nota": "" if all(ordenes) else " · entre paréntesis: no se visita",
+            "nota": "" if all(ordenes) else " · entre paréntesis: no se visita, o ya está hecho",
         }, shapes_of(way), pins, numbers  # fmt: skip
 
     def _historia(self, row: int, changed: datetime | None) -> str:

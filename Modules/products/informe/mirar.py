@@ -15,7 +15,7 @@ from Modules.diff.change import Clase
 from Modules.diff.changes import Novedad
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import without_crop
-from Modules.products.muestreos.plan import ANULADO, TIPO
+from Modules.products.muestreos.plan import ANULADO, HECHO, TIPO
 from Modules.products.source import Fuente
 from Modules.words.spanish import count, cut, in_lote, number, short
 
@@ -35,7 +35,7 @@ def muestreos(tables: Tables) -> pd.DataFrame:
     marks = tables.marcadores
     mine = marks[marks["tipo"].str.strip().str.casefold() == TIPO]
     states = mine["estado"].fillna("")
-    mine = mine.assign(hechos=states == "hecho", abiertos=~states.isin(("hecho", ANULADO)))
+    mine = mine.assign(hechos=states == HECHO, abiertos=~states.isin((HECHO, ANULADO)))
     home = tables.lotes.set_index("lote_id")["campo_id"]
     mine = mine.assign(campo_id=mine["lote_id"].map(home))
     counts = pd.DataFrame(mine).groupby("campo_id")[["hechos", "abiertos"]].sum().reset_index()

@@ -355,7 +355,7 @@ def puntos_capa(
         puntos,
         _shape(puntos),
         [estado(cell) for cell in _cells(puntos, "estado")],
-        names=text.xml_texts(_short_names(values, campo_of, siglas)),
+        names=text.xml_texts(_short_names(values, _cells(puntos, "estado"), campo_of, siglas)),
         snippets=_joined(codes, _joined(values["ambiente"], values["estado"])),
         values=values,
         regions=[region(cajas[key], _LABEL_PIXELS) for key in _cells(puntos, "lote_id")],
@@ -364,12 +364,16 @@ def puntos_capa(
 
 
 def _short_names(
-    values: Mapping[str, Sequence[str]], campo_of: Sequence[str], siglas: Mapping[str, str]
+    values: Mapping[str, Sequence[str]],
+    estados: Sequence[str | None],
+    campo_of: Sequence[str],
+    siglas: Mapping[str, str],
 ) -> list[str]:
-    """ "12"; one that is not visited, annulled or far away, is "sin visita 12"."""
+    """ "12"; "hecho 12"; another that is not visited, annulled or far away, is "sin visita 12"."""
     names = []
-    for number, order, campo in zip(values["numero"], values["orden"], campo_of, strict=True):
-        name = number if order else f"sin visita {number}"
+    rows = zip(values["numero"], values["orden"], estados, campo_of, strict=True)
+    for number, order, state, campo in rows:
+        name = number if order else f"{state if state == 'hecho' else 'sin visita'} {number}"
         names.append(f"{siglas[campo]} {name}" if campo in siglas else name)
     return names
 

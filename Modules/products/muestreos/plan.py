@@ -36,6 +36,7 @@ MARGEN_M: Final = 20.0  # headlands and roads: about one pass of a sprayer
 TIPO: Final = "muestreo"
 REAL: Final = "real"
 PROPUESTO: Final = "propuesto"
+HECHO: Final = "hecho"
 ANULADO: Final = "anulado"
 
 _MAX_CODE: Final = 60
@@ -139,8 +140,9 @@ def plan_muestreo(
 
     An ambiente has marks if one that is not annulled names it or lies in it. A mark far outside its
     lote (``far_marks``) is none of an ambiente and on no route, and nothing is proposed outside the
-    lote of an ambiente. Rows come campo by campo (by name), in visiting order, those that are not
-    visited last. The order of the tables' rows does not matter. ``margen_m`` is the least distance
+    lote of an ambiente. Samples that are done are on no route either: a crew goes to what is open.
+    Rows come campo by campo (by name), in visiting order, those that are not visited last. The
+    order of the tables' rows does not matter. ``margen_m`` is the least distance
     of a proposed point from the ambiente's edge, metres.
 
     Raises:
@@ -365,7 +367,7 @@ def _in_order(points: gpd.GeoDataFrame, far: Set[str], numeros: Numeros) -> gpd.
 
 def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64], far: Set[str]) -> pd.Series:
     orders = pd.Series(pd.NA, index=points.index, dtype="Int64")
-    visit = (points["estado"] != ANULADO).fillna(value=True) & ~points["punto_id"].isin(far)
+    visit = ~points["estado"].isin((HECHO, ANULADO)) & ~points["punto_id"].isin(far)
     to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
     for _, one in to_visit.groupby("campo_id", sort=True):
         ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]

@@ -28,6 +28,7 @@ from Modules.products.muestreos import CARPETA
 from Modules.products.muestreos.modus import SUFFIX, Muestra, modus_documents
 from Modules.products.muestreos.plan import (
     ANULADO,
+    HECHO,
     LEIDAS,
     MARGEN_M,
     PROPUESTO,
@@ -70,7 +71,7 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
     *("subtipo", "profundidades_cm", "analisis", "submuestras", "compuesta", "estado"),
     *("fecha", "orden"),
 )
-_ESTADOS: Final = ("planificado", "hecho", ANULADO)  # of marks that people set
+_ESTADOS: Final = ("planificado", HECHO, ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
 _ONLY_PROPOSED: Final = ("metodo", "distancia_borde_m")
 _ONLY_REAL: Final = ("forma", "orden_portal", "observacion", "fecha", "compuesta")

@@ -568,6 +568,9 @@ def test_a_crew_reads_short_names_in_the_order_of_the_route(
         )
         names = [m.findtext(f"{KML}name") for m in marks]
         assert len(set(names)) == len(names)
+        done = [m for m in marks if data(m)["estado"].lower() == "hecho"]
+        assert all(m.findtext(f"{KML}name").startswith("hecho ") for m in done)
+        assert not {data(m)["punto_id"] for m in done} & {data(m)["punto_id"] for m in visited}
         where = {data(m)["orden"]: geometry(m).coords[0] for m in visited}
         (way,) = placemarks(root, "Recorrido")
         assert list(geometry(way).coords) == [where[str(n)] for n in range(1, len(visited) + 1)]

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.night.tables import build_tables
 from Modules.products.muestreos.plan import AMBIENTES_PLAN, PUNTOS, PlanMuestreo, plan_muestreo
+from Modules.products.muestreos.product import muestras
 from Modules.products.source import Fuente
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from Modules.words.errors import SettingsError
@@ -135,6 +136,23 @@ def test_order_in_a_lote_is_the_portals_then_a_short_way() -> None:
     assert (portal["c"], portal["a"], pd.isna(portal["b"])) == (1, 2, True)
 
 
+def test_the_way_of_a_crew_leaves_out_what_is_done_and_no_number_moves() -> None:
+    spots = {"a": -60.9970, "b": -60.9980, "c": -60.9985, "d": -60.9990}
+    marks = [mark(name, lon, -33.999, estado="planificado") for name, lon in spots.items()]
+    before = fuente_of(TWO[:1], marks)
+    first = plan_muestreo(before).puntos.set_index("punto_id")
+    done = [one | {"estado": "hecho", "orden": 1} if one["id"] == "c" else one for one in marks]
+    after = replace(fuente_of(TWO[:1], done), numeros=before.numeros)
+    plan = plan_muestreo(after)
+    assert plan.puntos["punto_id"].tolist() == ["d", "b", "a", "c"]
+    assert plan.puntos["orden"].tolist()[:3] == [1, 2, 3]
+    now = plan.puntos.set_index("punto_id")
+    assert pd.isna(now.loc["c", "orden"])
+    assert now["numero"].to_dict() == first["numero"].to_dict()
+    assert proposed_for(plan) == {}, "what is done counts for its ambiente"
+    assert [(one.punto_id, one.orden) for one in muestras(plan, after)][-1] == ("c", None)
+
+
 def test_a_mark_far_from_its_lote_is_on_no_route_and_none_of_an_ambiente() -> None:
     near, road, far = (shapely.Point(-61.0015 - d, -33.995) for d in (-0.005, 0.0, 2.0))
     marks = [
@@ -219,8 +237,10 @@ def test_the_demo_night_adds_up(demo_fuente: Fuente) -> None:
     assert (plan.ambientes.loc[~without, "n_propuestos"] == 0).all()
     assert (plan.ambientes.loc[without, "n_propuestos"] >= 1).all()
     assert plan.ambientes["n_propuestos"].sum() == len(plan.propuestos)
-    valid = plan.puntos[plan.puntos["estado"] != "anulado"]
-    for _, campo in valid.groupby("campo_id"):
+    closed = plan.puntos["estado"].isin(("hecho", "anulado"))
+    assert plan.puntos["estado"].isin(("hecho",)).any()
+    assert plan.puntos.loc[closed, "orden"].isna().all()
+    for _, campo in plan.puntos[~closed].groupby("campo_id"):
         assert campo["orden"].tolist() == list(range(1, len(campo) + 1))
         lotes = campo["lote_id"].tolist()
         assert sum(a != b for a, b in pairwise(lotes)) == len(set(lotes)) - 1
