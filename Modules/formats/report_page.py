@@ -11,12 +11,12 @@ import base64
 import hashlib
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from Modules.words.spanish import markdown, markdown_table
+from Modules.words.spanish import markdown, markdown_table, unbroken
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;"
@@ -51,6 +51,11 @@ class Tabla:
     encabezado: tuple[str, ...]
     filas: tuple[tuple[str, ...], ...]
     numeros: tuple[int, ...] = ()
+
+    @property
+    def unida(self) -> Tabla:
+        filas = tuple(tuple(map(unbroken, row)) for row in self.filas)
+        return replace(self, titulo=unbroken(self.titulo), filas=filas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,16 @@ class Seccion:
         said = "Con oraciones de un modelo; sus números y nombres se controlaron con los datos."
         return (said,) if self.del_modelo else (self.aviso,) if self.aviso else ()
 
+    @property
+    def unida(self) -> Seccion:
+        """The same for page, mail and paper: no line ends between a number and its unit."""
+        return replace(
+            self,
+            frases=tuple(map(unbroken, self.frases)),
+            puntos=tuple(map(unbroken, self.puntos)),
+            tablas=tuple(one.unida for one in self.tablas),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Estado:
@@ -107,6 +122,11 @@ class Estado:
     texto: str
     bien: bool
     lineas: tuple[str, ...] = ()
+
+    @property
+    def unido(self) -> Estado:
+        """As ``Seccion.unida``."""
+        return replace(self, texto=unbroken(self.texto), lineas=tuple(map(unbroken, self.lineas)))
 
 
 def tabla(
@@ -131,8 +151,9 @@ def markdown_of(titulo: str, sections: Sequence[Seccion], avisos: Sequence[str] 
 
 def text_of(titulo: str, sections: Sequence[Seccion], estado: Estado) -> str:
     """The report as plain text, for a mail that is read as one."""
+    estado = estado.unido
     parts = [titulo, estado.texto, *estado.lineas]
-    for one in sections:
+    for one in (each.unida for each in sections):
         parts.append(f"{one.titulo.upper()}\n{'-' * len(one.titulo)}")
         parts += one.frases
         parts += [f"{at}. {said}" for at, said in enumerate(one.puntos, start=1)]
@@ -161,11 +182,12 @@ def html_of(
     """The report as one HTML page; ``guion`` is a script of ours, ``dibujo`` makes a drawing."""
     parts = [f"<h1>{escape(titulo)}</h1>"]
     if estado is not None:
+        estado = estado.unido
         parts.append(f'<p class="estado{"" if estado.bien else " mirar"}">{escape(estado.texto)}'
                      "</p>")  # fmt: skip
         parts += [f"<p>{escape(line)}</p>" for line in estado.lineas]
     parts += map(_aviso, avisos)
-    for one in sections:
+    for one in (each.unida for each in sections):
         parts.append(f'<section aria-labelledby="{one.id}">')
         parts.append(f'<h2 id="{one.id}">{escape(one.titulo)}</h2>')
         parts += [f"<p><bdi>{escape(line)}</bdi></p>" for line in one.frases]
@@ -196,7 +218,7 @@ def _listed(tag: str, items: Sequence[str]) -> str:
 
 
 def _aviso(said: str) -> str:
-    return f'<p class="aviso">{escape(said)}</p>'
+    return f'<p class="aviso">{escape(unbroken(said))}</p>'
 
 
 def _html_table(table: Tabla) -> str:

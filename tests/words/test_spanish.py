@@ -43,3 +43,16 @@ def test_why_the_system_refused_is_said_in_spanish_where_it_is_known() -> None:
     assert spanish.why(FileNotFoundError(errno.ENOENT, "No such file or directory")) == "no existe"
     assert spanish.why(OSError(errno.EXDEV, "Invalid cross-device link")).startswith("Invalid")
     assert spanish.why(OSError("broken")) == "broken"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sube 3,7 %, 12 ha", "sube 3,7~%, 12~ha"),
+        ("a 20 m del borde, 1.234,5 km", "a 20~m del borde, 1.234,5~km"),
+        ("2 hasta mañana, 3 mil, lote 4 habitado", "2 hasta mañana, 3 mil, lote 4 habitado"),
+        ("12 lotes (0 %)", "12 lotes (0~%)"),
+    ],
+)
+def test_a_number_stays_on_the_line_of_its_unit(text: str, shown: str) -> None:
+    assert spanish.unbroken(text) == shown.replace("~", "\N{NO-BREAK SPACE}")

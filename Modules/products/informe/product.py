@@ -53,6 +53,6 @@ def build_informe(fuente: Fuente, work: Path) -> Hecho:
 def paper_of(fuente: Fuente, titulo: str, sections: Sequence[Seccion], estado: Estado) -> bytes:
     """A report as a PDF, A4; the same night gives the same bytes."""
     pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
-    told = [asdict(one) | {"notas": one.notas} for one in sections]
-    said = {"titulo": titulo, "pie": pie, **asdict(estado), "secciones": told}
+    told = [asdict(one.unida) | {"notas": one.notas} for one in sections]
+    said = {"titulo": titulo, "pie": pie, **asdict(estado.unido), "secciones": told}
     return impreso.pdf(_HERE / "informe.typ", said, fuente.snapshot_id.utc)

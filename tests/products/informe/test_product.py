@@ -13,11 +13,11 @@ import shapely
 from pypdfium2 import PdfDocument
 
 from Modules.diff.changes import diff_tables
-from Modules.formats.report_page import Seccion
+from Modules.formats.report_page import Seccion, text_of
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import progress, sown, sown_crops
 from Modules.products.informe.mirar import MAX_LINEAS, mirar, muestreos
-from Modules.products.informe.product import build_informe
+from Modules.products.informe.product import build_informe, paper_of
 from Modules.products.informe.sections import estado_of, morning_of
 from Modules.products.registry import product_folders
 from Modules.products.source import Fuente
@@ -150,6 +150,23 @@ def test_the_same_night_gives_the_same_bytes_and_paper_says_what_the_page_says(
         text = " ".join("".join(one.get_textpage().get_text_bounded() for one in paper).split())
     for words in ("Qué mirar hoy", "Informe de la mañana", "1 lote nuevo", "otro cultivo"):
         assert words in text
+
+
+def test_no_line_ends_between_a_number_and_its_sign_or_unit(fuente: Fuente, folder: Path) -> None:
+    apart = re.compile(r"\d[ \n\r]+(?:%|ha\b)")
+    page = (folder / "informe_25-26.html").read_text("utf-8")
+    assert "\N{NO-BREAK SPACE}%" in page
+    assert "\N{NO-BREAK SPACE}ha" in page
+    assert not apart.findall(re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL))
+    frases = tuple(f"{'x ' * at}12.345,7 ha, o 3,7 % de todo." for at in range(60))
+    lines = [Seccion("uno", "Uno", frases)]
+    good = estado_of(fuente)
+    assert "12.345,7\N{NO-BREAK SPACE}ha" in text_of("Informe", lines, good)
+    assert not apart.findall(text_of("Informe", lines, good))
+    with closing(PdfDocument(paper_of(fuente, "Informe", lines, good))) as paper:
+        text = "".join(one.get_textpage().get_text_bounded() for one in paper)
+    assert not re.findall(r"\d[\s\N{NO-BREAK SPACE}]*[\n\r]+(?:%|ha\b)", text)
+    assert text.count("3,7") == len(frases)
 
 
 def test_every_folder_has_its_link_and_each_leads_from_the_report(folder: Path) -> None:
