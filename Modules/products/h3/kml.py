@@ -15,6 +15,7 @@ from Modules.formats.kml_styles import Estilo, cultivo_style
 from Modules.formats.kml_text import xml_texts
 from Modules.geo.arrays import Index
 from Modules.geo.h3_cells import hex_text, map_polygons
+from Modules.night.checks_ground import land_ha
 from Modules.products.h3.tables import BARE, Celdas
 from Modules.products.source import Fuente
 from Modules.words.spanish import count, hectares, moment, number
@@ -50,7 +51,7 @@ def documents(
         name=f"Hexágonos {fuente.campania} · resolución {celdas.resolution}",
         lines=(
             f"Campaña {fuente.campania} · {count(len(celdas), *_WORDS)} · "
-            f"{hectares(float(celdas.superficie_ha.sum()))}",
+            f"{hectares(float(land_ha(fuente.tables).sum()))} de tierra",
             "El color es el del cultivo con más superficie en el hexágono.",
             f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
         ),
@@ -74,13 +75,14 @@ def _placemarks(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo]) ->
     crops = xml_texts([crop.nombre for crop in celdas.cultivos])
     campos = xml_texts(celdas.campos)
     area = [hectares(value) for value in celdas.superficie_ha.tolist()]
+    covered = celdas.fraccion.clip(max=1).tolist()  # lotes may share ground
     crop = [crops[i] for i in celdas.dominante.tolist()]
     values = {
         "h3": keys,
         "campo": [campos[i] for i in celdas.campo.tolist()],
         "cultivo": crop,
         "superficie": area,
-        "cubierto": [f"{number(100 * value, 1)} %" for value in celdas.fraccion.tolist()],
+        "cubierto": [f"{number(100 * value, 1)} %" for value in covered],
         "lotes": [str(value) for value in np.diff(celdas.first).tolist()],
         "detalle": _details(celdas),
         "superficie_ha": [f"{value:.6f}" for value in celdas.superficie_ha.tolist()],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sqlite3
 import zipfile
 from collections.abc import Mapping
@@ -30,8 +31,11 @@ from Modules.products.h3.tables import H3_AMBIENTES, H3_LOTES
 from Modules.products.runner import in_processes, in_threads, serial
 from Modules.products.source import Fuente
 from Modules.words.columns import TABLES
+from Modules.words.domain import Recurso
 from Modules.words.errors import DataError
 from Modules.words.names import check_names
+from Modules.words.spanish import hectares
+from tests.fuentes import campo, fuente_of, lote
 from tests.h3_brute import hexagon
 
 RESOLUTIONS = (8, 9, 10)
@@ -287,6 +291,23 @@ def test_a_night_without_anything_makes_valid_files(fuente: Fuente, tmp_path: Pa
         assert text.count(b"\n") == 1
     assert len(gpd.read_file(made.carpetas["H3"][f"{STEM}_r09.gpkg"], layer="hexagonos_r09")) == 0
     assert placemarks(made.carpetas["H3"][f"{STEM}_r09.kmz"]) == []
+
+
+def test_ground_that_two_lotes_share_is_land_once_and_a_part_of_each(tmp_path: Path) -> None:
+    lotes = [lote(at, name, campo_at=1) for at, name in ((1, "Uno"), (2, "Dos"))]
+    lotes[1]["geometry"] = lotes[0]["geometry"]
+    both = fuente_of({Recurso.CAMPOS: [campo(1, "Norte")], Recurso.LOTES: lotes})
+    made = build_hexagonos(both, tmp_path, resolutions=(9,))
+    one_ha = float(both.tables.lotes["superficie_ha"].iloc[0])
+    cells, parts = table(made, "_r09"), table(made, "_r09_lotes")
+    assert parts.groupby("lote_id")["superficie_ha"].sum().to_numpy() == pytest.approx(one_ha)
+    assert cells["superficie_ha"].sum() == pytest.approx(2 * one_ha)
+    with zipfile.ZipFile(made.carpetas["H3"][f"{STEM}_r09.kmz"]) as packed:
+        text = packed.read("doc.kml").decode()
+    assert f"{hectares(one_ha)} de tierra" in text
+    assert cells["fraccion"].max() > 1.9
+    assert "<value>100,0 %</value>" in text
+    assert not re.search(r"<value>1\d[1-9],\d %", text)
 
 
 def test_lotes_without_siembras_are_without_cultivo(fuente: Fuente, tmp_path: Path) -> None:
