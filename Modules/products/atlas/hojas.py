@@ -46,7 +46,12 @@ _BLOCK: Final = 26  # lines of a list that stay together: there is room for them
 _MAX_NAME: Final = 36  # characters of a name on a map
 _MAX_NOTE: Final = 120
 _MAX_CAPTION: Final = 60
-_LONG_WORD: Final = re.compile(r"\S{24}")  # it would leave its column
+_MAX_HISTORY: Final = 400  # it stands in a column that does not go on on the next sheet
+_LONG_WORD: Final = re.compile(r"\S{16}")  # it would leave its column
+_WIDE: Final = 1.4  # a capital, in letters
+_WIDE_LETTER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ\u0250-\U0010ffff]")
+_NARROW, _NARROW_LINES = 20, 4  # letters of a column; its lines: what is longer is cut
+_NARROW_SLACK: Final = 1.1  # it has room for a few letters more
 _DIGIT_MM, _PIN_MM = 1.14, 3.4  # a digit's width, a pin's height
 _LETTER_MM, _NAME_MM = 1.5, 3.2
 _AROUND: Final = 0.6  # of a lote's longer side: neighbours that may be on its page
@@ -206,14 +211,14 @@ class _Campo:
         _, declared, changed = (column[row] for column in values["lotes"].values())
         fotos, more = self._fotos(row)
         return self.atlas.fila(row) | {
-            "titulo": _breakable(in_lote("", lotes.lote[row]).removeprefix(", ").capitalize()),
+            "titulo": _breakable(_titulo(lotes.lote[row])),
             "id": lotes.lote_id[row],
             "declarada": hectares(declared),
             "historia": self._historia(row, changed),
             "siembras": self._siembras(row),
             "zonas": _lista(self._zonas(zones, kinds), (16, 16, 12), kinds, corner=0.3),
             "visita": visita,
-            "marcas": _lista(self._marcas(marks, tipos), (16, 52, 12, 12), tipos),
+            "marcas": _lista(self._marcas(marks, tipos), (16, 50, 16, 16), tipos),
             "esquinas": corners,
             **({"fotos": fotos, "mas": more} if fotos else {}),
             "mapa": self._mapa(marco, layers, [*dots, *pins])
@@ -295,7 +300,8 @@ class _Campo:
         now = f"Cambió la noche del {dia}: {'; '.join(said)}." if said else ""
         then = changed and day(changed.astimezone(self.atlas.fuente.zone))
         last = f" Lote modificado por última vez en el portal el {then}." if then else ""
-        return _breakable((now or f"Sin cambios la noche del {dia}.") + last)
+        now = _short(now or f"Sin cambios la noche del {dia}.", _MAX_HISTORY)
+        return _breakable(now + last)
 
     def _fotos(self, row: int) -> tuple[list[tuple[str, str]], int]:
         """The first photos of a lote's marks, each with its number or name; how many more."""
@@ -352,7 +358,7 @@ def _corners(lonlat: Any, shape: Any, marco: Marco, taken: list[Caja]) -> tuple[
         ring = np.array([(west, north), (east, north), (east, south), (west, south)])
         names, title = ["NO", "NE", "SE", "SO"], "Esquinas del rectángulo que lo contiene"
     columns = [names, *([_degrees(one) for one in axis] for axis in (ring[:, 1], ring[:, 0]))]
-    return letters, {"titulo": title, "lista": _lista(columns, (4, 12, 12))}
+    return letters, {"titulo": title, "lista": _lista(columns, (4, 16, 16))}
 
 
 def _lista(
@@ -371,10 +377,7 @@ def _lista(
     wide = 118.0 if len(widths) > 3 else 62.0  # mm: the column of the page that it stands in
     found: list[tuple[list[list[str]], list[str]]] = []
     for at, row in enumerate(zip(*columns, strict=True)):
-        texts = [
-            textwrap.wrap(cell, width) if cell and len(cell) > width else [cell or ""]
-            for cell, width in zip(row, widths, strict=True)
-        ]
+        texts = [_lines(cell or "", width) for cell, width in zip(row, widths, strict=True)]
         high = max(map(len, texts))
         if not found or len(found[-1][0][0]) + high > _BLOCK:
             found.append(([[] for _ in widths], []))
@@ -397,6 +400,20 @@ def _lista(
     ]  # fmt: skip
 
 
+def _lines(cell: str, width: int) -> list[str]:
+    """A cell in lines of so many letters, fewer where they are wide; a narrow one has four."""
+    narrow = width < _NARROW
+    letters = width * (_NARROW_SLACK if narrow else 1)
+    if len(cell) * _WIDE <= letters:
+        return [cell]
+    wide = len(_WIDE_LETTER.findall(cell))
+    room = min(width, int(letters * len(cell) / (len(cell) + wide * (_WIDE - 1))))
+    if len(cell) <= room:
+        return [cell]
+    most = _NARROW_LINES if narrow else None
+    return textwrap.wrap(cell, room, max_lines=most, placeholder="…")
+
+
 def _drawn(texts: Iterator[str], number_of: int, groups: Sequence[Grupo] | None) -> Iterator[str]:
     for at in range(number_of):
         if path := next(texts):
@@ -415,6 +432,12 @@ def _where(keys: Iterable[str]) -> Mapping[str, list[int]]:
 def _breakable(text: str) -> str:
     """A text whose long words may go on in the next line."""
     return _LONG_WORD.sub("\\g<0>\u200b", text)
+
+
+def _titulo(name: str) -> str:
+    """ "Lote 8B" of "8B", and of "lote 8B"."""
+    text = in_lote("", name).removeprefix(", ")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _short(text: str, most: int) -> str:

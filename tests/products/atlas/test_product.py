@@ -278,6 +278,39 @@ def test_500_points_are_all_listed_and_the_map_says_how_many_have_no_number(
     assert "P499" in "\n".join(pages(made[name]))
 
 
+@pytest.mark.parametrize("letters", ["Ñ" * 200, "Loma del bajo " * 14, "مزرعة الأمل الكبيرة " * 10])
+def test_long_names_stay_in_their_columns_and_take_few_sheets(letters: str, tmp_path: Path) -> None:
+    name = letters[:200].strip()
+    place = lote(1, "8B", campo_at=1, cultivos=["Soja 1ra"])
+    west, south, *_ = shapely.geometry.shape(place["geometry"]).bounds
+    zone = {"id": "A1", "lote_id": "L1", "nombre": name, "potencial": "alto", "campania": "25/26",
+            "updated_at": STAMP, "geometry": place["geometry"]}  # fmt: skip
+    marks = [
+        {"id": f"M{at}", "lote_id": "L1", "nombre": f"{at}{name}"[:200], "updated_at": STAMP,
+         "tipo": "muestreo" if at else "maleza", "observacion": name, "campania": "25/26",
+         "ambiente_id": "A1",
+         "geometry": {"type": "Point", "coordinates": [west + 1e-4 * (at + 1), south + 1e-3]}}
+        for at in range(60)
+    ]  # fmt: skip
+    items = {Recurso.CAMPOS: [campo(1, name)], Recurso.LOTES: [place], Recurso.AMBIENTES: [zone]}
+    full = fuente_of({**items, Recurso.MARCADORES: marks})
+    changes = diff_tables(fuente_of(items).tables, full.tables)
+    built = build_atlas(replace(full, changes=changes), tmp_path / "made").carpetas["atlas"]
+    (path,) = (path for path in built.values() if path.suffix == ".pdf")
+    assert "Lote 8B" in pages(path)[1], "as it is written"
+    mm = 72 / 25.4
+    with closing(pdfium.PdfDocument(path)) as document:
+        assert len(document) <= 9
+        for page in list(document)[1:-1]:
+            text = page.get_textpage()
+            boxes = [text.get_charbox(at) for at in range(text.count_chars())]
+            between = [b for b in boxes if b[1] < 13.8 * mm and b[3] > 12 * mm]
+            assert not between, "a line that runs down into the foot of the sheet"
+            low = [box for box in boxes if 14 * mm < box[1] < 110 * mm and box[2] - box[0] > 0.1]
+            for edge_mm in (119.7, 141.7, 165):  # where ambiente, cm and latitude begin
+                assert not [b for b in low if b[0] < edge_mm * mm - 1 and b[2] > edge_mm * mm + 1]
+
+
 @pytest.mark.parametrize(("at", "scale"), [(0, 100), (1, 150_000)])
 def test_tiny_and_huge_lotes_have_a_map(
     hostile: tuple[Fuente, Mapping[str, Path]], at: int, scale: int
