@@ -51,7 +51,8 @@ def tools_of(fuente: Fuente) -> tuple[Tool, ...]:
 
     def de_la_noche(campo: str = "") -> JSON:
         names = ("campo", "lote", "que", "detalle")
-        rows = [dict(zip(names, row, strict=True)) for row in cambios(fuente.changes)]
+        changes = fuente.changes.contadas()  # an answer has to fit
+        rows = [dict(zip(names, row, strict=True)) for row in cambios(changes)]
         return _rows([row for row in rows if not campo or row["campo"] == campo])
 
     both, one = {"campo": _NAME, "lote": _NAME}, {"campo": _NAME}
