@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MUESTREOS, AIM_S = "Producto muestreos", 6
-MORNING = [f"Producto {name}" for name in ("informe", "mapa", "maquinas", "atlas", "proyecto")]
+MORNING = [f"Producto {name}" for name in ("mapa", "maquinas", "atlas", "proyecto", "informe")]
 AIM_TIMES = 2.0  # the night with what people open in the morning, of the night without it
 
 

@@ -14,7 +14,7 @@ from Modules.orchestration.stages import hacer_productos
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)
 def generar_productos_flow(campania: str | None = None, test: bool = False) -> flow_run.Ended:
-    """Arma cultivos, muestreos, sustentabilidad, informe, mapa, maquinas, atlas y proyecto
+    """Arma cultivos, muestreos, sustentabilidad, mapa, maquinas, atlas, proyecto e informe
     con el último backup aceptado.
 
     Args:

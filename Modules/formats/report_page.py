@@ -16,7 +16,7 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from Modules.words.spanish import markdown, markdown_table, unbroken
+from Modules.words.spanish import count, markdown, markdown_table, number, unbroken
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;"
@@ -37,9 +37,19 @@ _STYLE: Final = (
     "figure svg,figure img{display:block;width:100%;height:auto}"
     "figcaption{font-size:.9rem;font-weight:600;margin-bottom:.25rem}"
     "@media(max-width:24rem){table{font-size:.8rem}th{font-size:.7rem}}"
-    "@media print{body{max-width:none;padding:0;font-size:11pt}tr,figure{break-inside:avoid}"
+    "summary{padding:.25rem 0;cursor:pointer;color:#555}"
+    "@media print{details{display:none}body{max-width:none;padding:0;font-size:11pt}"
+    "tr,figure{break-inside:avoid}"
     "h2,caption{break-after:avoid}thead{display:table-header-group}"
     ".estado{print-color-adjust:exact}a{color:inherit}}"
+)
+
+
+SIN_CARPETAS: Final = (  # script of a page with links to folders, which no server of ours lists
+    '(()=>{if(location.protocol==="file:")return;'
+    "for(const a of document.querySelectorAll('a[href$=\"/\"]')){"
+    'const c=decodeURIComponent(a.getAttribute("href").split("/")[1]);'
+    'a.replaceWith(a.textContent+(a.nextElementSibling?"":` (en la carpeta ${c})`))}})();'
 )
 
 
@@ -72,14 +82,16 @@ class Figura:
 
 @dataclass(frozen=True, slots=True)
 class Enlace:
-    """A file or folder, by its path from the report, and what one opens it for."""
+    """A file or folder, by its path from the report, and what one opens it for.
 
-    ruta: str
+    ``archivos`` are the files to choose from there, and ``sin_listar`` how many more there are. A
+    page that is not read as a file has no folders: ``SIN_CARPETAS`` makes texts of those links.
+    """
+
+    ruta: str  # "": there is nothing yet
     texto: str
-
-    @property
-    def href(self) -> str:
-        return quote(self.ruta)
+    archivos: tuple[str, ...] = ()
+    sin_listar: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +209,7 @@ def html_of(
                  f"{dibujo(each)}</figure>" for each in one.figuras]  # fmt: skip
         parts += ['<div class="dibujos">', *drawn, "</div>"] if drawn else []
         parts += map(_html_table, one.tablas)
-        links = [f'<a href="{link.href}">{escape(link.texto)}</a>' for link in one.enlaces]
-        parts += [_listed("ul", links), "</section>"]
+        parts += [_listed("ul", list(map(_html_link, one.enlaces))), "</section>"]
     script = f"<script>{guion}</script>\n" if guion else ""
     digest = base64.b64encode(hashlib.sha256(guion.encode()).digest()).decode()
     policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -219,6 +230,20 @@ def _listed(tag: str, items: Sequence[str]) -> str:
 
 def _aviso(said: str) -> str:
     return f'<p class="aviso">{escape(unbroken(said))}</p>'
+
+
+def _html_link(link: Enlace) -> str:
+    def to(ruta: str, said: str) -> str:
+        return f'<a href="{quote(ruta)}">{escape(said)}</a>' if ruta else escape(said)
+
+    main = to(link.ruta, link.texto)
+    if not link.archivos:
+        return main
+    more = f"; {number(link.sin_listar)} más en la carpeta" if link.sin_listar else ""
+    beside = "" if link.ruta.endswith("/") else " más"
+    said = f"{count(len(link.archivos), 'archivo', 'archivos')}{beside}{more}"
+    each = _listed("ul", [to(one, one.rsplit("/", 1)[-1]) for one in link.archivos])
+    return f"{main}<details><summary>{said}</summary>{each}</details>"
 
 
 def _html_table(table: Tabla) -> str:

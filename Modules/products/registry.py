@@ -27,13 +27,13 @@ PRODUCTOS: Final = (
     cultivos.PRODUCTO,
     muestreos.PRODUCTO,
     sustentabilidad.PRODUCTO,
-    informe.PRODUCTO,
     mapa.PRODUCTO,
     maquinas.PRODUCTO,
     atlas.PRODUCTO,
     proyecto.PRODUCTO,
     kmz.PRODUCTO,
     h3.PRODUCTO,
+    informe.PRODUCTO,  # last: it links to the files of all others
 )
 
 
@@ -56,4 +56,5 @@ def made_by(comando: str) -> tuple[Producto, ...]:
 def lista(comando: str) -> str:
     """What a command makes, for people: "cultivos, muestreos y sustentabilidad"."""
     *others, last = (one.texto or one.nombre for one in made_by(comando))
-    return f"{', '.join(others)} y {last}" if others else last
+    joint = "e" if last.startswith("i") else "y"
+    return f"{', '.join(others)} {joint} {last}" if others else last

@@ -1,4 +1,5 @@
-"""The folders below the outputs that no product of the registry fills, and what one opens first.
+"""The folders below the outputs: those of no product of the registry, what one opens first, and
+what the company's login opens.
 
 Standard library only: it is asked for by a Python without packages.
 """
@@ -15,7 +16,10 @@ QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campañ
     "mapa": ("mapa_{}.html", "El mapa: buscar un lote, ver qué cambió, sin internet"),
     "cultivos": ("resumen_{}.xlsx", "Hectáreas por campo y cultivo, avance y cambios (Excel)"),
     "atlas": ("", "Cada campo en papel: hojas A4, órdenes de trabajo e imágenes para el chat"),
-    "proyecto": ("lindero_{}.qgz", "Todas las capas en QGIS, con colores y una hoja por campo"),
+    "proyecto": (
+        "lindero_{}.qgz",
+        "Todas las capas en QGIS, con colores y una hoja por campo; el .gpkg va al lado",
+    ),
     "qfield": ("", "La copia para recorrer con QField"),
     "muestreos": ("", "Plan de muestreo: recorrida, códigos y planillas"),
     "sustentabilidad": ("", "EUDR, fiboa y establecimientos"),
@@ -26,3 +30,5 @@ QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campañ
     INFORME_CAMPANIA: ("informe_campania_{}.html", "Informe de campaña"),
     BACKUP: ("", "Los backups, noche por noche"),
 }
+PERSONALES: Final = ("sustentabilidad", BACKUP)  # who owns what, CUIT and RENSPA
+PUERTA: Final = ("informe", *(one for one in QUE_ABRIR if one not in PERSONALES))

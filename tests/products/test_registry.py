@@ -115,9 +115,10 @@ def test_a_product_of_twenty_lines_is_made_published_verified_and_has_its_comman
     assert said["again"] == [False]
     assert said["mend"] == ["borre ese archivo y corra lindero run productos --test"]
     helped = " ".join(said["help"].replace("│", " ").split())  # as it stands in its box
-    made = ", ".join(one.texto or one.nombre for one in registry.made_by(CADA_NOCHE))
-    assert f"Rehace {made} y saludo con el" in helped
-    assert said["deployment"].startswith(f"Arma {made} y saludo con")
+    *made, last = (one.texto or one.nombre for one in registry.made_by(CADA_NOCHE))
+    told = f"{', '.join((*made, 'saludo'))} e {last}"
+    assert f"Rehace {told} con el" in helped
+    assert said["deployment"].startswith(f"Arma {told} con")
     assert said["links"]
 
 

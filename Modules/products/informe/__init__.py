@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from Modules.products.entry import Hecho, Producto
+from Modules.words.folders import BACKUP, QUE_ABRIR
 
 if TYPE_CHECKING:
     from Modules.products.source import Fuente
@@ -13,10 +15,10 @@ if TYPE_CHECKING:
 CARPETA: Final = "informe"
 
 
-def build(fuente: Fuente, work: Path) -> Hecho:
+def build(fuente: Fuente, work: Path, *, vecinas: Mapping[str, Sequence[str]]) -> Hecho:
     from Modules.products.informe.product import build_informe
 
-    return build_informe(fuente, work)
+    return build_informe(fuente, work, vecinas)
 
 
 PRODUCTO: Final = Producto(
@@ -25,4 +27,5 @@ PRODUCTO: Final = Producto(
     build=build,
     paquetes=("informe", "cultivos", "muestreos", "kmz"),
     pagina="productos.md",
+    vecinas=tuple(one for one in QUE_ABRIR if one != BACKUP),
 )

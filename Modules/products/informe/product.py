@@ -7,14 +7,15 @@ data are (``AGE``). The same night gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats import impreso
-from Modules.formats.report_page import Estado, Figura, Seccion, html_of
+from Modules.formats.report_page import SIN_CARPETAS, Estado, Figura, Seccion, html_of
 from Modules.products.entry import Hecho
 from Modules.products.informe.sections import estado_of, morning_of, titulo_of
 from Modules.products.source import Fuente
@@ -36,13 +37,15 @@ def png(figura: Figura) -> bytes:
     return impreso.png(_HERE / "dibujo.typ", data, 2 * figura.ancho, figura.ancho)
 
 
-def build_informe(fuente: Fuente, work: Path) -> Hecho:
-    """Write page and PDF below ``work``."""
+def build_informe(
+    fuente: Fuente, work: Path, vecinas: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Hecho:
+    """Write page and PDF below ``work``; ``vecinas``: the files that lie in folders beside it."""
     make_folder(work)
     stem = f"informe_{fuente.campania.slug}"
-    titulo, estado, sections = titulo_of(fuente), estado_of(fuente), morning_of(fuente)
+    titulo, estado, sections = titulo_of(fuente), estado_of(fuente), morning_of(fuente, vecinas)
     moved = AGE.format(ms=int(fuente.snapshot_id.utc.timestamp() * 1000))
-    page = html_of(titulo, sections, estado=estado, guion=moved)
+    page = html_of(titulo, sections, estado=estado, guion=SIN_CARPETAS + moved)
     paper = paper_of(fuente, titulo, sections, estado)
     files = {f"{stem}.html": page.encode("utf-8", "replace"), f"{stem}.pdf": paper}
     for name, data in files.items():

@@ -6,6 +6,7 @@ Nothing personal is in it: no CUIT, no RENSPA, no observation that somebody wrot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from Modules.diff.change import Clase
@@ -17,10 +18,12 @@ from Modules.products.informe.drawing import change_maps, progress_chart
 from Modules.products.informe.facts import MAX_CAMBIOS, changes_of, checks_of
 from Modules.products.informe.mirar import mirar, muestreos, open_samples
 from Modules.products.source import Fuente
-from Modules.words.folders import QUE_ABRIR
+from Modules.words.folders import PERSONALES, QUE_ABRIR
 from Modules.words.spanish import count, day, in_lote, moment, number
 
 MAX_CAMPOS: Final = 25  # with open samples, in the table
+MAX_ARCHIVOS: Final = 500  # of a folder: a page and a card of each of 250 campos
+_FOTO: Final = ".jpg"  # the map opens them
 
 
 def titulo_of(fuente: Fuente) -> str:
@@ -48,8 +51,13 @@ def estado_of(fuente: Fuente) -> Estado:
     return Estado(said, bien=not bad, lineas=lines)
 
 
-def morning_of(fuente: Fuente) -> tuple[Seccion, ...]:
-    """The whole report; the links are paths from its folder."""
+def morning_of(
+    fuente: Fuente, vecinas: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> tuple[Seccion, ...]:
+    """The whole report; the links are paths from its folder.
+
+    ``vecinas``: the files that lie in folders beside it, as far as that is known.
+    """
     look = mirar(fuente)
     return (
         Seccion("mirar", "Qué mirar hoy", () if look else ("Nada en particular.",), puntos=look),
@@ -57,7 +65,7 @@ def morning_of(fuente: Fuente) -> tuple[Seccion, ...]:
         _progress(fuente),
         _samples(fuente),
         checks_section(checks_of(fuente.controles)),
-        _links(fuente),
+        _links(fuente, vecinas),
     )
 
 
@@ -184,11 +192,21 @@ def _samples(fuente: Fuente) -> Seccion:
     return Seccion("muestreos", "Muestreos", tuple(said), table)
 
 
-def _links(fuente: Fuente) -> Seccion:
-    slug = fuente.campania.slug
-    links = tuple(
-        Enlace(f"../{carpeta}/{archivo.format(slug)}", texto)
-        for carpeta, (archivo, texto) in QUE_ABRIR.items()
-    )
+def _links(fuente: Fuente, vecinas: Mapping[str, Sequence[str]]) -> Seccion:
     said = "Cada uno está en su carpeta, al lado de la de este informe."
+    slug = fuente.campania.slug
+    links = tuple(_link(one, slug, vecinas.get(one)) for one in QUE_ABRIR)
     return Seccion("productos", "Todos los productos", (said,), enlaces=links)
+
+
+def _link(carpeta: str, slug: str, names: Sequence[str] | None) -> Enlace:
+    """To a folder or its first file, with its other files; ``names``: None if nobody knows them."""
+    first, texto = QUE_ABRIR[carpeta]
+    first = first.format(slug)
+    if names is not None and not names:
+        return Enlace("", f"{texto}: todavía no hay")
+    others = [one for one in names or () if one != first and not one.endswith(_FOTO)]
+    if carpeta in PERSONALES:  # who has the folder
+        others = []
+    listed = tuple(f"../{carpeta}/{one}" for one in others[:MAX_ARCHIVOS])
+    return Enlace(f"../{carpeta}/{first}", texto, listed, len(others[MAX_ARCHIVOS:]))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +22,28 @@ from tests.products.mapa.test_browser import world
 from tests.stack.browser import browser
 
 pytestmark = pytest.mark.integration
+
+
+def test_a_folder_is_a_link_from_a_file_and_a_text_from_a_server(tmp_path: Path) -> None:
+    """No server of ours lists a folder; OneDrive's and a file's do."""
+    build_informe(night_of(world(0)), tmp_path / "informe", {"atlas": ("atlas_25-26 - A.pdf",)})
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    links = "JSON.stringify([...document.links].map(a => a.getAttribute('href')))"
+    with browser() as page, ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = "informe/informe_25-26.html"
+        page.text_of((tmp_path / at).as_uri(), "Todos los productos")
+        from_file = set(json.loads(page.evaluate(links)))
+        assert {"../atlas/", "../sustentabilidad/", "../KMZ%20POR%20LOTE/"} <= from_file
+        said = page.text_of(
+            f"http://127.0.0.1:{server.server_address[1]}/{at}",
+            *("(en la carpeta sustentabilidad)", "(en la carpeta KMZ POR LOTE)"),
+        )
+        assert "(en la carpeta atlas)" not in said  # its files are listed
+        served = set(json.loads(page.evaluate(links)))
+        assert from_file - served == {one for one in from_file if one.endswith("/")}
+        assert "../atlas/atlas_25-26%20-%20A.pdf" in served
+        server.shutdown()
 
 
 def test_a_phone_reads_it_without_a_request_and_axe_finds_nothing(tmp_path: Path) -> None:

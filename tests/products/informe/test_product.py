@@ -18,7 +18,7 @@ from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import progress, sown, sown_crops
 from Modules.products.informe.mirar import MAX_LINEAS, mirar, muestreos
 from Modules.products.informe.product import build_informe, paper_of
-from Modules.products.informe.sections import estado_of, morning_of
+from Modules.products.informe.sections import MAX_ARCHIVOS, estado_of, morning_of
 from Modules.products.registry import product_folders
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
@@ -174,6 +174,37 @@ def test_every_folder_has_its_link_and_each_leads_from_the_report(folder: Path) 
     links = set(re.findall(r'href="\.\./([^"]+?)/', page))
     assert {one.replace(" ", "%20") for one in QUE_ABRIR} == links
     assert set(QUE_ABRIR) <= set(product_folders())
+
+
+def test_what_is_there_has_its_files_and_what_is_not_is_no_link(
+    fuente: Fuente, tmp_path: Path
+) -> None:
+    many = tuple(f"25-26/C/C - {at:03}.kmz" for at in range(MAX_ARCHIVOS + 7))
+    beside = {
+        "mapa": ("25-26/fotos/1.jpg", "mapa_25-26.html"),
+        "atlas": ("atlas_25-26 - Ñandú & <Hnos>.pdf",),
+        "proyecto": ("lindero_25-26.gpkg", "lindero_25-26.qgz"),
+        "sustentabilidad": ("establecimientos_25-26.xlsx",),
+        "KMZ POR LOTE": many,
+        "H3": (),
+    }
+    build_informe(fuente, tmp_path, beside)
+    page = (tmp_path / "informe_25-26.html").read_text("utf-8")
+    links = re.findall(r'href="\.\./([^"]+)"', page)
+    assert "mapa/mapa_25-26.html" in links
+    assert not [one for one in links if one.endswith(".jpg")]
+    assert "atlas/atlas_25-26%20-%20%C3%91and%C3%BA%20%26%20%3CHnos%3E.pdf" in links
+    assert "<summary>1 archivo</summary>" in page
+    assert "<summary>1 archivo más</summary>" in page  # beside the project
+    assert [one for one in links if one.startswith("proyecto")] == [
+        *("proyecto/lindero_25-26.qgz", "proyecto/lindero_25-26.gpkg")
+    ]
+    assert [one for one in links if one.startswith("sustentabilidad")] == ["sustentabilidad/"]
+    assert sum(one.startswith("KMZ%20POR%20LOTE/25-26/") for one in links) == MAX_ARCHIVOS
+    assert f"<summary>{MAX_ARCHIVOS} archivos; 7 más en la carpeta</summary>" in page
+    assert not [one for one in links if one.startswith("H3")]
+    assert "Hexágonos: todavía no hay" in page
+    assert {"qfield/", "KMZ%20POR%20CAMPO/"} <= set(links)  # of those nobody said
 
 
 def test_without_the_night_before_nothing_of_it_is_drawn(fuente: Fuente) -> None:
