@@ -35,8 +35,10 @@ COMPOSE = $(or $(COMPOSE_PROGRAM),$(error en esta máquina no hay docker compose
   sin contenedores: lindero stack up)) $(COMPOSE_FILES)
 STATE := data$(if $(DEMO),/demo)
 OUTPUT := $(if $(DEMO),test_outputs/demo/)
+# what one login shows (PUERTA of Modules/words/folders.py)
+SHOWN := outputs/{informe,mapa,cultivos,atlas,proyecto,qfield,muestreos,maquinas,H3,informe_campania} outputs/KMZ\ POR\ {CAMPO,LOTE}
 MOUNTS := $(addprefix $(STATE)/,postgres redis lindero) $(OUTPUT)outputs $(OUTPUT)test_outputs \
-  $(if $(SSO),outputs/mapa outputs/informe)
+  $(if $(SSO),$(SHOWN))
 
 .PHONY: help init up down restart build health logs logs-server logs-worker shell shell-server deploy \
   deploy-here demo quick test test-slow test-unit test-integration test-peers test-llm check lint format bench pictures robustness \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from Modules.settings import secret_names, variable_names
-from Modules.stack.pages import FOLDERS
+from Modules.words.folders import PUERTA
 from tests.compose_files import (
     ENTORNO,
     MAIN,
@@ -272,10 +273,14 @@ def test_the_two_doors_have_the_same_rules() -> None:
     caddy = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     traefik = SSO.read_text(encoding="utf-8")
     rules = [
-        line.split() for line in caddy.splitlines() if "reverse_proxy" in line or "path" in line
+        shlex.split(line)
+        for line in caddy.splitlines()
+        if "reverse_proxy" in line or "@paginas path" in line
     ]
     paths = {word.rstrip("*") for rule in rules for word in rule if word.startswith("/")}
     assert paths == set(re.findall(r"Path(?:Prefix)?\(`([^`]+)`\)", traefik))
+    others = {"/outpost.goauthentik.io/", "/api/v1/", "/quien"}
+    assert paths == {*(f"/{carpeta}/" for carpeta in PUERTA), *others}
     (copied,) = re.findall(r"copy_headers (.+)", caddy)
     (listed,) = re.findall(r"authResponseHeaders=(.+?)\"", traefik)
     assert copied.lower().split() == listed.lower().split(",")
@@ -288,14 +293,14 @@ def test_the_two_doors_have_the_same_rules() -> None:
     assert set(re.findall(r":(42\d\d)\}", caddy)) == set(re.findall(r"port=(\d+)", traefik))
 
 
-def test_the_pages_have_two_folders_to_read_and_nothing_else() -> None:
+def test_the_pages_have_the_folders_to_read_and_nothing_else() -> None:
     pages, base = services(MAIN, SSO)["paginas"], services()
     assert "secrets" not in pages
     assert "ports" not in pages
     assert pages["networks"] == ["platform"]
     assert set(pages["volumes"]) == {
         "./Modules:/app/Modules:ro",
-        *(f"./outputs/{one}:/app/outputs/{one}:ro" for one in FOLDERS),
+        *(f"./outputs/{one}:/app/outputs/{one}:ro" for one in PUERTA),
     }
     assert set(pages["environment"]) == {"TZ", "LINDERO_OUTPUTS_DIR"}
     assert pages["image"] == base["prefect-server"]["image"]

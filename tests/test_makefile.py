@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from Modules.words.folders import PUERTA
 from tests.compose_files import STORES, services
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,10 +85,11 @@ def test_up_with_one_login_makes_the_folders_that_are_shown(tmp_path: Path) -> N
     assert [one.strip() for one in asked if one] == [
         *("docker-compose.yml", "deploy/compose.sso.yml", "deploy/compose.entorno.yml")
     ]
-    for folder in ("outputs/mapa", "outputs/informe"):
-        assert (copy / folder).is_dir()
+    assert {one.name for one in (copy / "outputs").iterdir()} == set(PUERTA)
+    for folder in (copy / "outputs").iterdir():
+        assert folder.is_dir()
         if os.geteuid() == 0:
-            assert (copy / folder).stat().st_uid == 1000
+            assert folder.stat().st_uid == 1000
 
 
 def test_up_takes_the_user_of_the_containers_from_dot_env(tmp_path: Path) -> None:

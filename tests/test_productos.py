@@ -32,10 +32,12 @@ from Modules.products import muestreos
 from Modules.products.entry import Hecho, Producto
 from Modules.products.source import Fuente
 from Modules.settings import Settings
+from Modules.stack.pages import SAVED, SHOWN
 from Modules.store.snapshots import SnapshotStore
 from Modules.store.tareas import Libro, Tarea, write_tareas
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import DataError, ProductError, PublishError, SnapshotDamaged
+from Modules.words.folders import PERSONALES, PUERTA
 from tests.fuentes import campo, fuente_of, lote
 from tests.productos_hechos import (
     BOOK,
@@ -442,6 +444,9 @@ def test_cuit_and_renspa_are_in_establecimientos_and_nowhere_else(
             holding.add(name)
     assert looked_at > 10
     assert holding == {BOOK}
+    assert BOOK.partition("/")[0] in PERSONALES  # so no login opens it
+    shown = {Path(name).suffix for name in names_in(outputs) if name.partition("/")[0] in PUERTA}
+    assert shown - {".json"} <= {*SHOWN, *SAVED}
     book = sheet(outputs / BOOK, "Lotes")
     with_lotes = tables.campos["campo_id"].isin(tables.lotes["campo_id"]).to_numpy()
     assert set(book["CUIT"]) == set(canaries["cuit"][with_lotes])

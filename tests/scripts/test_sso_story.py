@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from Modules.diff.changes import diff_tables
+from Modules.disk.publish import publish_files, published
+from Modules.products.atlas.product import build_atlas
+from Modules.products.entry import Hecho
 from Modules.products.informe.product import build_informe
 from Modules.products.mapa.product import build_mapa
 from tests.fuentes import night_of
@@ -59,8 +63,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     origin, paginas = f"http://lindero.localhost:{port}", free_port()
     before, now = world(0), world(3)
     night = replace(night_of(now), changes=diff_tables(before, now), antes=lambda: before.lotes)
-    build_informe(night, folder / "outputs" / "informe")
-    build_mapa(night, folder / "outputs" / "mapa")
+    _publish(folder, build_mapa(night, folder / "mapa"), build_atlas(night, folder / "atlas"))
+    beside = {one: tuple(published(folder / "outputs" / one)) for one in ("mapa", "atlas")}
+    _publish(folder, build_informe(night, folder / "informe", {**beside, "H3": ()}))
     with ExitStack() as stack:
         outpost = stack.enter_context(outpost_stub())
         outpost.issuer = f"http://login.localhost:{free_port()}"
@@ -76,6 +81,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         made = stack.enter_context(door(folder, outpost.url, port, **behind))
         _await_page(paginas)
         yield House(made, outpost, api.removesuffix("/api"))
+
+
+def _publish(folder: Path, *hechos: Hecho) -> None:
+    for carpeta, built in (pair for hecho in hechos for pair in hecho.carpetas.items()):
+        place, now = folder / "outputs" / carpeta, datetime.now(UTC)
+        place.mkdir(parents=True)
+        publish_files(built, place, snapshot_id="1", now=now)
 
 
 @pytest.fixture
@@ -111,6 +123,25 @@ def test_who_logs_in_is_back_at_the_page_asked_for_and_comes_in_everywhere(
     page.before_each_page(f"localStorage.setItem('prefect-password', {json.dumps(BASIC)})")
     page.text_of(f"{house.door.origin}/dashboard", "Run a task or flow to get started")
     _picture(page, tmp_path, "prefect")
+
+
+def test_every_link_of_the_report_leads_somewhere_and_says_where_the_others_are(
+    house: House, page: Browser, tmp_path: Path
+) -> None:
+    """Who reads it behind the door, and asks for each file with the browser's own session."""
+    _log_in(page, f"{house.door.origin}/informe/informe_25-26.html", "ana", tmp_path)
+    page.await_words("Todos los productos", "(en la carpeta sustentabilidad)")
+    links = json.loads(page.evaluate("JSON.stringify([...document.links].map(a => a.href))"))
+    assert [one for one in links if ".pdf" in one]
+    cookies = {one["name"]: one["value"] for one in page.command("Network.getCookies")["cookies"]}
+    for link in links:
+        path = link.removeprefix(house.door.origin)
+        answer = house.door.ask(path, cookies)
+        if path.startswith(("/mapa/", "/atlas/")):  # what was made of the night
+            assert answer.status_code == 200, path
+    page.evaluate("document.querySelector('details').open = true")
+    page.evaluate("document.querySelector('#productos').scrollIntoView()")
+    _picture(page, tmp_path, "links")
 
 
 def test_somebody_of_another_group_logs_in_and_is_refused(

@@ -38,6 +38,10 @@ PLACES = {
     "/api/v1/flows": "prompts",
     "/mapa/mapa_25-26%20-%20La%20%C3%91and%C3%BA.html": "paginas",
     "/informe/informe_25-26.pdf": "paginas",
+    "/KMZ%20POR%20LOTE/25-26/La%20%C3%91and%C3%BA/La%20%C3%91and%C3%BA%20-%201.kmz": "paginas",
+    "/cultivos/resumen_25-26.xlsx": "paginas",
+    "/sustentabilidad/establecimientos_25-26.xlsx": "prefect",  # who has no such page
+    "/Backup_Databaler/25-26/x/lotes.geojson": "prefect",
     "/quien": "paginas",
 }
 

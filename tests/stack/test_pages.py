@@ -1,43 +1,58 @@
-"""The map and the report over HTTP: those two, to be read, and nothing else of the folder."""
+"""The products over HTTP: what was published and is not personal, to be read, and nothing else."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from Modules.disk.publish import publish_files
+from Modules.products.registry import product_folders
 from Modules.stack.pages import make_app
+from Modules.words.folders import PERSONALES, PUERTA, QUE_ABRIR
 
 PAGE = "<!doctype html><p>Ñandú"
+
+
+PUBLISHED = {
+    "mapa": ("mapa_25-26 - La Ñandú.html", "25-26/fotos/1.jpg"),
+    "informe": ("informe_25-26.html", "informe_25-26.pdf"),
+    "cultivos": ("resumen_25-26.xlsx", "cultivos_25-26.gpkg"),
+    "proyecto": ("lindero_25-26.qgz",),
+    "KMZ POR LOTE": ("25-26/La Ñandú/La Ñandú - Lote 1.kmz",),
+    "sustentabilidad": ("establecimientos_25-26.xlsx",),
+    "Backup_Databaler": ("25-26/x/lotes.geojson",),
+    "KMZ POR CULTIVO CAMPO": ("25-26/Soja 1ra/Soja 1ra - La Ñandú.kmz",),
+}
+FOREIGN = (
+    *("mapa/styles.qml", "mapa/sueldos.html", "cultivos/sueldos.xlsx", "mapa/.old/mapa.html"),
+    *("cultivos/cultivos_25-26 (editado 2025-11-20).gpkg", "secreto.html"),
+)
 
 
 @pytest.fixture
 def outputs(tmp_path: Path) -> Path:
     folder = tmp_path / "outputs"
-    for name in (
-        *(
-            "mapa/mapa_25-26 - La Ñandú.html",
-            "mapa/.lindero.html",
-            "mapa/styles.qml",
-            "mapa/.old/mapa.html",
-        ),
-        *(
-            "mapa/25-26/fotos/1.jpg",
-            "mapa/below/mapa.html",
-            "informe/informe_25-26.pdf",
-            "informe/informe_25-26.html",
-        ),
-        *("cultivos/cultivos.html", "secreto.html"),
-    ):
+    (tmp_path / "hecho").write_text(PAGE, encoding="utf-8")
+    for carpeta, names in PUBLISHED.items():
+        (folder / carpeta).mkdir(parents=True)
+        built = dict.fromkeys(names, tmp_path / "hecho")
+        publish_files(built, folder / carpeta, snapshot_id="1", now=datetime.now(UTC))
+    for name in FOREIGN:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(PAGE, encoding="utf-8")
     (tmp_path / "afuera.html").write_text("secreto")
     (folder / "mapa" / "enlace.html").symlink_to(tmp_path / "afuera.html")
     (folder / "mapa" / "al_lado.html").symlink_to("../secreto.html")
     (folder / "mapa" / "carpeta").symlink_to(tmp_path, target_is_directory=True)
+    # one of ours whose place somebody's link took
+    (folder / "informe" / "informe_25-26.pdf").unlink()
+    (folder / "informe" / "informe_25-26.pdf").symlink_to(tmp_path / "afuera.html")
     return folder
 
 
@@ -57,43 +72,58 @@ def ask(
     return asyncio.run(answered())
 
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("path", "kind", "saved"),
     [
-        ("/mapa/mapa_25-26%20-%20La%20%C3%91and%C3%BA.html", "text/html; charset=utf-8"),
-        ("/mapa/below/mapa.html", "text/html; charset=utf-8"),
-        ("/mapa/25-26/fotos/1.jpg", "image/jpeg"),
-        ("/informe/informe_25-26.html", "text/html; charset=utf-8"),
-        ("/informe/informe_25-26.pdf", "application/pdf"),
+        ("mapa/mapa_25-26 - La Ñandú.html", "text/html; charset=utf-8", False),
+        ("mapa/25-26/fotos/1.jpg", "image/jpeg", False),
+        ("informe/informe_25-26.html", "text/html; charset=utf-8", False),
+        ("cultivos/resumen_25-26.xlsx", XLSX, True),
+        ("cultivos/cultivos_25-26.gpkg", "application/geopackage+sqlite3", True),
+        ("proyecto/lindero_25-26.qgz", "application/x-qgis-project-container", True),
+        (
+            "KMZ POR LOTE/25-26/La Ñandú/La Ñandú - Lote 1.kmz",
+            "application/vnd.google-earth.kmz",
+            True,
+        ),
     ],
 )
-def test_pages_and_papers_are_read_and_kept_by_no_cache(
-    outputs: Path, path: str, kind: str
+def test_what_was_published_is_read_or_saved_under_its_name_and_kept_by_no_cache(
+    outputs: Path, path: str, kind: str, saved: bool
 ) -> None:
-    answer = ask(outputs, path)
+    answer = ask(outputs, f"/{quote(path)}")
     assert (answer.status_code, answer.content.decode()) == (200, PAGE)
     assert answer.headers["Content-Type"] == kind
+    said = answer.headers.get("Content-Disposition", "")
+    name = quote(path.rpartition("/")[2])
+    assert said == (f"attachment; filename*=UTF-8''{name}" if saved else "")
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    again = ask(outputs, path, headers={"If-None-Match": answer.headers["ETag"]})
+    again = ask(outputs, f"/{quote(path)}", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert ask(outputs, path, "HEAD").content == b""
+    assert ask(outputs, f"/{quote(path)}", "HEAD").content == b""
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/mapa/", "/informe/", "/mapa/below", "/mapa/nada.html"),
-        *("/cultivos/cultivos.html", "/mapa/../cultivos/cultivos.html", "/secreto.html"),
+        *("/", "/mapa/", "/informe/", "/mapa/25-26", "/mapa/nada.html", "/KMZ%20POR%20LOTE/"),
+        *("/secreto.html", "/mapa/../secreto.html", "/informe/informe_25-26.html/x"),
         *("/mapa/%2e%2e/secreto.html", "/mapa/..%2fsecreto.html", "/mapa/..%5csecreto.html"),
+        *("/mapa/25-26/../../secreto.html", "/mapa//etc/passwd", "/mapa/a%00.html"),
         *("/mapa/enlace.html", "/mapa/al_lado.html", "/mapa/carpeta/afuera.html"),
+        *("/informe/informe_25-26.pdf", "/mapa/.lindero.json", "/cultivos/.lindero.json"),
+        *(f"/{quote(name)}" for name in FOREIGN),
         *(
-            "/mapa/.lindero.html",
-            "/mapa/.old/mapa.html",
-            "/mapa/styles.qml",
-            "/mapa//etc/passwd",
-            "/mapa/a%00.html",
+            f"/{quote(f'{carpeta}/{name}')}"
+            for carpeta, names in PUBLISHED.items()
+            if carpeta not in PUERTA
+            for name in names
         ),
-        *("/mapa/below/../../secreto.html", "/informe/informe_25-26.html/x"),
+        "/mapa/../sustentabilidad/establecimientos_25-26.xlsx",
+        "/cultivos/..%2fsustentabilidad%2festablecimientos_25-26.xlsx",
     ],
 )
 def test_nothing_else_is_shown_nor_listed(outputs: Path, path: str) -> None:
@@ -101,6 +131,26 @@ def test_nothing_else_is_shown_nor_listed(outputs: Path, path: str) -> None:
     assert answer.status_code == 404
     assert "secreto" not in answer.text
     assert "Ñandú" not in answer.text
+
+
+def test_what_the_next_night_publishes_is_shown_and_what_it_takes_away_is_not(
+    outputs: Path, tmp_path: Path
+) -> None:
+    first, second = (f"/cultivos/{name}" for name in PUBLISHED["cultivos"])
+    now, folder = datetime.now(UTC), outputs / "cultivos"
+    assert ask(outputs, first).status_code == ask(outputs, second).status_code == 200
+    built = {"cultivos_25-26.parquet": tmp_path / "hecho"}
+    publish_files(built, folder, snapshot_id="2", now=now)
+    assert ask(outputs, "/cultivos/cultivos_25-26.parquet").status_code == 200
+    assert ask(outputs, first).status_code == ask(outputs, second).status_code == 404
+    (folder / ".lindero.json").write_text("{")  # who has done what cannot be told
+    assert ask(outputs, "/cultivos/cultivos_25-26.parquet").status_code == 404
+
+
+def test_a_folder_that_the_report_links_to_is_shown_or_said_to_be_personal() -> None:
+    assert set(PUERTA) | set(PERSONALES) == {"informe", *QUE_ABRIR}
+    assert not set(PUERTA) & set(PERSONALES)
+    assert set(PUERTA) <= set(product_folders())
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
@@ -113,7 +163,9 @@ def test_before_the_first_night_there_is_no_page_and_after_it_there_is(tmp_path:
     assert ask(tmp_path / "outputs", "/mapa/mapa.html").status_code == 404
     (tmp_path / "drive").mkdir()
     (tmp_path / "outputs").mkdir()
-    (tmp_path / "drive" / "mapa.html").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "hecho").write_text(PAGE, encoding="utf-8")
+    built = {"mapa.html": tmp_path / "hecho"}
+    publish_files(built, tmp_path / "drive", snapshot_id="1", now=datetime.now(UTC))
     # the folder itself may be a link, as of OneDrive
     (tmp_path / "outputs" / "mapa").symlink_to(tmp_path / "drive", target_is_directory=True)
     assert ask(tmp_path / "outputs", "/mapa/mapa.html").status_code == 200
