@@ -175,7 +175,7 @@ format: $(VENV)/.ready ## format the code and sort the imports
 bench: $(VENV)/.ready ## side by side with what a user would pick instead, ratios printed
 	@for bench in start stages backup productos kmz mapa unchanged hexagonos diferencias tareas llamadas prompts_api informe_campania informe maquinas proyecto atlas memoria; do $(RUN) python bench/$$bench.py || exit 1; done
 
-pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium)
+pictures: $(VENV)/.ready ## the pictures of docs/img again, out of a Prefect page that is started for it (chromium; QGIS where it is)
 	@$(RUN) python -W ignore -m tests.pictures
 
 robustness: $(VENV)/.ready ## the figures of docs/confiabilidad.md in full: hours (ARGS=--short: minutes)

@@ -1,9 +1,10 @@
 """``make pictures``: the pictures of docs/img, out of a real Prefect page and the page of the map.
 
 ``lindero stack up --single`` on a free port, three trial nights on the demo portal (the third one
-lacks half of its lotes and is refused), and Chromium in front of it. The map, the morning's report
-and the atlas are of the fourth night of the made-up company. Few colours; only dates, ids and
-Prefect's made-up names differ from one time to the next.
+lacks half of its lotes and is refused), and Chromium in front of it. The map, the morning's report,
+the atlas, the project in QGIS and what machines are given are of the fourth night of the made-up
+company. Few colours; only dates, ids and Prefect's made-up names differ from one time to the next.
+Where there is no QGIS its picture stays as it was.
 
 ``python -m tests.pictures products``: only those of the night's products.
 """
@@ -13,6 +14,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,13 +32,20 @@ from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables
 from Modules.orchestration.deployments import PLAN
 from Modules.products.atlas.product import build_atlas
+from Modules.products.cultivos.product import build_cultivos
 from Modules.products.informe.product import build_informe
 from Modules.products.mapa.product import build_mapa
+from Modules.products.maquinas.product import build_maquinas
+from Modules.products.muestreos.product import build_muestreos
+from Modules.products.proyecto.product import build_proyecto
+from Modules.products.source import Fuente
+from Modules.products.sustentabilidad.product import build_sustentabilidad
 from Modules.settings import PROJECT_ROOT
 from Modules.words.domain import Recurso, SnapshotId
 from tests.faults.named import parse_fault
 from tests.faults.running import faulty_portal
 from tests.fuentes import night_of, tables_of
+from tests.picture_of_machines import page_of
 from tests.stack.browser import Browser, browser
 from tests.stack.plataforma import PORTAL_SECRET, SECRETS, Plataforma, new_plataforma
 
@@ -45,6 +56,9 @@ NIGHTS = ((0, ()), (1, ()), (2, ("night_half",)))  # day of the made-up world, w
 WIDTH = 1200
 COLOURS = 256
 MAX_BYTES = 150_000
+CAMPO = "Doña Ángela"
+QGIS = "qgis_window.py"
+QGIS_S = 300
 STILL_S = 15
 NIGHT_S = 300
 
@@ -159,10 +173,63 @@ def take_products(page: Browser) -> None:
         page.before_each_page(f"Date.now = () => {at_six}")
         camera.open(f"/{built['informe_25-26.html'].name}", "Qué mirar hoy")
         camera.take("informe_telefono", 1200, 360)
-        with PdfDocument(atlas["atlas_25-26 - Doña Ángela.pdf"]) as pages:
+        with PdfDocument(atlas[f"atlas_25-26 - {CAMPO}.pdf"]) as pages:
             for name, at in (("atlas_campo", 0), ("atlas_lote", 1)):
                 sheet = pages[at].render(scale=WIDTH / pages[at].get_width()).to_pil()
                 write(FOLDER / f"{name}.png", sheet)
+        take_machines(camera, fuente)
+        take_qgis(fuente, Path(folder))
+
+
+def take_machines(camera: Camera, fuente: Fuente) -> None:
+    """The ZIPs of a company, and a lote as another program reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        shown = page_of(build_maquinas(fuente, Path(folder)), CAMPO)
+        (Path(folder) / "maquinas.html").write_text(shown, encoding="utf-8")
+        there = replace(camera, origin=Path(folder).as_uri())
+        there.open("/maquinas.html", "TASKDATA.XML")
+        there.take("maquinas", 650)
+
+
+def take_qgis(fuente: Fuente, folder: Path) -> None:
+    """The project with the layers of its neighbours, in the window of the QGIS that people use."""
+    programs = [shutil.which(name) for name in ("xvfb-run", "qgis")]
+    if None in programs:
+        print("qgis.png stays as it was: no QGIS here (apt-get install qgis xvfb xauth)")
+        return
+    beside = {name: folder / name for name in ("cultivos", "muestreos", "sustentabilidad")}
+    for place in (*beside.values(), folder / "temp"):
+        place.mkdir()
+    built = {
+        "cultivos": build_cultivos(fuente, beside["cultivos"]),
+        "muestreos": build_muestreos(fuente, beside["muestreos"]),
+        "sustentabilidad": build_sustentabilidad(fuente, beside["sustentabilidad"])[0],
+    }
+    names = {name: tuple(files) for name, files in built.items()}
+    made = build_proyecto(fuente, folder / "hecho", names).carpetas["proyecto"]
+    (folder / "proyecto").mkdir()
+    for name, path in made.items():
+        shutil.move(path, folder / "proyecto" / name)
+    told = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "TMPDIR": str(folder / "temp"),  # layers below it would be marked as passing
+        "LINDERO_PICTURE": str(folder / "qgis.png"),
+        "LINDERO_CAMPO": CAMPO,
+        "LINDERO_SIZE": f"{WIDTH}x700",
+    }
+    screen = ("xvfb-run", "-a", "-s", "-screen 0 1600x1000x24")
+    quiet = ("--nologo", "--noversioncheck", "--noplugins", "--lang", "es")
+    project, script = folder / "proyecto" / "lindero_25-26.qgz", Path(__file__).parent / QGIS
+    done = subprocess.run(
+        [*screen, "qgis", *quiet, "--project", str(project), "--code", str(script)],
+        capture_output=True, text=True, timeout=QGIS_S, check=False, env=told,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    with Image.open(folder / "qgis.png") as image:
+        write(FOLDER / "qgis.png", image)
 
 
 def world_tables(day: int) -> Tables:
