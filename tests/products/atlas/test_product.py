@@ -130,7 +130,8 @@ def test_points_have_the_numbers_of_the_plan_in_its_order(
     plan = plan_muestreo(one).puntos
     text = "\n".join(pages(made[f"atlas_25-26 - {CAMPO}.pdf"]))
     for _, rows in plan.groupby("lote_id"):
-        codes = [code for code in rows.sort_values(["orden", "punto_id"])["muestra_id"] if len(code) <= 18]
+        in_order = rows.sort_values(["orden", "punto_id"])["muestra_id"]
+        codes = [code for code in in_order if len(code) <= 18]
         places = [text.index(code) for code in codes]
         assert places == sorted(places)
     page = next(
