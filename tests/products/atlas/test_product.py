@@ -128,11 +128,11 @@ def test_points_have_the_numbers_of_the_plan_in_its_order(
     one: Fuente, made: Mapping[str, Path]
 ) -> None:
     plan = plan_muestreo(one).puntos
-    text = "\n".join(pages(made[f"atlas_25-26 - {CAMPO}.pdf"]))
+    lines = "\n".join(pages(made[f"atlas_25-26 - {CAMPO}.pdf"])).splitlines()
     for _, rows in plan.groupby("lote_id"):
         in_order = rows.sort_values(["orden", "punto_id"])["muestra_id"]
         codes = [code for code in in_order if len(code) <= 18]
-        places = [text.index(code) for code in codes]
+        places = [lines.index(code) for code in codes]
         assert places == sorted(places)
     page = next(
         each
