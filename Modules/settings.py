@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import time
 from functools import lru_cache
@@ -38,6 +39,7 @@ _DASK_ADDRESS = re.compile(r"(tcp|tls)://[^\s/@]+:\d+")
 _ISO2 = re.compile(r"[A-Z]{2}")
 _NO_FRACTION = re.compile(r"(?<=\d)\.0+$")
 _ONLY: list[Mapping[str, str]] = []  # see ``only``
+_PORTAL: ContextVar[bool] = ContextVar("portal", default=True)  # see ``without_portal``
 TASK_RUNNERS_HERE = ("serial", "threads", "processes")
 OWN_PREFIXES = ("LINDERO_", "DATABALER_")
 SOURCES = ("vault", "env", "dotenv")  # of secrets
@@ -539,9 +541,12 @@ def _texts_of(one: Empresa, texts: Mapping[str, str], base: Settings) -> dict[st
     """What the settings say of a company: its entry over those of all, but no way into a portal of
     others, nor whom their nights are told to; SettingsError: a variable is not there.
     """
-    others = ("databaler_", "lindero_informe_a", "lindero_watch_url")
-    found = {name: text for name, text in texts.items() if not name.startswith(others)}
-    for key, variable in one.secretos.items():
+    portal, others = "databaler_", ("lindero_informe_a", "lindero_watch_url")
+    found = {name: text for name, text in texts.items() if not name.startswith((portal, *others))}
+    own, secretos = one.ajustes, one.secretos
+    if not _PORTAL.get():
+        own, secretos = {n: text for n, text in own.items() if not n.startswith(portal)}, {}
+    for key, variable in secretos.items():
         pairs = ((SECRETS[key], variable.lower()), (_twin(SECRETS[key]), _twin(variable.lower())))
         held = {name: texts[other] for name, other in pairs if texts.get(other)}
         if not held:
@@ -549,7 +554,7 @@ def _texts_of(one: Empresa, texts: Mapping[str, str], base: Settings) -> dict[st
         found |= held
     return {
         **found,
-        **one.ajustes,
+        **own,
         "lindero_company": one.nombre,
         "lindero_empresa": one.nombre,
         "lindero_outputs_dir": str(one.carpeta),
@@ -631,6 +636,18 @@ def only(texts: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         _ONLY.pop()
+
+
+@contextmanager
+def without_portal() -> Iterator[None]:
+    """For the block the settings of one company of many hold no way into its portal, and need none
+    of its secrets: what is made out of its backups asks nobody, and a Job knows no secret.
+    """
+    before = _PORTAL.set(False)
+    try:
+        yield
+    finally:
+        _PORTAL.reset(before)
 
 
 def read_settings(texts: Mapping[str, str]) -> Settings:

@@ -9,8 +9,15 @@ import pytest
 import yaml
 
 from Modules.empresas import KEYS, Empresa, named
-from Modules.settings import Settings, empresas, load_settings, settings_of_each
-from Modules.words.domain import Campania
+from Modules.settings import (
+    Settings,
+    check_portal,
+    empresas,
+    load_settings,
+    settings_of_each,
+    without_portal,
+)
+from Modules.words.domain import Campania, Modo
 from Modules.words.errors import SettingsError
 from tests.compose_files import environment_with_files, services
 
@@ -103,6 +110,30 @@ def test_a_secret_may_lie_in_the_file_that_its_variable_names(
     assert str(said) == (
         "empresas.toml, renglón 2 (Campos del Sur SA): secreto: no está la variable que nombra"
     )
+
+
+@pytest.mark.parametrize("told", [None, "/run/secrets/no-hay"])
+def test_what_needs_no_portal_needs_no_secret_and_has_no_way_to_the_portal(
+    file: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    """As in a Job, where the variable is not, or names a file of another container."""
+    file.write_text(SUR, encoding="utf-8")
+    monkeypatch.setenv("LINDERO_EMPRESA", "Campos del Sur SA")
+    with without_portal():
+        known = load_settings(NO_FILE)
+    assert known.databaler_client_secret is None
+    monkeypatch.delenv("SUR_SECRETO")
+    if told is not None:
+        monkeypatch.setenv("SUR_SECRETO_FILE", told)
+    with without_portal():
+        maps = load_settings(NO_FILE)
+        assert maps == known
+        assert maps.lindero_company == "Campos del Sur SA"
+        assert maps.lindero_campania == (Campania(25, 26), Campania(26, 27))
+        with pytest.raises(SettingsError, match="no hay un portal configurado"):
+            check_portal(maps, Modo.PROD)
+    with pytest.raises(SettingsError, match=r"secreto: no está|SECRET: no se lee"):
+        load_settings(NO_FILE)
 
 
 @pytest.mark.parametrize(
