@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from Modules.orchestration.deployments import DEPLOYMENTS
+from Modules.orchestration.deployments import DEPLOYMENTS, OF_EMPRESAS, Deployment
 from Modules.settings import PROJECT_ROOT
 
 DOCS = PROJECT_ROOT / "docs"
@@ -65,9 +66,14 @@ def test_every_picture_is_shown_and_light() -> None:
         assert picture.stat().st_size <= MAX_BYTES, picture.name
 
 
-@pytest.mark.parametrize("name", ["despliegue.md", "prefect_es.md"])
-def test_the_hours_of_the_pages_are_those_of_the_registry(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "deployments"),
+    [("despliegue.md", DEPLOYMENTS), ("prefect_es.md", DEPLOYMENTS), ("empresas.md", OF_EMPRESAS)],
+)
+def test_the_hours_of_the_pages_are_those_of_the_registry(
+    name: str, deployments: Mapping[str, Deployment]
+) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(?:[^`/]+/)?([a-z0-9-]+)` \| ([^|]+) \|", text, flags=re.M))
-    said = {one.name: rows.get(one.name) for one in DEPLOYMENTS.values()}
-    assert said == {one.name: one.cuando for one in DEPLOYMENTS.values()}
+    rows = dict(re.findall(r"^ *\| `(?:[^`/]+/)?([a-z0-9-]+)` \| ([^|]+) \|", text, flags=re.M))
+    said = {one.name: rows.get(one.name) for one in deployments.values()}
+    assert said == {one.name: one.cuando for one in deployments.values()}

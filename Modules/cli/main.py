@@ -53,6 +53,7 @@ from Modules.orchestration.deployments import (
     DEPLOYMENTS,
     EMPRESAS,
     H3,
+    MAPAS_EMPRESAS,
     MARCADORES,
     PLAN,
     VERIFICAR,
@@ -258,6 +259,14 @@ def run_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = 
     """Hace el backup de cada empresa de LINDERO_EMPRESAS, repartidas en corridas."""
     with _progress(quiet=json_), _orderly_end():
         result = _run_flow(load_settings(), EMPRESAS, {"test": test}, verbose=verbose)
+    return _answer(result, as_json=json_)
+
+
+@run.command(name="mapas-empresas")
+def run_mapas_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = False) -> int:
+    """Arma los KMZ y los hexágonos de cada empresa de LINDERO_EMPRESAS con su último backup."""
+    with _progress(quiet=json_), _orderly_end():
+        result = _run_flow(load_settings(), MAPAS_EMPRESAS, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
 
 

@@ -15,7 +15,7 @@ from Modules.disk.run_lock import HOLDER_NAME, LOCK_NAME, holder, is_held, life_
 from Modules.health import platform, prefect_http
 from Modules.health.known import Facts, Publicacion, Rechazo, Servidor
 from Modules.health.platform import Platform
-from Modules.orchestration.empresas import last
+from Modules.orchestration.empresas import MAPAS, last
 from Modules.orchestration.prefect_api import open_server
 from Modules.settings import Settings
 from Modules.store.snapshot import Snapshot
@@ -52,6 +52,7 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
         noche_para=settings.lindero_night_by,
         empresa=settings.lindero_empresa,
         ultima=None if alone else last(settings.lindero_state_dir, modo),
+        mapas=None if alone else last(settings.lindero_state_dir, modo, MAPAS),
     )
 
 

@@ -131,6 +131,7 @@ class Facts:
     noche_para: time | None = None  # local: LINDERO_NIGHT_BY
     empresa: str = ""  # one of many, whose nights are made by a run of all of them
     ultima: Hecha | None = None  # of such a one
+    mapas: Hecha | None = None  # of such a one: its KMZ and hexagons
 
     @property
     def corridas(self) -> tuple[Run, ...]:

@@ -172,6 +172,20 @@ def _last_of_all(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _maps_of_all(facts: Facts) -> Iterator[Finding]:
+    """What the weekly run of all companies made of the maps of this one, until the next run."""
+    if facts.mapas is not None and facts.mapas.codigo:
+        when = moment(datetime.fromisoformat(facts.mapas.fin), facts.zone)
+        yield Finding(
+            f"Los mapas (KMZ y H3) del {when} fallaron, todos o algunos. "
+            f"{short_line(facts.mapas.error)}",
+            Severity.WARNING,
+            code="mapas_fallidos",
+            todo="Lo que falló quedó como estaba; el aviso se va con los próximos mapas buenos de "
+            f"todas. Ahora: lindero run kmz{flag(facts)}, y lindero run h3{flag(facts)}",
+        )
+
+
 def _season(facts: Facts) -> Iterator[Finding]:
     if facts.publicada is not None and facts.publicada.terminada:
         said = facts.publicada.terminada
@@ -341,6 +355,7 @@ def _no_run_to_come(programa: Programa) -> tuple[str, str] | None:
 
 RULES: Final[tuple[Callable[[Facts], Iterator[Finding]], ...]] = (
     _last_of_all,
+    _maps_of_all,
     _cut_short,
     _published,
     _night_by,

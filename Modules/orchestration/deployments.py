@@ -207,9 +207,29 @@ TANDA = Deployment(
     limit=64,
     collision="ENQUEUE",
 )
+MAPAS_EMPRESAS = Deployment(
+    flow="Mapas de Empresas",
+    name="mapas-empresas",
+    entrypoint="scripts/mapas_empresas.py:mapas_empresas_flow",
+    description="Arma los KMZ y los hexágonos H3 de cada empresa de LINDERO_EMPRESAS con su último "
+    "backup aceptado, repartidas en tandas, y dice cuáles fallaron.",
+    cron="15 4 * * 0",
+    tags=("empresas", "prod"),
+)
+TANDA_MAPAS = Deployment(
+    flow="Tanda de Mapas",
+    name="tanda-mapas",
+    entrypoint="scripts/mapas_empresas.py:tanda_mapas_flow",
+    description="Hace los mapas de una parte de las empresas; Mapas de Empresas la pide sola.",
+    parameters={},
+    tags=("empresas",),
+    limit=64,
+    collision="ENQUEUE",
+)
 
 
-IN_JOBS = (KMZ.flow, H3.flow)  # on K8S_POOL; all others, the night above all, stay on WORK_POOL
+# on K8S_POOL; all others, the night above all, stay on WORK_POOL
+IN_JOBS = (KMZ.flow, H3.flow, MAPAS_EMPRESAS.flow, TANDA_MAPAS.flow)
 
 
 def _of_this_environment(one: Deployment) -> Deployment:
@@ -222,11 +242,16 @@ BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, A
     _of_this_environment,
     (BACKUP, HELLO_WORLD, PRODUCTOS, KMZ, H3, VERIFICAR, MARCADORES, PLAN, INFORME, ATENDER),
 )
-EMPRESAS, TANDA = map(_of_this_environment, (EMPRESAS, TANDA))
+EMPRESAS, TANDA, MAPAS_EMPRESAS, TANDA_MAPAS = map(
+    _of_this_environment, (EMPRESAS, TANDA, MAPAS_EMPRESAS, TANDA_MAPAS)
+)
 OF_EMPRESAS: Mapping[str, Deployment] = {  # where LINDERO_EMPRESAS names a list
     "backup-empresas": EMPRESAS,
     "tanda-empresas": TANDA,
     "backup-empresas-prueba": trial_of(EMPRESAS, "backup-empresas-prueba"),
+    "mapas-empresas": MAPAS_EMPRESAS,
+    "tanda-mapas": TANDA_MAPAS,
+    "mapas-empresas-prueba": trial_of(MAPAS_EMPRESAS, "mapas-empresas-prueba"),
 }
 
 DEPLOYMENTS: Mapping[str, Deployment] = {

@@ -1,4 +1,5 @@
-"""The night of many companies: a few runs share them out, each does them in processes of its own.
+"""The night of many companies, and their maps: a few runs share them out, each does them in
+processes of its own.
 
 Nobody hands them out: each run (a *tanda*) goes through all of them, from a place of its own on,
 and does those that have no result of this night and that nobody is at, as a lock of the kernel
@@ -56,7 +57,6 @@ from Modules.words.spanish import (
 logger = logging.getLogger(__name__)
 
 SLOW_S: Final = 60.0  # of a night: who takes longer waits for its portal, and uses no processor
-MOST: Final = 4  # processes at a time, by each that should be at work
 NIGHTS_EACH: Final = 25  # of a process, before a new one takes its place: no memory is kept
 AGAIN_AFTER: Final = timedelta(minutes=2)  # what time can mend: a portal, another run's lock
 TIME_MENDS: Final = (ApiUnavailable.exit_code, RunLocked.exit_code)
@@ -64,6 +64,33 @@ LOOK_S: Final = 2.0  # until a company that somebody is at is looked at again
 MAX_NAMED, MAX_SAID = 20, 160  # of a run's message: companies, characters of each
 
 Launch = Callable[[int, int], None]  # begins one of the runs that share a night: which, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Trabajo:
+    """A kind of work that is done of every company; what its process does: ``obrero``."""
+
+    nombre: str  # in the order to a process
+    marca: str  # in the names of its files, before the mode
+    titulo: str  # Spanish, as what follows
+    en_curso: str
+    most: int  # processes at a time, by each that should be at work
+
+
+NOCHE: Final = Trabajo(
+    nombre="noche",
+    marca="",
+    titulo="Empresas, noche",
+    en_curso="el backup de las empresas está en curso; esperar a que termine",
+    most=4,
+)
+MAPAS: Final = Trabajo(
+    nombre="mapas",
+    marca="mapas-",
+    titulo="Mapas de las empresas,",
+    en_curso="los mapas de las empresas están en curso; esperar a que terminen",
+    most=1,  # one that is slow waits for no portal: it uses its processor, and memory
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +110,16 @@ class Hecha:
         return None if now - datetime.fromisoformat(self.fin) < AGAIN_AFTER else False
 
 
-def last(state: Path, modo: Modo) -> Hecha | None:
+def last(state: Path, modo: Modo, trabajo: Trabajo = NOCHE) -> Hecha | None:
     """What became of a company when it was last done among all; ``state`` is its own folder."""
     try:
-        return Hecha(**from_json(_path(state, modo).read_bytes(), source=state.name))
+        return Hecha(**from_json(_path(state, modo, trabajo).read_bytes(), source=state.name))
     except (OSError, DataError, TypeError):
         return None
 
 
-def _path(state: Path, modo: Modo) -> Path:
-    return state / f"ultima-{modo.value}.json"
+def _path(state: Path, modo: Modo, trabajo: Trabajo) -> Path:
+    return state / f"ultima-{trabajo.marca}{modo.value}.json"
 
 
 def respaldar_todas(*, test: bool, noche: str = "", launch: Launch | None = None) -> Outcome:
@@ -104,12 +131,21 @@ def respaldar_todas(*, test: bool, noche: str = "", launch: Launch | None = None
         SettingsError: no list, or it cannot be read.
         RunLocked: it is on already.
     """
+    return _todas(NOCHE, test=test, noche=noche, launch=launch)
+
+
+def mapas_de_todas(*, test: bool, noche: str = "", launch: Launch | None = None) -> Outcome:
+    """The maps of every company, out of its last accepted backup; all as ``respaldar_todas``."""
+    return _todas(MAPAS, test=test, noche=noche, launch=launch)
+
+
+def _todas(trabajo: Trabajo, *, test: bool, noche: str, launch: Launch | None) -> Outcome:
     settings = load_settings()
     noche = noche or f"{datetime.now(settings.zone):%Y-%m-%dT%H:%M:%S}"
-    share = Tanda(settings, Modo.of(test=test), noche, 0, settings.lindero_empresas_tandas)
-    on = RunLocked("el backup de las empresas está en curso; esperar a que termine")
+    share = Tanda(settings, Modo.of(test=test), noche, 0, settings.lindero_empresas_tandas, trabajo)
+    on = RunLocked(trabajo.en_curso)
     make_folder(share.folder)
-    with only_one(share.folder / f"{share.modo.value}.lock", lambda: on):
+    with only_one(share.folder / f"{trabajo.marca}{share.modo.value}.lock", lambda: on):
         if launch is not None:
             for cual in range(1, share.de):
                 launch(cual, share.de)
@@ -117,21 +153,30 @@ def respaldar_todas(*, test: bool, noche: str = "", launch: Launch | None = None
     return share.outcome({one.nombre: share.result(one) for one in share.companies}, share.bad)
 
 
-def tanda(*, test: bool, noche: str, cual: int, de: int) -> Outcome:
+def tanda(*, test: bool, noche: str, cual: int, de: int, trabajo: Trabajo = NOCHE) -> Outcome:
     """One of the runs that share a night; a company that failed is only a warning of it."""
-    share = Tanda(load_settings(), Modo.of(test=test), noche, cual, de)
+    share = Tanda(load_settings(), Modo.of(test=test), noche, cual, de, trabajo)
     share.run()
     outcome = share.outcome(share.done, {})
     return replace(outcome, error=None, aviso="" if outcome.error is None else str(outcome.error))
 
 
 class Tanda:
-    """One run's share of a night; see the module for how they share."""
+    """One run's share of a night, or of its maps; see the module for how they share."""
 
-    def __init__(self, settings: Settings, modo: Modo, noche: str, cual: int, de: int) -> None:
-        self.modo, self.noche, self.de = modo, noche, de
+    def __init__(
+        self,
+        settings: Settings,
+        modo: Modo,
+        noche: str,
+        cual: int,
+        de: int,
+        trabajo: Trabajo = NOCHE,
+    ) -> None:
+        self.modo, self.noche, self.de, self.trabajo = modo, noche, de, trabajo
         self.folder = settings.lindero_state_dir / FOLDER
         self.at_once = settings.lindero_empresas_a_la_vez
+        self.most = trabajo.most * self.at_once
         self.limit_s = settings.lindero_empresas_minutos * 60
         found = empresas(settings)
         self.companies = [one for one in found.values() if isinstance(one, Empresa)]
@@ -140,7 +185,7 @@ class Tanda:
             raise SettingsError("LINDERO_EMPRESAS: no hay ninguna empresa; ver docs/empresas.md")
         at = cual * len(self.companies) // de
         turned = [*self.companies[at:], *self.companies[:at]]
-        turned.sort(key=lambda one: getattr(last(self._state(one), modo), "codigo", 0) != 0)
+        turned.sort(key=lambda one: getattr(self._last(one), "codigo", 0) != 0)
         self.waiting = deque((0.0, one) for one in turned)  # each with when it is its turn
         self.done: dict[str, Hecha] = {}  # here, by name
         self.processes: list[Obrero] = []
@@ -150,9 +195,12 @@ class Tanda:
     def _state(self, one: Empresa) -> Path:
         return self.folder / one.slug
 
+    def _last(self, one: Empresa) -> Hecha | None:
+        return last(self._state(one), self.modo, self.trabajo)
+
     def result(self, one: Empresa) -> Hecha:
         """What became of a company in this night, whichever run did it."""
-        known = self.done.get(one.nombre) or last(self._state(one), self.modo)
+        known = self.done.get(one.nombre) or self._last(one)
         if known is None or known.noche != self.noche:
             return Hecha(self.noche, "", UNEXPECTED, "no quedó anotado qué pasó con ella")
         return known
@@ -160,11 +208,11 @@ class Tanda:
     def run(self) -> None:
         """Go on until every company has a result."""
         going: dict[Future[bool], tuple[float, Empresa]] = {}
-        with ThreadPoolExecutor(MOST * self.at_once) as threads:
+        with ThreadPoolExecutor(self.most) as threads:
             try:
                 while self.waiting or going:
                     quick = sum(monotonic() - begun < SLOW_S for begun, _ in going.values())
-                    room = min(self.at_once - quick, MOST * self.at_once - len(going))
+                    room = min(self.at_once - quick, self.most - len(going))
                     due = [at for at, (when, _) in enumerate(self.waiting) if when <= monotonic()]
                     for at in reversed(due[: max(room, 0)]):
                         one = self.waiting[at][1]
@@ -187,7 +235,7 @@ class Tanda:
         try:
             make_folder(state)
             with only_one(state / "turno.lock", lambda: RunLocked(one.nombre), 0):
-                before = last(state, self.modo)
+                before = self._last(one)
                 settled = before.settles(self.noche, now) if before is not None else False
                 if settled is not False:
                     return settled is True
@@ -195,10 +243,9 @@ class Tanda:
                 done, resumen = self._night(one, 2 if again else 1)
                 if self.over:
                     return True
-                write_beside(
-                    state / f"resumen-{self.modo.value}.md", resumen.encode(errors="replace")
-                )
-                write_beside(_path(state, self.modo), to_json(asdict(done)))
+                page = state / f"resumen-{self.trabajo.marca}{self.modo.value}.md"
+                write_beside(page, resumen.encode(errors="replace"))
+                write_beside(_path(state, self.modo, self.trabajo), to_json(asdict(done)))
         except RunLocked:
             return False
         except PipelineError as err:
@@ -213,13 +260,14 @@ class Tanda:
         return done.settles(self.noche, now) is True
 
     def _night(self, one: Empresa, intentos: int) -> tuple[Hecha, str]:
-        """One night in a process of ours, and its summary."""
+        """One night, or its maps, in a process of ours, and the summary."""
         try:
             process = self.idle.pop()
         except IndexError:
             process = Obrero()
             self.processes.append(process)
-        result = process.ask([one.nombre, self.modo is Modo.TEST], self.limit_s)
+        order = [one.nombre, self.modo is Modo.TEST, self.trabajo.nombre]
+        result = process.ask(order, self.limit_s)
         if result is None or process.late or process.nights >= NIGHTS_EACH:
             process.end()
             self.processes.remove(process)
@@ -248,7 +296,7 @@ class Tanda:
         lines = [(markdown(name), markdown(why)) for name, why in failed.items()]
         return Outcome(
             data={"noche": self.noche, "bien": len(well), "fallaron": failed},
-            markdown=f"# Empresas, noche {self.noche} ({self.modo.value})\n\nBien: "
+            markdown=f"# {self.trabajo.titulo} {self.noche} ({self.modo.value})\n\nBien: "
             f"**{number(len(well))}** de {all_}. De cada una: `lindero status --todas`.\n\n"
             + markdown_table(("Empresa", "Qué pasó"), lines),
             calidad=[dict(zip(("gravedad", "empresa", "qué"), row, strict=True)) for row in rows],
@@ -258,7 +306,7 @@ class Tanda:
 
 
 class Obrero:
-    """A process that does nights: see ``obrero``."""
+    """A process that does nights, or maps: see ``obrero``."""
 
     def __init__(self) -> None:
         paths = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))

@@ -25,6 +25,7 @@ from Modules.orchestration.deployments import (
     H3,
     INFORME,
     KMZ,
+    MAPAS_EMPRESAS,
     MARCADORES,
     PLAN,
     PRODUCTOS,
@@ -394,9 +395,17 @@ def de_todas(*, test: bool) -> Outcome:
     return respaldar_todas(test=test)
 
 
+def mapas_de_todas(*, test: bool) -> Outcome:
+    """The maps of each company: see ``empresas``."""
+    from Modules.orchestration import empresas
+
+    return empresas.mapas_de_todas(test=test)
+
+
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     BACKUP.name: respaldar,
     EMPRESAS.name: de_todas,
+    MAPAS_EMPRESAS.name: mapas_de_todas,
     PRODUCTOS.name: hacer_productos,
     KMZ.name: hacer_kmz,
     H3.name: hacer_h3,

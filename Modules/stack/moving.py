@@ -33,7 +33,7 @@ from Modules.disk.destinations import check_destination
 from Modules.disk.json_files import from_json, to_json
 from Modules.disk.run_lock import HOLDER_NAME, only_one, run_lock
 from Modules.disk.safe_files import FileFact
-from Modules.orchestration.deployments import DEPLOYMENTS, release
+from Modules.orchestration.deployments import DEPLOYMENTS, OF_EMPRESAS, release
 from Modules.settings import PROJECT_ROOT, Settings, below_root, load_settings, variable_names
 from Modules.stack import databases, local
 from Modules.stack.entry import database_of
@@ -51,8 +51,11 @@ _NEW_DATABASE_BYTES: Final = 256 * 1024**2  # what an empty PostgreSQL and its j
 _STAYS: Final = {"stack", "watch", "staging", HOLDER_NAME}  # of this machine, now; and drafts
 _NOT_CARRIED: Final = ("estado/stack/", "estado/watch/")
 _OURS: Final = {
-    *("__init__.py", "ejemplo_propio.py", "backup_empresas.py"),
-    *(Path(one.entrypoint.partition(":")[0]).name for one in DEPLOYMENTS.values()),
+    *("__init__.py", "ejemplo_propio.py"),
+    *(
+        Path(one.entrypoint.partition(":")[0]).name
+        for one in {**DEPLOYMENTS, **OF_EMPRESAS}.values()
+    ),
 }
 _TURNS: Final = "update concurrency_limit_v2 set active_slots = 0"  # nothing of there runs here
 _FOLDER: Final = (  # that a run begins in: of our deployments and of the users'

@@ -20,7 +20,7 @@ from Modules.health import facts, platform, rules
 from Modules.health.known import Facts
 from Modules.health.platform import LEDGER_NAME
 from Modules.health.runs import OTRA_VEZ_AHORA
-from Modules.orchestration.deployments import BACKUP, EMPRESAS
+from Modules.orchestration.deployments import BACKUP, EMPRESAS, MAPAS_EMPRESAS
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
 from Modules.watch import dead, told
@@ -81,7 +81,8 @@ class Watch:
 
     def _redo(self, known: Facts) -> None:
         until = self.settings.lindero_redo_until
-        nights = (dead.to_redo(known, until, what) for what in (BACKUP, EMPRESAS))
+        ours = (BACKUP, EMPRESAS, MAPAS_EMPRESAS)
+        nights = (dead.to_redo(known, until, what) for what in ours)
         night = next((one for one in nights if one is not None and one.id not in self.again), None)
         if self.server is None or night is None:
             return  # the one that was asked for waits for the worker

@@ -17,7 +17,13 @@ from Modules.cli import main as cli
 from Modules.disk.publish import publish_files
 from Modules.health.known import Facts, Programa, Publicacion, Run, Servidor
 from Modules.health.rules import judge
-from Modules.orchestration.deployments import DEPLOYMENTS, EMPRESAS
+from Modules.orchestration.deployments import (
+    DEPLOYMENTS,
+    EMPRESAS,
+    MAPAS_EMPRESAS,
+    OF_EMPRESAS,
+    Deployment,
+)
 from Modules.orchestration.empresas import Hecha
 from Modules.settings import PROJECT_ROOT
 from Modules.store.snapshots import SnapshotStore
@@ -55,6 +61,19 @@ def test_what_the_run_of_all_made_of_it_is_said_until_a_newer_night_is_published
     assert [one.code for one in first] == ["fallida", "nunca_publicado"]
 
 
+def test_maps_that_failed_are_a_warning_until_the_next_of_all() -> None:
+    failed = replace(MALA, codigo=1, error="KMZ POR CAMPO: no se pudo armar")
+    report = judge(replace(BIEN, mapas=failed))
+    (said,) = report.findings
+    assert (said.code, said.is_error, report.exit_code) == ("mapas_fallidos", False, 0)
+    assert said.what == (
+        "Los mapas (KMZ y H3) del 21/11/2026 03:17 fallaron, todos o algunos. "
+        "KMZ POR CAMPO: no se pudo armar"
+    )
+    assert said.todo.endswith("""y lindero run h3 --empresa 'O'"'"'Higgins & Cía'""")
+    assert judge(replace(BIEN, mapas=replace(MALA, codigo=0))).findings == ()
+
+
 def test_silence_is_told_of_one_of_many_too() -> None:
     """Its night is that of the run of all, and nobody has to see a server for it."""
     old = replace(PUBLICADA, cuando=NOCHE - timedelta(days=1))
@@ -64,24 +83,25 @@ def test_silence_is_told_of_one_of_many_too() -> None:
     assert judge(replace(BIEN, publicada=old, ahora=AHORA - timedelta(hours=3))).findings == ()
 
 
-def test_the_night_of_all_that_died_is_done_again_once() -> None:
+@pytest.mark.parametrize("what", [EMPRESAS, MAPAS_EMPRESAS], ids=lambda one: one.name)
+def test_the_night_of_all_and_their_maps_that_died_are_done_again_once(what: Deployment) -> None:
     due = NOCHE - timedelta(minutes=2)
-    died = Run(EMPRESAS.flow, "noche", "CRASHED", due, id="a", del_horario=True)
-    programa = Programa(EMPRESAS.full_name, "todos los días", desplegado=True)
+    died = Run(what.flow, "noche", "CRASHED", due, id="a", del_horario=True)
+    programa = Programa(what.full_name, what.cuando, desplegado=True)
     facts = Facts(
         due + timedelta(minutes=20), ZONE, servidor=Servidor("x", None, (died,), (programa,))
     )
-    assert to_redo(facts, time(6, 30), EMPRESAS) == died
+    assert to_redo(facts, time(6, 30), what) == died
     assert to_redo(facts, time(6, 30)) is None, "the other night did not die"
     own = replace(facts, turno="pid 7 de ana", publicada=BIEN.publicada)
-    assert to_redo(own, time(6, 30), EMPRESAS) == died, "that is the one company's"
+    assert to_redo(own, time(6, 30), what) == died, "that is the one company's"
     again = replace(died, estado="RUNNING", id="b", otra_vez=True, del_horario=False)
     both = replace(facts, servidor=Servidor("x", None, (died, again), (programa,)))
-    assert to_redo(both, time(6, 30), EMPRESAS) is None
+    assert to_redo(both, time(6, 30), what) is None
 
 
-def test_the_two_deployments_are_there_only_with_a_list_of_companies() -> None:
-    assert not {"backup-empresas", "tanda-empresas"} & set(DEPLOYMENTS)
+def test_the_deployments_are_there_only_with_a_list_of_companies() -> None:
+    assert not set(OF_EMPRESAS) & set(DEPLOYMENTS)
     code = "from Modules.orchestration.deployments import *; print(*DEPLOYMENTS)"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -92,8 +112,10 @@ def test_the_two_deployments_are_there_only_with_a_list_of_companies() -> None:
         timeout=patience(60),
         check=True,
     )
-    more = ["backup-empresas", "tanda-empresas", "backup-empresas-prueba"]
-    assert done.stdout.split() == [*DEPLOYMENTS, *more]
+    nights = ["backup-empresas", "tanda-empresas", "backup-empresas-prueba"]
+    maps = ["mapas-empresas", "tanda-mapas", "mapas-empresas-prueba"]
+    assert done.stdout.split() == [*DEPLOYMENTS, *nights, *maps]
+    assert MAPAS_EMPRESAS.cuando == "los domingos a las 04:15"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from Modules.orchestration.deployments import (
     DEPLOYMENTS,
     H3,
     KMZ,
+    OF_EMPRESAS,
     SCHEDULE_SLUG,
     Deployment,
     named,
@@ -171,7 +172,7 @@ def test_a_parameter_is_a_persons_unless_it_is_the_default_it_was_deployed_with(
     assert not any("campania" in one.parameters for one in ALL), "no deployment carries a campaña"
 
 
-@pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [*ALL, *OF_EMPRESAS.values()], ids=lambda one: one.name)
 def test_the_doctor_wants_what_prefect_would_deploy(one: Deployment) -> None:
     flow = Flow.from_source(str(PROJECT_ROOT), one.entrypoint)
     prefects = deploy._wanted(one, flow, None)

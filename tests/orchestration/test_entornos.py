@@ -62,12 +62,16 @@ def test_staging_differs_in_every_name_and_production_has_todays() -> None:
     assert not set(stories) & set(found[""][2])
 
 
-def test_with_a_pool_of_a_cluster_the_same_names_are_there_and_two_flows_on_it() -> None:
-    today = {key: one.full_name for key, one in deployments.DEPLOYMENTS.items()}
-    pool, with_cluster, _ = json.loads(run({"LINDERO_K8S_POOL": "k8s-pool"}, "-c", NAMES))
+@pytest.mark.parametrize("many", [False, True])
+def test_with_a_pool_of_a_cluster_the_same_names_are_there_and_the_maps_on_it(many: bool) -> None:
+    of_many = deployments.OF_EMPRESAS if many else {}
+    today = {key: one.full_name for key, one in {**deployments.DEPLOYMENTS, **of_many}.items()}
+    told = {"LINDERO_K8S_POOL": "k8s-pool", "LINDERO_EMPRESAS": "empresas.toml" if many else ""}
+    pool, with_cluster, _ = json.loads(run(told, "-c", NAMES))
     assert {key: name for key, (name, *_) in with_cluster.items()} == today
     on_it = {key for key, (_, of, *_) in with_cluster.items() if of == "k8s-pool"}
-    assert on_it == {"kmz", "h3", "kmz-prueba", "h3-prueba"}
+    maps = {"mapas-empresas", "tanda-mapas", "mapas-empresas-prueba"}
+    assert on_it == {"kmz", "h3", "kmz-prueba", "h3-prueba"} | (maps if many else set())
     assert pool == "local-pool"
     assert {of for key, (_, of, *_) in with_cluster.items() if key not in on_it} == {"local-pool"}
 

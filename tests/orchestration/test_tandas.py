@@ -1,4 +1,4 @@
-"""The night of many companies: who does which, and what becomes of those that fail."""
+"""The night of many companies and their maps: who does which, what becomes of those that fail."""
 
 from __future__ import annotations
 
@@ -16,11 +16,22 @@ import pytest
 
 from Modules.disk.run_lock import only_one
 from Modules.empresas import Empresa
+from Modules.jobs.outcome import Outcome
 from Modules.orchestration import empresas
-from Modules.orchestration.empresas import Hecha, Obrero, Tanda, last, respaldar_todas, tanda
+from Modules.orchestration import obrero as child
+from Modules.orchestration.empresas import (
+    Hecha,
+    Obrero,
+    Tanda,
+    Trabajo,
+    last,
+    mapas_de_todas,
+    respaldar_todas,
+    tanda,
+)
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
-from Modules.words.errors import EmpresasFailed, RunLocked, SettingsError
+from Modules.words.errors import EmpresasFailed, ProductError, RunLocked, SettingsError
 
 GOOD: Mapping[str, Any] = {"error": None, "summary": "# Bien", "data": {}}
 NOCHE = "2026-11-30"
@@ -37,6 +48,7 @@ class Portals:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        self.works: list[str] = []  # of each that was asked, the kind of work
 
     def process(self) -> StandIn:
         return StandIn(self)
@@ -49,8 +61,9 @@ class StandIn:
         self.portals, self.nights, self.late = portals, 0, False
 
     def ask(self, order: Sequence[object], limit_s: float) -> Mapping[str, Any] | None:
-        name = str(order[0])
+        name, _, work = map(str, order)
         self.portals.asked.append(name)
+        self.portals.works.append(work)
         result = self.portals.answers.get(name, lambda: GOOD)()
         self.late = result is None and limit_s < 60
         return result
@@ -78,12 +91,14 @@ def ten(portals: Portals, tmp_path: Path) -> Portals:
     return portals
 
 
-def share(cual: int = 0, de: int = 1, noche: str = NOCHE) -> Tanda:
-    return Tanda(load_settings(), Modo.PROD, noche, cual, de)
+def share(
+    cual: int = 0, de: int = 1, noche: str = NOCHE, trabajo: Trabajo = empresas.NOCHE
+) -> Tanda:
+    return Tanda(load_settings(), Modo.PROD, noche, cual, de, trabajo)
 
 
-def known(name: str, tmp_path: Path) -> Hecha:
-    found = last(tmp_path / "state" / "empresas" / name.lower(), Modo.PROD)
+def known(name: str, tmp_path: Path, trabajo: Trabajo = empresas.NOCHE) -> Hecha:
+    found = last(tmp_path / "state" / "empresas" / name.lower(), Modo.PROD, trabajo)
     assert found is not None
     return found
 
@@ -265,6 +280,135 @@ def test_two_nights_of_all_at_once_are_refused(ten: Portals, tmp_path: Path) -> 
     assert ten.asked == []
 
 
+def test_maps_have_results_of_their_own_and_settle_no_night(ten: Portals, tmp_path: Path) -> None:
+    """Of the same date: neither takes the other's results, summaries or turn."""
+    ten.answers["E2"] = lambda: bad(1, "KMZ POR CAMPO: no se pudo armar")
+    done = mapas_de_todas(test=False, noche=NOCHE)
+    assert ten.works == ["mapas"] * 10
+    assert str(done.error) == "1 empresa de 10. E2: KMZ POR CAMPO: no se pudo armar"
+    assert done.markdown.startswith(f"# Mapas de las empresas, {NOCHE} (prod)")
+    assert last(tmp_path / "state" / "empresas" / "e2", Modo.PROD) is None
+    assert known("E2", tmp_path, empresas.MAPAS).codigo == 1
+    assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 9
+    assert len(ten.works) == 10, "the same again does none"
+
+    ten.answers.clear()
+    assert respaldar_todas(test=False, noche=NOCHE).error is None
+    assert ten.works[10:] == ["noche"] * 10
+    assert ten.asked[10:] == [f"E{n}" for n in range(10)], "whose maps failed is no last at night"
+    assert known("E2", tmp_path, empresas.MAPAS).codigo == 1
+    assert known("E2", tmp_path).codigo == 0
+    e2 = tmp_path / "state" / "empresas" / "e2"
+    assert "no se pudo armar" in (e2 / "resumen-mapas-prod.md").read_text()
+    assert (e2 / "resumen-prod.md").read_text() == "# Bien"
+
+
+def test_what_is_left_of_the_maps_is_done_by_another_share(ten: Portals) -> None:
+    part = tanda(test=False, noche=NOCHE, cual=1, de=2, trabajo=empresas.MAPAS)
+    assert (part.error, part.data["bien"], ten.works) == (None, 10, ["mapas"] * 10)
+    assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 10
+    assert len(ten.asked) == 10
+
+
+@pytest.mark.parametrize("trabajo", [empresas.NOCHE, empresas.MAPAS], ids=lambda one: one.nombre)
+def test_slow_maps_give_their_place_to_no_other_for_they_wait_for_no_portal(
+    ten: Portals, monkeypatch: pytest.MonkeyPatch, trabajo: Trabajo
+) -> None:
+    """A company that takes long at night waits, so others go beside it; maps take the processor."""
+    monkeypatch.setattr(empresas, "SLOW_S", 0.0)
+    at_work, seen = [0], list[int]()
+
+    def slowly() -> Mapping[str, Any]:
+        at_work[0] += 1
+        seen.append(at_work[0])
+        time.sleep(0.1)
+        at_work[0] -= 1
+        return GOOD
+
+    ten.answers = dict.fromkeys((f"E{n}" for n in range(10)), slowly)
+    share(trabajo=trabajo).run()
+    assert len(seen) == 10
+    assert (max(seen) > 1) is (trabajo is empresas.NOCHE)
+
+
+def test_the_maps_and_the_night_of_a_company_are_never_made_at_once(
+    ten: Portals, tmp_path: Path
+) -> None:
+    """One turn for both: the later one waits for it, and goes on with the others meanwhile."""
+    gate, inside = threading.Event(), threading.Event()
+
+    def held() -> Mapping[str, Any] | None:
+        inside.set()
+        return GOOD if gate.wait(20) else None
+
+    ten.answers["E0"] = held
+    night, maps = share(), share(trabajo=empresas.MAPAS)
+    threads = [threading.Thread(target=one.run) for one in (night, maps)]
+    threads[0].start()
+    assert inside.wait(20)
+    threads[1].start()
+    deadline = time.monotonic() + 15
+    while len(maps.done) < 9 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(maps.done) == [f"E{n}" for n in range(1, 10)]
+    gate.set()
+    for thread in threads:
+        thread.join(20)
+    assert (night.done["E0"].codigo, maps.done["E0"].codigo) == (0, 0)
+
+
+def test_maps_of_all_may_be_made_while_a_night_of_all_is_on_but_not_twice(
+    ten: Portals, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state" / "empresas"
+    folder.mkdir(parents=True)
+    with only_one(folder / "prod.lock", lambda: RunLocked("no")):
+        assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 10
+    with (
+        only_one(folder / "mapas-prod.lock", lambda: RunLocked("no")),
+        pytest.raises(RunLocked, match="los mapas de las empresas están en curso"),
+    ):
+        mapas_de_todas(test=False, noche="2026-12-06")
+
+
+def story(said: str, *errors: Exception) -> Callable[..., Outcome]:
+    def tell(*, test: bool) -> Outcome:
+        assert test
+        for error in errors:
+            raise error
+        return Outcome({}, said)
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("kmz", "h3", "code", "detail"),
+    [
+        ((), (), 0, ""),
+        ((ProductError("KMZ: no"),), (), 1, "KMZ: no"),
+        ((), (ProductError("H3: no"),), 1, "H3: no"),
+        ((ProductError("KMZ: no"),), (RunLocked("H3: otra"),), 3, "KMZ: no; H3: otra"),
+        ((RunLocked("otra"),), (RunLocked("otra"),), 3, "otra"),
+        ((ZeroDivisionError(),), (), 70, "ZeroDivisionError"),
+    ],
+)
+def test_whichever_of_the_maps_fails_the_other_is_made_and_the_worst_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    kmz: tuple[Exception, ...],
+    h3: tuple[Exception, ...],
+    code: int,
+    detail: str,
+) -> None:
+    made = (story("# KMZ", *kmz), story("# H3", *h3))
+    monkeypatch.setattr(child, "STORIES", {"mapas": made})
+    result = child.do("mapas", test=True)
+    error = result["error"] or {"exit_code": 0, "detail": "", "kind": ""}
+    assert error["exit_code"] == code
+    assert detail in (error["detail"], error["kind"])
+    made_well = (said for said, errors in (("# KMZ", kmz), ("# H3", h3)) if not errors)
+    assert result["summary"] == "\n\n".join(made_well)
+
+
 @pytest.fixture
 def obrero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Obrero]:
     monkeypatch.setenv("LINDERO_EMPRESAS", str(tmp_path / "none.toml"))
@@ -275,14 +419,14 @@ def obrero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Obrero]:
 
 @pytest.mark.integration
 def test_a_real_process_answers_each_order_and_can_be_ended(obrero: Obrero) -> None:
-    for _ in range(2):
-        result = obrero.ask(["E1", False], 60)
+    for work in ("noche", "mapas"):
+        result = obrero.ask(["E1", False, work], 60)
         assert result is not None
         assert result["error"]["exit_code"] == 2
         assert "LINDERO_EMPRESAS" in result["error"]["detail"]
     assert obrero.process.poll() is None
     assert psutil.Process(obrero.process.pid).nice() > psutil.Process().nice()  # it gives way
-    assert obrero.ask(["E1", False], 0.0) in (None, result)
+    assert obrero.ask(["E1", False, "mapas"], 0.0) in (None, result)
     assert obrero.late
     obrero.process.wait(10)
 

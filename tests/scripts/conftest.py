@@ -345,3 +345,17 @@ def night_in(folder: Path, *days: int) -> Path:
             making.rename(made)
     shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder
+
+
+def companies_in(folder: Path, *names: str) -> Path:
+    """Companies with the demo's trial night each, and secrets that nobody knows; their list."""
+    state = night_in(folder, 0) / "state"
+    entries = []
+    for name in names:
+        shutil.copytree(state / "test", state / "empresas" / name.lower() / "test")
+        entries.append(
+            f"[[empresas]]\nnombre = '{name}'\nportal = 'https://{name.lower()}.example'\n"
+            f"secreto = '{name.upper()}_SECRETO'\n"
+        )
+    (file := state / "empresas.toml").write_text("\n".join(entries), encoding="utf-8")
+    return file

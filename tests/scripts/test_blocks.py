@@ -418,7 +418,7 @@ def test_a_company_of_the_list_gets_in_by_the_block_that_its_entry_names(
         _saved(api, DatabalerCredentials, name, client_id="campo", client_secret=CANARIES[name])
     process = Obrero()
     try:
-        nights = {name: process.ask([f"La {name}", True], 120) or {} for name in names}
+        nights = {name: process.ask([f"La {name}", True, "noche"], 120) or {} for name in names}
     finally:
         process.end()
 

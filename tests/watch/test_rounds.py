@@ -19,7 +19,14 @@ from Modules.disk.run_lock import hold_for_life, is_held, life_lock
 from Modules.health import facts
 from Modules.health.known import Facts, Programa, Run, Servidor
 from Modules.orchestration.dead_runs import ALIVE
-from Modules.orchestration.deployments import BACKUP, OTRA_VEZ, WORK_POOL
+from Modules.orchestration.deployments import (
+    BACKUP,
+    EMPRESAS,
+    MAPAS_EMPRESAS,
+    OTRA_VEZ,
+    WORK_POOL,
+    Deployment,
+)
 from Modules.orchestration.prefect_api import PrefectServer, ServerSilent
 from Modules.settings import PROJECT_ROOT, Settings, read_settings
 from Modules.watch import dead, rounds
@@ -243,12 +250,16 @@ def test_a_night_that_died_is_told_once_and_its_end_once_through_restarts(watch:
     assert watch.told[-1].over
 
 
-def test_a_night_that_died_is_done_again_once_and_that_is_said(watch: Watched) -> None:
-    programa = Programa(BACKUP.full_name, "", desplegado=True, proxima=NOW + timedelta(hours=9))
+@pytest.mark.parametrize("what", [BACKUP, EMPRESAS, MAPAS_EMPRESAS], ids=lambda one: one.name)
+def test_a_night_that_died_is_done_again_once_and_that_is_said(
+    watch: Watched, what: Deployment
+) -> None:
+    programa = Programa(what.full_name, "", desplegado=True, proxima=NOW + timedelta(hours=9))
 
     def known() -> Facts:
         (run,) = watch.crashed().corridas
-        died = replace(run, del_horario=True, despliegue="d", parametros={"campania": "25/26"})
+        died = replace(run, flujo=what.flow, del_horario=True, despliegue="d")
+        died = replace(died, parametros={"campania": "25/26"})
         return replace(watch.crashed(), servidor=Servidor("http://x", None, (died,), (programa,)))
 
     watch.watch.server = server = Server("http://x")
