@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -340,9 +341,16 @@ class Obrero:
 
     def _too_late(self) -> None:
         self.late = True
-        self.process.kill()
+        self._kill()
 
     def end(self) -> None:
-        self.process.kill()
+        self._kill()
         with suppress(OSError), self.process:  # waits, and closes its pipes
             pass
+
+    def _kill(self) -> None:
+        """It, and those that it has make pieces: they would wait for ever, with their memory."""
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from Modules.orchestration.empresas import Obrero
+from tests.processes import patience
 from tests.scripts.conftest import command_in, companies_in
 
 pytestmark = pytest.mark.integration
@@ -36,3 +43,37 @@ def test_maps_need_no_secret_of_a_company_and_its_night_is_refused_without(tmp_p
     assert "secreto: no está la variable que nombra" in night.json["error"]["detail"]
     told = lindero("status", "--empresa", "Nueva", "--test", "--json").json["hallazgos"]
     assert [one["nivel"] for one in told if one["codigo"] == "mapas_fallidos"] == ["aviso"]
+
+
+def gone(process: Obrero) -> None:
+    """As where who asks was killed."""
+    assert process.process.stdin is not None
+    process.process.stdin.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a group of processes is POSIX's")
+@pytest.mark.parametrize("ended", [Obrero.end, gone])
+def test_who_is_ended_amid_the_maps_takes_along_the_processes_that_make_the_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Callable[[Obrero], None]
+) -> None:
+    """They waited for ever for the next piece, with 200 MB each."""
+    monkeypatch.setenv("LINDERO_EMPRESAS", str(companies_in(tmp_path, "Sur")))
+    monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("LINDERO_TEST_OUTPUTS_DIR", str(tmp_path / "test_outputs"))
+    monkeypatch.setenv("LINDERO_TASK_RUNNER", "processes")
+    process = Obrero()
+    thread = threading.Thread(target=process.ask, args=(["Sur", True, "mapas"], 600))
+    thread.start()
+    try:
+        first, deadline = psutil.Process(process.process.pid), time.monotonic() + patience(60)
+        while not (
+            making := [one for one in first.children() if "spawn_main" in str(one.cmdline())]
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # polling a process, bounded by the deadline above
+        ended(process)
+        _, alive = psutil.wait_procs([first, *making], timeout=patience(20))
+        assert alive == []
+    finally:
+        process.end()
+        thread.join(20)
