@@ -1,5 +1,4 @@
-"""The night of many companies, and their maps: a few runs share them out, each does them in
-processes of its own.
+"""The night of many companies, or their maps: a few runs share them out, in processes of their own.
 
 Nobody hands them out: each run (a *tanda*) goes through all of them, from a place of its own on,
 and does those that have no result of this night and that nobody is at, as a lock of the kernel
@@ -7,7 +6,9 @@ tells. So where a run is killed the others do what it left, and a night that is 
 
 What one portal does keeps nobody else waiting: a company whose last night went wrong comes last,
 one that takes longer than ``SLOW_S`` gives its place to the next, and at LINDERO_EMPRESAS_MINUTOS
-its process is ended. One whose portal cannot be reached is tried once more, at the end.
+its process is ended. One whose portal cannot be reached is tried once more, at the end. Maps ask no
+portal: they are made of what is kept, and of a company never while its night is on, nor the other
+way round.
 """
 
 from __future__ import annotations
