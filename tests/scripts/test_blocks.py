@@ -45,6 +45,7 @@ from tests.integrations.conftest import (
     google,  # noqa: F401
     jira,  # noqa: F401
 )
+from tests.processes import patience
 from tests.scripts.conftest import DATABASE, ROOT, ask, environment_below, night_in, python_in
 from tests.stack.canaries import Place, files_below, leaks
 
@@ -418,7 +419,8 @@ def test_a_company_of_the_list_gets_in_by_the_block_that_its_entry_names(
         _saved(api, DatabalerCredentials, name, client_id="campo", client_secret=CANARIES[name])
     process = Obrero()
     try:
-        nights = {name: process.ask([f"La {name}", True, "noche"], 120) or {} for name in names}
+        limit_s = patience(120)
+        nights = {name: process.ask([f"La {name}", True, "noche"], limit_s) or {} for name in names}
     finally:
         process.end()
 
