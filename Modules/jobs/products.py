@@ -23,7 +23,7 @@ from Modules.diff.changes import Changes
 from Modules.disk.destinations import apart, check_destination, expected_links
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.publish_record import read_record
-from Modules.disk.safe_files import make_folder, write_beside, writing
+from Modules.disk.safe_files import entries, make_folder, write_beside, writing
 from Modules.jobs import temporada
 from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
 from Modules.jobs.outcome import Outcome, Resultado
@@ -32,7 +32,7 @@ from Modules.products.entry import CADA_NOCHE, Producto
 from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
 from Modules.products.runner import Runner
-from Modules.products.source import Fuente
+from Modules.products.source import Fuente, Propio, propio_of
 from Modules.settings import Settings
 from Modules.store.clasificadas import Clasificada, read_clasificadas, read_of
 from Modules.store.fotos import Foto, Fotos, marcas_of
@@ -98,7 +98,20 @@ class Encargo:
             given["fotos"] = self.fotos
         if producto.vecinas:
             given["vecinas"] = self._vecinas(producto)
+        if propio := self._propio(producto):
+            given["propio"] = propio
         return given
+
+    def _propio(self, producto: Producto) -> Propio | None:
+        """What people put into the product's first folder for it."""
+        lying: list[Path] = []
+        with suppress(OSError):  # the publication names such a folder
+            lying = entries(self.outputs / producto.carpetas[0]) if producto.propio else []
+        wanted = producto.propio.index
+        named = [path for path in lying if path.name.casefold() in producto.propio]
+        if not named:
+            return None
+        return propio_of(min(named, key=lambda path: wanted(path.name.casefold())))
 
     def _vecinas(self, producto: Producto) -> dict[str, tuple[str, ...]]:
         """The files of this campaña in the folders that lie beside the product's first."""

@@ -29,8 +29,9 @@ class Producto:
     ``build`` is called with the night (``source.Fuente``), a scratch folder, and each setting of
     ``ajustes`` under its own name; with ``tareas`` the issues of the campaña and what its marks
     were read as, with ``fotos`` the photos of its marks where there are any, with ``vecinas`` the
-    names of the files in those folders. What is not declared does not reach it. A product is made
-    again when one of these changes, or code of ``paquetes`` or of floors that products stand on.
+    names of the files in those folders, with ``propio`` the first of those files that people put
+    into its first folder. What is not declared does not reach it. A product is made again when one
+    of these changes, or code of ``paquetes`` or of floors that products stand on.
     """
 
     nombre: str  # of its receipts and its task
@@ -45,4 +46,5 @@ class Producto:
     tareas: bool = False  # whether it shows what became of our issues in Jira
     fotos: bool = False  # whether it shows the photos of marks
     vecinas: tuple[str, ...] = ()  # folders of other products whose files it refers to
+    propio: tuple[str, ...] = ()  # names in small letters, the one to be taken first; never ours
     pueden_faltar: frozenset[str] = frozenset()  # folders that are empty while nothing is sown

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,18 @@ from Modules.words.domain import Campania, SnapshotId
 from Modules.words.names import names_with_ids
 
 Fotos: TypeAlias = Mapping[str, Sequence[Foto]]  # of marks, by their ids
+
+
+@dataclass(frozen=True, slots=True)
+class Propio:
+    """A file that people put into a product's folder for it; other bytes are another one.
+
+    It may be anything, and may be gone or half written when it is read.
+    """
+
+    path: Path = field(repr=False)
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,15 @@ class Fuente:
     def hora_local(self) -> datetime:
         """When the data were fetched, in the time of the people who read it."""
         return self.snapshot_id.utc.astimezone(self.zone)
+
+
+def propio_of(path: Path) -> Propio:
+    """A file as it lies there; of one that cannot be looked at, reading it says why."""
+    try:
+        status = path.stat()
+    except OSError:
+        return Propio(path, -1, 0)
+    return Propio(path, status.st_size, status.st_mtime_ns)
 
 
 def fuente_of(fuente: Fuente, lote_ids: Collection[str]) -> Fuente:

@@ -30,6 +30,7 @@ SHOWN: Final = {  # by ending; a machine may know less of them than it should
     ".pdf": "application/pdf",
     ".png": "image/png",
     ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",  # the background of the map
 }
 SAVED: Final = {
     ".csv": "text/csv; charset=utf-8",

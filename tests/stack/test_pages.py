@@ -20,7 +20,7 @@ PAGE = "<!doctype html><p>Ñandú"
 
 
 PUBLISHED = {
-    "mapa": ("mapa_25-26 - La Ñandú.html", "25-26/fotos/1.jpg"),
+    "mapa": ("mapa_25-26 - La Ñandú.html", "25-26/fotos/1.jpg", "fondo_25-26_0123456789ab.js"),
     "informe": ("informe_25-26.html", "informe_25-26.pdf"),
     "cultivos": ("resumen_25-26.xlsx", "cultivos_25-26.gpkg"),
     "proyecto": ("lindero_25-26.qgz",),
@@ -30,6 +30,7 @@ PUBLISHED = {
     "KMZ POR CULTIVO CAMPO": ("25-26/Soja 1ra/Soja 1ra - La Ñandú.kmz",),
 }
 FOREIGN = (
+    *("mapa/fondo.pmtiles", "mapa/otro.js"),
     *("mapa/styles.qml", "mapa/sueldos.html", "cultivos/sueldos.xlsx", "mapa/.old/mapa.html"),
     *("cultivos/cultivos_25-26 (editado 2025-11-20).gpkg", "secreto.html"),
 )
@@ -80,6 +81,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     [
         ("mapa/mapa_25-26 - La Ñandú.html", "text/html; charset=utf-8", False),
         ("mapa/25-26/fotos/1.jpg", "image/jpeg", False),
+        ("mapa/fondo_25-26_0123456789ab.js", "text/javascript; charset=utf-8", False),
         ("informe/informe_25-26.html", "text/html; charset=utf-8", False),
         ("cultivos/resumen_25-26.xlsx", XLSX, True),
         ("cultivos/cultivos_25-26.gpkg", "application/geopackage+sqlite3", True),

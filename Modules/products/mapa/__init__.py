@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 from Modules.products.entry import Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fotos, Fuente
+    from Modules.products.source import Fotos, Fuente, Propio
 
 
-def build(fuente: Fuente, work: Path, *, fotos: Fotos | None = None) -> Hecho:
+def build(
+    fuente: Fuente, work: Path, *, fotos: Fotos | None = None, propio: Propio | None = None
+) -> Hecho:
     from Modules.products.mapa.product import build_mapa
 
-    return build_mapa(fuente, work, fotos or {})
+    return build_mapa(fuente, work, fotos or {}, propio)
 
 
 PRODUCTO: Final = Producto(
@@ -24,4 +26,5 @@ PRODUCTO: Final = Producto(
     paquetes=("mapa", "kmz"),  # the order and the groups of the KMZ
     pagina="productos.md",
     fotos=True,
+    propio=("fondo.pmtiles", "fondo.mbtiles"),  # the second one is told how to be the first
 )
