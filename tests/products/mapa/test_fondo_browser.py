@@ -1,4 +1,4 @@
-"""The picture below the lotes in a real Chromium, from a file: where it should be, and no network."""
+"""The picture below the lotes in a real Chromium, from a file: where it lies, without network."""
 
 from __future__ import annotations
 
