@@ -128,10 +128,11 @@ def _checked(data: bytes, boxes: ArrayLike) -> Fondo:
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise DataError(f"no dice qué zona cubre; {_HOW}")
     archive = _Archive(data, spans, packed=packing == _GZIP)
+    tiles = archive.tiles()
     fondo = Fondo(data, (west, south, east, north), archive.credit())
     if not fondo.toca(boxes):
         raise DataError(_elsewhere(fondo))
-    for at, length in archive.tiles():
+    for at, length in tiles:
         _check_tile(data[at : at + length])
     return fondo
 
