@@ -467,7 +467,8 @@ def make_all(
             made = stage(step, productos.make, producto, encargo)
             for one in made:
                 failed_ = f"FALLÓ, queda lo anterior: {one.falla}"
-                tell(report.lo_publicado(one.published) if one.published else failed_)
+                where = f"{one.carpeta}, " if len(made) > 1 else ""
+                tell(where + (report.lo_publicado(one.published) if one.published else failed_))
             done += made
     return tuple(done)
 
