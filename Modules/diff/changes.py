@@ -3,7 +3,8 @@
 This is what ``verdict.json`` keeps and what the summaries list: a line for each campo and lote,
 ambientes and marcadores counted by lote, and of the marcadores the first ``MAX_MARCAS`` by name.
 Deterministic; what people read is Spanish. Names carry their id where another campo (or another
-lote of the campo) has the same. What somebody wrote of a marcador is not here.
+lote of the campo) has the same. What somebody wrote of a marcador is not here, nor who farms a
+campo: pages and mails are made of this.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MAX_NOMBRE: Final = 80  # characters
 _MAX_DETALLE: Final = 120
 NUEVO, QUITADO, CAMBIADO = "nuevo", "quitado", "cambiado"
 _QUE: Final = (NUEVO, QUITADO, CAMBIADO)  # what a row of a lote is, as ``_counted`` has it
-_NAMED: Final = ("observacion", "ambiente_id")  # only that they changed: words of people, ids
+_NAMED: Final = ("observacion", "ambiente_id", "empresa")  # only that they changed, not to what
 _COUNTED: Final = ("campo", "lote", "lote_id", "agregados", "quitados", "cambiados")
 _OF_LOTE: Final = ("campo", "lote", "lote_id", "que", "detalle", "gana_ha", "pierde_ha")
 _KEYS: Final = {  # of a row of each list of ``Changes``, in their order in JSON and for sorting
@@ -153,6 +154,8 @@ def changes_of(found: Diferencias) -> Changes:
         name = "otros" if one.tabla in ("zonas", "cultivos") else one.tabla
         if _KEYS[name] is not _COUNTED:
             place = {key: getattr(one, key) for key in _KEYS[name] if key != "que"}
+            if one.clase is Clase.CAMPO_CAMBIADO:
+                place["detalle"] = detail_of(one.valores, _NAMED)
             told[name].append(Novedad(one.clase.texto, **place))
     for name in ("ambientes", "marcadores"):
         by_lote = _by_lote(found, name)

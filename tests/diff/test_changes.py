@@ -164,6 +164,19 @@ def test_campos_new_gone_and_renamed():
     ]
 
 
+def test_of_who_farms_a_campo_only_that_it_changed_is_told():
+    before, after = night(), night()
+    before["campos"][0] |= {"empresa": "Pérez, Ana", "partido": "Azul"}
+    after["campos"][0] |= {"empresa": "Gómez, Luis", "partido": "Tandil"}
+    changes = diff_tables(build(before), build(after))
+    (changed,) = changes.campos
+    assert changed.que == "datos del campo"
+    assert changed.detalle == "empresa, partido Azul → Tandil"
+    told = json.dumps(changes.to_dict(), ensure_ascii=False)
+    assert "Pérez" not in told
+    assert "Gómez" not in told
+
+
 def test_a_resown_lote_says_its_crops_before_and_after():
     after = night()
     after["lotes"][0]["siembras"] = [
