@@ -39,7 +39,9 @@ FOLDER: Final = "empresas"  # below the state
 MAX_NAME: Final = 80  # characters
 _HEADER: Final = re.compile(r"\s*\[\[\s*empresas\s*\]\]")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NOMBRE: Final = re.compile(rf"\s*nombre\s*=\s*[\"']?([^\"'\n]{{1,{MAX_NAME}}})")  # of no TOML too
+_NOMBRE: Final = re.compile(  # of no TOML too
+    r"""\s*nombre\s*=\s*(?:"([^"]+)|'([^']+)|([^"'#]+))"""
+)
 _AT: Final = re.compile(r"at line (\d+)")
 
 Readers = Mapping[str, Callable[[str], object]]  # of the texts of settings; ValueError says why not
@@ -76,7 +78,9 @@ def read_lista(text: str, source: str, outputs: Path, readers: Readers) -> Lista
                 found[nombre] = _empresa(table, part, donde, outputs, readers)
         except _Wrong as err:
             where = f"{source}, renglón {first + 1 + err.line}"
-            if written := next((told[1] for line in part if (told := _NOMBRE.match(line))), ""):
+            told = next(filter(None, map(_NOMBRE.match, part)), None)
+            written = "" if told is None else told[told.lastindex or 0].strip()[:MAX_NAME]
+            if written:
                 where += f" ({written})"
                 nombre = f"{written} (renglón {first + 1})" if written in found else written
             found[nombre] = SettingsError(f"{where}: {err}")
