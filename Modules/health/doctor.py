@@ -158,8 +158,8 @@ def _destinations(settings: Settings, modo: Modo) -> Iterator[Finding]:
         yield _destination(outputs / name, name, links.get(name))
     for producto in PRODUCTOS:
         for name in apart(outputs, producto.carpetas[0], producto.vecinas, links):
-            detail = f"{name} lleva a otro lugar: {producto.nombre} no muestra sus capas"
-            todo = f"Para verlas ahí, que {name} quede al lado: python setup_symlinks.py"
+            detail = f"{name} lleva a otro lugar: desde {producto.nombre} no se abren sus archivos"
+            todo = f"Para abrirlos, que {name} quede al lado: python setup_symlinks.py"
             yield warn(f"Destino {producto.carpetas[0]}", detail, todo)
 
 

@@ -175,6 +175,20 @@ def test_not_reachable_is_told_from_empty(settings: Settings, tmp_path: Path) ->
     assert "de otra carpeta" in rows(settings)["Señal de cultivos"].notes[0]
 
 
+def test_a_folder_that_a_product_looks_for_beside_its_own_is_told_where_it_is_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    drive = tmp_path / "OneDrive"
+    (drive / "informe").mkdir(parents=True)
+    config = {"../outputs/informe": str(drive / "informe")}
+    config["../outputs/mapa"] = str(drive / "mapa")
+    settings.lindero_symlink_config.write_text(json.dumps(config), "utf-8")
+    found = examine(settings, Modo.PROD, NOW).findings
+    notes = [note for one in found if one.what == "Destino informe" for note in one.notes]
+    assert f"{CULTIVOS} lleva a otro lugar: desde informe no se abren sus archivos" in notes
+    assert not [note for note in notes if note.startswith("mapa ")]
+
+
 def test_a_target_that_was_never_prepared_is_a_warning(settings: Settings, tmp_path: Path) -> None:
     target = tmp_path / "OneDrive"
     target.mkdir()
