@@ -47,9 +47,9 @@ _STYLE: Final = (
 
 SIN_CARPETAS: Final = (  # script of a page with links to folders, which no server of ours lists
     '(()=>{if(location.protocol==="file:")return;'
-    "for(const a of document.querySelectorAll('a[href$=\"/\"]')){"
+    "document.querySelectorAll('a[href$=\"/\"]').forEach(a=>{"
     'const c=decodeURIComponent(a.getAttribute("href").split("/")[1]);'
-    'a.replaceWith(a.textContent+(a.nextElementSibling?"":` (en la carpeta ${c})`))}})();'
+    'a.replaceWith(a.textContent+(a.nextElementSibling?"":` (en la carpeta ${c})`))})})();'
 )
 
 
