@@ -30,5 +30,5 @@ QUE_ABRIR: Final = {  # by folder: the file that one opens first, {} the campañ
     INFORME_CAMPANIA: ("informe_campania_{}.html", "Informe de campaña"),
     BACKUP: ("", "Los backups, noche por noche"),
 }
-PERSONALES: Final = ("sustentabilidad", BACKUP)  # who owns what, CUIT and RENSPA
+PERSONALES: Final = ("sustentabilidad", BACKUP)  # with CUIT and RENSPA
 PUERTA: Final = ("informe", *(one for one in QUE_ABRIR if one not in PERSONALES))
