@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from Modules.diff.changes import QUITADO, SOLO_REESCRITO, Changes, novedades
+from Modules.diff.changes import CAMBIADO, NUEVO, SOLO_REESCRITO, Changes, novedades
 from Modules.formats.cells import cells
 from Modules.formats.kml_geometry import label_points, simplified
 from Modules.formats.legends import ETIQUETAS
@@ -157,12 +157,15 @@ def _marcadores(pack: Paquete, lotes: Lotes, a: int, b: int, news: Mapping[str, 
 
 
 def _novedades(fuente: Fuente) -> dict[str, str]:
-    """What became of a mark that is there, by its id: "Nuevo la noche del 20/11/2025: muestreo"."""
+    """What became of a mark that is there, by its id: "Nuevo en el lote la noche del 20/11/2025:
+    muestreo", for it may come from another lote.
+    """
     dia = day(fuente.hora_local.date())
+    que = {NUEVO: "Nuevo en el lote", CAMBIADO: "Cambiado"}
     return {
-        one.id: f"{one.que.capitalize()} la noche del {dia}: {one.detalle}".rstrip(": ")
+        one.id: f"{que[one.que]} la noche del {dia}: {one.detalle}".rstrip(": ")
         for one in fuente.changes.marcas
-        if one.que != QUITADO
+        if one.que in que
     }
 
 

@@ -277,7 +277,7 @@ def test_a_mark_says_that_it_is_new_and_is_ringed_among_the_changes(
     assert "Marcador nuevo o cambiado" not in visit.text("#legend")
     visit.search(mark.nombre)
     visit.ask("document.querySelector('#found button').click()")
-    assert "Novedad Nuevo la noche del 20/11/2025: muestreo Campo" in visit.text("#card")
+    assert "Novedad Nuevo en el lote la noche del 20/11/2025: muestreo Campo" in visit.text("#card")
     visit.ask("document.querySelector('#card .close').click()")
     rings = """(() => {
       const canvas = document.querySelector('canvas'), context = canvas.getContext('2d');
@@ -289,7 +289,7 @@ def test_a_mark_says_that_it_is_new_and_is_ringed_among_the_changes(
     assert visit.ask(rings) == 0
     visit.ask("document.querySelector('[value=cambios]').click()")
     assert "Marcador nuevo o cambiado" in visit.text("#legend")
-    assert "sin señalarlos" not in visit.text("#legend")
+    assert "sin aro" not in visit.text("#legend")
     assert visit.ask(rings) > 40
     changed = {one.id for one in fuente.changes.marcas}
     old = fuente.tables.marcadores
@@ -297,6 +297,19 @@ def test_a_mark_says_that_it_is_new_and_is_ringed_among_the_changes(
     visit.search(old["marcador"])
     visit.ask("document.querySelector('#found button').click()")
     assert "Novedad" not in visit.text("#card")
+
+
+def test_a_single_mark_that_is_not_ringed_is_told_of_as_one(
+    visit: Visit, fuente: Fuente, tmp_path: Path
+) -> None:
+    there = set(fuente.tables.marcadores["marcador_id"])
+    out = next(one for one in fuente.changes.marcas if one.id in there)
+    some = tuple(one for one in fuente.changes.marcas if one is not out)
+    build_mapa(replace(fuente, changes=replace(fuente.changes, marcas=some)), tmp_path)
+    other = Visit(visit.page, tmp_path)
+    other.open("mapa_25-26.html")
+    other.ask("document.querySelector('[value=cambios]').click()")
+    assert "Además, sin aro en todo el mapa: 1 marcador. La lista" in other.text("#legend")
 
 
 @pytest.mark.parametrize("open_first", ["", "#open-panel"])

@@ -24,6 +24,7 @@ from Modules.products.mapa.product import HEAVY_BYTES, build_mapa, page
 from Modules.products.source import Fuente
 from Modules.words.domain import Recurso
 from Modules.words.names import check_names
+from Modules.words.spanish import day, in_lote
 from tests import sample_tables
 from tests.fuentes import campo, fuente_of, lote, night_of
 from tests.products.mapa.leido import Page, column, night, packed, rings
@@ -137,6 +138,23 @@ def test_marks_that_are_counted_and_not_named_are_told_of_each_page(
     whole = found.pop("mapa_25-26.html")
     assert whole == (10, len(marks) - 10)
     assert tuple(map(sum, zip(*found.values(), strict=True))) == whole
+
+
+def test_a_mark_that_comes_from_another_lote_is_new_in_its_lote_and_says_whence(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    marks, lotes = demo_fuente.tables.marcadores, demo_fuente.tables.lotes
+    whence = lotes[lotes["lote_id"] != marks["lote_id"].iloc[0]].iloc[0]
+    before = marks.copy()
+    before.loc[marks.index[0], ["lote_id", "campo_id"]] = whence["lote_id"], whence["campo_id"]
+    changes = diff_tables(replace(demo_fuente.tables, marcadores=before), demo_fuente.tables)
+    document, sections = night(packed(text_of(replace(demo_fuente, changes=changes), tmp_path)))
+    (said,) = filter(None, column(document["marcadores"]["novedad"], sections))
+    dia = day(demo_fuente.hora_local.date())
+    assert said == f"Nuevo en el lote la noche del {dia}: antes en " + in_lote(
+        whence["campo"], whence["lote"]
+    )
+    assert document["sin_senalar"] == 0
 
 
 def test_hectares_are_those_of_the_tables_to_the_square_metre(
