@@ -87,7 +87,8 @@ class Changes:
     """All differences; the lists by lote are empty on the first night.
 
     ``marcas``: which ones ``marcadores`` counts, ``que`` is one of its words. Where they are more
-    than ``MAX_MARCAS`` every lote has some: one of each lote comes before the second of any.
+    than ``MAX_MARCAS`` one of each lote comes before the second of any; all have some, unless the
+    lotes are more than that too.
     """
 
     first_night: bool
