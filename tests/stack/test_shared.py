@@ -7,9 +7,11 @@ import os
 import sys
 import tempfile
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ PASSWORD = "pl@taforma/w:rd %ñ?#1"
 REDIS_PASSWORD = "r@d/i:s %ñ?#22"
 OTHERS = {f"otra-app:{at}": str(at) for at in range(20)}
 ANY_PASSWORD = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=24)
+# SASLprep makes one of what Unicode holds to be the same (´, ﹴ), and asyncpg and PostgreSQL do by
+# tables of different versions: what one of them changes, the other may not
+POSTGRES_PASSWORD = ANY_PASSWORD.filter(partial(unicodedata.is_normalized, "NFKC"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,9 @@ def _redis(folder: Path, redis: Redis, *more: str) -> Iterator[None]:
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(password=ANY_PASSWORD)
+@given(password=POSTGRES_PASSWORD, of_redis=ANY_PASSWORD)
 def test_any_password_opens_the_real_stores_by_the_addresses(
-    platform: Platform, password: str
+    platform: Platform, password: str, of_redis: str
 ) -> None:
     quoted = password.replace("'", "''")
     platform.sql(
@@ -154,9 +159,9 @@ def test_any_password_opens_the_real_stores_by_the_addresses(
 
     assert asyncio.run(answer()) == 7
     with platform.client(0) as client:
-        client.config_set("requirepass", password)
+        client.config_set("requirepass", of_redis)
         try:
-            url = redis_url(replace(platform.redis, password=password), 3)
+            url = redis_url(replace(platform.redis, password=of_redis), 3)
             with redis_client.Redis.from_url(url) as other:
                 assert other.ping()
         finally:
