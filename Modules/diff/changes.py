@@ -25,6 +25,7 @@ MAX_MARCAS: Final = 500  # marcadores of a night that are named; all are counted
 MAX_DICHAS: Final = 8  # of a lote, new or gone or changed, in a text
 _MAX_NOMBRE: Final = 80  # characters
 _MAX_DETALLE: Final = 120
+_Filas: TypeAlias = dict[str, list[Cambio]]  # what is told of each row, by its id
 NUEVO, QUITADO, CAMBIADO = "nuevo", "quitado", "cambiado"
 _QUE: Final = (NUEVO, QUITADO, CAMBIADO)  # what a row of a lote is, as ``_counted`` has it
 _NAMED: Final = ("observacion", "ambiente_id", "empresa")  # only that they changed, not to what
@@ -171,9 +172,6 @@ def changes_of(found: Diferencias) -> Changes:
     }
     lists["marcas"] = _of_every_lote(lists["marcas"])
     return Changes(first_night=False, tablas=found.tablas, **lists)
-
-
-_Filas: TypeAlias = dict[str, list[Cambio]]  # what is told of each row, by its id
 
 
 def _by_lote(found: Diferencias, table: str) -> dict[str, tuple[_Filas, _Filas, _Filas]]:

@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -310,25 +311,47 @@ def test_what_is_left_of_the_maps_is_done_by_another_share(ten: Portals) -> None
     assert len(ten.asked) == 10
 
 
-@pytest.mark.parametrize("trabajo", [empresas.NOCHE, empresas.MAPAS], ids=lambda one: one.nombre)
-def test_slow_maps_give_their_place_to_no_other_for_they_wait_for_no_portal(
-    ten: Portals, monkeypatch: pytest.MonkeyPatch, trabajo: Trabajo
+def test_a_slow_company_gives_its_place_to_another_at_night(
+    ten: Portals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A company that takes long at night waits, so others go beside it; maps take the processor."""
+    """It waits for its portal; each of these ends only while another is at work beside it."""
     monkeypatch.setattr(empresas, "SLOW_S", 0.0)
-    at_work, seen = [0], list[int]()
+    beside = threading.Barrier(2, timeout=20)
 
-    def slowly() -> Mapping[str, Any]:
-        at_work[0] += 1
-        seen.append(at_work[0])
-        time.sleep(0.1)
-        at_work[0] -= 1
+    def met() -> Mapping[str, Any]:
+        beside.wait()
         return GOOD
 
+    ten.answers = dict.fromkeys((f"E{n}" for n in range(10)), met)
+    one = share()
+    one.run()
+    assert [done.codigo for done in one.done.values()] == [0] * 10
+
+
+def test_slow_maps_give_their_place_to_no_other_for_they_wait_for_no_portal(
+    ten: Portals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take the processor: each is looked for five times while it is made, and is alone."""
+    monkeypatch.setattr(empresas, "SLOW_S", 0.0)
+    looks, seen, at_work = threading.Semaphore(0), list[int](), set[int]()
+
+    def looked(*args: Any) -> Any:
+        looks.release()
+        return wait(*args)
+
+    def slowly() -> Mapping[str, Any]:
+        at_work.add(threading.get_ident())
+        seen.append(len(at_work))
+        while looks.acquire(blocking=False):
+            """Those before it was begun."""
+        assert all(looks.acquire(timeout=20) for _ in range(5))
+        at_work.discard(threading.get_ident())
+        return GOOD
+
+    monkeypatch.setattr(empresas, "wait", looked)
     ten.answers = dict.fromkeys((f"E{n}" for n in range(10)), slowly)
-    share(trabajo=trabajo).run()
-    assert len(seen) == 10
-    assert (max(seen) > 1) is (trabajo is empresas.NOCHE)
+    share(trabajo=empresas.MAPAS).run()
+    assert seen == [1] * 10
 
 
 def test_the_maps_and_the_night_of_a_company_are_never_made_at_once(

@@ -23,7 +23,7 @@ from Modules.words.spanish import count, day, in_lote, moment, number
 
 MAX_CAMPOS: Final = 25  # with open samples, in the table
 MAX_ARCHIVOS: Final = 500  # of a folder: a page and a card of each of 250 campos
-_FOTO: Final = ".jpg"  # the map opens them
+_DEL_MAPA: Final = (".jpg", ".js")  # photos and its background: it opens them
 
 
 def titulo_of(fuente: Fuente) -> str:
@@ -205,7 +205,7 @@ def _link(carpeta: str, slug: str, names: Sequence[str] | None) -> Enlace:
     first = first.format(slug)
     if names is not None and not names:
         return Enlace("", f"{texto}: todavía no hay")
-    others = [one for one in names or () if one != first and not one.endswith(_FOTO)]
+    others = [one for one in names or () if one != first and not one.endswith(_DEL_MAPA)]
     if carpeta in PERSONALES:  # who has the folder
         others = []
     listed = tuple(f"../{carpeta}/{one}" for one in others[:MAX_ARCHIVOS])

@@ -47,7 +47,7 @@ _COMPRESSIONS: Final = {0: "desconocida", 3: "Brotli", 4: "Zstandard"}
 _VECTOR: Final = (1, 6)  # MVT, MLT
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _TAG: Final = re.compile(r"<[^>]*>")
-_HOW: Final = "vuelva a hacerlo con pmtiles convert"
+_HOW: Final = "hacerlo otra vez con pmtiles convert"
 
 Numbers: TypeAlias = NDArray[np.int64]
 
@@ -91,7 +91,7 @@ def read_fondo(propio: Propio, boxes: ArrayLike) -> Fondo:
             size = number(propio.path.stat().st_size / 1e6)
             raise DataError(
                 f"{name} pesa {size} MB y el límite es {MAX_MB}, lo que abre un teléfono; "
-                "hágalo de los campos solos, o con un nivel de zoom menos"
+                "hacerlo de los campos solos, o con un nivel de zoom menos"
             )
         data = propio.path.read_bytes()
     except OSError as err:
@@ -104,7 +104,7 @@ def read_fondo(propio: Propio, boxes: ArrayLike) -> Fondo:
 
 def _checked(data: bytes, boxes: ArrayLike) -> Fondo:
     if data.startswith(b"SQLite format 3\0"):
-        raise DataError("es un MBTiles: páselo con pmtiles convert fondo.mbtiles fondo.pmtiles")
+        raise DataError("es un MBTiles: pasarlo con pmtiles convert fondo.mbtiles fondo.pmtiles")
     if not data.startswith(b"PMTiles"):
         raise DataError(f"no es un archivo PMTiles; {_HOW}")
     if len(data) < _HEADER.size:
@@ -138,14 +138,14 @@ def _checked(data: bytes, boxes: ArrayLike) -> Fondo:
 
 
 def _damaged(what: str) -> DataError:
-    return DataError(f"está cortado o dañado ({what}): cópielo otra vez")
+    return DataError(f"está cortado o dañado ({what}): copiarlo otra vez")
 
 
 def _elsewhere(fondo: Fondo) -> str:
     west, south, east, north = (brief(round(edge, 2)).replace("-", "−") for edge in fondo.zona)
     return (
         f"cubre de {south}; {west} a {north}; {east} (latitud; longitud) y ningún lote cae ahí: "
-        "haga otro, de los campos"
+        "hacer otro, de los campos"
     )
 
 

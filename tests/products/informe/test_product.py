@@ -181,7 +181,7 @@ def test_what_is_there_has_its_files_and_what_is_not_is_no_link(
 ) -> None:
     many = tuple(f"25-26/C/C - {at:03}.kmz" for at in range(MAX_ARCHIVOS + 7))
     beside = {
-        "mapa": ("25-26/fotos/1.jpg", "mapa_25-26.html"),
+        "mapa": ("25-26/fotos/1.jpg", "fondo_25-26_ab12.js", "mapa_25-26.html"),
         "atlas": ("atlas_25-26 - Ñandú & <Hnos>.pdf",),
         "proyecto": ("lindero_25-26.gpkg", "lindero_25-26.qgz"),
         "sustentabilidad": ("establecimientos_25-26.xlsx",),
@@ -192,7 +192,7 @@ def test_what_is_there_has_its_files_and_what_is_not_is_no_link(
     page = (tmp_path / "informe_25-26.html").read_text("utf-8")
     links = re.findall(r'href="\.\./([^"]+)"', page)
     assert "mapa/mapa_25-26.html" in links
-    assert not [one for one in links if one.endswith(".jpg")]
+    assert not [one for one in links if one.endswith((".jpg", ".js"))], "the map opens them"
     assert "atlas/atlas_25-26%20-%20%C3%91and%C3%BA%20%26%20%3CHnos%3E.pdf" in links
     assert "<summary>1 archivo</summary>" in page
     assert "<summary>1 archivo más</summary>" in page  # beside the project

@@ -202,7 +202,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes, Path], None], str]] = {
     "text": (lambda _, path: void(path.write_bytes(b"hola" * 99)), "no es un archivo PMTiles"),
     "folder": (lambda _, path: path.mkdir(), "no se puede leer: es una carpeta"),
     "nowhere": (lambda _, path: path.symlink_to("nada"), "no se puede leer: no existe"),
-    "mbtiles": (_mbtiles, "es un MBTiles: páselo con pmtiles convert"),
+    "mbtiles": (_mbtiles, "es un MBTiles: pasarlo con pmtiles convert"),
     "old": (_with(7, b"\x02"), "es PMTiles versión 2 y se lee la 3"),
     "vector": (_with(99, b"\x01"), "es vectorial: acá va una imagen"),
     "brotli": (_with(97, b"\x03"), "usa compresión Brotli"),
