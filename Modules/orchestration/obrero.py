@@ -31,14 +31,11 @@ STORIES: Final[Mapping[str, tuple[Callable[..., Outcome], ...]]] = {
     NOCHE.nombre: (respaldar,),
     MAPAS.nombre: (hacer_kmz, hacer_h3),
 }
-_NICE: Final = 10  # of 19, where the system knows it
+_NICE: Final = 10  # of 19
 
 
 def main() -> None:
-    if hasattr(os, "nice"):
-        os.nice(_NICE)
-        with suppress(OSError):  # its session is one: sched(7) weighs sessions before processes
-            Path("/proc/self/autogroup").write_text(str(_NICE))
+    give_way()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed is no answer
     orders = SimpleQueue[str]()
@@ -47,6 +44,14 @@ def main() -> None:
         os.environ["LINDERO_EMPRESA"], test, trabajo = json.loads(orders.get())
         answers.write(json.dumps(do(trabajo, test=test), ensure_ascii=False) + "\n")
         answers.flush()
+
+
+def give_way() -> None:
+    """Let whatever else wants a processor go first, where the system knows it."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+        with suppress(OSError):  # its session is one: sched(7) weighs sessions before processes
+            Path("/proc/self/autogroup").write_text(str(_NICE))
 
 
 def do(trabajo: str, *, test: bool) -> Mapping[str, Any]:

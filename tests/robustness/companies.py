@@ -45,6 +45,7 @@ from Modules.demo.server import DemoPortal, create_app
 from Modules.demo.world import build_world
 from Modules.orchestration.deployments import OF_EMPRESAS
 from Modules.orchestration.empresas import SLOW_S
+from Modules.orchestration.obrero import give_way
 from Modules.words.domain import Recurso
 from tests.stack.plataforma import FINAL, Plataforma, new_plataforma
 
@@ -94,7 +95,11 @@ class Portals:
 
 
 def portal_process() -> None:
-    """Serve until standard input ends; the first line says where."""
+    """Serve until standard input ends; the first line says where.
+
+    It makes its worlds on the cores that the stack has too, and is no part of it: it gives way.
+    """
+    give_way()
     with serving(Portals()) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
@@ -105,7 +110,11 @@ def portal_process() -> None:
 def portal() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.robustness.companies", "--portal"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
