@@ -2,8 +2,9 @@
 
 Wall seconds, and those of processor (children too), which a busy machine moves less.
 
-One night of a made-up company, then its maps and hexagons, in one process and without Prefect, by
-the stories that the flows run. ``python bench/stages.py [small|company]``.
+One night of a made-up company, then its maps and hexagons, then the night after it, in which some
+lotes changed; in one process and without Prefect, by the stories that the flows run.
+``python bench/stages.py [small|company]``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-MUESTREOS, AIM_S = "Producto muestreos", 6
+MUESTREOS, ATLAS, AIM_S = "Producto muestreos", "Producto atlas", 6
 MORNING = [f"Producto {name}" for name in ("mapa", "maquinas", "atlas", "proyecto", "informe")]
 AIM_TIMES = 2.0  # the night with what people open in the morning, of the night without it
 
@@ -52,6 +53,12 @@ def main(size: str) -> None:
             timed(stages.StageInfo("Producto h3"), lambda: stages.hacer_h3("25/26", test=True)),
         ]
         whole = since(start)
+        first, seconds = seconds, {}
+        os.environ["LINDERO_DEMO_DAY"] = "1"
+        start = now()
+        outcomes.append(stages.respaldar("25/26", test=True, stage=timed))
+        second, after = seconds, since(start)
+    seconds = first
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failed:
         raise SystemExit(f"not a whole night, nothing to compare: {failed}")
@@ -67,6 +74,10 @@ def main(size: str) -> None:
             f"{what}, with the {len(MORNING)} products of the morning, {size}: {wall:.2f} times "
             f"what it takes without (processor: {cpu:.2f}; aim: at most {AIM_TIMES:.0f})"
         )
+    print(
+        f"the night after, {size}: {after[0]:.1f} s, of which atlas {second[ATLAS][0]:.1f} s; the "
+        f"first {night[0]:.1f} s, of which atlas {first[ATLAS][0]:.1f} s"
+    )
     print(f"{MUESTREOS}, {size}: {seconds[MUESTREOS][0]:.1f} s of {whole[0]:.1f} s (aim {AIM_S} s)")
 
 

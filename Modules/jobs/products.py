@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from Modules.diff.changes import Changes
 from Modules.disk.destinations import apart, check_destination, expected_links
+from Modules.disk.json_files import from_json
 from Modules.disk.publish import Published, intact, publish_files, published
 from Modules.disk.publish_record import read_record
 from Modules.disk.safe_files import entries, make_folder, write_beside, writing
@@ -28,7 +29,7 @@ from Modules.jobs import temporada
 from Modules.jobs.code_version import BELOW_PRODUCTS, code_sha256
 from Modules.jobs.outcome import Outcome, Resultado
 from Modules.jobs.report import productos_markdown
-from Modules.products.entry import CADA_NOCHE, Producto
+from Modules.products.entry import CADA_NOCHE, Hechas, Hecho, Producto
 from Modules.products.muestreos.control import notas_ambientes
 from Modules.products.registry import made_by
 from Modules.products.runner import Runner
@@ -58,6 +59,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, eudr_25-26_X.geojson
+
+
+@dataclass(frozen=True, slots=True)
+class Recibo:
+    """What a product was last made from, and with which warnings.
+
+    ``hechas``: see ``Hecho``; here by the name a hash of what the file shows, and its SHA-256.
+    """
+
+    made_from: str = ""
+    avisos: tuple[str, ...] = ()
+    codigo: str = ""
+    hechas: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,26 @@ class Encargo:
                 found[carpeta] = tuple(sorted(filter(self.is_ours, record.files)))
         return found
 
+    def hechas(self, producto: Producto) -> Hechas:
+        """What tells the bytes of a file that shows the same as the one made last time.
+
+        None of one that was made by other code, of something else, or was touched since.
+        """
+        recibo = _read_receipt(self.receipt(producto))
+        made = recibo.hechas if recibo.codigo == self.codigo(producto) else {}
+
+        def lying(name: str, shows: str) -> bytes | None:
+            noted, sha256 = made.get(name, ("", ""))
+            if noted != shows:
+                return None
+            try:
+                found = (self.outputs / producto.carpetas[0] / name).read_bytes()
+            except OSError:
+                return None
+            return found if hashlib.sha256(found).hexdigest() == sha256 else None
+
+        return lying
+
     def receipt(self, producto: Producto) -> Path:
         """Where it is noted what a product was last made from."""
         name = f"{producto.nombre}-{self.fuente.campania.slug}.json"
@@ -131,11 +165,15 @@ class Encargo:
 
     def made_from(self, producto: Producto) -> str:
         """What a product depends on: the data, what it is given and the code, as one hash."""
-        beside = {"tz": self.settings.tz, "vueltas": self.fuente.numeros.vueltas}
+        beside = {"vueltas": self.fuente.numeros.vueltas}
         given = repr({**beside, **self.declared(producto)})
-        folders = (f"products/{name}" for name in producto.paquetes)
-        parts = (self.origin, given, code_sha256(*BELOW_PRODUCTS, *folders))
+        parts = (self.origin, given, self.codigo(producto))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def codigo(self, producto: Producto) -> str:
+        """What makes a product, and for people of which time."""
+        folders = (f"products/{name}" for name in producto.paquetes)
+        return f"{code_sha256(*BELOW_PRODUCTS, *folders)} {self.settings.tz}"
 
 
 PRODUCTOS, MAPAS, HEXAGONOS = (made_by(comando) for comando in (CADA_NOCHE, "kmz", "h3"))
@@ -268,7 +306,10 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
             return (replace(found[0], avisos=avisos), *found[1:])
         with encargo.store.scratch() as work:
             with writing(producto.nombre):  # what a library meets on a full disk
-                hecho = producto.build(encargo.fuente, work, **encargo.declared(producto))
+                given = encargo.declared(producto)
+                if producto.hechas:
+                    given["hechas"] = encargo.hechas(producto)
+                hecho = producto.build(encargo.fuente, work, **given)
             numeros = encargo.fuente.numeros
             write_numeros(path_of(encargo.store.root, encargo.fuente.campania), numeros)
             sources = [path for built in hecho.carpetas.values() for path in built.values()]
@@ -281,7 +322,7 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
         _log_failure(producto.nombre, err)
         return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
     if all(one.error is None for one in resultados):
-        _note(producto, encargo, made_from, hecho.avisos)
+        _note(producto, encargo, made_from, hecho)
     return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
 
 
@@ -307,15 +348,11 @@ def _log_failure(name: str, err: Exception) -> None:
 
 def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str, ...] | None:
     """The warnings of a product that need not be made again; None if it has to be."""
-    try:
-        noted = json.loads(encargo.receipt(producto).read_text(encoding="utf-8"))
-        before, avisos = noted["made_from"], tuple(str(aviso) for aviso in noted["avisos"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    whole = all(
+    recibo = _read_receipt(encargo.receipt(producto))
+    whole = recibo.made_from == made_from and all(
         intact(encargo.outputs / carpeta, scope=encargo.is_ours) for carpeta in producto.carpetas
     )
-    return avisos if whole and before == made_from else None
+    return recibo.avisos if whole else None
 
 
 def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
@@ -324,11 +361,30 @@ def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
     return Resultado(carpeta, folder, Published((), names, ()))
 
 
-def _note(producto: Producto, encargo: Encargo, made_from: str, avisos: Sequence[str]) -> None:
+def _note(producto: Producto, encargo: Encargo, made_from: str, hecho: Hecho) -> None:
     receipt = encargo.receipt(producto)
     make_folder(receipt.parent)
-    noted = {"made_from": made_from, "avisos": list(avisos)}
+    noted: dict[str, Any] = {"made_from": made_from, "avisos": list(hecho.avisos)}
+    if hecho.hechas:
+        facts = published(encargo.outputs / producto.carpetas[0])
+        noted["codigo"] = encargo.codigo(producto)
+        noted["hechas"] = {
+            name: [shows, facts[name].sha256] for name, shows in hecho.hechas.items()
+        }
     write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
+
+
+def _read_receipt(path: Path) -> Recibo:
+    """What was noted; nothing where there is none, or it is damaged."""
+    try:
+        noted = from_json(path.read_bytes(), source=path.name)
+        avisos = tuple(str(aviso) for aviso in noted["avisos"])
+        hechas = {
+            name: (str(one), str(sha)) for name, (one, sha) in noted.get("hechas", {}).items()
+        }
+        return Recibo(str(noted["made_from"]), avisos, str(noted.get("codigo")), hechas)
+    except (OSError, DataError, KeyError, TypeError, ValueError, AttributeError):
+        return Recibo()
 
 
 def failure(resultados: Sequence[Resultado]) -> PipelineError | None:

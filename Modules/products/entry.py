@@ -7,19 +7,25 @@ folders on a Python without packages. A builder imports what it needs when it is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+Hechas: TypeAlias = Callable[[str, str], bytes | None]
 CADA_NOCHE: Final = "productos"  # the command whose products the backup makes as well
 
 
 @dataclass(frozen=True, slots=True)
 class Hecho:
-    """What a product made: by folder below the outputs, path below it → file; and warnings."""
+    """What a product made: by folder below the outputs, path below it → file; and warnings.
+
+    ``hechas``: of a product that declares it, the files of its first folder, with a hash of all
+    that each shows.
+    """
 
     carpetas: Mapping[str, Mapping[str, Path]]
     avisos: tuple[str, ...] = ()
+    hechas: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,10 @@ class Producto:
     ``ajustes`` under its own name; with ``tareas`` the issues of the campaña and what its marks
     were read as, with ``fotos`` the photos of its marks where there are any, with ``vecinas`` the
     names of the files in those folders, with ``propio`` the first of those files that people put
-    into its first folder. What is not declared does not reach it. A product is made again when one
-    of these changes, or code of ``paquetes`` or of floors that products stand on.
+    into its first folder, with ``hechas`` what gives the bytes of a file of its first folder, by
+    its name and the hash of what it shows, where the same code made it last time. What is not
+    declared does not reach it. A product is made again when one of these changes, or code of
+    ``paquetes`` or of floors that products stand on.
     """
 
     nombre: str  # of its receipts and its task
@@ -45,6 +53,7 @@ class Producto:
     tramos: bool = False  # whether ``build`` takes a ``run`` that runs its pieces: see ``runner``
     tareas: bool = False  # whether it shows what became of our issues in Jira
     fotos: bool = False  # whether it shows the photos of marks
+    hechas: bool = False  # whether it takes files that show the same as last time as they lie there
     vecinas: tuple[str, ...] = ()  # folders of other products whose files it refers to
     propio: tuple[str, ...] = ()  # names in small letters, the one to be taken first; never ours
     pueden_faltar: frozenset[str] = frozenset()  # folders that are empty while nothing is sown

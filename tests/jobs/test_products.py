@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from pypdfium2 import PdfDocument
 
+from Modules.disk.publish_record import MANIFEST
 from Modules.jobs import code_version
 from Modules.jobs.products import Encargo, make
 from Modules.products.entry import Hecho, Producto
 from Modules.products.registry import PRODUCTOS
 from Modules.products.source import Fuente
+from Modules.settings import Settings
 from Modules.store.tareas import Tarea
 from Modules.words.secret import Secret
-from tests.productos_hechos import encargo_of, keep, settings_below
+from tests.productos_hechos import LATER, NOW, encargo_of, keep, settings_below, state_of
 
+(ATLAS,) = (one for one in PRODUCTOS if one.nombre == "atlas")
 ROOT = Path(__file__).resolve().parents[2]
 ALL = {
     *("cultivos", "muestreos", "sustentabilidad", "mapa", "maquinas", "informe", "atlas"),
@@ -158,3 +166,75 @@ def test_a_file_of_two_folders_lies_in_both_and_others_are_moved(encargo: Encarg
         for carpeta, files in given.items():
             found = {name: (encargo.outputs / carpeta / name).read_text("utf-8") for name in files}
             assert found == {name: f"{of} of 2" for name, of in files.items()}
+
+
+def without_its_night(path: Path) -> Any:
+    """What a sheet says on each page, or the pixels of a card, above the line of its night."""
+    if path.suffix == ".png":
+        with Image.open(path) as image:
+            return image.crop((0, 0, image.width, image.height - 70)).tobytes()
+    with closing(PdfDocument(path)) as document:
+        texts = [page.get_textpage().get_text_bounded() for page in document]
+    assert all("Vigente desde el" in text for text in texts)
+    return [re.sub(r"Vigente desde el .* · backup \S+", "", text) for text in texts]
+
+
+def atlas_of(settings: Settings, now: datetime) -> tuple[dict[str, tuple[int, int, int]], set[str]]:
+    """The atlas of the newest night: what lies there, and what of it was written for it."""
+    (result,) = make(ATLAS, encargo_of(settings, now=now))
+    assert result.error is None
+    assert result.published is not None
+    return state_of(result.folder), {*result.published.written}
+
+
+def test_a_sheet_that_shows_the_same_stays_as_it_lies(demo_fuente: Fuente, tmp_path: Path) -> None:
+    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    first = keep(settings, tables)
+    before, written = atlas_of(settings, NOW)
+    folder = settings.lindero_test_outputs_dir / "atlas"
+    sheets = {name for name in before if name != MANIFEST}
+    assert written == sheets
+
+    lotes = tables.lotes.copy()
+    one = lotes.index[0]
+    lotes.loc[one, "superficie_declarada_ha"] = 4321.5
+    changed = next(name for name in sheets if lotes.loc[one, "campo"] in name and ".pdf" in name)
+    edited = max(name for name in sheets - {changed} if name.endswith(".pdf"))
+    second = keep(settings, replace(tables, lotes=lotes), now=LATER, parent=first)
+    (folder / edited).write_bytes(b"%PDF of somebody else")
+    after, written = atlas_of(settings, LATER)
+    assert written == {changed, edited}  # of the campo, not its card; and what was touched
+    same = sheets - written
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+
+    alone = settings_below(tmp_path / "alone")
+    parent = keep(alone, tables)
+    keep(alone, replace(tables, lotes=lotes), now=LATER, parent=parent)
+    atlas_of(alone, LATER)
+    for name in sheets:  # one that stayed is the one that this night would have drawn
+        drawn = alone.lindero_test_outputs_dir / "atlas" / name
+        assert without_its_night(folder / name) == without_its_night(drawn), name
+    with closing(PdfDocument(folder / changed)) as document:
+        assert f"backup {second.id}" in document[0].get_textpage().get_text_bounded()
+
+
+def test_a_night_that_was_never_noted_lends_no_sheets(demo_fuente: Fuente, tmp_path: Path) -> None:
+    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    first = keep(settings, tables)
+    atlas_of(settings, NOW)
+    receipt = encargo_of(settings).receipt(ATLAS)
+    noted = receipt.read_bytes()
+    lotes = tables.lotes.copy()
+    lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.5
+    second = keep(settings, replace(tables, lotes=lotes), now=LATER, parent=first)
+    _, changed = atlas_of(settings, LATER)
+
+    receipt.write_bytes(noted)  # as where the process died between its files and its note
+    keep(settings, tables, now=LATER + timedelta(days=1), parent=second)
+    _, written = atlas_of(settings, LATER)
+    assert written == changed
+    receipt.write_bytes(noted.replace(b'"hechas"', b'"hechas": 7, "x"'))
+    lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.6
+    keep(settings, replace(tables, lotes=lotes), now=LATER + timedelta(days=2), parent=second)
+    _, written = atlas_of(settings, LATER)
+    assert len(written) > len(changed)  # nothing that a damaged note says is believed

@@ -276,7 +276,7 @@ def test_which_ambiente_is_the_poorest(morning: Morning) -> None:
 def test_of_when_the_data_are(morning: Morning) -> None:
     moment, other = "20/11/2025 03:00", "20/11/2025 a las 03:00"
     assert morning.mapa["datos"] == moment
-    assert all(f"Datos del {moment}" in page for page in morning.atlas)
+    assert all(f"Vigente desde el {moment}" in page for page in morning.atlas)
     assert f"Datos del portal del {moment}" in morning.informe()
     assert facts_of(morning.fuente)["datos_del"] == moment
     kmz = read_kmz(morning.kmz[POR_CAMPO]["25-26/San José (C1).kmz"]).find(".//{*}description")

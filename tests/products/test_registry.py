@@ -157,6 +157,7 @@ def test_an_entry_says_what_is_so(producto: Producto) -> None:
     }
     beside = {"tareas", "clasificadas"} if producto.tareas else set[str]()
     beside |= {"vecinas"} if producto.vecinas else set[str]()
+    beside |= {"hechas"} if producto.hechas else set[str]()
     assert needed == {*producto.ajustes, *beside}
 
 

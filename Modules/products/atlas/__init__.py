@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from Modules.products.entry import Hecho, Producto
+from Modules.products.entry import Hechas, Hecho, Producto
 
 if TYPE_CHECKING:
     from Modules.products.source import Fotos, Fuente
@@ -17,6 +17,7 @@ def build(
     *,
     lindero_muestreo_puntos: int,
     lindero_muestreo_margen_m: float,
+    hechas: Hechas,
     fotos: Fotos | None = None,
 ) -> Hecho:
     from Modules.products.atlas.product import build_atlas
@@ -25,6 +26,7 @@ def build(
         fuente,
         work,
         fotos,
+        hechas=hechas,
         puntos_por_ambiente=lindero_muestreo_puntos,
         margen_m=lindero_muestreo_margen_m,
     )
@@ -37,5 +39,6 @@ PRODUCTO: Final = Producto(
     paquetes=("atlas", "kmz", "muestreos"),  # the groups of the KMZ, the points of the plan
     pagina="productos.md",
     fotos=True,
+    hechas=True,
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
 )

@@ -39,6 +39,7 @@ CAMPO_MM: Final = (186.0, 150.0)  # the maps, on paper
 LOTE_MM: Final = (186.0, 140.0)
 ORDEN_MM: Final = (92.0, 66.0)
 TARJETA_MM: Final = (100.0, 84.0)
+OF_THE_NIGHT: Final = ("datos", "snapshot")  # of a sheet: what names when its data are of
 MAX_FOTOS: Final = 6  # of a lote
 MAX_ESQUINAS: Final = 8  # corners that are shown one by one; else those of the box around it
 PASO_MM: Final = 3.6  # from line to line of a list; mapa.typ has the same
@@ -295,13 +296,12 @@ class _Campo:
         }, shapes_of(way), pins, numbers  # fmt: skip
 
     def _historia(self, row: int, changed: datetime | None) -> str:
-        """What happened to a lote and when, as its balloon in the map says it."""
+        """What happened to a lote and when; nothing of nights in which nothing did."""
         said, dia = self.atlas.cambios.get(self.lotes.lote_id[row]), self.atlas.dia
         now = f"Cambió la noche del {dia}: {'; '.join(said)}." if said else ""
         then = changed and day(changed.astimezone(self.atlas.fuente.zone))
-        last = f" Lote modificado por última vez en el portal el {then}." if then else ""
-        now = _short(now or f"Sin cambios la noche del {dia}.", _MAX_HISTORY)
-        return _breakable(now + last)
+        last = f"Lote modificado por última vez en el portal el {then}." if then else ""
+        return _breakable(f"{_short(now, _MAX_HISTORY)} {last}".strip())
 
     def _fotos(self, row: int) -> tuple[list[tuple[str, str]], int]:
         """The first photos of a lote's marks, each with its number or name; how many more."""

@@ -2,11 +2,13 @@
 
 ``atlas_25-26 - <campo>.pdf`` has the campo with its lotes, a page for each lote, and a work order;
 ``tarjeta_25-26 - <campo>.png`` is 1,080 pixels wide. Maps are true to the scale they name. The same
-night gives the same bytes.
+night gives the same bytes; on another night a campo in which nothing changed keeps its files.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,8 +17,8 @@ from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats.impreso import pdf, png
-from Modules.products.atlas.hojas import Atlas
-from Modules.products.entry import Hecho
+from Modules.products.atlas.hojas import OF_THE_NIGHT, Atlas
+from Modules.products.entry import Hechas, Hecho
 from Modules.products.muestreos.plan import MARGEN_M, PUNTOS_POR_AMBIENTE, plan_muestreo
 from Modules.products.source import Fotos, Fuente
 from Modules.words.names import unique_names
@@ -33,10 +35,11 @@ def build_atlas(
     work: Path,
     fotos: Fotos | None = None,
     *,
+    hechas: Hechas = lambda _name, _shows: None,
     puntos_por_ambiente: int = PUNTOS_POR_AMBIENTE,
     margen_m: float = MARGEN_M,
 ) -> Hecho:
-    """Write the files of ``atlas/`` below ``work``.
+    """Write the files of ``atlas/`` below ``work``; ``hechas``: see ``Producto``.
 
     Raises:
         SettingsError: as ``plan_muestreo``.
@@ -47,16 +50,33 @@ def build_atlas(
     make_folder(work)
     names = unique_names(atlas.campos, _NAME_LENGTH)
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
-        made = pool.map(partial(_write, atlas, work), names.items())
-        return Hecho({"atlas": dict(sorted(file for files in made for file in files))})
+        made = pool.map(partial(_write, atlas, work, hechas), names.items())
+        shown = dict(sorted(file for files in made for file in files))
+    return Hecho({"atlas": {name: work / name for name in shown}}, hechas=shown)
 
 
-def _write(atlas: Atlas, work: Path, campo: tuple[str, str]) -> list[tuple[str, Path]]:
+def _write(
+    atlas: Atlas, work: Path, hechas: Hechas, campo: tuple[str, str]
+) -> list[tuple[str, str]]:
+    """Both files of a campo: name, and hash of what it shows. What shows the same stays as it is.
+
+    So a sheet names the first night that it is true of, and nobody gets it twice.
+    """
     key, name = campo
-    slug = atlas.fuente.campania.slug
-    sheet, card = f"atlas_{slug} - {name}.pdf", f"tarjeta_{slug} - {name}.png"
-    when = atlas.fuente.snapshot_id.utc
+    slug, when = atlas.fuente.campania.slug, atlas.fuente.snapshot_id.utc
     pages, front = atlas.hojas(key)
-    write_new(work / sheet, pdf(_HERE / "atlas.typ", pages, when))
-    write_new(work / card, png(_HERE / "tarjeta.typ", front, PIXELS, _CARD_MM))
-    return [(sheet, work / sheet), (card, work / card)]
+    made = (
+        (f"atlas_{slug} - {name}.pdf", pages, partial(pdf, _HERE / "atlas.typ", created=when)),
+        (
+            f"tarjeta_{slug} - {name}.png",
+            front,
+            partial(png, _HERE / "tarjeta.typ", pixels=PIXELS, width_mm=_CARD_MM),
+        ),
+    )
+    files = []
+    for file, hoja, draw in made:
+        shown = {what: one for what, one in hoja.items() if what not in OF_THE_NIGHT}
+        shows = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+        write_new(work / file, hechas(file, shows) or draw(hoja))
+        files.append((file, shows))
+    return files

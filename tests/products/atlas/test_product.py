@@ -110,7 +110,7 @@ def test_each_campo_has_its_pages_and_its_card(one: Fuente, made: Mapping[str, P
         assert hectares(row.superficie_ha) in named[0]
     assert "Orden de trabajo" in rest[-1]
     assert "Firma del contratista" in rest[-1]
-    assert all("Datos del 20/11/2025 03:00" in text for text in (first, *rest))
+    assert all("Vigente desde el 20/11/2025 03:00" in text for text in (first, *rest))
     assert f"hoja {len(rest) + 1} de {len(rest) + 1}" in rest[-1]
     with Image.open(card) as image:
         assert image.width == PIXELS
@@ -173,13 +173,10 @@ def test_a_lote_says_what_happened_to_it_and_when_as_its_card_in_the_map(
     for lote_id, changed in lotes["updated_at"].items():
         page = next(" ".join(text.split()) for text in texts if f"Id {lote_id}" in text)
         own = lote_id == marks["lote_id"].iloc[0]
-        now = (
-            "Cambió la noche del 20/11/2025: marcadores: 1 nuevo."
-            if own
-            else ("Sin cambios la noche del 20/11/2025.")
-        )
+        now = "Cambió la noche del 20/11/2025: marcadores: 1 nuevo. " if own else ""
         then = day(changed.astimezone(one.zone))
-        assert f"{now} Lote modificado por última vez en el portal el {then}." in page
+        assert f"{now}Lote modificado por última vez en el portal el {then}." in page
+        assert ("Cambió la noche" in page) == own
 
 
 def test_the_same_night_gives_the_same_bytes_whatever_the_order_of_rows(
