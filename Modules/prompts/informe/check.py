@@ -121,11 +121,14 @@ class Facts:
     @cached_property
     def numbers(self) -> frozenset[tuple[str, Decimal]]:
         """Every number with its unit; those that stand in a text have none."""
-        found = {(_unit_of(key), _decimal(v)) for key, v in self._values if _is_number(v)}
-        for key, text in self._values:
-            if isinstance(text, str) and key not in NOMBRES:
-                said = _numbers(_DAYS.sub(_MASK, _fold(text)))
-                found |= {(unit, value) for _, unit, value in said if value is not None}
+        found: set[tuple[str, Decimal]] = set()
+        for key, value in self._values:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                unit = next((unit for unit in ("pct", "ha") if key.endswith(f"_{unit}")), "n")
+                found.add((unit, Decimal(repr(value))))
+            elif isinstance(value, str) and key not in NOMBRES:
+                said = _numbers(_DAYS.sub(_MASK, _fold(value)))
+                found |= {(unit, number) for _, unit, number in said if number is not None}
         return frozenset(found)
 
     @cached_property
@@ -183,7 +186,9 @@ def problems(text: str, facts: Facts) -> tuple[str, ...]:
     for match in _VAGUE.finditer(folded):
         found.append(f"«{text[match.start() : match.end()].strip()}» no es un número de los hechos")
     for said, unit, number in _numbers(folded):
-        if number is None or not _stands(facts, unit, number):
+        if number is None or not any(
+            number == known and (not unit or not of or unit == of) for of, known in facts.numbers
+        ):
             found.append(f"«{said}» no está en los hechos")
     return tuple(dict.fromkeys(found))
 
@@ -195,12 +200,6 @@ def plain(text: str) -> str:
     return "\n".join(" ".join(line.split(" ")) for line in lines)
 
 
-def _stands(facts: Facts, unit: str, number: Decimal) -> bool:
-    return any(
-        number == known and (not unit or not of or unit == of) for of, known in facts.numbers
-    )
-
-
 def _walk(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
@@ -210,18 +209,6 @@ def _walk(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _walk(key, inner)
     else:
         yield key, value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(value))
-
-
-def _unit_of(key: str) -> str:
-    return next((unit for unit in ("pct", "ha") if key.endswith(f"_{unit}")), "n")
 
 
 def _fold(text: str) -> str:
@@ -369,15 +356,12 @@ def _strange_names(text: str, folded: str, facts: Facts) -> Iterator[str]:
             yield f"«{quoted[1]}» no está en los hechos"
     run: list[tuple[int, int]] = []
     for word in (*_WORD.finditer(folded), None):
-        if word is not None and text[word.start()].isupper():
-            joined = run and text[run[-1][1] : word.start()] == " "
-            if run and not joined:
-                yield from _strange(text, folded, run, facts)
-                run = []
-            run.append(word.span())
-        elif run:
+        named = word if word is not None and text[word.start()].isupper() else None
+        if run and (named is None or text[run[-1][1] : named.start()] != " "):
             yield from _strange(text, folded, run, facts)
             run = []
+        if named is not None:
+            run.append(named.span())
 
 
 def _strange(text: str, folded: str, run: list[tuple[int, int]], facts: Facts) -> Iterator[str]:
