@@ -64,7 +64,7 @@ def prompts_schema(kind: Literal["task", "flow", "eval", "models"]) -> int:
         kind: task, flow, eval o models.
     """
     needed()
-    from Modules.prompts.files.schema_export import schema_of
+    from Modules.prompts.files.models import schema_of
 
     say_json(schema_of(kind))
     return 0

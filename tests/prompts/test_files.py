@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from Modules.prompts.files.bundle import Bundle, bundle_of
-from Modules.prompts.files.models import KINDS
+from Modules.prompts.files.models import KINDS, schema_of
 from Modules.prompts.files.reading import Library, _Loader, read_library
-from Modules.prompts.files.schema_export import schema_of
 from Modules.prompts.files.templates import render, variables
 from Modules.prompts.files.validate import validate
 from Modules.words.errors import PromptInvalid

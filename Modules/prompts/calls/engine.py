@@ -148,7 +148,7 @@ async def run_bundle(
     there = {step.id: asyncio.Event() for step in flow.steps}
 
     async def run(step: Step) -> None:
-        needs = {*step.needs, *needed(step.with_)}
+        needs = step.waits_for()
         for one in needs:
             await there[one].wait()
         seen = {"input": given, "steps": {one: done[one] for one in needs}}
@@ -203,16 +203,6 @@ def model_ref(models: Models, alias: str, env: str) -> ModelRef:
     price = (over and over.price) or (model.price if same else None)  # of another: unknown
     usd = None if price is None else (price.input, price.output)
     return ModelRef(alias, provider, found.type, found.base_url, name, found.key, usd)
-
-
-def needed(value: JSON) -> set[str]:
-    """The steps that the references in a value name."""
-    if isinstance(value, str) and value.startswith("$steps."):
-        return {value.split(".")[1]}
-    inner = (
-        value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    )
-    return {name for one in inner for name in needed(one)}
 
 
 def resolved(value: JSON, seen: Mapping[str, JSON]) -> JSON:

@@ -7,7 +7,7 @@ versions of a prompt are given out when it is deployed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -71,6 +71,12 @@ class Step(_File):
     task: Name
     with_: Refs = Field(default_factory=dict, alias="with")
     needs: tuple[Key, ...] = ()
+
+    def waits_for(self) -> set[str]:
+        """The steps that must be done before: those it names, and those it refers to."""
+        texts = (text[1:].split(".") for _, text in references(self.with_))
+        referred = (parts[1] for parts in texts if parts[0] == "steps" and len(parts) > 1)
+        return {*self.needs, *referred}
 
 
 class Flow(_File):
@@ -204,3 +210,26 @@ class Eval(_File):
 
 
 KINDS: Mapping[str, type[_File]] = {"task": Task, "flow": Flow, "eval": Eval, "models": Models}
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """A format as JSON Schema (2020-12), for editors. SettingsError: none of ``KINDS``."""
+    if kind not in KINDS:
+        raise SettingsError(f"no hay un formato {kind}; hay: {', '.join(KINDS)}")
+    found = KINDS[kind].model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def members(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """What is in an object or a list, by key or place; nothing is in anything else."""
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def references(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
+    """Every reference in a value, with where it stands."""
+    if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
+        yield at, value
+    for key, inner in members(value):
+        yield from references(inner, (*at, key))

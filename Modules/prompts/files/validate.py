@@ -11,9 +11,9 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from Modules.prompts.files.models import Eval, Flow, Models, Step, Task
+from Modules.prompts.files.models import Eval, Flow, Models, Step, Task, members, references
 from Modules.prompts.files.reading import Library, Path_, without_secrets
-from Modules.prompts.files.templates import Reach, paths, variables
+from Modules.prompts.files.templates import paths, variables
 from Modules.words.errors import PromptInvalid
 from Modules.words.finding import Finding, Report, Severity
 
@@ -94,7 +94,8 @@ def _of_task(library: Library, task: Task) -> Iterator[Finding]:
         used |= names
         for way in sorted(ways, key=str):
             if way[0] in declared and (missing := _undeclared(way, task.input)):
-                yield wrong((key,), f"{_dotted(way)}: no se declara {missing[0]}", missing[1])
+                dotted = ".".join(part or "[…]" for part in way).replace(".[", "[")
+                yield wrong((key,), f"{dotted}: no se declara {missing[0]}", missing[1])
         for name in sorted(names - set(declared)):
             yield wrong((key,), f"la variable {name} no está en input", near(name, declared))
     for name in sorted(set(declared) - used):
@@ -126,14 +127,7 @@ def _bad_parts(schema: Any, root: Any, at: Path_) -> Iterator[tuple[Path_, str]]
         except (LookupError, TypeError, ValueError):
             yield at, "$ref no lleva a nada de este esquema, o vuelve a sí mismo"
             return
-    pairs = (
-        schema.items()
-        if isinstance(schema, Mapping)
-        else enumerate(schema)
-        if isinstance(schema, list)
-        else ()
-    )
-    for key, inner in pairs:
+    for key, inner in members(schema):
         if names or key not in _DATA:
             yield from _bad_parts(inner, root, (*at, key))
 
@@ -228,23 +222,6 @@ def _of_flow(library: Library, flow: Flow) -> Iterator[Finding]:
         yield wrong(("steps",), f"los pasos se esperan en círculo: {' → '.join(loop)}")
 
 
-def references(value: Any, at: Path_ = ()) -> Iterator[tuple[Path_, str]]:
-    """Every reference in a value, with where it stands."""
-    if isinstance(value, str):
-        if value.startswith("$") and not value.startswith("$$"):
-            yield at, value
-        return
-    pairs = (
-        value.items()
-        if isinstance(value, Mapping)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, inner in pairs:
-        yield from references(inner, (*at, key))
-
-
 def _references(
     value: Any, flow: Flow, steps: Mapping[str, Step], library: Library
 ) -> Iterator[tuple[Path_, str, str]]:
@@ -283,16 +260,6 @@ def _undeclared(keys: Iterable[str | None], root: Any) -> tuple[str, str] | None
     return None
 
 
-def _dotted(way: Reach) -> str:
-    return ".".join(key or "[…]" for key in way).replace(".[", "[")
-
-
-def needed(step: Step) -> set[str]:
-    """The steps that a step waits for."""
-    texts = (text[1:].split(".") for _, text in references(step.with_))
-    return {*step.needs, *(parts[1] for parts in texts if parts[0] == "steps" and len(parts) > 1)}
-
-
 def _cycle(steps: Mapping[str, Step]) -> list[str]:
     """The ids of one circle of steps, the first again at the end; empty without any."""
     done: set[str] = set()
@@ -302,7 +269,7 @@ def _cycle(steps: Mapping[str, Step]) -> list[str]:
             return [*way[way.index(name) :], name]
         if name in done or name not in steps:
             return []
-        for other in sorted(needed(steps[name])):
+        for other in sorted(steps[name].waits_for()):
             if found := walk(other, [*way, name]):
                 return found
         done.add(name)
