@@ -24,11 +24,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from Modules.cli.avisos import avisos
 from Modules.cli.backups import backups
 from Modules.cli.deploy import deploy
-from Modules.cli.google import google
-from Modules.cli.jira import jira
+from Modules.cli.neighbours import avisos, google, jira
 from Modules.cli.options import (
     Campania,
     Campanias,
