@@ -109,7 +109,8 @@ def prompts_run(
     except PromptFailed as err:
         failed = err
     if json_:
-        facts = {"output": here.output, "calls": [_call(one) for one in journal.calls]}
+        calls = [asdict(one) | {"started_at": one.started_at.isoformat()} for one in journal.calls]
+        facts = {"output": here.output, "calls": [_with_cost(one) for one in calls]}
         if failed is not None:
             wrong = {"cause": failed.cause, "step": failed.step, "detail": str(failed)}
             facts["error"] = {**wrong, "raw": failed.raw}
@@ -425,10 +426,6 @@ def _given(path: Path) -> Any:
     if not isinstance(found, dict):
         raise PromptInvalid(f"{path}: se espera un objeto JSON")
     return found
-
-
-def _call(one: CallRecord) -> dict[str, Any]:
-    return _with_cost({**asdict(one), "started_at": one.started_at.isoformat()})
 
 
 def _with_cost(facts: dict[str, Any]) -> dict[str, Any]:

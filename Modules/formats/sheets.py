@@ -135,12 +135,10 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
 
 def _cells(column: pd.Series) -> list[Any]:
     """Values as plain Python: str, int, float, bool, date, datetime (UTC), or None."""
-    values = cells(column).tolist()
-    return values if is_numeric_dtype(column.dtype) and _finite(column) else _each(values, _cell)
-
-
-def _finite(column: pd.Series) -> bool:
-    return not np.isinf(column.to_numpy(dtype=float, na_value=0.0)).any()
+    values: list[Any] = cells(column).tolist()
+    if is_numeric_dtype(column.dtype) and np.isfinite(column.to_numpy(float, na_value=0.0)).all():
+        return values
+    return _each(values, _cell)
 
 
 def _cell(value: Any) -> Any:

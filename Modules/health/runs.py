@@ -124,19 +124,15 @@ def _cancelled_by_another(cancelled: Sequence[Run], runs: Sequence[Run], facts: 
 
 def _bad(run: Run, how_many: int, facts: Facts) -> Finding:
     many = "" if how_many == 1 else f" (van {how_many} sin una buena después)"
+    kind = "-otra-vez" if run.otra_vez else "" if run.del_horario else "-a-mano"  # of one day
     return Finding(
         f"{run.flujo}: la corrida {run.nombre} {BAD[run.estado]} el "
         f"{moment(run.cuando, facts.zone)}{many}. {short_line(_said(run))}".rstrip(),
         where=run.flujo,
-        item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}{_kind(run)}",
+        item=f"{run.esperada.astimezone(facts.zone):%Y-%m-%d}{kind}",
         code={"FAILED": "fallida", "CRASHED": "cortada", "CANCELLED": "cancelada"}[run.estado],
         todo=_after_a_bad_run(run, facts),
     )
-
-
-def _kind(run: Run) -> str:
-    """What tells a night from the one done again for it, and from a run by hand of the same day."""
-    return "-otra-vez" if run.otra_vez else "" if run.del_horario else "-a-mano"
 
 
 def _said(run: Run) -> str:

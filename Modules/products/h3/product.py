@@ -164,8 +164,11 @@ class _Writer:
         frame = pa.concat_tables(celdas.tabla.slices()).to_pandas()
         cells = gpd.GeoDataFrame(frame, geometry=map_polygons(celdas.cell), crs=CRS)
         path = self._path(f"_r{celdas.resolution:02d}.gpkg")
-        layers = {layer: cells, grid_layer: grid}
-        write_gpkg({name: one.assign(fid=_fids(one)) for name, one in layers.items()}, path, night)
+        layers = {  # a cell's own index as its number: the same every night, below 2^63
+            name: one.assign(fid=[int(cell, 16) for cell in one["h3"]])
+            for name, one in ((layer, cells), (grid_layer, grid))
+        }
+        write_gpkg(layers, path, night)
         legend = [Category(crop.nombre, crop.nombre, crop.color) for crop in celdas.cultivos]
         styles = {layer: fill_style("cultivo", legend)}
         texts = {layer: f"Hexágonos {celdas.campania}: cultivo con más superficie"}
@@ -185,11 +188,6 @@ class _Writer:
             return ()
         name = Path(f"{self.stem}{base}.kmz").name
         return (f"{name} es demasiado grande para un teléfono: está en {len(parts)} partes",)
-
-
-def _fids(cells: pd.DataFrame) -> list[int]:
-    """A cell's own index as a number: the same every night, below 2^63."""
-    return [int(cell, 16) for cell in cells["h3"]]
 
 
 def _guarded(rows: pa.Table) -> pa.Table:
