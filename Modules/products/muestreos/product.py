@@ -105,9 +105,8 @@ def build_muestreos(
     headers = {**CSV_HEADERS, **(LEIDAS if clasificadas else {})}
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
-    write_gpkg(
-        _with_fids(gpkg_layers(plan), fuente.numeros), built[f"{stem}.gpkg"], fuente.snapshot_id
-    )
+    layers = gpkg_layers(plan, fuente.numeros)
+    write_gpkg(layers, built[f"{stem}.gpkg"], fuente.snapshot_id)
     add_styles(built[f"{stem}.gpkg"], styles(), DESCRIPTIONS)
     rows = pd.DataFrame(plan.puntos[list(headers)])
     write_new(built[f"{stem}.csv"], csv_bytes(rows, headers))
@@ -137,26 +136,16 @@ def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path, run: Runner) -> M
     return mapas.carpetas[CARPETA]
 
 
-def gpkg_layers(plan: PlanMuestreo) -> dict[str, gpd.GeoDataFrame]:
-    """The layers of the GeoPackage by name, in its order, with the columns that they have there."""
-    return {
-        CAPA_MUESTREOS: plan.reales.drop(columns=[*_ONLY_PROPOSED]),
-        CAPA_PROPUESTOS: plan.propuestos.drop(columns=[*_ONLY_REAL]),
-        CAPA_AMBIENTES: plan.ambientes,
-    }
-
-
-def _with_fids(
-    layers: Mapping[str, gpd.GeoDataFrame], numeros: Numeros
-) -> dict[str, gpd.GeoDataFrame]:
-    kinds = {
-        CAPA_MUESTREOS: (MARCADOR, "punto_id"),
-        CAPA_PROPUESTOS: (PROPUESTO, "punto_id"),
-        CAPA_AMBIENTES: (AMBIENTE, "ambiente_id"),
+def gpkg_layers(plan: PlanMuestreo, numeros: Numeros) -> dict[str, gpd.GeoDataFrame]:
+    """The layers of the GeoPackage by name, in its order, with their columns and numbers there."""
+    layers = {
+        CAPA_MUESTREOS: (plan.reales.drop(columns=[*_ONLY_PROPOSED]), MARCADOR, "punto_id"),
+        CAPA_PROPUESTOS: (plan.propuestos.drop(columns=[*_ONLY_REAL]), PROPUESTO, "punto_id"),
+        CAPA_AMBIENTES: (plan.ambientes, AMBIENTE, "ambiente_id"),
     }
     return {
-        name: layer.assign(fid=numeros.of(kinds[name][0], layer[kinds[name][1]]))
-        for name, layer in layers.items()
+        name: layer.assign(fid=numeros.of(kind, layer[key]))
+        for name, (layer, kind, key) in layers.items()
     }
 
 
