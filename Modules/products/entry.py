@@ -46,7 +46,7 @@ class Producto:
     carpetas: tuple[str, ...]
     build: Callable[..., Hecho]
     paquetes: tuple[str, ...]  # below Modules/products: its own, and those that it uses
-    pagina: str  # of docs/, which documents its files
+    pagina: str = "productos.md"  # of docs/, which documents its files
     comando: str = CADA_NOCHE  # lindero run <comando> makes it
     texto: str = ""  # what the command makes, for its help; the name, if not given
     ajustes: tuple[str, ...] = ()

@@ -20,9 +20,5 @@ def build(fuente: Fuente, work: Path) -> Hecho:
 
 
 PRODUCTO: Final = Producto(
-    nombre="cultivos",
-    carpetas=(CARPETA,),
-    build=build,
-    paquetes=("cultivos",),
-    pagina="productos.md",
+    nombre="cultivos", carpetas=(CARPETA,), build=build, paquetes=("cultivos",)
 )

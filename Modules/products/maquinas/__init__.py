@@ -24,6 +24,5 @@ PRODUCTO: Final = Producto(
     carpetas=(CARPETA,),
     build=build,
     paquetes=("maquinas", "kmz"),  # the order of the KMZ and its names of crops
-    pagina="productos.md",
     pueden_faltar=frozenset({CARPETA}),
 )

@@ -45,7 +45,6 @@ PRODUCTO: Final = Producto(
     carpetas=(CARPETA,),
     build=build,
     paquetes=("muestreos", "kmz"),
-    pagina="productos.md",
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),
     tramos=True,
     tareas=True,

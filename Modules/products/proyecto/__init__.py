@@ -27,6 +27,5 @@ PRODUCTO: Final = Producto(
     carpetas=(CARPETA, QFIELD),
     build=build,
     paquetes=("proyecto", "cultivos", "muestreos", "kmz"),
-    pagina="productos.md",
     vecinas=VECINAS,
 )

@@ -34,6 +34,5 @@ PRODUCTO: Final = Producto(
     carpetas=(CARPETA,),
     build=build,
     paquetes=("sustentabilidad", "eudr", "eudr/paises.geojson"),
-    pagina="productos.md",
     ajustes=("lindero_eudr_puntos", "lindero_eudr_paises"),
 )
