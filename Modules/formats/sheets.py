@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -181,6 +182,18 @@ class _Page(Worksheet):
 
     dim_rowmax: int  # of XlsxWriter: the last row there is
     body: tuple[list[str], ...] = ()  # the cells of each column, with # for the number of the row
+
+    def _set_xml_writer(self, filename: Any) -> None:
+        """Collect bytes: the text of a large sheet would be joined, and encoded, beside itself."""
+        super()._set_xml_writer(filename)
+        collected = io.BytesIO()
+        self.fh = io.TextIOWrapper(collected, "utf-8", newline="")
+
+        def encode(_encoding: str) -> bytes:
+            self.fh.flush()
+            return collected.getvalue()
+
+        vars(filename)["getvalue"] = lambda: SimpleNamespace(encode=encode)  # all that is asked
 
     def _write_rows(self) -> None:
         """The header as XlsxWriter writes it, the body, and so what stands under it."""

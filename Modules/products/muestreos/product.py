@@ -105,8 +105,7 @@ def build_muestreos(
     headers = {**CSV_HEADERS, **(LEIDAS if clasificadas else {})}
     stem = f"muestreos_{fuente.campania.slug}"
     built = {f"{stem}.{end}": work / f"{stem}.{end}" for end in ("gpkg", "csv", "xlsx")}
-    layers = gpkg_layers(plan, fuente.numeros)
-    write_gpkg(layers, built[f"{stem}.gpkg"], fuente.snapshot_id)
+    write_gpkg(gpkg_layers(plan, fuente.numeros), built[f"{stem}.gpkg"], fuente.snapshot_id)
     add_styles(built[f"{stem}.gpkg"], styles(), DESCRIPTIONS)
     rows = pd.DataFrame(plan.puntos[list(headers)])
     write_new(built[f"{stem}.csv"], csv_bytes(rows, headers))
