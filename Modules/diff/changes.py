@@ -19,7 +19,7 @@ from Modules.diff.differences import detail_of, diferencias
 from Modules.diff.pairs import COMPARED, RowCounts
 from Modules.geo.borders import TOLERANCIA_M
 from Modules.night.tables import Tables
-from Modules.words.spanish import cut, in_lote, number
+from Modules.words.spanish import cut, in_lote, natural, number
 
 MAX_MARCAS: Final = 500  # marcadores of a night that are named; all are counted
 MAX_DICHAS: Final = 8  # of a lote, new or gone or changed, in a text
@@ -243,13 +243,17 @@ def _counted(one: Cambio) -> Iterator[tuple[str, int]]:
 
 
 def novedades(changes: Changes) -> Iterator[tuple[str, str, str, str, str]]:
-    """Ids of lote and campo, what people call it, what happened, in detail."""
-    for one in changes.campos:
-        yield "", one.campo_id, one.campo, one.que, one.detalle
-    for one in (*changes.lotes, *changes.siembras):
-        yield one.lote_id, "", f"{one.campo} · {one.lote}", one.que, one.detalle
-    for some, name, detail in _conteos(changes):
-        yield some.lote_id, "", f"{some.campo} · {some.lote}", name, detail
+    """Ids of lote and campo, what people call it, what happened, in detail; by campo and lote."""
+    rows = [("", c.campo_id, c.campo, "", c.que, c.detalle) for c in changes.campos]
+    rows += [
+        (c.lote_id, "", c.campo, c.lote, c.que, c.detalle)
+        for c in (*changes.lotes, *changes.siembras)
+    ]
+    rows += [(c.lote_id, "", c.campo, c.lote, what, said) for c, what, said in _conteos(changes)]
+    for lote_id, campo_id, campo, lote, what, said in sorted(
+        rows, key=lambda r: _by_place(*r[2:4])
+    ):
+        yield lote_id, campo_id, " · ".join(filter(None, (campo, lote))), what, said
     for one in changes.otros:
         yield "", "", one.nombre, one.que, one.detalle
 
@@ -263,7 +267,12 @@ def cambios(changes: Changes) -> list[tuple[str, str, str, str]]:
         (c.campo, c.lote, c.que, f"{c.nombre}: {c.detalle}" if c.detalle else c.nombre)
         for c in changes.otros
     ]
-    return sorted(rows)
+    return sorted(rows, key=lambda row: (_by_place(*row[:2]), row))
+
+
+def _by_place(campo: str, lote: str) -> tuple[Any, ...]:
+    """As people look for it: lote 2 before lote 10, what is of a campo before its lotes."""
+    return natural(campo), campo, natural(lote), lote
 
 
 def _conteos(changes: Changes) -> Iterator[tuple[Conteo, str, str]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from Modules.geo.borders import TOLERANCIA_M, bordes, distances_m, moved
 from Modules.night.tables import Tables
 from Modules.words.columns import TABLES
 from Modules.words.names import names_with_ids
-from Modules.words.spanish import number
+from Modules.words.spanish import day, hectares, number
 
 SIN_SIEMBRAS: Final = "sin siembras"
 _DERIVED: Final = {  # what follows from another table or column, or is no news
@@ -294,15 +295,17 @@ def _valor(pair: Pair, key: str, column: str) -> Valor:
     if column in _PERSONAL:
         return Valor(column, "", "")
     was, is_now = pair.before.cell(key, column), pair.now.cell(key, column)
-    return Valor(column, _shown(was), _shown(is_now))
+    return Valor(column, _shown(was, column), _shown(is_now, column))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, column: str) -> str:
     if value is None:
         return "(vacío)"
     if isinstance(value, bool | np.bool_):
         return "sí" if value else "no"
-    return number(value, 2) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return hectares(value) if column.endswith("_ha") else number(value, 2)
+    return day(value) if isinstance(value, date) else str(value)
 
 
 def detail_of(valores: Iterable[Valor], named: Collection[str] = ()) -> str:

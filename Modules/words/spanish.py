@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -37,6 +38,7 @@ _WHY: Final = {
     errno.ECONNREFUSED: "nadie contesta ahí",
 }
 _BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=%|(?:ha|m|m²|km|cm|mm|kg)\b)")
+_ACCENTS: Final = re.compile(r"[\u0300-\u0302\u0304-\u036f]")  # all but that of ñ
 _MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]#|~]")
 
 
@@ -143,6 +145,9 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @lru_cache(maxsize=65_536)
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts "Lote 2" before "Lote 10", whatever the case; equal names tie."""
-    parts = re.split(r"(\d+)", name.casefold())
+    """Sort key that puts "Lote 2" before "Lote 10" and "Élida" before "Zárate", ñ after n; whatever
+    the case. Names that differ in case and accents alone tie.
+    """
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", name.casefold()))
+    parts = re.split(r"(\d+)", plain)
     return tuple((0, int(part), "") if i % 2 else (1, 0, part) for i, part in enumerate(parts))

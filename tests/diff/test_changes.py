@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import shapely
 
-from Modules.diff.changes import MAX_MARCAS, Changes, Conteo, RowCounts, cambios, diff_tables
+from Modules.diff.changes import (
+    MAX_MARCAS,
+    Changes,
+    Conteo,
+    Novedad,
+    RowCounts,
+    cambios,
+    diff_tables,
+    novedades,
+)
 from Modules.geo.geometry import geodesic_area_ha
 from Modules.night.tables import Tables, build_tables
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
@@ -192,7 +201,7 @@ def test_a_resown_lote_says_its_crops_before_and_after():
     changes = diff_tables(build(night()), build(after))
     assert [(c.que, c.detalle) for c in changes.siembras] == [
         ("cambio de cultivo", "Trigo + Soja 2da → Trigo + Maíz 2da"),
-        ("siembra", "Trigo: fecha de cosecha (vacío) → 2025-12-01, estado sembrado → cosechado"),
+        ("siembra", "Trigo: fecha de cosecha (vacío) → 01/12/2025, estado sembrado → cosechado"),
     ]
     assert changes.tablas["siembras"] == RowCounts(1, 1, 1)
 
@@ -294,6 +303,22 @@ def test_the_same_nights_give_the_same_lists_whatever_the_order_of_records():
         for seed in range(4)
     }
     assert len(texts) == 1
+
+
+def test_changes_go_by_campo_and_lote_as_people_count_them():
+    lotes = [Novedad("lote nuevo", "", "Élida", lote=one, lote_id=one) for one in ("10", "2", "A")]
+    sown = Novedad("siembra", "", "Élida", lote="2", lote_id="2")
+    whole = [Novedad("datos del campo", "", one, one) for one in ("Zárate", "Élida")]
+    changes = Changes(
+        first_night=False, tablas={}, campos=tuple(whole), lotes=tuple(lotes), siembras=(sown,)
+    )
+    order = ["", "2", "2", "10", "A"]
+    assert [row[:2] for row in cambios(changes)] == [
+        *(("Élida", one) for one in order), ("Zárate", "")
+    ]  # fmt: skip
+    assert [row[2] for row in novedades(changes)] == [
+        *(f"Élida · {one}" if one else "Élida" for one in order), "Zárate"
+    ]  # fmt: skip
 
 
 def test_what_is_kept_in_a_snapshot_reads_back_also_from_before_zonas_and_marks_were_told():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -371,12 +372,23 @@ def test_personal_data_are_named_and_never_told(base: Tables) -> None:
     assert "20-11111111-2" not in json.dumps(diferencias(base, after).to_dict())
 
 
-def test_a_siembra_says_what_changed_in_it(base: Tables) -> None:
-    after = replace(base, siembras=set_cell(base.siembras, 4, "superficie_declarada_ha", 1234.5))
-    (change,) = diferencias(base, after).cambios
+@pytest.mark.parametrize(
+    ("column", "was", "now", "told"),
+    [
+        ("superficie_declarada_ha", 987.0, 1234.5, "superficie declarada 987,00 ha → 1.234,50 ha"),
+        ("superficie_declarada_ha", None, 1234.5, "superficie declarada (vacío) → 1.234,50 ha"),
+        ("fecha_siembra", None, date(2025, 11, 9), "fecha de siembra (vacío) → 09/11/2025"),
+    ],
+)
+def test_a_siembra_says_what_changed_in_it_with_units_and_dates_as_people_write_them(
+    base: Tables, column: str, was: Any, now: Any, told: str
+) -> None:
+    before, after = (
+        replace(base, siembras=set_cell(base.siembras, 4, column, one)) for one in (was, now)
+    )
+    (change,) = diferencias(before, after).cambios
     assert change.clase is Clase.SIEMBRA_CAMBIADA
-    assert change.detalle.startswith(f"{base.siembras['cultivo'].iloc[4]}: superficie declarada ")
-    assert change.detalle.endswith("→ 1.234,50")
+    assert change.detalle == f"{base.siembras['cultivo'].iloc[4]}: {told}"
     assert change.ahora is not None  # the ground of its lote
 
 

@@ -23,6 +23,10 @@ def test_numbers_and_dates_are_argentine() -> None:
 def test_names_sort_as_people_read_them() -> None:
     names = ["Lote 10", "lote 2", "10", "2", "Lote 2A", ""]
     assert sorted(names, key=spanish.natural) == ["", "2", "10", "lote 2", "Lote 2A", "Lote 10"]
+    names = ["Zárate", "Ñandú", "Élida", "Nuevo", "Ezeiza", "Elena", "Oeste"]
+    assert sorted(names, key=spanish.natural) == [
+        *("Elena", "Élida", "Ezeiza", "Nuevo", "Ñandú", "Oeste", "Zárate")
+    ]
 
 
 @pytest.mark.parametrize(
