@@ -139,3 +139,11 @@ def merge(portal: Iterable[tuple[str, Cultivo]] = ()) -> Catalogue:
     by_name = {name: mine[code] for name, code in _BY_NAME.items()}
     by_name |= {fold(crop.nombre): mine[crop.codigo] for _, crop in rows}
     return Catalogue(MappingProxyType(by_code), MappingProxyType(by_name))
+
+
+def colour_of(codigo: str, portal: Mapping[str, str]) -> str:
+    """The colour of a crop by its code: the portal's, else ours; grey of one that nobody knows."""
+    if codigo == OTRO:
+        return GREY
+    known = CATALOGUE.get(codigo)
+    return portal.get(codigo) or (known.color if known else GREY)

@@ -19,13 +19,14 @@ import pandas as pd
 from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
 from Modules.words.columns import LOTES, SIEMBRAS, Column, Table
-from Modules.words.cultivos import CATALOGUE, GREY, OTRO
+from Modules.words.cultivos import CATALOGUE, OTRO, colour_of
 from Modules.words.errors import DataError
 from Modules.words.names import names_with_ids
-from Modules.words.spanish import day
+from Modules.words.spanish import day, natural
 
 MAX_DESCONOCIDOS: Final = 60
 OTROS: Final = "Otros cultivos"
+_LAST: Final = "\U0010ffff"  # where there is no name
 TOLERANCIA: Final = 0.05  # of the computed area: a border drawn by hand is seldom nearer
 
 _SOWN_HA: Final = replace(
@@ -101,18 +102,11 @@ def sown_crops(tables: Tables) -> list[Sembrado]:
     distinct = tables.siembras.assign(clave=crop_keys(tables.siembras)).drop_duplicates("clave")
     rows = zip(distinct["clave"], distinct["cultivo_codigo"], distinct["cultivo"], strict=True)
     found = [
-        Sembrado(key, code, OTROS if key == OTRO else name, _colour(code, portal))
+        Sembrado(key, code, OTROS if key == OTRO else name, colour_of(code, portal))
         for key, code, name in rows
     ]
     last = len(ranks)
     return sorted(found, key=lambda c: (c.codigo == OTRO, ranks.get(c.codigo, last), c.clave))
-
-
-def _colour(code: str, portal: Mapping[str, str]) -> str:
-    if code == OTRO:
-        return GREY
-    known = CATALOGUE.get(code)
-    return portal.get(code) or (known.color if known else GREY)
 
 
 def sown(tables: Tables) -> gpd.GeoDataFrame:
@@ -149,7 +143,7 @@ def by_campo(tables: Tables, rows: pd.DataFrame, crops: Iterable[Sembrado]) -> p
     ``tierra_ha``, ``sin_cultivo_ha``, ``lotes``. A crop that a campo has not is missing, not zero.
     """
     labels = campo_labels(tables.lotes)
-    keys = sorted(labels, key=lambda key: (labels[key], key))
+    keys = sorted(labels, key=lambda key: (natural(labels[key]), key))
     area, campo = rows["superficie_ha"], rows["campo_id"]
     crop_of = crop_keys(rows)
     columns: dict[str, pd.Series] = {"campo": pd.Series(labels, dtype="string")}
@@ -196,8 +190,18 @@ def by_lote(tables: Tables) -> pd.DataFrame:
     frame["campo"] = frame["campo_id"].map(campo_labels(tables.lotes)).astype("string")
     for name, values in said.items():
         frame[name] = frame["lote_id"].map(values)
-    frame = frame.sort_values(["campo", "lote", "lote_id"], ignore_index=True)
-    return frame[["campo", "lote", "cultivos", "superficie_ha", *names]]
+    return by_place(frame)[["campo", "lote", "cultivos", "superficie_ha", *names]]
+
+
+def by_place(frame: pd.DataFrame, first: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows by campo and lote as people read names, "2" before "10"; before that by ``first``.
+
+    Those of one lote stay in their order.
+    """
+    names = [*first, "campo", "lote"]
+    keys = ([natural(one) for one in frame[name].fillna(_LAST)] for name in names)
+    order = sorted(zip(*keys, frame["lote_id"], range(len(frame)), strict=True))
+    return frame.iloc[[row[-1] for row in order]].reset_index(drop=True)
 
 
 def _joined(values: pd.Series) -> Any:

@@ -21,6 +21,7 @@ from Modules.products.cultivos.sown import (
     by_campo,
     by_crop,
     by_lote,
+    by_place,
     campo_labels,
     differences,
     progress,
@@ -114,7 +115,7 @@ def _whole(fuente: Fuente) -> Sheet:
             QUE_ES_SEMBRADA,
             COMO_SE_MIDE,
             f"Datos del portal del {fuente.hora_local:%d/%m/%Y a las %H:%M} "
-            f"(snapshot {fuente.snapshot_id}).",
+            f"(backup {fuente.snapshot_id}).",
         ),
     )
 
@@ -175,8 +176,9 @@ def _bare(fuente: Fuente) -> Sheet:
     frame = without_crop(fuente.tables)
     labels = campo_labels(fuente.tables.lotes)
     frame = frame.assign(campo=frame["campo_id"].map(labels).astype("string"))
-    frame = frame.sort_values(["campo", "lote", "lote_id"])
-    frame = frame[["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]]
+    frame = by_place(frame)[
+        ["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]
+    ]
     totals = ("superficie_ha",)
     return _sheet("Lotes sin cultivo", pd.DataFrame(frame), totals=totals, freeze_columns=2)
 

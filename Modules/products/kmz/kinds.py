@@ -1,8 +1,8 @@
 """What the maps tell apart: kinds of placemark, with their data, and groups drawn alike. Pure.
 
 ``Data`` names are ASCII for programs, labels Spanish for people. An area is there twice: as people
-read it ("35,30 ha", in the balloon) and as a number for QGIS. Crops keep the colour of the
-portal's catalogue; one that nobody knows is grey, and its spellings are one group.
+read it ("35,30 ha", in the balloon) and as a number for QGIS. Crops have the colours that they have
+in every product; one that nobody knows is grey, and its spellings are one group.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from Modules.formats.kml_document import Kind
 from Modules.formats.kml_styles import Estilo, cultivo_style, punto_style
 from Modules.formats.kml_text import xml_id
 from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS, named
-from Modules.words.cultivos import GREY, OTRO, SIN_CULTIVO, fold
+from Modules.words.cultivos import OTRO, SIN_CULTIVO, colour_of, fold
 
 _IDS: Final = ("superficie_ha", "lote_id", "siembra_id", "ambiente_id", "marcador_id", "punto_id")
 
@@ -82,7 +82,10 @@ SIN_SIEMBRA: Final = Grupo(  # lotes on which nothing is sown in the campaña
 
 
 def cultivos(codes: Sequence[str], names: Sequence[str], colours: Mapping[str, str]) -> list[Grupo]:
-    """The crop of each siembra; spellings of one unknown crop are one group, drawn grey."""
+    """The crop of each siembra; spellings of one unknown crop are one group, drawn grey.
+
+    ``colours`` are those of the portal's catalogue, by code.
+    """
     keys = [
         code if code != OTRO else f"{OTRO}-{hashlib.sha256(fold(name).encode()).hexdigest()[:8]}"
         for code, name in zip(codes, names, strict=True)
@@ -94,7 +97,7 @@ def cultivos(codes: Sequence[str], names: Sequence[str], colours: Mapping[str, s
         key: Grupo(
             key,
             name,
-            replace(cultivo_style(key, colours.get(key, GREY)), balloon=LOTE.balloon),
+            replace(cultivo_style(key, colour_of(key, colours)), balloon=LOTE.balloon),
             (int(key.startswith(f"{OTRO}-")), name),
         )
         for key, name in spelling.items()

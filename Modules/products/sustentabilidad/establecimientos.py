@@ -15,6 +15,7 @@ import shapely
 
 from Modules.formats.legends import named
 from Modules.night.tables import Tables
+from Modules.products.cultivos.sown import by_place
 
 HEADERS: Final = named(  # column to Spanish header, in order
     "empresa cuit renspa provincia partido campo lote campania orden cultivo superficie_ha "
@@ -29,21 +30,20 @@ HEADERS: Final = named(  # column to Spanish header, in order
     centroide_lat="Centroide: latitud",
 )
 _OF_CAMPO: Final = ["campo_id", "empresa", "cuit", "renspa", "provincia", "partido"]
-_ORDER: Final = ["empresa", "campo", "lote", "lote_id"]
 
 
 def lotes_table(tables: Tables) -> pd.DataFrame:
     """One row a lote; ``cultivo`` has all of its crops, in order, joined by " + "."""
     frame = _lotes(tables).rename(columns={"cultivos": "cultivo"})
     names = [name for name in HEADERS if name != "orden"]
-    return frame.sort_values(_ORDER, ignore_index=True)[names]
+    return by_place(frame, ["empresa"])[names]
 
 
 def siembras_table(tables: Tables) -> pd.DataFrame:
     """One row a siembra; ``superficie_ha`` is that of its lote."""
     sown = tables.siembras[["lote_id", "orden", "cultivo"]]
     frame = _lotes(tables).merge(sown, on="lote_id", validate="one_to_many")
-    return frame.sort_values([*_ORDER, "orden", "cultivo"], ignore_index=True)[list(HEADERS)]
+    return by_place(frame.sort_values(["orden", "cultivo"]), ["empresa"])[list(HEADERS)]
 
 
 def _lotes(tables: Tables) -> pd.DataFrame:

@@ -26,10 +26,13 @@ from Modules.products.cultivos.sown import (
     sown_crops,
     without_crop,
 )
+from Modules.products.kmz.layers import Lotes
 from Modules.products.source import Fuente
+from Modules.products.sustentabilidad.establecimientos import lotes_table
 from Modules.words.columns import Table
 from Modules.words.domain import Recurso
 from Modules.words.errors import DataError
+from Modules.words.spanish import natural
 from tests.fuentes import campo, fuente_of, lote
 from tests.table_contract import check_table
 
@@ -92,7 +95,7 @@ def test_each_campo_adds_up_on_its_own(demo_fuente: Fuente) -> None:
     tables = demo_fuente.tables
     crops = sown_crops(tables)
     campos = by_campo(tables, sown(tables), crops)
-    assert list(campos["campo"]) == sorted(campos["campo"])
+    assert list(campos["campo"]) == sorted(campos["campo"], key=natural)
     across = campos[[crop.columna for crop in crops]].sum(axis=1)
     assert list(across) == pytest.approx(list(campos["sembrada_ha"]), **EXACT)
     assert campos["lotes"].sum() == len(tables.lotes)
@@ -124,6 +127,39 @@ def test_the_portals_colour_wins(demo_fuente: Fuente) -> None:
     )
     for crop in sown_crops(replace(demo_fuente.tables, cultivos=painted)):
         assert crop.color == ("#9E9E9E" if crop.codigo == "OTR" else "#010203")
+
+
+def test_a_crop_that_the_portal_does_not_list_has_our_colour_in_every_product() -> None:
+    crops = ["Trigo", "Soja 2da", "Yuyo raro"]
+    tables = fuente_of(
+        {Recurso.CAMPOS: [campo(1, "Norte")],
+         Recurso.LOTES: [lote(1, "1", campo_at=1, cultivos=crops)]}
+    ).tables  # fmt: skip
+    assert tables.cultivos.empty
+    painted = {"Trigo": "#A1661A", "Soja 2da": "#9CCC65", "Yuyo raro": "#9E9E9E"}
+    assert {one.nombre: one.color for one in sown_crops(tables)} == painted  # QGIS, XLSX, H3
+    assert {
+        one.nombre: one.style.color for one in Lotes(tables).crops
+    } == painted  # map, KMZ, paper
+
+
+def test_lotes_go_as_people_count_them() -> None:
+    names = ["10", "2", "Lote 1", "1A", "Ñ"]
+    tables = fuente_of(
+        {Recurso.CAMPOS: [campo(1, "Zárate"), campo(2, "Élida")],
+         Recurso.LOTES: [lote(at, name, campo_at=at % 2 + 1) for at, name in enumerate(names)]}
+    ).tables  # fmt: skip
+    wanted = [
+        ("Élida", "1A"),
+        ("Élida", "2"),
+        ("Zárate", "10"),
+        ("Zárate", "Lote 1"),
+        ("Zárate", "Ñ"),
+    ]
+    found = by_lote(tables)
+    assert list(zip(found["campo"], found["lote"], strict=True)) == wanted
+    found = lotes_table(tables)
+    assert list(zip(found["campo"], found["lote"], strict=True)) == wanted
 
 
 def test_a_crop_called_like_a_column_is_a_crop(demo_fuente: Fuente) -> None:
