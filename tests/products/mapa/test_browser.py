@@ -34,6 +34,7 @@ from tests.stack.browser import Browser, browser
 pytestmark = pytest.mark.integration
 READY_S = 30
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+TABLET = {"width": 820, "height": 1180, "deviceScaleFactor": 1, "mobile": True}
 LAPTOP = {"width": 1366, "height": 768, "deviceScaleFactor": 1, "mobile": False}
 WATCH = """
 window.faults = [];
@@ -82,7 +83,7 @@ class Visit:
         """Amounts by name."""
         rows = "[...document.querySelectorAll('.entry')].map(e => e.innerText.split('\\n'))"
         return {
-            row[0].strip(): row[-1].strip()
+            " ".join(row[0].split()): " ".join(row[-1].split())
             for row in json.loads(self.ask(f"JSON.stringify({rows})"))
         }
 
@@ -331,6 +332,80 @@ def test_nothing_is_wider_than_a_phone_nor_too_small_to_touch(
     assert json.loads(visit.ask(small)) == []
 
 
+@pytest.mark.parametrize("shape", [PHONE, TABLET, LAPTOP], ids=["phone", "tablet", "laptop"])
+def test_the_card_of_a_lote_leaves_it_in_sight(
+    visit: Visit, fuente: Fuente, shape: dict[str, Any]
+) -> None:
+    row = fuente.tables.lotes.set_index("lote_id").loc["10063"]
+    visit.open("mapa_25-26.html", f"#campo={row['campo']}&lote=10063", shape)
+    free, card = (
+        json.loads(visit.ask(f"JSON.stringify(document.querySelector('{one}')"
+                             ".getBoundingClientRect())")) for one in ("#map", "#card")
+    )  # fmt: skip
+    below = card["width"] == free["width"]
+    room = {
+        "right": free["right"] if below else card["left"],
+        "bottom": card["top"] if below else free["bottom"],
+    }
+    blue = """(() => {
+      const canvas = document.querySelector('canvas'), box = canvas.getBoundingClientRect();
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const found = { left: 9e9, top: 9e9, right: -9e9, bottom: -9e9 };
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i] !== 13 || data[i + 1] !== 71 || data[i + 2] !== 161) continue;
+        const x = box.left + (i / 4 % canvas.width) * box.width / canvas.width;
+        const y = box.top + Math.floor(i / 4 / canvas.width) * box.height / canvas.height;
+        Object.assign(found, { left: Math.min(found.left, x), top: Math.min(found.top, y) });
+        Object.assign(found, { right: Math.max(found.right, x) });
+        Object.assign(found, { bottom: Math.max(found.bottom, y) });
+      }
+      return JSON.stringify(found); })()"""
+    lote = json.loads(visit.ask(blue))  # its outline, as it is drawn where it is chosen
+    assert lote["left"] >= free["left"]
+    assert lote["top"] >= free["top"]
+    assert lote["right"] <= room["right"]
+    assert lote["bottom"] <= room["bottom"]
+
+
+def test_no_word_of_the_legend_is_cut_and_no_number_leaves_its_unit(visit: Visit) -> None:
+    visit.open("mapa_25-26.html")
+    broken = """JSON.stringify([...document.querySelectorAll('.entry bdi')].filter((one) => {
+      const words = one.innerText.split(/\\s+/).length;
+      return one.getClientRects().length > words; }).map((one) => one.innerText))"""
+    assert json.loads(visit.ask(broken)) == []
+    parted = "/\\d (ha|%|km|m)\\b/.test(document.querySelector('{}').innerText)"
+    for part in ("#legend", "#changes"):
+        assert not visit.ask(parted.format(part)), part
+    visit.open("mapa_25-26.html", "#lote=10063")
+    assert "13,02 ha" in visit.text("#card")
+    assert not visit.ask(parted.format("#card"))
+
+
+def test_the_degrees_of_the_grid_are_whole_and_over_no_other_text(visit: Visit) -> None:
+    visit.open("mapa_25-26.html", "#campo=Doña Ángela")
+    written = """(() => {
+      const found = [], proto = CanvasRenderingContext2D.prototype, write = proto.fillText;
+      proto.fillText = function (text, x, y) {
+        const wide = this.measureText(text).width, box = this.canvas.getBoundingClientRect();
+        const left = box.left + x - (this.textAlign === 'center' ? wide / 2 : 0);
+        found.push([text, left, left + wide, box.top + y]);
+        write.call(this, text, x, y);
+      };
+      document.querySelector('[value=cambios]').click();
+      proto.fillText = write;
+      const free = document.querySelector('#map').getBoundingClientRect();
+      return JSON.stringify([free, found]); })()"""
+    free, texts = json.loads(visit.ask(written))
+    degrees = [one for one in texts if one[0].endswith("°")]
+    assert len(degrees) > 4
+    for text, left, right, base in degrees:
+        assert free["left"] <= left, text
+        assert right <= free["right"], text
+        assert free["top"] <= base - 9, text
+        others = [one for one in texts if one[0] != text and abs(one[3] - base) < 9]
+        assert not [one for one in others if one[1] < right and one[2] > left], text
+
+
 @pytest.mark.parametrize("hash_", ["", "#campo=Doña Ángela"], ids=["far", "near"])
 def test_the_scale_says_its_length_within_its_bar(visit: Visit, hash_: str) -> None:
     visit.open("mapa_25-26.html", hash_, PHONE)
@@ -389,6 +464,12 @@ def test_keys_alone_find_a_lote_and_bring_it_near(visit: Visit) -> None:
     assert "Triángulo" in visit.text("#card h2")
     visit.ask("document.querySelector('.close').click()")
     assert visit.ask("document.activeElement.id") == "map"
+    visit.ask("document.querySelector('#legend .small').focus(); document.activeElement.click()")
+    assert visit.ask("document.activeElement.ariaLabel") == "Todos: Cultivos", "it is made again"
+    visit.ask("""[...document.querySelectorAll('#changes button')]
+      .find((one) => one.innerText.includes('datos del campo')).focus();
+      document.activeElement.click()""")
+    assert visit.ask("document.activeElement.id") == "map"
     scale = visit.text(".leaflet-control-scale-line")
     visit.page.command("Input.dispatchKeyEvent", type="keyDown", key="-", text="-",
                        windowsVirtualKeyCode=189)  # fmt: skip
@@ -408,8 +489,9 @@ def test_a_browser_that_refuses_the_place_says_so_in_words(visit: Visit) -> None
     )
 
 
-def test_the_place_is_told_by_its_lote(visit: Visit, fuente: Fuente) -> None:
-    row = fuente.tables.lotes.iloc[0]
+@pytest.mark.parametrize("named", ["4", "Lote 5"])
+def test_the_place_is_told_by_its_lote(visit: Visit, fuente: Fuente, named: str) -> None:
+    row = fuente.tables.lotes[fuente.tables.lotes["lote"] == named].iloc[0]
     spot = row["geometry"].representative_point()
     visit.page.command(
         "Browser.setPermission", permission={"name": "geolocation"}, setting="granted"
@@ -419,8 +501,8 @@ def test_the_place_is_told_by_its_lote(visit: Visit, fuente: Fuente) -> None:
     )
     visit.open("mapa_25-26.html")
     visit.ask("document.querySelector('#locate').click()")
-    visit.until("document.querySelector('#notice').innerText.includes('Está en el lote')")
-    said = f"Está en el lote {row['lote']} de {row['campo']} (± 8 m)"
+    visit.until("document.querySelector('#notice').innerText.includes('Está en el ')")
+    said = f"Está en el {'' if named[0] == 'L' else 'lote '}{named} de {row['campo']} (± 8 m)"
     assert said in visit.text("#notice"), "of which campo, for many have a lote 4"
 
 

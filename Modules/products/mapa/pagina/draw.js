@@ -25,6 +25,7 @@ const Drawing = L.Renderer.extend({
     this.drawMarks();
     this.drawChosen();
     this.drawNames();
+    this.drawDegrees();
     this.fire('update');
   },
   px(x) { return (x - this.left) * this.scale; },
@@ -131,20 +132,33 @@ const Drawing = L.Renderer.extend({
     context.strokeText(short, px, py);
     context.fillText(short, px, py);
   },
-  /** Faint meridians and parallels, at least 110 pixels apart, with their degrees. */
+  /** Faint meridians and parallels, at least 110 pixels apart. */
   drawGrid(size) {
     const { context } = this, [north, west] = toLatLng(this.left, this.top), [south, east] = toLatLng(this.right, this.bottom);
     const step = GRID.filter((one) => one / 360 * this.scale >= 110).pop() || GRID[0], decimals = Math.max(0, Math.ceil(-Math.log10(step)));
     const inside = this._map.containerPointToLayerPoint([0, 0]).subtract(this._bounds.min);
-    Object.assign(context, { globalAlpha: 1, strokeStyle: '#DDE3E6', fillStyle: '#546E7A', lineWidth: 1, font: '11px system-ui, sans-serif', textAlign: 'left', textBaseline: 'alphabetic' });
+    Object.assign(context, { globalAlpha: 1, strokeStyle: '#DDE3E6', lineWidth: 1 });
+    Object.assign(this, { degrees: [] });
     context.beginPath();
     const line = (value, fromX, fromY, toX, toY, textX, textY) => {
       context.moveTo(fromX, fromY); context.lineTo(toX, toY);
-      context.fillText(`${number(value, decimals)}°`, textX, textY);
+      this.degrees.push([`${number(value, decimals)}°`, textX, textY]);
     };
     const along = (from, to) => Array.from({ length: Math.max(0, Math.floor(to / step) - Math.ceil(from / step) + 1) }, (_, i) => (Math.ceil(from / step) + i) * step);
     for (const lon of along(west, east)) { const px = this.px(worldX(lon * 1e7)); line(lon, px, 0, px, size.y, px + 3, inside.y + 12); }
-    for (const lat of along(south, north)) { const py = this.py(worldY(lat * 1e7)); line(lat, 0, py, size.x, py, inside.x + (py < inside.y + 30 ? -99 : 4), py - 4); }
+    for (const lat of along(south, north)) { const py = this.py(worldY(lat * 1e7)); line(lat, 0, py, size.x, py, inside.x + 4, py - 4); }
     context.stroke();
+  },
+  /** The degrees of the lines over all else, at the upper and left edge; none that is cut, or lies over a name or another. */
+  drawDegrees() {
+    const { context } = this, edge = this._map.containerPointToLayerPoint([0, 0]).subtract(this._bounds.min), size = this._map.getSize();
+    Object.assign(context, { globalAlpha: 1, font: '11px system-ui, sans-serif', textAlign: 'left', textBaseline: 'alphabetic', lineWidth: 3, lineJoin: 'round', strokeStyle: '#FFFFFF', fillStyle: '#455A64' });
+    for (const [text, x, y] of this.degrees) {
+      const box = [x, y - 11, x + context.measureText(text).width, y + 2];
+      if (box[0] < edge.x || box[1] < edge.y || box[2] > edge.x + size.x || box[3] > edge.y + size.y || this.taken.some((b) => b[0] < box[2] && b[2] > box[0] && b[1] < box[3] && b[3] > box[1])) continue;
+      this.taken.push(box);
+      context.strokeText(text, x, y);
+      context.fillText(text, x, y);
+    }
   },
 });

@@ -34,7 +34,7 @@ function entries(page, title, name, layer = name) {
     return element('label', { className: 'entry' }, box, swatch(color), element('span', { className: 'name' }, named(label)), element('span', { className: 'amount' }, amount));
   }).filter((_, at) => sums[at][0]);
   const wanted = off[name].size ? [] : grupos.keys(), word = off[name].size ? 'Todos' : 'Ninguno';
-  const all = button(() => { off[name] = new Set(wanted); refresh(page); }, { className: 'small', ariaLabel: `${word}: ${title}` }, word);
+  const all = button(() => { off[name] = new Set(wanted); refresh(page); byId(`all-${name}`).focus(); }, { id: `all-${name}`, className: 'small', ariaLabel: `${word}: ${title}` }, word);
   return rows.length ? element('fieldset', {}, element('legend', {}, title), all, ...rows) : null;
 }
 function showChanges(page) {
@@ -42,7 +42,7 @@ function showChanges(page) {
   const rows = night.cambios.filter(([lote, at]) => campo < 0 || (lote >= 0 ? night.lotes.campo[lote] : at) === campo);
   const items = rows.slice(0, MOST_CHANGES).map(([lote, at, name, what, detail]) => {
     const said = [element('strong', {}, named(name)), ` ${what}${detail ? `: ${detail}` : ''}`], target = lote >= 0 ? { layer: 'lotes', row: lote } : { campo: at };
-    return element('li', {}, lote >= 0 || at >= 0 ? button(() => goTo(page, target), {}, ...said) : element('p', {}, ...said));
+    return element('li', {}, lote >= 0 || at >= 0 ? button(() => { byId('map').focus(); goTo(page, target); }, {}, ...said) : element('p', {}, ...said));
   });
   const more = rows.length > MOST_CHANGES ? `y ${number(rows.length - MOST_CHANGES)} más` : rows.length ? '' : night.cambios.length ? 'Sin cambios en este campo.' : night.sin_cambios;
   byId('changes').replaceChildren(element('h2', {}, `Cambios de la noche del ${night.dia}`), ...(items.length ? [element('ul', {}, ...items)] : []), element('p', {}, more));

@@ -15,7 +15,7 @@ function startPlace(page) {
     ring.setLatLng(latlng).setRadius(accuracy).addTo(map);
     dot.setLatLng(latlng).addTo(map);
     const lote = find(state.night.lotes.shapes, ...world(latlng), () => true);
-    const { lotes, campos } = state.night, there = lote >= 0 ? `Está en el lote ${lotes.nombre(lote)} de ${campos[lotes.campo[lote]][1]}` : 'Está fuera de los lotes';
+    const { lotes, campos } = state.night, there = lote >= 0 ? `Está en el ${loteText(lotes.nombre(lote))} de ${campos[lotes.campo[lote]][1]}` : 'Está fuera de los lotes';
     say(page, `${there} (± ${number(accuracy)} m)`);
   });
   locate.onclick = () => { if (locate.getAttribute('aria-pressed') === 'true') turn(false, ''); else turn(true, 'Buscando la ubicación…'); };

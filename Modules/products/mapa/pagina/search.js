@@ -19,7 +19,7 @@ function startSearch(page) {
     found.hidden = !query.value.trim();
     if (found.hidden) return;
     page.searchable ||= searchable(page.state.night);
-    const hits = matches(page.searchable, query.value), open = (target) => { found.hidden = true; goTo(page, target); };
+    const hits = matches(page.searchable, query.value), open = (target) => { found.hidden = true; byId('map').focus(); goTo(page, target); };
     const said = hits.length > MOST_FOUND ? `${number(hits.length)} en total: agregue palabras` : hits.length ? counted(hits.length, 'resultado', 'resultados') : 'Nada con esas palabras';
     const buttons = hits.slice(0, MOST_FOUND).map((one) => button(() => open(one.target), {}, named(one.name), element('small', {}, named(one.where))));
     found.replaceChildren(element('p', { role: 'status' }, said), ...buttons);

@@ -9,7 +9,7 @@ function refresh(page) {
 function say(page, text = '') {
   const { marksDrawn, marksInSight } = page.drawing;
   page.said = text;
-  byId('notice').textContent = text || (marksDrawn || !marksInSight ? '' : `${counted(marksInSight, 'marcador', 'marcadores')} acá: acerque el mapa para verlos`);
+  byId('notice').textContent = unbroken(text) || (marksDrawn || !marksInSight ? '' : `${counted(marksInSight, 'marcador', 'marcadores')} acá: acerque el mapa para verlos`);
 }
 /** Bring a box into sight, beside the card or above it, with as many of its sizes of air around it. */
 function frame({ map }, [west, north, east, south], air = 0) {
@@ -61,7 +61,7 @@ function start() {
   page.drawing.on('update', () => say(page, page.said)).addTo(map);
   map.on('click', ({ latlng }) => showCard(page, hit(page, world(latlng))));
   byId('night').textContent = `Datos del ${night.datos}`;
-  byId('source').textContent = `Campaña ${night.campania}. Datos del ${night.datos}, snapshot ${night.snapshot}. Coordenadas WGS 84; superficies calculadas del contorno, sobre el elipsoide.`;
+  byId('source').textContent = `Campaña ${night.campania}. Datos del ${night.datos}, backup ${night.snapshot}. Coordenadas WGS 84; superficies calculadas del contorno, sobre el elipsoide.`;
   byId('views').onchange = ({ target }) => { state.view = target.value; refresh(page); };
   for (const begin of [startCampos, startSearch, startPlace, startPrint]) begin(page);
   byId('open-panel').onclick = ({ currentTarget }) => currentTarget.setAttribute('aria-expanded', byId('panel').classList.toggle('open'));
