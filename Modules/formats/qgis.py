@@ -107,6 +107,7 @@ class Label:
     visible_below: int = 75_000  # scale denominator above which the map would be full of text
     priority: int = 5  # 0 to 10: who gets the room, of labels of several layers
     visible_above: int = 1  # scale denominator below which others say more
+    always: bool = True  # also over others where there is no room left
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,8 +386,8 @@ def _labeling(label: Label, placement: str) -> etree._Element:
     }
     _add(_add(settings, "text-style", text), "text-buffer", halo)
     _add(settings, "text-format", {"multilineAlign": "1", "wrapChar": ""})
-    # a polygon is no obstacle: another siembra of the lote lies on the same ground; where there is
-    # no room left a label is drawn all the same (displayAll; QGIS 3.26 reads it as "if required")
+    # a polygon is no obstacle: another siembra of the lote lies on the same ground; displayAll is
+    # read by QGIS 3.26 as "if required"
     where = {"placement": placement, "priority": str(label.priority), "dist": "1"}
     _add(settings, "placement", {**where, "distUnits": "MM", "polygonPlacementFlags": "2"})
     scales = {"scaleVisibility": "1", "scaleMin": str(label.visible_above)}
@@ -394,7 +395,7 @@ def _labeling(label: Label, placement: str) -> etree._Element:
     drawn = {
         "scaleMax": str(label.visible_below),
         "drawLabels": "1",
-        "displayAll": "1",
+        "displayAll": str(int(label.always)),
         "obstacle": obstacle,
     }
     _add(settings, "rendering", {**scales, **drawn})

@@ -73,6 +73,7 @@ _MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
 )
 _ESTADOS: Final = ("planificado", HECHO, ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
+_LOTE_AND_AMBIENTE: Final = '"lote" || \'\\n\' || "ambiente"'
 _ONLY_PROPOSED: Final = ("metodo", "distancia_borde_m")
 _ONLY_REAL: Final = ("forma", "orden_portal", "observacion", "fecha", "compuesta")
 COLUMNS: Final = {  # of the layers of points
@@ -158,7 +159,7 @@ def styles() -> dict[str, Style]:
         CAPA_AMBIENTES: fill_style(
             "potencial",
             potenciales,
-            label=Label('"lote" || \'\\n\' || "ambiente"', "ambiente", visible_below=40_000),
+            label=Label(_LOTE_AND_AMBIENTE, "ambiente", visible_below=40_000, always=False),
             opacity=0.4,
         ),
     }

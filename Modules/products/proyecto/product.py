@@ -52,10 +52,14 @@ from Modules.words.spanish import moment
 _ARGENTINA: Final = (-66.0, -40.0, -57.0, -30.0)  # what to look at where nothing is drawn
 _MERCATOR: Final = "EPSG:3857"
 _ZONE: Final = 6  # degrees of a UTM zone
-_PAPER: Final = 205 / 167  # of the map on the page in proyecto.xml, width to height
+_PAPER: Final = 205 / 156  # of the map on the page in proyecto.xml, width to height
 _MARGIN: Final = 0.05  # around a campo, as a share of it
 _INK: Final = "#263238"
 _PREFIX: Final = "lindero_"  # of the layers' ids: QGIS replaces one of less than eleven characters
+_ALL_OF_LOTE: Final = (  # one label for all that happened to a lote or campo, of its first row
+    "if($id = minimum($id, group_by:=concat(lote_id, '/', campo_id)), "
+    "concatenate(que, group_by:=concat(lote_id, '/', campo_id), concatenator:='\\n'), NULL)"
+)
 _BOOLEANS: Final = ("ultima", "compuesta", "muestra_compuesta")
 _WORDS: Final = {
     "potencial": {key: name.removeprefix("Potencial ") for key, (name, _) in POTENCIALES.items()},
@@ -109,7 +113,7 @@ def _styles(fuente: Fuente) -> dict[str, Style]:
         "cambios": fill_style(
             "que",
             [],
-            label=Label(quoted("que"), "que"),
+            label=Label(_ALL_OF_LOTE, "que", priority=8, always=False),
             rest=changed,
             filled_if="\"lote_id\" <> ''",  # else all lotes of a campo look changed
         ),

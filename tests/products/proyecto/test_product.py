@@ -250,7 +250,7 @@ def test_a_real_qgis_opens_it_with_all_that_it_says(
     assert {"lotes_siembras", "lotes_marcadores", "lotes_ambientes"} <= set(second["relaciones"])
     assert second["temas"] == ["Ambientes", "Cambios", "Cultivos", "Marcadores"]
     assert second["grupos"] == ["Campos", "Cambios", "Marcadores", "Ambientes", "Cultivos"]
-    assert second["hoja"][1:3] == [205.0, 167.0]
+    assert second["hoja"][1:3] == [205.0, 156.0]
     assert second["nuevo"]["marcador_id"] == "uuid('WithoutBraces')"
     marks = second["capas"]["lindero_marcadores"]
     assert (marks["solo_lectura"], marks["palabras"]) == (
@@ -266,6 +266,23 @@ def test_a_real_qgis_opens_it_with_all_that_it_says(
     assert '&lt;i>1&lt;/i> &amp; "2"' in tip
     assert "[%" not in tip
     assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
+def test_a_real_qgis_writes_all_that_happened_to_a_lote_in_one_label(
+    qgis: Path, demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    now = demo_fuente.tables
+    own = now.ambientes["lote_id"].iloc[0]
+    before = replace(
+        now,
+        ambientes=now.ambientes[now.ambientes["lote_id"] != own].reset_index(drop=True),
+        marcadores=now.marcadores[now.marcadores["lote_id"] != own].reset_index(drop=True),
+    )
+    night = replace(demo_fuente, changes=diff_tables(before, now))
+    files = build_proyecto(night, tmp_path / "hecho", {}).carpetas["proyecto"]
+    asked = {"mapas": [{"capas": [[str(files[GPKG]), "cambios"]]}]}
+    (layer,) = ask(qgis, asked, tmp_path)["mapas"][0]["capas"]
+    assert layer == {"filas": 2, "rotuladas": 1, "textos": ["ambientes\nmarcadores"]}
 
 
 def test_the_layers_are_those_of_the_page(built: Mapping[str, Mapping[str, Path]]) -> None:
