@@ -26,7 +26,7 @@ from Modules.products.eudr.rules import REGLA, REGLAS, Requisito
 from Modules.products.eudr.shapes import GEOMETRY_RULES, Faults, check_shape, check_together
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
-from Modules.words.spanish import why
+from Modules.words.spanish import number, why
 
 CUMPLE: Final = "cumple"
 NO_CUMPLE: Final = "no cumple"
@@ -137,7 +137,7 @@ def _check_file(data: bytes, size: int) -> tuple[Faults, list[Any] | None]:
     """The file's own rules, and its features if it has any."""
     faults = Faults()
     if size > MAX_FILE_BYTES:
-        faults.broken["tamano"] = f"pesa {size / 1e6:.1f} MB; hay que partirlo"
+        faults.broken["tamano"] = f"pesa {number(size / 1e6, 1)} MB; hay que partirlo"
     if size > MAX_READ_BYTES:
         faults.skipped |= {"json", "coleccion", "crs", "sin_crs", "sin_bom", "con_elementos"}
         return faults, None

@@ -20,6 +20,7 @@ from Modules.products.eudr.check import CUMPLE, NO_CUMPLE, EudrReport
 from Modules.products.eudr.declare import Declared
 from Modules.products.eudr.rules import REGLA, Requisito
 from Modules.words.finding import Finding, Severity
+from Modules.words.spanish import number
 
 NO_CORRESPONDE: Final = "no corresponde"
 _OWN: Final = ("archivo", "elemento", "empresa", "regla", "nivel", "resultado", "detalle")
@@ -136,5 +137,5 @@ def _complete(declared: Declared) -> tuple[str, str]:
 def _area(declared: Declared) -> tuple[str, str]:
     before, after = declared.before_ha, declared.declared_ha
     same = abs(before - after) <= max(_TOLERANCE * before, _TOLERANCE_HA)
-    text = f"lote {before:.4f} ha, declarado {after:.4f} ha"
+    text = f"lote {number(before, 4)} ha, declarado {number(after, 4)} ha"
     return (CUMPLE if same else NO_CUMPLE), text

@@ -35,7 +35,7 @@ def check_properties(
     elif (computed := faults.area_ha) is None:
         faults.skipped |= {"area_coherente"}
     elif abs(area_ha - computed) > max(AREA_TOLERANCE * computed, AREA_TOLERANCE_HA):
-        differing = f"declara {brief(area_ha)} ha; la geometría tiene {number(computed, 4)}"
+        differing = f"declara {brief(area_ha)} ha; la geometría tiene {number(computed, 4)} ha"
         faults.broken["area_coherente"] = differing
 
 

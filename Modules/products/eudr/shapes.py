@@ -20,6 +20,7 @@ from Modules.products.eudr.document import Positions, WrittenGeometry
 from Modules.products.eudr.grid import GRID
 from Modules.products.eudr.paises import countries_of, outlines
 from Modules.products.eudr.rules import OVERLAP_TOLERANCE, OVERLAP_TOLERANCE_HA
+from Modules.words.spanish import number
 
 _MAX_PAIRS: Final = 2_000_000  # pairs of features looked at for overlaps
 _MAX_NAMED: Final = 5  # others named in one finding
@@ -217,7 +218,9 @@ def check_together(features: Sequence[Faults]) -> None:
             if common > max(OVERLAP_TOLERANCE_HA, OVERLAP_TOLERANCE * min(areas[i], areas[j])):
                 named.append((owners[j], common))
     for owner, found in others.items():
-        texts = [f"{common:.2f} ha con el elemento {other + 1}" for other, common in sorted(found)]
+        texts = [
+            f"{number(common, 2)} ha con el elemento {other + 1}" for other, common in sorted(found)
+        ]
         more = " y otros" if len(found) > _MAX_NAMED else ""
         if texts:
             features[owner].broken["sin_superposicion"] = ", ".join(texts[:_MAX_NAMED]) + more

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from Modules.night.tables import Tables
-from Modules.words.spanish import number
+from Modules.words.spanish import in_lote, number
 
 TOLERANCIA: Final = 0.005  # share of the lote: what redrawing a border by hand gives or takes
 
@@ -41,7 +41,7 @@ def notas_ambientes(tables: Tables, *, tolerancia: float = TOLERANCIA) -> tuple[
     """The same for people, in Spanish, a line a lote; empty where all add up."""
     wrong = ambientes_que_no_suman(tables, tolerancia=tolerancia)
     return tuple(
-        f"{row.campo}, lote {row.lote} ({row.lote_id}): los ambientes suman "
+        f"{in_lote(row.campo, row.lote)} ({row.lote_id}): los ambientes suman "
         f"{number(row.ambientes_ha, 2)} ha y el lote {number(row.lote_ha, 2)} ha "
         f"({'−' if row.diferencia < 0 else '+'}{number(abs(row.diferencia) * 100, 1)} %)"
         for row in wrong.itertuples(index=False)
