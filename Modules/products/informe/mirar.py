@@ -76,7 +76,7 @@ def _changed(*clases: Clase) -> Callable[[Fuente], Iterator[str]]:
 def _rejected(fuente: Fuente) -> Iterator[str]:
     kinds = fuente.tables.rechazados["recurso"].astype(str).value_counts().sort_index()
     words = ("fila del portal se rechazó", "filas del portal se rechazaron")
-    each = [f"{name} {number(some)}" for name, some in kinds.items()]
+    each = [f"{name} ({number(some)})" for name, some in kinds.items()]
     yield from _line(int(kinds.sum()), words, each)
 
 

@@ -55,7 +55,7 @@ def build_informe(
 
 def paper_of(fuente: Fuente, titulo: str, sections: Sequence[Seccion], estado: Estado) -> bytes:
     """A report as a PDF, A4; the same night gives the same bytes."""
-    pie = f"{titulo} · datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}"
+    pie = f"{titulo} · datos del {moment(fuente.hora_local)} · backup {fuente.snapshot_id}"
     told = [asdict(one.unida) | {"notas": one.notas} for one in sections]
     said = {"titulo": titulo, "pie": pie, **asdict(estado.unido), "secciones": told}
     return impreso.pdf(_HERE / "informe.typ", said, fuente.snapshot_id.utc)

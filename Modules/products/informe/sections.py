@@ -34,7 +34,7 @@ def estado_of(fuente: Fuente) -> Estado:
     """How the night was, in a sentence, and of what data."""
     tables = fuente.tables
     lines = (
-        f"Datos del portal del {moment(fuente.hora_local)} (snapshot {fuente.snapshot_id}).",
+        f"Datos del portal del {moment(fuente.hora_local)} (backup {fuente.snapshot_id}).",
         f"{count(len(tables.campos), 'campo', 'campos')}, "
         f"{count(len(tables.lotes), 'lote', 'lotes')}, "
         f"{number(float(land_ha(tables).sum()), 1)} ha de tierra.",
@@ -98,7 +98,7 @@ def _changes(fuente: Fuente) -> Seccion:
     elif not facts["total"]:
         said = ("Sin cambios contra la noche anterior." if changes.empty else SOLO_REESCRITO,)
     else:
-        each = [f"{one['que']} {number(one['cantidad'])}" for one in facts["por_clase"]]
+        each = [f"{one['que']} ({number(one['cantidad'])})" for one in facts["por_clase"]]
         said = (f"{count(facts['total'], 'cambio', 'cambios')}: {', '.join(each)}.",)
         moved = [one for one in changes.lotes if one.que == Clase.BORDE_MOVIDO.texto]
         if moved:

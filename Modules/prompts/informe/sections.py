@@ -91,7 +91,9 @@ def _since(season: Mapping[str, Any]) -> tuple[str, ...]:
     if not season:
         return ()
     each = [
-        f"{one['que']} {number(one['cantidad'])}" for one in season["por_clase"] if one["cantidad"]
+        f"{one['que']} ({number(one['cantidad'])})"
+        for one in season["por_clase"]
+        if one["cantidad"]
     ]
     areas = (
         f"lotes nuevos {_ha(season['lotes_nuevos_ha'])}, quitados "

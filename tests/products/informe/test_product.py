@@ -109,6 +109,7 @@ def test_the_hectares_are_those_of_the_night(fuente: Fuente) -> None:
     moved = next(one for one in fuente.changes.lotes if one.que == "borde movido")
     said = " ".join(section(fuente, "cambios").frases)
     assert f"ganan {number(moved.gana_ha, 2)} ha y pierden 0,00 ha" in said
+    assert "borde movido (1), cambio de cultivo (1), lote eliminado (1), lote nuevo (1)" in said
     assert moved.gana_ha == pytest.approx(10.26, rel=0.02)  # 0.001° by 0.01° at 34° S
     frame = progress(sown(fuente.tables), sown_crops(fuente.tables), fuente.hora_local.date())
     (table,) = section(fuente, "avance").tablas
