@@ -149,6 +149,14 @@ def test_a_lote_s_page_has_the_first_ones_with_their_sample_numbers(
     assert f"N.º {numbers.loc['M11', 'numero']} · Punto 11 · 02/11/2025" in whole
 
 
+def test_a_single_photo_more_is_told_as_one(night: Fuente, taken: Fotos, tmp_path: Path) -> None:
+    seven = {f"M{at}": taken["M0"][:1] for at in range(7)}
+    made = build_atlas(night, tmp_path / "atlas", seven).carpetas["atlas"]
+    with closing(pdfium.PdfDocument(made["atlas_25-26 - La Paz.pdf"])) as document:
+        texts = [page.get_textpage().get_text_bounded() for page in document]
+    assert "Y 1 foto más: en el mapa." in " ".join(" ".join(texts).split())
+
+
 @pytest.mark.parametrize(
     "build",
     [

@@ -21,6 +21,7 @@ from Modules.products.source import Fuente
 from Modules.words.spanish import count, hectares, moment, number
 
 _WORDS: Final = ("hexágono", "hexágonos")
+_OF_COLOUR: Final = ("hexágono de este color", "hexágonos de este color")
 HEXAGONO: Final = Kind(
     "h3",
     {
@@ -52,8 +53,9 @@ def documents(
         lines=(
             f"Campaña {fuente.campania} · {count(len(celdas), *_WORDS)} · "
             f"{hectares(float(land_ha(fuente.tables).sum()))} de tierra",
-            "El color es el del cultivo con más superficie en el hexágono.",
-            f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
+            "El color es el del cultivo con más superficie en el hexágono. Las hectáreas de la "
+            "leyenda son todas las del cultivo, también las que están en hexágonos de otro color.",
+            f"Datos del {moment(fuente.hora_local)} · backup {fuente.snapshot_id}",
         ),
         look_at=LookAt.framing(shapely.bounds(shapes)),
         styles=tuple(styles[i] for i in shown),
@@ -119,4 +121,4 @@ def _entry(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo], i: int)
     sown = celdas.por_cultivo(i)
     best = cells[sown[cells].argmax()]
     name, area = celdas.cultivos[i].nombre, float(sown.sum())
-    return Entry(styles[i], name, len(cells), _WORDS, area, label_text(shapes[best]))
+    return Entry(styles[i], name, len(cells), _OF_COLOUR, area, label_text(shapes[best]))

@@ -470,7 +470,7 @@ def _document(
     lines = (
         f"Campaña {fuente.campania} · {counts}",
         *notes,
-        f"Datos del {moment(fuente.hora_local)} · snapshot {fuente.snapshot_id}",
+        f"Datos del {moment(fuente.hora_local)} · backup {fuente.snapshot_id}",
     )
     styles = {style.id: style for cut in cuts for style in cut.styles()}
     return Document(

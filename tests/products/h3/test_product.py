@@ -24,7 +24,7 @@ import shapely
 from lxml import etree
 from pyarrow import csv
 
-from Modules.products.cultivos.sown import crop_keys
+from Modules.products.cultivos.sown import crop_keys, sown
 from Modules.products.entry import Hecho
 from Modules.products.h3.product import build_hexagonos
 from Modules.products.h3.tables import H3_AMBIENTES, H3_LOTES
@@ -240,6 +240,18 @@ def test_the_kml_is_valid_by_the_schema(built: Hecho, shared_data: Path) -> None
     schema = etree.XMLSchema(file=str(shared_data / "kml-schema/ogckml22.xsd"))
     with zipfile.ZipFile(built.carpetas["H3"][f"{STEM}_r09.kmz"]) as archive:
         schema.assertValid(etree.fromstring(archive.read("doc.kml")))
+
+
+def test_the_legend_says_of_what_its_hexagons_and_its_hectares_are(
+    built: Hecho, fuente: Fuente
+) -> None:
+    """Wheat has many hectares, and few hexagons in which nothing else has more."""
+    with zipfile.ZipFile(built.carpetas["H3"][f"{STEM}_r09.kmz"]) as archive:
+        text = archive.read("doc.kml").decode()
+    rows = sown(fuente.tables)
+    wheat = hectares(rows.loc[rows["cultivo"] == "Trigo", "superficie_ha"].sum())
+    assert re.search(rf"Trigo.{{1,40}}hexágonos? de este color · {wheat}", text)
+    assert "también las que están en hexágonos de otro color" in text
 
 
 def test_a_map_too_large_for_a_phone_comes_in_parts_by_campo(
