@@ -379,6 +379,7 @@ def test_no_word_of_the_legend_is_cut_and_no_number_leaves_its_unit(visit: Visit
     visit.open("mapa_25-26.html", "#lote=10063")
     assert "13,02 ha" in visit.text("#card")
     assert not visit.ask(parted.format("#card"))
+    assert "Plaga:\u00a02" in visit.ask("document.querySelector('#card').innerText")
 
 
 def test_the_degrees_of_the_grid_are_whole_and_over_no_other_text(visit: Visit) -> None:

@@ -17,7 +17,7 @@ function loteFields({ lotes, siembras, ambientes, marcadores, campania }, row) {
   return [
     ['Cultivo', lotes.siembras[row].map(crop).join(' + ') || 'Sin cultivo'], ['Superficie', hectares(lotes.ha[row])],
     ['Superficie declarada', hectares(lotes.declarada[row])], ['Campaña', campania], ...sown, ['Ambientes', zones.join(' · ')],
-    ['Marcadores', marks.filter(([, own]) => own.length).map(([tipo, own]) => `${tipo}: ${marksText(own.length, own.filter(marcadores.open).length)}`).join(' · ')],
+    ['Marcadores', marks.filter(([, own]) => own.length).map(([tipo, own]) => `${tipo}:\u00a0${marksText(own.length, own.filter(marcadores.open).length)}`).join(' · ')],
   ];
 }
 /** What happened to a lote and when: against the night before, and in the portal. */
