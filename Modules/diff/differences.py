@@ -134,7 +134,7 @@ class _Finder:
             names = tuple(valor for valor in change.valores if valor.columna == "campo")
             others = tuple(valor for valor in change.valores if valor.columna != "campo")
             if names:
-                detail = f"antes: {before.cell(change.id, 'campo')}"
+                detail = f"antes {before.cell(change.id, 'campo')}"
                 yield replace(change, clase=Clase.CAMPO_RENOMBRADO, detalle=detail, valores=names)
             if others:
                 yield replace(change, valores=others, detalle=detail_of(others))
@@ -148,7 +148,7 @@ class _Finder:
         yield from self._other_ids("lotes", Clase.LOTE_OTRO_ID)
         for key in pair.changed(["lote"]):
             valor = _valor(pair, key, "lote")
-            detail = f"antes: {valor.antes}"
+            detail = f"antes {valor.antes}"
             yield self._change(Clase.LOTE_RENOMBRADO, "lotes", key, detail, (valor,))
         for key in pair.changed(["campo_id"]):
             valor = _valor(pair, key, "campo_id")
@@ -191,7 +191,7 @@ class _Finder:
     def _other_ids(self, table: str, clase: Clase) -> Iterator[Cambio]:
         for new, old in sorted(self.old_ids.get(table, {}).items()):
             valores = (Valor(TABLES[table].key, old, new),)
-            yield self._change(clase, table, new, f"antes: {old}", valores)
+            yield self._change(clase, table, new, f"antes {old}", valores)
 
     def _moved(self, table: str, clase: Clase) -> Iterator[Cambio]:
         """Rows whose geometry moved, with what that gained and lost or how far it is."""

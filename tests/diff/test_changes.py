@@ -154,8 +154,8 @@ def test_lotes_new_gone_renamed_and_moved_to_another_campo():
     changes = diff_tables(build(before), build(after))
     assert [(c.campo, c.lote, c.que, c.detalle) for c in changes.lotes] == [
         ("Norte", "Lote 2", "lote eliminado", "10.133,6 ha, sin siembras"),
-        ("Norte", "Lote 3", "lote con otro id", "antes: 3"),
-        ("Norte", "Uno (1)", "lote renombrado", "antes: Lote 1"),
+        ("Norte", "Lote 3", "lote con otro id", "antes 3"),
+        ("Norte", "Uno (1)", "lote renombrado", "antes Lote 1"),
         ("Norte", "Uno (8)", "lote nuevo", "101,3 ha, Trigo + Soja 2da"),
         ("Sur", "Lote 2", "cambió de campo", "antes en el campo Norte"),
     ]
@@ -167,7 +167,7 @@ def test_campos_new_gone_and_renamed():
     after["campos"][0] |= {"nombre": "Norte Grande"}
     changes = diff_tables(build(night()), build(after))
     assert [(c.campo, c.que, c.detalle) for c in changes.campos] == [
-        ("Norte Grande", "campo renombrado", "antes: Norte"),
+        ("Norte Grande", "campo renombrado", "antes Norte"),
         ("Sur (b)", "campo eliminado", ""),
         ("Sur (c)", "campo nuevo", ""),
     ]
@@ -344,7 +344,7 @@ def test_twin_campos_carry_their_id():
     changes = diff_tables(build(before), build(after))
     assert [(c.campo, c.que, c.detalle) for c in changes.lotes] == [
         ("Norte (b)", "cambió de campo", "antes en el campo Norte (a)"),
-        ("Norte (b)", "lote renombrado", "antes: Lote 1"),
+        ("Norte (b)", "lote renombrado", "antes Lote 1"),
     ]
 
 
@@ -356,7 +356,7 @@ def test_a_lote_under_another_id_is_one_line():
             item["lote_id"] = "1-bis" if item["lote_id"] == "1" else item["lote_id"]
     changes = diff_tables(build(night()), build(after))
     assert [(c.lote_id, c.que, c.detalle) for c in changes.lotes] == [
-        ("1-bis", "lote con otro id", "antes: 1")
+        ("1-bis", "lote con otro id", "antes 1")
     ]
     told = (changes.siembras, changes.ambientes, changes.marcadores, changes.marcas)
     assert told == ((),) * 4

@@ -309,7 +309,7 @@ def test_a_lote_under_another_id_keeps_what_hangs_from_it(base: Tables) -> None:
     old = base.lotes["lote_id"].iloc[3]
     found = diferencias(base, rekeyed(base, old, "A9"))
     assert told(found) == [("lote_otro_id", "A9")]
-    assert found.cambios[0].detalle == f"antes: {old}"
+    assert found.cambios[0].detalle == f"antes {old}"
     assert found.renumerados == {"lotes": {old: "A9"}}
 
 

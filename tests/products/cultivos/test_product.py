@@ -266,7 +266,7 @@ def test_changes_of_the_night_are_listed(demo_fuente: Fuente, tmp_path: Path) ->
         lotes["campo"][0],
         "=Lote nuevo",
         "lote renombrado",
-        f"antes: {before.lotes['lote'][0]}",
+        f"antes {before.lotes['lote'][0]}",
     )
     assert rows == [("Campo", "Lote", "Cambio", "Detalle"), expected]
 
