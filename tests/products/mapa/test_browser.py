@@ -298,6 +298,11 @@ def test_a_mark_says_that_it_is_new_and_is_ringed_among_the_changes(
     visit.search(old["marcador"])
     visit.ask("document.querySelector('#found button').click()")
     assert "Novedad" not in visit.text("#card")
+    quiet = set(fuente.tables.campos["campo"]) - {one.campo for one in fuente.changes.marcas}
+    visit.open("mapa_25-26.html", f"#campo={min(quiet)}")
+    visit.ask("document.querySelector('[value=cambios]').click()")
+    assert "Sigue igual" in visit.text("#legend")
+    assert "Marcador nuevo o cambiado" not in visit.text("#legend"), "there is none in this campo"
 
 
 def test_a_single_mark_that_is_not_ringed_is_told_of_as_one(

@@ -19,7 +19,7 @@ function showLegend(page) {
     state.view === 'cultivos' && twice ? note('Un lote con dos siembras cuenta en las dos y tiene el color de la última.') : null,
     state.view === 'ambientes' ? entries(page, 'Ambientes', 'ambientes') : null,
     state.view === 'cambios' ? element('p', {}, swatch(CHANGED), ' Cambió  ', swatch(PLAIN), ' Sigue igual') : null,
-    state.view === 'cambios' && state.night.marcadores.lote.some((_, row) => state.night.marcadores.novedad(row)) ? element('p', {}, element('span', { className: 'swatch ring' }), ' Marcador nuevo o cambiado') : null,
+    state.view === 'cambios' && state.night.marcadores.lote.some((one, row) => state.ofCampo(one) && state.night.marcadores.novedad(row)) ? element('p', {}, element('span', { className: 'swatch ring' }), ' Marcador nuevo o cambiado') : null,
     state.view === 'cambios' && state.night.sin_senalar ? note(`Además, sin aro en todo el mapa: ${counted(state.night.sin_senalar, 'marcador', 'marcadores')}. La lista dice cuántos cambiaron en cada lote.`) : null,
     entries(page, 'Marcadores', 'marcadores'),
   ].filter(Boolean));
