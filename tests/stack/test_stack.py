@@ -38,6 +38,7 @@ from Modules.stack.moving import _postgres
 from Modules.stack.plan import RECENT, ROUNDS
 from Modules.stack.processes import of_stack, tail
 from Modules.stack.secrets import CLIENT_AUTH
+from Modules.watch.rounds import Watch
 from Modules.words.domain import Modo
 from Modules.words.spanish import corrida
 from tests.faults.named import parse_fault
@@ -56,7 +57,7 @@ from tests.stack.plataforma import (
     Plataforma,
     scheduled_night,
 )
-from tests.stack.rounds import rounds_late_s
+from tests.stack.rounds import rounds_due, rounds_late_s
 from tests.stack.silence import Silenced, silent_portal
 from tests.stack.whole import torn
 from tests.words.test_errors import ENGLISH
@@ -396,6 +397,7 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
         )
         assert plataforma.state(run_id)["type"] == "RUNNING"
     _restart(plataforma, "redis")
+    back = time.time() + ROUNDS[RECENT]  # what is due later than this was put there since
 
     assert plataforma.await_state(run_id)["type"] == "COMPLETED", plataforma.log_tails()
     assert {name: plataforma.process(name).pid for name in pids} == pids  # nobody mended them
@@ -403,8 +405,7 @@ def test_of_two_starts_one_runs_on_through_restarts_of_postgres_and_redis(
         plataforma.stack.await_healthy(name)
     # Rounds of the scheduler that were under way when Redis went come again after half a minute;
     # Docket by itself would wait 300 s, and services would be ill until then.
-    time.sleep(12)  # the shorter of them comes every 5 s
-    plataforma.await_that(lambda: max(rounds_late_s(plataforma.stack.settings)) < 10, "rounds", 90)
+    plataforma.await_that(lambda: min(rounds_due(plataforma.stack.settings)) > back, "rounds", 90)
     plataforma.stack.await_healthy("services")
     assert plataforma.process("services").pid == pids["services"]
 
@@ -528,7 +529,8 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
         assert len(told) == 1
         assert f"corrida {name} " in told[0]
         assert "se está haciendo otra vez" in told[0]
-        time.sleep(65)  # two rounds more: nobody does it a third time
+        for _ in range(2):  # who remembers nothing of it looks: nobody does it a third time
+            Watch(plataforma.stack.settings).round(datetime.now(UTC))
         assert set(night()) == {died, again}
 
 
