@@ -36,6 +36,7 @@ from tests.scripts.conftest import (
     ask,
     command_in,
     environment_below,
+    night_in,
     prefect_server,
     python_in,
 )
@@ -80,13 +81,6 @@ def production(portal: FaultyPortal, tmp_path: Path) -> Iterator[Command]:
     portal.inject()
 
 
-@pytest.fixture
-def under_prefect(portal: FaultyPortal, prefect_api: str, tmp_path: Path) -> Iterator[Command]:
-    """The same with a Prefect server: the stages are its tasks, what they say is its log."""
-    yield _production_in(tmp_path, portal, PREFECT_API_URL=prefect_api)
-    portal.inject()
-
-
 @pytest.fixture(scope="module")
 def good_night(portal: FaultyPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where one night was published; tests that change it work on copies."""
@@ -111,6 +105,14 @@ def production_after_a_night(production: Command, good_night: Path, tmp_path: Pa
     """``production`` in a copy of what a night left."""
     shutil.copytree(good_night, tmp_path, dirs_exist_ok=True)
     return production
+
+
+@pytest.fixture
+def under_prefect(
+    production_after_a_night: Command, portal: FaultyPortal, prefect_api: str, tmp_path: Path
+) -> Command:
+    """The same with a Prefect server: the stages are its tasks, what they say is its log."""
+    return _production_in(tmp_path, portal, PREFECT_API_URL=prefect_api)
 
 
 def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
@@ -302,14 +304,16 @@ def test_a_dangling_link_is_refused_before_anything_is_fetched(
 
 
 def test_a_plain_folder_where_a_link_is_configured_is_refused(
-    production: Command, portal: FaultyPortal, tmp_path: Path
+    production_after_a_night: Command, portal: FaultyPortal, tmp_path: Path
 ) -> None:
+    production = production_after_a_night
     target = tmp_path / "OneDrive"
     target.mkdir()
     (tmp_path / "symlink_config.json").write_text(
         f'{{"../outputs/Backup_Databaler": "{target.as_posix()}"}}', encoding="utf-8"
     )
-    (tmp_path / "outputs" / "Backup_Databaler").mkdir(parents=True)
+    shutil.rmtree(tmp_path / "outputs" / "Backup_Databaler")
+    (tmp_path / "outputs" / "Backup_Databaler").mkdir()
     asked = len(portal.requests)
     assert production("run", "backup").code == 5
     assert len(portal.requests) == asked
@@ -487,6 +491,7 @@ def test_without_a_server_a_night_is_the_same_and_prefect_is_not_loaded(
     assert [now[name][0] for name in dateless] == [before[name][0] for name in dateless]
 
 
+@pytest.mark.usefixtures("production_after_a_night")
 def test_without_a_server_a_refusal_is_told_as_ever(tmp_path: Path, portal: FaultyPortal) -> None:
     told = {
         "DATABALER_BASE_URL": portal.base_url,
@@ -526,6 +531,7 @@ def _asked(portal: psutil.Process) -> bool:
 def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
     lindero: Command, tmp_path: Path, signum: signal.Signals
 ) -> None:
+    before = contents(night_in(tmp_path, 0) / "test_outputs")
     slow = {"LINDERO_PORTAL_REQUESTS_PER_SECOND": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "Modules.cli.main", "run", "backup", "--test"],
@@ -548,6 +554,6 @@ def test_a_run_without_a_server_that_is_ended_leaves_nothing_behind(
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
-    assert not (tmp_path / "test_outputs").exists()
+    assert contents(tmp_path / "test_outputs") == before != {}
     assert not list((tmp_path / "state").glob("test/staging/*"))
     assert lindero("run", "backup", "--test").code == 0
