@@ -34,10 +34,16 @@ from prefect.client.schemas.objects import (
     VersionInfo,
 )
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.context import SyncClientContext
 from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Cron
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    temporary_settings,
+)
 from prefect.utilities.annotations import freeze
 from prefect.utilities.callables import parameter_schema
 
@@ -243,6 +249,7 @@ def server(settings: Settings) -> Iterator[None]:
     ours = {
         PREFECT_API_URL: settings.prefect_api_url,
         PREFECT_API_AUTH_STRING: None if auth is None else auth.get_secret_value(),
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,  # what it refuses is told by _refusals
     }
     with temporary_settings({name: value for name, value in ours.items() if value is not None}):
         if PREFECT_API_URL.value() is None:
@@ -251,7 +258,8 @@ def server(settings: Settings) -> Iterator[None]:
                 "PREFECT_API_URL=http://127.0.0.1:4200/api"
             )
         check_server(settings)
-        yield
+        with SyncClientContext.get_or_create():  # one for all: each reads the certificates anew
+            yield
 
 
 def check_server(settings: Settings) -> None:
