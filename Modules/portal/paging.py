@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -32,10 +32,15 @@ from Modules.portal.sections import (
 )
 from Modules.words.domain import Records
 from Modules.words.errors import ApiContractChanged
+from Modules.words.spanish import moment
 from Modules.words.text import timestamp
 
+ONE_FETCH = timedelta(hours=1)  # between the pages of a list, as they say themselves
 MAX_PAGES = 20_000  # of one walk: a portal that never ends
 _ERROR_MARKS = {"error", "errors", "title", "message", "mensaje", "detail", "fault", "code"}
+_FAILED = ("error", "errors", "partial", "parcial", "truncated", "truncado", "incomplete")
+_SAYS_NO = ("", "0", "no", "none", "null", "false", "ok", "n")  # of a failure, as text
+_WENT_WELL = ("success", "ok", "exito")
 _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 
@@ -64,6 +69,7 @@ def read_page(
     if document is NOTHING:
         return PageView((), empty_answer=True)
     rows = _rows(document, envelope, what)
+    _refuse_half(document, envelope, what)
     total = _count(document, envelope.total, "total", what)
     if name := envelope.total_header:
         text = headers.get(name.lower(), "").strip()
@@ -110,6 +116,22 @@ def _rows(document: Any, envelope: Envelope, what: str) -> Sequence[Any]:
     if rows is MISSING and isinstance(document, dict) and _ERROR_MARKS & document.keys():
         raise ApiContractChanged(f"{what}: un objeto de error con un estado bueno; no hay {where}")
     raise ApiContractChanged(f"{what}: no hay {where}; revisar envelope.rows en el perfil")
+
+
+def _refuse_half(document: Any, envelope: Envelope, what: str) -> None:
+    """Raise ApiContractChanged for rows beside a word that they are not all, or not good."""
+    if not isinstance(document, dict):
+        return
+    said = {name: value for name, value in document.items() if name != envelope.rows}
+    for name in (*_FAILED, *_WENT_WELL):
+        value = said.get(name)
+        text = value.strip().casefold() if isinstance(value, str) else None
+        bad = value is False if name in _WENT_WELL else bool(value) and text not in _SAYS_NO
+        if bad:
+            raise ApiContractChanged(
+                f"{what}: trae filas y dice {name!r}: no es una respuesta entera; no se toma nada, "
+                "preguntar al portal"
+            )
 
 
 def _count(document: Any, path: str, name: str, what: str) -> int | None:
@@ -258,6 +280,7 @@ def check_walk(label: str, seen: Sequence[Page], paging: Paging, envelope: Envel
             number of distinct ids than declared.
     """
     _no_page_twice(seen)
+    _one_photo(label, seen)
     for index, page in enumerate(seen):
         if isinstance(paging, PagePaging) and page.view.number not in (None, paging.first + index):
             said = f"se pidió la página {paging.first + index}, y la respuesta dice que es la"
@@ -282,6 +305,24 @@ def _no_page_twice(seen: Sequence[Page]) -> None:
         if digest in first:
             raise WalkBroken(f"{page.ask.what}: es la misma página que {first[digest]}")
         first[digest] = page.ask.what
+
+
+def _one_photo(label: str, seen: Sequence[Page]) -> None:
+    """Pages of one list are of one moment; a cache may answer some of them with those of a day ago.
+
+    A whole fetch ends within half an hour, so what is farther apart was not made for it.
+    """
+    said = {
+        page.view.moments["snapshot_at"]: page
+        for page in seen
+        if "snapshot_at" in page.view.moments
+    }
+    if said and max(said) - min(said) > ONE_FETCH:
+        old, new = said[min(said)], said[max(said)]
+        raise WalkBroken(
+            f"{label}: {old.ask.what} es de {moment(min(said))} UTC y {new.ask.what} de "
+            f"{moment(max(said))} UTC; una es de otra foto del portal"
+        )
 
 
 def _next_leads_on(

@@ -222,6 +222,26 @@ def snapshot_moves(document: Item, _: Exchange) -> None:
     document["snapshot_at"] = "2031-01-01T03:00:02-03:00"
 
 
+@_page("snapshot_at is of the night before, out of a cache")
+def snapshot_before(document: Item, _: Exchange) -> None:
+    document["snapshot_at"] = "2025-11-18T03:00:02-03:00"
+
+
+@_page("rows, and beside them the errors of a part that did not answer")
+def errors_beside(document: Item, _: Exchange) -> None:
+    document["errors"] = [{"message": "shard 3 sin respuesta"}]
+
+
+@_page("rows that call themselves a part of what there is")
+def partial_rows(document: Item, _: Exchange) -> None:
+    document["partial"] = True
+
+
+@_page("rows, and beside them that it did not go well")
+def without_success(document: Item, _: Exchange) -> None:
+    document["success"] = False
+
+
 @_page("items is missing")
 def items_missing(document: Item, _: Exchange) -> None:
     del document["items"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from Modules.portal.asking import Ask, WalkBroken
 from Modules.portal.paging import Page, check_walk, next_of_link_header, read_page
 from Modules.portal.profile import DEFAULT_PROFILE
 from Modules.words.domain import Record, Records
+from Modules.words.errors import ApiContractChanged
 
 PAGING, ENVELOPE = DEFAULT_PROFILE.paging, DEFAULT_PROFILE.envelope
 URL = "https://portal.example/lotes"
@@ -59,6 +63,50 @@ def test_a_page_left_out_doubled_or_swapped_never_adds_up(
     for walk in (pages[:index] + pages[index + 1 :], doubled, replaced, swapped):
         with pytest.raises(WalkBroken, match="lotes"):
             check_walk("lotes", walk, PAGING, ENVELOPE)
+
+
+@pytest.mark.parametrize(("apart", "whole"), [(0, True), (3_000, True), (86_400, False)])
+def test_pages_of_two_nights_are_no_list(apart: int, whole: bool) -> None:
+    first = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    said = [first + timedelta(seconds=apart), first]
+    pages = [
+        replace(page, view=replace(page.view, moments={"snapshot_at": moment}))
+        for page, moment in zip(_walk(10, 5), said, strict=True)
+    ]
+    if whole:
+        assert check_walk("lotes", pages, PAGING, ENVELOPE) == 10
+        return
+    with pytest.raises(WalkBroken, match=r"lotes página 2 es de .*; una es de otra foto"):
+        check_walk("lotes", pages, PAGING, ENVELOPE)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "good"),
+    [
+        ("errors", [{"message": "shard 3"}], False),
+        ("error", "timeout", False),
+        ("partial", True, False),
+        ("success", False, False),
+        ("errors", [], True),
+        ("error", None, True),
+        ("error", "OK", True),
+        ("errors", 0, True),
+        ("partial", False, True),
+        ("success", True, True),
+    ],
+)
+def test_rows_beside_a_word_that_they_are_not_all_are_no_page(
+    member: str, value: Any, good: bool
+) -> None:
+    document = {
+        **{"items": [{"id": "1"}], "page": 1, "total_items": 1, "total_pages": 1, "next": None},
+        member: value,
+    }
+    if good:
+        assert len(read_page(document, {}, ENVELOPE, PAGING, "lotes página 1").rows) == 1
+        return
+    with pytest.raises(ApiContractChanged, match=f"lotes página 1: trae filas y dice '{member}'"):
+        read_page(document, {}, ENVELOPE, PAGING, "lotes página 1")
 
 
 @pytest.mark.parametrize(
