@@ -18,7 +18,9 @@ What refuses (design, section 6), with the thresholds of ``Thresholds``:
   profile that is wrong, not the data.
 * a column that was filled and comes empty in 5 % or more of its rows, unless somebody edited them
   (``checks_columns``); declared areas of the same rows 10 % smaller; other campañas or crops;
-* answers that are older than the last accepted night's (``checks_age``).
+* answers that are older than the last accepted night's (``checks_age``);
+* 20 % or more of the rows of both nights that say another thing or lie on other ground although
+  nobody edited them (``checks_same``); names whose letters were lost.
 
 Ground. A row is lost if nothing has its ground (``night.ground``): lotes that were split or joined,
 ambientes drawn anew, ids renewed and marks that were done and went are a change, told and not
@@ -45,7 +47,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from Modules.night.checks_age import check_age
+from Modules.night.checks_age import check_age, check_ahead, check_together
 from Modules.night.checks_campos import check_campos, check_in_campos
 from Modules.night.checks_columns import (
     WITH_DECLARED,
@@ -57,6 +59,7 @@ from Modules.night.checks_columns import (
     todo,
 )
 from Modules.night.checks_ground import check_ground
+from Modules.night.checks_same import check_names, check_same
 from Modules.night.figures import (
     JUDGED,
     NOTHING,
@@ -121,6 +124,10 @@ def judge(
         checks += told("listas de campañas y cultivos", check_catalogues(nights, seen, seen_before))
         ages = check_age(nights, seen.moments, seen_before.moments)
         checks += told("respuestas tan nuevas como las últimas", ages)
+        checks += told(
+            "listas de la misma noche", check_together(seen.moments, seen_before.moments)
+        )
+        checks += told("filas que siguen diciendo lo mismo", check_same(nights))
     else:
         note = "no hay una noche aceptada de esta campaña con la que comparar"
         checks.append(warned("primera noche de la campaña", [note]))
@@ -131,6 +138,8 @@ def judge(
         _repaired(nights, built.repairs),
         _declared_area(nights),
         *check_ground(nights),
+        check_names(nights),
+        *told("cambios de días que ya pasaron", check_ahead(nights, seen.moments)),
         _unknown_crops(built.cultivos_desconocidos),
         _counts("valores legibles", built.valores_ilegibles, " quedaron vacíos"),
         check_types(seen),

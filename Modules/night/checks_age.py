@@ -4,6 +4,9 @@ A cache, a replica that fell behind or a restored copy answers with whole, well-
 some days ago. What tells: ``snapshot_at``, ``Date`` and ``Last-Modified`` that go back, and rows
 whose own ``updated_at`` goes back. The newest ``updated_at`` goes back too whenever the newest row
 is taken out: it refuses once five rows newer than all the others are gone.
+
+A list that stands still while the others went on warns. Most rows of a day that has not come are
+refused: once they are the last accepted ones, every night after them would look older.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from Modules.night.figures import JUDGED, Nights
-from Modules.night.verdict import checked, share_of
+from Modules.night.verdict import checked, share_of, warned
+from Modules.portal.paging import ONE_FETCH
 from Modules.words.columns import TABLES
 from Modules.words.finding import Finding, Severity
 from Modules.words.spanish import duration, moment, number
@@ -22,6 +26,7 @@ from Modules.words.spanish import duration, moment, number
 Moments = Mapping[str, Mapping[str, datetime]]  # list → name → instant, as ``Fetched`` has them
 
 SKEW = timedelta(minutes=15)  # clocks of servers that answer by turns; less is not older
+AHEAD = timedelta(days=1)  # of the answer's own time: no zone and no clock is so far off
 _SAME = timedelta(seconds=2)  # HTTP dates have no fractions
 _BY_ROWS = "Last-Modified"  # may be the newest updated_at, and go back with it
 
@@ -30,6 +35,41 @@ def check_age(nights: Nights, now: Moments, before: Moments) -> list[Finding]:
     """One finding a list: whether it is as new as last night's, and how far back if not."""
     lists = dict.fromkeys([*now, *JUDGED])
     return [_of_list(nights, name, now.get(name, {}), before.get(name, {})) for name in lists]
+
+
+def check_together(now: Moments, before: Moments) -> list[Finding]:
+    """Whether all lists are of one night; asked only where last night all were."""
+    was, is_now = (
+        {name: one["snapshot_at"] for name, one in said.items() if "snapshot_at" in one}
+        for said in (before, now)
+    )
+    if len(was) < 2 or not is_now or max(was.values()) - min(was.values()) > SKEW:
+        return []
+    newest = max(is_now.values())
+    notes = [
+        f"{name}: {_said('snapshot_at', one, newest)}, el de otras; puede ser una copia de ayer"
+        for name, one in is_now.items()
+        if newest - one > ONE_FETCH
+    ]
+    return [warned("listas de la misma noche", notes, {"atrasadas": len(notes)})]
+
+
+def check_ahead(nights: Nights, moments: Moments) -> list[Finding]:
+    """Rows that were changed after the answer that brings them was made."""
+    found = []
+    for name in JUDGED:
+        if not moments.get(name) or "updated_at" not in TABLES[name].names:
+            continue
+        made, frame = max(moments[name].values()), nights.frame(name)
+        ahead = int((frame["updated_at"] > made + AHEAD).sum())
+        share = share_of(ahead, len(frame))
+        most = ahead >= nights.limits.min_growth and share > nights.limits.first_night_unusable
+        severity = Severity.ERROR if most else Severity.WARNING if ahead else Severity.FINE
+        note = f"updated_at de {number(ahead)} de {number(len(frame))} filas es posterior a la "
+        note += f"respuesta, que es de {moment(made)} UTC"
+        what = f"{name}: cambios de días que ya pasaron"
+        found.append(checked(what, severity, [note], {"filas": ahead}))
+    return found
 
 
 def _of_list(

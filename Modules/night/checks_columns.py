@@ -40,7 +40,9 @@ _MEMBERS = {  # where the column is called otherwise than the contract's member
 }
 _OURS = {"campo_id", "lote_id", "campo", "campania", "superficie_ha", "cultivos", "geometry"}
 _OF_ZONAS = {"lote_id", "geometry"}  # there they are the portal's, and may be empty
-_POINTS_TO = {"ambiente_id": "ambientes", "zona_id": "zonas", "lote_id": "lotes"}
+_POINTS_TO = {
+    "ambiente_id": "ambientes", "zona_id": "zonas", "lote_id": "lotes", "campo_id": "campos",
+}  # fmt: skip
 _KEYS = {"id", "campo_id", "lote_id"}  # without them a record is no row
 _BLOCKING = {*_KEYS, "nombre", "siembras"}  # on a first night; the rest warns
 _CLEARED = "orden"  # of a mark: nobody visits it once it is done
@@ -108,20 +110,20 @@ def _demanded(table: str) -> list[str]:
 
 def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
     worst, notes = Severity.FINE, []
-    was, now = _side_by_side(nights, table)
+    was, now = side_by_side(nights, table)
     edited = _edited(nights, table, was, now)
     for column in TABLES[table].names[1:]:
-        member = _member(table, column)
+        member = member_of(table, column)
         if member is None:
             continue
-        filled = _told(was, table, column)
-        gone = filled & _silent(now, was, table, column, seen.missing.get((table, member)))
-        some = gone & ~_left_with_it(nights, was, column)
-        most = some.sum() > 0.5 * filled.sum() and column != _CLEARED
+        had = filled(was, table, column)
+        gone = had & _silent(now, was, table, column, seen.missing.get((table, member)))
+        some = gone & ~left_with_it(nights, was, column)
+        most = some.sum() > 0.5 * had.sum() and column != _CLEARED
         if member != "nombre" and not most:  # nobody edits names away, nor half of a column
             some &= ~edited
-        severity = _rate(nights, int(filled.sum()), int(gone.sum()), int(some.sum()), column)
-        counts = int(gone.sum()), int(filled.sum())
+        severity = _rate(nights, int(had.sum()), int(gone.sum()), int(some.sum()), column)
+        counts = int(gone.sum()), int(had.sum())
         if not severity and _dried_up(nights, table, column):
             severity, counts = Severity.ERROR, (len(nights.frame(table)),) * 2
         if severity:
@@ -132,14 +134,14 @@ def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
     return checked(f"{table}: columnas que tenían datos", worst, notes, {"vacias": len(notes)})
 
 
-def _side_by_side(nights: Nights, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def side_by_side(nights: Nights, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that both nights have, by key and in one order."""
     key, before, now = TABLES[table].key, nights.frame_before(table), nights.frame(table)
     was = pd.DataFrame(before[before[key].isin(now[key])]).set_index(key, drop=False)
     return was, pd.DataFrame(now).set_index(key, drop=False).loc[was.index]
 
 
-def _member(table: str, column: str) -> str | None:
+def member_of(table: str, column: str) -> str | None:
     """The contract's name of what a column holds; None for what is ours, or said by its parent."""
     if column == _NAME.get(table):
         return "nombre"
@@ -150,7 +152,7 @@ def _member(table: str, column: str) -> str | None:
     return _MEMBERS.get(column, column)
 
 
-def _told(frame: pd.DataFrame, table: str, column: str) -> pd.Series:
+def filled(frame: pd.DataFrame, table: str, column: str) -> pd.Series:
     """The rows in which a column holds something, and not what we put there for nothing."""
     told = frame[column].notna()
     if column == _NAME.get(table):
@@ -165,8 +167,8 @@ def _silent(
     now: pd.DataFrame, was: pd.DataFrame, table: str, column: str, missing: frozenset[str] | None
 ) -> pd.Series:
     """The rows in which a column says nothing of the portal's tonight."""
-    silent = ~_told(now, table, column)
-    if _member(table, column) not in MADE_UP[table]:
+    silent = ~filled(now, table, column)
+    if member_of(table, column) not in MADE_UP[table]:
         return silent
     out = np.array([one in (missing or ()) for one in _ids(now, table)], dtype=bool)
     left_out = pd.Series(out, now.index)
@@ -182,12 +184,12 @@ def _edited(nights: Nights, table: str, was: pd.DataFrame, now: pd.DataFrame) ->
     if table != "siembras":
         none = pd.Series(data=False, index=was.index)
         return now["updated_at"] > was["updated_at"] if "updated_at" in was else none
-    lotes, lotes_now = _side_by_side(nights, "lotes")
+    lotes, lotes_now = side_by_side(nights, "lotes")
     changed = lotes_now.index[lotes_now["updated_at"] > lotes["updated_at"]]
     return was["lote_id"].isin(changed)
 
 
-def _left_with_it(nights: Nights, was: pd.DataFrame, column: str) -> pd.Series:
+def left_with_it(nights: Nights, was: pd.DataFrame, column: str) -> pd.Series:
     """The rows whose value was the id of something that is not there any more."""
     parent = _POINTS_TO.get(column)
     if parent is None:
@@ -212,8 +214,8 @@ def _dried_up(nights: Nights, table: str, column: str) -> bool:
         before = before[~before["marcador_id"].isin(nights.moves[table].kept) | ~finished(before)]
     if min(len(before), len(now)) < nights.limits.min_growth or column in ("n_siembras", _CLEARED):
         return False  # too few to tell; without any siembra their own table is empty
-    most = share_of(float(_told(before, table, column).sum()), len(before)) > 0.5
-    return most and not _told(now, table, column).any()
+    most = share_of(float(filled(before, table, column).sum()), len(before)) > 0.5
+    return most and not filled(now, table, column).any()
 
 
 def check_declared(nights: Nights, table: str) -> Finding:
@@ -221,7 +223,7 @@ def check_declared(nights: Nights, table: str) -> Finding:
 
     A campo that was given a lote more declares more, or declares the whole farm all the time.
     """
-    was, now = _side_by_side(nights, table)
+    was, now = side_by_side(nights, table)
     both = (was[_DECLARED] > 0) & (now[_DECLARED] > 0)
     was, now = was[both], now[both]
     before, after = float(was[_DECLARED].sum()), float(now[_DECLARED].sum())

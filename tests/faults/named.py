@@ -16,11 +16,12 @@ from Modules.words.domain import Recurso
 from Modules.words.errors import SettingsError
 from tests.faults.base import Kind
 from tests.faults.bytes import WIRE
+from tests.faults.content import CONTENT
 from tests.faults.pages import PAGES
 from tests.faults.rows import ROWS
 
 TOKEN = "token"
-FAULTS: Mapping[str, Kind] = {**WIRE, **PAGES, **ROWS}
+FAULTS: Mapping[str, Kind] = {**WIRE, **PAGES, **ROWS, **CONTENT}
 
 _TEXT = re.compile(r"(?P<name>\w+)(@(?P<recurso>\w+)(/(?P<page>\d+))?)?(\*(?P<times>\d+))?")
 

@@ -105,12 +105,12 @@ def geometry_missing(item: Item) -> None:
 
 @_row("longitude and latitude swapped")
 def geometry_swapped(item: Item) -> None:
-    _each_point(item, lambda point: [point[1], point[0]])
+    each_point(item, lambda point: [point[1], point[0]])
 
 
 @_row("a height beside each point; harmless")
 def geometry_3d(item: Item) -> None:
-    _each_point(item, lambda point: [*point, 101.5])
+    each_point(item, lambda point: [*point, 101.5])
 
 
 @_row("every point twice; harmless")
@@ -122,7 +122,7 @@ def geometry_doubled(item: Item) -> None:
         ]
 
 
-def _each_point(item: Item, change: Callable[[list[float]], list[float]]) -> None:
+def each_point(item: Item, change: Callable[[list[float]], list[float]]) -> None:
     def walk(part: Any) -> Any:
         if part and isinstance(part[0], int | float):
             return change(part)
@@ -201,43 +201,43 @@ def _night(description: str) -> Callable[[Callable[[World, Recurso], World]], No
     return add
 
 
-def _with_rows(world: World, recurso: Recurso, rows: Iterable[Row]) -> World:
+def with_rows(world: World, recurso: Recurso, rows: Iterable[Row]) -> World:
     kept = {**world.rows, recurso: tuple(rows)}
     return World(world.name, world.campania, world.snapshot_at, kept)
 
 
-def _mapped(world: World, recurso: Recurso, change: Callable[[Item], Item | None]) -> World:
+def mapped(world: World, recurso: Recurso, change: Callable[[Item], Item | None]) -> World:
     """The same world with each item of one list changed, or dropped where None comes back."""
     changed = (change(item) for item in world.items(recurso, include_deleted=True))
     rows = make_rows(item for item in changed if item is not None)
-    return _with_rows(world, recurso, rows)
+    return with_rows(world, recurso, rows)
 
 
 @_night("every second row of the list is gone, the total agrees (default lotes)")
 def night_half(world: World, recurso: Recurso) -> World:
-    return _with_rows(world, recurso, world.rows[recurso][::2])
+    return with_rows(world, recurso, world.rows[recurso][::2])
 
 
 @_night("the list is empty, and says so (default lotes)")
 def night_empty(world: World, recurso: Recurso) -> World:
-    return _with_rows(world, recurso, ())
+    return with_rows(world, recurso, ())
 
 
 @_night("one campo and all that is in it are gone")
 def night_campo_gone(world: World, _: Recurso) -> World:
     gone = world.items(Recurso.CAMPOS)[0]["id"]
     lotes = {item["id"] for item in world.items(Recurso.LOTES) if item["campo_id"] == gone}
-    world = _mapped(world, Recurso.CAMPOS, lambda item: None if item["id"] == gone else item)
-    world = _mapped(world, Recurso.LOTES, lambda item: None if item["id"] in lotes else item)
+    world = mapped(world, Recurso.CAMPOS, lambda item: None if item["id"] == gone else item)
+    world = mapped(world, Recurso.LOTES, lambda item: None if item["id"] in lotes else item)
     for recurso in (Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS):
-        world = _mapped(world, recurso, lambda item: None if item.get("lote_id") in lotes else item)
+        world = mapped(world, recurso, lambda item: None if item.get("lote_id") in lotes else item)
     return world
 
 
 @_night("the lotes of one campo are gone, the campo is still there")
 def night_campo_without_lotes(world: World, _: Recurso) -> World:
     gone = world.items(Recurso.CAMPOS)[0]["id"]
-    return _mapped(world, Recurso.LOTES, lambda item: None if item["campo_id"] == gone else item)
+    return mapped(world, Recurso.LOTES, lambda item: None if item["campo_id"] == gone else item)
 
 
 @_night("every lote has another id, and its ambientes and marks follow")
@@ -245,9 +245,9 @@ def night_new_ids(world: World, _: Recurso) -> World:
     def renamed(name: str) -> Callable[[Item], Item]:
         return lambda item: {**item, name: item[name] and f"n{item[name]}"}
 
-    world = _mapped(world, Recurso.LOTES, renamed("id"))
+    world = mapped(world, Recurso.LOTES, renamed("id"))
     for recurso in (Recurso.AMBIENTES, Recurso.MARCADORES, Recurso.ZONAS):
-        world = _mapped(world, recurso, renamed("lote_id"))
+        world = mapped(world, recurso, renamed("lote_id"))
     return world
 
 
@@ -255,10 +255,10 @@ def night_new_ids(world: World, _: Recurso) -> World:
 def night_shrunk(world: World, recurso: Recurso) -> World:
     def halve(item: Item) -> Item:
         centre = _first_point(item)
-        _each_point(item, lambda point: [(point[0] + centre[0]) / 2, point[1]])
+        each_point(item, lambda point: [(point[0] + centre[0]) / 2, point[1]])
         return item
 
-    return _mapped(world, recurso, halve)
+    return mapped(world, recurso, halve)
 
 
 def _first_point(item: Item) -> list[float]:
@@ -273,35 +273,35 @@ def night_without_geometry(world: World, recurso: Recurso) -> World:
     items = world.items(recurso, include_deleted=True)
     for item in items[::8]:
         item["geometry"] = None
-    return _with_rows(world, recurso, make_rows(items))
+    return with_rows(world, recurso, make_rows(items))
 
 
 @_night("longitude and latitude are swapped in all rows (default lotes)")
 def night_swapped(world: World, recurso: Recurso) -> World:
     def swap(item: Item) -> Item:
-        _each_point(item, lambda point: [point[1], point[0]])
+        each_point(item, lambda point: [point[1], point[0]])
         return item
 
-    return _mapped(world, recurso, swap)
+    return mapped(world, recurso, swap)
 
 
 @_night("the list is twice as long, under new ids (default lotes)")
 def night_doubled(world: World, recurso: Recurso) -> World:
     items = world.items(recurso, include_deleted=True)
     copies = [{**item, "id": f"{item['id']}-bis"} for item in items]
-    return _with_rows(world, recurso, make_rows([*items, *copies]))
+    return with_rows(world, recurso, make_rows([*items, *copies]))
 
 
 @_night("no lote has a siembra any more")
 def night_without_siembras(world: World, _: Recurso) -> World:
-    return _mapped(world, Recurso.LOTES, lambda item: {**item, "siembras": []})
+    return mapped(world, Recurso.LOTES, lambda item: {**item, "siembras": []})
 
 
 @_night("all rows are of another campaña, though this one was asked for (default lotes)")
 def night_other_campania(world: World, recurso: Recurso) -> World:
     items = [{**item, "campania": "19/20"} for item in world.items(recurso)]
     rows = make_rows(items)
-    return _with_rows(
+    return with_rows(
         world, recurso, (Row(r.id, r.body, r.updated, world.campania, r.deleted) for r in rows)
     )
 
@@ -314,6 +314,6 @@ def night_campos_doubled(world: World, _: Recurso) -> World:
 def night_copy(world: World, recurso: Recurso) -> World:
     """The same list with a copy of each row under another id."""
     items = world.items(recurso)
-    return _with_rows(
+    return with_rows(
         world, recurso, make_rows([*items, *({**i, "id": f"{i['id']}-bis"} for i in items)])
     )

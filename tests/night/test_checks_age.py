@@ -122,3 +122,35 @@ def test_one_row_that_goes_back_is_a_warning() -> None:
     verdict = judged(answered(night), company())
     assert verdict.accepted
     assert any("updated_at retrocede en 1 filas" in one for one in warnings(verdict))
+
+
+def test_a_list_of_yesterday_beside_others_of_today_warns() -> None:
+    def night(at: datetime, marks_at: datetime) -> Answered:
+        found = company()
+        for recurso in Recurso:
+            moment = marks_at if recurso is Recurso.MARCADORES else at
+            found = dated(found, recurso, snapshot_at=moment)
+        return found
+
+    stale = judged(night(NIGHT + DAY, NIGHT), night(NIGHT, NIGHT))
+    assert stale.accepted
+    (said,) = [one for one in warnings(stale) if one.startswith("listas de la misma noche")]
+    assert "marcadores: snapshot_at es de 26/11/2025 06:00 UTC" in said
+    for good in (
+        judged(night(NIGHT + DAY, NIGHT + DAY), night(NIGHT, NIGHT)),
+        judged(night(NIGHT + DAY, NIGHT), night(NIGHT, NIGHT - DAY)),  # each has its own
+    ):
+        assert not [one for one in warnings(good) if "misma noche" in one]
+
+
+@pytest.mark.parametrize(("ahead", "severity"), [(0, "fine"), (1, "warned"), (48, "refused")])
+def test_rows_of_days_that_have_not_come_would_make_every_night_after_them_older(
+    ahead: int, severity: str
+) -> None:
+    night = items()
+    for lote in night[Recurso.LOTES][:ahead]:
+        lote["updated_at"] = "2031-01-01T00:00:00-03:00"
+    now = judged(dated(answered(night), Recurso.LOTES, Date=NIGHT))  # a first night too
+    said = [refusals(now), warnings(now)]
+    found = [any("cambios de días que ya pasaron" in one for one in some) for some in said]
+    assert found == [severity == "refused", severity == "warned"]
