@@ -12,6 +12,7 @@ visit, a parent that is not there any more, a border drawn better.
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -97,8 +98,9 @@ def _said(nights: Nights, table: str) -> Finding:
 
 
 def _few(nights: Nights, of: int) -> int:
-    """Fewer of so many rows are a decision."""
-    return max(nights.limits.min_rows, min(nights.limits.min_growth, of))
+    """Fewer of so many rows are a decision; of a handful it takes half."""
+    limits = nights.limits
+    return max(limits.min_rows, min(limits.min_growth, math.ceil(limits.campo_most * of)))
 
 
 def _settled(table: str, was: pd.DataFrame, now: pd.DataFrame) -> Flags:

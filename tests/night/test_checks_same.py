@@ -55,7 +55,7 @@ def farm_of(count: int, **more: Any) -> Farm:
         (25, 5, EARLIER, True),
         (25, 4, EARLIER, False),
         (25, 25, LATER, False),
-        (4, 4, EARLIER, True),
+        (4, 3, EARLIER, True),
     ],
 )
 def test_five_names_that_nobody_edited_are_enough_and_edited_ones_warn(

@@ -610,18 +610,34 @@ def test_a_list_is_as_old_as_its_oldest_page_and_changed_with_its_newest() -> No
             return None
         page = contract_page(request, LOTES)
         day = f"{10 + page['page'] % 3:02d}"  # pages 1, 2, 3, 4: days 11, 12, 10, 11
-        page["snapshot_at"] = f"2025-11-{day}T03:00:00-03:00"
+        page["snapshot_at"] = f"2025-11-12T03:{day}:00-03:00"  # of one night, minutes apart
         dates = {"Date": f"Mon, {day} Nov 2025 06:00:05 GMT"}
         return json_reply(page, **dates, Last_Modified=f"Mon, {day} Nov 2025 05:00:00 GMT")
 
     with answering(contract_route(change=dated)) as portal:
         found = fetch(portal.url, SMALL_PAGES).moments
-        assert found["snapshot_at"] == datetime(2025, 11, 10, 6, tzinfo=UTC)
+        assert found["snapshot_at"] == datetime(2025, 11, 12, 6, 10, tzinfo=UTC)
         assert found["Last-Modified"] == datetime(2025, 11, 12, 5, tzinfo=UTC)
         elsewhere = f"{SMALL_PAGES}[envelope]\nrows = 'items'\nsnapshot_at = 'page'\n"
         assert "snapshot_at" not in fetch(portal.url, elsewhere).moments, (
             "what is no instant is none"
         )
+
+
+def test_one_page_of_the_night_before_is_asked_again_and_then_refused() -> None:
+    def stale(request: Request) -> Reply | None:
+        if request.path != "/api/lotes" or "authorization" not in request.headers:
+            return None
+        page = contract_page(request, LOTES)
+        page["snapshot_at"] = f"2025-11-{11 if page['page'] == 2 else 12}T03:00:00-03:00"
+        return json_reply(page)
+
+    with (
+        answering(contract_route(change=stale)) as portal,
+        pytest.raises(ApiIncomplete, match="lotes página 2 es de 11/11/2025 06:00 UTC") as refused,
+    ):
+        fetch(portal.url, SMALL_PAGES)
+    assert "dos veces seguidas" in str(refused.value)
 
 
 def test_the_order_of_results_does_not_depend_on_the_order_of_answers() -> None:
