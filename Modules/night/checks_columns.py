@@ -137,7 +137,9 @@ def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
 def side_by_side(nights: Nights, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that both nights have, by key and in one order."""
     key, before, now = TABLES[table].key, nights.frame_before(table), nights.frame(table)
-    was = pd.DataFrame(before[before[key].isin(now[key])]).set_index(key, drop=False)
+    there = set(now[key].tolist())  # lists: Arrow strings are slow to iterate, and isin does so
+    both = np.array([one in there for one in before[key].tolist()], dtype=np.bool_)
+    was = pd.DataFrame(before[both]).set_index(key, drop=False)
     return was, pd.DataFrame(now).set_index(key, drop=False).loc[was.index]
 
 
