@@ -318,12 +318,16 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
                 _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo, work if once else None)
                 for carpeta in producto.carpetas
             )
+    avisos = hecho.avisos
     except Exception as err:  # noqa: BLE001 - one product must not sink the others
         _log_failure(producto.nombre, err)
         return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
     if all(one.error is None for one in resultados):
-        _note(producto, encargo, made_from, hecho)
-    return (replace(resultados[0], avisos=hecho.avisos), *resultados[1:])
+        try:
+            _note(producto, encargo, made_from, hecho)
+        except PublishError as err:
+            avisos += (f"la próxima vez se hace de nuevo aunque nada cambie: {err}",)
+    return (replace(resultados[0], avisos=avisos), *resultados[1:])
 
 
 def _publish(
@@ -357,7 +361,8 @@ def _current(producto: Producto, encargo: Encargo, made_from: str) -> tuple[str,
 
 def _untouched(carpeta: str, encargo: Encargo) -> Resultado:
     folder = encargo.outputs / carpeta
-    names = tuple(sorted(name for name in published(folder) if encargo.is_ours(name)))
+    record, _ = read_record(folder)
+    names = tuple(sorted(filter(encargo.is_ours, record.files)))
     return Resultado(carpeta, folder, Published((), names, ()))
 
 

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from pypdfium2 import PdfDocument
 
-from Modules.disk.publish_record import MANIFEST
+from Modules.disk.publish_record import MANIFEST, PUBLISHING, OurFile, read_record, write_record
+from Modules.disk.safe_files import FileFact
 from Modules.jobs import code_version
 from Modules.jobs.products import Encargo, make
 from Modules.products.entry import Hecho, Producto
@@ -238,3 +239,33 @@ def test_a_night_that_was_never_noted_lends_no_sheets(demo_fuente: Fuente, tmp_p
     keep(settings, replace(tables, lotes=lotes), now=LATER + timedelta(days=2), parent=second)
     _, written = atlas_of(settings, LATER)
     assert len(written) > len(changed)  # nothing that a damaged note says is believed
+
+
+def test_a_product_is_made_beside_a_campania_that_was_cut_short(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    settings = settings_below(tmp_path)
+    first = keep(settings, demo_fuente.tables)
+    before, _ = atlas_of(settings, NOW)
+    folder = settings.lindero_test_outputs_dir / "atlas"
+    record, _ = read_record(folder)
+    half = {**record.files, "atlas_24-25 - X.pdf": OurFile(FileFact(1, "0" * 64), None)}
+    write_record(folder, replace(record, state=PUBLISHING, files=half), NOW)
+    after, written = atlas_of(settings, NOW)  # the same night
+    assert not written
+    assert before.keys() == after.keys()
+    lotes = demo_fuente.tables.lotes.copy()
+    lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.5
+    keep(settings, replace(demo_fuente.tables, lotes=lotes), now=LATER, parent=first)
+    _, written = atlas_of(settings, LATER)
+    assert len(written) == 1
+
+
+def test_a_note_that_cannot_be_written_is_said_and_no_product_fails(encargo: Encargo) -> None:
+    producto = next(one for one in PRODUCTOS if one.nombre == "cultivos")
+    encargo.receipt(producto).mkdir(parents=True)
+    for _ in range(2):
+        (result,) = make(producto, encargo)
+        assert result.error is None
+        assert result.published is not None
+        assert any("se hace de nuevo" in aviso for aviso in result.avisos)
