@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from Modules.diff.changes import Changes
 from Modules.disk.destinations import apart, check_destination, expected_links
 from Modules.disk.json_files import from_json
-from Modules.disk.publish import Published, intact, publish_files, published
+from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.publish_record import read_record
 from Modules.disk.safe_files import entries, make_folder, write_beside, writing
 from Modules.jobs import temporada
@@ -63,10 +63,7 @@ _NAMED_CAMPANIA = re.compile(r"_(\d\d-\d\d)(?=[_. ])")  # cultivos_25-26.gpkg, e
 
 @dataclass(frozen=True, slots=True)
 class Recibo:
-    """What a product was last made from, and with which warnings.
-
-    ``hechas``: see ``Hecho``; here by the name a hash of what the file shows, and its SHA-256.
-    """
+    """What a product was last made from, and with which warnings; ``hechas``: see ``Hecho``."""
 
     made_from: str = ""
     avisos: tuple[str, ...] = ()
@@ -318,10 +315,10 @@ def make(producto: Producto, encargo: Encargo) -> tuple[Resultado, ...]:
                 _publish(carpeta, hecho.carpetas.get(carpeta, {}), encargo, work if once else None)
                 for carpeta in producto.carpetas
             )
-    avisos = hecho.avisos
     except Exception as err:  # noqa: BLE001 - one product must not sink the others
         _log_failure(producto.nombre, err)
         return tuple(Resultado(carpeta, folder, error=err) for carpeta, folder in folders.items())
+    avisos = hecho.avisos
     if all(one.error is None for one in resultados):
         try:
             _note(producto, encargo, made_from, hecho)
@@ -371,11 +368,7 @@ def _note(producto: Producto, encargo: Encargo, made_from: str, hecho: Hecho) ->
     make_folder(receipt.parent)
     noted: dict[str, Any] = {"made_from": made_from, "avisos": list(hecho.avisos)}
     if hecho.hechas:
-        facts = published(encargo.outputs / producto.carpetas[0])
-        noted["codigo"] = encargo.codigo(producto)
-        noted["hechas"] = {
-            name: [shows, facts[name].sha256] for name, shows in hecho.hechas.items()
-        }
+        noted |= {"codigo": encargo.codigo(producto), "hechas": dict(hecho.hechas)}
     write_beside(receipt, json.dumps(noted, ensure_ascii=False).encode())
 
 

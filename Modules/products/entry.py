@@ -19,13 +19,13 @@ CADA_NOCHE: Final = "productos"  # the command whose products the backup makes a
 class Hecho:
     """What a product made: by folder below the outputs, path below it → file; and warnings.
 
-    ``hechas``: of a product that declares it, the files of its first folder, with a hash of all
-    that each shows.
+    ``hechas``: of a product that declares it, the files of its first folder, each with a hash of
+    all that it shows, and the SHA-256 of its bytes.
     """
 
     carpetas: Mapping[str, Mapping[str, Path]]
     avisos: tuple[str, ...] = ()
-    hechas: Mapping[str, str] = field(default_factory=dict)
+    hechas: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

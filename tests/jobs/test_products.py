@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from pypdfium2 import PdfDocument
 
+from Modules.disk import publish
 from Modules.disk.publish_record import MANIFEST, PUBLISHING, OurFile, read_record, write_record
 from Modules.disk.safe_files import FileFact
 from Modules.jobs import code_version
@@ -177,7 +178,8 @@ def without_its_night(path: Path) -> Any:
     with closing(PdfDocument(path)) as document:
         texts = [page.get_textpage().get_text_bounded() for page in document]
     assert all("Vigente desde el" in text for text in texts)
-    return [re.sub(r"Vigente desde el .* · backup \S+", "", text) for text in texts]
+    of_the_night = r"Vigente desde el .{16} · backup \S+|Cambió la noche del .*?(?=Lote modif)"
+    return [re.sub(of_the_night, "", " ".join(text.split())) for text in texts]
 
 
 def atlas_of(settings: Settings, now: datetime) -> tuple[dict[str, tuple[int, int, int]], set[str]]:
@@ -239,6 +241,65 @@ def test_a_night_that_was_never_noted_lends_no_sheets(demo_fuente: Fuente, tmp_p
     keep(settings, replace(tables, lotes=lotes), now=LATER + timedelta(days=2), parent=second)
     _, written = atlas_of(settings, LATER)
     assert len(written) > len(changed)  # nothing that a damaged note says is believed
+
+
+def test_a_sheet_waits_for_the_next_change_when_its_own_was_told(
+    demo_fuente: Fuente, tmp_path: Path
+) -> None:
+    """The night after a change nothing changed: the sheet still says when it did, and is true."""
+    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    lotes, others = tables.lotes.copy(), tables.lotes.copy()
+    one = lotes.index[0]
+    two = lotes.index[lotes["campo_id"] != lotes.loc[one, "campo_id"]][0]
+    lotes.loc[one, "superficie_declarada_ha"] = others.loc[one, "superficie_declarada_ha"] = 4321.5
+    others.loc[two, "superficie_declarada_ha"] = 1234.5
+    first = keep(settings, tables)
+    atlas_of(settings, NOW)
+    second = keep(settings, replace(tables, lotes=lotes), now=LATER, parent=first)
+    _, written = atlas_of(settings, LATER)
+    (changed,) = written
+    third = LATER + timedelta(days=1)
+    keep(settings, replace(tables, lotes=others), now=third, parent=second)
+    _, written = atlas_of(settings, third)
+    assert len(written) == 1
+    assert changed not in written
+
+    folder = settings.lindero_test_outputs_dir / "atlas"
+    with closing(PdfDocument(folder / changed)) as document:
+        texts = [page.get_textpage().get_text_bounded() for page in document]
+    assert all(f"backup {second.id}" in text for text in texts)
+    assert sum("Cambió la noche del 21/11/2025" in text for text in texts) == 1
+    alone = settings_below(tmp_path / "alone")
+    parent = keep(alone, replace(tables, lotes=lotes), now=LATER)
+    keep(alone, replace(tables, lotes=others), now=third, parent=parent)
+    atlas_of(alone, third)
+    drawn = alone.lindero_test_outputs_dir / "atlas" / changed
+    assert without_its_night(folder / changed) == without_its_night(drawn)
+
+
+def test_a_sheet_that_could_not_be_replaced_is_the_next_night(
+    demo_fuente: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody holds it open: what lies there is that of before, and is not taken for the new."""
+    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    lotes = tables.lotes.copy()
+    lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.5
+    first = keep(settings, tables)
+    atlas_of(settings, NOW)
+    changed = f"atlas_25-26 - {lotes['campo'].iloc[0]}.pdf"
+    second = keep(settings, replace(tables, lotes=lotes), now=LATER, parent=first)
+    with monkeypatch.context() as held:  # by the files that say so of a GeoPackage
+        held.setattr(publish, "side_files", lambda path: [path][: path.name == changed])
+        (result,) = make(ATLAS, encargo_of(settings, now=LATER))
+    assert result.published is not None
+    (copy,) = result.published.pending
+    _, written = atlas_of(settings, LATER)  # the same night, and nobody holds it any more
+    assert written == {changed}
+    folder = settings.lindero_test_outputs_dir / "atlas"
+    assert not (folder / copy).exists()
+    with closing(PdfDocument(folder / changed)) as document:
+        assert f"backup {second.id}" in document[0].get_textpage().get_text_bounded()
+        assert any("4.321,5" in page.get_textpage().get_text_bounded() for page in document)
 
 
 def test_a_product_is_made_beside_a_campania_that_was_cut_short(

@@ -39,7 +39,7 @@ CAMPO_MM: Final = (186.0, 150.0)  # the maps, on paper
 LOTE_MM: Final = (186.0, 140.0)
 ORDEN_MM: Final = (92.0, 66.0)
 TARJETA_MM: Final = (100.0, 84.0)
-OF_THE_NIGHT: Final = ("datos", "snapshot")  # of a sheet: what names when its data are of
+OF_THE_NIGHT: Final = ("datos", "snapshot", "cambio")  # of a sheet: true the night after as well
 MAX_FOTOS: Final = 6  # of a lote
 MAX_ESQUINAS: Final = 8  # corners that are shown one by one; else those of the box around it
 PASO_MM: Final = 3.6  # from line to line of a list; mapa.typ has the same
@@ -215,7 +215,7 @@ class _Campo:
             "titulo": _breakable(_titulo(lotes.lote[row])),
             "id": lotes.lote_id[row],
             "declarada": hectares(declared),
-            "historia": self._historia(row, changed),
+            **self._historia(row, changed),
             "siembras": self._siembras(row),
             "zonas": _lista(self._zonas(zones, kinds), (16, 16, 12), kinds, corner=0.3),
             "visita": visita,
@@ -295,13 +295,13 @@ class _Campo:
             "nota": "" if all(ordenes) else " · entre paréntesis: no se visita, o ya está hecho",
         }, shapes_of(way), pins, numbers  # fmt: skip
 
-    def _historia(self, row: int, changed: datetime | None) -> str:
+    def _historia(self, row: int, changed: datetime | None) -> Hoja:
         """What happened to a lote and when; nothing of nights in which nothing did."""
         said, dia = self.atlas.cambios.get(self.lotes.lote_id[row]), self.atlas.dia
         now = f"Cambió la noche del {dia}: {'; '.join(said)}." if said else ""
         then = changed and day(changed.astimezone(self.atlas.fuente.zone))
         last = f"Lote modificado por última vez en el portal el {then}." if then else ""
-        return _breakable(f"{_short(now, _MAX_HISTORY)} {last}".strip())
+        return {"cambio": _breakable(_short(now, _MAX_HISTORY)), "historia": _breakable(last)}
 
     def _fotos(self, row: int) -> tuple[list[tuple[str, str]], int]:
         """The first photos of a lote's marks, each with its number or name; how many more."""

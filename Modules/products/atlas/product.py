@@ -17,7 +17,7 @@ from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats.impreso import pdf, png
-from Modules.products.atlas.hojas import OF_THE_NIGHT, Atlas
+from Modules.products.atlas.hojas import OF_THE_NIGHT, Atlas, Hoja
 from Modules.products.entry import Hechas, Hecho
 from Modules.products.muestreos.plan import MARGEN_M, PUNTOS_POR_AMBIENTE, plan_muestreo
 from Modules.products.source import Fotos, Fuente
@@ -57,10 +57,11 @@ def build_atlas(
 
 def _write(
     atlas: Atlas, work: Path, hechas: Hechas, campo: tuple[str, str]
-) -> list[tuple[str, str]]:
-    """Both files of a campo: name, and hash of what it shows. What shows the same stays as it is.
+) -> list[tuple[str, tuple[str, str]]]:
+    """Both files of a campo, as in ``Hecho.hechas``. What shows the same stays as it is.
 
-    So a sheet names the first night that it is true of, and nobody gets it twice.
+    So a sheet names the first night that it is true of, and nobody gets it twice. What changed on
+    a night is always told.
     """
     key, name = campo
     slug, when = atlas.fuente.campania.slug, atlas.fuente.snapshot_id.utc
@@ -75,8 +76,14 @@ def _write(
     )
     files = []
     for file, hoja, draw in made:
-        shown = {what: one for what, one in hoja.items() if what not in OF_THE_NIGHT}
-        shows = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
-        write_new(work / file, hechas(file, shows) or draw(hoja))
-        files.append((file, shows))
+        lasting = _lasting(hoja) | {"lotes": [_lasting(lote) for lote in hoja["lotes"]]}
+        shows = hashlib.sha256(json.dumps(lasting).encode()).hexdigest()
+        told = any(lote["cambio"] for lote in hoja["lotes"])
+        data = (None if told else hechas(file, shows)) or draw(hoja)
+        write_new(work / file, data)
+        files.append((file, (shows, hashlib.sha256(data).hexdigest())))
     return files
+
+
+def _lasting(hoja: Hoja) -> Hoja:
+    return {what: one for what, one in hoja.items() if what not in OF_THE_NIGHT}
