@@ -99,8 +99,11 @@ def test_a_setting_makes_again_what_declares_it(
         ("store/snapshot.py", ALL),
         ("diff/lines.py", ALL),
         ("products/source.py", ALL),
-        ("products/cultivos/sown.py", {"cultivos", "informe", "proyecto", "H3"}),
-        ("products/cultivos/__init__.py", {"cultivos", "informe", "proyecto", "H3"}),
+        ("products/cultivos/sown.py", {"cultivos", "informe", "proyecto", "H3", "sustentabilidad"}),
+        (
+            "products/cultivos/__init__.py",
+            {"cultivos", "informe", "proyecto", "H3", "sustentabilidad"},
+        ),
         ("products/muestreos/plan.py", {"muestreos", "informe", "atlas", "proyecto"}),
         ("products/kmz/layers.py", ALL - {"cultivos", "sustentabilidad", "H3"}),
         ("products/atlas/hojas.py", {"atlas"}),

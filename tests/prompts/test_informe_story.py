@@ -78,7 +78,7 @@ def test_since_the_first_night_of_the_season(settings: Settings, demo_fuente: Fu
     keep(settings, gone)
     said = {one.id: one for one in story.sections_for(encargo_of(settings))}["cambios"].frases
     assert any(
-        "primera noche de la campaña" in line and "lote eliminado 1" in line for line in said
+        "primera noche de la campaña" in line and "lote eliminado (1)" in line for line in said
     )
 
 

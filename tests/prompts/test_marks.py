@@ -255,7 +255,7 @@ def test_nobody_there_no_prompt_no_key_no_store_are_told(
 ) -> None:
     away = "postgresql://u:x@127.0.0.1:9/p"
     for set_, said in (
-        ({"lindero_marcas_espera_s": 0.4}, "no alcanzaron"),
+        ({"lindero_marcas_espera_s": 60.0}, "no hay conexión"),
         ({"lindero_marcas_prompt": "nada"}, "nada"),
         ({"lindero_prompts_database_url": Secret(away)}, "no contesta"),
     ):

@@ -33,6 +33,6 @@ PRODUCTO: Final = Producto(
     nombre="sustentabilidad",
     carpetas=(CARPETA,),
     build=build,
-    paquetes=("sustentabilidad", "eudr", "eudr/paises.geojson"),
+    paquetes=("sustentabilidad", "cultivos", "eudr", "eudr/paises.geojson"),  # cultivos: its order
     ajustes=("lindero_eudr_puntos", "lindero_eudr_paises"),
 )
