@@ -24,7 +24,7 @@ from Modules.diff.change import Cambio, Clase, Diferencias, Valor
 from Modules.diff.pairs import Lado, Pair, pairs_of, renumber
 from Modules.geo.borders import TOLERANCIA_M, bordes, distances_m, moved
 from Modules.night.tables import Tables
-from Modules.words.columns import TABLES
+from Modules.words.columns import PERSONAL, TABLES
 from Modules.words.names import names_with_ids
 from Modules.words.spanish import day, hectares, number
 
@@ -39,7 +39,6 @@ _DERIVED: Final = {  # what follows from another table or column, or is no news
     "cultivos": (),
 }
 _NO_NEWS: Final = ("campania", "superficie_ha", "updated_at", "geometry")
-_PERSONAL: Final = ("cuit", "renspa")  # named where they change, never shown
 _LABELS: Final = {
     "superficie_declarada_ha": "superficie declarada",
     "fecha_siembra": "fecha de siembra",
@@ -292,7 +291,7 @@ def _crops(siembras: Lado) -> dict[str, str]:
 
 
 def _valor(pair: Pair, key: str, column: str) -> Valor:
-    if column in _PERSONAL:
+    if column in PERSONAL:
         return Valor(column, "", "")
     was, is_now = pair.before.cell(key, column), pair.now.cell(key, column)
     return Valor(column, _shown(was, column), _shown(is_now, column))
@@ -313,6 +312,6 @@ def detail_of(valores: Iterable[Valor], named: Collection[str] = ()) -> str:
     return ", ".join(
         _LABELS.get(one.columna, one.columna)
         + ("" if one.columna in named
-           else " cambiado" if one.columna in _PERSONAL else f" {one.antes} → {one.ahora}")
+           else " cambiado" if one.columna in PERSONAL else f" {one.antes} → {one.ahora}")
         for one in valores
     )  # fmt: skip

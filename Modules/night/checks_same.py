@@ -27,7 +27,7 @@ from Modules.night.checks_columns import filled, left_with_it, member_of, side_b
 from Modules.night.figures import JUDGED, Nights, places
 from Modules.night.ground import SAME_GROUND
 from Modules.night.verdict import checked, share_of
-from Modules.words.columns import TABLES
+from Modules.words.columns import CALLADAS, TABLES
 from Modules.words.finding import Finding, Severity
 from Modules.words.names import look
 from Modules.words.spanish import number
@@ -141,7 +141,7 @@ def _change(
 ) -> str:
     some = was.index[told][:_NAMED]
     named = [f"{one}: «{was.at[one, column]}» → «{now.at[one, column]}»" for one in some]
-    if column in ("cuit", "renspa"):  # personal data
+    if column in CALLADAS:
         named = list(some)
     named += ["…"] if told.sum() > len(named) else []
     what, rows = member_of(table, column) or column, number(int(told.sum()))

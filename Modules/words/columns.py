@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 CRS: Final = "EPSG:4326"  # of every geometry of ours: lon, lat
+PERSONAL: Final = ("cuit", "renspa")  # named where they change, never shown
+CALLADAS: Final = (*PERSONAL, "empresa", "observacion")  # nor these in what many people read
 
 
 @dataclass(frozen=True, slots=True)

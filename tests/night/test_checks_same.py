@@ -45,6 +45,14 @@ def test_a_whole_night_that_says_what_is_not_so_is_refused(name: str) -> None:
     assert said, name
 
 
+def test_whose_campos_they_are_is_told_to_nobody() -> None:
+    owners = {one["empresa"]["nombre"] for one in world(1).items(Recurso.CAMPOS) if one["empresa"]}
+    (said,) = refusals(judged(spoilt("night_empresas_moved"), company()))
+    assert len(owners) > 1
+    assert "«empresa.nombre» es otro en 7 de 8 filas" in said
+    assert not [one for one in owners if one in said]
+
+
 def farm_of(count: int, **more: Any) -> Farm:
     return changed(farm(count), "lotes", lambda _: {"updated_at": EARLIER, **more})
 
