@@ -15,6 +15,7 @@ import html
 import math
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -30,7 +31,7 @@ from Modules.night.verdict import checked, share_of
 from Modules.words.columns import CALLADAS, TABLES
 from Modules.words.finding import Finding, Severity
 from Modules.words.names import look
-from Modules.words.spanish import number
+from Modules.words.spanish import day, number
 
 _PARENTS: Final = {
     "lotes": ("campo_id",), "siembras": ("lote_id",), "ambientes": ("lote_id",),
@@ -140,12 +141,17 @@ def _change(
     was: pd.DataFrame, now: pd.DataFrame, table: str, column: str, told: Flags, of: int
 ) -> str:
     some = was.index[told][:_NAMED]
-    named = [f"{one}: «{was.at[one, column]}» → «{now.at[one, column]}»" for one in some]
+    told_as = [(one, was.at[one, column], now.at[one, column]) for one in some]
+    named = [f"{one}: «{_said_as(a)}» → «{_said_as(b)}»" for one, a, b in told_as]
     if column in CALLADAS:
         named = list(some)
     named += ["…"] if told.sum() > len(named) else []
     what, rows = member_of(table, column) or column, number(int(told.sum()))
     return f"«{what}» es otro en {rows} de {number(of)} filas ({'; '.join(named)})"
+
+
+def _said_as(value: object) -> str:
+    return day(value) if isinstance(value, date) else str(value)
 
 
 def _untouched(

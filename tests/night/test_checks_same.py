@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -51,6 +52,12 @@ def test_whose_campos_they_are_is_told_to_nobody() -> None:
     assert len(owners) > 1
     assert "«empresa.nombre» es otro en 7 de 8 filas" in said
     assert not [one for one in owners if one in said]
+
+
+def test_days_are_told_as_people_write_them() -> None:
+    said = " ".join(refusals(judged(spoilt("night_day_before"), company())))
+    assert re.search(r"«fecha_siembra» es otro .*: «\d\d/\d\d/\d{4}» → «\d\d/\d\d/\d{4}»", said)
+    assert not re.search(r"\d{4}-\d\d-\d\d", said)
 
 
 def farm_of(count: int, **more: Any) -> Farm:
