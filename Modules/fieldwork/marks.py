@@ -174,7 +174,7 @@ async def marcadores_a_jira(
                 libro = noted(libro, grupo, done.tareas, wanted, site=access.url, now=now())
                 write_tareas(root, libro)
                 rows = _rows(marks, done)
-                trace.step(f"marcadores_{season.slug}", f"snapshot {snapshot.id}", rows, now())
+                trace.step(f"marcadores_{season.slug}", f"backup {snapshot.id}", rows, now())
                 parts.append(_resumen(fuente, libro, done, issues))
                 every[grupo] = done
             for grupo in sorted(lots(root) - every.keys()):
@@ -236,7 +236,7 @@ def _resumen(fuente: Fuente, libro: Libro, done: Synced, issues: Sequence[Issue]
             f"- aviso: {number(bare)} sin componente: su campo no está en integrations.toml"
         )
     parts = (
-        f"## {fuente.campania}\n\nDel snapshot `{fuente.snapshot_id}`: {asked}.",
+        f"## {fuente.campania}\n\nDel backup `{fuente.snapshot_id}`: {asked}.",
         markdown_table(("Tareas", ""), [(what, number(n)) for what, n in counted if n]),
         "\n".join(lines),
         sin_marcador(abiertas, fuente.tables),

@@ -230,7 +230,7 @@ class _Story:
         self.rechazadas += sum(len(one.rechazadas) for one in self.planillas)
         self.pedidas = {one.clave for one in trabajos}
         trabajos = tuple(one for one in trabajos if not ids or one.campo_id in ids)
-        snapshot = f"snapshot {self.encargo.fuente.snapshot_id}"
+        snapshot = f"backup {self.encargo.fuente.snapshot_id}"
         self._step("paso2_filas", snapshot, [*map(asdict, trabajos)])
         return trabajos
 

@@ -26,10 +26,10 @@ from Modules.disk.run_lock import run_lock
 from Modules.disk.safe_files import write_new
 from Modules.jobs.outcome import Outcome
 from Modules.jobs.temporada import ACTUAL_FACT
-from Modules.night.verdict import Verdict, checked
+from Modules.night.verdict import Verdict, checked, rate, share_of
 from Modules.settings import Settings
 from Modules.store.fotos import NAME as ADJUNTOS
-from Modules.store.fotos import adjuntos_of
+from Modules.store.fotos import adjuntos_of, marcas_of
 from Modules.store.numeros import LOTE, Numeros, copy_of, path_of, read_numeros, write_numeros
 from Modules.store.numeros import NAME as NUMEROS
 from Modules.store.numeros import TABLES as NUMBERED
@@ -40,7 +40,7 @@ from Modules.words.domain import Campania, Fetched, Modo, Portal, Recurso
 from Modules.words.errors import DataError, NightRefused, SnapshotDamaged
 from Modules.words.finding import Finding, Severity
 from Modules.words.folders import BACKUP as FOLDER
-from Modules.words.spanish import corrida, short, why
+from Modules.words.spanish import corrida, number, short, why
 from Modules.words.strict_json import without_lone_surrogates
 from Modules.words.temporada import TERMINADA, current, over
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # a stage loads what it needs: the portal is asked before a t
     from Modules.night.figures import Resumen
     from Modules.night.survey import Survey
     from Modules.night.tables import Built, Tables
+    from Modules.words.thresholds import Thresholds
 
 MIN_FREE_BYTES = 50 * 1024**2  # a first night of a large company, before anything is known
 MAX_REASONS = 3  # of a refusal, in its message; verdict.json has them all
@@ -179,6 +180,7 @@ def judge_night(
         None if hoy is None else over(job.campania, asked, seasons, hoy),
         _damaged(job, damaged, none_sound=parent is None) if history else _if_first(job),
         _another_portal(history, access.portal),
+        _without_photos(parent, before, built.tables, fetched, limits),
     )
     return Night(
         portal=access.portal,
@@ -219,6 +221,29 @@ def _another_portal(history: Sequence[Snapshot], portal: Portal) -> Finding | No
         f"de {portal.origin}. Si el portal cambió de dirección, aceptar esta noche una vez"
     )
     return checked("el portal es el mismo", Severity.ERROR, [note])
+
+
+def _without_photos(
+    parent: Snapshot | None,
+    before: Tables | None,
+    now: Tables,
+    fetched: Mapping[Recurso, Fetched],
+    limits: Thresholds,
+) -> Finding | None:
+    """What tells of marks that had photos, are there, were not edited, and have none tonight."""
+    if parent is None or before is None:
+        return None
+    was, here = (one.marcadores.set_index("marcador_id")["updated_at"] for one in (before, now))
+    had = [key for key in marcas_of(parent) if key in was.index and key in here.index]
+    with_photos, _ = adjuntos_of(fetched[Recurso.MARCADORES].records)
+    gone = [key for key in had if key not in with_photos and not here[key] > was[key]]
+    enough = len(gone) >= limits.campo_min_lotes
+    severity = rate(share_of(len(gone), len(had)), limits.emptied, limits.warning, enough=enough)
+    notes = [
+        f"«adjuntos» viene vacío en {number(len(gone))} de {number(len(had))} marcadores que "
+        f"tenían fotos, sin que nadie los editara; el primero {min(gone, default='')}"
+    ]
+    return checked("marcadores: fotos que tenían", severity, notes)
 
 
 def _lone_surrogates(fetched: Mapping[Recurso, Fetched]) -> dict[str, int]:
@@ -310,7 +335,7 @@ def _number(job: Job, tables: Tables, draft: Draft) -> None:
     try:
         numeros = read_numeros(path, lambda: job.store.accepted(job.campania))
     except DataError as err:
-        corrida.warning("%s: el snapshot queda sin su copia", err)
+        corrida.warning("%s: el backup queda sin su copia", err)
         return
     for kind, table in NUMBERED.items():
         numeros.of(kind, getattr(tables, table)[f"{kind}_id"])
@@ -428,7 +453,7 @@ def _refusal(job: Job, night: Night, snapshot: Snapshot) -> NightRefused:
     refusing = [check for check in night.verdict.checks if check.is_error]
     said = [f"{check.what}: {short(check.notes, MAX_NOTES)}" for check in refusing]
     return NightRefused(
-        f"snapshot {snapshot.id} en cuarentena. {short(said, MAX_REASONS)}",
+        f"el backup {snapshot.id} quedó en cuarentena. {short(said, MAX_REASONS)}",
         command=f'lindero backups accept {snapshot.id}{job.modo.flag} --reason "…"',
     )
 

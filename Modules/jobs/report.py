@@ -154,7 +154,7 @@ def _titulo(job: Job, night: Night, snapshot: Snapshot) -> str:
     modo = "prueba" if job.modo is Modo.TEST else "producción"
     return (
         f"# Backup Databaler Lotes {job.campania} ({modo})\n\n"
-        f"Snapshot `{snapshot.id}`, {moment(snapshot.id.utc, job.settings.zone)}: **{state}**."
+        f"Backup `{snapshot.id}`, {moment(snapshot.id.utc, job.settings.zone)}: **{state}**."
     )
 
 

@@ -82,7 +82,7 @@ Chunks = Callable[[Settings], AbstractContextManager["Runner"]]  # who runs piec
 BUSCAR: Final = StageInfo("Buscar la campaña actual", retries=2, delay_s=300)
 TRAER: Final = StageInfo("Traer del portal", retries=2, delay_s=300)
 REVISAR: Final = StageInfo("Revisar la noche")
-GUARDAR: Final = StageInfo("Guardar el snapshot")
+GUARDAR: Final = StageInfo("Guardar el backup")
 PUBLICAR: Final = StageInfo("Publicar", retries=2, delay_s=60)
 LEER: Final = StageInfo("Leer los backups")
 ENSAYAR: Final = StageInfo("Simulacro de restauración")
@@ -445,7 +445,7 @@ def rebuild(
         encargo = productos.order(settings, modo, store, snapshot, datetime.now(UTC))
         outcome = Outcome(
             data={"campania": str(season), "modo": modo.value, "snapshot": str(snapshot.id)},
-            markdown=f"# {titulo} {season}\n\nDel snapshot `{snapshot.id}`.",
+            markdown=f"# {titulo} {season}\n\nDel backup `{snapshot.id}`.",
         )
         return productos.with_productos(outcome, encargo, make(encargo))
 

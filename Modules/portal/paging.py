@@ -41,6 +41,11 @@ _ERROR_MARKS = {"error", "errors", "title", "message", "mensaje", "detail", "fau
 _FAILED = ("error", "errors", "partial", "parcial", "truncated", "truncado", "incomplete")
 _SAYS_NO = ("", "0", "no", "none", "null", "false", "ok", "n")  # of a failure, as text
 _WENT_WELL = ("success", "ok", "exito")
+_STATUS = ("status", "estado", "state", "code", "codigo", "result", "resultado")
+_ILL = re.compile(
+    r"[45]\d\d|206|errors?|fail(ed|ure)?|fall[oó]|fallid[oa]|ko|partial|parcial|"
+    r"(trunc|incomplet)\w*|time[d _-]*out|degraded"
+)
 _DIGITS = re.compile(r"\d{1,12}", re.ASCII)
 
 
@@ -122,11 +127,15 @@ def _refuse_half(document: Any, envelope: Envelope, what: str) -> None:
     """Raise ApiContractChanged for rows beside a word that they are not all, or not good."""
     if not isinstance(document, dict):
         return
-    said = {name: value for name, value in document.items() if name != envelope.rows}
-    for name in (*_FAILED, *_WENT_WELL):
-        value = said.get(name)
+    about = next((document[key] for key in ("meta", "metadata", "_meta") if key in document), None)
+    said = {**(about if isinstance(about, dict) else {}), **document}
+    for name in (*_FAILED, *_WENT_WELL, *_STATUS):
+        value = None if name == envelope.rows else said.get(name)
         text = value.strip().casefold() if isinstance(value, str) else None
-        bad = value is False if name in _WENT_WELL else bool(value) and text not in _SAYS_NO
+        if name in _STATUS:
+            bad = _ILL.fullmatch(str(value) if text is None else text) is not None
+        else:
+            bad = value is False if name in _WENT_WELL else bool(value) and text not in _SAYS_NO
         if bad:
             raise ApiContractChanged(
                 f"{what}: trae filas y dice {name!r}: no es una respuesta entera; no se toma nada, "

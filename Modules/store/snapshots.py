@@ -306,7 +306,7 @@ class SnapshotStore:
         if not found:
             trials = SnapshotStore(self.root.with_name(Modo.TEST.value))
             hint = _ADD_TEST if _named(trials.folders(), snapshot_id) else ""
-            raise SettingsError(f"no hay un snapshot {snapshot_id} en {self.root}{hint}")
+            raise SettingsError(f"no hay un backup {snapshot_id} en {self.root}{hint}")
         return found[0]
 
     def _newest(self, name: str, campania: Campania | None) -> Snapshot:

@@ -242,6 +242,11 @@ def without_success(document: Item, _: Exchange) -> None:
     document["success"] = False
 
 
+@_page("rows, and beside them that the answer is an error")
+def status_beside(document: Item, _: Exchange) -> None:
+    document["status"] = "error"
+
+
 @_page("items is missing")
 def items_missing(document: Item, _: Exchange) -> None:
     del document["items"]

@@ -169,3 +169,35 @@ def test_another_portal_is_refused_until_a_person_accepts_it_once(job: backup.Jo
 def test_the_made_up_company_is_nobodys_other_portal(job: backup.Job) -> None:
     night(job.store)  # of the demo portal, in a trial
     assert _judged(job, PORTAL, _whole()).verdict.first_night
+
+
+@pytest.mark.parametrize(
+    ("gone", "edited", "accepted", "fine"),
+    [
+        pytest.param(0, False, True, True, id="as they were"),
+        pytest.param(1, False, True, False, id="one of twenty"),
+        pytest.param(4, False, False, False, id="a fifth"),
+        pytest.param(20, False, False, False, id="all"),
+        pytest.param(4, True, True, True, id="taken away by hand"),
+    ],
+)
+def test_marks_that_come_without_the_photos_of_last_night(
+    job: backup.Job, gone: int, edited: bool, accepted: bool, fine: bool
+) -> None:
+    night = _whole()
+    photo = [{"tipo": "image/jpeg", "url": "/adjuntos/1.jpg"}]
+    marks = [
+        one | {"adjuntos": []} for one in night[Recurso.MARCADORES] if one["lote_id"] != "10001"
+    ]
+    with_photos = [one | {"adjuntos": photo} for one in marks[:20]]
+    later = {"updated_at": "2027-01-01T00:00:00-03:00"} if edited else {}
+    without = [one | {"adjuntos": []} | later for one in with_photos[:gone]]
+    kept = _judged(job, PORTAL, night | {Recurso.MARCADORES: with_photos + marks[20:]})
+    backup.keep(job, kept, NOW)
+    tonight = {Recurso.MARCADORES: without + with_photos[gone:] + marks[20:]}
+    verdict = _judged(job, PORTAL, night | tonight).verdict
+    assert verdict.accepted is accepted, verdict.reasons
+    (told,) = (one for one in verdict.checks if one.what == "marcadores: fotos que tenían")
+    assert told.fine is fine
+    if not fine:
+        assert f"viene vacío en {gone} de 20 marcadores" in told.notes[0]

@@ -102,5 +102,5 @@ def test_what_came_is_out_of_memory_before_the_products_are_made(
     before = sum(isinstance(one, Fetched) for one in gc.get_objects())
     done = respaldar("25/26", test=True, stage=stage)
     assert done.error is None
-    assert held["Guardar el snapshot"] == before + len(Recurso)
+    assert held["Guardar el backup"] == before + len(Recurso)
     assert held["Producto cultivos"] == held["Producto muestreos"] == before

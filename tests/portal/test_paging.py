@@ -87,7 +87,16 @@ def test_pages_of_two_nights_are_no_list(apart: int, whole: bool) -> None:
         ("error", "timeout", False),
         ("partial", True, False),
         ("success", False, False),
+        ("status", "error", False),
+        ("estado", "Parcial", False),
+        ("code", 500, False),
+        ("result", "incomplete", False),
         ("errors", [], True),
+        ("status", "ok", True),
+        ("status", 200, True),
+        ("code", 0, True),
+        ("estado", "activo", True),
+        ("result", None, True),
         ("error", None, True),
         ("error", "OK", True),
         ("errors", 0, True),
@@ -98,15 +107,14 @@ def test_pages_of_two_nights_are_no_list(apart: int, whole: bool) -> None:
 def test_rows_beside_a_word_that_they_are_not_all_are_no_page(
     member: str, value: Any, good: bool
 ) -> None:
-    document = {
-        **{"items": [{"id": "1"}], "page": 1, "total_items": 1, "total_pages": 1, "next": None},
-        member: value,
-    }
-    if good:
-        assert len(read_page(document, {}, ENVELOPE, PAGING, "lotes página 1").rows) == 1
-        return
-    with pytest.raises(ApiContractChanged, match=f"lotes página 1: trae filas y dice '{member}'"):
-        read_page(document, {}, ENVELOPE, PAGING, "lotes página 1")
+    whole = {"items": [{"id": "1"}], "page": 1, "total_items": 1, "total_pages": 1, "next": None}
+    for document in (whole | {member: value}, whole | {"meta": {member: value}}):
+        if good:
+            assert len(read_page(document, {}, ENVELOPE, PAGING, "lotes página 1").rows) == 1
+            continue
+        told = f"lotes página 1: trae filas y dice '{member}'"
+        with pytest.raises(ApiContractChanged, match=told):
+            read_page(document, {}, ENVELOPE, PAGING, "lotes página 1")
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     second = lindero("run", "backup", "--test")
     assert second.code == 0, second.err
     assert "sin cambios" in second.out
-    stages = ["Traer del portal", "Revisar la noche", "Guardar el snapshot", "Publicar"]
+    stages = ["Traer del portal", "Revisar la noche", "Guardar el backup", "Publicar"]
     stages.append("Traer las fotos")
     told = [*stages, *(f"Producto {one.nombre}" for one in made_by(CADA_NOCHE))]
     said = second.err.splitlines()

@@ -224,7 +224,7 @@ def test_an_unknown_id_is_a_usage_error(store: SnapshotStore, text: str) -> None
     said = (
         "no es el id de un snapshot; son como 2025-11-20T060002Z-000042"
         if len(text) < 9
-        else f"^no hay un snapshot {text} en .*test$"
+        else f"^no hay un backup {text} en .*test$"
     )
     with pytest.raises(SettingsError, match=said):
         store.find(text)

@@ -19,7 +19,7 @@ import pandas as pd
 from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
 from Modules.words.columns import LOTES, SIEMBRAS, Column, Table
-from Modules.words.cultivos import CATALOGUE, OTRO, colour_of
+from Modules.words.cultivos import CATALOGUE, OTRO, SIN_CULTIVO, colour_of
 from Modules.words.errors import DataError
 from Modules.words.names import names_with_ids
 from Modules.words.spanish import day, natural
@@ -187,6 +187,7 @@ def by_lote(tables: Tables) -> pd.DataFrame:
     names = ("material", "fecha_siembra", "fecha_cosecha", "estado")
     said = {name: siembras.groupby("lote_id")[name].agg(_joined) for name in names}
     frame = pd.DataFrame(tables.lotes[["lote_id", "lote", "campo_id", "cultivos", "superficie_ha"]])
+    frame["cultivos"] = frame["cultivos"].fillna(SIN_CULTIVO.nombre)
     frame["campo"] = frame["campo_id"].map(campo_labels(tables.lotes)).astype("string")
     for name, values in said.items():
         frame[name] = frame["lote_id"].map(values)

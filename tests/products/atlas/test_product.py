@@ -116,6 +116,21 @@ def test_each_campo_has_its_pages_and_its_card(one: Fuente, made: Mapping[str, P
         assert image.width == PIXELS
 
 
+def test_a_campo_without_lotes_has_its_page_and_no_work_order(
+    hostile: tuple[Fuente, Mapping[str, Path]],
+) -> None:
+    _, made = hostile
+    sheets = pages(made["atlas_25-26 - Vacío.pdf"])
+    assert "Vacío" in sheets[0]
+    assert "Orden de trabajo" not in "".join(sheets)
+    ordered = [
+        name
+        for name, path in made.items()
+        if name.endswith(".pdf") and "Orden de trabajo" in "".join(pages(path))
+    ]
+    assert len(ordered) == len(ODD) - 1
+
+
 def test_crops_add_up_as_they_are_sown(one: Fuente, made: Mapping[str, Path]) -> None:
     first = " ".join(pages(made[f"atlas_25-26 - {CAMPO}.pdf"])[0].split())
     areas = one.tables.lotes.set_index("lote_id")["superficie_ha"]

@@ -236,7 +236,7 @@ def test_a_row_a_lote_says_all_of_its_siembras_and_nothing_of_its_owner() -> Non
         ["La Paz", "7", "Trigo + Soja 2da", "Baguette + —", "12/06/2025 + 05/12/2025", None,
          "cosechado + planificado"],
         ["La Paz", "8", "Maíz tardío", None, date(2025, 11, 2), None, "sembrado"],
-        ["La Paz", "9", None, None, None, None, None],
+        ["La Paz", "9", "Sin cultivo", None, None, None, None],
     ]  # fmt: skip
 
 
