@@ -13,12 +13,9 @@ from typing import Final
 
 from Modules.words.errors import SettingsError
 from Modules.words.names import look
+from Modules.words.spanish import MESES
 from Modules.words.text import MAX_YEAR, MIN_YEAR
 
-MESES: Final = (
-    *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"),
-    *("septiembre", "octubre", "noviembre", "diciembre"),
-)
 _MONTHS: Final = {
     **{name[:3]: at for at, name in enumerate(MESES, start=1)},
     **{"jan": 1, "apr": 4, "aug": 8, "set": 9, "dec": 12},

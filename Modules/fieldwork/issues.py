@@ -20,7 +20,7 @@ from Modules.integrations.config import JiraNames, found
 from Modules.words.domain import Campania
 from Modules.words.finding import Finding, Severity
 from Modules.words.names import look
-from Modules.words.spanish import day, hectares, in_lote, short
+from Modules.words.spanish import cut, day, hectares, in_lote, short
 from Modules.words.text import MAX_TEXT, clean_text
 
 MAX_SUMMARY: Final = 255  # characters of a summary and of a field of one line; Jira refuses more
@@ -142,8 +142,7 @@ def label(clave: str) -> str:
 
 def summary(text: str) -> str:
     """A text for a field of one line, as the summary is; "…" where it is cut."""
-    whole = clean_text(text, MAX_TEXT)
-    return whole if len(whole) <= MAX_SUMMARY else f"{whole[: MAX_SUMMARY - 1].rstrip()}…"
+    return cut(clean_text(text, MAX_TEXT), MAX_SUMMARY)
 
 
 def description(

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 corrida: Final = logging.getLogger("Modules.corrida")
+MESES: Final = (
+    *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"),
+    *("septiembre", "octubre", "noviembre", "diciembre"),
+)
 _SWAPPED: Final = str.maketrans(",.", ".,")
 _WHY: Final = {
     errno.ENOENT: "no existe",

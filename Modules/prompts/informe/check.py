@@ -14,21 +14,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
 from Modules.products.informe.facts import NOMBRES
+from Modules.words.spanish import MESES
 
 
 def _listed(words: str) -> list[str]:
     return words.split()
 
 
-_MESES: Final = _listed(
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
-)
 _UNITS: Final = {
     word: number
     for number, words in enumerate(
@@ -95,9 +93,9 @@ _NUMBER: Final = re.compile(
 )
 _DATE: Final = re.compile(
     r"(?<!\d)(?:(?P<iso>\d{4}-\d\d-\d\d)|(?P<d>\d{1,2})/(?P<m>\d{1,2})(?:/(?P<y>\d{4}))?"
-    rf"|(?P<day>\d{{1,2}}|primero) de (?P<month>{'|'.join(_MESES)})"
+    rf"|(?P<day>\d{{1,2}}|primero) de (?P<month>{'|'.join(MESES)})"
     r"(?: (?:de|del) (?P<year>\d{4}))?"
-    rf"|(?P<alone>{'|'.join(_MESES)})(?: (?:de|del) (?P<anio>\d{{4}}))?)(?![^\W_]|/\d)"
+    rf"|(?P<alone>{'|'.join(MESES)})(?: (?:de|del) (?P<anio>\d{{4}}))?)(?![^\W_]|/\d)"
 )
 _CAMPANIA: Final = re.compile(r"(?<!\d)(?:20)?(\d\d)[/-](?:20)?(\d\d)(?![\d/-])")
 _DAYS: Final = re.compile(r"\b\d\d/\d\d(?:/\d{4})?\b|\b\d\d:\d\d\b")  # as facts write them
@@ -370,7 +368,7 @@ def _strange(text: str, folded: str, run: list[tuple[int, int]], facts: Facts) -
         match.end() == len(before) for match in _END.finditer(before)
     )
     words = [folded[start:end] for start, end in run]
-    if begins and words[0] in _STARTS | {*_UNITS, *_TENS, *_HUNDREDS, *_SCALES, *_MESES}:
+    if begins and words[0] in _STARTS | {*_UNITS, *_TENS, *_HUNDREDS, *_SCALES, *MESES}:
         run, words = run[1:], words[1:]
     while words and words[0] in _TRADE:
         run, words = run[1:], words[1:]
@@ -407,7 +405,7 @@ def _same_day(match: re.Match[str], date: tuple[int, int, int]) -> bool:
     month = match["month"] or match["alone"]
     said = (
         match["y"] or match["year"] or match["anio"],
-        _MESES.index(month) + 1 if month else match["m"],
+        MESES.index(month) + 1 if month else match["m"],
         1 if match["day"] == "primero" else match["d"] or match["day"],
     )
     return all(one is None or int(one) == known for one, known in zip(said, date, strict=True))
@@ -450,10 +448,7 @@ def _value(said: str) -> Decimal | None:
         return None
     grouped = re.fullmatch(r"[-−]?\d{1,3}(?:[.\u00a0\u202f ]\d{3})+(?:,\d+)?", said)
     text = re.sub(r"[.\u00a0\u202f ]", "", said) if grouped else said
-    try:
-        return Decimal(text.replace(",", ".").replace("−", "-"))
-    except InvalidOperation:
-        return None
+    return Decimal(text.replace(",", ".").replace("−", "-"))
 
 
 def _worded(folded: str) -> Iterator[tuple[str, str, Decimal | None]]:
