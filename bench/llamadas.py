@@ -116,9 +116,7 @@ def worker(address: str, url: str, caller: Any) -> Callable[[], Awaitable[object
         journal = store.journal(execution)
         made = await run_bundle(execution.bundle, {}, env="prod", caller=caller, journal=journal)
         told = (execution.id, "w", execution.attempt)
-        ended = await asyncio.to_thread(
-            store.finish, *told, now=datetime.now(UTC), output=made.output
-        )
+        ended = await asyncio.to_thread(store.finish, *told, now=datetime.now(UTC), output=made)
         assert ended
 
     async def round_of() -> object:

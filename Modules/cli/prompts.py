@@ -105,7 +105,7 @@ def prompts_run(
     try:
         with store.here(bundle, env, given, client="(run)") as here:
             journal = MemoryJournal(here.journal)
-            here.output = asyncio.run(go(journal)).output
+            here.output = asyncio.run(go(journal))
     except PromptFailed as err:
         failed = err
     if json_:
@@ -178,8 +178,7 @@ def prompts_evaluate(
     from Modules.prompts.calls.tools import NightTools
     from Modules.prompts.judging.cases import evals_of
     from Modules.prompts.judging.compare import noticed
-    from Modules.prompts.judging.evaluate import Evaluation, evaluate
-    from Modules.prompts.judging.told import facts_of, rows_of
+    from Modules.prompts.judging.evaluate import Evaluation, evaluate, facts_of, rows_of
 
     evals = [one for one in evals_of(checked(folder)[0], name) if one.of == name]
     tools = NightTools(settings)(candidate) or NightTools(settings)(other)

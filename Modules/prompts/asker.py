@@ -55,7 +55,7 @@ class Asker:
         if not self._deployed:
             with store.here(self.bundle, ENV, given, client=CLIENT) as here:
                 journal = MemoryJournal(here.journal)
-                here.output = (await run(self.bundle, given, journal=journal)).output
+                here.output = await run(self.bundle, given, journal=journal)
             return here.output
         one = await asyncio.to_thread(_accepted, store, self.bundle.name, given, key)
         claim = partial(store.claim, self._worker, most=1, lease_s=_LEASE_S, only=one.id)
@@ -84,8 +84,7 @@ class Asker:
         beating = asyncio.create_task(beat())
         ended: dict[str, Any] = {"failure": PromptFailed("se cortó", "cancelled")}
         try:
-            done = await run(one.bundle, one.input, journal=store.journal(one))
-            ended = {"output": done.output}
+            ended = {"output": await run(one.bundle, one.input, journal=store.journal(one))}
         except PipelineError as err:
             known = isinstance(err, PromptFailed)
             ended = {"failure": err if known else PromptFailed(str(err), "settings")}

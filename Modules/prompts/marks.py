@@ -86,8 +86,7 @@ async def _ask(
     """Ask about texts; one of which the model makes nothing is kept as one that tells nothing."""
     asker = Asker(encargo.settings, str(encargo.settings.lindero_marcas_prompt))
     from Modules.prompts.calls.engine import Budgets, MemoryJournal
-    from Modules.prompts.calls.keys import key_of
-    from Modules.prompts.calls.model_caller import ModelCaller
+    from Modules.prompts.calls.model_caller import ModelCaller, key_of
 
     usd, night, misses = encargo.settings.lindero_marcas_usd, MemoryJournal(), 0
     limits = Budgets(None if usd is None else Decimal(str(usd)))

@@ -273,7 +273,7 @@ def test_a_version_is_its_content_and_answers_as_it_was_kept(good: Library, bad:
             given = {"palabra": "soy"}
             return await run_bundle(kept, given, env="dev", caller=caller, journal=journal)
 
-    assert asyncio.run(go()).output["word"] in ("maize", "soy", "wheat", "sunflower")
+    assert asyncio.run(go())["word"] in ("maize", "soy", "wheat", "sunflower")
     assert journal.unknown_costs(month=False) == len(journal.calls) > 0
 
 
@@ -350,7 +350,7 @@ def test_a_mark_that_orders_changes_its_own_reading_alone(url: str, tmp_path: Pa
                     bundle, {"nota": note}, env="dev", caller=caller, journal=MemoryJournal()
                 )
                 try:
-                    done[note] = (await run).output
+                    done[note] = await run
                 except PromptFailed as err:
                     done[note] = err.cause
             return done

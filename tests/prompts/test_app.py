@@ -19,8 +19,8 @@ import pytest
 import requests
 
 from Modules.prompts.client import AlreadyDone, NotFound, PromptsClient
+from Modules.prompts.serve.app import MAX_BODY
 from Modules.prompts.serve.envelope import PROBLEMS
-from Modules.prompts.serve.limits import MAX_BODY
 from Modules.prompts.store import PromptStore
 from Modules.words.errors import StoreUnavailable
 from tests.prompts.conftest import sqlite_url

@@ -11,20 +11,13 @@ from typing import Any
 
 import pytest
 
-from Modules.prompts.calls.asking import MISSING, Ask, CallRecord, Reply
-from Modules.prompts.calls.engine import (
-    Budgets,
-    MemoryJournal,
-    Output,
-    model_ref,
-    resolved,
-    run_bundle,
-)
+from Modules.prompts.calls.asking import JSON, MISSING, Ask, CallRecord, Reply
+from Modules.prompts.calls.engine import Budgets, MemoryJournal, model_ref, resolved, run_bundle
 from Modules.prompts.calls.model_caller import ModelCaller
-from Modules.prompts.calls.recorded import Recorded
 from Modules.prompts.calls.reply import refused
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.files.models import Flow, Models, Params, Step, Task
+from Modules.prompts.judging.cases import Recorded
 from Modules.words.errors import BudgetSpent, PromptFailed, PromptInvalid
 from tests.prompts.openai_server import Fake, Say
 
@@ -90,7 +83,7 @@ class Told:
         return [one.step for one in self.asked]
 
 
-def go(what: Any, caller: Any, given: Any = None, **more: Any) -> Output:
+def go(what: Any, caller: Any, given: Any = None, **more: Any) -> JSON:
     more = {"env": "prod", "journal": MemoryJournal(), **more}
     return asyncio.run(run_bundle(what, given or {"x": "trigo"}, caller=caller, **more))
 
@@ -102,7 +95,7 @@ def test_a_step_sees_what_is_declared_to_it() -> None:
     )  # fmt: skip
     caller = Told()
     done = go(what, caller)
-    assert done.output == {
+    assert done == {
         "todo": ["de de trigo", "$5", {"x": "trigo"}], "a": {"texto": "de trigo"},
     }  # fmt: skip
     assert caller.steps == ["a", "b"]
@@ -120,7 +113,7 @@ def test_a_reference_reaches_nothing_that_the_step_does_not_need() -> None:
 
 def test_a_text_of_the_input_is_no_reference() -> None:
     done = go(bundle(step("a"), output={"a": "$steps.a.texto"}), Told(), {"x": "$steps.a"})
-    assert done.output == {"a": "de $steps.a"}
+    assert done == {"a": "de $steps.a"}
 
 
 def test_an_environment_may_have_another_model() -> None:
@@ -160,16 +153,18 @@ def test_input_is_held_against_its_schema_before_anything_is_asked() -> None:
 
 def test_steps_without_dependency_are_in_flight_at_once() -> None:
     both = threading.Barrier(2, timeout=5)  # breaks if the second request waits for the first
+    journal = MemoryJournal()
     with Fake([Say('{"texto": "t"}', before=both.wait)]) as fake:
 
-        async def run() -> Output:
+        async def run() -> JSON:
             async with ModelCaller() as caller:
                 what = bundle(step("a"), step("b"), url=fake.url)
                 return await run_bundle(
-                    what, {"x": "y"}, env="prod", caller=caller, journal=MemoryJournal()
+                    what, {"x": "y"}, env="prod", caller=caller, journal=journal
                 )
 
-        assert set(asyncio.run(run()).steps) == {"a", "b"}
+        asyncio.run(run())
+    assert set(journal.outputs) == {"a", "b"}
 
 
 def test_the_first_failure_cancels_the_rest() -> None:
@@ -199,11 +194,11 @@ def test_what_is_kept_is_not_asked_again_and_the_first_that_is_kept_wins() -> No
     journal: MemoryJournal = MemoryJournal()
     journal.keep("a", {"texto": "de antes"}, "")
     caller, what = Told(), bundle(step("a"), output={"a": "$steps.a.texto"})
-    assert go(what, caller, journal=journal).output == {"a": "de antes"}
+    assert go(what, caller, journal=journal) == {"a": "de antes"}
     assert caller.asked == []
     journal = Lost()
     journal.keep("a", {"texto": "de antes"}, "")
-    assert go(what, caller, journal=journal).output == {"a": "de antes"}
+    assert go(what, caller, journal=journal) == {"a": "de antes"}
 
 
 def test_a_budget_stops_the_request_after_it_is_spent() -> None:
@@ -255,7 +250,7 @@ def test_what_failed_without_an_answer_has_no_unknown_cost() -> None:
 def test_recorded_answers_need_no_network() -> None:
     what, journal = bundle(step("a"), output={"a": "$steps.a.texto"}), MemoryJournal()
     good, bad = '```json\n{"texto": "t"}\n```', '{"texto": 7}'
-    assert go(what, Recorded({"a": [bad, good]}), journal=journal).output == {"a": "t"}
+    assert go(what, Recorded({"a": [bad, good]}), journal=journal) == {"a": "t"}
     assert [one.outcome for one in journal.calls] == ["schema", "ok"]
     with pytest.raises(PromptFailed) as caught:
         go(what, Recorded({"a": [bad, bad]}))

@@ -58,7 +58,7 @@ def asked(bundle: Bundle, given: Any) -> Any:
                 bundle, given, env="dev", caller=caller, journal=MemoryJournal()
             )
 
-    return asyncio.run(go()).output
+    return asyncio.run(go())
 
 
 def outside(body: Mapping[str, Any]) -> str:

@@ -22,8 +22,7 @@ from Modules.prompts.calls.asking import Ask, CallRecord, Reply
 from Modules.prompts.files.bundle import Bundle, bundle_of
 from Modules.prompts.files.models import Case, Check, Eval
 from Modules.prompts.files.reading import read_library
-from Modules.prompts.judging.cases import Trial, judge_all
-from Modules.prompts.judging.checks import wrong_with
+from Modules.prompts.judging.cases import Trial, judge_all, wrong_with
 from Modules.prompts.judging.compare import Verdict
 from Modules.prompts.judging.evaluate import Evaluation, evaluate
 from Modules.prompts.store import open_store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from Modules.prompts.serve.limits import RateLimit
+from Modules.prompts.serve.app import RateLimit
 
 
 class Clock:

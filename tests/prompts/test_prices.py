@@ -12,7 +12,7 @@ import pytest
 
 from Modules import settings
 from Modules.prompts.calls.asking import ModelRef
-from Modules.prompts.calls.keys import key_of
+from Modules.prompts.calls.model_caller import key_of
 from Modules.prompts.calls.prices import cost_of
 from Modules.words.errors import SettingsError
 

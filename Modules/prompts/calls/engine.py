@@ -119,12 +119,6 @@ class Budgets:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    output: JSON
-    steps: Mapping[str, JSON]
-
-
 async def run_bundle(
     bundle: Bundle,
     given: JSON,
@@ -134,7 +128,7 @@ async def run_bundle(
     journal: Journal,
     tools: Sequence[Tool] = (),
     budgets: Budgets | None = None,
-) -> Output:
+) -> JSON:
     """The output of a flow; ``budgets`` are the bundle's own where none are given.
 
     Raises:
@@ -166,7 +160,7 @@ async def run_bundle(
                 group.create_task(run(step), name=step.id)
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors.exceptions[0].__cause__
-    return Output(resolved(flow.output, {"input": given, "steps": done}), done)
+    return resolved(flow.output, {"input": given, "steps": done})
 
 
 def _ask(bundle: Bundle, step: Step, given: JSON, env: str, tools: Sequence[Tool]) -> Ask:

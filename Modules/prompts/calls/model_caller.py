@@ -44,13 +44,14 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.tools import ToolDefinition
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from Modules.integrations.access import PromptAccess
 from Modules.portal.answers import wait_asked
+from Modules.portal.asking import check_url
 from Modules.prompts.calls.asking import Ask, CallRecord, ModelRef, Reply
-from Modules.prompts.calls.keys import key_of
 from Modules.prompts.calls.prices import cost_of, tokens_of
 from Modules.prompts.calls.reply import read
 from Modules.prompts.calls.tools import answer_of
-from Modules.words.errors import PromptFailed
+from Modules.words.errors import PromptFailed, SettingsError
 from Modules.words.spanish import brief
 from Modules.words.strict_json import without_lone_surrogates
 
@@ -127,6 +128,27 @@ class _Again(Exception):
         self.failed, self.wait_s = failed, wait_s
 
 
+def key_of(model: ModelRef, access: PromptAccess | None = None) -> str:
+    """The key that the provider of a model takes; empty where it takes none. Nobody keeps it.
+
+    Raises:
+        SettingsError: the variable that it is named by is not there, or its file is not read; or
+            no key may be sent to that address.
+    """
+    if model.key_name is None:
+        return ""
+    found = (access or PromptAccess()).key(model.key_name, model.base_url)
+    if found is None or not (text := found.get_secret_value().strip()):
+        raise SettingsError(
+            f"falta {model.key_name}, la clave de {model.provider}; va en el entorno o en .env, en "
+            f"el archivo que nombra {model.key_name}_FILE, o en el bloque prompt-credentials"
+        )
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise SettingsError(f"{model.key_name} no es una clave: tiene blancos o signos raros")
+    check_url(model.base_url, f"base_url de {model.provider}", "https://openrouter.ai/api/v1")
+    return text
+
+
 class ModelCaller:
     """Asks models; one of it serves all steps of a process, side by side, and is closed at its end.
 
@@ -152,12 +174,7 @@ class ModelCaller:
     async def __call__(
         self, ask: Ask, *, record: Callable[[CallRecord], None], allow: Callable[[], None]
     ) -> Reply:
-        key = self._key(ask.model)
-        return await _Conversation(
-            ask, self._model(ask.model, key), key, record, allow, self._sleep
-        ).reply()
-
-    def _model(self, ref: ModelRef, key: str) -> OpenAIChatModel:
+        ref, key = ask.model, self._key(ask.model)
         if (ref, key) not in self._models:
             client = AsyncOpenAI(
                 api_key=key or _NO_KEY, base_url=ref.base_url, max_retries=0, http_client=self._http
@@ -166,7 +183,8 @@ class ModelCaller:
             self._models[ref, key] = OpenAIChatModel(
                 ref.model, provider=OpenAIProvider(openai_client=client), profile=profile
             )
-        return self._models[ref, key]
+        model = self._models[ref, key]
+        return await _Conversation(ask, model, key, record, allow, self._sleep).reply()
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from Modules.prompts.calls.asking import JSON, Ask
 from Modules.words.errors import PromptFailed
+from Modules.words.spanish import cut
 from Modules.words.strict_json import JsonRefused, parse_json
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ def _said(error: ValidationError) -> str:
     elif rule == "additionalProperties" and asked is False:
         known = error.schema.get("properties", ())
         said = f"sobra lo que no se declara: {', '.join(sorted({*error.instance} - {*known}))}"
-    return said if len(said) <= _LONGEST_SAID else f"{said[:_LONGEST_SAID]}…"
+    return cut(said, _LONGEST_SAID)

@@ -23,7 +23,6 @@ from Modules.words.domain import Modo, SnapshotId
 
 MOST_CHARACTERS: Final = 8_000
 MOST_ROWS: Final = 40
-NAMES: Final = ("cambios", "lote", "resumen")
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 200}
 
 

@@ -204,8 +204,18 @@ def _unseen(sign: str, line: int) -> _Unreadable:
 
 
 def _value(text: str, lines: dict[Path_, int]) -> Any:
+    depth = 0
     try:
-        _plain_events(text)
+        for event in yaml.parse(text, Loader=_Loader):  # first: the tree is made by recursion
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                raise _Unreadable("no se usan anclas (& y *)", line, "repetirlo")
+            if tag := getattr(event, "tag", None):
+                raise _Unreadable(f"no se usan etiquetas ({tag[:40]})", line)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_DEPTH:
+                raise _Unreadable("está anidado demasiado hondo", line)
         node = yaml.compose(text, Loader=_Loader)
         return None if node is None else _plain(node, (), lines)
     except yaml.MarkedYAMLError as err:
@@ -213,21 +223,6 @@ def _value(text: str, lines: dict[Path_, int]) -> Any:
         line = 1 if mark is None else mark.line + 1
         todo = "mirar sangrías (sin tabuladores) y comillas"
         raise _Unreadable("no es YAML que se pueda leer", line, todo) from err
-
-
-def _plain_events(text: str) -> None:
-    """Refuse what a tree should not be made of; it is made by recursion, so depth comes first."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Unreadable("no se usan anclas (& y *)", line, "repetirlo")
-        if tag := getattr(event, "tag", None):
-            raise _Unreadable(f"no se usan etiquetas ({tag[:40]})", line)
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
-            raise _Unreadable("está anidado demasiado hondo", line)
 
 
 def _plain(node: yaml.Node, at: Path_, lines: dict[Path_, int]) -> Any:

@@ -56,16 +56,12 @@ def near(word: str, there: Collection[str]) -> str:
 
 def _of_models(library: Library, models: Models) -> Iterator[Finding]:
     for alias, one in models.models.items():
-        places: list[tuple[Path_, str]] = [(("models", alias, "provider"), one.provider)]
-        places += [
-            (("models", alias, "env", env, "provider"), over.provider)
-            for env, over in one.env.items()
-            if over.provider
-        ]
-        for key, name in places:
-            if name not in models.providers:
+        named: dict[Path_, str | None] = {("provider",): one.provider}
+        named |= {("env", env, "provider"): over.provider for env, over in one.env.items()}
+        for key, name in named.items():
+            if name and name not in models.providers:
                 what, todo = f"no hay un proveedor {name}", near(name, models.providers)
-                yield library.finding("models", "models", key, what, todo)
+                yield library.finding("models", "models", ("models", alias, *key), what, todo)
 
 
 def _of_task(library: Library, task: Task) -> Iterator[Finding]:

@@ -48,21 +48,21 @@ def with_texts(
 
     Where one sentence of a section does not hold, none is taken, and the section says why.
     """
-    return tuple(_with_text(one, texts.get(one.id), facts) for one in sections)
-
-
-def _with_text(section: Seccion, text: Sequence[str] | None, facts: Facts) -> Seccion:
-    if not text:
-        return section
-    lines = tuple(" ".join(plain(line).split()) for line in text)
-    lines = tuple(dict.fromkeys(line for line in lines if line))
-    found = [problem for line in lines for problem in problems(line, facts)]
-    if len(lines) > MAX_FRASES or sum(map(len, lines)) > MAX_TEXT:
-        found.append("es demasiado largo")
-    if found or not lines:
-        why = short(found, 3) or "está vacío"
-        return replace(section, aviso=f"No se usó el texto del modelo: {sentence(why)}")
-    return replace(section, frases=(*section.frases, *lines), del_modelo=True)
+    made = list(sections)
+    for at, section in enumerate(sections):
+        if not (text := texts.get(section.id)):
+            continue
+        said = (" ".join(plain(line).split()) for line in text)
+        lines = tuple(dict.fromkeys(line for line in said if line))
+        found = [problem for line in lines for problem in problems(line, facts)]
+        if len(lines) > MAX_FRASES or sum(map(len, lines)) > MAX_TEXT:
+            found.append("es demasiado largo")
+        if found or not lines:
+            why = sentence(short(found, 3) or "está vacío")
+            made[at] = replace(section, aviso=f"No se usó el texto del modelo: {why}")
+        else:
+            made[at] = replace(section, frases=(*section.frases, *lines), del_modelo=True)
+    return tuple(made)
 
 
 def _ha(value: float) -> str:

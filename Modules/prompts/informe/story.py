@@ -10,7 +10,6 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-from Modules.diff.change import Diferencias
 from Modules.diff.differences import diferencias
 from Modules.disk.destinations import check_destination
 from Modules.disk.publish import publish_files
@@ -55,18 +54,14 @@ def ask(encargo: Encargo, writer: Writer) -> str:
 
 
 def _facts(encargo: Encargo) -> dict[str, Any]:
-    return facts_of(encargo.fuente, _season(encargo))
-
-
-def _season(encargo: Encargo) -> tuple[str, Diferencias] | None:
-    """What changed since the first accepted night of the season that is kept, of this portal."""
+    """With what changed since the first accepted night that is kept, of this season and portal."""
     fuente = encargo.fuente
     mine = encargo.store.find(str(fuente.snapshot_id), fuente.campania)
     first = encargo.store.accepted(fuente.campania, mine.portal)[0]
     if first.id == mine.id:
-        return None
+        return facts_of(fuente, None)
     since = day(first.id.utc.astimezone(fuente.zone).date())
-    return since, diferencias(read_tables(first), read_tables(mine))
+    return facts_of(fuente, (since, diferencias(read_tables(first), read_tables(mine))))
 
 
 def sections_for(encargo: Encargo, writer: Writer | None = None) -> tuple[Seccion, ...]:

@@ -40,8 +40,7 @@ class Writer:
 
     def write(self, facts: Mapping[str, Any], fuente: Fuente) -> Texts:
         """Ask the model, which may use tools; raises as ``Asker.ask``, and PromptInvalid."""
-        from Modules.prompts.calls.keys import key_of
-        from Modules.prompts.calls.model_caller import ModelCaller
+        from Modules.prompts.calls.model_caller import ModelCaller, key_of
         from Modules.prompts.calls.tools import tools_of
 
         async def go() -> Any:

@@ -2,24 +2,30 @@
 
 Who goes first changes from one turn to the next, so what a provider does at one hour it does to
 both. A pair of which a side got no answer (429, 5xx, after every retry) counts for neither side.
+It is told as a table in Spanish for people, as plain JSON for machines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from statistics import median
+from typing import Any, Final
 
 from Modules.prompts.calls.asking import Caller, Tool
 from Modules.prompts.calls.engine import Journal
 from Modules.prompts.files.bundle import Bundle
 from Modules.prompts.files.models import Eval
 from Modules.prompts.judging.cases import Ran, Trial, answered
-from Modules.prompts.judging.compare import Comparison, Passes, compare
+from Modules.prompts.judging.compare import Compared, Comparison, Passes, Verdict, compare
 from Modules.words.errors import PromptFailed
+from Modules.words.spanish import number
 
 _NO_ANSWER = frozenset({"rate_limited", "unavailable"})  # says nothing of the prompt
+_VERDICTS: Final = {
+    Verdict.WORSE: "peor", Verdict.EQUAL: "igual", Verdict.BETTER: "mejor"
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +116,47 @@ def _side(ran: Sequence[Ran]) -> Side:
     cost = sum((call.cost_usd for call in calls if call.cost_usd is not None), Decimal(0))
     wrong = next((one.wrong for one in ran if one.wrong), "")
     return Side(cost if known else None, median(one.latency_s for one in ran), wrong)
+
+
+def rows_of(found: Evaluation) -> Iterator[tuple[str, ...]]:
+    """A row for each case, and the total."""
+    lines = [(n, one, found.sides[n]) for n, one in found.comparison.cases.items()]
+    for name, one, sides in [*lines, ("total", found.comparison.total, found.total)]:
+        yield (
+            name,
+            _rate(one.candidate),
+            _rate(one.against),
+            " / ".join(
+                "desconocido" if s.cost_usd is None else number(s.cost_usd, 6) for s in sides
+            ),
+            " / ".join(number(side.latency_s, 2) for side in sides),
+            number(one.p, 4),
+            _VERDICTS[one.verdict]
+            + (f": {sides[0].wrong}" if one.verdict is Verdict.WORSE else ""),
+        )
+
+
+def facts_of(found: Evaluation) -> dict[str, Any]:
+    cases = found.comparison.cases
+    return {
+        "cases": [{"case": n, **_facts(one, found.sides[n])} for n, one in cases.items()],
+        "total": _facts(found.comparison.total, found.total),
+        "dropped": found.dropped,
+    }
+
+
+def _facts(one: Compared, sides: tuple[Side, Side]) -> dict[str, Any]:
+    told = [
+        {
+            **asdict(of), "rate": of.rate, "interval": of.interval, **asdict(side),
+            "cost_usd": None if side.cost_usd is None else str(side.cost_usd),
+        }
+        for of, side in zip((one.candidate, one.against), sides, strict=True)
+    ]  # fmt: skip
+    sums = {"gain": one.gain, "p": one.p, "verdict": one.verdict}
+    return {"candidate": told[0], "against": told[1], **sums}
+
+
+def _rate(passes: Passes) -> str:
+    low, high = passes.interval
+    return f"{passes.passed}/{passes.runs} ({number(100 * low, 0)}–{number(100 * high, 0)} %)"

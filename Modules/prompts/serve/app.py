@@ -7,11 +7,14 @@ and never waited for. Another client's executions are not there: their ids are 4
 from __future__ import annotations
 
 import logging
+import math
 import socket
+import time as clock
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from itertools import islice
+from threading import Lock
 from typing import Annotated, Any, Final, Literal
 from uuid import uuid4
 
@@ -36,24 +39,68 @@ from Modules.prompts.serve.envelope import (
     Submission,
     refusals,
 )
-from Modules.prompts.serve.limits import RateLimit, bounded_body
-from Modules.prompts.serve.metrics import metrics_text
 from Modules.prompts.store import ExecutionFinished, KeyConflict, PromptStore
 from Modules.prompts.store.costs import By, Costs
 from Modules.words.errors import PromptInvalid, SettingsError, StoreUnavailable
-from Modules.words.exposition import CONTENT_TYPE
+from Modules.words.exposition import CONTENT_TYPE, Family, exposed
 from Modules.words.spanish import why
 from Modules.words.strict_json import JsonRefused, parse_json
 
 logger = logging.getLogger(__name__)
 
 MAX_DETAILS: Final = 20
+MAX_BODY: Final = 1_000_000  # bytes of an input: facts of a campaign are some 100 kB
 _BODY: Final = {"application/json": {"schema": Submission.model_json_schema()}}
 _ALWAYS: Final = refusals("UNAVAILABLE", "INTERNAL")
 _ASKED: Final = refusals("UNAUTHORIZED", "RATE_LIMITED")
+_OF_A_MODEL = (
+    ("calls", "calls", "Pedidos a modelos en 24 horas."),
+    ("prompt_tokens", "prompt_tokens", "Tokens de lo preguntado."),
+    ("completion_tokens", "completion_tokens", "Tokens de lo contestado."),
+    ("cost_usd", "cost_usd", "Costo que se conoce, en USD."),  # never 0 for an unknown one
+    ("unknown_costs", "unknown_costs", "Pedidos cuyo costo no se conoce."),
+    ("latency_p50_seconds", "latency_p50_s", "Latencia de la mitad de los pedidos."),
+    ("latency_p95_seconds", "latency_p95_s", "Latencia de 95 de cada 100 pedidos."),
+)
 _bearer = HTTPBearer(
     auto_error=False, description="El token que da `lindero prompts clients create`"
 )
+
+
+class RateLimit:
+    """A bucket a client, filled evenly; a burst of a quarter of a minute's share goes through."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = clock.monotonic) -> None:
+        self._rate, self._size = per_minute / 60, max(1.0, per_minute / 4)
+        self._clock, self._lock = clock, Lock()
+        self._held: dict[str, tuple[float, float]] = {}  # tokens, and when
+
+    def wait_s(self, who: str) -> int:
+        """0 where the request may go on, else whole seconds until the next may."""
+        with self._lock:
+            now = self._clock()
+            tokens, since = self._held.get(who, (self._size, now))
+            tokens = min(self._size, tokens + (now - since) * self._rate)
+            may = tokens >= 1
+            self._held[who] = (tokens - may, now)
+            return 0 if may else math.ceil((1 - tokens) / self._rate)
+
+
+async def bounded_body(request: Request) -> bytes:
+    """The body of a request, if it is JSON by its name and not too large."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY:
+            body += chunk
+        elif size > 8 * MAX_BODY:  # till then read on, so that who sends too much hears of it
+            break
+    if size > MAX_BODY:
+        raise Refused("BODY_TOO_LARGE", [("", f"{MAX_BODY} bytes")])
+    if kind != "application/json":
+        raise Refused("UNSUPPORTED_MEDIA_TYPE")
+    return bytes(body)
 
 
 def _client(
@@ -241,7 +288,26 @@ def costs(
 )
 def metrics(request: Request) -> Response:
     """Figures for Prometheus: executions by state, and calls, tokens and cost by model."""
-    return Response(metrics_text(request.state.store, datetime.now(UTC)), media_type=CONTENT_TYPE)
+    now, store = datetime.now(UTC), request.state.store
+    begun = now - timedelta(hours=24)
+    rows, of = store.costs(begun, by="model"), store.states(begun)
+    states = [({"flow": name, "state": how}, float(of[name, how])) for name, how in sorted(of)]
+    failures = [
+        ({"model": row.key, "cause": cause}, float(many))
+        for row in rows
+        for cause, many in sorted(row.failures.items())
+    ]
+    found: list[Family] = [
+        ("waiting", "Ejecuciones que esperan a quien las haga.", [({}, store.waiting(now))]),
+        ("executions_24h", "Ejecuciones aceptadas en 24 horas.", states),
+        ("failures_24h", "Pedidos que fallaron, por causa.", failures),
+    ]
+    for name, what, said in _OF_A_MODEL:
+        values = [(row.key, getattr(row, what)) for row in rows]
+        samples = [({"model": key}, float(value)) for key, value in values if value is not None]
+        found.append((f"{name}_24h", said, samples))
+    told = exposed((f"lindero_prompts_{name}", said, samples) for name, said, samples in found)
+    return Response(told, media_type=CONTENT_TYPE)
 
 
 @_open.get("/docs", include_in_schema=False)

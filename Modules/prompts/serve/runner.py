@@ -147,8 +147,8 @@ class Runner:
         told: Any = {"env": one.env, "caller": self.caller, "journal": journal}
         try:
             tools = await asyncio.to_thread(self.tools, one.bundle)
-            done = await run_bundle(one.bundle, one.input, **told, tools=tools)
-            ended: dict[str, Any] = {"output": done.output}
+            output = await run_bundle(one.bundle, one.input, **told, tools=tools)
+            ended: dict[str, Any] = {"output": output}
         except PromptFailed as err:
             ended = {"failure": err}
         except StoreUnavailable:

@@ -18,13 +18,7 @@ from Modules.prompts.store.executions import unpriced
 from Modules.prompts.store.tables import calls, executions
 
 By: TypeAlias = Literal["flow", "model", "env", "client", "day"]
-
-
-def _text(value: Decimal) -> str:
-    return f"{value:f}"
-
-
-_AS_TEXT: Final = PlainSerializer(_text, when_used="unless-none")
+_AS_TEXT: Final = PlainSerializer("{:f}".format, return_type=str, when_used="unless-none")
 
 
 @dataclass(slots=True)
