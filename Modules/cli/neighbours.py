@@ -65,8 +65,7 @@ def avisos_probar() -> int:
 
     A la vigilancia de afuera (LINDERO_WATCH_URL) no la toca: creería que hubo una noche buena.
     """
-    from Modules.watch.channels import tell
-    from Modules.watch.notice import Notice
+    from Modules.watch.notice import Notice, tell
 
     what = "Prueba de los avisos: no pasó nada"
     lines = ("Si esto llegó, los avisos de una noche mala llegan también.",)

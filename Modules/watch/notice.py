@@ -1,4 +1,4 @@
-"""What people are told: one notice, as a text, as a page and as a mail. Spanish.
+"""What people are told: one notice, as a text, as a page and as a mail; and the ways. Spanish.
 
 The mails of one cause hang together (RFC 5322, 3.6.4), so "ya está bien" stands below its alarm.
 What ``Settings`` holds as a secret comes out as stars, whoever quoted it.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from Modules.orchestration.alerts import Mail, headed, message_id
+from Modules.orchestration import alerts
 from Modules.settings import Settings
+from Modules.words.errors import TellingFailed
 from Modules.words.finding import Finding
 from Modules.words.secret import Secret
 from Modules.words.spanish import moment, sentence
@@ -104,7 +106,7 @@ def as_html(settings: Settings, notice: Notice) -> str:
     )
 
 
-def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MIMEMultipart:
+def as_mail(settings: Settings, notice: Notice, mail: alerts.Mail, now: datetime) -> MIMEMultipart:
     """A mail to ``mail.to`` of both; ``now`` is when it is sent."""
     from email.mime.multipart import MIMEMultipart
     from email.mime.text import MIMEText
@@ -113,7 +115,7 @@ def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MI
     root = _id(settings, notice.cause)  # of no mail: what all of a cause have in common
     alarm = _id(settings, notice.cause, notice.since)
     message = MIMEMultipart("alternative")
-    headed(message, settings, mail, (who, what.rstrip(".")), now)
+    alerts.headed(message, settings, mail, (who, what.rstrip(".")), now)
     message["Message-ID"] = _id(settings, notice.cause, notice.when)
     if notice.over:
         message["In-Reply-To"] = alarm
@@ -121,6 +123,38 @@ def as_mail(settings: Settings, notice: Notice, mail: Mail, now: datetime) -> MI
     for kind, content in (("plain", as_text), ("html", as_html)):
         message.attach(MIMEText(content(settings, notice), kind, "utf-8"))
     return message
+
+
+def tell(settings: Settings, notice: Notice, *, skip: Collection[str] = ()) -> tuple[str, ...]:
+    """Tell a notice in every way that is set, but for those in ``skip``; the ways that worked.
+
+    Raises:
+        SettingsError: a setting of alerts is wrong; nobody was told.
+        TellingFailed: a way did not work, the others were tried; its ``told`` are those that did,
+            ``skip`` included: what to skip when it is tried again.
+    """
+    avisos, ways = alerts.read_avisos(settings), dict[str, Callable[[], None]]()
+    if (url := avisos.webhook_url) is not None:
+        body = {"text": as_text(settings, notice)}  # Slack, Mattermost, a Teams workflow take it
+        ways[alerts.WEBHOOK] = lambda: alerts.reach(alerts.WEBHOOK, lambda: alerts.call(url, body))
+    if (mail := avisos.mail) is not None:
+        message = as_mail(settings, notice, mail, datetime.now(UTC))
+        ways[alerts.SMTP] = lambda: alerts.reach(
+            alerts.SMTP, lambda: alerts.send_mail(mail, message), alerts.MAIL_S
+        )
+    told, failed = [*skip], []
+    for name, way in ways.items():
+        if name not in skip:
+            try:
+                way()
+                told.append(name)
+            except TellingFailed as err:
+                failed.append(str(err))
+    if failed:
+        error = TellingFailed("; ".join((*failed, *(f"{name}: avisado" for name in told))))
+        error.told = tuple(told)
+        raise error
+    return tuple(told)
 
 
 def _parts(settings: Settings, notice: Notice) -> tuple[str, list[str], list[tuple[str, str]]]:
@@ -142,7 +176,8 @@ def _parts(settings: Settings, notice: Notice) -> tuple[str, list[str], list[tup
 
 
 def _id(settings: Settings, cause: str, when: datetime | None = None) -> str:
-    return message_id(settings, cause, "" if when is None else when.astimezone(UTC).isoformat())
+    at = "" if when is None else when.astimezone(UTC).isoformat()
+    return alerts.message_id(settings, cause, at)
 
 
 def _clean(settings: Settings, text: str) -> str:

@@ -24,8 +24,7 @@ from Modules.orchestration.deployments import BACKUP, EMPRESAS, MAPAS_EMPRESAS
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
 from Modules.watch import dead, told
-from Modules.watch.channels import tell
-from Modules.watch.notice import Notice, notice_of, over, run_url
+from Modules.watch.notice import Notice, notice_of, over, run_url, tell
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, TellingFailed
 from Modules.words.finding import Finding
@@ -115,7 +114,7 @@ class Watch:
             self.ledger = told.from_bytes((self.folder / LEDGER_NAME).read_bytes())
         except FileNotFoundError:
             return
-        except (OSError, ValueError, TypeError, AttributeError) as err:
+        except (OSError, ValueError) as err:
             logger.warning("%s cannot be read, so causes are told anew: %s", LEDGER_NAME, err)
 
     def _write(self) -> None:

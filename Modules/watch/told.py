@@ -13,11 +13,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
+
+from pydantic import TypeAdapter
 
 from Modules.health.known import BAD, Facts, Run
 from Modules.orchestration.deployments import BACKUP
@@ -31,7 +32,6 @@ SAME_NIGHT: Final = timedelta(hours=12)
 MOST_WAIT: Final = timedelta(hours=1)
 AT_ONCE: Final = ("fallida", "cortada", "cancelada", "noche_rechazada")
 FOLLOWS: Final = ("publicacion_vieja", "sin_noche", "atrasada")
-TIMES: Final = ("since", "seen", "told", "tried")
 NOT_YET: Final = "nunca_publicado"  # a new house: the first night is awaited like any other
 ALSO_TOLD: Final = TERMINADA  # a warning, but one that waits for somebody to act
 
@@ -57,6 +57,7 @@ class Cause:
 
 
 Ledger = Mapping[str, Cause]
+_LEDGER: Final = TypeAdapter(dict[str, Cause])
 
 
 def causes(findings: Iterable[Finding], facts: Facts | None = None) -> dict[str, Finding]:
@@ -139,23 +140,9 @@ def _explained(ledger: Ledger, found: Mapping[str, Finding], now: datetime) -> b
 
 def as_bytes(ledger: Ledger) -> bytes:
     """The ledger as it is written."""
-    plain = {key: asdict(one) for key, one in ledger.items()}
-    return json.dumps(plain, default=datetime.isoformat, ensure_ascii=False).encode()
+    return _LEDGER.dump_json(dict(ledger))
 
 
 def from_bytes(data: bytes) -> dict[str, Cause]:
-    """A ledger as it was written.
-
-    Raises:
-        ValueError, TypeError, AttributeError: it is something else.
-    """
-
-    def read(name: str, value: Any) -> Any:
-        if name in TIMES and value is not None:
-            return datetime.fromisoformat(value)
-        return tuple(value) if name == "ways" else value
-
-    return {
-        key: Cause(**{name: read(name, text) for name, text in one.items()})
-        for key, one in json.loads(data).items()
-    }
+    """A ledger as it was written; ValueError: it is something else."""
+    return _LEDGER.validate_json(data)

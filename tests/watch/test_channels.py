@@ -17,9 +17,7 @@ import pytest
 
 from Modules.orchestration import alerts
 from Modules.settings import Settings, read_settings
-from Modules.watch import channels
-from Modules.watch.channels import tell
-from Modules.watch.notice import Notice, over
+from Modules.watch.notice import Notice, over, tell
 from Modules.words.errors import SettingsError, TellingFailed
 from tests.scripts.mailbox import certificate, mailbox, webhook
 
@@ -211,7 +209,7 @@ def dripping() -> Iterator[int]:
 def test_a_server_that_drips_costs_no_more_than_its_limit(
     dripping: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(channels, "MAIL_S", 0.3)
+    monkeypatch.setattr(alerts, "MAIL_S", 0.3)
     server = f"smtp://u:{CANARY}@127.0.0.1:{dripping}"
     start = time.monotonic()
     error = refused(told(alert_email=EMAIL, alert_smtp_url=server), caplog)

@@ -21,8 +21,7 @@ from Modules.health.rules import judge
 from Modules.orchestration.alerts import read_avisos
 from Modules.orchestration.deployments import BACKUP
 from Modules.settings import Settings, read_settings
-from Modules.watch.channels import tell
-from Modules.watch.notice import Notice, as_html, as_mail, as_text, notice_of, over, run_url
+from Modules.watch.notice import Notice, as_html, as_mail, as_text, notice_of, over, run_url, tell
 from Modules.words.finding import Finding
 from Modules.words.secret import Secret
 from tests.scripts.mailbox import Mailbox, Webhook, mailbox, webhook
