@@ -38,7 +38,7 @@ def main() -> None:
     plan_demo._rows = plan
     asked: Counter[str] = Counter()
 
-    async def unhurried(_: tasks.Operation, work: Any, /, *args: Any, **more: Any) -> Any:
+    async def unhurried(_: str, work: Any, /, *args: Any, **more: Any) -> Any:
         return await asyncio.to_thread(work, *args, **more)
 
     with tempfile.TemporaryDirectory() as folder:

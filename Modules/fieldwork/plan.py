@@ -33,7 +33,7 @@ from Modules.integrations.config import Integrations, read_integrations
 from Modules.integrations.google import SPREADSHEET, DriveFile, Google, cell_name
 from Modules.integrations.jira import Jira
 from Modules.integrations.jira_check import check_jira
-from Modules.integrations.tasks import Operation, Run, call
+from Modules.integrations.tasks import Run, call
 from Modules.jobs import products as productos
 from Modules.jobs.outcome import Outcome
 from Modules.jobs.products import Encargo
@@ -78,12 +78,12 @@ WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
     "failed": "NO SALIÓ",
 }
 
-FILES: Final = Operation("google.drive.search-files")
-SHEETS: Final = Operation("google.sheets.read-info")
-READ: Final = Operation("google.sheets.read-data")
-WRITE: Final = Operation("google.sheets.write-data")
-PROJECT: Final = Operation("jira.project.get")
-CHECK: Final = Operation("jira.issue-types.get-fields")
+FILES: Final = "google.drive.search-files"
+SHEETS: Final = "google.sheets.read-info"
+READ: Final = "google.sheets.read-data"
+WRITE: Final = "google.sheets.write-data"
+PROJECT: Final = "jira.project.get"
+CHECK: Final = "jira.issue-types.get-fields"
 
 
 async def plan_muestreo_a_jira(

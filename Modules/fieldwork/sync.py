@@ -28,7 +28,7 @@ from Modules.disk.safe_files import make_folder
 from Modules.fieldwork.issues import Issue, label
 from Modules.integrations.calls import locked_out
 from Modules.integrations.jira import MOST_AT_ONCE, PROPERTY, Jira, NewIssue, quoted
-from Modules.integrations.tasks import Operation, Run
+from Modules.integrations.tasks import Run
 from Modules.portal.answers import NotThere
 from Modules.words.errors import (
     ApiAuth,
@@ -50,10 +50,10 @@ _NOT_OURS: Final = ("labels", "project")  # people add labels; an issue keeps th
 _UNTRIED: Final = "no se intentó, porque Jira dejó de contestar: queda para la próxima corrida"
 _FAILURES: Final = (ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable)
 
-SEARCH: Final = Operation("jira.issues.search")
-READ: Final = Operation("jira.issue.get")
-CREATE: Final = Operation("jira.issue-bulk.create")
-UPDATE: Final = Operation("jira.issue.update")
+SEARCH: Final = "jira.issues.search"
+READ: Final = "jira.issue.get"
+CREATE: Final = "jira.issue-bulk.create"
+UPDATE: Final = "jira.issue.update"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from httpx import HTTPError, HTTPStatusError
 from prefect.blocks.abstract import CredentialsBlock
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockTypeUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
@@ -197,23 +197,20 @@ def settled(settings: Settings, name: str, *kinds: type[Credentials]) -> list[An
 
 def register(*, dry_run: bool) -> Mapping[str, str]:
     """Put our types of block on the server; each is ``nuevo``, ``cambia``, or ``igual``: let be."""
+    found, fields = dict[type[Credentials], str](), BlockTypeUpdate.updatable_fields()
     with get_client(sync_client=True) as client:
-        found = {kind: _compared(client, kind) for kind in BLOCKS}
+        for kind in BLOCKS:
+            ours, found[kind] = kind._to_block_type(), "nuevo"
+            checksum = kind._calculate_schema_checksum()
+            with suppress(ObjectNotFound):
+                held, found[kind] = client.read_block_type_by_slug(ours.slug), "cambia"
+                client.read_block_schema_by_checksum(checksum, kind.get_block_schema_version())
+                if held.model_dump(include=fields) == ours.model_dump(include=fields):
+                    found[kind] = "igual"
     for kind in BLOCKS if not dry_run else ():
         if found[kind] != "igual":
             kind.register_type_and_schema()
     return {kind.get_block_type_slug(): estado for kind, estado in found.items()}
-
-
-def _compared(client: SyncPrefectClient, kind: type[Credentials]) -> str:
-    ours, checksum = kind._to_block_type(), kind._calculate_schema_checksum()
-    estado, fields = "nuevo", BlockTypeUpdate.updatable_fields()
-    with suppress(ObjectNotFound):
-        held, estado = client.read_block_type_by_slug(ours.slug), "cambia"
-        client.read_block_schema_by_checksum(checksum, kind.get_block_schema_version())
-        if held.model_dump(include=fields) == ours.model_dump(include=fields):
-            estado = "igual"
-    return estado
 
 
 def _found(name: str, kinds: Sequence[type[Credentials]]) -> list[Credentials]:

@@ -1,7 +1,9 @@
 """One operation on a neighbour, run as a Prefect task or as a plain call.
 
-An operation is a function that raises our errors. Whoever tells a story is given a ``Run`` and
-calls every operation by it, so a story with a server and one without are the same story.
+An operation is a function that raises our errors, and has a name: ``api-group.resource.action``, of
+which the first word, ``google`` or ``jira``, says whose budget it spends. Whoever tells a story is
+given a ``Run`` and calls every operation by it, so a story with a server and one without are the
+same story.
 
 All runs of a Prefect server share one budget a neighbour: its global limits ``lindero-google`` and
 ``lindero-jira``, which ``lindero deploy`` makes. Whatever the server has, a process paces itself.
@@ -13,7 +15,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 from Modules.portal.pace import Pace
@@ -38,43 +39,27 @@ def limit_name(api: str) -> str:
     return f"lindero-{api}"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What is asked of whom: ``name`` is ``api-group.resource.action``."""
-
-    name: str
-
-    @property
-    def api(self) -> str:
-        """Whose budget it spends: ``google`` or ``jira``."""
-        return self.name.partition(".")[0]
-
-
 class Run(Protocol):
     """Who runs an operation: ``work`` with its arguments, in a thread of its own."""
 
     async def __call__(
-        self, operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+        self, operation: str, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """What ``work`` returns or raises."""
         ...
 
 
-async def call(
-    operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
-) -> R:
+async def call(operation: str, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an operation as a plain call, once."""
 
     def in_turn() -> R:
-        _PACES[operation.api].wait_turn(operation.name)
+        _PACES[operation.partition(".")[0]].wait_turn(operation)
         return work(*args, **kwargs)
 
     return await asyncio.to_thread(in_turn)
 
 
-async def as_task(
-    operation: Operation, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
-) -> R:
+async def as_task(operation: str, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an operation as a Prefect task; what it is given is neither looked through nor kept."""
     from prefect import Task
     from prefect.cache_policies import NO_CACHE
@@ -86,7 +71,7 @@ async def as_task(
 
     task: Callable[..., Any] = Task(
         once,
-        name=operation.name,
+        name=operation,
         retries=RETRIES,
         retry_delay_seconds=RETRY_DELAY_S,
         retry_condition_fn=worth_another_try,
@@ -94,9 +79,9 @@ async def as_task(
         persist_result=False,
     )
     try:  # not in the task: there Prefect takes two seconds more; of no such limit it warns
-        await rate_limit(limit_name(operation.api))
+        await rate_limit(limit_name(operation.partition(".")[0]))
     except ConcurrencySlotAcquisitionError as err:
-        log.warning("%s goes at the pace of this process: %s", operation.name, err)
+        log.warning("%s goes at the pace of this process: %s", operation, err)
     result: R = await task(*map(quote, args), **{name: quote(one) for name, one in kwargs.items()})
     return result
 

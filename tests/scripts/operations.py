@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from Modules.integrations import tasks
-from Modules.integrations.tasks import Operation, as_task, limit_name
+from Modules.integrations.tasks import as_task, limit_name
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration import flow_run
 from Modules.words.errors import (
@@ -27,7 +27,7 @@ from Modules.words.errors import (
     TareasFailed,
 )
 
-READ = Operation("jira.issues.search")
+READ = "jira.issues.search"
 
 
 def failing(errors: list[PipelineError]) -> tuple[Callable[[], str], list[float]]:

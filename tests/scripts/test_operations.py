@@ -13,7 +13,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from Modules.integrations.tasks import PER_SECOND, Operation, call, limit_name
+from Modules.integrations.tasks import PER_SECOND, call, limit_name
 from Modules.orchestration import deploy
 from Modules.orchestration.flow_run import CON_AVISO, RESUMEN_KEY
 from tests.scripts.conftest import ask, python_in
@@ -89,7 +89,7 @@ def test_deploying_makes_the_limits_and_leaves_what_the_operator_set(
 
 def test_without_a_server_a_process_paces_itself() -> None:
     async def one_more_than_a_second_holds() -> float:
-        start, read = time.monotonic(), Operation("jira.issues.search")
+        start, read = time.monotonic(), "jira.issues.search"
         await asyncio.gather(*(call(read, str, "x") for _ in range(PER_SECOND["jira"] + 1)))
         return time.monotonic() - start
 
