@@ -24,12 +24,13 @@ import shapely
 
 from Modules.fieldwork.issues import Issue, description, label, summary
 from Modules.fieldwork.notes import MARCADOR, MARCADORES, journal_of, lots, noted, tarea_of
-from Modules.fieldwork.plan import NEIGHBOURS, WHAT, open_project
+from Modules.fieldwork.plan import WHAT, open_project
 from Modules.fieldwork.sync import Synced, sync
 from Modules.fieldwork.traces import Traces
 from Modules.formats.cells import cells
 from Modules.formats.legends import ETIQUETAS, TIPOS
 from Modules.integrations.access import JiraAccess
+from Modules.integrations.calls import FAILURES
 from Modules.integrations.config import EXAMPLE, JiraNames, Marks, found, read_integrations
 from Modules.integrations.jira import Jira
 from Modules.integrations.tasks import Run, call
@@ -181,7 +182,7 @@ async def marcadores_a_jira(
                 done = await asked((), grupo=grupo, journal=journal_of(root, grupo))
                 libro = noted(libro, grupo, done.tareas, (), site=access.url, now=now())
             write_tareas(root, replace(libro, visto=now()))
-        except NEIGHBOURS as err:
+        except FAILURES as err:
             raise TareasFailed(str(err), err) from err
     only = "**Solo validar: en Jira no se escribió nada.**" if solo_validar else ""
     parts.append(f"Paso a paso: `{trace.folder}`.")

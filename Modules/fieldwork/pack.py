@@ -9,7 +9,7 @@ of, and leaves those of other rows and months as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,6 +17,7 @@ import pandas as pd
 
 from Modules.disk.destinations import check_destination
 from Modules.disk.publish import Published, publish_files
+from Modules.disk.run_lock import run_lock
 from Modules.disk.safe_files import write_new
 from Modules.fieldwork.fechas import Mes
 from Modules.fieldwork.join import Trabajo
@@ -35,27 +36,22 @@ from Modules.words.folders import PLAN_MUESTREO
 from Modules.words.names import unique_names
 
 
-@dataclass(frozen=True, slots=True)
-class Paquete:
-    """What was published, and the map of each campo, by id, as a path below the outputs."""
-
-    published: Published
-    kmz: dict[str, str]
-
-
-def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paquete:
-    """Build and publish the maps of the campos of these rows.
+def publish_pack(
+    encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes
+) -> tuple[Published, dict[str, str]]:
+    """Publish the maps of the campos of these rows; that of each by its id, below the outputs.
 
     Raises:
+        RunLocked: a night is on, which publishes too.
         SettingsError: as ``plan_muestreo``.
         PublishError: the disk refused, or the folder is not what it should be.
     """
     folder, settings = encargo.outputs / PLAN_MUESTREO, encargo.settings
-    check_destination(folder, must_be_link=encargo.link(PLAN_MUESTREO))
     points = (settings.lindero_muestreo_puntos, settings.lindero_muestreo_margen_m)
     kept = encargo.store.root / f"numeros_plan_{encargo.fuente.campania.slug}_{mes}.json"
-    fuente = replace(encargo.fuente, numeros=read_numeros(kept))
-    with encargo.store.scratch() as work:
+    with run_lock(settings.lindero_state_dir, encargo.modo), encargo.store.scratch() as work:
+        check_destination(folder, must_be_link=encargo.link(PLAN_MUESTREO))
+        fuente = replace(encargo.fuente, numeros=read_numeros(kept))
         kmz, built = build_pack(fuente, trabajos, mes, work, *points)
         write_numeros(kept, fuente.numeros)
         ours = {name.rpartition("/")[0] for name in built}
@@ -66,7 +62,7 @@ def publish_pack(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paq
             now=encargo.now,
             scope=lambda name: name.rpartition("/")[0] in ours,
         )
-    return Paquete(done, {campo_id: f"{PLAN_MUESTREO}/{name}" for campo_id, name in kmz.items()})
+    return done, {campo_id: f"{PLAN_MUESTREO}/{name}" for campo_id, name in kmz.items()}
 
 
 def build_pack(

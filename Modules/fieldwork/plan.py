@@ -18,17 +18,16 @@ from datetime import UTC, datetime
 from os.path import commonpath
 from typing import Any, Final
 
-from Modules.disk.run_lock import run_lock
 from Modules.fieldwork.fechas import Mes, mes_in, read_mes
 from Modules.fieldwork.issues import Issue, issues_of
 from Modules.fieldwork.join import Trabajo, join
 from Modules.fieldwork.notes import journal_of, noted
-from Modules.fieldwork.pack import Paquete, publish_pack
+from Modules.fieldwork.pack import publish_pack
 from Modules.fieldwork.rows import Planilla, read_planilla
 from Modules.fieldwork.sync import Synced, sync
 from Modules.fieldwork.traces import Traces
 from Modules.integrations.access import GoogleAccess, JiraAccess
-from Modules.integrations.calls import locked_out
+from Modules.integrations.calls import FAILURES, locked_out
 from Modules.integrations.config import Integrations, read_integrations
 from Modules.integrations.google import SPREADSHEET, DriveFile, Google, cell_name
 from Modules.integrations.jira import Jira
@@ -42,17 +41,7 @@ from Modules.night.tables import Tables
 from Modules.settings import Settings, load_settings
 from Modules.store.tareas import Libro, read_tareas, write_tareas, writing_lock
 from Modules.words.domain import Campania, Modo
-from Modules.words.errors import (
-    ApiAuth,
-    ApiContractChanged,
-    ApiIncomplete,
-    ApiRejected,
-    ApiUnavailable,
-    DataError,
-    PipelineError,
-    SettingsError,
-    TareasFailed,
-)
+from Modules.words.errors import DataError, PipelineError, SettingsError, TareasFailed
 from Modules.words.finding import Finding, Report, Severity
 from Modules.words.names import look
 from Modules.words.spanish import count, in_lote, markdown, markdown_table, number, short
@@ -65,7 +54,6 @@ MAX_FINDINGS: Final = 50  # of a sheet
 _VARIES: Final = re.compile(r"«[^»]*»|\d+")
 _LIKE: Final = f"«{TITULO} - <campo o empresa> -"
 _EXACT: Final = re.compile(rf"{TITULO} +[-–—] +\S.* +[-–—] +\S.*", re.IGNORECASE)
-NEIGHBOURS: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
 _AGAIN: Final = "volver a correr: sigue desde ahí"
 _PAGE: Final = "https://docs.google.com/spreadsheets/d/{}"
 WHAT: Final = {  # what becomes of a row, by the part of ``Synced``
@@ -143,7 +131,7 @@ async def plan_muestreo_a_jira(
             )  # fmt: skip
             if not solo_validar:
                 await story.write_back(trabajos, done.keys, ours.keys())
-        except NEIGHBOURS as err:
+        except FAILURES as err:
             raise TareasFailed(str(err), err) from err
         if libro is not None:
             libro = noted(libro, grupo, done.tareas, (), site=jira_access.url, now=now())
@@ -298,9 +286,11 @@ class _Story:
         """
         await open_project(self.jira, self.names.jira.proyecto, self.run)
         if trabajos:
-            pack = await asyncio.to_thread(_maps, self.encargo, trabajos, self.mes)
-            self.mapas, held = pack.kmz, pack.published.pending
-            self.findings += [Finding(aviso_pendiente(one), Severity.WARNING) for one in held]
+            done, self.mapas = await asyncio.to_thread(
+                publish_pack, self.encargo, trabajos, self.mes
+            )
+            for one in done.pending:
+                self.findings.append(Finding(aviso_pendiente(one), Severity.WARNING))
         names = self.names.jira
         enlaces = {campo: names.enlace(path) for campo, path in self.mapas.items()}
         made, findings = issues_of(trabajos, self.mes, self._night[1], names, enlaces=enlaces)
@@ -467,11 +457,6 @@ def _campos(tables: Tables, asked: Sequence[str]) -> set[str]:
         names = short(sorted(row[1] for row in rows), 8)
         raise SettingsError(f"no hay ningún campo {unknown[0]!r}; hay: {names}")
     return {known[look(one)] for one in asked}
-
-
-def _maps(encargo: Encargo, trabajos: Sequence[Trabajo], mes: Mes) -> Paquete:
-    with run_lock(encargo.settings.lindero_state_dir, encargo.modo):
-        return publish_pack(encargo, trabajos, mes)
 
 
 def _cells(

@@ -26,14 +26,12 @@ from typing import Any, Final
 from Modules.disk.json_files import append_line, read_lines
 from Modules.disk.safe_files import make_folder
 from Modules.fieldwork.issues import Issue, label
-from Modules.integrations.calls import locked_out
+from Modules.integrations.calls import FAILURES, locked_out
 from Modules.integrations.jira import MOST_AT_ONCE, PROPERTY, Jira, NewIssue, quoted
 from Modules.integrations.tasks import Run
 from Modules.portal.answers import NotThere
 from Modules.words.errors import (
-    ApiAuth,
     ApiContractChanged,
-    ApiRejected,
     ApiUnavailable,
     OutcomeUnknown,
     PipelineError,
@@ -48,7 +46,6 @@ _IN_A_ROW: Final = 3  # requests that Jira does not answer, before the rest is l
 _FIELDS: Final = ("status", "labels")
 _NOT_OURS: Final = ("labels", "project")  # people add labels; an issue keeps the project it is in
 _UNTRIED: Final = "no se intentó, porque Jira dejó de contestar: queda para la próxima corrida"
-_FAILURES: Final = (ApiAuth, ApiContractChanged, ApiRejected, ApiUnavailable)
 
 SEARCH: Final = "jira.issues.search"
 READ: Final = "jira.issue.get"
@@ -281,7 +278,7 @@ class _Job:
             about_to = partial(self._note, intento=claves)  # each time: a wait lies between two
             try:
                 answer = await self.run(CREATE, self.jira.create, new, about_to)
-            except _FAILURES as err:
+            except FAILURES as err:
                 if isinstance(err, (OutcomeUnknown, ApiContractChanged)):
                     doubts += claves
                     self._note(intento=claves)  # a slow answer is no time in which it settles
@@ -307,7 +304,7 @@ class _Job:
                 continue
             try:
                 await self.run(UPDATE, self.jira.update, key, fields, mark)
-            except _FAILURES as err:
+            except FAILURES as err:
                 self._failed([clave], err)
             else:
                 self.silent = 0

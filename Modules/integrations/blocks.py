@@ -123,7 +123,6 @@ class GoogleCredentials(Credentials):
         return replace(found, client_id=client_id or found.client_id, client_secret=secret)
 
     def get_client(self) -> Google:
-        """A client of Google's."""
         from Modules.integrations.google import Google
 
         return Google(self.access(load_settings()))
@@ -147,7 +146,6 @@ class JiraCredentials(Credentials):
         return replace(found, login="jira-credentials") if _plain(self.token) else found
 
     def get_client(self) -> Jira:
-        """A client of Jira."""
         return Jira(self.access(load_settings()))
 
 

@@ -26,6 +26,7 @@ from Modules.portal.transport import Limits, Transport
 from Modules.words.errors import (
     ApiAuth,
     ApiContractChanged,
+    ApiIncomplete,
     ApiRejected,
     ApiUnavailable,
     OutcomeUnknown,
@@ -35,6 +36,7 @@ from Modules.words.errors import (
 T = TypeVar("T")
 
 TRIES: Final = 4
+FAILURES: Final = (ApiAuth, ApiContractChanged, ApiIncomplete, ApiRejected, ApiUnavailable)
 # a longer Retry-After than a minute is for another time
 _WAITS: Final = Limits(retry_after_cap_s=60.0, retry_after_most_s=60.0, backoff_cap_s=20.0)
 _LONGEST_WORDS = 200

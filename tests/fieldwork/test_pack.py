@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from Modules.backups.verify import Scope, verify_backups
+from Modules.disk.publish import Published
 from Modules.disk.published import check_folder
 from Modules.fieldwork.fechas import Mes
 from Modules.fieldwork.join import Trabajo, join
-from Modules.fieldwork.pack import Paquete, build_pack, publish_pack
+from Modules.fieldwork.pack import build_pack, publish_pack
 from Modules.fieldwork.rows import read_planilla
 from Modules.products.muestreos.plan import plan_muestreo
 from Modules.products.source import Fuente
@@ -158,10 +159,10 @@ def test_the_walk_is_made_for_the_planned_lotes(night: Fuente, tmp_path: Path) -
 
 def publish(
     settings: Settings, *lote_ids: str, mes: Mes = MES, later: bool = False
-) -> tuple[Paquete, Path]:
+) -> tuple[Published, dict[str, str], Path]:
     encargo = encargo_of(settings, now=LATER if later else NOW)
     trabajos: Sequence[Trabajo] = rows_of(encargo.fuente, *lote_ids, mes=mes)
-    return publish_pack(encargo, trabajos, mes), encargo.outputs
+    return *publish_pack(encargo, trabajos, mes), encargo.outputs
 
 
 def test_published_again_nothing_is_written_and_verify_finds_all_in_place(
@@ -169,18 +170,18 @@ def test_published_again_nothing_is_written_and_verify_finds_all_in_place(
 ) -> None:
     settings = settings_below(tmp_path)
     keep(settings, night.tables)
-    first, outputs = publish(settings, "10000", "10013")
+    _, first, outputs = publish(settings, "10000", "10013")
     before = state_of(outputs / CARPETA)
-    assert set(first.kmz.values()) == {f"{CARPETA}/{LA_PAZ}.kmz", f"{CARPETA}/{OMBU}.kmz"}
-    assert all((outputs / path).is_file() for path in first.kmz.values())
-    second, _ = publish(settings, "10013", "10000", later=True)
-    assert not second.published.changed
+    assert set(first.values()) == {f"{CARPETA}/{LA_PAZ}.kmz", f"{CARPETA}/{OMBU}.kmz"}
+    assert all((outputs / path).is_file() for path in first.values())
+    second, *_ = publish(settings, "10013", "10000", later=True)
+    assert not second.changed
     assert state_of(outputs / CARPETA) == before
     assert check_folder(outputs / CARPETA).foreign == ()
     found = verify_backups(settings, Modo.TEST, scope=Scope.NEWEST, now=LATER)
     assert f"outputs/{CARPETA}" in found.carpetas
     assert found.ajenos == ()
-    (outputs / first.kmz["1000"]).unlink()
+    (outputs / first["1000"]).unlink()
     broken = verify_backups(settings, Modo.TEST, scope=Scope.NEWEST, now=LATER)
     (lost,) = (one for one in broken.report.errors if one.where == f"outputs/{CARPETA}")
     assert lost.item == f"{LA_PAZ}.kmz"
@@ -192,9 +193,9 @@ def test_other_months_and_campos_stay_and_a_campo_is_renewed(night: Fuente, tmp_
     keep(settings, night.tables)
     publish(settings, "10000", "10013")
     publish(settings, "10000", mes=Mes(2025, 12))
-    done, outputs = publish(settings, "10000", ENTERO)
-    assert done.published.removed == ()
-    assert set(done.published.written) == {f"{LA_PAZ}.kmz", f"{LA_PAZ}.modus.json"}
+    done, _, outputs = publish(settings, "10000", ENTERO)
+    assert done.removed == ()
+    assert set(done.written) == {f"{LA_PAZ}.kmz", f"{LA_PAZ}.modus.json"}
     names = {name for name in state_of(outputs / CARPETA) if name.endswith(".kmz")}
     other = LA_PAZ.replace("2025-11", "2025-12")
     assert names == {f"{LA_PAZ}.kmz", f"{OMBU}.kmz", f"{other}.kmz"}
@@ -203,7 +204,7 @@ def test_other_months_and_campos_stay_and_a_campo_is_renewed(night: Fuente, tmp_
 def test_a_plan_without_rows_touches_nothing(night: Fuente, tmp_path: Path) -> None:
     settings = settings_below(tmp_path)
     keep(settings, night.tables)
-    _, outputs = publish(settings, "10000")
+    *_, outputs = publish(settings, "10000")
     before = state_of(outputs / CARPETA)
-    done, _ = publish(settings)
-    assert (done.kmz, state_of(outputs / CARPETA)) == ({}, before)
+    _, kmz, _ = publish(settings)
+    assert (kmz, state_of(outputs / CARPETA)) == ({}, before)
