@@ -325,10 +325,9 @@ def informar(
     """
     from Modules.jobs import products as productos
     from Modules.prompts.informe import story
-    from Modules.prompts.informe.writer import Writer
 
     settings, modo = load_settings(), Modo.of(test=test)
-    writer: Writer | None = None
+    writer: story.Writer | None = None
     failed: dict[Campania, str] = {}
     if name := settings.lindero_informe_prompt:
         seasons = productos.asked(settings, campania, modo)
@@ -338,7 +337,7 @@ def informar(
                 from Modules.integrations.blocks import PromptCredentials, settled
 
                 (keys,) = settled(settings, credentials_block_name, PromptCredentials)
-            writer = Writer(settings, name, keys)
+            writer = story.Writer(settings, name, keys)
         except PipelineError as err:
             failed |= dict.fromkeys(seasons, f"Sin texto del modelo: {err}")
         else:

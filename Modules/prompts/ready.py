@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,22 +14,16 @@ if TYPE_CHECKING:
     from Modules.prompts.files.bundle import Bundle
     from Modules.prompts.files.reading import Library
 
-_MISSING: Final = (
-    "los prompts necesitan un grupo más de paquetes: uv sync --extra prompts "
-    "(o pip install 'lindero[prompts]')"
-)
+_GROUP: Final = ("alembic", "jinja2", "jsonschema", "pydantic_ai", "yaml")
 
 
 def needed() -> None:
     """Raise SettingsError where the group ``prompts`` is not installed."""
-    try:
-        import alembic  # noqa: F401
-        import jinja2  # noqa: F401
-        import jsonschema  # noqa: F401
-        import pydantic_ai  # noqa: F401
-        import yaml  # noqa: F401
-    except ImportError as err:
-        raise SettingsError(_MISSING) from err
+    if any(find_spec(name) is None for name in _GROUP):
+        raise SettingsError(
+            "los prompts necesitan un grupo más de paquetes: uv sync --extra prompts "
+            "(o pip install 'lindero[prompts]')"
+        )
 
 
 def checked(folder: Path) -> tuple[Library, list[Finding]]:

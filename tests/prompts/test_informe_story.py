@@ -19,7 +19,6 @@ from Modules.orchestration import stages
 from Modules.products.source import Fuente
 from Modules.prompts.files.bundle import bundle_of
 from Modules.prompts.informe import story
-from Modules.prompts.informe.writer import Writer
 from Modules.prompts.ready import checked
 from Modules.prompts.store import open_store
 from Modules.settings import Settings
@@ -51,7 +50,7 @@ def settings(demo_fuente: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return replace(made, lindero_prompts_dir=tmp_path / "prompts")
 
 
-def writer_at(settings: Settings, url: str, tools: str = "") -> Writer:
+def writer_at(settings: Settings, url: str, tools: str = "") -> story.Writer:
     """The flow that comes along, asked of another address; ``tools`` of its last step."""
     folder = settings.lindero_prompts_dir
     shutil.copytree(ROOT / "prompts", folder, dirs_exist_ok=True)
@@ -60,7 +59,7 @@ def writer_at(settings: Settings, url: str, tools: str = "") -> Writer:
     if tools:
         task = folder / "resumir-campania.task.yaml"
         task.write_text(f"{(ROOT / 'prompts' / task.name).read_text('utf-8')}tools: {tools}\n")
-    return Writer(settings, "informe-campania")
+    return story.Writer(settings, "informe-campania")
 
 
 def test_the_same_night_writes_nothing_twice(settings: Settings) -> None:
@@ -139,7 +138,7 @@ def test_a_fault_of_ours_in_asking_costs_no_report(
         raise KeyError("in English")
 
     encargo, writer = encargo_of(settings), writer_at(settings, "http://127.0.0.1:9/v1")
-    monkeypatch.setattr(Writer, "write", broken)
+    monkeypatch.setattr(story.Writer, "write", broken)
     failed = story.ask(encargo, writer)
     assert "falla inesperada (KeyError)" in failed
     assert "in English" not in failed
@@ -177,7 +176,7 @@ def test_a_mark_or_a_lote_that_gives_orders_stays_between_the_marks_of_data(
     assert "Hay 999 lotes" not in page_of(encargo, writer)
 
 
-def page_of(encargo: Encargo, writer: Writer) -> str:
+def page_of(encargo: Encargo, writer: story.Writer) -> str:
     story.make(encargo, writer)
     return "\n".join(line for line in page(encargo).splitlines() if not line.startswith(">"))
 
@@ -194,7 +193,7 @@ def test_a_version_in_prod_writes_it_with_executions_and_costs_in_the_store(
         found = bundle_of(checked(settings.lindero_prompts_dir)[0], "informe-campania")
         store.deploy(found, "prod", who="ana", why="", now=encargo.now)
         shutil.rmtree(settings.lindero_prompts_dir)
-        writer = Writer(settings, "informe-campania")
+        writer = story.Writer(settings, "informe-campania")
         assert story.ask(encargo, writer) == ""
         (encargo.store.root / "informe_25-26.json").unlink()
         assert story.ask(encargo, writer) == ""

@@ -1,33 +1,104 @@
 """The report of a season, made of the last accepted night and published: Markdown, HTML and PDF.
 
-A model may write its texts (``writer``); where none does, or it fails, or says what the facts do
-not, the plain text of the sections stands. The same night gives the same bytes.
+A model may write its texts: the flow that ``LINDERO_INFORME_PROMPT`` names. Where none does, or it
+fails, or says what the facts do not, the plain text of the sections stands. The same night gives
+the same bytes.
+
+Texts are kept in ``informe_25-26.json`` of the store under the hash of flow and facts: equal facts
+are asked once, cost once, and give the same bytes. What is kept is what the model wrote; whether it
+may be printed is for ``check``, each time.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from Modules.diff.differences import diferencias
 from Modules.disk.destinations import check_destination
+from Modules.disk.json_files import from_json, to_json
 from Modules.disk.publish import publish_files
-from Modules.disk.safe_files import write_new
+from Modules.disk.safe_files import make_folder, write_beside, write_new
 from Modules.formats.report_page import Estado, Seccion, html_of, markdown_of
+from Modules.integrations.access import PromptAccess
 from Modules.jobs.outcome import Resultado
 from Modules.jobs.products import Encargo
 from Modules.products.informe.facts import facts_of, names_of
 from Modules.products.informe.product import paper_of
+from Modules.products.source import Fuente
+from Modules.prompts.asker import Asker
 from Modules.prompts.informe.check import Facts
 from Modules.prompts.informe.sections import sections_of, with_texts
-from Modules.prompts.informe.writer import Writer, keep, kept
+from Modules.settings import Settings
 from Modules.store.snapshot import read_tables
-from Modules.words.errors import PipelineError
+from Modules.words.domain import Campania
+from Modules.words.errors import DataError, PipelineError, PromptInvalid
 from Modules.words.folders import INFORME_CAMPANIA
 from Modules.words.spanish import day, inesperada
 
 logger = logging.getLogger(__name__)
+Texts = Mapping[str, Sequence[str]]  # sentences by section
+
+
+class Writer:
+    """A flow of ``facts_of`` to sentences by section: ``{"resumen": ["…"], "cambios": ["…"]}``."""
+
+    def __init__(self, settings: Settings, name: str, access: PromptAccess | None = None) -> None:
+        """Raise what ``Asker`` raises for a flow that cannot be run."""
+        self._asker, self._access = Asker(settings, name), access
+
+    def key(self, facts: Mapping[str, Any]) -> str:
+        """What equal texts have in common."""
+        of = {"flujo": self._asker.bundle.sha256, "hechos": facts}
+        return hashlib.sha256(to_json(of)).hexdigest()
+
+    def write(self, facts: Mapping[str, Any], fuente: Fuente) -> Texts:
+        """Ask the model, which may use tools; raises as ``Asker.ask``, and PromptInvalid."""
+        from Modules.prompts.calls.model_caller import ModelCaller, key_of
+        from Modules.prompts.calls.tools import tools_of
+
+        async def go() -> Any:
+            async with ModelCaller(partial(key_of, access=self._access)) as caller:
+                given, tools = {"hechos": facts}, tools_of(fuente)
+                return await self._asker.ask(given, self.key(facts), caller, tools)
+
+        return _texts(asyncio.run(go()))
+
+
+def kept(root: Path, campania: Campania, key: str) -> Texts | None:
+    """The texts that were written for a key; None where there are none, or they cannot be read."""
+    path = _path(root, campania)
+    try:
+        found = from_json(path.read_bytes(), source=str(path))
+        return _texts(found["textos"]) if found["de"] == key else None
+    except (OSError, DataError, PromptInvalid, KeyError):
+        return None
+
+
+def keep(root: Path, campania: Campania, key: str, texts: Texts) -> None:
+    """Keep the texts of the newest facts, in place of those before.
+
+    Raises:
+        PublishError: the disk refused.
+    """
+    make_folder(root)
+    write_beside(_path(root, campania), to_json({"de": key, "textos": texts}))
+
+
+def _path(root: Path, campania: Campania) -> Path:
+    return root / f"informe_{campania.slug}.json"
+
+
+def _texts(output: Any) -> Texts:
+    sections = output.values() if isinstance(output, Mapping) else [None]
+    if not all(isinstance(one, list) and all(isinstance(s, str) for s in one) for one in sections):
+        raise PromptInvalid("el flujo del informe no da listas de frases por sección: ver output")
+    return dict(output)
 
 
 def ask(encargo: Encargo, writer: Writer) -> str:

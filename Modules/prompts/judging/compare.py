@@ -72,11 +72,16 @@ class Compared:
     candidate: Passes
     against: Passes
     p: float  # of a difference as large between equal versions, corrected for the verdicts beside
-    verdict: Verdict
 
     @property
     def gain(self) -> float:
         return self.candidate.rate - self.against.rate
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.p > ALPHA or not self.gain:
+            return Verdict.EQUAL
+        return Verdict.BETTER if self.gain > 0 else Verdict.WORSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +125,9 @@ def compare(cases: Mapping[str, tuple[Passes, Passes]]) -> Comparison:
         for at in (0, 1)
     )
     return Comparison(
-        {n: _compared(*cases[n], p) for n, p in zip(cases, judged, strict=False)},
-        _compared(whole[0], whole[1], judged[-1]),
+        {n: Compared(*cases[n], p) for n, p in zip(cases, judged, strict=False)},
+        Compared(whole[0], whole[1], judged[-1]),
     )
-
-
-def _compared(candidate: Passes, against: Passes, p: float) -> Compared:
-    gain = candidate.rate - against.rate
-    if p > ALPHA or not gain:
-        return Compared(candidate, against, p, Verdict.EQUAL)
-    return Compared(candidate, against, p, Verdict.BETTER if gain > 0 else Verdict.WORSE)
 
 
 def boschloo(one: int, other: int, runs: int) -> float:

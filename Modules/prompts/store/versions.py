@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -30,8 +31,6 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A version of a name."""
-
     version: int
     bundle: Bundle
 
@@ -61,7 +60,8 @@ class Versions(Database):
         """Have an environment run this content; nothing is written where it does already."""
         with self.writing(bundle.name) as connection:
             version, new = _kept(connection, bundle, now)
-            moved = _move(connection, (bundle.name, env), version, ("deploy", who, why, now))
+            told = {"action": "deploy", "who": who, "why": why, "at": now}
+            moved = _move(connection, bundle.name, env, version, told)
         return Deployed(bundle.name, version, new, moved)
 
     def rollback(
@@ -80,7 +80,8 @@ class Versions(Database):
                 raise PromptInvalid(
                     f"la versión {to} de {name} nunca corrió en {env}; corrieron: {there}"
                 )
-            moved = _move(connection, (name, env), to, ("rollback", who, why, now))
+            told = {"action": "rollback", "who": who, "why": why, "at": now}
+            moved = _move(connection, name, env, to, told)
         return Deployed(name, to, new=False, moved=moved)
 
     def history(self, name: str | None = None, env: str | None = None) -> list[Move]:
@@ -89,11 +90,7 @@ class Versions(Database):
         for column, value in ((moves.c.name, name), (moves.c.env, env)):
             asked = asked if value is None else asked.where(column == value)
         with self.reading() as connection:
-            rows = connection.execute(asked).all()
-        return [
-            Move(r.name, r.env, r.from_version, r.to_version, r.action, r.who, r.why, r.at)
-            for r in rows
-        ]
+            return [Move(*row[1:]) for row in connection.execute(asked)]  # all but the id
 
     def current(self, name: str, env: str) -> Stored | None:
         """What an environment runs under a name."""
@@ -147,13 +144,10 @@ def _current(connection: Connection, name: str, env: str) -> int | None:
     return connection.scalar(asked.order_by(moves.c.id.desc()).limit(1))
 
 
-def _move(
-    connection: Connection, pair: tuple[str, str], to: int, told: tuple[str, str, str, datetime]
-) -> bool:
+def _move(connection: Connection, name: str, env: str, to: int, told: Mapping[str, Any]) -> bool:
     """Write a move down, unless the environment runs that version already."""
-    if (before := _current(connection, *pair)) == to:
+    if (before := _current(connection, name, env)) == to:
         return False
-    row: dict[str, Any] = dict(zip(("name", "env"), pair, strict=True))
-    row |= dict(zip(("action", "who", "why", "at"), told, strict=True))
-    connection.execute(moves.insert().values(from_version=before, to_version=to, **row))
+    row = {"name": name, "env": env, "from_version": before, "to_version": to, **told}
+    connection.execute(moves.insert().values(row))
     return True
