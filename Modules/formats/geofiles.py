@@ -73,7 +73,7 @@ INSERT INTO gpkg_extensions VALUES ('gpkg_data_columns', NULL, 'gpkg_schema',
   'http://www.geopackage.org/spec/#extension_schema', 'read-write')
 """
 _CORNERS: Final = ("xmin", "ymin", "xmax", "ymax")
-_GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
+GDAL_ERRORS: Final = (DataSourceError, DataLayerError, FeatureError)
 _gdal_options = threading.Lock()  # GDAL's options are one set for the whole process
 
 
@@ -101,6 +101,11 @@ def table_bytes(df: pd.DataFrame, table: Table) -> bytes:
     arrow = _to_arrow(df, contract_schema(table), geometry, name=table.name)
     if table.spatial:
         arrow = as_geoparquet(arrow, _geometries(df))
+    return parquet_bytes(arrow)
+
+
+def parquet_bytes(arrow: pa.Table) -> bytes:
+    """A table with its metadata as a Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(arrow, sink, compression="zstd", compression_level=ZSTD_LEVEL)
     return bytes(sink.getvalue())
@@ -118,8 +123,15 @@ def table_from_bytes(data: bytes, table: Table, *, source: str) -> pd.DataFrame:
         # pq.read_table's scanner lets go of Python's buffer in a thread of Arrow after the call has
         # returned, and an interpreter that ends just then ends by abort (exit 134)
         arrow = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-        _check_schema(arrow.schema, table, source)
-        arrow = arrow.select(list(table.names))
+        expected, schema = contract_schema(table), arrow.schema
+        names = [name for name in schema.names if not (name == "bbox" and table.spatial)]
+        if names != expected.names:
+            lying = ", ".join(names)
+            raise DataError(f"{source} tiene las columnas {lying}, no las de {table.name}")
+        for field in expected:
+            if (lies := schema.field(field.name).type) != field.type:
+                raise DataError(f"{source}, columna {field.name}: {lies}, no {field.type}")
+        arrow = arrow.select(expected.names)
         df = arrow.to_pandas(types_mapper=_PANDAS.get, ignore_metadata=True, use_threads=False)
         if not table.spatial:
             return df
@@ -160,9 +172,19 @@ def write_gpkg(
     try:
         with _gdal(OGR_CURRENT_DATE=when, OGR_SQLITE_JOURNAL="DELETE"):
             for name, layer in tables.items():
-                _append_layer(path, name, layer, about)
+                place = {"geometry_name": layer.geometry, "crs": CRS} if layer.geometry else {}
+                write_arrow(
+                    layer.arrow.replace_schema_metadata(None),
+                    str(path),
+                    layer=name,
+                    driver="GPKG",
+                    geometry_type=layer.geometry_type,
+                    append=path.exists(),
+                    layer_metadata=about,
+                    **place,
+                )
         _name_columns(path, tables)
-    except (*_GDAL_ERRORS, RuntimeError, OSError, sqlite3.Error) as err:
+    except (*GDAL_ERRORS, RuntimeError, OSError, sqlite3.Error) as err:
         raise PublishError(f"no se pudo escribir {path}: {_first_line(err)}") from err
     _check_gpkg(path, tables)
     with writing(path):
@@ -182,13 +204,14 @@ def geojson_bytes(gdf: gpd.GeoDataFrame) -> bytes:
     _check_crs(gdf, "GeoJSON")
     shapes = shapely.to_geojson(shapely.orient_polygons(_geometries(gdf)))
     values = gdf.drop(columns=gdf.geometry.name)
-    columns = [[_json_value(value) for value in cells(values[name])] for name in values.columns]
-    names = [str(name) for name in values.columns]
-    rows = zip(*columns, strict=True) if columns else iter([()] * len(gdf))
-    lines = [
-        _feature(dict(zip(names, row, strict=True)), shape)
-        for row, shape in zip(rows, shapes, strict=True)
-    ]
+    columns = {
+        str(name): [_json_value(value) for value in cells(values[name])] for name in values.columns
+    }
+    lines = []
+    for at, shape in enumerate(shapes):
+        row = {name: column[at] for name, column in columns.items()}
+        said = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        lines.append(f'{{"type":"Feature","properties":{said},"geometry":{shape or "null"}}}')
     body = ",\n".join(lines)
     text = f'{{"type":"FeatureCollection","features":[\n{body}\n]}}\n'
     return text.encode("utf-8")
@@ -230,11 +253,6 @@ def as_geoparquet(
     mask = pa.array(void) if may_lack else None
     bbox = pa.StructArray.from_arrays(corners, names=list(_CORNERS), mask=mask)
     arrow = arrow.append_column(pa.field("bbox", bbox.type, may_lack), bbox)
-    geo = json.dumps(_geo_metadata(shapes, bounds[~void]), sort_keys=True)
-    return arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), b"geo": geo.encode()})
-
-
-def _geo_metadata(shapes: np.ndarray, bounds: np.ndarray) -> dict[str, Any]:
     column: dict[str, Any] = {
         "encoding": "WKB",
         "crs": gpd.GeoSeries([], crs=CRS).crs.to_json_dict(),
@@ -242,26 +260,16 @@ def _geo_metadata(shapes: np.ndarray, bounds: np.ndarray) -> dict[str, Any]:
         "geometry_types": _kinds(shapes),
         "covering": {"bbox": {corner: ["bbox", corner] for corner in _CORNERS}},
     }
-    if len(bounds):
-        column["bbox"] = [*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist()]
-    return {
+    if len(known := bounds[~void]):
+        column["bbox"] = [*known[:, :2].min(axis=0).tolist(), *known[:, 2:].max(axis=0).tolist()]
+    geo = {
         "version": "1.1.0",
         "primary_column": "geometry",
         "columns": {"geometry": column},
         "creator": {"library": "lindero"},
     }
-
-
-def _check_schema(schema: pa.Schema, table: Table, source: str) -> None:
-    expected = contract_schema(table)
-    names = [name for name in schema.names if not (name == "bbox" and table.spatial)]
-    if names != expected.names:
-        raise DataError(f"{source} tiene las columnas {', '.join(names)}, no las de {table.name}")
-    for field in expected:
-        if schema.field(field.name).type != field.type:
-            raise DataError(
-                f"{source}, columna {field.name}: {schema.field(field.name).type}, no {field.type}"
-            )
+    said = {b"geo": json.dumps(geo, sort_keys=True).encode()}
+    return arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **said})
 
 
 def _geometries(df: pd.DataFrame) -> np.ndarray:
@@ -314,20 +322,6 @@ def _schema_of(df: pd.DataFrame, geometry: str | None) -> pa.Schema:
             kind = pa.string() if pa.types.is_null(kind) else kind
         fields.append(pa.field(name, kind))
     return pa.schema(fields)
-
-
-def _append_layer(path: Path, name: str, layer: _Layer, about: Mapping[str, str] | None) -> None:
-    spatial = {} if layer.geometry is None else {"geometry_name": layer.geometry, "crs": CRS}
-    write_arrow(
-        layer.arrow.replace_schema_metadata(None),
-        str(path),
-        layer=name,
-        driver="GPKG",
-        geometry_type=layer.geometry_type,
-        append=path.exists(),
-        layer_metadata=about,
-        **spatial,
-    )
 
 
 def _name_columns(path: Path, layers: Mapping[str, _Layer]) -> None:
@@ -419,8 +413,3 @@ def _json_value(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat().replace("+00:00", "Z")
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _feature(properties: dict[str, Any], shape: str | None) -> str:
-    text = json.dumps(properties, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return f'{{"type":"Feature","properties":{text},"geometry":{shape or "null"}}}'

@@ -16,7 +16,8 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import shapely
 
-from Modules.formats.kml_geometry import Shapes, positions
+from Modules.formats.kml_geometry import positions
+from Modules.geo.arrays import Shapes
 from Modules.words.errors import DataError
 
 NAME: Final = "TASKDATA/TASKDATA.XML"  # in the root of the stick, in capitals

@@ -11,8 +11,9 @@ documents against the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from Modules.formats.kml_geometry import LookAt
@@ -165,24 +166,25 @@ class Document:
 
     def render(self) -> bytes:
         """The document, UTF-8."""
-        return "".join(self._texts()).encode("utf-8")
-
-    def _texts(self) -> Iterator[str]:
-        yield _HEAD
-        yield f"<name>{title(self.name)}</name>\n<open>1</open>\n"
-        yield f'<Snippet maxLines="1">{title(self.lines[0])}</Snippet>\n'
-        yield f"<description>{xml(self._description())}</description>\n"
-        yield _look_at(self.look_at)
-        for style in self.styles:
-            yield style_text(style)
-        for entry in self.legend:
-            yield style_text(leyenda_style(entry.style))
-        for folder in self.folders:
+        look = self.look_at
+        texts = [
+            _HEAD,
+            f"<name>{title(self.name)}</name>\n<open>1</open>\n",
+            f'<Snippet maxLines="1">{title(self.lines[0])}</Snippet>\n',
+            f"<description>{xml(self._description())}</description>\n",
+            f"<LookAt><longitude>{look.lon:.7f}</longitude><latitude>{look.lat:.7f}</latitude>"
+            "<altitude>0</altitude><heading>0</heading><tilt>0</tilt>"
+            f"<range>{look.range_m:.0f}</range></LookAt>\n",
+            *map(style_text, self.styles),
+            *(style_text(leyenda_style(entry.style)) for entry in self.legend),
+        ]
+        legend = Folder("Leyenda", [_legend_placemark(entry) for entry in self.legend], ())
+        for folder in (*self.folders, legend):
             if folder.placemarks:
-                yield from _folder(folder.name, folder.placemarks)
-        if self.legend:
-            yield from _folder("Leyenda", [_legend_placemark(entry) for entry in self.legend])
-        yield _TAIL
+                key = xml_id("carpeta", folder.name)
+                texts.append(f'<Folder id="{key}"><name>{title(folder.name)}</name>\n')
+                texts += [*folder.placemarks, "</Folder>\n"]
+        return "".join((*texts, _TAIL)).encode("utf-8")
 
     def _description(self) -> str:
         """HTML: what this is and from when, and the legend as a table."""
@@ -204,16 +206,13 @@ def in_parts(document: Document, *, max_placemarks: int, max_bytes: int) -> list
         max_placemarks=max_placemarks - len(document.legend),
         max_bytes=max_bytes - len(bare.render()) - 1_000,
     )
-    titles = (f"{document.name} (parte {i} de {len(parts)})" for i in range(1, len(parts) + 1))
-    return [
-        replace(bare, name=title, folders=part, photos=_used(document.photos, part))
-        for title, part in zip(titles, parts, strict=True)
-    ]
-
-
-def _used(photos: Mapping[str, bytes], folders: Sequence[Folder]) -> dict[str, bytes]:
-    texts = "".join(text for folder in folders for text in folder.placemarks) if photos else ""
-    return {name: data for name, data in photos.items() if name in texts}
+    made = []
+    for number, part in enumerate(parts, start=1):
+        texts = "".join(chain.from_iterable(folder.placemarks for folder in part))
+        photos = {path: data for path, data in document.photos.items() if path in texts}
+        name = f"{document.name} (parte {number} de {len(parts)})"
+        made.append(replace(bare, name=name, folders=part, photos=photos))
+    return made
 
 
 def split_folders(
@@ -236,30 +235,15 @@ def split_folders(
         if used and (used + amount_ > max_placemarks or size + bytes_ > max_bytes):
             part, used, size = part + 1, 0, 0
         part_of[key], used, size = part, used + amount_, size + bytes_
-    return [_only(folders, part_of, number) for number in range(part + 1)]
-
-
-def _only(folders: Sequence[Folder], part_of: Mapping[str, int], part: int) -> tuple[Folder, ...]:
-    kept = []
-    for folder in folders:
-        picked = [i for i, key in enumerate(folder.keys) if part_of[key] == part]
-        texts, keys = [folder.placemarks[i] for i in picked], [folder.keys[i] for i in picked]
-        kept.append(replace(folder, placemarks=texts, keys=keys))
-    return tuple(kept)
-
-
-def _folder(name: str, texts: Sequence[str]) -> Iterator[str]:
-    yield f'<Folder id="{xml_id("carpeta", name)}"><name>{title(name)}</name>\n'
-    yield from texts
-    yield "</Folder>\n"
-
-
-def _look_at(look: LookAt) -> str:
-    return (
-        f"<LookAt><longitude>{look.lon:.7f}</longitude><latitude>{look.lat:.7f}</latitude>"
-        "<altitude>0</altitude><heading>0</heading><tilt>0</tilt>"
-        f"<range>{look.range_m:.0f}</range></LookAt>\n"
-    )
+    parts: list[tuple[Folder, ...]] = []
+    for number in range(part + 1):
+        kept = []
+        for folder in folders:
+            picked = [i for i, key in enumerate(folder.keys) if part_of[key] == number]
+            texts, keys = [folder.placemarks[i] for i in picked], [folder.keys[i] for i in picked]
+            kept.append(replace(folder, placemarks=texts, keys=keys))
+        parts.append(tuple(kept))
+    return parts
 
 
 def _legend_placemark(entry: Entry) -> str:

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, TypeAlias
+from itertools import islice, pairwise
+from typing import Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from Modules.geo.arrays import Shapes
 from Modules.words.errors import DataError
 
 MAX_VERTICES: Final = 10_000  # of a polygon in a KMZ; above it is simplified
 MAX_SHIFT_M: Final = 1.0
 _METRES_PER_DEGREE: Final = 111_700.0  # never more, of latitude or longitude, anywhere
 
-Shapes: TypeAlias = NDArray[np.object_]
-
 _POLYGON: Final = 3
 _COLLECTION: Final = 7
-_TAGS: Final = {0: "Point", 1: "LineString", 2: "LineString"}
+_LINE: Final = ("LineString", "<tessellate>1</tessellate>")
+_TAGS: Final = {0: ("Point", ""), 1: _LINE, 2: _LINE}
 
 
 def geometry_texts(geometries: Shapes) -> list[str]:
@@ -48,8 +48,18 @@ def geometry_texts(geometries: Shapes) -> list[str]:
     texts = np.empty(len(parts), dtype=object)
     areas = kinds == _POLYGON
     texts[areas] = _polygons(parts[areas])
-    texts[~areas] = _simple(parts[~areas], kinds[~areas])
-    return _by_owner(texts.tolist(), np.bincount(owner, minlength=len(geometries)))
+    simple = []
+    for kind, text in zip(kinds[~areas].tolist(), positions(parts[~areas]), strict=True):
+        tag, tessellate = _TAGS[kind]
+        simple.append(f"<{tag}>{tessellate}<coordinates>{text}</coordinates></{tag}>")
+    texts[~areas] = simple
+    if len(parts) == len(geometries):
+        return list(texts)
+    rest, found = iter(texts), []
+    for number in np.bincount(owner, minlength=len(geometries)).tolist():
+        own = "".join(islice(rest, number))
+        found.append(own if number == 1 else f"<MultiGeometry>{own}</MultiGeometry>")
+    return found
 
 
 def label_points(polygons: Shapes) -> Shapes:
@@ -137,25 +147,3 @@ def _polygon(shell: str, *holes: str) -> str:
         "<Polygon><tessellate>1</tessellate><outerBoundaryIs><LinearRing><coordinates>"
         f"{shell}</coordinates></LinearRing></outerBoundaryIs>{inner}</Polygon>"
     )
-
-
-def _simple(shapes: Shapes, kinds: NDArray[np.int32]) -> list[str]:
-    """Points and lines."""
-    texts = []
-    for kind, text in zip(kinds.tolist(), positions(shapes), strict=True):
-        tag = _TAGS[kind]
-        tessellate = "" if kind == 0 else "<tessellate>1</tessellate>"
-        texts.append(f"<{tag}>{tessellate}<coordinates>{text}</coordinates></{tag}>")
-    return texts
-
-
-def _by_owner(texts: list[str], counts: NDArray[np.intp]) -> list[str]:
-    if len(texts) == len(counts):
-        return texts
-    rest = iter(texts)
-    found = []
-    for number in counts.tolist():
-        parts = [next(rest) for _ in range(number)]
-        several = f"<MultiGeometry>{''.join(parts)}</MultiGeometry>"
-        found.append(parts[0] if number == 1 else several)
-    return found

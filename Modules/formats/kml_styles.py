@@ -123,7 +123,12 @@ def _style(style: Estilo, *, highlighted: bool) -> etree._Element:
     if not style.fill:
         _child(poly, "fill", "0")
     if style.balloon is not None:
-        html = _balloon_html(style.balloon, description=style.description)
+        rows = "".join(
+            f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>"
+            for name in style.balloon
+        )
+        below = "$[description]" if style.description else ""
+        html = f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>{below}'
         _child(etree.SubElement(element, "BalloonStyle"), "text", html)
     return element
 
@@ -135,14 +140,6 @@ def _points(style: Estilo, style_id: str, grow: float) -> etree._Element:
     _child(etree.SubElement(icon, "Icon"), "href", style.icon_name)
     _child(etree.SubElement(element, "LabelStyle"), "scale", f"{style.label_scale * grow:g}")
     return element
-
-
-def _balloon_html(fields: Iterable[str], *, description: bool) -> str:
-    rows = "".join(
-        f"<tr><td><b>$[{name}/displayName]</b></td><td>$[{name}]</td></tr>" for name in fields
-    )
-    below = "$[description]" if description else ""
-    return f'<h3>$[name]</h3><table border="0" cellpadding="2">{rows}</table>{below}'
 
 
 def _child(parent: etree._Element, tag: str, text: str) -> None:

@@ -16,10 +16,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
+from xml.sax.saxutils import escape
 
 from Modules.words.text import MAX_NAME, clean_text
 
-_XML_SPECIAL: Final = re.compile("[&<>]")
 _RISKY: Final = re.compile(r"[<&$]")
 _UNSAFE_IN_ID: Final = re.compile("[^A-Za-z0-9-]")
 
@@ -43,9 +43,7 @@ def plain(value: str, limit: int = MAX_NAME) -> str:
 
 def xml(text: str) -> str:
     """Escape for the content of an element; "]]>" too becomes harmless. No attribute holds data."""
-    if _XML_SPECIAL.search(text) is None:
-        return text
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(text)
 
 
 def xml_texts(values: Iterable[str | None], limit: int = MAX_NAME) -> list[str]:

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from Modules.disk.safe_files import writing
@@ -26,27 +27,30 @@ _PART_LENGTH: Final = 110  # characters of a name with " - parte 12" after it
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def kmz_bytes(doc: bytes, icons: Mapping[str, bytes], *, first: str = DOC) -> bytes:
+def zip_bytes(
+    parts: Mapping[str, bytes], stored: Mapping[str, bytes] = MappingProxyType({})
+) -> bytes:
+    """A ZIP of these members in this order, and behind them those that pack no smaller."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, data in (*parts.items(), *stored.items()):
+            info = zipfile.ZipInfo(name, _DATE)
+            info.create_system, info.external_attr = 3, 0o100644 << 16  # Unix, a regular file
+            how = zipfile.ZIP_STORED if name in stored else zipfile.ZIP_DEFLATED
+            archive.writestr(info, data, how, LEVEL)
+    return sink.getvalue()
+
+
+def kmz_bytes(doc: bytes, icons: Mapping[str, bytes]) -> bytes:
     """An archive of a document and of icons by relative path, in the order of their names.
 
     Raises:
         DataError: an icon's path is none of ours.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(member(first), doc, zipfile.ZIP_DEFLATED, LEVEL)
-        for name in sorted(icons):
-            if not name.startswith("files/") or ".." in name or not name.isascii():
-                raise DataError(f"{name!r} no es un ícono de files/")
-            archive.writestr(member(name), icons[name], zipfile.ZIP_STORED)
-    return buffer.getvalue()
-
-
-def member(name: str) -> zipfile.ZipInfo:
-    """One of an archive, with what is the same whenever and wherever it is made."""
-    info = zipfile.ZipInfo(name, _DATE)
-    info.create_system, info.external_attr = 3, 0o100644 << 16  # Unix, a regular file
-    return info
+    for name in icons:
+        if not name.startswith("files/") or ".." in name or not name.isascii():
+            raise DataError(f"{name!r} no es un ícono de files/")
+    return zip_bytes({DOC: doc}, dict(sorted(icons.items())))
 
 
 def write_below(folder: Path, files: Iterable[tuple[str, bytes]]) -> dict[str, Path]:

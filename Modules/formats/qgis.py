@@ -29,7 +29,7 @@ from Modules.words.text import MAX_TEXT, clean_text
 
 QGIS_VERSION: Final = "3.34.0"  # whose QML this is; newer ones read it as well
 _END: Final = "</qgis>"
-_DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
+DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 _NAMES: Final = {
     None: "http://www.opengis.net/sld",
     "se": "http://www.opengis.net/se",
@@ -211,7 +211,7 @@ def _aliases(db: sqlite3.Connection, layer: str) -> str:
     names = "SELECT column_name, name FROM gpkg_data_columns WHERE table_name = ? ORDER BY rowid"
     box = etree.Element("aliases")
     for column, alias in db.execute(names, (layer,)):
-        _add(box, "alias", {"field": column, "name": alias})
+        add(box, "alias", field=column, name=alias)
     etree.indent(box, " ")
     text: str = etree.tostring(box, encoding="unicode")
     return f"{text}\n"
@@ -246,10 +246,10 @@ def _qml(renderer: etree._Element, label: Label | None, geometry: str, placement
     root.append(renderer)
     if label:
         root.append(_labeling(label, placement))
-        _add(root, "previewExpression").text = quoted(label.column)  # what a feature is called
-    _add(root, "layerGeometryType").text = geometry
+        add(root, "previewExpression", quoted(label.column))  # what a feature is called
+    add(root, "layerGeometryType", geometry)
     etree.indent(root, " ")
-    text: str = etree.tostring(root, encoding="unicode", doctype=_DOCTYPE)
+    text: str = etree.tostring(root, encoding="unicode", doctype=DOCTYPE)
     return text
 
 
@@ -268,137 +268,135 @@ def _categorized(
         enableorderby="1" if order_by else "0",
         referencescale="-1",
     )
-    lines = _add(renderer, "categories")
+    lines = add(renderer, "categories")
     for at, one in enumerate(categories):
         line = {"symbol": str(at), "value": one.value, "label": one.label}
-        _add(lines, "category", {**line, "render": "true", "type": "string"})
-    box = _add(renderer, "symbols")
+        add(lines, "category", **line, render="true", type="string")
+    box = add(renderer, "symbols")
     for at, symbol in enumerate(symbols):
         symbol.set("name", str(at))
         box.append(symbol)
     if order_by:
-        orders = _add(renderer, "orderby")
-        _add(orders, "orderByClause", {"asc": "1", "nullsFirst": "1"}).text = order_by
+        add(add(renderer, "orderby"), "orderByClause", order_by, asc="1", nullsFirst="1")
     return renderer
 
 
 def _fill_symbol(
     category: Category, opacity: float, filled: str | None, outline_mm: float
 ) -> etree._Element:
-    symbol, layer = _symbol("fill", "SimpleFill")
-    fill = {
-        "color": _rgba(category.colour, opacity),
-        "joinstyle": "bevel",
-        "outline_color": _rgba(_INK),
-        "outline_style": "solid",
-        "outline_width": f"{outline_mm:g}",
-        "outline_width_unit": "MM",
-        "style": "solid",
-    }
-    _options(layer, fill)
+    symbol = _symbol("fill")
+    layer = _layer(
+        symbol,
+        "SimpleFill",
+        color=_rgba(category.colour, opacity),
+        joinstyle="bevel",
+        outline_color=_rgba(_INK),
+        outline_style="solid",
+        outline_width=f"{outline_mm:g}",
+        outline_width_unit="MM",
+        style="solid",
+    )
     if filled:
         _computed(layer, "enabled", filled)
-        _hatch(symbol, category, f"NOT {filled}")
+        far = {"distance": f"{4 * _STRIPE_MM}", "distance_unit": "MM", "angle": "45"}
+        stripe = {"line_width": f"{_STRIPE_MM}", "line_width_unit": "MM"}  # a quarter of the ground
+        colour = _rgba(category.colour)
+        hatch = _layer(symbol, "LinePatternFill", **far, **stripe, color=colour)
+        _computed(hatch, "enabled", f"NOT {filled}")
+        hatch.append(_line_symbol(category.colour, _STRIPE_MM))
     return symbol
 
 
-def _hatch(symbol: etree._Element, category: Category, when: str) -> None:
-    """Stripes of a quarter of the ground, as a second layer of a fill symbol."""
-    layer = _add(symbol, "layer", {"class": "LinePatternFill", "enabled": "1", "locked": "0"})
-    layer.set("pass", "0")
-    stripe = {"line_width": f"{_STRIPE_MM}", "line_width_unit": "MM"}
-    far = {"distance": f"{4 * _STRIPE_MM}", "distance_unit": "MM", "angle": "45"}
-    _options(layer, {**far, **stripe, "color": _rgba(category.colour)})
-    _computed(layer, "enabled", when)
-    layer.append(_line_symbol(category.colour, _STRIPE_MM))
-
-
 def _line_symbol(colour: str, width_mm: float = _LINE_MM) -> etree._Element:
-    symbol, layer = _symbol("line", "SimpleLine")
+    symbol = _symbol("line")
     width = {"line_width": f"{width_mm:g}", "line_width_unit": "MM"}
-    _options(layer, {**width, "line_color": _rgba(colour), "capstyle": "flat"})
+    _layer(symbol, "SimpleLine", **width, line_color=_rgba(colour), capstyle="flat")
     return symbol
 
 
 def _marker_symbol(category: Category) -> etree._Element:
-    symbol, layer = _symbol("marker", "SimpleMarker")
-    mark = {
-        "color": _rgba(category.colour),
-        "name": category.shape,
-        "outline_color": _rgba("#FFFFFF"),
-        "outline_style": "solid",
-        "outline_width": "0.3",
-        "outline_width_unit": "MM",
-        "size": f"{_MARK_MM}",
-        "size_unit": "MM",
-    }
-    _options(layer, mark)
+    symbol = _symbol("marker")
+    _layer(
+        symbol,
+        "SimpleMarker",
+        color=_rgba(category.colour),
+        name=category.shape,
+        outline_color=_rgba("#FFFFFF"),
+        outline_style="solid",
+        outline_width="0.3",
+        outline_width_unit="MM",
+        size=f"{_MARK_MM}",
+        size_unit="MM",
+    )
     return symbol
 
 
-def _symbol(kind: str, layer_class: str) -> tuple[etree._Element, etree._Element]:
-    symbol = etree.Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
-    layer = _add(symbol, "layer", {"class": layer_class, "enabled": "1", "locked": "0"})
-    layer.set("pass", "0")
-    return symbol, layer
+def _symbol(kind: str) -> etree._Element:
+    return etree.Element("symbol", type=kind, alpha="1", clip_to_extent="1", force_rhr="0")
 
 
-def _options(parent: etree._Element, values: Mapping[str, str]) -> None:
-    box = _add(parent, "Option", {"type": "Map"})
+def _layer(symbol: etree._Element, kind: str, /, **values: str) -> etree._Element:
+    layer = add(symbol, "layer", **{"class": kind, "enabled": "1", "locked": "0", "pass": "0"})
+    box = add(layer, "Option", type="Map")
     for name, value in values.items():
-        _add(box, "Option", {"name": name, "type": "QString", "value": value})
+        add(box, "Option", name=name, type="QString", value=value)
+    return layer
 
 
 def _computed(layer: etree._Element, what: str, expression: str) -> None:
     """Let an expression decide one property of a symbol."""
-    box = _add(_add(layer, "data_defined_properties"), "Option", {"type": "Map"})
-    _add(box, "Option", {"name": "name", "type": "QString", "value": ""})
-    properties = _add(box, "Option", {"name": "properties", "type": "Map"})
-    one = _add(properties, "Option", {"name": what, "type": "Map"})
-    _add(one, "Option", {"name": "active", "type": "bool", "value": "true"})
-    _add(one, "Option", {"name": "expression", "type": "QString", "value": expression})
-    _add(one, "Option", {"name": "type", "type": "int", "value": _EXPRESSION})
-    _add(box, "Option", {"name": "type", "type": "QString", "value": "collection"})
+    box = add(add(layer, "data_defined_properties"), "Option", type="Map")
+    add(box, "Option", name="name", type="QString", value="")
+    properties = add(box, "Option", name="properties", type="Map")
+    one = add(properties, "Option", name=what, type="Map")
+    add(one, "Option", name="active", type="bool", value="true")
+    add(one, "Option", name="expression", type="QString", value=expression)
+    add(one, "Option", name="type", type="int", value=_EXPRESSION)
+    add(box, "Option", name="type", type="QString", value="collection")
 
 
 def _labeling(label: Label, placement: str) -> etree._Element:
     labeling = etree.Element("labeling", type="simple")
-    settings = _add(labeling, "settings", {"calloutType": "simple"})
-    text = {
-        "fieldName": label.expression,
-        "isExpression": "1",
-        "fontSize": f"{_LABEL_PT}",
-        "fontSizeUnit": "Point",
-        "fontWeight": "75",  # bold, else the halo eats it
-        "textColor": _rgba(_INK),
-        "textOpacity": "1",
-        "multilineHeight": "0.9",
-        "multilineHeightUnit": "Percentage",
-    }
-    halo = {
-        "bufferDraw": "1",
-        "bufferSize": "0.8",
-        "bufferSizeUnits": "MM",
-        "bufferColor": _rgba("#FFFFFF"),
-        "bufferOpacity": "0.85",
-        "bufferNoFill": "1",
-        "bufferJoinStyle": "128",
-    }
-    _add(_add(settings, "text-style", text), "text-buffer", halo)
-    _add(settings, "text-format", {"multilineAlign": "1", "wrapChar": ""})
+    settings = add(labeling, "settings", calloutType="simple")
+    text = add(
+        settings,
+        "text-style",
+        fieldName=label.expression,
+        isExpression="1",
+        fontSize=f"{_LABEL_PT}",
+        fontSizeUnit="Point",
+        fontWeight="75",  # bold, else the halo eats it
+        textColor=_rgba(_INK),
+        textOpacity="1",
+        multilineHeight="0.9",
+        multilineHeightUnit="Percentage",
+    )
+    add(
+        text,
+        "text-buffer",
+        bufferDraw="1",
+        bufferSize="0.8",
+        bufferSizeUnits="MM",
+        bufferColor=_rgba("#FFFFFF"),
+        bufferOpacity="0.85",
+        bufferNoFill="1",
+        bufferJoinStyle="128",
+    )
+    add(settings, "text-format", multilineAlign="1", wrapChar="")
     # a polygon is no obstacle: another siembra of the lote lies on the same ground; displayAll is
     # read by QGIS 3.26 as "if required"
     where = {"placement": placement, "priority": str(label.priority), "dist": "1"}
-    _add(settings, "placement", {**where, "distUnits": "MM", "polygonPlacementFlags": "2"})
-    scales = {"scaleVisibility": "1", "scaleMin": str(label.visible_above)}
-    obstacle = "1" if placement == _AROUND_POINT else "0"
-    drawn = {
-        "scaleMax": str(label.visible_below),
-        "drawLabels": "1",
-        "displayAll": str(int(label.always)),
-        "obstacle": obstacle,
-    }
-    _add(settings, "rendering", {**scales, **drawn})
+    add(settings, "placement", **where, distUnits="MM", polygonPlacementFlags="2")
+    add(
+        settings,
+        "rendering",
+        scaleVisibility="1",
+        scaleMin=str(label.visible_above),
+        scaleMax=str(label.visible_below),
+        drawLabels="1",
+        displayAll=str(int(label.always)),
+        obstacle="1" if placement == _AROUND_POINT else "0",
+    )
     return labeling
 
 
@@ -420,7 +418,14 @@ def _sld(
     rules = []
     known = [one.value for one in categories if one.value]
     for one in categories:
-        where = _equal(attribute, one.value) if one.value else _none_of(attribute, known)
+        if one.value:
+            where = _equal(attribute, one.value)
+        else:  # another value, or none; no ElseFilter: the rule of labels matches every row, so
+            # that a server that takes it at its word never comes to the else
+            equal = [_equal(attribute, value) for value in known]
+            any_of = equal if len(equal) == 1 else [_OGC.Or(*equal)]
+            missing = _OGC.PropertyIsNull(_OGC.PropertyName(attribute))
+            where = _OGC.Or(missing, _OGC.Not(*any_of))
         filters = [_OGC.Filter(where)] if known else []
         rules.append(_SE.Rule(_SE.Name(one.label), *filters, symbolizer(one)))
     if label:
@@ -431,15 +436,6 @@ def _sld(
     etree.indent(root, " ")
     text: str = etree.tostring(root, encoding="unicode")
     return text
-
-
-def _none_of(attribute: str, values: Sequence[str]) -> etree._Element:
-    """Rows of another value, or of none. No ``ElseFilter``: the rule of labels matches every row,
-    so that a server that takes it at its word never comes to the else."""
-    equal = [_equal(attribute, value) for value in values]
-    any_of = equal if len(equal) == 1 else [_OGC.Or(*equal)]
-    missing = _OGC.PropertyIsNull(_OGC.PropertyName(attribute))
-    return _OGC.Or(missing, _OGC.Not(*any_of))
 
 
 def _equal(attribute: str, value: str) -> etree._Element:
@@ -477,7 +473,10 @@ def _parameters(name: str, values: Mapping[str, str]) -> etree._Element:
     return _SE(name, *(_SE.SvgParameter(value, name=key) for key, value in values.items()))
 
 
-def _add(
-    parent: etree._Element, tag: str, attributes: Mapping[str, str] | None = None
+def add(
+    parent: etree._Element, tag: str, content: str | None = None, /, **attributes: str
 ) -> etree._Element:
-    return etree.SubElement(parent, tag, dict(attributes or {}))
+    """A new last element of another."""
+    node = etree.SubElement(parent, tag, attributes)
+    node.text = content
+    return node

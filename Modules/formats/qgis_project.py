@@ -12,12 +12,11 @@ from typing import Final, TypeAlias
 from lxml import etree
 
 from Modules.formats.legends import ETIQUETAS
-from Modules.formats.qgis import Style, quoted
+from Modules.formats.qgis import DOCTYPE, Style, add, quoted
 from Modules.words.columns import CRS
 
 Words: TypeAlias = Mapping[str, Mapping[str, str]]  # column → code → word
 
-_DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 _SAMPLE: Final = "muestra_id"  # what is written on a bag, though it is an id
 _CALENDAR: Final = {"display_format": "dd/MM/yyyy", "field_format": "yyyy-MM-dd"}
 
@@ -25,7 +24,7 @@ _CALENDAR: Final = {"display_format": "dd/MM/yyyy", "field_format": "yyyy-MM-dd"
 def project_bytes(root: etree._Element) -> bytes:
     """A project's file; the same elements give the same bytes."""
     etree.indent(root, " ")
-    data: bytes = etree.tostring(root, encoding="utf-8", doctype=_DOCTYPE)
+    data: bytes = etree.tostring(root, encoding="utf-8", doctype=DOCTYPE)
     return data
 
 
@@ -113,11 +112,3 @@ def add_crs(parent: etree._Element, name: str) -> None:
     system = add(parent, "spatialrefsys")
     add(system, "srsid", "1")  # any number: without one the next line is not looked at
     add(system, "authid", name)
-
-
-def add(
-    parent: etree._Element, tag: str, content: str | None = None, /, **attributes: str
-) -> etree._Element:
-    node = etree.SubElement(parent, tag, attributes)
-    node.text = content
-    return node

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from operator import attrgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -178,10 +179,6 @@ def text_of(titulo: str, sections: Sequence[Seccion], estado: Estado) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _inline(figura: Figura) -> str:
-    return figura.svg
-
-
 def html_of(
     titulo: str,
     sections: Sequence[Seccion],
@@ -189,7 +186,7 @@ def html_of(
     *,
     estado: Estado | None = None,
     guion: str = "",
-    dibujo: Callable[[Figura], str] = _inline,
+    dibujo: Callable[[Figura], str] = attrgetter("svg"),
 ) -> str:
     """The report as one HTML page; ``guion`` is a script of ours, ``dibujo`` makes a drawing."""
     parts = [f"<h1>{escape(titulo)}</h1>"]
@@ -211,9 +208,8 @@ def html_of(
         parts += map(_html_table, one.tablas)
         parts += [_listed("ul", list(map(_html_link, one.enlaces))), "</section>"]
     script = f"<script>{guion}</script>\n" if guion else ""
-    digest = base64.b64encode(hashlib.sha256(guion.encode()).digest()).decode()
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    policy += f"; script-src 'sha256-{digest}'" if guion else ""
+    policy += f"; script-src 'sha256-{csp_sha256(guion)}'" if guion else ""
     return (
         '<!doctype html>\n<html lang="es-AR">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -222,6 +218,11 @@ def html_of(
         + "\n".join(filter(None, parts))
         + f"\n</main>\n{script}</body>\n</html>\n"
     )
+
+
+def csp_sha256(text: str) -> str:
+    """The hash by which the policy of a page names a script or a style in it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _listed(tag: str, items: Sequence[str]) -> str:

@@ -8,9 +8,7 @@ the ZIP and in the DBF are fixed.
 
 from __future__ import annotations
 
-import io
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -18,11 +16,11 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyogrio.raw import write_arrow
 
 from Modules.disk.safe_files import FileFact, write_new
-from Modules.formats.kmz import LEVEL, member
+from Modules.formats.geofiles import GDAL_ERRORS
+from Modules.formats.kmz import zip_bytes
 from Modules.formats.sheets import csv_bytes
 from Modules.words.columns import CRS, Table
 from Modules.words.errors import DataError, PublishError
@@ -57,7 +55,13 @@ def write_shp_zip(
         PublishError: the file exists, or the disk refused.
     """
     columns = [column for column in table.columns if column.dtype != "geometry"]
-    _check_fields(fields, [column.name for column in columns])
+    if list(fields) != [column.name for column in columns]:
+        wanted = ", ".join(column.name for column in columns)
+        raise DataError(f"nombres de campos para {', '.join(fields)}; las columnas son {wanted}")
+    names = list(fields.values())
+    bad = [name for name in names if not name.isascii() or not 0 < len(name) <= MAX_FIELD]
+    if bad or len({name.casefold() for name in names}) != len(names):
+        raise DataError(f"un DBF no acepta estos nombres de campos: {', '.join(bad or names)}")
     with pq.ParquetFile(geoparquet) as file:
         arrow = file.read(columns=[*fields, "geometry"], use_threads=False)
     parts = shp_parts(arrow.rename_columns([*fields.values(), "geometry"]), path.parent, layer)
@@ -74,28 +78,20 @@ def shp_parts(arrow: pa.Table, work: Path, layer: str) -> dict[str, bytes]:
     """
     with tempfile.TemporaryDirectory(dir=work, prefix="shp-") as folder:
         shp = Path(folder) / f"{layer}.shp"
-        _write_shp(_as_dbf(arrow), shp)
+        try:
+            write_arrow(
+                _as_dbf(arrow),
+                str(shp),
+                driver="ESRI Shapefile",
+                geometry_type="Polygon",
+                geometry_name="geometry",
+                crs=CRS,
+                encoding="UTF-8",
+                DBF_DATE_LAST_UPDATE=_DBF_DATE,
+            )
+        except (*GDAL_ERRORS, RuntimeError, OSError) as err:
+            raise PublishError(f"no se pudo escribir {shp.name}: {err}") from err
         return {f"{layer}{end}": shp.with_suffix(end).read_bytes() for end in _MEMBERS}
-
-
-def zip_bytes(parts: Mapping[str, bytes]) -> bytes:
-    """A ZIP of these members in this order; equal members give equal bytes."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(member(name), data, zipfile.ZIP_DEFLATED, LEVEL)
-    return sink.getvalue()
-
-
-def _check_fields(fields: Mapping[str, str], columns: list[str]) -> None:
-    if list(fields) != columns:
-        raise DataError(
-            f"nombres de campos para {', '.join(fields)}; las columnas son {', '.join(columns)}"
-        )
-    names = list(fields.values())
-    bad = [name for name in names if not name.isascii() or not 0 < len(name) <= MAX_FIELD]
-    if bad or len({name.casefold() for name in names}) != len(names):
-        raise DataError(f"un DBF no acepta estos nombres de campos: {', '.join(bad or names)}")
 
 
 def _as_dbf(arrow: pa.Table) -> pa.Table:
@@ -111,19 +107,3 @@ def _cut(text: str | None) -> str | None:
     if text is None or len(text) * 4 <= MAX_TEXT_BYTES:
         return text
     return text.encode("utf-8")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore")
-
-
-def _write_shp(arrow: pa.Table, path: Path) -> None:
-    try:
-        write_arrow(
-            arrow,
-            str(path),
-            driver="ESRI Shapefile",
-            geometry_type="Polygon",
-            geometry_name="geometry",
-            crs=CRS,
-            encoding="UTF-8",
-            DBF_DATE_LAST_UPDATE=_DBF_DATE,
-        )
-    except (DataSourceError, DataLayerError, FeatureError, RuntimeError, OSError) as err:
-        raise PublishError(f"no se pudo escribir {path.name}: {err}") from err

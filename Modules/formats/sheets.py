@@ -117,7 +117,12 @@ def xlsx_bytes(sheets: Sequence[Sheet], created: datetime) -> bytes:
         DataError: a sheet is larger than Excel takes, or there is none.
     """
     for sheet in sheets:
-        _check_size(sheet)
+        rows, columns = sheet.frame.shape
+        if rows + 2 + len(sheet.notes) > MAX_ROWS or columns > MAX_COLUMNS:
+            raise DataError(
+                f"la hoja {sheet.name!r} tiene {rows} filas y {columns} columnas; Excel no acepta "
+                f"más de {MAX_ROWS} y {MAX_COLUMNS}"
+            )
     if not sheets:
         raise DataError("un libro sin hojas no se puede abrir")
     sink = io.BytesIO()
@@ -232,11 +237,15 @@ class _Book:
         page = self._book.add_worksheet(name, _Page)
         frame, rows = sheet.frame, len(sheet.frame)
         widths, lines = [], 1
+        head = {"bold": True, "bg_color": "#E8F5E9", "bottom": 1, "text_wrap": True, "indent": 1}
         for at, column in enumerate(map(str, frame.columns)):
             header = sheet.headers.get(column, column)
             cells = _cells(frame.iloc[:, at])
             total = self._total(sheet, column, cells)
-            self._header(page, at, clean_text(header) or " ")
+            text = clean_text(header) or " "
+            risky = text[0] in _FORMULA_STARTS
+            look = self.format(valign="top", quote_prefix=risky, **head)
+            page.write_string(0, at, text, look)
             self._column(page, at, cells, sheet.formats.get(column))
             self._last(page, rows + 1, at, total, sheet)
             widths.append(_width(header, cells, total, sheet.formats.get(column)))
@@ -247,11 +256,6 @@ class _Book:
         self._notes(page, sheet, widths)
         if sheet.chart is not None and rows:
             self._chart(page, name, sheet, sheet.chart)
-
-    def _header(self, page: Worksheet, at: int, text: str) -> None:
-        look = {"bold": True, "bg_color": "#E8F5E9", "bottom": 1, "text_wrap": True, "indent": 1}
-        risky = text[0] in _FORMULA_STARTS
-        page.write_string(0, at, text, self.format(valign="top", quote_prefix=risky, **look))
 
     def _column(self, page: _Page, at: int, cells: list[Any], number: str | None) -> None:
         """Give the page a column; XlsxWriter's own way, cell by cell, takes four times as long."""
@@ -408,12 +412,3 @@ def _excel_name(name: str) -> str:
     """A sheet's name without what Excel forbids in one: ``[ ] '`` at the ends, "History"."""
     plain = clean_text(name).replace("[", "(").replace("]", ")").strip("' ")
     return f"{plain}_" if plain.casefold() == "history" else plain
-
-
-def _check_size(sheet: Sheet) -> None:
-    rows, columns = sheet.frame.shape
-    if rows + 2 + len(sheet.notes) > MAX_ROWS or columns > MAX_COLUMNS:
-        raise DataError(
-            f"la hoja {sheet.name!r} tiene {rows} filas y {columns} columnas; Excel no acepta más "
-            f"de {MAX_ROWS} y {MAX_COLUMNS}"
-        )

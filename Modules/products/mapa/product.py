@@ -13,7 +13,6 @@ its hash. The same night gives the same bytes.
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ import shapely
 from numpy.typing import NDArray
 
 from Modules.disk.safe_files import make_folder
+from Modules.formats.report_page import csp_sha256
 from Modules.products.entry import Hecho
 from Modules.products.kmz.layers import Lotes
 from Modules.products.mapa.fondo import Fondo, read_fondo
@@ -162,12 +162,8 @@ def _parts(*, fotos: bool, fondo: bool) -> dict[str, str]:
     }
     texts["estilo"] += "".join(_own(f"{name}.css") for name in more)
     licence = distribution(_WHEEL).read_text("LICENSE") or ""
-    hashes = {f"{name}_sha256": _sha256(text) for name, text in texts.items()}
+    hashes = {f"{name}_sha256": csp_sha256(text) for name, text in texts.items()}
     return {**texts, **hashes, "licencia": html.escape(licence.strip())}
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _own(name: str) -> str:

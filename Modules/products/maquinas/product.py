@@ -25,7 +25,8 @@ from Modules.formats.cells import cells
 from Modules.formats.isoxml import MAX_TEXT, MAX_ZONES, Rings, element, polygons
 from Modules.formats.kml_geometry import geometry_texts
 from Modules.formats.kml_text import title
-from Modules.formats.shapefile import shp_parts, zip_bytes
+from Modules.formats.kmz import zip_bytes
+from Modules.formats.shapefile import shp_parts
 from Modules.geo.arrays import M2_PER_HA
 from Modules.portal.collector import without_collector
 from Modules.products.kmz.layers import Lotes

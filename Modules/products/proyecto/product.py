@@ -25,19 +25,20 @@ from pyproj import Transformer
 
 from Modules.disk.safe_files import make_folder, write_new
 from Modules.formats.geofiles import write_gpkg
-from Modules.formats.kmz import kmz_bytes
+from Modules.formats.kmz import zip_bytes
 from Modules.formats.legends import ESTADOS, POTENCIALES, TIPOS
 from Modules.formats.qgis import (
     Category,
     Label,
     Style,
+    add,
     add_styles,
     fill_style,
     line_style,
     marker_style,
     quoted,
 )
-from Modules.formats.qgis_project import Words, add, add_crs, complete, project_bytes
+from Modules.formats.qgis_project import Words, add_crs, complete, project_bytes
 from Modules.products.cultivos.product import LOTE_AND_HA, legend_of, whole_style
 from Modules.products.cultivos.sown import SIEMBRAS_EN_LOTES, sown_crops
 from Modules.products.entry import Hecho
@@ -93,7 +94,7 @@ def build_proyecto(fuente: Fuente, work: Path, vecinas: Mapping[str, Sequence[st
         if carpeta == QFIELD:  # people may add marks, each with an id that is nobody else's
             root.find(f"projectlayers/maplayer[id='{_PREFIX}marcadores']").set("readOnly", "0")
         path = work / f"{carpeta}.qgz"
-        write_new(path, kmz_bytes(project_bytes(root), {}, first=f"{stem}.qgs"))
+        write_new(path, zip_bytes({f"{stem}.qgs": project_bytes(root)}))
         files[carpeta] = {gpkg.name: gpkg, qgz: path}
     return Hecho(files)
 

@@ -23,11 +23,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 
 from Modules.disk.safe_files import FileFact, write_new
-from Modules.formats.geofiles import ZSTD_LEVEL, as_geoparquet
+from Modules.formats.geofiles import as_geoparquet, parquet_bytes
 from Modules.formats.sheets import csv_bytes
 from Modules.geo.arrays import M2_PER_HA
 from Modules.geo.geometry import geodesic_area_ha
@@ -100,14 +99,7 @@ def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: st
         member.pop("id", None)  # an older PROJ does not read a CRS that has it
     metadata = {"collection": json.dumps(collection, sort_keys=True)}
     metadata["geo"] = json.dumps(geo, sort_keys=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.replace_schema_metadata(metadata),
-        sink,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-    )
-    return write_new(path, bytes(sink.getvalue()))
+    return write_new(path, parquet_bytes(table.replace_schema_metadata(metadata)))
 
 
 def write_code_list(tables: Tables, path: Path) -> FileFact:
@@ -119,7 +111,11 @@ def write_code_list(tables: Tables, path: Path) -> FileFact:
     columns = ["crop:code", "crop:name"]
     codes = pd.concat([_crops(tables)[columns], pd.DataFrame([NO_CROP], columns=columns)])
     codes = codes.sort_values(columns)
-    names = _code_names(tables)
+    names = {  # in Spanish and in English
+        crop.cultivo_codigo: (crop.cultivo, _ENGLISH.get(crop.especie, ""))
+        for crop in tables.cultivos.itertuples()
+    }
+    names |= {"OTR": ("Otro cultivo", "Other crop"), NO_CROP[0]: (NO_CROP[1], "No crop")}
     rows = [
         (code, _join(code, names, 0) or name, _join(code, names, 1))
         for code, name in codes.drop_duplicates("crop:code").itertuples(index=False)
@@ -152,16 +148,6 @@ def _crops(tables: Tables) -> pd.DataFrame:
     names = grouped["cultivo"].agg(" + ".join)
     frame = pd.DataFrame({"crop:code": codes, "crop:name": names}).reset_index()
     return frame.astype("string")
-
-
-def _code_names(tables: Tables) -> dict[str, tuple[str, str]]:
-    """Name in Spanish and in English of each single code."""
-    known = {
-        crop.cultivo_codigo: (crop.cultivo, _ENGLISH.get(crop.especie, ""))
-        for crop in tables.cultivos.itertuples()
-    }
-    others = {"OTR": ("Otro cultivo", "Other crop"), NO_CROP[0]: (NO_CROP[1], "No crop")}
-    return known | others
 
 
 def _join(code: str, names: Mapping[str, tuple[str, str]], which: int) -> str:
