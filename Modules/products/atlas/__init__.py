@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from Modules.products.entry import Hechas, Hecho, Producto
 
 if TYPE_CHECKING:
-    from Modules.products.source import Fotos, Fuente
+    from Modules.products.source import Fuente
 
 
 def build(
@@ -18,18 +18,12 @@ def build(
     lindero_muestreo_puntos: int,
     lindero_muestreo_margen_m: float,
     hechas: Hechas,
-    fotos: Fotos | None = None,
+    **how: Any,
 ) -> Hecho:
     from Modules.products.atlas.product import build_atlas
 
-    return build_atlas(
-        fuente,
-        work,
-        fotos,
-        hechas=hechas,
-        puntos_por_ambiente=lindero_muestreo_puntos,
-        margen_m=lindero_muestreo_margen_m,
-    )
+    how |= {"puntos_por_ambiente": lindero_muestreo_puntos, "margen_m": lindero_muestreo_margen_m}
+    return build_atlas(fuente, work, hechas=hechas, **how)
 
 
 PRODUCTO: Final = Producto(
@@ -37,7 +31,6 @@ PRODUCTO: Final = Producto(
     carpetas=("atlas",),
     build=build,
     paquetes=("atlas", "kmz", "muestreos"),  # the groups of the KMZ, the points of the plan
-    pagina="productos.md",
     fotos=True,
     hechas=True,
     ajustes=("lindero_muestreo_puntos", "lindero_muestreo_margen_m"),

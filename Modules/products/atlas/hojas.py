@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -25,8 +26,8 @@ from Modules.formats.kml_geometry import label_points
 from Modules.geo.arrays import Shapes, shapes_of
 from Modules.products.atlas import plano
 from Modules.products.atlas.plano import Caja, Marco
-from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, estado, potencial, tipo
-from Modules.products.kmz.layers import Lotes
+from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, estado, in_legend, potencial, tipo
+from Modules.products.kmz.layers import Lotes, rows_by
 from Modules.products.muestreos.plan import HECHO, TIPO
 from Modules.products.source import Fotos, Fuente
 from Modules.store.fotos import Foto
@@ -85,13 +86,12 @@ class Atlas:
         for lote_id, _, _, what, detail in novedades(fuente.changes.contadas()):  # room is short
             self.cambios[lote_id].append(f"{what}: {detail}" if detail else what)
         self.numeros = dict(zip(puntos["punto_id"], puntos["numero"], strict=True))
-        table = fuente.tables.campos.sort_values(["campo", "campo_id"])
-        keys, names = table["campo_id"].tolist(), table["campo"].tolist()
-        known = dict(zip(self.lotes.campo_id, self.lotes.campo, strict=True))
-        self.campos = known | dict(zip(keys, names, strict=True))  # behind them those without lotes
+        table = fuente.tables.campos
         both = zip(cells(table["partido"]), cells(table["provincia"]), strict=True)
-        self.donde = dict(zip(keys, [", ".join(filter(None, one)) for one in both], strict=True))
-        self.rows, self.puntos_of = _where(self.lotes.campo_id), _where(cells(puntos["lote_id"]))
+        where = [", ".join(filter(None, one)) for one in both]
+        self.donde = dict(zip(table["campo_id"], where, strict=True))
+        self.rows = rows_by(self.lotes.campo_id)
+        self.puntos_of = rows_by(cells(puntos["lote_id"]))
         filas = self.lotes.filas | {"puntos": puntos}
         self.values = {
             table: {name: list(cells(filas[table][name])) for name in names}
@@ -111,8 +111,8 @@ class Atlas:
         """All pages of a campo, and its card."""
         rows = self.rows.get(key, [])
         head: Hoja = {
-            "campo": _breakable(self.campos[key]),
-            "corto": _short(self.campos[key], 60),
+            "campo": _breakable(self.lotes.campos[key]),
+            "corto": _short(self.lotes.campos[key], 60),
             "donde": self.donde.get(key, ""),
             "campania": str(self.fuente.campania),
             "datos": moment(self.fuente.hora_local),
@@ -153,7 +153,7 @@ class Atlas:
         sown = [(group, row) for row in rows for group in self.crops(row)]
         for group, row in sown:
             areas[group.key].append(self.values["lotes"]["superficie_ha"][row])
-        shown = sorted({one.key: one for one, _ in sown}.values(), key=lambda g: (g.orden, g.key))
+        shown = in_legend(one for one, _ in sown)
         return [
             (one.style.color, _breakable(one.nombre), hectares(sum(areas[one.key])),
              count(len(areas[one.key]), "lote", "lotes"))
@@ -236,13 +236,16 @@ class _Campo:
         plain: bool = False,
     ) -> Hoja:
         texts = iter(marco.paths(np.concatenate([shapes for _, shapes, _ in layers])))
-        body = "".join(
-            f"<g {_LAYERS[name]}>{''.join(_drawn(texts, len(shapes), groups))}</g>"
-            for name, shapes, groups in layers
-        )
+        body = ""
+        for name, shapes, groups in layers:
+            body += f"<g {_LAYERS[name]}>"
+            for at, path in enumerate(islice(texts, len(shapes))):
+                fill = f' fill="{groups[at].style.color}"' if groups else ""
+                body += f'<path d="{path}"{fill}/>' if path else ""
+            body += "</g>"
         across, down = ([], []) if plain else plano.graticule(marco, self.plane)
         return {
-            **{"ancho": marco.ancho, "alto": marco.alto, "escala": marco.texto},
+            **{"ancho": marco.ancho, "alto": marco.alto, "escala": f"1:{number(marco.escala)}"},
             **{"barra": plano.scale_bar(marco.escala), "meridianos": across, "paralelos": down},
             **{name: [] for name in ("nombres", "vecinos", "letras", "numeros")},
             "svg": plano.svg(marco.ancho, marco.alto, body + "".join(points)),
@@ -412,21 +415,6 @@ def _lines(cell: str, width: int) -> list[str]:
         return [cell]
     most = _NARROW_LINES if narrow else None
     return textwrap.wrap(cell, room, max_lines=most, placeholder="…")
-
-
-def _drawn(texts: Iterator[str], number_of: int, groups: Sequence[Grupo] | None) -> Iterator[str]:
-    for at in range(number_of):
-        if path := next(texts):
-            fill = f' fill="{groups[at].style.color}"' if groups else ""
-            yield f'<path d="{path}"{fill}/>'
-
-
-def _where(keys: Iterable[str]) -> Mapping[str, list[int]]:
-    """The rows of each key."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for at, key in enumerate(keys):
-        rows[key].append(at)
-    return dict(rows)
 
 
 def _breakable(text: str) -> str:

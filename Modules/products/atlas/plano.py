@@ -68,11 +68,6 @@ class Marco:
         return cls(ancho, alto, escala, (west + east) / 2 - left, (south + north) / 2 + up)
 
     @property
-    def texto(self) -> str:
-        """ "1:10.000"."""
-        return f"1:{number(self.escala)}"
-
-    @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north, metres."""
         wide, high = (side * self.escala / _MM_PER_M for side in (self.ancho, self.alto))

@@ -48,7 +48,7 @@ def build_atlas(
     plan = plan_muestreo(fuente, puntos_por_ambiente=puntos_por_ambiente, margen_m=margen_m)
     atlas = Atlas(fuente, plan.puntos, fotos)
     make_folder(work)
-    names = unique_names(atlas.campos, _NAME_LENGTH)
+    names = unique_names(atlas.lotes.campos, _NAME_LENGTH)
     with ThreadPoolExecutor(min(_WORKERS, os.cpu_count() or 1)) as pool:
         made = pool.map(partial(_write, atlas, work, hechas), names.items())
         shown = dict(sorted(file for files in made for file in files))
@@ -80,8 +80,8 @@ def _write(
         shows = hashlib.sha256(json.dumps(lasting).encode()).hexdigest()
         told = any(lote["cambio"] for lote in hoja["lotes"])
         data = (None if told else hechas(file, shows)) or draw(hoja)
-        write_new(work / file, data)
-        files.append((file, (shows, hashlib.sha256(data).hexdigest())))
+        fact = write_new(work / file, data)
+        files.append((file, (shows, fact.sha256)))
     return files
 
 

@@ -8,7 +8,7 @@ in every product; one that nobody knows is grey, and its spellings are one group
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -73,6 +73,14 @@ class Grupo:
     orden: tuple[int, str] = (0, "")
 
 
+def in_legend(groups: Iterable[Grupo]) -> list[Grupo]:
+    """Each group once, the first that is met, in the order of a legend."""
+    found: dict[str, Grupo] = {}
+    for one in groups:
+        found.setdefault(one.key, one)
+    return sorted(found.values(), key=lambda one: (one.orden, one.key))
+
+
 SIN_SIEMBRA: Final = Grupo(  # lotes on which nothing is sown in the campaña
     "sin siembra",
     SIN_CULTIVO.nombre,
@@ -125,11 +133,8 @@ def _grupos(
     return lambda value: groups.get(value or "", last)
 
 
-def _silent(style_id: str, color: str) -> Estilo:
-    """A point whose label is a placemark of its own, for it is not shown at every scale."""
-    return replace(punto_style(style_id, color), label_scale=0.0)
-
-
 potencial = _grupos("potencial", POTENCIALES, Estilo, AMBIENTE)
 tipo = _grupos("tipo", TIPOS, punto_style, MARCADOR)
-estado = _grupos("muestreo", ESTADOS, _silent, PUNTO)
+estado = _grupos(  # their labels are placemarks of their own, not shown at every scale
+    "muestreo", ESTADOS, lambda key, color: replace(punto_style(key, color), label_scale=0.0), PUNTO
+)

@@ -7,7 +7,7 @@ tables never shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +22,7 @@ from Modules.formats import kml_text as text
 from Modules.formats.cells import cells
 from Modules.formats.kml_document import Kind, labels, placemarks, region, with_photos
 from Modules.formats.kml_geometry import geometry_texts, label_points, simplified
+from Modules.formats.kml_styles import CONTORNO
 from Modules.geo.arrays import WGS84
 from Modules.night.checks_ground import land_ha
 from Modules.night.tables import Tables
@@ -36,6 +37,7 @@ from Modules.products.kmz.kinds import (
     Grupo,
     cultivos,
     estado,
+    in_legend,
     potencial,
     tipo,
 )
@@ -78,7 +80,7 @@ class Lotes:
             lambda row: (spanish.natural(row[0]), row[1], spanish.natural(row[2]), row[3]),
             ("campo", "campo_id", "lote", "lote_id"),
         )
-        self._tables, self._lotes = tables, lotes
+        self._tables = tables
         self.lote_id: list[str] = _cells(lotes, "lote_id")
         self.lote: list[str] = _cells(lotes, "lote")
         self.campo_id: list[str] = _cells(lotes, "campo_id")
@@ -88,52 +90,78 @@ class Lotes:
         codes, names = _cells(siembras, "cultivo_codigo"), _cells(siembras, "cultivo")
         catalogue = (_cells(tables.cultivos, name) for name in ("cultivo_codigo", "color"))
         crops = cultivos(codes, names, dict(zip(*catalogue, strict=True)))
-        self._siembras, self._crops = siembras, crops
-        self._ambientes = self._rows(tables.ambientes, "ambiente", "ambiente_id")
-        self._marcadores = self._rows(tables.marcadores, "marcador", "marcador_id")
+        ambientes = self._rows(tables.ambientes, "ambiente", "ambiente_id")
+        marcadores = self._rows(tables.marcadores, "marcador", "marcador_id")
         self.siembras_of = self._slices(siembras)
-        self.ambientes_of = self._slices(self._ambientes)
-        self.marcadores_of = self._slices(self._marcadores)
+        self.ambientes_of = self._slices(ambientes)
+        self.marcadores_of = self._slices(marcadores)
         # of each lote, in the order of sowing; none: nothing sown
         self.cultivos = [[crops[i] for i in rows] for rows in self.siembras_of]
         # each table as these lists and slices run, and the crop of each siembra
         self.filas = {"lotes": lotes, "siembras": siembras}
-        self.filas |= {"ambientes": self._ambientes, "marcadores": self._marcadores}
-        self.crops: Sequence[Grupo] = crops
+        self.filas |= {"ambientes": ambientes, "marcadores": marcadores}
+        self.crops = crops
         self._fotos = fotos or {}
 
     @cached_property
+    def campos(self) -> dict[str, str]:
+        """The name of every campo by its id, those without lotes last."""
+        campos = self._tables.campos
+        every = sorted(zip(_cells(campos, "campo"), _cells(campos, "campo_id"), strict=True))
+        known = dict(zip(self.campo_id, self.campo, strict=True))
+        return known | {key: name for name, key in every}
+
+    @cached_property
     def _shape(self) -> _Shape:
-        return _shape(self._lotes)
+        return _shape(self.filas["lotes"])
 
     @cached_property
     def capa(self) -> Capa:
         """The lotes in the colour of what was sown last."""
         grupos = [row[-1] if row else SIN_SIEMBRA for row in self.cultivos]
-        return _lotes(self._lotes, self._shape, grupos)
+        return _lotes(self.filas["lotes"], self._shape, grupos)
 
     @cached_property
     def contornos(self) -> list[str]:
         """The same placemarks as outlines."""
-        return _lotes(self._lotes, self._shape, None).texts
+        grupos = [Grupo("contorno", "", CONTORNO)] * len(self.lote_id)
+        return _lotes(self.filas["lotes"], self._shape, grupos).texts
 
     @cached_property
     def siembras(self) -> Capa:
         """What is sown, on the whole of its lote."""
-        place = self._places(self._siembras)
-        return _siembras(
-            self._siembras, _take(self._lotes, place), self._shape.take(place), self._crops
+        siembras, lotes = self.filas["siembras"], self._lotes_of("siembras")
+        values = _values(siembras, ("material", "estado", "campania", "siembra_id", "lote_id"))
+        values |= _values(lotes, ("campo", "lote"))
+        values["cultivo"] = text.xml_texts(group.nombre for group in self.crops)
+        values["orden"] = [str(cell) for cell in _cells(siembras, "orden")]
+        for name in ("fecha_siembra", "fecha_cosecha"):
+            values[name] = [spanish.day(cell) for cell in _cells(siembras, name)]
+        values |= _areas(lotes["superficie_ha"], siembras["superficie_declarada_ha"])
+        balloons = {
+            group.key: replace(group, style=replace(group.style, balloon=SIEMBRA.balloon))
+            for group in in_legend(self.crops)
+        }
+        return _capa(
+            SIEMBRA,
+            siembras,
+            self._shape.take(self._places(siembras)),
+            [balloons[group.key] for group in self.crops],
+            names=values["lote"],
+            snippets=_joined(values["cultivo"], values["superficie"]),
+            values=values,
+            superficie_ha=lotes["superficie_ha"].tolist(),
         )
 
     @cached_property
     def ambientes(self) -> Capa:
         """The ambientes in the colour of their potential."""
-        return _ambientes(self._ambientes, _take(self._lotes, self._places(self._ambientes)))
+        return _ambientes(self.filas["ambientes"], self._lotes_of("ambientes"))
 
     @cached_property
     def marcadores(self) -> Capa:
         """The marcadores in the colour of their type; a balloon shows their photos."""
-        capa = _marcadores(self._marcadores, _take(self._lotes, self._places(self._marcadores)))
+        capa = _marcadores(self.filas["marcadores"], self._lotes_of("marcadores"))
         texts, grupos = [*capa.texts], [*capa.grupos]
         for row, key in enumerate(capa.keys if self._fotos else ()):
             if not (found := self._fotos.get(key)):
@@ -149,7 +177,7 @@ class Lotes:
     @cached_property
     def _shown(self) -> dict[str, list[Foto]]:
         """Of each mark the photos that its lote's file has room for."""
-        keys, found = _cells(self._marcadores, "marcador_id"), dict[str, list[Foto]]()
+        keys, found = _cells(self.filas["marcadores"], "marcador_id"), dict[str, list[Foto]]()
         for rows in self.marcadores_of:
             both = [(keys[row], foto) for row in rows for foto in self._fotos.get(keys[row], ())]
             for key, foto in both[:MAX_FOTOS]:
@@ -163,7 +191,7 @@ class Lotes:
 
     @property
     def marcadores_campo(self) -> list[str]:
-        return [self.campo_id[place] for place in self._places(self._marcadores)]
+        return [self.campo_id[place] for place in self._places(self.filas["marcadores"])]
 
     @cached_property
     def tierra_ha(self) -> list[float]:
@@ -174,6 +202,9 @@ class Lotes:
     def cultivos_text(self, row: int) -> str:
         """ "Trigo + Soja 2da"."""
         return " + ".join(group.nombre for group in self.cultivos[row]) or SIN_CULTIVO.nombre
+
+    def _lotes_of(self, table: str) -> pd.DataFrame:
+        return _take(self.filas["lotes"], self._places(self.filas[table]))
 
     def _places(self, frame: pd.DataFrame) -> list[int]:
         return [self._rank[key] for key in _cells(frame, "lote_id")]
@@ -228,7 +259,6 @@ def _capa(
     snippets: list[str],
     values: Mapping[str, Sequence[str]],
     superficie_ha: list[float] | None = None,
-    styles: list[str] | None = None,
     regions: list[str] | None = None,
 ) -> Capa:
     keys = _cells(frame, f"{kind.prefix}_id")
@@ -238,7 +268,7 @@ def _capa(
         keys=keys,
         names=names,
         snippets=snippets,
-        styles=styles or [group.style.id for group in grupos],
+        styles=[group.style.id for group in grupos],
         values=values,
         geometries=shape.texts,
     )
@@ -246,46 +276,17 @@ def _capa(
     return Capa(kind, keys, texts, marks, shape.points, shape.bounds, areas, grupos)
 
 
-def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo] | None) -> Capa:
-    """Lotes in the colours of ``grupos``, or as outlines."""
+def _lotes(lotes: pd.DataFrame, shape: _Shape, grupos: list[Grupo]) -> Capa:
     values = _values(lotes, ("campo", "lote", "cultivos", "campania", "lote_id"))
     values["cultivos"] = [value or SIN_CULTIVO.nombre for value in values["cultivos"]]
     values |= _areas(lotes["superficie_ha"], lotes["superficie_declarada_ha"])
-    outline = ["contorno"] * len(lotes) if grupos is None else None
     return _capa(
         LOTE,
         lotes,
         shape,
-        grupos or [],
+        grupos,
         names=values["lote"],
         snippets=_joined(values["cultivos"], values["superficie"]),
-        values=values,
-        superficie_ha=lotes["superficie_ha"].tolist(),
-        styles=outline,
-    )
-
-
-def _siembras(
-    siembras: pd.DataFrame, lotes: pd.DataFrame, shape: _Shape, crops: list[Grupo]
-) -> Capa:
-    values = _values(siembras, ("material", "estado", "campania", "siembra_id", "lote_id"))
-    values |= _values(lotes, ("campo", "lote"))
-    values["cultivo"] = text.xml_texts(group.nombre for group in crops)
-    values["orden"] = [str(cell) for cell in _cells(siembras, "orden")]
-    for name in ("fecha_siembra", "fecha_cosecha"):
-        values[name] = [spanish.day(cell) for cell in _cells(siembras, name)]
-    values |= _areas(lotes["superficie_ha"], siembras["superficie_declarada_ha"])
-    balloons = {
-        group.key: replace(group, style=replace(group.style, balloon=SIEMBRA.balloon))
-        for group in {group.key: group for group in crops}.values()
-    }
-    return _capa(
-        SIEMBRA,
-        siembras,
-        shape,
-        [balloons[group.key] for group in crops],
-        names=values["lote"],
-        snippets=_joined(values["cultivo"], values["superficie"]),
         values=values,
         superficie_ha=lotes["superficie_ha"].tolist(),
     )
@@ -422,6 +423,14 @@ def ambientes_capa(ambientes: pd.DataFrame) -> tuple[Capa, list[str]]:
     names = text.xml_texts(_cells(ambientes, "ambiente"))
     marks = labels(AMBIENTE, capa.keys, names, capa.points, shown)
     return replace(capa, labels=marks), _cells(ambientes, "campo_id")
+
+
+def rows_by(keys: Iterable[str]) -> dict[str, list[int]]:
+    """The rows of each key, in order of first appearance."""
+    rows: dict[str, list[int]] = {}
+    for at, key in enumerate(keys):
+        rows.setdefault(key, []).append(at)
+    return rows
 
 
 def _path(foto: Foto) -> str:

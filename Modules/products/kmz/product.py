@@ -31,8 +31,15 @@ from Modules.formats.kml_styles import CONTORNO, ETIQUETA, Estilo
 from Modules.formats.kmz import KmzWriter, Mapa, write_below
 from Modules.products.entry import Hecho
 from Modules.products.kmz import POR_CAMPO, POR_CULTIVO_CAMPO, POR_CULTIVO_LOTE, POR_LOTE, PRODUCTO
-from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, tipo
-from Modules.products.kmz.layers import Bounds, Capa, Lotes, ambientes_capa, puntos_capa, recorridos
+from Modules.products.kmz.kinds import LOTE, RECORRIDO, SIN_SIEMBRA, Grupo, in_legend, tipo
+from Modules.products.kmz.layers import (
+    Capa,
+    Lotes,
+    ambientes_capa,
+    puntos_capa,
+    recorridos,
+    rows_by,
+)
 from Modules.products.runner import Runner, serial
 from Modules.products.source import Fotos, Fuente, fuente_of
 from Modules.words.names import safe_name, unique_names
@@ -86,7 +93,7 @@ def build_mapas_kmz(
     tables, slug, limits = fuente.tables, fuente.campania.slug, (max_placemarks, max_bytes)
     none = {name: getattr(tables, name).head(0) for name in ("ambientes", "marcadores")}
     bare = Lotes(replace(tables, **none))
-    names = _Names.of(fuente, bare)
+    names = _Names.of(bare)
     # how a crop that nobody knows is spelled does not hang on the campos beside it
     crops = pd.array([group.nombre for group in bare.crops], dtype="string")
     alike = replace(tables, siembras=bare.filas["siembras"].assign(cultivo=crops))
@@ -228,7 +235,7 @@ def _muestreos_maps(
     lines, campo_of_line = recorridos(puntos)
     plots = [key if lotes.lote_id[i] in used else "" for i, key in enumerate(lotes.campo_id)]
     by_campo = [  # rows of each layer; under None those of all the campos
-        {None: [i for i, key in enumerate(keys) if key in campos], **dict(_runs(keys))}
+        {None: [i for i, key in enumerate(keys) if key in campos], **rows_by(keys)}
         for keys in (campo_of_point, campo_of_zone, lotes.marcadores_campo, plots, campo_of_line)
     ]
 
@@ -258,19 +265,16 @@ class _Names:
     cultivo: dict[str, str]
 
     @classmethod
-    def of(cls, fuente: Fuente, lotes: Lotes) -> _Names:
-        campos = fuente.tables.campos
-        known = dict(zip(lotes.campo_id, lotes.campo, strict=True))
-        known |= dict(zip(campos["campo_id"].tolist(), campos["campo"].tolist(), strict=True))
+    def of(cls, lotes: Lotes) -> _Names:
         crops = {group.key: group.nombre for row in lotes.cultivos for group in row}
         crops[SIN_SIEMBRA.key] = SIN_SIEMBRA.nombre
-        return cls(unique_names(known, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH))
+        return cls(unique_names(lotes.campos, _CAMPO_LENGTH), unique_names(crops, _CULTIVO_LENGTH))
 
 
 def _lote_names(lotes: Lotes) -> list[str]:
     """A safe name for each lote, unique in its campo."""
     names: dict[str, str] = {}
-    for _, rows in _runs(lotes.campo_id):
+    for rows in rows_by(lotes.campo_id).values():
         texts = {lotes.lote_id[row]: lotes.lote[row] for row in rows}
         names |= unique_names(texts, _LOTE_LENGTH)
     return [names[lote_id] for lote_id in lotes.lote_id]
@@ -296,39 +300,27 @@ class _Cut:
         source = self.capa.texts if texts is None else texts
         return Folder(name, [source[i] for i in self.rows], [self.capa.keys[i] for i in self.rows])
 
-    def styles(self) -> list[Estilo]:
-        return [self.capa.grupos[i].style for i in self.rows]
-
-    def legend(self, words: tuple[str, str]) -> tuple[Entry, ...]:
+    def legend(self, words: tuple[str, str], *, areas: bool = True) -> tuple[Entry, ...]:
         """One entry for each group; it points at the group's largest row."""
         found: dict[str, list[int]] = {}
         for row in self.rows:
             found.setdefault(self.capa.grupos[row].key, []).append(row)
-        groups = {key: self.capa.grupos[members[0]] for key, members in found.items()}
         ha = self.capa.superficie_ha
         return tuple(
             Entry(
                 style=group.style,
                 name=group.nombre,
-                amount=len(found[key]),
+                amount=len(found[group.key]),
                 words=words,
-                superficie_ha=sum(ha[row] for row in found[key]),
-                point=self.capa.points[max(found[key], key=ha.__getitem__)],
+                superficie_ha=sum(ha[row] for row in found[group.key]) if areas else None,
+                point=self.capa.points[max(found[group.key], key=ha.__getitem__)],
             )
-            for key, group in sorted(groups.items(), key=lambda item: (item[1].orden, item[0]))
+            for group in in_legend(self.capa.grupos[row] for row in self.rows)
         )
-
-    @property
-    def bounds(self) -> Bounds:
-        return self.capa.bounds[list(self.rows)]
-
-    @property
-    def superficie_ha(self) -> float:
-        return sum(self.capa.superficie_ha[i] for i in self.rows)
 
 
 def _por_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
-    for campo_id, rows in _runs(lotes.campo_id):
+    for campo_id, rows in rows_by(lotes.campo_id).items():
         cut = _Cut(lotes.capa, rows)
         mixed = any(len(lotes.cultivos[row]) > 1 for row in rows)
         document = _document(
@@ -345,7 +337,7 @@ def _por_campo(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
 
 def _por_lote(fuente: Fuente, lotes: Lotes, names: _Names) -> Iterator[Mapa]:
     own = _lote_names(lotes)
-    for campo_id, rows in _runs(lotes.campo_id):
+    for campo_id, rows in rows_by(lotes.campo_id).items():
         campo = names.campo[campo_id]
         for row in rows:
             name = _file_name(campo, own[row])
@@ -362,13 +354,13 @@ def _lote(fuente: Fuente, lotes: Lotes, row: int) -> Document:
     document = _document(
         fuente,
         f"{lotes.campo[row]} - {lotes.lote[row]}",
-        _counts((1, _LOTES), lote.superficie_ha, (len(ambientes.rows), _AMBIENTES),
+        _counts((1, _LOTES), lotes.capa.superficie_ha[row], (len(ambientes.rows), _AMBIENTES),
                 (len(marcadores.rows), _MARCADORES)),
         [ambientes, marcadores] if outlined else [lote, marcadores],
         [first, ambientes.folder("Ambientes"), marcadores.folder("Marcadores"),
          _labels(lote, ambientes) if len(ambientes.rows) > 1 else _labels(lote)],
         (*(ambientes.legend(_AMBIENTES) if outlined else lote.legend(_LOTES)),
-         *(replace(entry, superficie_ha=None) for entry in marcadores.legend(_MARCADORES))),
+         *marcadores.legend(_MARCADORES, areas=False)),
         frame=[lote],
         notes=(f"Cultivo: {lotes.cultivos_text(row)}",),
     )  # fmt: skip
@@ -405,16 +397,13 @@ def _cultivo(
     """What is sown of one cultivo on some lotes; of "Sin cultivo", the lotes."""
     area = sum(lotes.capa.superficie_ha[row] for row in rows)
     plots = cut = _Cut(lotes.capa, rows)
-    name, words = "Lotes", _LOTES
-    counts = [(len(rows), _LOTES)]
+    name, words, said = "Lotes", _LOTES, _counts((len(rows), _LOTES), area)
     if group.key != SIN_SIEMBRA.key:
         sown = [i for row in rows for i in lotes.siembras_of[row]]
         cut = _Cut(lotes.siembras, [i for i in sown if lotes.siembras.grupos[i].key == group.key])
         name, words = "Siembras", _SIEMBRAS
-        counts.append((len(cut.rows), _SIEMBRAS))
-    first, *others = counts
+        said = _counts((len(rows), _LOTES), area, (len(cut.rows), _SIEMBRAS))
     folders = [cut.folder(name), _labels(plots)]
-    said = _counts(first, area, *others)
     return _document(fuente, title, said, [cut], folders, cut.legend(words))
 
 
@@ -446,9 +435,8 @@ def _muestreos(
         [contornos.folder("Lotes", lotes.contornos), ambientes.folder("Ambientes"), recorrido,
          puntos.folder("Muestreo"), recorrida.folder("Recorrida"),
          _labels(contornos, ambientes, puntos)],
-        (*(replace(entry, superficie_ha=None) for entry in puntos.legend(_PUNTOS)),
-         *ambientes.legend(_AMBIENTES),
-         *(replace(entry, superficie_ha=None) for entry in recorrida.legend(_MARCADORES))),
+        (*puntos.legend(_PUNTOS, areas=False), *ambientes.legend(_AMBIENTES),
+         *recorrida.legend(_MARCADORES, areas=False)),
         frame=[contornos, ambientes],  # not a mark that lies far away
     )  # fmt: skip
     return replace(document, styles=(_CONTORNO, _RECORRIDO, *document.styles))
@@ -466,13 +454,14 @@ def _document(
     notes: Sequence[str] = (),
 ) -> Document:
     """A map of some cuts. ``frame``: what it opens on, if not all of them."""
-    shown = [cut.bounds for cut in frame or cuts if len(cut.rows)]
+    shown = [cut.capa.bounds[list(cut.rows)] for cut in frame or cuts if len(cut.rows)]
     lines = (
         f"Campaña {fuente.campania} · {counts}",
         *notes,
         f"Datos del {moment(fuente.hora_local)} · backup {fuente.snapshot_id}",
     )
-    styles = {style.id: style for cut in cuts for style in cut.styles()}
+    used = [cut.capa.grupos[row].style for cut in cuts for row in cut.rows]
+    styles = {style.id: style for style in used}
     return Document(
         name=title,
         lines=lines,
@@ -497,11 +486,3 @@ def _counts(
     parts = [count(first[0], *first[1]), hectares(superficie_ha)]
     parts += [count(number, *words) for number, words in others if number]
     return " · ".join(part for part in parts if part)
-
-
-def _runs(keys: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-    """Rows by key, in order of first appearance."""
-    found: dict[str, list[int]] = {}
-    for row, key in enumerate(keys):
-        found.setdefault(key, []).append(row)
-    yield from found.items()

@@ -24,7 +24,6 @@ PRODUCTO: Final = Producto(
     carpetas=("mapa",),
     build=build,
     paquetes=("mapa", "kmz"),  # the order and the groups of the KMZ
-    pagina="productos.md",
     fotos=True,
     propio=("fondo.pmtiles", "fondo.mbtiles"),  # the second one is told how to be the first
 )

@@ -225,15 +225,10 @@ def _directory(raw: bytes) -> tuple[Numbers, Numbers, Numbers]:
     _, runs, lengths, offsets = numbers[1:].reshape(4, count)
     if lengths.max() >= 1 << 32:
         raise _damaged("su índice señala afuera")
-    return runs, lengths, _offsets(offsets, lengths)
-
-
-def _offsets(written: Numbers, lengths: Numbers) -> Numbers:
-    """What 0 stands for put in its place; -1 where nothing is before it."""
+    # what 0 stands for in its place; -1 where nothing is before it
     before = np.cumsum(lengths) - lengths
-    own = np.maximum.accumulate(np.where(written > 0, np.arange(len(written)), 0))
-    found: Numbers = written[own] - 1 + before - before[own]
-    return found
+    own = np.maximum.accumulate(np.where(offsets > 0, np.arange(count), 0))
+    return runs, lengths, offsets[own] - 1 + before - before[own]
 
 
 def _check_tile(data: bytes) -> None:

@@ -7,9 +7,8 @@ The document is what ``pagina/*.js`` reads; what people see of it is Spanish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import date
-from itertools import groupby
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -21,8 +20,8 @@ from Modules.diff.changes import CAMBIADO, NUEVO, SOLO_REESCRITO, Changes, noved
 from Modules.formats.cells import cells
 from Modules.formats.kml_geometry import label_points, simplified
 from Modules.formats.legends import ETIQUETAS
-from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, potencial, tipo
-from Modules.products.kmz.layers import MAX_OBSERVACION, Lotes
+from Modules.products.kmz.kinds import SIN_SIEMBRA, Grupo, in_legend, potencial, tipo
+from Modules.products.kmz.layers import MAX_OBSERVACION, Lotes, rows_by
 from Modules.products.mapa.packing import STEPS, Paquete
 from Modules.products.source import Fotos, Fuente
 from Modules.store.fotos import Foto
@@ -40,8 +39,7 @@ _MARCADOR: Final = (
 
 def partes(lotes: Lotes) -> dict[str, range]:
     """The rows of each campo that has lotes, in order."""
-    rows = groupby(range(len(lotes.lote_id)), key=lotes.campo_id.__getitem__)
-    found = {key: list(own) for key, own in rows}
+    found = rows_by(lotes.campo_id)
     return {key: range(own[0], own[-1] + 1) for key, own in found.items()}
 
 
@@ -58,10 +56,9 @@ def noche(
     a, b = _ends(lotes, rows)
     pack = Paquete()
     frame = lotes.filas["lotes"].iloc[a:b]
-    campos = dict(zip(lotes.campo_id[a:b], lotes.campo[a:b], strict=True))
-    if rows is None:  # behind them those without lotes
-        table = fuente.tables.campos.sort_values(["campo", "campo_id"])
-        campos = campos | dict(zip(table["campo_id"], table["campo"], strict=True))
+    campos = lotes.campos  # of one campo, as the lotes have it
+    if rows is not None:
+        campos = dict(zip(lotes.campo_id[a:b], lotes.campo[a:b], strict=True))
     places = {key: at for at, key in enumerate(campos)}
     land = dict.fromkeys(campos, 0.0)
     for key, area in zip(lotes.campo_id[a:b], lotes.tierra_ha[a:b], strict=True):
@@ -122,10 +119,9 @@ def _siembras(pack: Paquete, lotes: Lotes, a: int, b: int) -> Document:
     rows, owners = _owned(lotes.siembras_of[a:b])
     crops = lotes.crops[rows]
     frame = lotes.filas["siembras"].iloc[rows]
-    shown = sorted({group.key: group for group in crops}.values(), key=lambda g: (g.orden, g.key))
     return {
         "lote": pack.enteros(owners),
-        **_grupos(pack, crops, [*shown, SIN_SIEMBRA]),
+        **_grupos(pack, crops, SIN_SIEMBRA),
         "declarada": _ha(frame["superficie_declarada_ha"]),
         "columnas": _columnas(pack, frame, _SIEMBRA),
     }
@@ -182,12 +178,9 @@ def _owned(ranges: Sequence[range]) -> tuple[slice, list[int]]:
     return slice(start, start + sum(counts)), np.repeat(np.arange(len(ranges)), counts).tolist()
 
 
-def _grupos(
-    pack: Paquete, groups: Sequence[Grupo], shown: Iterable[Grupo] | None = None
-) -> Document:
-    """The groups of a legend, in order, and which one each row is of."""
-    found = {group.key: group for group in groups}.values()
-    ordered = list(shown if shown is not None else sorted(found, key=lambda g: (g.orden, g.key)))
+def _grupos(pack: Paquete, groups: Sequence[Grupo], *more: Grupo) -> Document:
+    """The groups of a legend, in order, and which one each row is of; ``more`` are none's."""
+    ordered = [*in_legend(groups), *more]
     at = {group.key: place for place, group in enumerate(ordered)}
     return {
         "grupos": [(group.nombre, group.style.color) for group in ordered],
