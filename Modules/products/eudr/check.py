@@ -7,35 +7,48 @@ because an earlier one is broken, is "sin evaluar", never "cumple".
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from Modules.products.eudr.declare import MAX_FILE_BYTES
+from Modules.products.eudr.declare import MAX_FILE_BYTES, MAX_POINT_HA, PROPERTIES
 from Modules.products.eudr.document import (
     KINDS,
+    Numero,
     Refused,
     WrittenGeometry,
+    as_float,
     quoted,
     read_geometry,
     read_json,
 )
-from Modules.products.eudr.properties import check_properties
-from Modules.products.eudr.rules import REGLA, REGLAS, Requisito
+from Modules.products.eudr.rules import (
+    AREA_TOLERANCE,
+    AREA_TOLERANCE_HA,
+    ISO2,
+    REGLA,
+    REGLAS,
+    Requisito,
+)
 from Modules.products.eudr.shapes import GEOMETRY_RULES, Faults, check_shape, check_together
 from Modules.words.errors import SettingsError
 from Modules.words.finding import Finding, Severity
-from Modules.words.spanish import number, why
+from Modules.words.spanish import brief, number, why
 
 CUMPLE: Final = "cumple"
 NO_CUMPLE: Final = "no cumple"
 SIN_EVALUAR: Final = "sin evaluar"
 MAX_READ_BYTES: Final = 2 * MAX_FILE_BYTES  # beyond it only the size is judged
+MAX_NAMED: Final = 20  # features under a rule, on a terminal
 MAX_FEATURES: Final = 200_000  # in 25 MB there is no room for more
 _WGS84: Final = ("crs84", "epsg::4326", "epsg:4326")
 _FILE_RULES: Final = tuple(r for r in REGLAS if r.alcance == "archivo")
 _FEATURE_RULES: Final = tuple(r for r in REGLAS if r.alcance == "elemento")
+_TEXTS: Final = PROPERTIES[:3]
+_FOLDED: Final = {name.lower(): name for name in PROPERTIES}
 _NOT_A_FEATURE: Final = frozenset(r.codigo for r in _FEATURE_RULES) - {"elemento"}
 
 
@@ -130,7 +143,13 @@ def check_eudr(
     faults, document = _check_file(data, len(data) if size is None else size)
     features = document if document is not None and with_features else []
     places = tuple(_place(feature) for feature in features)
-    return EudrReport(archivo, places, (faults, *_check_features(features)))
+    looked = [_check_geometry(feature) for feature in features]
+    everyone = [found for _, found in looked]
+    check_together(everyone)
+    for feature, (geometry, found) in zip(features, looked, strict=True):
+        if "elemento" not in found.broken:
+            _check_properties(feature["properties"] or {}, geometry, found)
+    return EudrReport(archivo, places, (faults, *everyone))
 
 
 def _check_file(data: bytes, size: int) -> tuple[Faults, list[Any] | None]:
@@ -190,26 +209,24 @@ def _place(feature: object) -> str:
     return quoted(place) if isinstance(place, str) and place.strip() else ""
 
 
-def _check_features(features: Sequence[Any]) -> list[Faults]:
-    """The rules of every feature: each shape, then all shapes together, then properties."""
-    looked = [_check_geometry(feature) for feature in features]
-    everyone = [faults for _, faults in looked]
-    check_together(everyone)
-    for feature, (geometry, faults) in zip(features, looked, strict=True):
-        if "elemento" not in faults.broken:
-            check_properties(feature["properties"] or {}, geometry, faults)
-    return everyone
-
-
 def _check_geometry(feature: Any) -> tuple[WrittenGeometry | None, Faults]:
     faults = Faults()
     if problem := _not_a_feature(feature):
         faults.broken["elemento"] = problem
         faults.skipped = _NOT_A_FEATURE
         return None, faults
-    geometry = _read_geometry(feature["geometry"], faults)
-    if geometry is not None:
-        check_shape(geometry, (feature["properties"] or {}).get("ProducerCountry"), faults)
+    kind = feature["geometry"].get("type")
+    if kind not in KINDS:
+        faults.broken["tipo_geometria"] = f"es {quoted(kind if kind is not None else 'sin type')}"
+        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria"}
+        return None, faults
+    try:
+        geometry = read_geometry(feature["geometry"])
+    except Refused as err:
+        faults.broken["coordenadas"] = str(err)
+        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria", "coordenadas"}
+        return None, faults
+    check_shape(geometry, (feature["properties"] or {}).get("ProducerCountry"), faults)
     return geometry, faults
 
 
@@ -226,31 +243,74 @@ def _not_a_feature(feature: object) -> str:
     return ""
 
 
-def _read_geometry(geometry: Mapping[str, Any], faults: Faults) -> WrittenGeometry | None:
-    kind = geometry.get("type")
-    if kind not in KINDS:
-        faults.broken["tipo_geometria"] = f"es {quoted(kind if kind is not None else 'sin type')}"
-        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria"}
-        return None
-    try:
-        return read_geometry(geometry)
-    except Refused as err:
-        faults.broken["coordenadas"] = str(err)
-        faults.skipped |= GEOMETRY_RULES - {"tipo_geometria", "coordenadas"}
-        return None
+def _check_properties(
+    properties: Mapping[str, Any], geometry: WrittenGeometry | None, faults: Faults
+) -> None:
+    _check_names(properties, faults)
+    _check_texts(properties, faults)
+    area_ha = _check_area(properties, faults)
+    if geometry is None:
+        faults.skipped |= {"punto_hasta_4_ha", "area_coherente"}
+    elif area_ha is None:
+        return
+    elif geometry.points is not None:
+        if area_ha > MAX_POINT_HA * len(geometry.points.xy):
+            needed = f"declara {brief(area_ha)} ha: hace falta el polígono"
+            faults.broken["punto_hasta_4_ha"] = needed
+    elif (computed := faults.area_ha) is None:
+        faults.skipped |= {"area_coherente"}
+    elif abs(area_ha - computed) > max(AREA_TOLERANCE * computed, AREA_TOLERANCE_HA):
+        differing = f"declara {brief(area_ha)} ha; la geometría tiene {number(computed, 4)} ha"
+        faults.broken["area_coherente"] = differing
 
 
-def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
+def _check_names(properties: Mapping[str, Any], faults: Faults) -> None:
+    others = [name for name in properties if name not in PROPERTIES]
+    meant = {name: _FOLDED.get(re.sub(r"[^a-z]", "", name.lower())) for name in others}
+    if wrong := [f"{quoted(name)} por {right}" for name, right in meant.items() if right]:
+        faults.broken["nombres_exactos"] = "dice " + ", ".join(wrong[:4])
+    if extra := [quoted(name) for name, right in meant.items() if not right]:
+        more = "" if len(extra) <= 4 else f" y {len(extra) - 4} más"
+        faults.broken["propiedades_de_mas"] = "también tiene " + ", ".join(extra[:4]) + more
+    if missing := [name for name in PROPERTIES if name not in properties]:
+        faults.broken["propiedades_completas"] = "falta " + ", ".join(missing)
+
+
+def _check_texts(properties: Mapping[str, Any], faults: Faults) -> None:
+    given = {name: properties[name] for name in _TEXTS if name in properties}
+    if wrong := [name for name, value in given.items() if type(value) is not str]:
+        faults.broken["textos"] = f"no es texto: {', '.join(wrong)}"
+    if empty := [name for name, value in given.items() if type(value) is str and not value.strip()]:
+        faults.broken["textos_no_vacios"] = f"vacío: {', '.join(empty)}"
+    country = given.get("ProducerCountry", "AR")
+    if country not in ISO2 if isinstance(country, str) else True:
+        faults.broken["pais_iso2"] = f"{quoted(country)} no es un código de país"
+
+
+def _check_area(properties: Mapping[str, Any], faults: Faults) -> float | None:
+    """The declared area in hectares; None if there is none that can be used."""
+    if "Area" not in properties:
+        return None
+    value = properties["Area"]
+    area_ha = as_float(value) if type(value) is Numero else math.nan
+    if math.isfinite(area_ha) and area_ha > 0:
+        return area_ha
+    faults.broken["area_numerica"] = f"{quoted(value)} no es un número mayor que cero"
+    faults.skipped |= {"area_coherente", "punto_hasta_4_ha"}
+    return None
+
+
+def report_text(report: EudrReport) -> str:
     """The report for a terminal, in Spanish: each rule with its count, then who breaks it.
 
-    At most ``per_rule`` features are named under a rule; the rest are counted.
+    At most ``MAX_NAMED`` features are named under a rule; the rest are counted.
     """
     lines = [f"{quoted(report.archivo)[1:-1]}: {_count(len(report.lugares), 'elemento')}", ""]
     by_rule: dict[str, list[Finding]] = {regla.codigo: [] for regla in REGLAS}
     for found in report.findings():
         by_rule[found.code].append(found)
     for regla in REGLAS:
-        lines.extend(_rule_lines(report, regla, by_rule[regla.codigo], per_rule))
+        lines.extend(_rule_lines(report, regla, by_rule[regla.codigo]))
     severities = [one.severity for one in report.broken()]
     errors = _count(severities.count(Severity.ERROR), "error", "errores")
     notices = _count(severities.count(Severity.WARNING), "aviso")
@@ -258,9 +318,7 @@ def report_text(report: EudrReport, *, per_rule: int = 20) -> str:
     return "\n".join(lines)
 
 
-def _rule_lines(
-    report: EudrReport, regla: Requisito, found: Sequence[Finding], per_rule: int
-) -> Iterator[str]:
+def _rule_lines(report: EudrReport, regla: Requisito, found: Sequence[Finding]) -> Iterator[str]:
     broken = [one for one in found if one.what == NO_CUMPLE]
     skipped = len(found) - len(broken)
     total = 1 if regla.alcance == "archivo" else len(report.lugares)
@@ -271,12 +329,12 @@ def _rule_lines(
     counts = f"{total - len(found)} de {total}"
     unseen = f"; {skipped} sin evaluar" if skipped else "" if total else "; nada que evaluar"
     yield f"{mark} {regla.codigo} ({regla.nivel}): {regla.texto} [{counts}{unseen}]"
-    for one in broken[:per_rule]:
+    for one in broken[:MAX_NAMED]:
         place = report.lugares[int(one.item) - 1] if one.item else ""
         who = f"elemento {one.item}{' ' if place else ''}{place}: " if one.item else ""
         yield f"    {who}{one.notes[0]}"
-    if len(broken) > per_rule:
-        yield f"    … y {_count(len(broken) - per_rule, 'elemento')} más"
+    if len(broken) > MAX_NAMED:
+        yield f"    … y {_count(len(broken) - MAX_NAMED, 'elemento')} más"
 
 
 def _count(number: int, singular: str, plural: str | None = None) -> str:

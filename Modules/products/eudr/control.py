@@ -117,7 +117,10 @@ def _preparation(about: Sequence[object], declared: Declared | None, otro: str) 
     country, duda = declared.plot.country, declared.plot.duda
     yield _cells(about, _PAIS, NO_CUMPLE if duda else CUMPLE, duda or country)
     yield _cells(about, _COMPLETO, *_complete(declared))
-    yield _cells(about, _SUPERFICIE, *_area(declared))
+    before, after = declared.before_ha, declared.declared_ha
+    same = abs(before - after) <= max(_TOLERANCE * before, _TOLERANCE_HA)
+    text = f"lote {number(before, 4)} ha, declarado {number(after, 4)} ha"
+    yield _cells(about, _SUPERFICIE, CUMPLE if same else NO_CUMPLE, text)
 
 
 def _complete(declared: Declared) -> tuple[str, str]:
@@ -132,10 +135,3 @@ def _complete(declared: Declared) -> tuple[str, str]:
         (grid.repaired, "redondeado se cruzaba: se corrigió"),
     )
     return CUMPLE, "; ".join(text for happened, text in notes if happened)
-
-
-def _area(declared: Declared) -> tuple[str, str]:
-    before, after = declared.before_ha, declared.declared_ha
-    same = abs(before - after) <= max(_TOLERANCE * before, _TOLERANCE_HA)
-    text = f"lote {number(before, 4)} ha, declarado {number(after, 4)} ha"
-    return (CUMPLE if same else NO_CUMPLE), text

@@ -137,24 +137,18 @@ def collections(
     """
     files: list[tuple[list[str], list[str]]] = [([], [])]
     size = _FRAME_BYTES
-    for features, owner in _groups(declared, max_bytes):
-        more = sum(len(feature.encode("utf-8")) + 2 for feature in features)
-        if files[-1][0] and size + more > max_bytes:
-            files.append(([], []))
-            size = _FRAME_BYTES
-        files[-1][0].extend(features)
-        files[-1][1].extend([owner] * len(features))
-        size += more
+    for one in declared:
+        sizes = [len(feature.encode("utf-8")) + 2 for feature in one.features]
+        together = sum(sizes) + _FRAME_BYTES <= max_bytes
+        groups = [one.features] if together else [(feature,) for feature in one.features]
+        for features, more in zip(groups, [sum(sizes)] if together else sizes, strict=True):
+            if files[-1][0] and size + more > max_bytes:
+                files.append(([], []))
+                size = _FRAME_BYTES
+            files[-1][0].extend(features)
+            files[-1][1].extend([one.plot.lote_id] * len(features))
+            size += more
     separator = ",\n"
     return [
         (f"{_HEAD}{separator.join(features)}{_TAIL}".encode(), owners) for features, owners in files
     ]
-
-
-def _groups(declared: Iterable[Declared], max_bytes: int) -> Iterable[tuple[Sequence[str], str]]:
-    """Features that stay together, and their lote."""
-    for one in declared:
-        size = sum(len(feature.encode("utf-8")) + 2 for feature in one.features)
-        together = size + _FRAME_BYTES <= max_bytes
-        groups = [one.features] if together else [(feature,) for feature in one.features]
-        yield from ((group, one.plot.lote_id) for group in groups)

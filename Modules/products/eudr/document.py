@@ -51,12 +51,6 @@ class WrittenGeometry:
     points: Positions | None = None
     polygons: tuple[tuple[Positions, ...], ...] = ()
 
-    @property
-    def all_positions(self) -> list[Positions]:
-        """Every run of positions."""
-        rings = [ring for polygon in self.polygons for ring in polygon]
-        return rings if self.points is None else [self.points]
-
 
 def read_json(data: bytes) -> Any:
     """The value in a file, numbers as ``Numero``; a byte order mark is passed over.
@@ -67,22 +61,19 @@ def read_json(data: bytes) -> Any:
     try:
         return parse_json(data, number=Numero)
     except JsonRefused as err:
-        raise Refused(_why(err)) from err
-
-
-def _why(err: JsonRefused) -> str:
-    match err.reason, *err.where:
-        case Reason.UTF8, at:
-            return f"no es UTF-8: byte {at}"
-        case Reason.CONSTANT, name:
-            return f"{name} no es un número de JSON"
-        case Reason.TWIN, key:
-            return f"la clave {quoted(key)} está dos veces en un objeto"
-        case ((Reason.CUT | Reason.SYNTAX), line, column):
-            return f"no es JSON: línea {line}, columna {column}"
-        case Reason.SURROGATE, *_:
-            return "hay medio carácter (un sustituto suelto) en un texto"
-    return "demasiados niveles de anidamiento"
+        why = "demasiados niveles de anidamiento"
+        match err.reason, *err.where:
+            case Reason.UTF8, at:
+                why = f"no es UTF-8: byte {at}"
+            case Reason.CONSTANT, name:
+                why = f"{name} no es un número de JSON"
+            case Reason.TWIN, key:
+                why = f"la clave {quoted(key)} está dos veces en un objeto"
+            case ((Reason.CUT | Reason.SYNTAX), line, column):
+                why = f"no es JSON: línea {line}, columna {column}"
+            case Reason.SURROGATE, *_:
+                why = "hay medio carácter (un sustituto suelto) en un texto"
+        raise Refused(why) from err
 
 
 def quoted(value: object) -> str:

@@ -108,20 +108,15 @@ def cut_holes(polygon: shapely.Polygon) -> list[shapely.Polygon]:
     corner = np.floor(polygon.bounds[:2])
     near = shapely.transform(polygon, lambda xy: xy - corner)  # small numbers: areas are exact
     triangles = np.asarray(shapely.get_parts(shapely.constrained_delaunay_triangles(near)))
-    edges = _edges(triangles)
+    corners = shapely.get_coordinates(triangles).reshape(-1, 4, 2)
+    one_way = np.concatenate([corners[:, [i, i + 1]] for i in range(3)])
+    edges = np.concatenate([one_way, one_way[:, ::-1]])  # every edge, both ways round
     tries = [_cut_along(near, _bridges(near, edges, axis)) for axis in (0, 1)]
     good = [pieces for pieces in tries if _is_exact(near, pieces)]
     best = max(good, key=lambda some: min(p.area * _roundness(p) for p in some), default=triangles)
     pieces = [_canonical(piece) for piece in _without_slivers(best, near.area)]
     pieces.sort(key=lambda piece: (piece.bounds, piece.wkb))
     return [shapely.transform(piece, lambda xy: xy + corner) for piece in pieces]
-
-
-def _edges(triangles: NDArray[np.object_]) -> Edges:
-    """Every edge of the triangles, both ways round."""
-    corners = shapely.get_coordinates(triangles).reshape(-1, 4, 2)
-    one_way = np.concatenate([corners[:, [i, i + 1]] for i in range(3)])
-    return np.concatenate([one_way, one_way[:, ::-1]])
 
 
 def _bridges(polygon: shapely.Polygon, edges: Edges, axis: int) -> list[Any]:

@@ -52,16 +52,15 @@ class Faults:
 
 def check_shape(geometry: WrittenGeometry, country: object, faults: Faults) -> None:
     """Every rule of one geometry; overlaps with others come later (``check_together``)."""
-    runs = geometry.all_positions
+    every = [ring for polygon in geometry.polygons for ring in polygon]
+    runs = every if geometry.points is None else [geometry.points]
     _check_writing(runs, faults)
     _check_place(np.concatenate([run.xy for run in runs]), country, faults)
     if geometry.points is not None:
         return
-    rings = [ring.xy for polygon in geometry.polygons for ring in polygon]
-    sound = _check_rings(rings, faults)
+    sound = _check_rings([ring.xy for ring in every], faults)
     _check_direction(geometry, faults)
-    holes = sum(len(polygon) - 1 for polygon in geometry.polygons)
-    if holes:
+    if holes := len(every) - len(geometry.polygons):
         faults.broken["sin_agujeros"] = f"tiene {holes}; hay que partir el polígono"
     if not sound:
         faults.skipped |= _WHOLE

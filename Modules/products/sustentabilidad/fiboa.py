@@ -17,9 +17,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -85,7 +84,18 @@ def write_fiboa(tables: Tables, campania: Campania, path: Path, *, code_list: st
         PublishError: the file exists, or the disk refused.
     """
     lotes = tables.lotes.sort_values("lote_id", ignore_index=True)
-    values = _values(tables, lotes, campania)
+    area_m2 = (geodesic_area_ha(lotes.geometry.to_numpy()) * M2_PER_HA).astype(np.float32)
+    crops = lotes[["lote_id"]].merge(_crops(tables), on="lote_id", how="left")
+    values = {
+        "id": lotes["lote_id"],
+        "collection": [collection_id(campania)] * len(lotes),
+        "metrics:area": pa.array(area_m2, mask=area_m2 <= 0),
+        "determination:datetime": lotes["updated_at"].dt.floor("ms").astype("datetime64[ms, UTC]"),
+        "crop:code": crops["crop:code"].fillna(NO_CROP[0]),
+        "crop:name": crops["crop:name"].fillna(NO_CROP[1]),
+        **{name: lotes[name] for name in _OWN},
+        "geometry": shapely.to_wkb(lotes.geometry.to_numpy()),
+    }
     arrays = [pa.array(values[field.name], field.type) for field in _FIELDS]
     table = pa.Table.from_arrays(arrays, schema=pa.schema(_FIELDS))
     table = as_geoparquet(table, lotes.geometry.to_numpy(), bbox_may_lack=True)  # fiboa's rule
@@ -122,22 +132,6 @@ def write_code_list(tables: Tables, path: Path) -> FileFact:
     ]
     frame = pd.DataFrame(sorted(rows), columns=list(CODE_LIST_COLUMNS), dtype="string")
     return write_new(path, csv_bytes(frame))
-
-
-def _values(tables: Tables, lotes: gpd.GeoDataFrame, campania: Campania) -> dict[str, Any]:
-    area_m2 = (geodesic_area_ha(lotes.geometry.to_numpy()) * M2_PER_HA).astype(np.float32)
-    crops = lotes[["lote_id"]].merge(_crops(tables), on="lote_id", how="left")
-    times = lotes["updated_at"].dt.floor("ms").astype("datetime64[ms, UTC]")
-    return {
-        "id": lotes["lote_id"],
-        "collection": [collection_id(campania)] * len(lotes),
-        "metrics:area": pa.array(area_m2, mask=area_m2 <= 0),
-        "determination:datetime": times,
-        "crop:code": crops["crop:code"].fillna(NO_CROP[0]),
-        "crop:name": crops["crop:name"].fillna(NO_CROP[1]),
-        **{name: lotes[name] for name in _OWN},
-        "geometry": shapely.to_wkb(lotes.geometry.to_numpy()),
-    }
 
 
 def _crops(tables: Tables) -> pd.DataFrame:

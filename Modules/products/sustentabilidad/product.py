@@ -50,7 +50,6 @@ def build_sustentabilidad(
     *,
     paises: Mapping[str, str] = MappingProxyType({}),
     puntos: bool = False,
-    cultivos: Sequence[str] | None = None,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> tuple[dict[str, Path], tuple[str, ...]]:
     """Write every file of the folder below ``work``.
@@ -59,7 +58,6 @@ def build_sustentabilidad(
         paises: the country (ISO 3166-1 alpha-2) of campos or lotes by id, where a person says it;
             of the others that on whose land they lie.
         puntos: declare plots under 4 ha as a point.
-        cultivos: codes of the crops to declare; None: those of ``ESPECIES_EUDR``.
         max_bytes: largest EUDR file.
 
     Returns:
@@ -71,7 +69,7 @@ def build_sustentabilidad(
     """
     make_folder(work)
     slug = fuente.campania.slug
-    files, avisos = _eudr(fuente, work, paises, cultivos, points=puntos, max_bytes=max_bytes)
+    files, avisos = _eudr(fuente, work, paises, points=puntos, max_bytes=max_bytes)
     codes = f"fiboa_{slug}_cultivos.csv"
     files |= {name: work / name for name in (f"fiboa_{slug}.parquet", codes)}
     write_fiboa(fuente.tables, fuente.campania, files[f"fiboa_{slug}.parquet"], code_list=codes)
@@ -83,25 +81,23 @@ def build_sustentabilidad(
 
 
 def _eudr(
-    fuente: Fuente,
-    work: Path,
-    paises: Mapping[str, str],
-    cultivos: Sequence[str] | None,
-    *,
-    points: bool,
-    max_bytes: int,
+    fuente: Fuente, work: Path, paises: Mapping[str, str], *, points: bool, max_bytes: int
 ) -> tuple[dict[str, Path], tuple[str, ...]]:
     tables, slug = fuente.tables, fuente.campania.slug
-    codes = eudr_codes(tables) if cultivos is None else frozenset(cultivos)
-    covered = _covered_by_name(tables, codes) if cultivos is None else {}
+    codes = eudr_codes(tables)
+    covered = _covered_by_name(tables, codes)
     lotes = _lotes(tables)
     plots = _plots(tables, lotes, codes, covered, paises)
     declared = declare(plots, points=points)
     files: dict[str, Path] = {}
     whole = _write(declared, f"eudr_{slug}", work, files, max_bytes)
     others: list[Checked] = []
-    for label, own in _by_empresa(declared):
-        stem = f"eudr_{slug}_{label}"
+    of_empresa: dict[str, list[Declared]] = {}
+    for one in declared:
+        of_empresa.setdefault(one.plot.producer, []).append(one)
+    labels = empresa_labels(of_empresa)
+    for empresa, own in sorted(of_empresa.items()):
+        stem = f"eudr_{slug}_{labels[empresa]}"
         others.extend(_write(own, stem, work, files, max_bytes, with_features=False))
     name = f"eudr_control_{slug}.csv"
     files[name] = work / name
@@ -215,15 +211,6 @@ def _avisos(
     if away:
         said = ", ".join(f"{count(n, 'lote', 'lotes')} en {code}" for code, n in away.items())
         yield f"EUDR: se declaran fuera de {PAIS}: {said}"
-
-
-def _by_empresa(declared: Sequence[Declared]) -> Iterator[tuple[str, list[Declared]]]:
-    """The label in the file's name of each empresa, and its plots."""
-    groups: dict[str, list[Declared]] = {}
-    for one in declared:
-        groups.setdefault(one.plot.producer, []).append(one)
-    labels = empresa_labels(groups)
-    return ((labels[empresa], groups[empresa]) for empresa in sorted(groups))
 
 
 def empresa_labels(empresas: Iterable[str]) -> dict[str, str]:

@@ -214,9 +214,7 @@ def test_a_campania_without_anything_gives_valid_files(demo_fuente: Fuente, tmp_
     assert _sheet(files[BOOK], "Lotes") == []
 
 
-def test_small_plots_as_points_other_crops_another_country(
-    demo_fuente: Fuente, tmp_path: Path
-) -> None:
+def test_small_plots_as_points_in_another_country(tmp_path: Path) -> None:
     tiny = shapely.box(-61, -34, -60.9985, -33.9985)
     fuente = fuente_of(
         {
@@ -230,14 +228,12 @@ def test_small_plots_as_points_other_crops_another_country(
     )
     kinds = [f["geometry"]["type"] for f in _features(_all(fuente, tmp_path / "a"))]
     assert kinds == ["Polygon", "Polygon"]
-    features = _features(
-        _all(fuente, tmp_path / "b", puntos=True, cultivos=["SOJ1", "MAIT"], paises={"C1": "UY"})
-    )
+    features = _features(_all(fuente, tmp_path / "b", puntos=True, paises={"C1": "UY"}))
     assert [f["geometry"]["type"] for f in features] == ["Point", "Polygon"]
     assert {f["properties"]["ProducerCountry"] for f in features} == {"UY"}
     assert [f["properties"]["ProductionPlace"] for f in features] == [
         "El Ombú - chico",
-        "El Ombú - maíz",
+        "El Ombú - grande",
     ]
 
 
