@@ -76,11 +76,15 @@ def shp_parts(arrow: pa.Table, work: Path, layer: str) -> dict[str, bytes]:
     Raises:
         PublishError: the disk refused, in ``work``.
     """
+    for at, column in enumerate(arrow.schema):
+        if column.type == pa.string():  # cut to what a field of a DBF holds
+            short = pa.array([_cut(value) for value in arrow.column(at).to_pylist()], pa.string())
+            arrow = arrow.set_column(at, column, short)
     with tempfile.TemporaryDirectory(dir=work, prefix="shp-") as folder:
         shp = Path(folder) / f"{layer}.shp"
         try:
             write_arrow(
-                _as_dbf(arrow),
+                arrow.replace_schema_metadata(None),
                 str(shp),
                 driver="ESRI Shapefile",
                 geometry_type="Polygon",
@@ -94,16 +98,8 @@ def shp_parts(arrow: pa.Table, work: Path, layer: str) -> dict[str, bytes]:
         return {f"{layer}{end}": shp.with_suffix(end).read_bytes() for end in _MEMBERS}
 
 
-def _as_dbf(arrow: pa.Table) -> pa.Table:
-    """Text cut to what a DBF field holds, at a whole character; no metadata of Parquet."""
-    for at, column in enumerate(arrow.schema):
-        if column.type == pa.string():
-            short = pa.array([_cut(value) for value in arrow.column(at).to_pylist()], pa.string())
-            arrow = arrow.set_column(at, column, short)
-    return arrow.replace_schema_metadata(None)
-
-
 def _cut(text: str | None) -> str | None:
     if text is None or len(text) * 4 <= MAX_TEXT_BYTES:
         return text
+    # at a whole character
     return text.encode("utf-8")[:MAX_TEXT_BYTES].decode("utf-8", errors="ignore")

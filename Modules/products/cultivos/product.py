@@ -10,7 +10,7 @@ A lote with two siembras is there twice, once for each; its area is that of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -64,26 +64,27 @@ def build_cultivos(fuente: Fuente, work: Path) -> dict[str, Path]:
     return {path.name: path for path in (gpkg, geojson, parquet, shp, summary)}
 
 
-def crop_layers(crops: Sequence[Sembrado], base: str) -> dict[str, str]:
-    """Layer name of each crop by its key: "soja_1ra"; with the code where two look alike."""
-    names = {crop.clave: crop.nombre for crop in crops}
-    return layer_names(names, taken=(base, CAPA_SIN_CULTIVO), otherwise="cultivo")
-
-
 def _write_gpkg(
     fuente: Fuente, rows: gpd.GeoDataFrame, crops: Sequence[Sembrado], path: Path, base: str
 ) -> None:
-    keys, names = crop_keys(rows), crop_layers(crops, base)
+    # "soja_1ra", with the code where two look alike
+    called = {crop.clave: crop.nombre for crop in crops}
+    names = layer_names(called, taken=(base, CAPA_SIN_CULTIVO), otherwise="cultivo")
+    keys, season, each = crop_keys(rows), fuente.campania, Label(LOTE_AND_HA, "lote")
     layers = {base: rows.assign(fid=fuente.numeros.of(SIEMBRA, rows["siembra_id"]))}
+    texts = {base: f"Siembras {season}", CAPA_SIN_CULTIVO: f"Lotes sin cultivo {season}"}
+    styles = {base: whole_style(crops)}
     for crop in crops:
-        layers[names[crop.clave]] = layers[base][keys == crop.clave].reset_index(drop=True)
+        name = names[crop.clave]
+        layers[name] = layers[base][keys == crop.clave].reset_index(drop=True)
+        texts[name] = f"{crop.nombre} {season}"
+        styles[name] = fill_style("cultivo", legend_of([crop]), label=each)
     bare = without_crop(fuente.tables)
     layers[CAPA_SIN_CULTIVO] = bare.assign(fid=fuente.numeros.of(LOTE, bare["lote_id"]))
+    rest = Category("", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
+    styles[CAPA_SIN_CULTIVO] = fill_style("campania", [], label=each, rest=rest)
     write_gpkg(layers, path, fuente.snapshot_id)
-    season = fuente.campania
-    texts = {base: f"Siembras {season}", CAPA_SIN_CULTIVO: f"Lotes sin cultivo {season}"}
-    texts |= {names[crop.clave]: f"{crop.nombre} {season}" for crop in crops}
-    add_styles(path, _styles(crops, names, base), texts)
+    add_styles(path, styles, texts)
 
 
 def whole_style(crops: Sequence[Sembrado]) -> Style:
@@ -94,14 +95,3 @@ def whole_style(crops: Sequence[Sembrado]) -> Style:
 
 def legend_of(crops: Sequence[Sembrado]) -> list[Category]:
     return [Category(crop.nombre, crop.nombre, crop.color) for crop in crops]
-
-
-def _styles(crops: Sequence[Sembrado], names: Mapping[str, str], base: str) -> dict[str, Style]:
-    """Style of each layer."""
-    each = Label(LOTE_AND_HA, "lote")
-    styles = {base: whole_style(crops)}
-    for crop, category in zip(crops, legend_of(crops), strict=True):
-        styles[names[crop.clave]] = fill_style("cultivo", [category], label=each)
-    bare = Category("", SIN_CULTIVO.nombre, SIN_CULTIVO.color)
-    styles[CAPA_SIN_CULTIVO] = fill_style("campania", [], label=each, rest=bare)
-    return styles

@@ -28,7 +28,7 @@ from Modules.products.cultivos.sown import (
     without_crop,
 )
 from Modules.products.source import Fuente
-from Modules.words.spanish import number
+from Modules.words.spanish import day, number
 
 TIERRA: Final = "Superficie de tierra (ha)"
 SEMBRADA: Final = "Superficie sembrada (ha)"
@@ -73,15 +73,41 @@ def summary_sheets(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]
     """The sheets in order: the whole, campo by crop, crops, how far sowing and harvest are, lotes,
     what is bare, changes, differences.
     """
+    tables, bare = fuente.tables, without_crop(fuente.tables)
+    labels = campo_labels(tables.lotes)
+    bare = by_place(bare.assign(campo=bare["campo_id"].map(labels).astype("string")))
+    bare = bare[["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]]
+    title = f"{SEMBRADA} por cultivo, campaña {fuente.campania}"
     return [
         _whole(fuente),
         _by_campo(fuente, rows, crops),
-        _by_crop(fuente, rows, crops),
+        _sheet(
+            "Por cultivo",
+            by_crop(rows, crops),
+            totals=("siembras", "sembrada_ha"),
+            notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
+            freeze_columns=1,
+            chart=Chart(title, "cultivo", "sembrada_ha", [crop.color for crop in crops]),
+        ),
         _progress(fuente, rows, crops),
-        _lotes(fuente),
-        _bare(fuente),
+        _sheet(
+            "Lotes",
+            by_lote(tables),
+            totals=("superficie_ha",),
+            notes=("Un renglón por lote; lo de varias siembras va en su orden, unido con +.",),
+            freeze_columns=2,
+        ),
+        _sheet("Lotes sin cultivo", bare, totals=("superficie_ha",), freeze_columns=2),
         _changes(fuente),
-        _differences(fuente, rows),
+        _sheet(
+            "Diferencias de superficie",
+            differences(tables, rows),
+            notes=(
+                f"Lotes y siembras que declaran más de un {number(TOLERANCIA * 100, 1)} % de "
+                "diferencia con la superficie calculada de su contorno.",
+            ),
+            freeze_columns=2,
+        ),
     ]
 
 
@@ -135,18 +161,6 @@ def _by_campo(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> 
     )
 
 
-def _by_crop(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
-    title = f"{SEMBRADA} por cultivo, campaña {fuente.campania}"
-    return _sheet(
-        "Por cultivo",
-        by_crop(rows, crops),
-        totals=("siembras", "sembrada_ha"),
-        notes=("Los lotes no se suman: uno con dos cultivos está en dos renglones.",),
-        freeze_columns=1,
-        chart=Chart(title, "cultivo", "sembrada_ha", [crop.color for crop in crops]),
-    )
-
-
 def _progress(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> Sheet:
     until = fuente.hora_local.date()
     return _sheet(
@@ -155,32 +169,11 @@ def _progress(fuente: Fuente, rows: pd.DataFrame, crops: Sequence[Sembrado]) -> 
         {"sembrada_ha": "Superficie de las siembras (ha)"},
         totals=("siembras", "sembrada_ha", "ya_sembrada_ha", "cosechada_ha"),
         notes=(
-            f"Al {until:%d/%m/%Y}: cuenta lo que tiene fecha de ese día o anterior, y lo que el "
+            f"Al {day(until)}: cuenta lo que tiene fecha de ese día o anterior, y lo que el "
             "portal da por sembrado, cosechado o perdido (lo perdido se sembró y no se cosechó).",
         ),
         freeze_columns=1,
     )
-
-
-def _lotes(fuente: Fuente) -> Sheet:
-    return _sheet(
-        "Lotes",
-        by_lote(fuente.tables),
-        totals=("superficie_ha",),
-        notes=("Un renglón por lote; lo de varias siembras va en su orden, unido con +.",),
-        freeze_columns=2,
-    )
-
-
-def _bare(fuente: Fuente) -> Sheet:
-    frame = without_crop(fuente.tables)
-    labels = campo_labels(fuente.tables.lotes)
-    frame = frame.assign(campo=frame["campo_id"].map(labels).astype("string"))
-    frame = by_place(frame)[
-        ["campo", "lote", "lote_id", "superficie_ha", "superficie_declarada_ha"]
-    ]
-    totals = ("superficie_ha",)
-    return _sheet("Lotes sin cultivo", pd.DataFrame(frame), totals=totals, freeze_columns=2)
 
 
 def _changes(fuente: Fuente) -> Sheet:
@@ -194,15 +187,3 @@ def _changes(fuente: Fuente) -> Sheet:
     headers = ["Campo", "Lote", "Cambio", "Detalle"]
     frame = pd.DataFrame(rows, columns=headers, dtype="string")
     return Sheet("Cambios", frame, notes=notes, freeze_columns=2)
-
-
-def _differences(fuente: Fuente, rows: pd.DataFrame) -> Sheet:
-    return _sheet(
-        "Diferencias de superficie",
-        differences(fuente.tables, rows),
-        notes=(
-            f"Lotes y siembras que declaran más de un {number(TOLERANCIA * 100, 1)} % de "
-            "diferencia con la superficie calculada de su contorno.",
-        ),
-        freeze_columns=2,
-    )

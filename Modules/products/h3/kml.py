@@ -43,7 +43,10 @@ def documents(
 ) -> list[Document]:
     """The map, in parts by campo if it is too large for a phone."""
     shapes = map_polygons(celdas.cell)
-    styles = [_style(celdas, i) for i in range(len(celdas.cultivos))]
+    styles = []
+    for crop in celdas.cultivos:
+        style = cultivo_style("sin-cultivo" if crop is BARE else crop.clave, crop.color)
+        styles.append(replace(style, balloon=HEXAGONO.balloon, width=1.0))
     order = np.lexsort((celdas.cell, celdas.campo))
     texts = _placemarks(celdas, shapes, styles)
     folder = Folder("Hexágonos", [texts[i] for i in order], [str(celdas.campo[i]) for i in order])
@@ -64,12 +67,6 @@ def documents(
     )
     parts = in_parts(whole, max_placemarks=max_placemarks, max_bytes=max_bytes)
     return parts if len(parts) > 1 else [whole]
-
-
-def _style(celdas: Celdas, i: int) -> Estilo:
-    crop = celdas.cultivos[i]
-    style = cultivo_style("sin-cultivo" if crop is BARE else crop.clave, crop.color)
-    return replace(style, balloon=HEXAGONO.balloon, width=1.0)
 
 
 def _placemarks(celdas: Celdas, shapes: np.ndarray, styles: Sequence[Estilo]) -> list[str]:

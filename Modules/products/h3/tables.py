@@ -83,10 +83,10 @@ class Tabla:
         """Arrow types, in order."""
         return contract_schema(self.contract)
 
-    def slices(self, rows: int = SLICE_ROWS) -> Iterator[pa.Table]:
+    def slices(self) -> Iterator[pa.Table]:
         """All rows, some at a time; one empty table if there are none."""
-        for start in range(0, max(self.rows, 1), rows):
-            part = slice(start, min(start + rows, self.rows))
+        for start in range(0, max(self.rows, 1), SLICE_ROWS):
+            part = slice(start, min(start + SLICE_ROWS, self.rows))
             arrays = [self.columns[field.name](part).cast(field.type) for field in self.schema]
             yield pa.Table.from_arrays(arrays, schema=self.schema)
 
@@ -261,11 +261,7 @@ def _later_first(tables: Tables, crops: Sequence[Sembrado]) -> list[int]:
 
 
 def _sown(tables: Tables, lotes: pd.DataFrame) -> tuple[list[Sembrado], Flags]:
-    """Crops as tables and legends have them, "Sin cultivo" last; and which lote has which.
-
-    Raises:
-        DataError: a siembra without its lote.
-    """
+    """Crops as tables and legends have them, "Sin cultivo" last; and which lote has which."""
     siembras = tables.siembras
     crops = sown_crops(tables)
     place = {lote_id: i for i, lote_id in enumerate(lotes["lote_id"])}

@@ -26,6 +26,5 @@ PRODUCTO: Final = Producto(
     carpetas=(CARPETA,),
     build=build,
     paquetes=("informe", "cultivos", "muestreos", "kmz"),
-    pagina="productos.md",
     vecinas=tuple(one for one in QUE_ABRIR if one != BACKUP),
 )

@@ -20,14 +20,13 @@ import shapely
 from numpy.typing import NDArray
 
 from Modules.diff.change import Clase
-from Modules.diff.changes import Changes
 from Modules.diff.layers import CAMBIADO, ELIMINADO, MOVIDO, NUEVO, SEMBRADO
 from Modules.formats.cells import cells
 from Modules.formats.report_page import Figura
 from Modules.products.cultivos.sown import OTROS, Sembrado
 from Modules.products.source import Fuente
 from Modules.words.cultivos import GREY
-from Modules.words.spanish import count, number, short
+from Modules.words.spanish import count, cut, number, short
 
 ANCHO: Final = 340
 MAX_CULTIVOS: Final = 12  # bars; the table has all
@@ -68,17 +67,17 @@ def progress_chart(frame: pd.DataFrame, crops: Sequence[Sembrado]) -> Figura:
     parts, said, height = list[str](), list[str](), 4 + 36 * len(rows) + 18
     for top, one in zip(range(4, height, 36), rows.itertuples(), strict=False):
         whole = one.sembrada_ha or math.nan
-        sown, cut = (
+        sown, reaped = (
             float(np.nan_to_num(part / whole)) for part in (one.ya_sembrada_ha, one.cosechada_ha)
         )
-        words = f"{number(100 * sown)} % sembrado · {number(100 * cut)} % cosechado"
+        words = f"{number(100 * sown)} % sembrado · {number(100 * reaped)} % cosechado"
         said.append(f"{one.cultivo}: {words}")
         parts += [
-            _text(0, top + 11, _cut(one.cultivo, 22), 'font-weight="600"'),
+            _text(0, top + 11, cut(one.cultivo, 22), 'font-weight="600"'),
             _text(ANCHO, top + 11, words, 'text-anchor="end" font-size="11"'),
             _rect(0.5, top + 16, ANCHO - 1, 9, _PALE, _EDGE),
             _rect(0.5, top + 16, min(1.0, sown) * (ANCHO - 1), 9, one.color, _EDGE),
-            _rect(0.5, top + 26, min(1.0, cut) * (ANCHO - 1), 4, _COSECHA),
+            _rect(0.5, top + 26, min(1.0, reaped) * (ANCHO - 1), 4, _COSECHA),
         ]
     parts += [
         _rect(0, height - 13, 18, 9, _PALE, _EDGE),
@@ -95,7 +94,11 @@ def change_maps(fuente: Fuente) -> tuple[tuple[Figura, ...], int]:
 
     Of what is gone and of borders as they were, where the night before is still there.
     """
-    kinds = _kinds(fuente.changes)
+    rank = {name: at for at, name in enumerate(_KINDS)}
+    kinds: dict[str, str] = {}  # the gravest that happened to each lote
+    for one in (*fuente.changes.lotes, *fuente.changes.siembras):
+        kind = one.que if one.que in _KINDS else ""
+        kinds[one.lote_id] = min(kind, kinds.get(one.lote_id, ""), key=rank.__getitem__)
     if not kinds:
         return (), 0
     before = fuente.antes()
@@ -112,16 +115,6 @@ def change_maps(fuente: Fuente) -> tuple[tuple[Figura, ...], int]:
         mine, was = (frame[frame["campo_id"] == key] for frame in (now, old))
         figures.append(_change_map(f"mapa{at}", names[key], mine, was, kinds))
     return tuple(figures), len(order[MAX_MAPAS:])
-
-
-def _kinds(changes: Changes) -> dict[str, str]:
-    """What happened to each lote, the gravest of it: a key of ``_KINDS``."""
-    rank = {name: at for at, name in enumerate(_KINDS)}
-    found: dict[str, str] = {}
-    for one in (*changes.lotes, *changes.siembras):
-        kind = one.que if one.que in _KINDS else ""
-        found[one.lote_id] = min(kind, found.get(one.lote_id, ""), key=rank.__getitem__)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +137,6 @@ class _View:
         scale = min(ANCHO / wide, _MAPA_ALTO / high)  # pixels of a metre
         x, y = scale * metres[0], scale * metres[1]
         return cls(lon - ANCHO / x / 2, lat + _MAPA_ALTO / y / 2, x, y)
-
-    @property
-    def metres_per_pixel(self) -> float:
-        return _M_PER_DEGREE / self.y
 
     def pixels(self, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
         """What lies in the window, in pixels, without what nobody sees of it."""
@@ -182,7 +171,7 @@ def _change_map(
     named = [row for row in was if row[0] not in there] + changed
     named = [row for row in named if not row[2].is_empty]
     for _, lote, shape in sorted(named, key=lambda row: (-row[2].area, row[0]))[:MAX_NOMBRES]:
-        spot, label = shapely.point_on_surface(shape), _cut(lote, 16)
+        spot, label = shapely.point_on_surface(shape), cut(lote, 16)
         half = 3.2 * len(label) + 2  # as wide as it comes, about
         x = min(max(spot.x, half), ANCHO - half)
         y = min(max(spot.y + 4, 12), _MAPA_ALTO - 16)
@@ -216,10 +205,11 @@ def _path(shape: Any, style: str) -> str:
 
 def _scale_bar(view: _View) -> Iterator[str]:
     """A bar of one, two or five times a power of ten metres, a quarter of the map at most."""
-    most = view.metres_per_pixel * ANCHO / 4
+    pixel_m = _M_PER_DEGREE / view.y
+    most = pixel_m * ANCHO / 4
     power = 10.0 ** math.floor(math.log10(most))
     metres = max(step * power for step in (1, 2, 5) if step * power <= most)
-    width, y = metres / view.metres_per_pixel, _MAPA_ALTO - 6
+    width, y = metres / pixel_m, _MAPA_ALTO - 6
     said = f"{number(metres)} m" if metres < 1000 else f"{number(metres / 1000)} km"
     yield _rect(4, y - 15, max(width + 8, 46), 19, "#fff", 'fill-opacity=".8"')
     yield f'<path d="M8 {y - 3}V{y}H{8 + width:.1f}V{y - 3}" fill="none" stroke="{_DARK}"/>'
@@ -249,10 +239,6 @@ def _rect(
 def _text(x: float, y: float, said: str, more: str = "") -> str:
     size = "" if "font-size" in more else 'font-size="12" '
     return f'<text x="{x:.1f}" y="{y:.1f}" {size}{_FONT} {more}>{escape(said)}</text>'
-
-
-def _cut(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
 
 
 def _figure(name: str, title: str, said: str, parts: Sequence[str], height: int) -> Figura:

@@ -62,31 +62,31 @@ def _superficie(fuente: Fuente) -> dict[str, Any]:
     lotes = fuente.tables.lotes.assign(superficie_ha=land_ha(fuente.tables))
     total = float(lotes["superficie_ha"].sum())
     crops = lotes.assign(cultivo=lotes["cultivos"].fillna(SIN_CULTIVO.nombre))
-    campos = _areas(lotes, ["campo"], total)
+    campos = _areas(lotes, "campo", total)
     return {
         "total_ha": round(total, 1),
         "campos": len(fuente.tables.campos),
         "lotes": len(lotes),
         "ambientes": len(fuente.tables.ambientes),
-        "por_cultivo": _areas(crops, ["cultivo"], total),
+        "por_cultivo": _areas(crops, "cultivo", total),
         "por_campo": campos[:MAX_CAMPOS],
         "campos_sin_listar": len(campos[MAX_CAMPOS:]),
     }
 
 
-def _areas(lotes: pd.DataFrame, by: list[str], total: float) -> list[dict[str, Any]]:
+def _areas(lotes: pd.DataFrame, by: str, total: float) -> list[dict[str, Any]]:
     """Lotes, hectares and their share of each value, the largest first."""
     sums = pd.DataFrame(lotes).groupby(by, sort=True)["superficie_ha"].agg(["size", "sum"])
     rows = [
         {
-            by[0]: str(name[0] if isinstance(name, tuple) else name),
+            by: str(name),
             "lotes": int(row["size"]),
             "superficie_ha": round(float(row["sum"]), 1),
             "parte_pct": round(100 * float(row["sum"]) / total, 1) if total else 0.0,
         }
         for name, row in sums.iterrows()
     ]
-    return sorted(rows, key=lambda row: (-row["superficie_ha"], row[by[0]]))
+    return sorted(rows, key=lambda row: (-row["superficie_ha"], row[by]))
 
 
 def changes_of(fuente: Fuente) -> dict[str, Any]:

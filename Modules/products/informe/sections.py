@@ -58,14 +58,16 @@ def morning_of(
 
     ``vecinas``: the files that lie in folders beside it, as far as that is known.
     """
-    look = mirar(fuente)
+    look, slug = mirar(fuente), fuente.campania.slug
+    links = tuple(_link(one, slug, vecinas.get(one)) for one in QUE_ABRIR)
+    where = "Cada uno está en su carpeta, al lado de la de este informe."
     return (
         Seccion("mirar", "Qué mirar hoy", () if look else ("Nada en particular.",), puntos=look),
         _changes(fuente),
         _progress(fuente),
         _samples(fuente),
         checks_section(checks_of(fuente.controles)),
-        _links(fuente, vecinas),
+        Seccion("productos", "Todos los productos", (where,), enlaces=links),
     )
 
 
@@ -107,20 +109,16 @@ def _changes(fuente: Fuente) -> Seccion:
                 for side in ("gana_ha", "pierde_ha")
             )
             said += (f"Los bordes movidos ganan {gained} ha y pierden {lost} ha.",)
-        if changes.marcadores:
-            said += (_marks(changes.marcadores),)
+        if changes.marcadores:  # the table says which
+            counts = (sum(getattr(one, name) for one in changes.marcadores)
+                      for name in ("agregados", "quitados", "cambiados"))  # fmt: skip
+            marks = conteo_text(Conteo("", "", "", *counts))
+            where = count(len(changes.marcadores), "lote", "lotes")
+            said += (f"Marcadores: {marks}, en {where}.",)
     maps, more = change_maps(fuente)
     if more:
         said += (f"Se dibujan {len(maps)} campos, los de más hectáreas, de {len(maps) + more}.",)
     return Seccion("cambios", "Qué cambió", said, _by_place(fuente), figuras=maps)
-
-
-def _marks(lotes: Sequence[Conteo]) -> str:
-    """ "Marcadores: 14 nuevos, 1 cambiado, en 5 lotes."; the table says which."""
-    counts = [sum(getattr(one, name) for one in lotes)
-              for name in ("agregados", "quitados", "cambiados")]  # fmt: skip
-    sums = Conteo("", "", "", *counts)
-    return f"Marcadores: {conteo_text(sums)}, en {count(len(lotes), 'lote', 'lotes')}."
 
 
 def _by_place(fuente: Fuente) -> tuple[Tabla, ...]:
@@ -190,13 +188,6 @@ def _samples(fuente: Fuente) -> Seccion:
     ]
     table = tabla("Campos con muestreos por hacer", ("Campo", "Por hacer", "Hechos"), listed, 1, 2)
     return Seccion("muestreos", "Muestreos", tuple(said), table)
-
-
-def _links(fuente: Fuente, vecinas: Mapping[str, Sequence[str]]) -> Seccion:
-    said = "Cada uno está en su carpeta, al lado de la de este informe."
-    slug = fuente.campania.slug
-    links = tuple(_link(one, slug, vecinas.get(one)) for one in QUE_ABRIR)
-    return Seccion("productos", "Todos los productos", (said,), enlaces=links)
 
 
 def _link(carpeta: str, slug: str, names: Sequence[str] | None) -> Enlace:

@@ -72,7 +72,12 @@ def build_maquinas(fuente: Fuente, work: Path) -> dict[str, Path]:
             keep(f"isoxml_v{version}", file, {isoxml.NAME: isoxml.taskdata(version, texts)})
         for layer, table in _tables(noche, empresa, plain).items():
             keep(f"{layer}_shp", file, shp_parts(table, work, f"{layer}_{slug}"))
-        keep("lotes_kml", file, _kml(empresa, names, kml))
+        maps, client = {}, title(names.empresa)
+        for one in empresa.lotes:  # a KML for each in the folder of its campo
+            farm, field = names.campo[one.campo_id], names.lote[one.lote_id]
+            values = (title(field), one.numero, title(field), client, title(farm), title(field))
+            maps[f"{farm}/{field}.kml"] = (_KML % (*values, kml[one.fila])).encode()
+        keep("lotes_kml", file, maps)
     return built
 
 
@@ -190,14 +195,4 @@ def _tables(noche: Lotes, empresa: Empresa, names: Menu) -> dict[str, pa.Table]:
             Numero=[one.codigo for _, one in zones],
             amb_id=[one.ambiente_id for _, one in zones],
         )
-    return found
-
-
-def _kml(empresa: Empresa, names: Menu, shapes: Sequence[str]) -> dict[str, bytes]:
-    """A KML for each lote in the folder of its campo."""
-    found, client = {}, title(names.empresa)
-    for one in empresa.lotes:
-        farm, field = names.campo[one.campo_id], names.lote[one.lote_id]
-        values = (title(field), one.numero, title(field), client, title(farm), title(field))
-        found[f"{farm}/{field}.kml"] = (_KML % (*values, shapes[one.fila])).encode()
     return found

@@ -28,15 +28,8 @@ def build(
 ) -> Hecho:
     from Modules.products.muestreos.product import build_muestreos
 
-    built = build_muestreos(
-        fuente,
-        work,
-        puntos_por_ambiente=lindero_muestreo_puntos,
-        margen_m=lindero_muestreo_margen_m,
-        tareas=tareas,
-        clasificadas=clasificadas,
-        **how,
-    )
+    how |= {"puntos_por_ambiente": lindero_muestreo_puntos, "margen_m": lindero_muestreo_margen_m}
+    built = build_muestreos(fuente, work, tareas=tareas, clasificadas=clasificadas, **how)
     return Hecho({CARPETA: built})
 
 

@@ -78,14 +78,10 @@ class Muestra:
     fecha: date | None = None
     orden: int | None = None
 
-    @property
-    def kind(self) -> str:
-        """What Modus calls a sample of this subtipo; soil unless it says otherwise."""
-        return _kind(self.subtipo or "")
-
 
 @lru_cache(maxsize=1024)
 def _kind(subtipo: str) -> str:
+    """What Modus calls a sample of this subtipo; soil unless it says otherwise."""
     words = re.findall(r"\w+", subtipo.casefold())
     return next((_KIND_OF_WORD[word] for word in words if word in _KIND_OF_WORD), SUELO)
 
@@ -98,7 +94,7 @@ def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) ->
     """
     made = {SUELO: bytearray()}
     for muestra in muestras:
-        lines = made.setdefault(muestra.kind, bytearray())  # a plan has a million
+        lines = made.setdefault(_kind(muestra.subtipo or ""), bytearray())  # a plan has a million
         for line in _lines(muestra):
             lines += f"{line},\n".encode()
     return {kind: _document(made[kind], kind, nombre, fecha) for kind in SUFFIX if kind in made}
@@ -106,21 +102,21 @@ def modus_documents(muestras: Iterable[Muestra], *, nombre: str, fecha: date) ->
 
 def depths(text: str | None) -> list[dict[str, Any]]:
     """Modus depths out of "0-20; 20-40"; what is no range of two numbers is kept as a name."""
-    return [_depth(part) for part in _parts(text or "")]
+    found: list[dict[str, Any]] = []
+    for part in _parts(text or ""):
+        match = _DEPTH.fullmatch(part)
+        if match is None or float(match[1]) >= float(match[2]):
+            found.append({"name": part})
+            continue
+        top, bottom = (float(one) if "." in one else int(one) for one in match.groups())
+        name = f"{match[1]}-{match[2]} cm"
+        found.append({"name": name, "top": top, "bottom": bottom, "units": "cm"})
+    return found
 
 
 @lru_cache(maxsize=1024)
 def _parts(text: str) -> tuple[str, ...]:
-    """What stands between semicolons."""
     return tuple(part.strip() for part in text.split(";") if part.strip())
-
-
-def _depth(part: str) -> dict[str, Any]:
-    match = _DEPTH.fullmatch(part)
-    if match is None or float(match[1]) >= float(match[2]):
-        return {"name": part}
-    top, bottom = (float(one) if "." in one else int(one) for one in match.groups())
-    return {"name": f"{match[1]}-{match[2]} cm", "top": top, "bottom": bottom, "units": "cm"}
 
 
 def _document(samples: bytearray, kind: str, nombre: str, fecha: date) -> bytes:
@@ -140,7 +136,18 @@ def _lines(muestra: Muestra) -> Iterator[str]:
     The number after the last "#" keeps ids distinct, whatever the point's own id looks like.
     Samples of one point differ in ids and depth only; the rest is written once for all of them.
     """
-    rest = _json(_rest(muestra))[1:]
+    ours = {
+        "origen": muestra.origen,
+        "orden": muestra.orden,
+        "punto": muestra.punto,
+        "codigo": muestra.codigo,
+        "compuesta": muestra.compuesta,
+        "estado": muestra.estado,
+        "submuestras": muestra.submuestras,
+        "analisis": _parts(muestra.analisis or "") or None,
+    }
+    place = {"lat": muestra.lat, "lon": muestra.lon}
+    rest = _json({"geolocation": place, "lindero": _present(ours)})[1:]
     source = _source(*(getattr(muestra, name) for name in _WHOSE))
     for n, (depth, name) in enumerate(_depths_json(muestra.profundidades_cm or ""), start=1):
         sample_id = _json(f"{muestra.punto_id}#{n}")
@@ -159,21 +166,6 @@ def _depths_json(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (f'"depth":{_json(depth)},', f" {mark}") for depth, mark in zip(found, marks, strict=True)
     )
-
-
-def _rest(muestra: Muestra) -> dict[str, Any]:
-    """What all samples of a point have in common."""
-    ours = {
-        "origen": muestra.origen,
-        "orden": muestra.orden,
-        "punto": muestra.punto,
-        "codigo": muestra.codigo,
-        "compuesta": muestra.compuesta,
-        "estado": muestra.estado,
-        "submuestras": muestra.submuestras,
-        "analisis": _parts(muestra.analisis or "") or None,
-    }
-    return {"geolocation": {"lat": muestra.lat, "lon": muestra.lon}, "lindero": _present(ours)}
 
 
 @lru_cache(maxsize=1024)  # the points of an ambiente come one after the other

@@ -7,7 +7,7 @@ own. Geometry is a point, EPSG:4326, lon-lat; metres are true on the ground (``g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final
@@ -271,38 +271,31 @@ def _ambiente_of(
 def _proposed_points(
     tables: Tables, ambientes: gpd.GeoDataFrame, cantidad: int, margen_m: float
 ) -> gpd.GeoDataFrame:
-    codes = _codes(tables)
-    rows = [
-        row
-        for ambiente in ambientes.itertuples(index=False)
-        for row in _proposals(ambiente, codes[ambiente.ambiente_id], cantidad, margen_m)
-    ]
+    codes, rows = _codes(tables), list[dict[str, Any]]()
+    for ambiente in ambientes.itertuples(index=False):
+        found = propose_points(ambiente.geometry, cantidad=cantidad, margen_m=margen_m)
+        for n, spot in enumerate(found, start=1):
+            code = f"{codes[ambiente.ambiente_id]}-P{n}"
+            row = {
+                "punto_id": f"{PROPUESTO}/{ambiente.ambiente_id}/{n}",
+                "origen": PROPUESTO,
+                "estado": PROPUESTO,
+                "codigo": code,
+                "punto": code,
+                "forma": "punto",
+                "campania": ambiente.campania,
+                "lon": spot.lon,
+                "lat": spot.lat,
+                "distancia_borde_m": spot.distancia_borde_m,
+                "metodo": spot.metodo,
+                "ambiente_id": ambiente.ambiente_id,
+                "lote_id": ambiente.lote_id,
+                "campo_id": ambiente.campo_id,
+            }
+            rows.append(row)
     spots = shapely.points([(row["lon"], row["lat"]) for row in rows] or np.empty((0, 2)))
     columns = rows[0].keys() if rows else ["ambiente_id"]
     return gpd.GeoDataFrame(pd.DataFrame(rows, columns=list(columns)), geometry=spots, crs=CRS)
-
-
-def _proposals(
-    ambiente: Any, code: str, cantidad: int, margen_m: float
-) -> Iterator[dict[str, Any]]:
-    found = propose_points(ambiente.geometry, cantidad=cantidad, margen_m=margen_m)
-    for n, spot in enumerate(found, start=1):
-        yield {
-            "punto_id": f"{PROPUESTO}/{ambiente.ambiente_id}/{n}",
-            "origen": PROPUESTO,
-            "estado": PROPUESTO,
-            "codigo": f"{code}-P{n}",
-            "punto": f"{code}-P{n}",
-            "forma": "punto",
-            "campania": ambiente.campania,
-            "lon": spot.lon,
-            "lat": spot.lat,
-            "distancia_borde_m": spot.distancia_borde_m,
-            "metodo": spot.metodo,
-            "ambiente_id": ambiente.ambiente_id,
-            "lote_id": ambiente.lote_id,
-            "campo_id": ambiente.campo_id,
-        }
 
 
 def _codes(tables: Tables) -> dict[str, str]:
@@ -352,7 +345,14 @@ def _in_order(points: gpd.GeoDataFrame, far: Set[str], numeros: Numeros) -> gpd.
     points = points.sort_values("punto_id", ignore_index=True)
     lonlat = shapely.get_coordinates(points.geometry.to_numpy())
     points["lon"], points["lat"] = np.round(lonlat, 7).T
-    points["orden"] = _orders(points, lonlat, far)
+    orders = pd.Series(pd.NA, index=points.index, dtype="Int64")
+    visit = ~points["estado"].isin((HECHO, ANULADO)) & ~points["punto_id"].isin(far)
+    to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
+    for _, one in to_visit.groupby("campo_id", sort=True):
+        ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]
+        lotes = one["lote_id"].astype(str).tolist()
+        orders[one.index] = visiting_order(lonlat[one.index], lotes, ranks)
+    points["orden"] = orders
     points["muestra_id"] = _sample_ids(points)
     points = points.sort_values(
         ["campo", "campo_id", "orden", "punto_id"], na_position="last", ignore_index=True
@@ -362,28 +362,13 @@ def _in_order(points: gpd.GeoDataFrame, far: Set[str], numeros: Numeros) -> gpd.
     return points.assign(numero=np.concatenate(given) if given else 0)
 
 
-def _orders(points: gpd.GeoDataFrame, lonlat: NDArray[np.float64], far: Set[str]) -> pd.Series:
-    orders = pd.Series(pd.NA, index=points.index, dtype="Int64")
-    visit = ~points["estado"].isin((HECHO, ANULADO)) & ~points["punto_id"].isin(far)
-    to_visit = pd.DataFrame(points.loc[visit, ["campo_id", "lote_id", "orden_portal"]])
-    for _, one in to_visit.groupby("campo_id", sort=True):
-        ranks = [None if pd.isna(rank) else int(rank) for rank in one["orden_portal"]]
-        orders[one.index] = visiting_order(
-            lonlat[one.index], one["lote_id"].astype(str).tolist(), ranks
-        )
-    return orders
-
-
 def _frame(frame: gpd.GeoDataFrame, table: Table) -> gpd.GeoDataFrame:
     """The columns of a table, in its order and types; missing ones are empty."""
     *columns, _ = table.columns
-    data = pd.DataFrame({column.name: _typed(frame, column) for column in columns})
-    return gpd.GeoDataFrame(data, geometry=frame.geometry.to_numpy(), crs=CRS)
-
-
-def _typed(frame: gpd.GeoDataFrame, column: Column) -> pd.Series:
-    dtype = "object" if column.dtype == "date" else column.dtype
-    if column.name not in frame.columns:
+    typed = {}
+    for column in columns:
+        dtype = "object" if column.dtype == "date" else column.dtype
         missing = np.nan if dtype == "float64" else None
-        return pd.Series([missing] * len(frame), index=frame.index, dtype=dtype)
-    return frame[column.name].astype(dtype)
+        known = frame[column.name] if column.name in frame.columns else [missing] * len(frame)
+        typed[column.name] = pd.Series(known, index=frame.index, dtype=dtype)
+    return gpd.GeoDataFrame(pd.DataFrame(typed), geometry=frame.geometry.to_numpy(), crs=CRS)

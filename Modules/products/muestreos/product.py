@@ -16,7 +16,7 @@ from typing import Final
 import geopandas as gpd
 import pandas as pd
 
-from Modules.disk.safe_files import write_new, writing
+from Modules.disk.safe_files import write_new
 from Modules.formats.cells import cells
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.legends import ESTADOS, POTENCIALES, named
@@ -65,12 +65,6 @@ CSV_HEADERS: Final = named(  # in the order of the file
     lat="Latitud",
 )
 _XLSX_FORMATS: Final = {"lon": "0.000000", "lat": "0.000000", "distancia_borde_m": "0.0"}
-_MODUS_COLUMNS: Final = (  # of the plan, under the same names in Muestra
-    *("punto_id", "muestra_id", "origen", "codigo", "punto", "lon", "lat"),
-    *("campo_id", "campo", "lote_id", "lote", "ambiente_id", "ambiente"),
-    *("subtipo", "profundidades_cm", "analisis", "submuestras", "compuesta", "estado"),
-    *("fecha", "orden"),
-)
 _ESTADOS: Final = ("planificado", HECHO, ANULADO)  # of marks that people set
 _SHAPES: Final = {ANULADO: "cross", PROPUESTO: "diamond"}
 _LOTE_AND_AMBIENTE: Final = '"lote" || \'\\n\' || "ambiente"'
@@ -122,18 +116,10 @@ def build_muestreos(
         write_new(built[name], document)
     del rows, sheet, documents, document  # half a gigabyte of a large company
     give_back()
-    return {**built, **_write_kmz(fuente, plan, work, run)}
-
-
-def _write_kmz(fuente: Fuente, plan: PlanMuestreo, work: Path, run: Runner) -> Mapping[str, Path]:
-    """The map for the phones of the field crews; one for each campo where it is too large."""
-    folder = work / "kmz"
-    with writing(folder):
-        folder.mkdir()
-    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, folder, run=run)
+    mapas = build_muestreos_kmz(fuente, plan.puntos, plan.ambientes, work / "kmz", run=run)
     for aviso in mapas.avisos:
         corrida.warning(aviso)
-    return mapas.carpetas[CARPETA]
+    return {**built, **mapas.carpetas[CARPETA]}
 
 
 def gpkg_layers(plan: PlanMuestreo, numeros: Numeros) -> dict[str, gpd.GeoDataFrame]:
@@ -174,10 +160,9 @@ def muestras(plan: PlanMuestreo, fuente: Fuente) -> Iterator[Muestra]:
     campos = fuente.tables.campos
     empresas = dict(zip(campos["campo_id"], cells(campos["empresa"]), strict=True))
     kept = plan.puntos[(plan.puntos["estado"] != ANULADO).fillna(value=True)]
-    columns = {name: cells(kept[name]).tolist() for name in _MODUS_COLUMNS}
-    columns["empresa"] = [empresas.get(campo_id) for campo_id in columns["campo_id"]]
-    in_order = [columns[one.name] for one in fields(Muestra)]
-    return (Muestra(*row) for row in zip(*in_order, strict=True))
+    kept = kept.assign(empresa=kept["campo_id"].map(empresas))
+    columns = (cells(kept[one.name]).tolist() for one in fields(Muestra))
+    return (Muestra(*row) for row in zip(*columns, strict=True))
 
 
 def _plan_date(fuente: Fuente) -> date:

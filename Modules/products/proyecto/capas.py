@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from Modules.diff.changes import Changes, novedades
+from Modules.diff.changes import novedades
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import Sembrado, by_campo, crop_keys, sown, sown_crops
 from Modules.products.muestreos.plan import with_names
@@ -64,7 +64,12 @@ def own_layers(fuente: Fuente) -> dict[str, pd.DataFrame]:
         name: frame.assign(fid=numeros.of(kind, frame[f"{kind}_id"].to_numpy(object)))
         for (name, frame), kind in zip(layers.items(), kinds, strict=True)
     }
-    return {**numbered, "cambios": _cambios(fuente.changes, tables, grounds)}
+    # on the lote or campo as it is now; without geometry what is gone
+    changed = list(novedades(fuente.changes))
+    shape_of = dict(zip(lotes["lote_id"], shapes, strict=True))
+    frame = pd.DataFrame(changed, columns=_OF_CAMBIO).astype("string")
+    places = [shape_of.get(row[0], grounds.get(row[1])) for row in changed]
+    return {**numbered, "cambios": _drawn(frame, places)}
 
 
 def _campos(
@@ -116,16 +121,6 @@ def _strokes(marks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     several = [shapely.MultiLineString(shapely.get_parts(one).tolist()) for one in shapes]
     columns = ["marcador_id", "lote_id", "campo_id", "campo", "lote", "tipo", "marcador"]
     return _drawn(pd.DataFrame(drawn[columns]), several)
-
-
-def _cambios(
-    changes: Changes, tables: Tables, grounds: dict[str, shapely.Geometry]
-) -> gpd.GeoDataFrame:
-    """What changed, on the lote or campo as it is now; without geometry what is gone."""
-    rows = list(novedades(changes))
-    shape_of = dict(zip(tables.lotes["lote_id"], tables.lotes.geometry, strict=True))
-    frame = pd.DataFrame(rows, columns=_OF_CAMBIO).astype("string")
-    return _drawn(frame, [shape_of.get(row[0], grounds.get(row[1])) for row in rows])
 
 
 def _drawn(frame: pd.DataFrame, shapes: Sequence[object]) -> gpd.GeoDataFrame:
