@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import time
+from difflib import get_close_matches
 from functools import lru_cache
 from math import inf
 from pathlib import Path
@@ -442,6 +443,11 @@ class Settings:
     def store_dir(self, modo: Modo) -> Path:
         return self.lindero_state_dir / modo.value
 
+    def secret_text(self, variable: str) -> str | None:
+        """The text of a secret, by its variable; None where there is none."""
+        secret: Secret | None = getattr(self, variable.lower())
+        return None if secret is None else secret.get_secret_value()
+
     @property
     def prompts_database(self) -> Path:
         """The SQLite of the prompts, where no other database is set."""
@@ -741,17 +747,10 @@ def _names_in(dotenv: Path) -> list[str]:
 def _refuse_misspelled(names: Sequence[str]) -> None:
     known = (*variable_names(), *(_twin(name).upper() for name in secret_names()))
     for name in sorted(names):
-        if name.upper().startswith(OWN_PREFIXES) and name.upper() not in known:
-            raise SettingsError(
-                f"{name} no es una variable de Lindero; {_nearest(name.upper(), known)}"
-            )
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    """A hint for a misspelled name; what all names begin with makes none of them near."""
-    import difflib
-
-    prefix = next(prefix for prefix in OWN_PREFIXES if name.startswith(prefix))
-    rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
-    near = difflib.get_close_matches(name.removeprefix(prefix), rests, n=1, cutoff=0.6)
-    return f"¿quiso decir {prefix}{near[0]}?" if near else "ver docs/settings.md"
+        prefix = next((prefix for prefix in OWN_PREFIXES if name.upper().startswith(prefix)), None)
+        if prefix is not None and name.upper() not in known:
+            # what all names begin with makes none of them near
+            rests = [one.removeprefix(prefix) for one in known if one.startswith(prefix)]
+            near = get_close_matches(name.upper().removeprefix(prefix), rests, n=1)
+            hint = f"¿quiso decir {prefix}{near[0]}?" if near else "ver docs/settings.md"
+            raise SettingsError(f"{name} no es una variable de Lindero; {hint}")

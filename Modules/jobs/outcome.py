@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from Modules.words.spanish import inesperada
 class Outcome:
     """What a job came to: figures for machines, a summary and a table for people."""
 
-    data: Mapping[str, Any]
-    markdown: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    markdown: str = ""
     calidad: Sequence[Mapping[str, Any]] = ()
     error: PipelineError | None = None
     aviso: str = ""  # Spanish: what people must be told of although the run did its job

@@ -47,10 +47,6 @@ class Week:
     def copies(self) -> Path:
         return self.outputs / BACKUP
 
-    @property
-    def reglas(self) -> Reglas:
-        return Reglas(zone=self.settings.zone, **self.settings.below("lindero_retention_"))
-
 
 @dataclass(frozen=True, slots=True)
 class Simulacro:
@@ -122,9 +118,10 @@ def plan_prune(week: Week, *, full: bool = True) -> tuple[Poda, Lecturas]:
     store, now = week.store, week.now
     lecturas = Lecturas(store.root)
     used = in_use(week.outputs)
+    reglas = Reglas(zone=week.settings.zone, **week.settings.below("lindero_retention_"))
 
     def made_of(verified: Callable[[Snapshot], bool]) -> PrunePlan:
-        return plan(fichas(store, verified), week.reglas, now, in_use=used)
+        return plan(fichas(store, verified), reglas, now, in_use=used)
 
     leftover = tuple(copy.name for copy in obsolete_copies(store, week.copies))
     supposed = made_of(lambda _: True)

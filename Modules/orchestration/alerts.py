@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from Modules.settings import Settings
 from Modules.words.errors import SettingsError, TellingFailed
 from Modules.words.secret import Secret
-from Modules.words.spanish import why
+from Modules.words.spanish import cut, why
 
 if TYPE_CHECKING:
     from email.mime.multipart import MIMEMultipart
@@ -170,8 +170,7 @@ def headed(
     line = ": ".join(subject)
     message["From"] = formataddr((subject[0], mail.sender))
     message["To"] = mail.to
-    short = line if len(line) <= MAX_SUBJECT else f"{line[: MAX_SUBJECT - 1]}…"
-    message["Subject"] = Header(short, "utf-8", header_name="Subject").encode()
+    message["Subject"] = Header(cut(line, MAX_SUBJECT), "utf-8", header_name="Subject").encode()
     message["Date"] = format_datetime(now.astimezone(settings.zone))
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers that he is away
 

@@ -245,10 +245,9 @@ def server(settings: Settings) -> Iterator[None]:
     Raises:
         SettingsError: none is configured, none answers, or it refuses the auth string.
     """
-    auth = settings.prefect_server_api_auth_string
     ours = {
         PREFECT_API_URL: settings.prefect_api_url,
-        PREFECT_API_AUTH_STRING: None if auth is None else auth.get_secret_value(),
+        PREFECT_API_AUTH_STRING: settings.secret_text("PREFECT_SERVER_API_AUTH_STRING"),
         PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,  # what it refuses is told by _refusals
     }
     with temporary_settings({name: value for name, value in ours.items() if value is not None}):

@@ -328,19 +328,15 @@ def set_by_hand(held: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _of_schedule(held: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Parameters that a person gave our schedule in Prefect's page."""
-    rows = [] if held is None else held["schedules"]
-    return next((row["parameters"] or {} for row in rows if row["slug"] == SCHEDULE_SLUG), {})
-
-
 def wanted_facts(one: Deployment, held: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a server holds of a deployment that is as the registry has it, as its API spells it.
 
     All but the help of the parameters: only Prefect can read that off the flow. ``held``: what the
     server holds now, for what in it is a person's.
     """
-    given = {name: v for name, v in _of_schedule(held).items() if name not in one.parameters}
+    rows = [] if held is None else held["schedules"]
+    own = next((row["parameters"] or {} for row in rows if row["slug"] == SCHEDULE_SLUG), {})
+    given = {name: value for name, value in own.items() if name not in one.parameters}
     schedule: dict[str, Any] = {"slug": SCHEDULE_SLUG, "parameters": given, "cron": one.cron}
     folder = {"directory": str(PROJECT_ROOT)}
     # the room that a person gave its Job in Prefect's page: theirs too

@@ -7,7 +7,6 @@ what this process starts carries a mark with its id, and the next run ends what 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -26,7 +25,13 @@ def mark() -> None:
 
 def sweep() -> int:
     """End the temporary servers of runs that are no more; how many there were."""
-    left = list(_orphans())
+    left = list[psutil.Process]()
+    for process in psutil.process_iter(["cmdline"]):
+        if _APP in (process.info["cmdline"] or ()):
+            with suppress(psutil.Error, OSError):  # it ended meanwhile, or is another user's
+                said = process.environ().get(MARK)
+                if said is not None and not _lives(said):
+                    left.append(process)
     for server in left:
         with suppress(psutil.NoSuchProcess):
             server.terminate()
@@ -34,15 +39,6 @@ def sweep() -> int:
         with suppress(psutil.NoSuchProcess):
             server.kill()
     return len(left)
-
-
-def _orphans() -> Iterator[psutil.Process]:
-    for process in psutil.process_iter(["cmdline"]):
-        if _APP in (process.info["cmdline"] or ()):
-            with suppress(psutil.Error, OSError):  # it ended meanwhile, or is another user's
-                said = process.environ().get(MARK)
-                if said is not None and not _lives(said):
-                    yield process
 
 
 def _lives(said: str) -> bool:

@@ -38,7 +38,7 @@ from Modules.orchestration.deployments import (
 )
 from Modules.orchestration.ephemeral import mark, sweep
 from Modules.orchestration.lateness import tardanza
-from Modules.orchestration.run_result import RunResult, begin, cut_short, failed, result_of
+from Modules.orchestration.run_result import RunResult, begin, cut_short, result_of
 from Modules.orchestration.stages import P, R, StageInfo, on_this_machine
 from Modules.settings import Settings, load_settings
 from Modules.words.errors import ApiUnavailable, PipelineError, PublishError, SettingsError
@@ -138,7 +138,7 @@ def conclude(job: Callable[[], Outcome]) -> Ended:
             return salteada
         outcome = job()
     except PipelineError as err:
-        outcome = failed(err)
+        outcome = Outcome(error=err)
     except Exception as err:  # noqa: BLE001 - told by its class, and logged in full
         return _failed(cut_short(run.start, err), err)
     return run.end(outcome)
@@ -152,7 +152,7 @@ async def conclude_async(job: Callable[[], Awaitable[Outcome]]) -> Ended:
             return salteada
         outcome = await job()
     except PipelineError as err:
-        outcome = failed(err)
+        outcome = Outcome(error=err)
     except Exception as err:  # noqa: BLE001 - told by its class, and logged in full
         return _failed(cut_short(run.start, err), err)
     return await asyncio.to_thread(run.end, outcome)
@@ -170,8 +170,7 @@ class _Run:
             logger.warning("ended %d temporary Prefect servers that killed runs had left", left)
         settings = begin()
         _live(settings)
-        ajena = _of_another_environment(settings)
-        if (salteada := ajena or _through_the_other_mode()) is not None:
+        if (salteada := _of_another_place(settings)) is not None:
             return Cancelled(message=salteada)
         self.demora = _demora(settings, self.start) or ""
         if self.demora and settings.lindero_late_runs == "skip":
@@ -335,26 +334,22 @@ def _demora(settings: Settings, start: datetime) -> str | None:
     return demora
 
 
-def _of_another_environment(settings: Settings) -> str | None:
-    """Why a run of another environment is not made here, in Spanish: its outputs are elsewhere."""
-    theirs = of_another_environment(flow_run.get_tags(), settings.lindero_entorno)
-    if theirs is None or not deployment.id:
-        return None
-    here = settings.lindero_entorno or "production"
-    return (
-        f"No corrió: es de {theirs}, y este worker es de {here}. Qué hacer: correrla por el "
-        f"despliegue de {theirs}, y revisar LINDERO_ENTORNO y el pool de este worker."
-    )
-
-
-def _through_the_other_mode() -> str | None:
-    """Why a run is not made that would take the place of the other mode, in Spanish.
-
-    The server refuses it before it is there, unless the deployment was made by other means.
+def _of_another_place(settings: Settings) -> str | None:
+    """Why a run is not made here that is of another environment, or would take the place of the
+    other mode, in Spanish. The latter the server refuses, unless it was deployed by other means.
     """
+    if not deployment.id:
+        return None
+    theirs = of_another_environment(flow_run.get_tags(), settings.lindero_entorno)
+    if theirs is not None:
+        here = settings.lindero_entorno or "production"
+        return (
+            f"No corrió: es de {theirs}, y este worker es de {here}. Qué hacer: correrla por el "
+            f"despliegue de {theirs}, y revisar LINDERO_ENTORNO y el pool de este worker."
+        )
     test = bool(flow_run.get_parameters().get("test"))
     right = of_the_other_mode(flow_run.get_flow_name() or "", flow_run.get_tags(), test=test)
-    if right is None or not deployment.id:
+    if right is None:
         return None
     what = "una prueba ocuparía el lugar de la noche" if test else "este despliegue es de pruebas"
     return f"No corrió: {what}. Qué hacer: correrla por {right.full_name}."

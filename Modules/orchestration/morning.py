@@ -24,6 +24,8 @@ from Modules.disk.json_files import append_line, read_lines
 from Modules.disk.safe_files import make_folder
 from Modules.formats.report_page import Estado, Figura, Seccion, html_of, tabla, text_of
 from Modules.orchestration import alerts
+from Modules.orchestration.alerts import Mail
+from Modules.settings import Settings
 from Modules.words.errors import TellingFailed
 from Modules.words.spanish import count
 
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from email.mime.multipart import MIMEMultipart
 
     from Modules.jobs.products import Encargo
-    from Modules.orchestration.alerts import Mail
-    from Modules.settings import Settings
     from Modules.store.snapshot import Snapshot
 
 BEGUN, TAKEN, REFUSED = "empieza", "mandado", "rechazado"

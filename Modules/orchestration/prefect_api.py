@@ -74,8 +74,7 @@ def open_server(settings: Settings) -> PrefectServer | None:
     """The server of the settings; None if there is none."""
     if settings.prefect_api_url is None:
         return None
-    secret = settings.prefect_server_api_auth_string
-    auth = None if secret is None else secret.get_secret_value()
+    auth = settings.secret_text("PREFECT_SERVER_API_AUTH_STRING")
     return PrefectServer(settings.prefect_api_url, auth)
 
 

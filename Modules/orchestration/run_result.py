@@ -48,15 +48,10 @@ def run_plain(story: Callable[[], Outcome]) -> RunResult:
         begin()
         outcome = story()
     except PipelineError as err:
-        outcome = failed(err)
+        outcome = Outcome(error=err)
     except Exception as err:  # noqa: BLE001 - told by its class, and logged in full
         return cut_short(start, err)
     return result_of(start, outcome)
-
-
-def failed(error: PipelineError) -> Outcome:
-    """The outcome of a run that an error ended."""
-    return Outcome(data={}, markdown="", error=error)
 
 
 def cut_short(start: datetime, fault: Exception) -> RunResult:
@@ -64,7 +59,7 @@ def cut_short(start: datetime, fault: Exception) -> RunResult:
     mensaje = f"La corrida se cortó por una {inesperada(type(fault).__name__)}."
     logger.error("a fault of ours", exc_info=fault)
     corrida.error(mensaje)
-    return _ended(start, Outcome({}, ""), _falla(fault, UNEXPECTED, mensaje))
+    return _ended(start, Outcome(), _falla(fault, UNEXPECTED, mensaje))
 
 
 def result_of(start: datetime, outcome: Outcome) -> RunResult:

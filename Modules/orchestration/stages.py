@@ -6,6 +6,7 @@ it. So a night with a server and a night without one are the same night, told on
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access, report, temporada
 from Modules.jobs.outcome import Outcome, Resultado
-from Modules.orchestration import alerts
+from Modules.orchestration import alerts, empresas
 from Modules.orchestration.deployments import (
     BACKUP,
     EMPRESAS,
@@ -33,22 +34,20 @@ from Modules.orchestration.deployments import (
     Deployment,
 )
 from Modules.orchestration.failure import mensaje_de_falla
-from Modules.orchestration.run_result import RunResult, failed, run_plain
+from Modules.orchestration.run_result import RunResult, run_plain
 from Modules.portal.collector import give_back, without_collector
+from Modules.products.entry import Producto
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.store.fotos import adjuntos_of
+from Modules.store.snapshot import Snapshot
 from Modules.words.domain import Campania, Modo, Recurso
 from Modules.words.errors import CampaniasFailed, PipelineError
 from Modules.words.spanish import corrida, count, inesperada, markdown, number, short
 
 if TYPE_CHECKING:  # a story loads the products once it needs them
     from Modules.integrations.access import PromptAccess
-    from Modules.jobs.backup import Night
-    from Modules.jobs.portal_access import Access
     from Modules.jobs.products import Encargo
-    from Modules.products.entry import Producto
     from Modules.products.runner import Runner
-    from Modules.store.snapshot import Snapshot
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -175,8 +174,8 @@ def _pinged(settings: Settings, outcome: Outcome) -> Outcome:
 
 def _night(
     job: backup.Job,
-    access: Access,
-    judge: Callable[..., Night],
+    access: portal_access.Access,
+    judge: Callable[..., backup.Night],
     stage: Stage,
     chunks: Chunks = _here,
     keys: PromptAccess | None = None,
@@ -258,7 +257,7 @@ def each(asked: Sequence[Campania], work: Callable[[Campania], Outcome]) -> Outc
         try:
             outcomes[one] = work(one)
         except PipelineError as err:
-            outcomes[one] = failed(err)
+            outcomes[one] = Outcome(error=err)
         except Exception as err:  # noqa: BLE001 - raised below, when the others are done
             fault = err
     if fault is not None:
@@ -371,8 +370,6 @@ def verificar(*, test: bool, stage: Stage = call) -> Outcome:
 
 def muestrear(**parameters: Any) -> Outcome:
     """Make the rows of a month's sampling plans into issues: see ``fieldwork.plan``."""
-    import asyncio  # late: most commands wait for nothing
-
     from Modules.fieldwork.plan import plan_muestreo_a_jira
 
     return asyncio.run(plan_muestreo_a_jira(**parameters))
@@ -380,31 +377,15 @@ def muestrear(**parameters: Any) -> Outcome:
 
 def marcar(**parameters: Any) -> Outcome:
     """Make the marks into issues and ask what became of all of them: see ``fieldwork.marks``."""
-    import asyncio  # late: most commands wait for nothing
-
     from Modules.fieldwork.marks import marcadores_a_jira
 
     return asyncio.run(marcadores_a_jira(**parameters))
 
 
-def de_todas(*, test: bool) -> Outcome:
-    """The night of each company: see ``empresas``."""
-    from Modules.orchestration.empresas import respaldar_todas
-
-    return respaldar_todas(test=test)
-
-
-def mapas_de_todas(*, test: bool) -> Outcome:
-    """The maps of each company: see ``empresas``."""
-    from Modules.orchestration import empresas
-
-    return empresas.mapas_de_todas(test=test)
-
-
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     BACKUP.name: respaldar,
-    EMPRESAS.name: de_todas,
-    MAPAS_EMPRESAS.name: mapas_de_todas,
+    EMPRESAS.name: empresas.respaldar_todas,
+    MAPAS_EMPRESAS.name: empresas.mapas_de_todas,
     PRODUCTOS.name: hacer_productos,
     KMZ.name: hacer_kmz,
     H3.name: hacer_h3,

@@ -16,7 +16,7 @@ def test_a_fault_of_ours_is_told_by_its_class_and_logged_in_full(
     waits: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(flow_run, "begin", Settings)
-    for name in ("_live", "_demora", "_of_another_environment", "_through_the_other_mode", "sweep"):
+    for name in ("_live", "_demora", "_of_another_place", "sweep"):
         monkeypatch.setattr(flow_run, name, lambda *_: None)
     fault = KeyError("in English")
 

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import BACKUP
-from Modules.orchestration.run_result import failed, result_of
+from Modules.orchestration.run_result import result_of
 from Modules.orchestration.stages import StageInfo
 from Modules.words.errors import ApiUnavailable
 from Modules.words.spanish import corrida
@@ -63,7 +63,7 @@ def test_the_log_of_a_run_says_how_it_ended(caplog: pytest.LogCaptureFixture) ->
         for outcome in (
             Outcome({}, ""),
             Outcome({}, "", aviso="la 25/26 terminó"),
-            failed(ApiUnavailable("no contesta")),
+            Outcome(error=ApiUnavailable("no contesta")),
         ):
             result_of(start, outcome)
     good, warned_of, bad = caplog.records
