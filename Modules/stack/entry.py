@@ -169,14 +169,14 @@ def check(
 def secrets_of(process: str, settings: Settings) -> dict[str, str | None]:
     """The secrets that a process needs, by variable."""
     needed = stack_plan.SECRETS if process in ("server", "services") else (stack_plan.AUTH_STRING,)
-    return {name: _secret(settings, name) for name in needed}
+    return {name: settings.secret_text(name) for name in needed}
 
 
 def database_of(settings: Settings) -> Database:
     """Prefect's database, out of the settings."""
     return Database(
         user=settings.prefect_postgres_user,
-        password=_secret(settings, stack_plan.DATABASE_PASSWORD) or "",
+        password=settings.secret_text(stack_plan.DATABASE_PASSWORD) or "",
         host=settings.prefect_postgres_host or "127.0.0.1",
         port=settings.prefect_postgres_port or 5432,
         name=settings.prefect_postgres_db,
@@ -188,7 +188,7 @@ def redis_of(settings: Settings) -> Redis:
     return Redis(
         host=settings.prefect_redis_messaging_host or "127.0.0.1",
         port=settings.prefect_redis_messaging_port or 6379,
-        password=_secret(settings, stack_plan.REDIS_PASSWORD) or "",
+        password=settings.secret_text(stack_plan.REDIS_PASSWORD) or "",
         db=settings.prefect_redis_messaging_db,
     )
 
@@ -196,7 +196,7 @@ def redis_of(settings: Settings) -> Redis:
 def api_of(settings: Settings) -> Api:
     """The Prefect server, out of the settings."""
     url = settings.prefect_api_url or f"http://127.0.0.1:{stack_plan.API_PORT}/api"
-    return Api(url=url, auth=_secret(settings, stack_plan.AUTH_STRING) or "")
+    return Api(url=url, auth=settings.secret_text(stack_plan.AUTH_STRING) or "")
 
 
 def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:
@@ -206,20 +206,15 @@ def _prepare(settings: Settings, environment: Mapping[str, str]) -> None:
     from Modules.orchestration import deploy as prefect_deploy
     from Modules.orchestration import server as prefect_ops
 
-    url = api_of(settings).url
-    _await_api(url)
-    for line in prefect_ops.prepare(replace(settings, prefect_api_url=url)):
-        print(line, flush=True)  # noqa: T201 - the log of the worker
-    for cambio in prefect_deploy.deploy_all().cambios:
-        print(f"deployment {cambio.deployment.full_name}: {cambio.estado}", flush=True)  # noqa: T201
-
-
-def _await_api(url: str) -> None:
-    deadline = time.monotonic() + API_PATIENCE_S
+    url, deadline = api_of(settings).url, time.monotonic() + API_PATIENCE_S
     while not (health := stack_health.server(url)).ok:
         if time.monotonic() > deadline:
             raise ApiUnavailable(f"el servidor de Prefect en {url} no está listo: {health.text}")
         time.sleep(_POLL_S)
+    for line in prefect_ops.prepare(replace(settings, prefect_api_url=url)):
+        print(line, flush=True)  # noqa: T201 - the log of the worker
+    for cambio in prefect_deploy.deploy_all().cambios:
+        print(f"deployment {cambio.deployment.full_name}: {cambio.estado}", flush=True)  # noqa: T201
 
 
 def _start_watch(process: str, settings: Settings) -> None:
@@ -252,11 +247,6 @@ def _exec(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 def _page(settings: Settings) -> str:
     """Prefect's page, as a browser reaches it."""
     return settings.lindero_page_url or f"http://127.0.0.1:{settings.lindero_port}"
-
-
-def _secret(settings: Settings, variable: str) -> str | None:
-    value = getattr(settings, variable.lower())
-    return None if value is None else str(value.get_secret_value())
 
 
 def _options() -> argparse.ArgumentParser:

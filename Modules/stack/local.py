@@ -177,11 +177,14 @@ class Stack:
         if name == "postgres":
             return self._postgres(log)
         if name == "redis":
-            return self._redis(log)
+            redis = stack_entry.redis_of(self.settings)
+            configuration = databases.redis_configuration(redis, self.folder / "redis")
+            command = (str(databases.find_redis()), "-")  # it reads what is typed
+            return Spec(name, command, self._minimal(), self.folder, log, typed=configuration)
         process = "single" if self.single and name == "server" else name
         address = ("--host", LOOPBACK, "--port", str(self.settings.lindero_port))
-        command = (sys.executable, "-m", "Modules.stack.entry", process, *address)
-        return Spec(name, command, self._told(name), PROJECT_ROOT, log)
+        entry = (sys.executable, "-m", "Modules.stack.entry", process, *address)
+        return Spec(name, entry, self._told(name), PROJECT_ROOT, log)
 
     def _postgres(self, log: Path) -> Spec:
         data = self.folder / "postgres"
@@ -193,12 +196,6 @@ class Stack:
         command = postgres.command(data, self.ports["postgres"], self.settings.tz)
         fast = signal.SIGINT  # its "fast" stop: does not wait for clients
         return Spec("postgres", command, self._minimal(), self.folder, log, fast, account=account)
-
-    def _redis(self, log: Path) -> Spec:
-        redis = stack_entry.redis_of(self.settings)
-        configuration = databases.redis_configuration(redis, self.folder / "redis")
-        command = (str(databases.find_redis()), "-")  # it reads what is typed
-        return Spec("redis", command, self._minimal(), self.folder, log, typed=configuration)
 
     def _minimal(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _MINIMAL if name in os.environ}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -163,18 +163,29 @@ def server_environment(
         "PREFECT_REDIS_MESSAGING_DB": str(redis.db),
         "PREFECT_REDIS_MESSAGING_PASSWORD": redis.password,
     }
-    return Environment(
-        always={**stores, **_of_the_api(api), **_for_all(tz)},
-        defaults=_of_a_server(ui_api_url),
-        removed=(*_OF_THE_STORES, *_OF_THE_PORTAL, *_OF_ALERTS),
-    )
+    alone = single_environment(api, ui_api_url=ui_api_url, tz=tz)
+    return replace(alone, always={**stores, **alone.always})
 
 
 def single_environment(api: Api, *, ui_api_url: str, tz: str) -> Environment:
     """What a server that is all in one process is told: SQLite, and no Redis."""
+    here = ui_api_url.removesuffix("/api")
+    by_name = here.replace("127.0.0.1", "localhost")
     return Environment(
-        always={**_of_the_api(api), **_for_all(tz)},
-        defaults=_of_a_server(ui_api_url),
+        always={
+            "PREFECT_API_URL": api.url,
+            CLIENT_AUTH: api.auth,  # services act through the API too
+            AUTH_STRING: api.auth,
+            **_for_all(tz),
+        },
+        defaults={
+            # the page as a person of this machine may write its address, and no other page
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{here},{by_name}",
+            "PREFECT_SERVER_UI_API_URL": ui_api_url,
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # old runs, their logs and artifacts go after 90 days; by default they stay for ever
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        },
         removed=(*_OF_THE_STORES, *_OF_THE_PORTAL, *_OF_ALERTS),
     )
 
@@ -246,27 +257,6 @@ def _well_known(secret: str) -> bool:
         and not re.search(r"[^\W\d_]", left)
         and all(len(row) < len("12345") or row in _WELL_KNOWN_DIGITS for row in rows)
     )
-
-
-def _of_the_api(api: Api) -> dict[str, str]:
-    return {
-        "PREFECT_API_URL": api.url,
-        CLIENT_AUTH: api.auth,  # services act through the API too
-        AUTH_STRING: api.auth,
-    }
-
-
-def _of_a_server(ui_api_url: str) -> dict[str, str]:
-    here = ui_api_url.removesuffix("/api")
-    by_name = here.replace("127.0.0.1", "localhost")
-    return {
-        # the page as a person of this machine may write its address, and no other page
-        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{here},{by_name}",
-        "PREFECT_SERVER_UI_API_URL": ui_api_url,
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # old runs, their logs and artifacts go after 90 days; by default they stay for ever
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    }
 
 
 def _for_all(tz: str) -> dict[str, str]:

@@ -33,11 +33,8 @@ def faults(settings: Settings) -> Iterator[str]:
 
     A database of others that is not there is made, once.
     """
-    held = {name: getattr(settings, name.lower()) for name in stack_plan.SECRETS}
     try:
-        stack_plan.check_secrets(
-            {name: None if one is None else one.get_secret_value() for name, one in held.items()}
-        )
+        stack_plan.check_secrets({name: settings.secret_text(name) for name in stack_plan.SECRETS})
     except SettingsError as err:
         yield str(err)
     for store in local.stores_of_others(settings):

@@ -65,8 +65,8 @@ def write_files(folder: Path, settings: Settings) -> tuple[str, ...]:
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in secret_names():
-            secret, path = getattr(settings, name), folder / name
-            text = NONE if secret is None else secret.get_secret_value()
+            text, path = settings.secret_text(name), folder / name
+            text = NONE if text is None else text
             path.touch(mode=0o600)
             if path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8", newline="")

@@ -82,8 +82,7 @@ def _of_redis(settings: Settings) -> Iterator[str]:
 
 def _of_secret(name: str, settings: Settings) -> Iterator[str]:
     """``check_secrets`` of one, without its advice."""
-    secret = getattr(settings, name.lower())
     try:
-        check_secrets({name: None if secret is None else secret.get_secret_value()})
+        check_secrets({name: settings.secret_text(name)})
     except SettingsError as err:
         yield str(err).partition(";")[0]
