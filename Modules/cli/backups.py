@@ -27,8 +27,11 @@ from Modules.cli.options import (
 )
 from Modules.disk.run_lock import run_lock, user_name
 from Modules.settings import Settings, load_settings
+from Modules.words import domain
 from Modules.words.domain import Modo
 from Modules.words.errors import SettingsError
+from Modules.words.finding import Finding
+from Modules.words.spanish import count, number
 from Modules.words.temporada import read_campanias
 
 if TYPE_CHECKING:
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from Modules.backups.verify import Verification
     from Modules.diff.compare import Comparacion
     from Modules.store.snapshots import SnapshotStore
-    from Modules.words.finding import Finding
 
 MAX_CELL = 40  # characters of what to do that a table has room for
 MAX_ROWS = 500  # of a diff for people; --json, --gpkg and --kmz have them all
@@ -52,7 +54,6 @@ Overwrite = Annotated[bool, switch("Reemplaza lo que ya esté; lo demás queda c
 def backups_list(*, campania: Campanias = None, test: OfTrials = False, json_: Json = False) -> int:
     """Los backups de una campaña, del más viejo al más nuevo, también los de la cuarentena."""
     from Modules.backups.describe import list_snapshots
-    from Modules.words.spanish import number
 
     settings = load_settings()
     seasons = read_campanias(campania) if campania else settings.lindero_campania
@@ -294,10 +295,9 @@ def backups_diff(
         tolerancia_m: Metros que un borde puede correrse sin que sea un cambio.
     """
     from Modules.diff import compare as comparar
-    from Modules.words.domain import Campania as Season
 
     settings = load_settings()
-    named = Season.parse(campania) if campania else None
+    named = domain.Campania.parse(campania) if campania else None
     if (format_ is None) is not (to is None):
         raise SettingsError("--format geodiff y su archivo van juntos: lindero backups diff --help")
     for path, suffix in ((gpkg, ".gpkg"), (kmz, ".kmz"), (to, ".diff")):
@@ -370,7 +370,6 @@ def backups_renumerar(
     from Modules.jobs.products import last_accepted
     from Modules.store.numeros import path_of, read_numeros, write_numeros
     from Modules.store.snapshot import read_tables
-    from Modules.words.spanish import count
 
     settings, modo = load_settings(), Modo.of(test=test)
     season = campania or next(map(str, settings.lindero_campania), None)
@@ -429,8 +428,8 @@ def _say_findings(found: list[Finding]) -> None:
         short = f"ver {notes.index(one.todo) + 1}" if one.todo in notes else one.todo
         table.add_row(Text(one.item), Text(one.what), Text(short))
     console().print(table)
-    for number, text in enumerate(notes, start=1):
-        say(f"{number}: {text}")
+    for at, text in enumerate(notes, start=1):
+        say(f"{at}: {text}")
 
 
 def _say_plan(plan: RestorePlan) -> None:
@@ -441,7 +440,7 @@ def _say_plan(plan: RestorePlan) -> None:
         say(f"  {row['accion']:<9}  {row['archivo']}{size}")
     if facts["se_dejan"]:
         say(f"  se dejan   {len(facts['se_dejan'])} que ya están: {', '.join(facts['se_dejan'])}")
-    rows = ", ".join(f"{name} {count}" for name, count in facts["filas"].items() if count)
+    rows = ", ".join(f"{name} {many}" for name, many in facts["filas"].items() if many)
     say(f"  filas: {rows or 'ninguna'}")
 
 
@@ -449,7 +448,6 @@ def _say_diff(found: Comparacion) -> None:
     from rich.markup import escape
 
     from Modules.diff.changes import cambios, changes_of
-    from Modules.words.spanish import number
 
     say(f"{found.titulo}.")
     for aviso in found.avisos:

@@ -10,6 +10,7 @@ from cyclopts import App
 from Modules.cli.options import Json, say, say_json, say_table, switch
 from Modules.orchestration.deployments import DEPLOYMENTS, named
 from Modules.words.errors import SettingsError
+from Modules.words.spanish import cut
 
 if TYPE_CHECKING:
     from Modules.orchestration.deploy import DeploymentChange, DeployReport, Diferencia
@@ -90,7 +91,7 @@ def _line(diferencia: Diferencia) -> str:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+    return cut(text, MAX_VALUE)
 
 
 def _as_json(informe: DeployReport, *, dry_run: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -82,7 +83,7 @@ app = App(
     name="lindero",
     help="La sala de mapas nocturna: trae los campos, los comprueba, los guarda y los publica. Con "
     "--empresa NOMBRE, cualquier comando es de esa de LINDERO_EMPRESAS.",
-    version=lambda: _version(),
+    version=lambda: version("lindero"),
     version_flags=["--version"],
     result_action="return_value",
     help_formatter=Ayuda(),
@@ -161,22 +162,17 @@ def _nobody_reads() -> bool:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-            broken = _is_broken(stream.fileno())
+            broken = False
+            if hasattr(select, "poll"):  # Windows only tells who writes to a pipe
+                poll = select.poll()
+                poll.register(stream.fileno(), 0)
+                broken = any(event & select.POLLERR for _, event in poll.poll(0))
         except BrokenPipeError:
             broken = True
         if broken:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         gone |= broken
     return gone
-
-
-def _is_broken(handle: int) -> bool:
-    """Whether the other end of a pipe is closed; Windows only tells who writes to it."""
-    if not hasattr(select, "poll"):
-        return False
-    poll = select.poll()
-    poll.register(handle, 0)
-    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _refused(error: Exception, said: str, words: Sequence[str]) -> int:
@@ -303,9 +299,7 @@ def run_plan_muestreo(
         **{"mes": mes, "campania": campania, "solo_validar": solo_validar and not demo},
         **{"campos": campos or [], "max_tareas": max_tareas, "test": test or demo},
     }
-    with ExitStack() as stack:
-        for one in (_progress(quiet=json_), _orderly_end()):
-            stack.enter_context(one)
+    with _progress(quiet=json_), _orderly_end(), ExitStack() as stack:
         show: Callable[[], None] | None = None
         if demo:
             from Modules.cli.plan_demo import made_up
@@ -393,12 +387,6 @@ def demo_portal(
     return 0
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("lindero")
-
-
 def _run_flow(
     settings: Settings, deployment: Deployment, parameters: dict[str, Any], *, verbose: bool
 ) -> RunResult:
@@ -455,14 +443,13 @@ def _prefect_environment(settings: Settings, *, verbose: bool) -> None:
     """Defaults for a run by hand; what the environment says already stands."""
     home = Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
     home.mkdir(parents=True, exist_ok=True)
-    auth = settings.prefect_server_api_auth_string
     defaults = {
         "PREFECT_LOGGING_HANDLERS_API_LEVEL": "CRITICAL",  # see ``flow_run``
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": None if verbose else "CRITICAL",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_API_URL": settings.prefect_api_url,
-        "PREFECT_API_AUTH_STRING": None if auth is None else auth.get_secret_value(),
+        "PREFECT_API_AUTH_STRING": settings.secret_text("PREFECT_SERVER_API_AUTH_STRING"),
     }
     for name, value in defaults.items():
         if value is not None:

@@ -19,6 +19,7 @@ from Modules.settings import load_settings, settings_of_each
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, SettingsError
 from Modules.words.finding import Finding, Report, Severity
+from Modules.words.spanish import duration, moment, number
 
 if TYPE_CHECKING:
     from Modules.health.known import Facts
@@ -83,7 +84,6 @@ def _each(modo: Modo) -> Iterator[tuple[str, Severity, int, str, str, str]]:
     """Name, verdict, exit code, last good night, what and what to do, the one company's first."""
     from Modules.health.facts import gather
     from Modules.health.rules import judge
-    from Modules.words.spanish import moment
 
     own, now = load_settings(), datetime.now(UTC)
     has_own = own.databaler_base_url is not None or own.store_dir(modo).is_dir()
@@ -134,7 +134,6 @@ def show_doctor(
 
 def _say_facts(facts: Facts) -> None:
     from Modules.health.rules import PARTES
-    from Modules.words.spanish import duration, moment, number
 
     last = facts.publicada
     if last is not None:

@@ -71,21 +71,17 @@ def _portal(settings: Settings, modo: Modo, *, ask: bool) -> Iterator[Finding]:
     else:
         yield fine("Portal", "configurado")
     try:
-        identity = _profile_identity(settings)
+        identity = DEFAULT_IDENTITY  # known beforehand: nothing of the client is loaded
+        if settings.databaler_profile is not None:
+            from Modules.jobs import portal_access
+
+            identity = portal_access.read_profile(settings).identity
     except PipelineError as err:
         yield bad("Perfil del portal", str(err), "Corregir el archivo DATABALER_PROFILE")
         return
     yield fine("Perfil del portal", identity)
     if ask and settings.databaler_base_url is not None:
         yield _ask_portal(settings, modo)
-
-
-def _profile_identity(settings: Settings) -> str:
-    if settings.databaler_profile is None:  # known beforehand: nothing of the client is loaded
-        return DEFAULT_IDENTITY
-    from Modules.jobs import portal_access
-
-    return portal_access.read_profile(settings).identity
 
 
 def _ask_portal(settings: Settings, modo: Modo) -> Finding:
@@ -109,14 +105,14 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     server = urlsplit(settings.prefect_api_url or "").hostname
     elsewhere = server not in (None, "127.0.0.1", "localhost", "::1")  # its stores are not ours
     for name, what in _SECRETS.items():
-        secret = getattr(settings, name.lower())
+        secret = settings.secret_text(name)
         if secret is None:
             if not elsewhere or name == stack_plan.AUTH_STRING:
                 detail = f"{name} falta; hace falta para levantar el servidor en esta máquina"
                 yield warn(what, detail, "lindero stack init la escribe en .env")
             continue
         try:
-            stack_plan.check_secrets({name: secret.get_secret_value()})
+            stack_plan.check_secrets({name: secret})
         except SettingsError:
             yield bad(
                 what,
@@ -198,14 +194,17 @@ def _sentinel(name: str, folder: Path, *, prepared: bool) -> Finding:
     if seen is not None:
         detail = "la señal del destino es la de otra carpeta"
         return bad(what, detail, "Revisar a dónde lleva: docs/onedrive.md")
-    if not _reachable(folder):
+    try:
+        check_path(folder)
+        empty = next(folder.iterdir(), None) is None
+    except (PublishError, OSError):
         todo = "Abrir OneDrive y esperar que sincronice, o montar el disco"
         return bad(what, "el destino no se alcanza", todo)
     if not prepared:
         detail = "hay un enlace configurado, y su destino nunca se preparó"
         return warn(what, detail, "python setup_symlinks.py y después create_symlinks.ps1")
     with_files = "con archivos, sin la señal: no es el destino, o alguien la borró"
-    which = with_files if any(folder.iterdir()) else "vacía que no es el destino"
+    which = "vacía que no es el destino" if empty else with_files
     todo = "Ver si el disco o la carpeta de OneDrive están montados donde deben: docs/onedrive.md"
     return bad(what, f"se alcanza una carpeta {which}", todo)
 
@@ -215,15 +214,6 @@ def _text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def _reachable(folder: Path) -> bool:
-    try:
-        check_path(folder)
-        next(folder.iterdir(), None)
-    except (PublishError, OSError):
-        return False
-    return True
 
 
 def _conflicts(outputs: Path) -> Iterator[Finding]:

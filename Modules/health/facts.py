@@ -37,12 +37,17 @@ def gather(settings: Settings, modo: Modo, now: datetime) -> Facts:
     accepted = store.accepted()
     alone = not settings.lindero_empresa  # of one of many the platform is not its own
     seen = platform.look(settings, now) if alone else None
+    unreachable = None
+    try:
+        check_path(outputs / BACKUP)
+    except (PublishError, OSError) as err:
+        unreachable = str(err)
     return Facts(
         ahora=now,
         zone=settings.zone,
         modo=modo,
         publicada=_newest_published(store, accepted, outputs),
-        destino_error=_unreachable(outputs / BACKUP),
+        destino_error=unreachable,
         rechazos=tuple(_refused(accepted, store.quarantined())),
         cortadas=tuple(sorted(_cut_short(outputs))),
         servidor=_server(settings, seen, now) if alone else None,
@@ -101,7 +106,10 @@ def _newest_published(
     for snapshot in reversed(accepted):
         origin = store.first_equal(snapshot)
         folder = outputs / BACKUP / snapshot.campania.slug / str(origin.id)
-        if _is_published(folder):
+        lies = False
+        with suppress(PublishError, OSError):
+            lies = bool(published(folder))
+        if lies:
             return Publicacion(
                 snapshot=str(snapshot.id),
                 campania=str(snapshot.campania),
@@ -116,27 +124,12 @@ def _newest_published(
     return None
 
 
-def _is_published(folder: Path) -> bool:
-    try:
-        return bool(published(folder))
-    except (PublishError, OSError):
-        return False
-
-
 def _refused(accepted: Sequence[Snapshot], quarantined: Sequence[Snapshot]) -> Iterator[Rechazo]:
     """The newest refused night of each campaña, where no newer one was accepted."""
     newest = {one.campania: one for one in quarantined}  # oldest first: the last one stays
     for campania, refused in newest.items():
         if not any(one.campania == campania and refused.id < one.id for one in accepted):
             yield Rechazo(str(refused.id), str(campania), refused.id.utc)
-
-
-def _unreachable(folder: Path) -> str | None:
-    try:
-        check_path(folder)
-    except (PublishError, OSError) as err:
-        return str(err)
-    return None
 
 
 def _cut_short(outputs: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from Modules.disk.safe_files import make_folder, write_beside
 from Modules.orchestration.deployments import WORK_POOL
@@ -185,14 +185,11 @@ def _read_note(path: Path) -> tuple[datetime | None, dict[str, Part]]:
     """When the watch noted last, and what; what cannot be read is as if it were not there."""
     try:
         facts = json.loads(path.read_bytes())
-        parts = [_read_part(one) for one in facts["partes"]]
-        return read_moment(facts["cuando"]), {one.nombre: one for one in parts}
+        parts = {}
+        for row in facts["partes"]:
+            signs = (row["senal"], row["desde"])
+            moments = (None if sign is None else read_moment(sign) for sign in signs)
+            parts[str(row["nombre"])] = Part(str(row["nombre"]), row["mal"], *moments)
+        return read_moment(facts["cuando"]), parts
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, {}
-
-
-def _read_part(row: Mapping[str, Any]) -> Part:
-    senal, desde = (
-        None if row[name] is None else read_moment(row[name]) for name in ("senal", "desde")
-    )
-    return Part(str(row["nombre"]), row["mal"], senal, desde)

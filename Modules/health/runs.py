@@ -11,7 +11,7 @@ from Modules.health.known import BAD, LEVANTAR, Facts, Run, again, restart
 from Modules.orchestration.dead_runs import ALIVE
 from Modules.orchestration.deployments import BACKUP
 from Modules.words.finding import Finding, Severity
-from Modules.words.spanish import duration, inesperada, moment
+from Modules.words.spanish import cut, duration, inesperada, moment
 
 HUNG_AFTER: Final = timedelta(hours=3)
 MAX_MENSAJE: Final = 300
@@ -177,5 +177,4 @@ def _hanging(runs: Sequence[Run], facts: Facts) -> Iterator[Finding]:
 
 
 def short_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_MENSAJE else line[: MAX_MENSAJE - 1] + "…"
+    return cut(" ".join(text.split()), MAX_MENSAJE)

@@ -111,7 +111,25 @@ def target_problem(text: str) -> str | None:
         return (
             f"el destino {text!r} no es una ruta completa: empiece por la unidad, como C:\\Users\\…"
         )
-    return _names_problem(text, path)
+    names = path.parts[1:]
+    if not names:
+        return "el destino es una unidad entera: elija una carpeta"
+    if re.search(r"(^|[\\/])\.{1,2}([\\/]|$)", text):
+        return "el destino tiene '.' o '..': escriba la ruta completa"
+    if forbidden := _FORBIDDEN.search("\\".join(names)):
+        return f"Windows no acepta el carácter {forbidden[0]} en el destino: quítelo"
+    if problem := name_problem("/".join(names)):
+        return f"Windows u OneDrive no aceptan el destino: {problem}"
+    if tilde := next((name for name in names if name.startswith("~")), None):
+        return f"OneDrive no sincroniza carpetas que empiezan con ~: {tilde!r}"
+    if short := next((name for name in names if _SHORT_NAME.search(name)), None):
+        return f"{short!r} es un nombre corto de Windows: escriba el nombre completo"
+    if len(str(path)) > MAX_TARGET:
+        return (
+            f"el destino tiene {len(str(path))} caracteres, y con más de {MAX_TARGET} no entran "
+            "los archivos: elija una carpeta más cerca de la raíz"
+        )
+    return None
 
 
 def judge_links(
@@ -166,28 +184,6 @@ def _link_path(key: str) -> PurePosixPath | None:
     if len(parts) < 2 or key.startswith(("/", "\\")) or name_problem(path) is not None:
         return None
     return PurePosixPath(path)
-
-
-def _names_problem(text: str, path: PureWindowsPath) -> str | None:
-    names = path.parts[1:]
-    if not names:
-        return "el destino es una unidad entera: elija una carpeta"
-    if re.search(r"(^|[\\/])\.{1,2}([\\/]|$)", text):
-        return "el destino tiene '.' o '..': escriba la ruta completa"
-    if forbidden := _FORBIDDEN.search("\\".join(names)):
-        return f"Windows no acepta el carácter {forbidden[0]} en el destino: quítelo"
-    if problem := name_problem("/".join(names)):
-        return f"Windows u OneDrive no aceptan el destino: {problem}"
-    if tilde := next((name for name in names if name.startswith("~")), None):
-        return f"OneDrive no sincroniza carpetas que empiezan con ~: {tilde!r}"
-    if short := next((name for name in names if _SHORT_NAME.search(name)), None):
-        return f"{short!r} es un nombre corto de Windows: escriba el nombre completo"
-    if len(str(path)) > MAX_TARGET:
-        return (
-            f"el destino tiene {len(str(path))} caracteres, y con más de {MAX_TARGET} no entran "
-            "los archivos: elija una carpeta más cerca de la raíz"
-        )
-    return None
 
 
 def _same_links(enlaces: Sequence[Enlace]) -> Iterator[tuple[Enlace, str]]:
