@@ -46,18 +46,9 @@ from Modules.cli.spanish import Ayuda, usage_error
 from Modules.cli.stack import stack
 from Modules.cli.status import doctor, status
 from Modules.disk.run_lock import early_lock
+from Modules.orchestration import deployments
 from Modules.orchestration.configured import server_configured
-from Modules.orchestration.deployments import (
-    BACKUP,
-    DEPLOYMENTS,
-    EMPRESAS,
-    H3,
-    MAPAS_EMPRESAS,
-    MARCADORES,
-    PLAN,
-    VERIFICAR,
-    Deployment,
-)
+from Modules.orchestration.deployments import Deployment
 from Modules.products import registry
 from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, check_portal, load_settings
@@ -194,11 +185,11 @@ def _of_a_campania(comando: str) -> Callable[..., int]:
         verbose: Verbose = False,
     ) -> int:
         settings, modo = load_settings(), Modo.of(test=test)
-        deployment = DEPLOYMENTS[comando]
-        if deployment is BACKUP:
+        deployment = deployments.DEPLOYMENTS[comando]
+        if deployment is deployments.BACKUP:
             check_portal(settings, modo)  # refuse before anything is started or written
         with _alone(settings, modo, quiet=json_):
-            if deployment is BACKUP:
+            if deployment is deployments.BACKUP:
                 from Modules.jobs import backup, temporada
 
                 for one in temporada.asked(settings, campania):
@@ -244,7 +235,7 @@ def run_marcadores(
     given = {"campania": campania, "solo_validar": solo_validar, "max_tareas": max_tareas}
     with _progress(quiet=json_), _orderly_end():
         parameters = {**given, "test": test}
-        result = _run_flow(load_settings(), MARCADORES, parameters, verbose=verbose)
+        result = _run_flow(load_settings(), deployments.MARCADORES, parameters, verbose=verbose)
     return _answer(result, as_json=json_)
 
 
@@ -252,7 +243,7 @@ def run_marcadores(
 def run_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = False) -> int:
     """Hace el backup de cada empresa de LINDERO_EMPRESAS, repartidas en corridas."""
     with _progress(quiet=json_), _orderly_end():
-        result = _run_flow(load_settings(), EMPRESAS, {"test": test}, verbose=verbose)
+        result = _run_flow(load_settings(), deployments.EMPRESAS, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
 
 
@@ -260,7 +251,8 @@ def run_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = 
 def run_mapas_empresas(*, test: Test = False, json_: Json = False, verbose: Verbose = False) -> int:
     """Arma los KMZ y los hexágonos de cada empresa de LINDERO_EMPRESAS con su último backup."""
     with _progress(quiet=json_), _orderly_end():
-        result = _run_flow(load_settings(), MAPAS_EMPRESAS, {"test": test}, verbose=verbose)
+        all_maps = deployments.MAPAS_EMPRESAS
+        result = _run_flow(load_settings(), all_maps, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
 
 
@@ -269,7 +261,7 @@ def run_verificar(*, test: OfTrials = False, json_: Json = False, verbose: Verbo
     """Lee los backups, ensaya una restauración, revisa las copias y quita lo viejo."""
     settings = load_settings()
     with _alone(settings, Modo.of(test=test), quiet=json_):
-        result = _run_flow(settings, VERIFICAR, {"test": test}, verbose=verbose)
+        result = _run_flow(settings, deployments.VERIFICAR, {"test": test}, verbose=verbose)
     return _answer(result, as_json=json_)
 
 
@@ -305,11 +297,11 @@ def run_plan_muestreo(
             from Modules.cli.plan_demo import made_up
 
             show = stack.enter_context(made_up(mes))
-        result = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
+        result = _run_flow(load_settings(), deployments.PLAN, parameters, verbose=verbose)
         code = _answer(result, as_json=json_)
         if show is not None and not json_ and not result["error"]:
             show()
-            result = _run_flow(load_settings(), PLAN, parameters, verbose=verbose)
+            result = _run_flow(load_settings(), deployments.PLAN, parameters, verbose=verbose)
             code = _answer(result, as_json=json_)
     return code
 
@@ -395,7 +387,7 @@ def _run_flow(
     if settings.lindero_empresa and served:  # no run of the one company's, for whoever watches them
         _prefect_environment(settings, verbose=verbose)
         served = False  # but a block is there
-    if not served and not (deployment is H3 and settings.on_a_cluster):
+    if not served and not (deployment is deployments.H3 and settings.on_a_cluster):
         from Modules.orchestration.stages import run_here
 
         log_to_stderr(verbose=verbose)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final, NoReturn
 
+from Modules.onedrive import setup
 from Modules.onedrive.compose import COMPOSE_NAME
 from Modules.onedrive.config import (
     CONFIG_NAME,
@@ -26,15 +27,6 @@ from Modules.onedrive.config import (
     warnings_of,
 )
 from Modules.onedrive.script import SCRIPT_NAME
-from Modules.onedrive.setup import (
-    look,
-    project_on_windows,
-    read_config,
-    roots_by_name,
-    roots_of,
-    set_sentinels,
-    write_files,
-)
 from Modules.products.registry import product_folders
 from Modules.words.errors import PublishError
 
@@ -114,7 +106,7 @@ def _run(options: argparse.Namespace, project: Path, environment: Mapping[str, s
         answer = _ask("¿Escribir los archivos?", "S/n").casefold()
         if answer not in ("s/n", "s", "si", "sí"):
             raise _WrongError("Se canceló.")
-    for name, changed in write_files(project, pedido.enlaces, pedido.roots).items():
+    for name, changed in setup.write_files(project, pedido.enlaces, pedido.roots).items():
         _say(f"{name}: {'escrito' if changed else 'sin cambios'}")
     if options.centinelas:
         return _sentinels(project, pedido.enlaces)
@@ -147,9 +139,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _pedido(options: argparse.Namespace, project: Path, environment: Mapping[str, str]) -> _Pedido:
-    before = _checked(read_config(project) or Lectura(()))
+    before = _checked(setup.read_config(project) or Lectura(()))
     given = _checked(links_of([_pair(text) for text in options.destino]))
-    roots = _given_roots(options.onedrive) or roots_of(environment)
+    roots = _given_roots(options.onedrive) or setup.roots_of(environment)
     links = _merged(before, given, options.sin)
     if options.preguntar or not links:
         if not options.preguntar and options.si and roots:
@@ -160,8 +152,8 @@ def _pedido(options: argparse.Namespace, project: Path, environment: Mapping[str
                 f"No hay destinos: agregue --destino CARPETA=RUTA, o escriba {CONFIG_NAME}"
             )
         else:
-            return _answered(links, roots or roots_by_name(links), project)
-    return _Pedido(links, roots or roots_by_name(links))
+            return _answered(links, roots or setup.roots_by_name(links), project)
+    return _Pedido(links, roots or setup.roots_by_name(links))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -248,7 +240,7 @@ def _ask_target(
         problem = target_problem(answer)
         if problem is None:
             link = _link(carpeta, PureWindowsPath(answer))
-            judged = judge_links((*links, link), roots, project=project_on_windows(project))
+            judged = judge_links((*links, link), roots, project=setup.project_on_windows(project))
             if not judged:
                 return link.destino
             problem = judged[0].what
@@ -271,10 +263,10 @@ def _ask(question: str, proposed: str) -> str:
 def _judge(pedido: _Pedido, project: Path) -> None:
     if not pedido.enlaces:
         raise _WrongError("No quedó ninguna carpeta con destino: no hay nada que enlazar.")
-    problems = judge_links(pedido.enlaces, pedido.roots, project=project_on_windows(project))
+    problems = judge_links(pedido.enlaces, pedido.roots, project=setup.project_on_windows(project))
     doubts = list(warnings_of(pedido.enlaces, product_folders()))
     if ON_WINDOWS and not problems:
-        found = look(pedido.enlaces, pedido.roots)
+        found = setup.look(pedido.enlaces, pedido.roots)
         problems, doubts = found.errors, [*doubts, *found.warnings]
     if problems:
         raise _WrongError(*dict.fromkeys(map(told, problems)))
@@ -286,7 +278,7 @@ def _judge(pedido: _Pedido, project: Path) -> None:
 
 def _sentinels(project: Path, links: Sequence[Enlace]) -> int:
     code = DONE
-    for carpeta, done in set_sentinels(project, links).items():
+    for carpeta, done in setup.set_sentinels(project, links).items():
         if isinstance(done, PublishError):
             _complain(f"{carpeta}: sin centinela. {done}")
             code = NOT_WRITTEN

@@ -316,17 +316,17 @@ def _wanted(
     deployment: Deployment, flow: Flow[..., Any], held: DeploymentResponse | None
 ) -> RunnerDeployment:
     active = held is None or not _schedule_paused(held)
-    zone, slug = deployment.timezone, SCHEDULE_SLUG
-    cron = deployment.cron
     facts = wanted_facts(deployment, None if held is None else held.model_dump(mode="json"))
-    given = [one["parameters"] for one in facts["schedules"]]
+    same = ("timezone", "slug", "parameters")
+    schedules = [
+        Cron(one["cron"], active=active, **{name: one[name] for name in same})
+        for one in facts["schedules"]
+    ]
     made = cast(
         "RunnerDeployment",
         flow.to_deployment(
             name=deployment.name,
-            schedules=[Cron(cron, timezone=zone, slug=slug, active=active, parameters=given[0])]
-            if cron
-            else [],
+            schedules=schedules,
             paused=held is not None and held.paused,
             work_pool_name=deployment.work_pool,
             parameters=facts["parameters"],

@@ -19,20 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 from Modules.disk.run_lock import run_lock
 from Modules.jobs import backup, portal_access, report, temporada
 from Modules.jobs.outcome import Outcome, Resultado
-from Modules.orchestration import alerts, empresas
-from Modules.orchestration.deployments import (
-    BACKUP,
-    EMPRESAS,
-    H3,
-    INFORME,
-    KMZ,
-    MAPAS_EMPRESAS,
-    MARCADORES,
-    PLAN,
-    PRODUCTOS,
-    VERIFICAR,
-    Deployment,
-)
+from Modules.orchestration import alerts, deployments, empresas
+from Modules.orchestration.deployments import Deployment
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, run_plain
 from Modules.portal.collector import give_back, without_collector
@@ -180,7 +168,6 @@ def _night(
     chunks: Chunks = _here,
     keys: PromptAccess | None = None,
 ) -> Outcome:
-    """One campaña of ``respaldar``."""
     settings, modo = job.settings, job.modo
     corrida.info("Campaña %s, de %s", job.campania, access.portal.origin)
     tell = stopwatch(TRAER)
@@ -383,16 +370,16 @@ def marcar(**parameters: Any) -> Outcome:
 
 
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
-    BACKUP.name: respaldar,
-    EMPRESAS.name: empresas.respaldar_todas,
-    MAPAS_EMPRESAS.name: empresas.mapas_de_todas,
-    PRODUCTOS.name: hacer_productos,
-    KMZ.name: hacer_kmz,
-    H3.name: hacer_h3,
-    INFORME.name: informar,
-    VERIFICAR.name: verificar,
-    PLAN.name: muestrear,
-    MARCADORES.name: marcar,
+    deployments.BACKUP.name: respaldar,
+    deployments.EMPRESAS.name: empresas.respaldar_todas,
+    deployments.MAPAS_EMPRESAS.name: empresas.mapas_de_todas,
+    deployments.PRODUCTOS.name: hacer_productos,
+    deployments.KMZ.name: hacer_kmz,
+    deployments.H3.name: hacer_h3,
+    deployments.INFORME.name: informar,
+    deployments.VERIFICAR.name: verificar,
+    deployments.PLAN.name: muestrear,
+    deployments.MARCADORES.name: marcar,
 }
 
 
