@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from Modules.health.platform import Platform
 from Modules.orchestration.dead_runs import ALIVE
-from Modules.orchestration.deployments import BACKUP, Deployment
+from Modules.orchestration.deployments import Deployment
 from Modules.orchestration.empresas import Hecha
 from Modules.words.domain import Modo
 
@@ -115,8 +115,6 @@ class Servidor:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is known at one moment."""
-
     ahora: datetime
     zone: ZoneInfo
     modo: Modo = Modo.PROD
@@ -139,12 +137,8 @@ class Facts:
         known = () if self.servidor is None else self.servidor.corridas
         return tuple(run for run in known if run.prueba is (self.modo is Modo.TEST))
 
-    @property
-    def respaldo(self) -> Programa | None:
-        """The nightly backup on the server; None where that is not known."""
-        return self.programa(BACKUP)
-
     def programa(self, what: Deployment) -> Programa | None:
+        """A deployment on the server; None where that is not known."""
         known = () if self.servidor is None else self.servidor.programas
         return next((one for one in known if one.deployment == what.full_name), None)
 

@@ -109,7 +109,6 @@ def noted(settings: Settings) -> datetime | None:
 
 
 def note_file(settings: Settings) -> Path:
-    """Where the watch notes what it saw."""
     return settings.lindero_state_dir / "watch" / NOTE_NAME
 
 

@@ -134,7 +134,7 @@ def _night_by(facts: Facts) -> Iterator[Finding]:
 
 def _due_by(facts: Facts) -> tuple[datetime, datetime] | None:
     """When the night that must lie published by now was due, and by when; None: no such night."""
-    programa = facts.respaldo
+    programa = facts.programa(BACKUP)
     hour = (EMPRESAS if facts.empresa else BACKUP).hora
     if facts.modo is not Modo.PROD or facts.noche_para is None or hour is None:
         return None

@@ -152,7 +152,8 @@ def _said(run: Run) -> str:
 def _after_a_bad_run(run: Run, facts: Facts) -> str:
     if any(one.otra_vez and lives(one) and one.flujo == run.flujo for one in facts.corridas):
         return f"Nada por ahora: {OTRA_VEZ_AHORA}"
-    if facts.respaldo is not None and facts.respaldo.otra_vez and run.flujo == BACKUP.flow:
+    night = facts.programa(BACKUP)
+    if night is not None and night.otra_vez and run.flujo == BACKUP.flow:
         return f"No empezar otra: la que se hace otra vez espera que el worker la tome. {LEVANTAR}"
     if facts.turno is not None:
         return f"Hay otra en curso ({facts.turno}): esperar a que termine, o cortar ese proceso"

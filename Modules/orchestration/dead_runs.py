@@ -26,8 +26,6 @@ POLL_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A run that Prefect calls alive."""
-
     id: str
     nombre: str
     estado: str

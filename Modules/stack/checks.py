@@ -41,7 +41,6 @@ WELL: Final = Health(ok=True, text="responde")
 
 
 def ill(text: str) -> Health:
-    """It does not do its work, and why."""
     return Health(ok=False, text=text)
 
 

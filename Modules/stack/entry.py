@@ -167,13 +167,11 @@ def check(
 
 
 def secrets_of(process: str, settings: Settings) -> dict[str, str | None]:
-    """The secrets that a process needs, by variable."""
     needed = stack_plan.SECRETS if process in ("server", "services") else (stack_plan.AUTH_STRING,)
     return {name: settings.secret_text(name) for name in needed}
 
 
 def database_of(settings: Settings) -> Database:
-    """Prefect's database, out of the settings."""
     return Database(
         user=settings.prefect_postgres_user,
         password=settings.secret_text(stack_plan.DATABASE_PASSWORD) or "",
@@ -184,7 +182,6 @@ def database_of(settings: Settings) -> Database:
 
 
 def redis_of(settings: Settings) -> Redis:
-    """Redis, out of the settings."""
     return Redis(
         host=settings.prefect_redis_messaging_host or "127.0.0.1",
         port=settings.prefect_redis_messaging_port or 6379,
@@ -194,7 +191,6 @@ def redis_of(settings: Settings) -> Redis:
 
 
 def api_of(settings: Settings) -> Api:
-    """The Prefect server, out of the settings."""
     url = settings.prefect_api_url or f"http://127.0.0.1:{stack_plan.API_PORT}/api"
     return Api(url=url, auth=settings.secret_text(stack_plan.AUTH_STRING) or "")
 
@@ -245,7 +241,6 @@ def _exec(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 
 def _page(settings: Settings) -> str:
-    """Prefect's page, as a browser reaches it."""
     return settings.lindero_page_url or f"http://127.0.0.1:{settings.lindero_port}"
 
 

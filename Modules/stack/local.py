@@ -341,17 +341,14 @@ def down(settings: Settings, *, tell: Tell = silently) -> tuple[str, ...]:
 
 
 def log_of(settings: Settings, name: str) -> Path:
-    """Where a process of the stack writes."""
     return stack_folder(settings) / "logs" / f"{name}.log"
 
 
 def stack_folder(settings: Settings) -> Path:
-    """Where the stack of these settings lives."""
     return settings.lindero_state_dir / "stack"
 
 
 def busy() -> StackError:
-    """Another command has the stack."""
     return StackError(
         "otro comando está levantando o apagando esta plataforma; esperar a que termine"
     )

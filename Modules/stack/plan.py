@@ -83,8 +83,6 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Redis:
-    """Where Redis is."""
-
     host: str
     port: int
     password: str = field(repr=False)
