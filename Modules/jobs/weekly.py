@@ -105,8 +105,23 @@ def read(week: Week) -> Verification:
 
 def rehearse(week: Week) -> tuple[Simulacro, ...]:
     """Restore the newest backup of each campaña into a scratch folder, and verify it there."""
+    done = []
     newest = {snapshot.campania: snapshot for snapshot in week.store.accepted()}
-    return tuple(_rehearse(week, snapshot) for snapshot in newest.values())
+    for snapshot in newest.values():
+        name, size = str(snapshot.id), snapshot.size_bytes
+        try:
+            done.append(Simulacro(name, drill(week.store, name), size))
+        except PipelineError as err:
+            found = Finding(
+                "la restauración no salió bien",
+                where=f"simulacro de {name}",
+                item=snapshot.path.name,
+                todo=f"mire lindero backups verify {name}{week.modo.flag}",
+                code="simulacro",
+                notes=(str(err),),
+            )
+            done.append(Simulacro(name, 0, size, found))
+    return tuple(done)
 
 
 def plan_prune(week: Week, *, full: bool = True) -> tuple[Poda, Lecturas]:
@@ -221,22 +236,6 @@ def outcome(week: Week, informe: WeekReport) -> Outcome:
 
 def _ids(store: SnapshotStore) -> set[str]:
     return {path.name for path in store.folders()}
-
-
-def _rehearse(week: Week, snapshot: Snapshot) -> Simulacro:
-    name = str(snapshot.id)
-    try:
-        return Simulacro(name, drill(week.store, name), snapshot.size_bytes)
-    except PipelineError as err:
-        found = Finding(
-            "la restauración no salió bien",
-            where=f"simulacro de {name}",
-            item=snapshot.path.name,
-            todo=f"mire lindero backups verify {name}{week.modo.flag}",
-            code="simulacro",
-            notes=(str(err),),
-        )
-        return Simulacro(name, 0, snapshot.size_bytes, found)
 
 
 def poda_data(poda: Poda) -> dict[str, Any]:

