@@ -53,7 +53,7 @@ def deploy_command(
     chosen = tuple(DEPLOYMENTS.values()) if all_ else named(names)
     from Modules.orchestration import deploy as prefect_deploy
 
-    informe = prefect_deploy.dry_run(chosen) if dry_run else prefect_deploy.deploy_all(chosen)
+    informe = prefect_deploy.deploy_all(chosen, dry_run=dry_run)
     if json_:
         say_json(_as_json(informe, dry_run=dry_run))
     else:

@@ -116,27 +116,19 @@ def main(deployment: Deployment) -> None:
     )
 
 
-def deploy_all(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
+def deploy_all(
+    deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values()), *, dry_run: bool = False
+) -> DeployReport:
     """Make the server hold these deployments and our types of block; what is equal is left alone.
+
+    ``dry_run``: only what it would do; writes nothing, neither a pool nor a flow.
 
     Raises:
         SettingsError: no server, or it refuses one of them; those before it are deployed.
     """
-    with server(load_settings()):
-        cambios = tuple(deploy(one) for one in deployments)
-        with _refusals("al leer los despliegues"):
-            return DeployReport(cambios, unregistered(), register(dry_run=False))
-
-
-def dry_run(deployments: Sequence[Deployment] = tuple(DEPLOYMENTS.values())) -> DeployReport:
-    """What ``deploy_all`` would do; writes nothing, neither a pool nor a flow.
-
-    Raises:
-        SettingsError: no server.
-    """
     with server(load_settings()), _refusals("al leer los despliegues"):
-        cambios = tuple(_compared(one)[0] for one in deployments)
-        return DeployReport(cambios, unregistered(), register(dry_run=True))
+        cambios = tuple(_compared(one)[0] if dry_run else deploy(one) for one in deployments)
+        return DeployReport(cambios, unregistered(), register(dry_run=dry_run))
 
 
 def deploy(deployment: Deployment) -> DeploymentChange:

@@ -216,7 +216,7 @@ def test_only_what_differs_is_written_and_a_dry_run_names_it(lindero: Command, a
     assert "etiquetas" in said.out
     assert "bloque jira-credentials" in said.out
     assert "mine" in said.out
-    (would,) = prefect_deploy.dry_run([BACKUP]).cambios
+    (would,) = prefect_deploy.deploy_all([BACKUP], dry_run=True).cambios
     assert {one.campo for one in would.diferencias} == {"tags"}
     assert _held(api)[BACKUP.name]["tags"] == ["mine"], "a dry run writes nothing"
 
