@@ -44,9 +44,9 @@ def main(size: str, flows: list[str]) -> None:
         with sampled(demo_pid(psutil.Process())) as (stage, peaks):
             stories = {
                 "backup": lambda: stages.respaldar("25/26", test=True, stage=stage),
-                "kmz": lambda: stages.hacer_kmz("25/26", test=True, stage=stage),
+                "kmz": lambda: stages.hacer("kmz", "25/26", test=True, stage=stage),
                 "h3": lambda: stage(
-                    stages.StageInfo("Producto h3"), lambda: stages.hacer_h3("25/26", test=True)
+                    stages.StageInfo("Producto h3"), lambda: stages.hacer("h3", "25/26", test=True)
                 ),
             }
             failed = [done.error for flow in flows if (done := stories[flow]()).error is not None]

@@ -49,8 +49,8 @@ def main(size: str) -> None:
         outcomes = [stages.respaldar("25/26", test=True, stage=timed)]
         night = since(start)
         outcomes += [
-            stages.hacer_kmz("25/26", test=True, stage=timed),
-            timed(stages.StageInfo("Producto h3"), lambda: stages.hacer_h3("25/26", test=True)),
+            stages.hacer("kmz", "25/26", test=True, stage=timed),
+            timed(stages.StageInfo("Producto h3"), lambda: stages.hacer("h3", "25/26", test=True)),
         ]
         whole = since(start)
         first, seconds = seconds, {}

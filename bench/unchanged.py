@@ -28,6 +28,7 @@ def main(size: str) -> None:
         }
         from Modules.jobs import backup, portal_access
         from Modules.jobs import products as productos
+        from Modules.products.registry import made_by
         from Modules.settings import load_settings
         from Modules.words.domain import Modo
 
@@ -40,7 +41,7 @@ def main(size: str) -> None:
         for _ in range(2):
             start = time.perf_counter()
             encargo = productos.order(settings, Modo.TEST, job.store, snapshot, datetime.now(UTC))
-            made = [one for each in productos.MAPAS for one in productos.make(each, encargo)]
+            made = [one for each in made_by("kmz") for one in productos.make(each, encargo)]
             seconds.append(time.perf_counter() - start)
             written.append(sum(len(one.published.written) for one in made if one.published))
     first, again = seconds

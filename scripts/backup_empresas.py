@@ -21,9 +21,7 @@ def backup_empresas_flow(test: bool = False) -> flow_run.Ended:
     """
     noche = flow_run.noche()
     launch = flow_run.launcher(TANDA, noche=noche, test=test)
-    return flow_run.conclude(
-        lambda: empresas.respaldar_todas(test=test, noche=noche, launch=launch)
-    )
+    return flow_run.conclude(lambda: empresas.todas(test=test, noche=noche, launch=launch))
 
 
 @flow(name=TANDA.flow, persist_result=False)

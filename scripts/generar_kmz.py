@@ -6,7 +6,7 @@ from prefect import flow
 
 from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import KMZ
-from Modules.orchestration.stages import hacer_kmz
+from Modules.orchestration.stages import hacer
 
 
 @flow(name=KMZ.flow, flow_run_name=flow_run.run_name, persist_result=False)
@@ -17,7 +17,7 @@ def generar_kmz_flow(campania: str | None = None, test: bool = False) -> flow_ru
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_run.conclude(lambda: hacer_kmz(campania, test=test, **flow_run.TASKS))
+    return flow_run.conclude(lambda: hacer("kmz", campania, test=test, **flow_run.TASKS))
 
 
 if __name__ == "__main__":

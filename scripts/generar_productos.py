@@ -9,7 +9,8 @@ from prefect import flow
 
 from Modules.orchestration import flow_run
 from Modules.orchestration.deployments import PRODUCTOS
-from Modules.orchestration.stages import hacer_productos
+from Modules.orchestration.stages import hacer
+from Modules.products.entry import CADA_NOCHE
 
 
 @flow(name=PRODUCTOS.flow, flow_run_name=flow_run.run_name, persist_result=False)
@@ -21,7 +22,7 @@ def generar_productos_flow(campania: str | None = None, test: bool = False) -> f
         campania: Campaña (25/26), varias (25/26,26/27) o actual. Vacío: LINDERO_CAMPANIA.
         test: Si es una prueba. Activado escribe en test_outputs y no toca OneDrive.
     """
-    return flow_run.conclude(lambda: hacer_productos(campania, test=test, **flow_run.TASKS))
+    return flow_run.conclude(lambda: hacer(CADA_NOCHE, campania, test=test, **flow_run.TASKS))
 
 
 if __name__ == "__main__":

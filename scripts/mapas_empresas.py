@@ -21,7 +21,10 @@ def mapas_empresas_flow(test: bool = False) -> flow_run.Ended:
     """
     noche = flow_run.noche()
     launch = flow_run.launcher(TANDA_MAPAS, noche=noche, test=test)
-    return flow_run.conclude(lambda: empresas.mapas_de_todas(test=test, noche=noche, launch=launch))
+    maps = empresas.MAPAS
+    return flow_run.conclude(
+        lambda: empresas.todas(test=test, noche=noche, launch=launch, trabajo=maps)
+    )
 
 
 @flow(name=TANDA_MAPAS.flow, persist_result=False)

@@ -26,6 +26,7 @@ from Modules.cli.options import (
     switch,
 )
 from Modules.disk.run_lock import run_lock, user_name
+from Modules.products.entry import CADA_NOCHE
 from Modules.settings import Settings, load_settings
 from Modules.words import domain
 from Modules.words.domain import Modo
@@ -135,7 +136,7 @@ def backups_accept(
     """
     from Modules.jobs import backup
     from Modules.orchestration.run_result import run_plain
-    from Modules.orchestration.stages import hacer_productos
+    from Modules.orchestration.stages import hacer
 
     accepted = backup.accept_snapshot(
         load_settings(),
@@ -150,7 +151,7 @@ def backups_accept(
     if not json_:
         say(f"{accepted.id}: aceptado y publicado. Ahora, los productos…")
     log_to_stderr(verbose=False)
-    made = run_plain(lambda: hacer_productos(str(accepted.campania), test=test))
+    made = run_plain(lambda: hacer(CADA_NOCHE, str(accepted.campania), test=test))
     error = made["error"]
     if json_:
         say_json({**done, "productos": made["data"].get("productos", {}), "error": error})

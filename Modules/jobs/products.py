@@ -173,7 +173,7 @@ class Encargo:
         return f"{code_sha256(*BELOW_PRODUCTS, *folders)} {self.settings.tz}"
 
 
-PRODUCTOS, MAPAS, HEXAGONOS = (made_by(comando) for comando in (CADA_NOCHE, "kmz", "h3"))
+PRODUCTOS = made_by(CADA_NOCHE)
 
 
 def in_pieces(lista: Sequence[Producto], run: Runner) -> tuple[Producto, ...]:

@@ -216,15 +216,12 @@ MAPAS_EMPRESAS = Deployment(
     cron="15 4 * * 0",
     tags=("empresas", "prod"),
 )
-TANDA_MAPAS = Deployment(
+TANDA_MAPAS = replace(
+    TANDA,
     flow="Tanda de Mapas",
     name="tanda-mapas",
     entrypoint="scripts/mapas_empresas.py:tanda_mapas_flow",
     description="Hace los mapas de una parte de las empresas; Mapas de Empresas la pide sola.",
-    parameters={},
-    tags=("empresas",),
-    limit=64,
-    collision="ENQUEUE",
 )
 
 

@@ -124,24 +124,18 @@ def _path(state: Path, modo: Modo, trabajo: Trabajo) -> Path:
     return state / f"ultima-{trabajo.marca}{modo.value}.json"
 
 
-def respaldar_todas(*, test: bool, noche: str = "", launch: Launch | None = None) -> Outcome:
-    """The night of every company; ``launch`` begins the other runs that share them.
+def todas(
+    *, test: bool, noche: str = "", launch: Launch | None = None, trabajo: Trabajo = NOCHE
+) -> Outcome:
+    """The night of every company, or its maps, out of its last accepted backup.
 
-    ``noche``: what tells one night from another; of one that is known only what is left is done.
+    ``launch`` begins the other runs that share them. ``noche``: what tells one night from another;
+    of one that is known only what is left is done.
 
     Raises:
         SettingsError: no list, or it cannot be read.
         RunLocked: it is on already.
     """
-    return _todas(NOCHE, test=test, noche=noche, launch=launch)
-
-
-def mapas_de_todas(*, test: bool, noche: str = "", launch: Launch | None = None) -> Outcome:
-    """The maps of every company, out of its last accepted backup; all as ``respaldar_todas``."""
-    return _todas(MAPAS, test=test, noche=noche, launch=launch)
-
-
-def _todas(trabajo: Trabajo, *, test: bool, noche: str, launch: Launch | None) -> Outcome:
     settings = load_settings()
     noche = noche or f"{datetime.now(settings.zone):%Y-%m-%dT%H:%M:%S}"
     share = Tanda(settings, Modo.of(test=test), noche, 0, settings.lindero_empresas_tandas, trabajo)

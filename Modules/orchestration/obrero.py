@@ -24,12 +24,12 @@ from typing import Any, Final
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration.empresas import MAPAS, NOCHE
 from Modules.orchestration.run_result import run_plain
-from Modules.orchestration.stages import hacer_h3, hacer_kmz, respaldar
+from Modules.orchestration.stages import hacer, respaldar
 from Modules.settings import without_portal
 
 STORIES: Final[Mapping[str, tuple[Callable[..., Outcome], ...]]] = {
     NOCHE.nombre: (respaldar,),
-    MAPAS.nombre: (hacer_kmz, hacer_h3),
+    MAPAS.nombre: (partial(hacer, "kmz"), partial(hacer, "h3")),
 }
 _NICE: Final = 10  # of 19
 

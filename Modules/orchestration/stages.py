@@ -24,7 +24,8 @@ from Modules.orchestration.deployments import Deployment
 from Modules.orchestration.failure import mensaje_de_falla
 from Modules.orchestration.run_result import RunResult, run_plain
 from Modules.portal.collector import give_back, without_collector
-from Modules.products.entry import Producto
+from Modules.products.entry import CADA_NOCHE, Producto
+from Modules.products.registry import made_by
 from Modules.settings import Settings, check_portal, load_settings
 from Modules.store.fotos import adjuntos_of
 from Modules.store.snapshot import Snapshot
@@ -274,28 +275,14 @@ def _together(outcomes: Mapping[Campania, Outcome]) -> Outcome:
     )
 
 
-def hacer_productos(campania: str | None = None, *, test: bool, **how: Any) -> Outcome:
-    """Make the nightly products once more; ``how``: see ``make_all``."""
-    from Modules.jobs import products as productos
+def hacer(comando: str, campania: str | None = None, *, test: bool, **how: Any) -> Outcome:
+    """Make once more what ``lindero run <comando>`` makes; ``how``: see ``make_all``.
 
-    make = partial(make_all, lista=productos.PRODUCTOS, **how)
-    return rebuild("Productos", campania, make, test=test)
-
-
-def hacer_kmz(campania: str | None = None, *, test: bool, **how: Any) -> Outcome:
-    """Make the maps for phones and Google Earth; ``how``: see ``make_all``."""
-    from Modules.jobs import products as productos
-
-    make = partial(make_all, lista=productos.MAPAS, **how)
-    return rebuild("KMZ", campania, make, test=test)
-
-
-def hacer_h3(campania: str | None = None, *, test: bool, chunks: Chunks = _here) -> Outcome:
-    """Make the hexagons: as no stage, for a task has all its pieces at hand."""
-    from Modules.jobs import products as productos
-
-    make = partial(make_all, lista=productos.HEXAGONOS, chunks=chunks)
-    return rebuild("Hexágonos H3", campania, make, test=test)
+    The hexagons are made as no stage: a task has all its pieces at hand.
+    """
+    titulo = {CADA_NOCHE: "Productos", "kmz": "KMZ", "h3": "Hexágonos H3"}[comando]
+    make = partial(make_all, lista=made_by(comando), **how)
+    return rebuild(titulo, campania, make, test=test)
 
 
 def informar(
@@ -371,11 +358,11 @@ def marcar(**parameters: Any) -> Outcome:
 
 _STORIES: Final[Mapping[str, Callable[..., Outcome]]] = {
     deployments.BACKUP.name: respaldar,
-    deployments.EMPRESAS.name: empresas.respaldar_todas,
-    deployments.MAPAS_EMPRESAS.name: empresas.mapas_de_todas,
-    deployments.PRODUCTOS.name: hacer_productos,
-    deployments.KMZ.name: hacer_kmz,
-    deployments.H3.name: hacer_h3,
+    deployments.EMPRESAS.name: empresas.todas,
+    deployments.MAPAS_EMPRESAS.name: partial(empresas.todas, trabajo=empresas.MAPAS),
+    deployments.PRODUCTOS.name: partial(hacer, CADA_NOCHE),
+    deployments.KMZ.name: partial(hacer, "kmz"),
+    deployments.H3.name: partial(hacer, "h3"),
     deployments.INFORME.name: informar,
     deployments.VERIFICAR.name: verificar,
     deployments.PLAN.name: muestrear,

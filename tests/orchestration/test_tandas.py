@@ -20,16 +20,7 @@ from Modules.empresas import Empresa
 from Modules.jobs.outcome import Outcome
 from Modules.orchestration import empresas
 from Modules.orchestration import obrero as child
-from Modules.orchestration.empresas import (
-    Hecha,
-    Obrero,
-    Tanda,
-    Trabajo,
-    last,
-    mapas_de_todas,
-    respaldar_todas,
-    tanda,
-)
+from Modules.orchestration.empresas import Hecha, Obrero, Tanda, Trabajo, last, tanda, todas
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 from Modules.words.errors import EmpresasFailed, ProductError, RunLocked, SettingsError
@@ -105,12 +96,12 @@ def known(name: str, tmp_path: Path, trabajo: Trabajo = empresas.NOCHE) -> Hecha
 
 
 def test_each_company_is_done_once_and_the_same_night_again_does_none(ten: Portals) -> None:
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert (done.error, done.data["bien"]) == (None, 10)
     assert ten.asked == [f"E{n}" for n in range(10)]
-    assert respaldar_todas(test=False, noche=NOCHE).data["bien"] == 10
+    assert todas(test=False, noche=NOCHE).data["bien"] == 10
     assert len(ten.asked) == 10
-    respaldar_todas(test=False, noche="2026-12-01")
+    todas(test=False, noche="2026-12-01")
     assert len(ten.asked) == 20
 
 
@@ -169,7 +160,7 @@ def test_a_process_that_cannot_be_begun_costs_its_company_alone(
         return ten.process()
 
     monkeypatch.setattr(empresas, "Obrero", refused)
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert done.data["bien"] == 9
     assert list(done.data["fallaron"]) == ["E0"]
     assert "BlockingIOError" in done.data["fallaron"]["E0"]
@@ -178,7 +169,7 @@ def test_a_process_that_cannot_be_begun_costs_its_company_alone(
 def test_one_that_fails_is_named_and_costs_no_other(ten: Portals, tmp_path: Path) -> None:
     ten.answers["E2"] = lambda: bad(1, "faltan 3 lotes")
     ten.answers["E5"] = lambda: None
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert isinstance(done.error, EmpresasFailed)
     assert str(done.error).startswith("2 empresas de 10. E2: faltan 3 lotes; E5: Murió su proceso")
     assert (done.error.exit_code, done.parcial, done.data["bien"]) == (1, True, 8)
@@ -192,9 +183,9 @@ def test_one_that_fails_is_named_and_costs_no_other(ten: Portals, tmp_path: Path
 
 def test_one_that_failed_comes_last_in_the_next_night(ten: Portals) -> None:
     ten.answers["E2"] = lambda: bad(1, "no")
-    respaldar_todas(test=False, noche=NOCHE)
+    todas(test=False, noche=NOCHE)
     ten.asked.clear()
-    respaldar_todas(test=False, noche="2026-12-01")
+    todas(test=False, noche="2026-12-01")
     assert ten.asked == ["E0", "E1", *(f"E{n}" for n in range(3, 10)), "E2"]
 
 
@@ -205,7 +196,7 @@ def test_a_portal_that_cannot_be_reached_is_tried_once_more_at_the_end(
     answers = {"E0": iter((bad(4, "no contesta"), GOOD)), "E1": iter((bad(4, "nada"),) * 9)}
     for name, its in answers.items():
         ten.answers[name] = its.__next__
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert (ten.asked.count("E0"), ten.asked.count("E1")) == (2, 2)
     assert set(ten.asked[-2:]) == {"E0", "E1"}
     assert done.data["fallaron"] == {"E1": "nada"}
@@ -235,7 +226,7 @@ def test_one_that_passes_its_minutes_is_ended_and_not_tried_again(
 ) -> None:
     monkeypatch.setenv("LINDERO_EMPRESAS_MINUTOS", "0.5")
     ten.answers["E4"] = lambda: None
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert done.data["fallaron"] == {"E4": "Tardó más de 0,5 minutos, y se cortó."}
     assert ten.asked.count("E4") == 1
 
@@ -245,14 +236,14 @@ def test_a_share_only_warns_and_the_first_run_says_what_failed_in_all(ten: Porta
     part = tanda(test=False, noche=NOCHE, cual=1, de=2)
     assert part.error is None
     assert part.aviso == "1 empresa de 10. E7: no"
-    whole = respaldar_todas(test=False, noche=NOCHE)
+    whole = todas(test=False, noche=NOCHE)
     assert str(whole.error) == "1 empresa de 10. E7: no"
 
 
 def test_the_first_run_begins_the_others(ten: Portals, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINDERO_EMPRESAS_TANDAS", "3")
     begun: list[tuple[int, int]] = []
-    respaldar_todas(test=False, noche=NOCHE, launch=lambda cual, de: begun.append((cual, de)))
+    todas(test=False, noche=NOCHE, launch=lambda cual, de: begun.append((cual, de)))
     assert begun == [(1, 3), (2, 3)]
     assert len(ten.asked) == 10
 
@@ -260,7 +251,7 @@ def test_the_first_run_begins_the_others(ten: Portals, monkeypatch: pytest.Monke
 def test_a_wrong_entry_is_one_that_failed(ten: Portals, tmp_path: Path) -> None:
     file = tmp_path / "empresas.toml"
     file.write_text(file.read_text() + "[[empresas]]\nnombre = 'Mala'\n", encoding="utf-8")
-    done = respaldar_todas(test=False, noche=NOCHE)
+    done = todas(test=False, noche=NOCHE)
     assert done.data["bien"] == 10
     said = "1 empresa de 11. Mala: empresas.toml, renglón 40 (Mala): portal: falta"
     assert (str(done.error), getattr(done.error, "exit_code", 0)) == (said, 2)
@@ -269,7 +260,7 @@ def test_a_wrong_entry_is_one_that_failed(ten: Portals, tmp_path: Path) -> None:
 def test_without_any_company_it_is_refused(portals: Portals, tmp_path: Path) -> None:
     (tmp_path / "empresas.toml").write_text("# ninguna\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="no hay ninguna empresa"):
-        respaldar_todas(test=False)
+        todas(test=False)
     assert portals.asked == []
 
 
@@ -277,24 +268,24 @@ def test_two_nights_of_all_at_once_are_refused(ten: Portals, tmp_path: Path) -> 
     (tmp_path / "state" / "empresas").mkdir(parents=True)
     lock = tmp_path / "state" / "empresas" / "prod.lock"
     with only_one(lock, lambda: RunLocked("no")), pytest.raises(RunLocked, match="en curso"):
-        respaldar_todas(test=False, noche=NOCHE)
+        todas(test=False, noche=NOCHE)
     assert ten.asked == []
 
 
 def test_maps_have_results_of_their_own_and_settle_no_night(ten: Portals, tmp_path: Path) -> None:
     """Of the same date: neither takes the other's results, summaries or turn."""
     ten.answers["E2"] = lambda: bad(1, "KMZ POR CAMPO: no se pudo armar")
-    done = mapas_de_todas(test=False, noche=NOCHE)
+    done = todas(trabajo=empresas.MAPAS, test=False, noche=NOCHE)
     assert ten.works == ["mapas"] * 10
     assert str(done.error) == "1 empresa de 10. E2: KMZ POR CAMPO: no se pudo armar"
     assert done.markdown.startswith(f"# Mapas de las empresas, {NOCHE} (prod)")
     assert last(tmp_path / "state" / "empresas" / "e2", Modo.PROD) is None
     assert known("E2", tmp_path, empresas.MAPAS).codigo == 1
-    assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 9
+    assert todas(trabajo=empresas.MAPAS, test=False, noche=NOCHE).data["bien"] == 9
     assert len(ten.works) == 10, "the same again does none"
 
     ten.answers.clear()
-    assert respaldar_todas(test=False, noche=NOCHE).error is None
+    assert todas(test=False, noche=NOCHE).error is None
     assert ten.works[10:] == ["noche"] * 10
     assert ten.asked[10:] == [f"E{n}" for n in range(10)], "whose maps failed is no last at night"
     assert known("E2", tmp_path, empresas.MAPAS).codigo == 1
@@ -307,7 +298,7 @@ def test_maps_have_results_of_their_own_and_settle_no_night(ten: Portals, tmp_pa
 def test_what_is_left_of_the_maps_is_done_by_another_share(ten: Portals) -> None:
     part = tanda(test=False, noche=NOCHE, cual=1, de=2, trabajo=empresas.MAPAS)
     assert (part.error, part.data["bien"], ten.works) == (None, 10, ["mapas"] * 10)
-    assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 10
+    assert todas(trabajo=empresas.MAPAS, test=False, noche=NOCHE).data["bien"] == 10
     assert len(ten.asked) == 10
 
 
@@ -386,12 +377,12 @@ def test_maps_of_all_may_be_made_while_a_night_of_all_is_on_but_not_twice(
     folder = tmp_path / "state" / "empresas"
     folder.mkdir(parents=True)
     with only_one(folder / "prod.lock", lambda: RunLocked("no")):
-        assert mapas_de_todas(test=False, noche=NOCHE).data["bien"] == 10
+        assert todas(trabajo=empresas.MAPAS, test=False, noche=NOCHE).data["bien"] == 10
     with (
         only_one(folder / "mapas-prod.lock", lambda: RunLocked("no")),
         pytest.raises(RunLocked, match="los mapas de las empresas están en curso"),
     ):
-        mapas_de_todas(test=False, noche="2026-12-06")
+        todas(trabajo=empresas.MAPAS, test=False, noche="2026-12-06")
 
 
 def story(said: str, *errors: Exception) -> Callable[..., Outcome]:

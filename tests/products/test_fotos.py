@@ -23,6 +23,7 @@ from Modules.products.kmz.layers import MAX_FOTOS
 from Modules.products.kmz.product import build_mapas_kmz
 from Modules.products.mapa.product import build_mapa
 from Modules.products.muestreos.plan import plan_muestreo
+from Modules.products.registry import made_by
 from Modules.products.source import Fotos, Fuente
 from Modules.store import fotos as store
 from Modules.words.domain import Modo, Recurso
@@ -195,7 +196,7 @@ def test_the_order_gives_photos_to_those_that_show_them_and_they_are_made_again(
     order = replace(bare, fotos=taken)
     given = {one.nombre for one in products.PRODUCTOS if "fotos" in order.declared(one)}
     assert given == {"mapa", "atlas"}
-    assert all("fotos" in order.declared(one) for one in products.MAPAS)
+    assert all("fotos" in order.declared(one) for one in made_by("kmz"))
     for one in products.PRODUCTOS:
         same = order.made_from(one) == bare.made_from(one)
         assert same == (one.nombre not in given)
