@@ -9,8 +9,8 @@ Every delivered file is read back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,8 +92,13 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
         if action == NEW and os.path.lexists(target.folder / name):
             raise PublishError(f"{target.folder / name} apareció mientras tanto; volver a correr")
     exists = target.folder.is_dir()
-    make_folder(target.folder if exists else target.folder.parent)
-    with _staging(target.folder, inside=exists) as staging:
+    place = target.folder if exists else target.folder.parent
+    make_folder(place)
+    staging = place / _temp_name(target.folder)
+    remove_tree(staging)  # what a killed run left
+    with writing(staging):
+        staging.mkdir()
+    try:
         facts = fill(staging)
         if set(facts) != set(target.actions):
             raise PublishError(f"{target.folder}: se hicieron otros archivos que los listados")
@@ -104,16 +109,15 @@ def deliver(target: Target, fill: Fill, *, last: str | None = None, need_bytes: 
             _place(staging, target.folder, facts, last)
         else:
             move(staging, target.folder)
-            sync_folder(target.folder.parent)
+            sync_folder(place)
+    finally:
+        with suppress(PublishError):
+            remove_tree(staging)
     _check(target.folder, facts)
 
 
 def refuse_ours(folder: Path, keep_out: Iterable[Path]) -> None:
-    """Nothing is delivered among the backups themselves.
-
-    Raises:
-        SettingsError: the folder is one of ours, or below one.
-    """
+    """SettingsError for a folder of ours, or below one: nothing is delivered among the backups."""
     for ours in keep_out:
         if folder.resolve().is_relative_to(ours.resolve()):
             raise SettingsError(f"{folder}: ahí están los backups mismos; nombrar otra carpeta")
@@ -140,20 +144,6 @@ def _refuse_in_the_way(folder: Path, name: str) -> None:
 
 def _temp_name(folder: Path) -> str:
     return f".lindero-{folder.name[:60]}.tmp"
-
-
-@contextmanager
-def _staging(folder: Path, *, inside: bool) -> Iterator[Path]:
-    """A folder to make the files in; what a killed run left in it goes first."""
-    path = (folder if inside else folder.parent) / _temp_name(folder)
-    remove_tree(path)
-    with writing(path):
-        path.mkdir()
-    try:
-        yield path
-    finally:
-        with suppress(PublishError):
-            remove_tree(path)
 
 
 def _place(staging: Path, folder: Path, names: Iterable[str], last: str | None) -> None:

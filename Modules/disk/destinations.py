@@ -57,11 +57,7 @@ def check_destination(
 
 
 def check_path(folder: Path) -> None:
-    """Refuse a path on which something is no folder, or is a link that leads nowhere.
-
-    Raises:
-        PublishError: names the part that is wrong.
-    """
+    """PublishError, by its name, for a part of a path that is no folder, or a dangling link."""
     for path in (folder, *folder.absolute().parents):
         if is_link(path) and not path.exists():
             raise PublishError(

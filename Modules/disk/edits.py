@@ -68,11 +68,7 @@ def settled_fact(path: Path) -> FileFact:
 
 
 def settle(path: Path) -> None:
-    """Give a GeoPackage that is new the head of one that nobody opened.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Give a new GeoPackage the head of one that nobody opened; OSError where that is refused."""
     with path.open("rb+") as file:
         head = _settled(file.read(100))
         file.seek(0)
@@ -130,27 +126,24 @@ def _written_database(path: Path) -> bool:
 
 
 def _written_book(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return False
-            core = archive.read(_PROPERTIES) if _PROPERTIES in archive.namelist() else b""
-    except (zipfile.BadZipFile, zlib.error):
-        return False
-    times = dict(_TIMES.findall(core))
-    return times.get(b"created") != times.get(b"modified") or not times
+    texts = _archived(path, _PROPERTIES)
+    times = dict(_TIMES.findall(b"".join(texts or ())))
+    return texts is not None and (times.get(b"created") != times.get(b"modified") or not times)
 
 
 def _written_project(path: Path) -> bool:
     """QGIS writes its version with its name behind it: "3.22.16-Białowieża"; ours is bare."""
+    return any(_SAVED.search(text) is not None for text in _archived(path, ".qgs") or ())
+
+
+def _archived(path: Path, ending: str) -> list[bytes] | None:
+    """What an archive has under names that end so; None if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return False
-            texts = [archive.read(name) for name in archive.namelist() if name.endswith(".qgs")]
+            names = [name for name in archive.namelist() if name.endswith(ending)]
+            return [archive.read(name) for name in names] if archive.testzip() is None else None
     except (zipfile.BadZipFile, zlib.error):
-        return False
-    return any(_SAVED.search(text) is not None for text in texts)
+        return None
 
 
 _SAID: Final = {".qgz": _written_project, ".gpkg": _written_database, ".xlsx": _written_book}

@@ -33,11 +33,7 @@ def to_json(value: Mapping[str, Any]) -> bytes:
 
 
 def from_json(data: bytes, *, source: str) -> dict[str, Any]:
-    """Read an object written by ``to_json``.
-
-    Raises:
-        DataError: not UTF-8, not JSON, or not an object; names ``source``.
-    """
+    """An object out of UTF-8 JSON; DataError, which names ``source``, where it is none."""
     try:
         value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as err:
@@ -65,11 +61,7 @@ def append_line(journal: Path, entry: Mapping[str, Any]) -> None:
 
 
 def read_lines(journal: Path) -> Iterator[dict[str, Any]]:
-    """Every readable line, oldest first; none if there is no journal.
-
-    Raises:
-        PublishError: it is there and cannot be read.
-    """
+    """Readable lines, oldest first; none without a journal, PublishError where it is unreadable."""
     try:
         lines = journal.read_bytes().splitlines()
     except FileNotFoundError:

@@ -13,40 +13,31 @@ from Modules.words.finding import Finding, Severity
 
 
 class Damage(StrEnum):
-    """What is wrong with one file; the ``code`` of its finding."""
+    """What is wrong with one file: the ``code`` of its finding, and what people read."""
 
-    MISSING = "falta"
-    EXTRA = "sobra"
-    SIZE = "otro_tamanio"
-    CONTENT = "otro_contenido"
-    UNREADABLE = "ilegible"
-    NOT_A_FILE = "no_es_un_archivo"
-    MANIFEST = "manifiesto"
-    CONTRADICTION = "no_coincide"
-    CHAIN = "cadena"
-    PLACE = "fuera_de_lugar"
-    UNFINISHED = "a_medias"
-    UNRECORDED = "sin_registro"
-    EDITED = "editado"
-    HELD = "tomado"
+    said: str
+
+    def __new__(cls, code: str, said: str) -> Damage:
+        one = str.__new__(cls, code)
+        one._value_, one.said = code, said
+        return one
+
+    MISSING = "falta", "falta"
+    EXTRA = "sobra", "sobra: no es de este backup"
+    SIZE = "otro_tamanio", "tiene otro tamaño"
+    CONTENT = "otro_contenido", "el contenido cambió"
+    UNREADABLE = "ilegible", "no se puede leer"
+    NOT_A_FILE = "no_es_un_archivo", "es un enlace o una carpeta vacía"
+    MANIFEST = "manifiesto", "el manifiesto no está como se escribió"
+    CONTRADICTION = "no_coincide", "el manifiesto dice otra cosa que los datos"
+    CHAIN = "cadena", "no concuerda con lo que otro backup, o su copia, dice de él"
+    PLACE = "fuera_de_lugar", "está fuera de lugar"
+    UNFINISHED = "a_medias", "una publicación quedó a medias"
+    UNRECORDED = "sin_registro", "no hay registro de lo publicado"
+    EDITED = "editado", "alguien lo editó"
+    HELD = "tomado", "otro programa tiene abierto el archivo, o se cortó y dejó esto a su lado"
 
 
-_SAID: Final = {
-    Damage.MISSING: "falta",
-    Damage.EXTRA: "sobra: no es de este backup",
-    Damage.SIZE: "tiene otro tamaño",
-    Damage.CONTENT: "el contenido cambió",
-    Damage.UNREADABLE: "no se puede leer",
-    Damage.NOT_A_FILE: "es un enlace o una carpeta vacía",
-    Damage.MANIFEST: "el manifiesto no está como se escribió",
-    Damage.CONTRADICTION: "el manifiesto dice otra cosa que los datos",
-    Damage.CHAIN: "no concuerda con lo que otro backup, o su copia, dice de él",
-    Damage.PLACE: "está fuera de lugar",
-    Damage.UNFINISHED: "una publicación quedó a medias",
-    Damage.UNRECORDED: "no hay registro de lo publicado",
-    Damage.EDITED: "alguien lo editó",
-    Damage.HELD: "otro programa tiene abierto el archivo, o se cortó y dejó esto a su lado",
-}
 SOLTAR: Final = (  # what to do about ``HELD``, for people
     "Cerrar el archivo en QGIS; si nadie lo tiene abierto, abrirlo y cerrarlo una vez"
 )
@@ -63,8 +54,7 @@ def problem_of(
     todo: str = "",
 ) -> Finding:
     """A finding of one file; all its texts are Spanish."""
-    said = _SAID[damage]
-    what = f"{said} ({detalle})" if detalle else said
+    what = f"{damage.said} ({detalle})" if detalle else damage.said
     severity = Severity.WARNING if damage in _NO_DAMAGE else Severity.ERROR
     return Finding(what, severity, where, file, todo, damage.value, (note,))
 

@@ -88,11 +88,7 @@ def read_record(folder: Path) -> tuple[PublishRecord, bool]:
 
 
 def write_record(folder: Path, record: PublishRecord, now: datetime) -> None:
-    """Replace the folder's record.
-
-    Raises:
-        PublishError: it is a link, or the disk refused; the earlier one is intact.
-    """
+    """Replace the folder's record; where that is refused (PublishError) the old one is intact."""
     text = to_json(
         {
             "format": FORMAT,

@@ -153,10 +153,7 @@ def early_lock(state_dir: Path, modo: Modo) -> Iterator[None]:
 
     A command takes seconds to load everything before its run asks for the lock. So the command
     asks first, and whoever comes second is told at once. The first ``run_lock`` of the block takes
-    the lock over; a second one inside it is refused as ever.
-
-    Raises:
-        RunLocked, PublishError: as ``run_lock``.
+    the lock over; a second one inside it is refused as ever. It raises what ``run_lock`` raises.
     """
     folder = state_dir / modo.value
     with run_lock(state_dir, modo):

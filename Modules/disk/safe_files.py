@@ -70,11 +70,7 @@ def fact_of(data: bytes) -> FileFact:
 
 
 def fingerprint(path: Path) -> FileFact:
-    """Size and hash of a file on disk.
-
-    Raises:
-        OSError: the file cannot be read; callers name it in their own error.
-    """
+    """Size and hash of a file on disk; callers name it in their own error for an OSError."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileFact(file.tell(), sha256)

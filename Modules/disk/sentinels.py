@@ -34,21 +34,13 @@ def record_of(folder: _P) -> _P:
 
 
 def has_record(folder: Path) -> bool:
-    """Whether a sentinel was set for a product folder.
-
-    Raises:
-        PublishError: it cannot be told.
-    """
+    """Whether a sentinel was set for a product folder; PublishError where it cannot be told."""
     with writing(record_of(folder)):
         return record_of(folder).is_file()
 
 
 def check_sentinel(folder: Path) -> None:
-    """Refuse a product folder whose sentinel was set and is not seen, or is another folder's.
-
-    Raises:
-        PublishError: names the folder and what to do.
-    """
+    """PublishError for a folder whose sentinel was set and is not seen, or is another folder's."""
     if not has_record(folder):
         return
     sentinel = folder / SENTINEL_NAME

@@ -54,8 +54,8 @@ PARTES_VACIAS = "había partes o huecos sin coordenadas"
 
 Mends: TypeAlias = set[str]  # what a reader had to mend, in words for users
 
-_LAT_KEYS = ("lat", "latitude", "latitud", "y")
-_LON_KEYS = ("lon", "lng", "long", "longitude", "longitud", "x")
+LAT_KEYS = ("lat", "latitude", "latitud", "y")
+LON_KEYS = ("lon", "lng", "long", "longitude", "longitud", "x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +115,17 @@ def _finite(array: Array) -> Array:
     return array
 
 
-def _ring(array: Array, mends: Mends) -> BaseGeometry:
-    if (array[0] != array[-1]).any():
-        array = np.vstack((array, array[:1]))
-        mends.add(ANILLO_ABIERTO)
-    if len(array) < _MIN_RING:
-        raise _illegible(f"un anillo tiene sólo {len(array)} posiciones")
-    return shapely.linearrings(array)
-
-
 def _polygon(rings: Sequence[Array], mends: Mends) -> BaseGeometry:
-    shell, *holes = [_ring(ring, mends) for ring in rings]
-    return shapely.polygons(shell, holes=holes or None)
+    made = []
+    for array in rings:
+        closed = array
+        if (array[0] != array[-1]).any():
+            closed = np.vstack((array, array[:1]))
+            mends.add(ANILLO_ABIERTO)
+        if len(closed) < _MIN_RING:
+            raise _illegible(f"un anillo tiene sólo {len(closed)} posiciones")
+        made.append(shapely.linearrings(closed))
+    return shapely.polygons(made[0], holes=made[1:] or None)
 
 
 def _items(value: object) -> Sequence[object]:
@@ -450,29 +449,23 @@ def read_latlon_rings(value: object, mends: Mends, *, lat_first: bool) -> BaseGe
     as one large platform writes them: each exterior ring starts a polygon, interiors follow it.
     Such rings are closed or not as the portal likes: closing one mends nothing.
     """
+    parts: Sequence[object]
+    if isinstance(value, Mapping):
+        parts, depth = _ringed(value), 0
+    else:
+        items = _items(value)
+        depth = _depth(_filled(items, set()))
+        nested: dict[int, Sequence[object]] = {1: [[items]], 2: [items], 3: items}
+        if depth not in nested:
+            raise _illegible("los anillos no son listas de puntos")
+        parts = nested[depth]
     found: Mends = set()
-    made = (
-        _nested_objects(value, lat_first, found)
-        if isinstance(value, Mapping)
-        else _nested_lists(value, lat_first, found)
-    )
+    made = [
+        _polygon([_latlon(ring, lat_first) for ring in _filled(rings, found)], found)
+        for rings in _filled(parts, found, _no_shell)
+    ]
     mends |= found - {ANILLO_ABIERTO}
-    return made
-
-
-def _nested_lists(value: object, lat_first: bool, mends: Mends) -> BaseGeometry:
-    items = _items(value)
-    depth = _depth(_filled(items, set()))
-    if depth == 1:
-        return _polygon([_latlon(items, lat_first)], mends)
-    if depth not in (2, 3):
-        raise _illegible("los anillos no son listas de puntos")
-    made = []
-    for part in [items] if depth == 2 else _filled(items, mends, _no_shell):
-        if _no_shell(part):
-            raise _empty()
-        made.append(_polygon([_latlon(ring, lat_first) for ring in _filled(part, mends)], mends))
-    return made[0] if depth == 2 else shapely.multipolygons(made)
+    return made[0] if len(made) == 1 and depth != 3 else shapely.multipolygons(made)
 
 
 def _depth(items: Sequence[object]) -> int:
@@ -494,8 +487,9 @@ def _latlon(ring: object, lat_first: bool) -> Array:
     return pairs[:, ::-1] if lat_first else pairs
 
 
-def _nested_objects(value: Mapping[Any, Any], lat_first: bool, mends: Mends) -> BaseGeometry:
-    polygons: list[list[object]] = []  # of each its rings, shell first
+def _ringed(value: Mapping[Any, Any]) -> list[list[object]]:
+    """The polygons of an object with rings: of each its rings, shell first."""
+    polygons: list[list[object]] = []
     for part in _items(value.get("multipolygons", [value])):
         rings = part.get("rings") if isinstance(part, Mapping) else None
         if rings == []:
@@ -508,18 +502,14 @@ def _nested_objects(value: Mapping[Any, Any], lat_first: bool, mends: Mends) -> 
                 polygons[-1].append(ring.get("points"))
             else:
                 polygons.append([ring.get("points")])
-    made = [
-        _polygon([_latlon(ring, lat_first) for ring in _filled(rings, mends)], mends)
-        for rings in _filled(polygons, mends, _no_shell)
-    ]
-    return made[0] if len(made) == 1 else shapely.multipolygons(made)
+    return polygons
 
 
 def read_lat_lon(value: object, _mends: Mends) -> BaseGeometry:
     """A point out of two named numbers; an object without either has no geometry."""
     if not isinstance(value, Mapping):
         raise _illegible("se esperaban latitud y longitud")
-    if all(value.get(key) is None for key in (*_LAT_KEYS, *_LON_KEYS)):
+    if all(value.get(key) is None for key in (*LAT_KEYS, *LON_KEYS)):
         raise Unusable(Motivo.SIN_GEOMETRIA, "no tiene latitud ni longitud")
     return shapely.points(_finite(np.array(_named(value), dtype=np.float64)))
 
@@ -529,7 +519,7 @@ def _named(point: object) -> tuple[float, float]:
     if not isinstance(point, Mapping):
         raise _illegible("un punto no tiene latitud y longitud")
     try:
-        return _number(point, _LON_KEYS), _number(point, _LAT_KEYS)
+        return _number(point, LON_KEYS), _number(point, LAT_KEYS)
     except (ValueError, TypeError, OverflowError) as err:
         raise _illegible("la latitud o la longitud no es un número") from err
 

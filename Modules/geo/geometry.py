@@ -198,9 +198,14 @@ def usable(
     """
     array = shapes_of(_shapes_in(decoded))
     faults = _faults(array, types, bbox, max_vertices)
-    for i in _too_large(array, faults, max_area_ha):
-        text = f"supera las {max_area_ha:.0f} ha"
-        faults[i] = Unreadable(Motivo.SUPERFICIE_IMPOSIBLE, text)
+    bounds = np.nan_to_num(_extents(array)[0])
+    sides = np.abs(bounds[:, 2:] - bounds[:, :2])
+    could = np.flatnonzero(sides[:, 0] * sides[:, 1] * HA_PER_SQUARE_DEGREE > max_area_ha)
+    where = [i for i in could.tolist() if faults[i] is None]  # only these are measured
+    for i, area in zip(where, geodesic_area_ha(array[where]), strict=True):
+        if area > max_area_ha:
+            text = f"supera las {max_area_ha:.0f} ha"
+            faults[i] = Unreadable(Motivo.SUPERFICIE_IMPOSIBLE, text)
     good = np.array([fault is None for fault in faults], dtype=bool)
     repaired = iter(_repair_all(array[good], types, mend))
     looked = iter([fault or next(repaired) for fault in faults])
@@ -266,16 +271,6 @@ def _extents(array: Shapes) -> tuple[Array, Flags]:
         bounds[owners, 2:] = np.fmax.reduceat(xy, starts)
         finite[index[~np.isfinite(xy).all(axis=1)]] = False
     return bounds, finite
-
-
-def _too_large(array: Shapes, faults: Sequence[Unreadable | None], max_area_ha: float) -> list[int]:
-    """Which of the faultless ones are larger; only where the bounds would allow it, they look."""
-    bounds = np.nan_to_num(_extents(array)[0])
-    sides = np.abs(bounds[:, 2:] - bounds[:, :2])
-    could = np.flatnonzero(sides[:, 0] * sides[:, 1] * HA_PER_SQUARE_DEGREE > max_area_ha)
-    where = [i for i in could.tolist() if faults[i] is None]
-    areas = geodesic_area_ha(array[where])
-    return [i for i, area in zip(where, areas, strict=True) if area > max_area_ha]
 
 
 def _misplaced(bounds: Array, bbox: BoundingBox) -> str:

@@ -90,7 +90,24 @@ def border(parts: Shapes, resolution: int, side_m: float) -> tuple[Border, Flags
     """
     edges = edges_of(parts)
     pieces, doubtful = _walk(edges, len(parts), resolution, side_m)
-    return _areas(parts, edges, pieces, doubtful, side_m)
+    frame = _frame(edges, pieces)
+    around = _perimeter(frame.shape, frame.coefficients)
+    along, bulge, length = _along_pieces(edges, frame, side_m)
+    events, corner_inside, uneven = _along_sides(edges, frame, around)
+    silent = corner_inside < 0
+    if silent.any():  # the border does not cross the cell: is its corner 0 inside the part?
+        part, origin = frame.part[silent], frame.shape.origin[frame.at[silent]]
+        turned = 360 * np.round((edges.middle_lon[part] - origin[:, 0]) / 360)
+        shapely.prepare(parts)
+        found = shapely.contains_xy(parts[part], origin[:, 0] + turned, origin[:, 1])
+        corner_inside[silent] = found
+    cell_m2 = around[frame.at, -1]
+    area = along + events + corner_inside * cell_m2
+    wrong = uneven | (area < -1e-9 * cell_m2) | (area > (1 + 1e-9) * cell_m2)
+    doubtful[frame.part[wrong]] = True
+    area = np.clip(area, 0.0, cell_m2)
+    every = Border(frame.part, frame.cell, area, cell_m2, bulge, length)
+    return taken(every, ~doubtful[frame.part]), doubtful
 
 
 def sample_points(edges: Edges, step_m: float) -> tuple[Index, Array]:
@@ -214,26 +231,6 @@ class _Groups:
     coefficients: Array  # of each place in ``shape``
 
 
-def _areas(
-    parts: Shapes, edges: Edges, pieces: Pieces, doubtful: Flags, side_m: float
-) -> tuple[Border, Flags]:
-    frame = _frame(edges, pieces)
-    around = _perimeter(frame.shape, frame.coefficients)
-    along, bulge, length = _along_pieces(edges, frame, side_m)
-    events, corner_inside, uneven = _along_sides(edges, frame, around)
-    silent = corner_inside < 0
-    if silent.any():
-        corner_inside[silent] = _corner_in_part(parts, edges, frame, silent)
-    cell_m2 = around[frame.at, -1]
-    area = along + events + corner_inside * cell_m2
-    wrong = uneven | (area < -1e-9 * cell_m2) | (area > (1 + 1e-9) * cell_m2)
-    doubtful = doubtful.copy()
-    doubtful[frame.part[wrong]] = True
-    area = np.clip(area, 0.0, cell_m2)
-    every = Border(frame.part, frame.cell, area, cell_m2, bulge, length)
-    return taken(every, ~doubtful[frame.part]), doubtful
-
-
 def _frame(edges: Edges, pieces: Pieces) -> _Groups:
     part = edges.part[pieces.edge]
     order, begins = runs(part, pieces.cell)
@@ -311,15 +308,6 @@ def _on_side(
     run = there - here
     along = (px - here[:, 0]) * run[:, 0] + (py - here[:, 1]) * run[:, 1]
     return around[at, side] + strip, along / (run * run).sum(axis=1)
-
-
-def _corner_in_part(parts: Shapes, edges: Edges, frame: _Groups, which: Flags) -> Array:
-    """Whether corner 0 of the cell is inside the part, where the border does not cross the cell."""
-    part, origin = frame.part[which], frame.shape.origin[frame.at[which]]
-    turned = 360 * np.round((edges.middle_lon[part] - origin[:, 0]) / 360)
-    shapely.prepare(parts)
-    inside = shapely.contains_xy(parts[part], origin[:, 0] + turned, origin[:, 1])
-    return np.asarray(inside, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,7 @@ _RES0_DISTANCE: Final = 0.38196601125010500003  # between centres of resolution 
 
 
 def check_resolution(resolution: int) -> None:
-    """Refuse what is no H3 resolution.
-
-    Raises:
-        DataError: not a whole number from 0 to 15.
-    """
+    """DataError for what is no H3 resolution: a whole number from 0 to 15."""
     if not isinstance(resolution, int) or not 0 <= resolution <= MAX_RESOLUTION:
         raise DataError(f"la resolución H3 {resolution!r} no existe; van de 0 a {MAX_RESOLUTION}")
 

@@ -100,11 +100,7 @@ def cover(
 
 
 def cover_polygon(polygon: BaseGeometry, resolution: int) -> Cover:
-    """Every cell that one polygon touches; see ``cover``.
-
-    Raises:
-        DataError: as ``cover``.
-    """
+    """Every cell that one polygon touches; errors too are those of ``cover``."""
     return cover([polygon], resolution)
 
 
@@ -115,10 +111,9 @@ def chunks(
     *,
     max_cells: int = CHUNK_CELLS,
 ) -> list[Chunk]:
-    """Cut a list into pieces of work of about ``max_cells`` cells, in order; checks come first.
+    """Cut a list into pieces of work of about ``max_cells`` cells, in order.
 
-    Raises:
-        DataError: as ``cover``.
+    Checks come first: what ``cover`` raises is raised here.
     """
     check_resolution(resolution)
     shapes = shapes_of(polygons)
@@ -183,11 +178,7 @@ def estimate_cells(polygons: Sequence[BaseGeometry] | Shapes, resolution: int) -
 
 
 def check_cells(shapes: Shapes, resolution: int, names: Sequence[str]) -> Array:
-    """Refuse at once what would make too many cells; gives the estimates.
-
-    Raises:
-        DataError: about more than 2 million cells for one polygon, or 20 million for all.
-    """
+    """The estimates; DataError at once for more than 2 million cells of one, or 20 of all."""
     counts = estimate_cells(shapes, resolution)
     if counts.max(initial=0.0) > MAX_CELLS_POLYGON:
         worst = int(counts.argmax())
@@ -206,10 +197,9 @@ def check_cells(shapes: Shapes, resolution: int, names: Sequence[str]) -> Array:
 
 
 def check_polygons(shapes: Shapes, names: Sequence[str]) -> None:
-    """Refuse what cannot be cut exactly, by its name.
+    """Refuse by its name what cannot be cut exactly.
 
-    Raises:
-        DataError: not a polygon, empty, not finite, off the world, invalid, or half a turn wide.
+    DataError: not a polygon, empty, not finite, off the world, invalid, or half a turn wide.
     """
     if not len(shapes):
         return

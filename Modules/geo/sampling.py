@@ -79,13 +79,6 @@ class _Terreno:
     metres: BaseGeometry
     proj: Proj
 
-    def to_degrees(self, xy: Array) -> Array:
-        lon, lat = self.proj(xy[:, 0], xy[:, 1], inverse=True)
-        return np.column_stack((lon, lat))
-
-    def to_metres(self, lonlat: Array) -> Array:
-        return np.column_stack(self.proj(lonlat[:, 0], lonlat[:, 1]))
-
 
 def propose_points(
     polygon: BaseGeometry, *, cantidad: int, margen_m: float
@@ -132,7 +125,7 @@ def _projection(lon: float, lat: float) -> Proj:
 
 def _as_points(terreno: _Terreno, lonlat: Array, *, en_margen: bool) -> tuple[PuntoPropuesto, ...]:
     lonlat = lonlat[np.lexsort((lonlat[:, 1], lonlat[:, 0]))]
-    there = shapely.points(terreno.to_metres(lonlat))
+    there = shapely.points(*terreno.proj(lonlat[:, 0], lonlat[:, 1]))
     distances = shapely.distance(terreno.metres.boundary, there)
     return tuple(
         PuntoPropuesto(float(lon), float(lat), round(float(distance), 2), en_margen)
@@ -217,7 +210,8 @@ def _chosen(terreno: _Terreno, xy: Array, cantidad: int) -> Array:
 
 
 def _rounded(terreno: _Terreno, xy: Array) -> Array:
-    return np.asarray(np.round(terreno.to_degrees(xy), _DECIMALS), dtype=np.float64)
+    lonlat = np.column_stack(terreno.proj(xy[:, 0], xy[:, 1], inverse=True))
+    return np.asarray(np.round(lonlat, _DECIMALS), dtype=np.float64)
 
 
 def _apart_and_inside(terreno: _Terreno, lonlat: Array) -> Index:
@@ -244,21 +238,17 @@ def _spatial_coverage(xy: Array, cantidad: int) -> Index:
         for axis in (0, 1):
             sums = np.bincount(owner, weights=xy[:, axis], minlength=cantidad)
             middles[:, axis] = np.where(counts, sums / np.maximum(counts, 1), middles[:, axis])
-    return _nearest_each_once(_squared_distances(xy, middles))
+    free = _squared_distances(xy, middles)
+    chosen = np.empty(cantidad, dtype=np.intp)
+    for column in range(cantidad):
+        chosen[column] = free[:, column].argmin()
+        free[chosen[column]] = np.inf
+    return chosen
 
 
 def _squared_distances(xy: Array, middles: Array) -> Array:
     dx, dy = xy[:, :1] - middles[:, 0], xy[:, 1:] - middles[:, 1]
     return np.asarray(np.multiply(dx, dx, out=dx) + np.multiply(dy, dy, out=dy))
-
-
-def _nearest_each_once(distances: Array) -> Index:
-    free = distances.copy()
-    chosen = np.empty(distances.shape[1], dtype=np.intp)
-    for column in range(distances.shape[1]):
-        chosen[column] = free[:, column].argmin()
-        free[chosen[column]] = np.inf
-    return chosen
 
 
 def _most_interior(terreno: _Terreno) -> Array:

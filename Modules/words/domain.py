@@ -82,11 +82,7 @@ class Campania:
 
     @classmethod
     def parse(cls, text: str) -> Campania:
-        """Read "25/26".
-
-        Raises:
-            SettingsError: not two consecutive years of two digits.
-        """
+        """Read "25/26"; SettingsError if it is not two consecutive years of two digits."""
         match = _CAMPANIA.fullmatch(text.strip())
         if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
             raise SettingsError(
@@ -114,11 +110,7 @@ class SnapshotId:
 
     @classmethod
     def parse(cls, text: str) -> SnapshotId:
-        """Read an id as folders are named.
-
-        Raises:
-            SettingsError: the text is no snapshot id.
-        """
+        """Read an id as folders are named; SettingsError for any other text."""
         match = _SNAPSHOT_ID.fullmatch(text)
         if match is None:
             raise SettingsError(

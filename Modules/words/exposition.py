@@ -14,14 +14,13 @@ def exposed(families: Iterable[Family], labels: Mapping[str, str] | None = None)
     """Every family with samples, its HELP and TYPE; ``labels`` go before a sample's own."""
     lines: list[str] = []
     for name, told, samples in families:
-        if rows := [_line(name, {**(labels or {}), **own}, value) for own, value in samples]:
-            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *rows]
+        if samples:
+            lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge"]
+        for own, value in samples:
+            pairs = {**(labels or {}), **own}.items()
+            said = ",".join(f'{key}="{_escaped(text)}"' for key, text in pairs)
+            lines.append(f"{name}{{{said}}} {value:.15g}")
     return "\n".join(lines) + "\n"
-
-
-def _line(name: str, labels: Mapping[str, str], value: float) -> str:
-    said = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{said}}} {value:.15g}"
 
 
 def _escaped(text: str) -> str:

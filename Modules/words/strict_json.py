@@ -46,7 +46,7 @@ class Reason(Enum):
 
 
 class JsonRefused(DataError):
-    """The text is not the strict JSON we accept; the message is for logs, in English."""
+    """The text is not the strict JSON we accept."""
 
     def __init__(self, message: str, reason: Reason, *where: int | str) -> None:
         super().__init__(message)
@@ -85,16 +85,21 @@ def parse_json(
     bare = _without_strings(body)
     if _deeper_than(bare, max_depth):
         raise JsonRefused(f"más de {max_depth} niveles, unos dentro de otros", Reason.DEPTH)
+    digits = bare.translate(_ALL_ZERO)
     hooks: dict[str, Any] = {}
     if number is not None:
         hooks = {"parse_float": number, "parse_int": number}
-    elif _may_hold_a_huge_number(bare):
+    elif any(mark in digits for mark in _HUGE):  # a long exponent, or very many digits
         hooks = {"parse_float": _finite, "parse_int": _bounded}
     value, members = _loads(text, hooks)
     if members != bare.count(b":"):
         _name_the_twin(text, hooks)
     if _SURROGATE.search(body) is not None:
-        _refuse_lone_surrogates(value)
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as err:
+            message = "un texto tiene medio carácter (un surrogate suelto)"
+            raise JsonRefused(message, Reason.SURROGATE) from err
     return value
 
 
@@ -120,12 +125,6 @@ def _deeper_than(bare: bytes, max_depth: int) -> bool:
         rest = shorter
     # What is left of a whole value is its deeper levels; of a cut one, what was never closed.
     return b"[]" in rest or rest.count(b"[") > max_depth
-
-
-def _may_hold_a_huge_number(bare: bytes) -> bool:
-    """Whether a number could be beyond a float: a long exponent, or very many digits."""
-    digits = bare.translate(_ALL_ZERO)
-    return any(mark in digits for mark in _HUGE)
 
 
 def _loads(text: str, hooks: dict[str, Any]) -> tuple[Any, int]:
@@ -194,12 +193,3 @@ def _bounded(text: str) -> int:
     if len(text) > _MAX_INT_DIGITS:
         raise JsonRefused("un número es demasiado grande", Reason.NUMBER)
     return int(text)
-
-
-def _refuse_lone_surrogates(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as err:
-        raise JsonRefused(
-            "un texto tiene medio carácter (un surrogate suelto)", Reason.SURROGATE
-        ) from err

@@ -48,11 +48,6 @@ class Anunciada:
         """Whether its last day has passed; without one, whether the portal says it is off."""
         return self.activa is False if self.hasta is None else self.hasta < hoy
 
-    def holds(self, hoy: date) -> bool:
-        if self.desde is None or self.hasta is None:
-            return False
-        return self.desde <= hoy <= self.hasta
-
 
 def current(listed: Sequence[Anunciada], hoy: date) -> Campania | None:
     """The campaña that is on: of those marked ``activa``, else of those not marked off.
@@ -60,7 +55,8 @@ def current(listed: Sequence[Anunciada], hoy: date) -> Campania | None:
     Of several the newest that holds this day; None where the list does not tell.
     """
     on = [one for one in listed if one.activa] or [one for one in listed if one.activa is None]
-    held = [one for one in on if one.holds(hoy)] or (on if len(on) == 1 else [])
+    held = [one for one in on if one.desde and one.hasta and one.desde <= hoy <= one.hasta]
+    held = held or (on if len(on) == 1 else [])
     return max((one.campania for one in held), default=None)
 
 
