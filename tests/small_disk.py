@@ -20,6 +20,7 @@ from Modules.disk.problems import in_full
 from Modules.disk.publish import publish_files, published
 from Modules.disk.run_lock import run_lock
 from Modules.formats.geofiles import write_gpkg
+from Modules.store.integrity import verify_folder
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError
@@ -80,7 +81,9 @@ def night(folder: Path) -> dict[str, Any]:
         "how": how,
         "kept": len(kept),
         "damaged": len(store.damaged()),
-        "problems": [in_full(problem) for snapshot in kept for problem in store.verify(snapshot)],
+        "problems": [
+            in_full(problem) for snapshot in kept for problem in verify_folder(snapshot.path)
+        ],
     }
 
 

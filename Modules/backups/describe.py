@@ -6,7 +6,6 @@ The page says when, from where, what the checks said and what is in it. No table
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,16 +26,14 @@ def list_snapshots(
     store = SnapshotStore(settings.store_dir(modo))
     rows = []
     for season in campanias or (None,):
-        rows += [_row(one, settings.zone) for one in store.accepted(season)]
-        rows += [_row(one, settings.zone) for one in store.quarantined(season)]
-        rows += [_damaged_row(path, settings.zone) for path, _ in store.damaged(season)]
+        kept = (*store.accepted(season), *store.quarantined(season))
+        rows += [_row(one, settings.zone) for one in kept]
+        for path, _ in store.damaged(season):
+            when = moment(SnapshotId.parse(path.name).utc, settings.zone)
+            known = {"id": path.name, "hora_local": when}
+            known |= {"campania": path.parent.name.replace("-", "/"), "estado": "dañado"}
+            rows.append(known | dict.fromkeys(("lotes", "ha", "igual_a")))
     return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
-
-
-def _damaged_row(path: Path, zone: ZoneInfo) -> dict[str, Any]:
-    known = {"id": path.name, "hora_local": moment(SnapshotId.parse(path.name).utc, zone)}
-    known |= {"campania": path.parent.name.replace("-", "/"), "estado": "dañado"}
-    return known | dict.fromkeys(("lotes", "ha", "igual_a"))
 
 
 def _row(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
@@ -53,11 +50,7 @@ def _row(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
-    """Everything worth knowing of a snapshot, as plain JSON.
-
-    Raises:
-        SnapshotDamaged: its verdict is not what the manifest says.
-    """
+    """Everything worth knowing of a snapshot, as plain JSON; SnapshotDamaged by its verdict."""
     manifest = snapshot.manifest
     verdict = read_verdict(snapshot)
     return {
@@ -88,11 +81,15 @@ def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
 
 def as_markdown(facts: Mapping[str, Any]) -> str:
     """``describe`` for people."""
+    tables = []
+    for name, table in facts["tablas"].items():
+        ha = number(table["superficie_ha"], 1) if "superficie_ha" in table else ""
+        tables.append((markdown(name), number(table["rows"]), ha))
     parts = [
         f"# Backup {facts['id']}",
         "\n".join(f"- **{name}**: {markdown(text)}" for name, text in _lines(facts)),
         "## Tablas",
-        markdown_table(("tabla", "filas", "ha"), _table_rows(facts)),
+        markdown_table(("tabla", "filas", "ha"), tables),
         "## Controles",
         markdown_table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
     ]
@@ -116,17 +113,6 @@ def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     size_mb = number(facts["bytes"] / 1e6, 1)
     lines.append(("Archivos", f"{facts['archivos']}, {size_mb} MB, en {facts['carpeta']}"))
     return lines
-
-
-def _table_rows(facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (
-            markdown(name),
-            number(table["rows"]),
-            number(table["superficie_ha"], 1) if "superficie_ha" in table else "",
-        )
-        for name, table in facts["tablas"].items()
-    ]
 
 
 def _check_rows(checks: list[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -144,7 +144,7 @@ def sound(store: SnapshotStore, snapshot_id: str) -> Snapshot:
         SnapshotDamaged: names the damaged file.
     """
     folder = store.folder(snapshot_id)
-    if problems := store.verify(folder):
+    if problems := verify_folder(folder):
         more = f" (y {len(problems) - 1} más)" if len(problems) > 1 else ""
         trial = Modo.TEST.flag if store.root.name == Modo.TEST else ""
         see = f"ver lindero backups verify {folder.name}{trial}"

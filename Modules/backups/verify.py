@@ -29,7 +29,7 @@ from Modules.products import registry
 from Modules.products.entry import Producto
 from Modules.settings import Settings
 from Modules.store.chain import rewritten, sample
-from Modules.store.integrity import expected_files, prove_manifests
+from Modules.store.integrity import expected_files, prove_manifests, verify_folder
 from Modules.store.manifest import JSON_NAME, SUMS_NAME
 from Modules.store.numeros import check_numeros
 from Modules.store.prune import LOG_NAME
@@ -110,6 +110,11 @@ class _Bench:
         by_id = {one.path.name: one for one in reversed(held)}  # the accepted one, if there are two
         return cls(store.root, settings.outputs_dir(modo), modo.flag, survey, by_id, accepted)
 
+    @property
+    def latest(self) -> list[Snapshot]:
+        """The newest accepted night of each campaña."""
+        return list({snapshot.campania: snapshot for snapshot in self.accepted}.values())
+
     def first_equal(self, snapshot: Snapshot) -> Path:
         """The folder of the night that held the same data first; its own if that is gone."""
         first = self.by_id.get(str(snapshot.first_equal))
@@ -149,7 +154,7 @@ def verify_backups(
     found = []
     for folder in full:
         held = bench.survey.get(folder)
-        problems = store.verify(folder, held.proof if held else None)
+        problems = verify_folder(folder, held.proof if held else None)
         if folder.is_dir():  # else it was pruned while it was read
             found += [_of_snapshot(bench, folder, problem) for problem in problems]
     for held in proved:
@@ -161,7 +166,8 @@ def verify_backups(
     if not ids:
         found += [_stranger(path) for path in strangers if not of_the_system(path.name)]
         found += _check_lost(bench)
-        found += _check_numbers(bench)
+        numbers = (check_numeros(bench.root, night) for night in bench.latest)
+        found += [problem for problem in numbers if problem is not None]
         found += _check_published(bench, every=scope is Scope.ALL)
     copies = [
         (place, check_folder(folder)) for place, folder in _published(bench, full if ids else None)
@@ -194,21 +200,16 @@ def verify_backups(
 def _chosen(bench: _Bench, scope: Scope, today: date) -> list[Path]:
     """The backups to read in full, damaged ones too: the choice is by folder, not by manifest."""
     by_id = {SnapshotId.parse(name): held.path for name, held in bench.by_id.items()}
-    newest = _newest(bench)
-    if scope is Scope.NEWEST:
-        return [by_id[one] for one in sorted(newest)]
     if scope is Scope.ALL:
         return [by_id[one] for one in sorted(by_id)]
-    return [by_id[one] for one in sample(list(by_id), newest, today)]
-
-
-def _newest(bench: _Bench) -> set[SnapshotId]:
-    """The newest accepted one of each campaña, sound or not, and of each portal."""
     placed = [path for path in bench.survey if path.parent.parent.name == SNAPSHOTS]
-    by_number = sorted(placed, key=lambda folder: SnapshotId.parse(folder.name).number)
-    newest = {folder.parent.name: SnapshotId.parse(folder.name) for folder in by_number}
+    ids = sorted((SnapshotId.parse(path.name), path.parent.name) for path in placed)
+    of_seasons = {season: one for one, season in ids}  # the newest of each, sound or not
     of_portals = {(one.campania, one.portal): one.id for one in bench.accepted}
-    return {*newest.values(), *of_portals.values()}
+    newest = {*of_seasons.values(), *of_portals.values()}
+    if scope is Scope.NEWEST:
+        return [by_id[one] for one in sorted(newest)]
+    return [by_id[one] for one in sample(list(by_id), newest, today)]
 
 
 def _published(bench: _Bench, only: Sequence[Path] | None) -> Iterator[tuple[str, Path]]:
@@ -319,21 +320,6 @@ def _sound_copy(bench: _Bench, folder: Path, file: str, expected: str | None) ->
     return None
 
 
-def _check_numbers(bench: _Bench) -> Iterator[Finding]:
-    """The store's numbers of features, against the copy of the newest accepted night."""
-    newest = {
-        one.campania: one
-        for one in sorted(
-            (held.snapshot for held in bench.survey.values() if held.snapshot),
-            key=lambda one: one.id.number,
-        )
-        if one.accepted
-    }
-    for night in newest.values():
-        if (problem := check_numeros(bench.root, night)) is not None:
-            yield problem
-
-
 def _check_lost(bench: _Bench) -> Iterator[Finding]:
     """Backups that others name, or that were published, and that are gone without a prune."""
     named: dict[str, str] = {}  # id → campaña in paths
@@ -373,8 +359,7 @@ def _check_published(bench: _Bench, *, every: bool) -> Iterator[Finding]:
 
     ``every``: the copies of all accepted nights, not of the last one only.
     """
-    latest = {snapshot.campania: snapshot for snapshot in bench.accepted}
-    nights = bench.accepted if every else latest.values()
+    nights = bench.accepted if every else bench.latest
     for first in dict.fromkeys(map(bench.first_equal, nights)):
         if not entries(bench.copy_of(first)):
             command = f"lindero backups publish {first.name}{bench.suffix}"

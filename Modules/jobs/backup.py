@@ -30,6 +30,7 @@ from Modules.night.verdict import Verdict, checked, rate, share_of
 from Modules.settings import Settings
 from Modules.store.fotos import NAME as ADJUNTOS
 from Modules.store.fotos import adjuntos_of, marcas_of
+from Modules.store.integrity import verify_folder
 from Modules.store.numeros import LOTE, Numeros, copy_of, path_of, read_numeros, write_numeros
 from Modules.store.numeros import NAME as NUMEROS
 from Modules.store.numeros import TABLES as NUMBERED
@@ -410,7 +411,7 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
     store = SnapshotStore(settings.store_dir(modo))
     with run_lock(settings.lindero_state_dir, modo):
         snapshot = store.find(snapshot_id)
-        if problems := store.verify(snapshot):
+        if problems := verify_folder(snapshot.path):
             raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; no se puede publicar")
         return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
 

@@ -17,6 +17,7 @@ from Modules.backups.restore import drill
 from Modules.backups.verify import Scope, Verification, as_dicts, verify_backups
 from Modules.jobs.outcome import Outcome
 from Modules.settings import Settings
+from Modules.store.integrity import verify_folder
 from Modules.store.prune import fichas, in_use, obsolete_copies, prune
 from Modules.store.readings import Lecturas
 from Modules.store.retention import Linea, PrunePlan, Reglas, plan
@@ -147,7 +148,7 @@ def plan_prune(week: Week, *, full: bool = True) -> tuple[Poda, Lecturas]:
     def verified(snapshot: Snapshot) -> bool:
         if lecturas.fresh(snapshot, now) or not full:
             return lecturas.fresh(snapshot, now)
-        problems = store.verify(snapshot)
+        problems = verify_folder(snapshot.path)
         lecturas.note(snapshot, now, sound=not problems)
         if problems:
             unsound.append(f"{snapshot.id}: {problems[0].item}: {problems[0].what}")

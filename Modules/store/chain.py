@@ -32,7 +32,7 @@ def rewritten(nights: Iterable[Snapshot], proved: Iterable[str] = ()) -> list[tu
     sound = [
         (child, parent)
         for child, parent in links
-        if known[child].parent_manifest_sha256 == known[parent].manifest_sha256
+        if known[child].manifest.get("parent_manifest_sha256") == known[parent].manifest_sha256
     ]
     vouched = {*proved, *(parent for _, parent in sound)}
     found: set[tuple[str, str]] = set()

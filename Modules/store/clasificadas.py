@@ -76,11 +76,7 @@ def read_of(lectura: Lectura, marks: pd.DataFrame) -> dict[str, Clasificada]:
 
 
 def read_clasificadas(root: Path) -> Lectura:
-    """The ledger of a store; an empty one where there is none.
-
-    Raises:
-        DataError: it is there and cannot be read.
-    """
+    """The ledger of a store: empty where there is none, DataError where it cannot be read."""
     path = root / NAME
     try:
         return _LECTURA.validate_json(path.read_bytes())

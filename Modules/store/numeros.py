@@ -90,11 +90,7 @@ class Numeros:
 
     @classmethod
     def from_bytes(cls, data: bytes, source: str) -> Numeros:
-        """What ``to_bytes`` made.
-
-        Raises:
-            DataError: it is not that, or two ids have one number.
-        """
+        """What ``to_bytes`` made; DataError if it is not that, or two ids have one number."""
         try:
             found = from_json(data, source=source)
             given, vueltas = found["numeros"], found["vueltas"]
@@ -152,11 +148,7 @@ def copy_of(night: Snapshot) -> Numeros | None:
 
 
 def write_numeros(path: Path, numeros: Numeros) -> None:
-    """Keep them, if any was given since they were read.
-
-    Raises:
-        PublishError: the disk refused; the earlier file is intact.
-    """
+    """Keep them, if any was given since they were read; where refused, the old file is intact."""
     if numeros.changed:
         make_folder(path.parent)
         write_beside(path, numeros.to_bytes())

@@ -34,12 +34,14 @@ class Lecturas:
         """Whether it was read in the last 31 days, sound, and is there file by file as it was."""
         try:
             note = self._read[str(snapshot.id)]
-            when = datetime.fromisoformat(note["utc"])
+            age = now - datetime.fromisoformat(note["utc"])
             same = note["manifest_sha256"] == snapshot.manifest_sha256
-            age = now - when
-        except (KeyError, TypeError, ValueError):
+            return (same and timedelta() <= age <= FRESH) and all(
+                (snapshot.path / path).stat().st_size == fact.size
+                for path, fact in snapshot.facts.items()
+            )
+        except (KeyError, TypeError, ValueError, OSError):
             return False
-        return same and timedelta() <= age <= FRESH and _sizes_as_listed(snapshot)
 
     def note(self, snapshot: Snapshot, now: datetime, *, sound: bool) -> None:
         """Remember a full reading; an unsound one is forgotten, so that it is read again."""
@@ -59,11 +61,3 @@ class Lecturas:
             if self._path.read_bytes() == data:
                 return
         write_beside(self._path, data)
-
-
-def _sizes_as_listed(snapshot: Snapshot) -> bool:
-    try:
-        facts = snapshot.facts.items()
-        return all((snapshot.path / path).stat().st_size == fact.size for path, fact in facts)
-    except OSError:
-        return False

@@ -179,25 +179,22 @@ def _keep_group(
     keep(good[:1], "el más nuevo de la campaña")
     keep(good[: reglas.daily], "reciente")
     sure = [one for one in good if one.number not in doubtful]
-    for why, key, most in _places(reglas):
-        newest: dict[Key, SnapshotId] = {}  # of each day, week …
-        for one in sure:
-            newest.setdefault(key(one), one)
-        keep(list(newest.values())[:most], why)
-
-
-def _places(reglas: Reglas) -> tuple[tuple[str, Callable[[SnapshotId], Key], int | None], ...]:
-    """Why a backup is kept, which day, week … it is of, and how many of those (None: all)."""
 
     def local(one: SnapshotId) -> datetime:
         return one.utc.astimezone(reglas.zone)
 
-    return (
+    # why a backup is kept, which day, week … it is of, and how many of those (None: all)
+    places: tuple[tuple[str, Callable[[SnapshotId], Key], int | None], ...] = (
         ("diario", lambda one: (local(one).date().toordinal(),), reglas.daily),
         ("semanal", lambda one: tuple(local(one).isocalendar()[:2]), reglas.weekly),
         ("mensual", lambda one: (local(one).year, local(one).month), reglas.monthly),
         ("anual", lambda one: (local(one).year,), None),
     )
+    for why, key, most in places:
+        newest: dict[Key, SnapshotId] = {}  # of each day, week …
+        for one in sure:
+            newest.setdefault(key(one), one)
+        keep(list(newest.values())[:most], why)
 
 
 def contradicting(ids: Sequence[SnapshotId]) -> set[int]:

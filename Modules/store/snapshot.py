@@ -63,12 +63,6 @@ class Snapshot:
         return _optional_id(self.manifest["parent"])
 
     @property
-    def parent_manifest_sha256(self) -> str | None:
-        """The hash that the parent had then."""
-        stated: str | None = self.manifest.get("parent_manifest_sha256")
-        return stated
-
-    @property
     def equal_to(self) -> SnapshotId | None:
         """The parent, if every table has the same bytes; otherwise None."""
         return _optional_id(self.manifest["equal_to"])

@@ -59,7 +59,6 @@ from Modules.words.errors import (
     SettingsError,
     SnapshotDamaged,
 )
-from Modules.words.finding import Finding
 
 if TYPE_CHECKING:
     from Modules.night.tables import Tables
@@ -113,11 +112,7 @@ class Draft:
         }
 
     def write_tables(self, tables: Tables) -> None:
-        """Keep every table as GeoParquet.
-
-        Raises:
-            DataError: a table is not as ``columns.TABLES`` says.
-        """
+        """Keep every table as GeoParquet; DataError if one is not as ``columns.TABLES`` says."""
         from Modules.formats.geofiles import table_bytes
 
         make_folder(self.path / "tables")
@@ -352,14 +347,6 @@ class SnapshotStore:
         except SettingsError:
             return snapshot
 
-    def verify(self, snapshot: Snapshot | Path, proof: Proof | None = None) -> list[Finding]:
-        """Everything that is wrong with a snapshot (or its folder), each with its file.
-
-        ``proof``: of its manifests, where ``survey`` read them.
-        """
-        folder = snapshot.path if isinstance(snapshot, Snapshot) else snapshot
-        return verify_folder(folder, proof)
-
     def accept(
         self,
         snapshot_id: str,
@@ -382,7 +369,7 @@ class SnapshotStore:
             raise SettingsError(f"{snapshot.id} ya está aceptado; no hay nada que hacer")
         if not reason.strip():
             raise SettingsError("falta un motivo, por ejemplo: --reason 'campo vendido'")
-        if problems := self.verify(snapshot):
+        if problems := verify_folder(snapshot.path):
             raise SnapshotDamaged(f"{snapshot.id}: {in_full(problems[0])}; no se puede aceptar")
         newest = self.latest_accepted(snapshot.campania, snapshot.portal)
         if newest is not None and snapshot.id < newest.id:

@@ -77,11 +77,7 @@ def read_tareas(root: Path) -> Libro:
 
 
 def write_tareas(root: Path, libro: Libro) -> None:
-    """Replace the ledger.
-
-    Raises:
-        PublishError: the disk refused; the earlier one is intact.
-    """
+    """Replace the ledger; PublishError where the disk refuses, and the earlier one is intact."""
     make_folder(root)
     write_beside(root / NAME, _LIBRO.dump_json(libro, indent=2) + b"\n")
 

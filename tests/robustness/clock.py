@@ -256,6 +256,8 @@ def _judge(
     zone: ZoneInfo,
     found: dict[str, list[str]],
 ) -> None:
+    from Modules.store.integrity import verify_folder
+
     there = here.there()
     if len({one["id"] for one in made}) != len(made):
         found["overwritten"].append(f"an id twice: {made[-1]['id']}")
@@ -264,7 +266,7 @@ def _judge(
             folder = here.store.folder(one["id"])
             if (folder / "manifest.sha256").read_bytes() != one["sums"]:
                 found["overwritten"].append(one["id"])
-    if problems := here.store.verify(here.store.folder(made[-1]["id"])):
+    if problems := verify_folder(here.store.folder(made[-1]["id"])):
         found["overwritten"].append(f"{made[-1]['id']}: {problems[0]}")
     order = [one["id"] for one in made if one["id"] in there]
     accepted = [str(one.id) for one in here.store.accepted()]
