@@ -17,7 +17,6 @@ from typing import Any, Final, TypeAlias
 from Modules.diff.change import Cambio, Clase, Diferencias
 from Modules.diff.differences import detail_of, diferencias
 from Modules.diff.pairs import COMPARED, RowCounts
-from Modules.geo.borders import TOLERANCIA_M
 from Modules.night.tables import Tables
 from Modules.words.spanish import cut, in_lote, natural, number
 
@@ -138,15 +137,13 @@ class Changes:
         return cls(first_night=data["first_night"], tablas=tablas, **lists)
 
 
-def diff_tables(
-    before: Tables | None, now: Tables, *, tolerancia_m: float = TOLERANCIA_M
-) -> Changes:
+def diff_tables(before: Tables | None, now: Tables) -> Changes:
     """What changed since the last accepted night; ``before`` is None on the first."""
     if before is None:
         after = now.as_dict()
         counts = {name: RowCounts(len(after[name]), 0, 0) for name in COMPARED}
         return Changes(first_night=True, tablas=counts)
-    return changes_of(diferencias(before, now, tolerancia_m=tolerancia_m))
+    return changes_of(diferencias(before, now))
 
 
 def changes_of(found: Diferencias) -> Changes:

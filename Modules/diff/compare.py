@@ -7,6 +7,7 @@ answer says so. Nothing in the store is written.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -15,19 +16,21 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from Modules.diff.change import Clase, Diferencias
-from Modules.diff.changeset import write_changeset
 from Modules.diff.differences import diferencias
 from Modules.diff.kml import document
 from Modules.diff.layers import frames, styles, titulos
 from Modules.disk.delivery import refuse_ours
 from Modules.disk.destinations import check_path
-from Modules.disk.safe_files import is_link, make_folder, move, sync_folder, writing
+from Modules.disk.safe_files import is_link, make_folder, move, sync_file, sync_folder, writing
 from Modules.formats.geofiles import write_gpkg
 from Modules.formats.kml_document import MAX_BYTES, MAX_PLACEMARKS
 from Modules.formats.kmz import KmzWriter, Mapa, write_below
 from Modules.formats.qgis import add_styles
-from Modules.store.numeros import path_of, read_numeros
+from Modules.night.tables import Tables
+from Modules.store.numeros import TABLES, Numeros, path_of, read_numeros
 from Modules.store.snapshot import Snapshot, read_tables
 from Modules.store.snapshots import SnapshotStore
 from Modules.words.domain import Campania
@@ -79,7 +82,11 @@ class Comparacion:
         totals = self.diferencias.resumen()
         counts: Mapping[str, int] = totals["por_clase"]
         if not totals["cambios"]:
-            return self._nothing()
+            if self.a.id == self.b.id:
+                return "Es el mismo backup: no hay diferencias."
+            if any(self.diferencias.reescritas.values()):
+                return "No hay diferencias: sólo se reescribieron datos que dicen lo mismo."
+            return "No hay diferencias: los datos son los mismos."
         areas = {
             "lote_nuevo": f" ({number(totals['lotes_nuevos_ha'], 2)} ha)",
             "lote_eliminado": f" ({number(totals['lotes_eliminados_ha'], 2)} ha)",
@@ -91,13 +98,6 @@ class Comparacion:
             for clase in Clase
             if counts[clase]
         )
-
-    def _nothing(self) -> str:
-        if self.a.id == self.b.id:
-            return "Es el mismo backup: no hay diferencias."
-        if any(self.diferencias.reescritas.values()):
-            return "No hay diferencias: sólo se reescribieron datos que dicen lo mismo."
-        return "No hay diferencias: los datos son los mismos."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; see docs/diferencias.md."""
@@ -210,6 +210,44 @@ def write_geodiff_of(found: Comparacion, store: SnapshotStore, path: Path) -> li
         write_changeset(read_tables(found.a), read_tables(found.b), numeros, work / path.name)
 
     return _in_place(path.parent, build)
+
+
+def write_changeset(before: Tables, after: Tables, numeros: Numeros, path: Path) -> dict[str, int]:
+    """Write a new changeset of geodiff from one night to the next; rows that changed, by table.
+
+    Both nights are written as GeoPackages of the same layers, whose ``fid`` are the numbers of the
+    store; so the rows of the changeset are exactly the rows that changed. Mergin Maps and QField
+    take it. Format: github.com/MerginMaps/geodiff, docs/changeset-format.md.
+
+    Raises:
+        PublishError: the disk refused, or the library did.
+    """
+    from pygeodiff import GeoDiff
+    from pygeodiff.geodifflib import GeoDiffLibError
+
+    with writing(path), tempfile.TemporaryDirectory(prefix=".lindero-", dir=path.parent) as temp:
+        sides = [Path(temp, name) for name in ("antes.gpkg", "despues.gpkg")]
+        summary = Path(temp, "resumen.json")
+        for tables, side in zip((before, after), sides, strict=True):
+            write_gpkg(layers_of(tables, numeros), side)
+        try:
+            geodiff = GeoDiff()
+            geodiff.create_changeset(*map(str, sides), str(path))
+            geodiff.list_changes_summary(str(path), str(summary))
+        except GeoDiffLibError as err:
+            raise PublishError(f"no se pudo escribir {path}: {err}") from err
+        found = json.loads(summary.read_bytes())["geodiff_summary"]
+    sync_file(path)
+    return {one["table"]: one["insert"] + one["update"] + one["delete"] for one in found}
+
+
+def layers_of(tables: Tables, numeros: Numeros) -> dict[str, pd.DataFrame]:
+    """The tables of things with an id, each row under its number."""
+    frames = {name: (kind, getattr(tables, name)) for kind, name in TABLES.items()}
+    return {
+        name: frame.assign(fid=numeros.of(kind, frame[f"{kind}_id"]))
+        for name, (kind, frame) in frames.items()
+    }
 
 
 def _in_place(folder: Path, build: Callable[[Path], None]) -> list[Path]:

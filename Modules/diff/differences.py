@@ -69,6 +69,7 @@ def diferencias(a: Tables, b: Tables, *, tolerancia_m: float = TOLERANCIA_M) -> 
     by_id = pairs_of(a, b)
     pairs, renumbered = renumber(by_id, tolerancia_m)
     finder = _Finder(pairs, renumbered, tolerancia_m)
+    places = finder.places
     order = {clase: at for at, clase in enumerate(Clase)}
     changes = tuple(
         sorted(finder.all(), key=lambda c: (order[c.clase], c.campo, c.lote, c.nombre, c.id))
@@ -80,7 +81,10 @@ def diferencias(a: Tables, b: Tables, *, tolerancia_m: float = TOLERANCIA_M) -> 
         tablas={name: pair.counts() for name, pair in by_id.items()},
         renumerados=renumbered,
         reescritas={name: _rewritten(pair, told) for name, pair in pairs.items()},
-        lugares=finder.places.of_lotes(),
+        lugares={
+            key: (places.campos.get(places.campo_of[key], ""), name, key)
+            for key, name in places.lotes.items()
+        },
     )
 
 
@@ -267,13 +271,6 @@ class _Places:
         self.campo_of: dict[str, str] = _ever(lotes, "campo_id")
         self.campos = names_with_ids(_ever(campos, "campo"))
         self.lotes = names_with_ids(_ever(lotes, "lote"), within=self.campo_of)
-
-    def of_lotes(self) -> dict[str, tuple[str, str, str]]:
-        """Campo, lote and lote_id of every lote that there is or was."""
-        return {
-            key: (self.campos.get(self.campo_of[key], ""), name, key)
-            for key, name in self.lotes.items()
-        }
 
 
 def _ever(pair: Pair, column: str) -> dict[str, Any]:

@@ -109,15 +109,14 @@ def _frame(cambios: list[Cambio]) -> pd.DataFrame:
 
 
 def styles() -> dict[str, Style]:
-    return {capa.nombre: _style(capa) for capa in CAPAS}
-
-
-def _style(capa: CapaDe) -> Style:
-    colours = capa.colores.items()
-    categories = [Category(one.value, one.texto.capitalize(), colour) for one, colour in colours]
-    column = "nombre" if capa.nombre in ("ambientes", "marcadores", "zonas") else "lote"
-    style = marker_style if capa.puntos else fill_style
-    return style("clase", categories, label=Label(quoted(column), column))
+    found = {}
+    for capa in CAPAS:
+        kinds = capa.colores.items()
+        categories = [Category(one.value, one.texto.capitalize(), colour) for one, colour in kinds]
+        column = "nombre" if capa.nombre in ("ambientes", "marcadores", "zonas") else "lote"
+        style = marker_style if capa.puntos else fill_style
+        found[capa.nombre] = style("clase", categories, label=Label(quoted(column), column))
+    return found
 
 
 def titulos() -> dict[str, str]:

@@ -22,7 +22,7 @@ import pandas as pd
 import shapely
 
 from Modules.demo.plan import Size
-from Modules.diff.changeset import write_changeset
+from Modules.diff.compare import write_changeset
 from Modules.night.tables import Tables
 from Modules.products.cultivos.product import build_cultivos
 from Modules.products.muestreos.plan import plan_muestreo

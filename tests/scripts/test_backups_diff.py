@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from Modules.diff.changeset import layers_of
+from Modules.diff.compare import layers_of
 from Modules.formats.geofiles import write_gpkg
 from Modules.geo.borders import TOLERANCIA_M
 from Modules.store.numeros import NAME, read_numeros
