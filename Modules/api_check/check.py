@@ -130,7 +130,12 @@ class _Checker:
     def _refused(self, recurso: Recurso, err: PipelineError) -> Finding:
         let_in = self._client.let_in
         self.no_token_there = not let_in and isinstance(err.__cause__, NotThere)
-        self._over = self._concerns_all(err)
+        cause: BaseException | None = err
+        while cause is not None and not isinstance(cause, _NO_LIST):
+            cause = cause.__cause__ or cause.__context__
+        locked_out = isinstance(err, ApiAuth) and not self.answered
+        # whether the next list would meet the same: the token, the credentials, the connection
+        self._over = not let_in or locked_out or cause is not None
         concerned = None if self._over else recurso
         self.worst = max(self.worst, err.exit_code)
         return found(concerned, Que.ERROR, "", str(err), _remedy_of(concerned, err))
@@ -212,15 +217,6 @@ class _Checker:
         except CampaniaUnknown as err:
             detail = f"{self._campania} no está en la primera página ({err})"
             yield found(recurso, Que.FALTA, str(self._campania), detail)
-
-    def _concerns_all(self, err: PipelineError) -> bool:
-        """Whether the next list would meet the same: the token, the credentials, the connection."""
-        if not self._client.let_in or (isinstance(err, ApiAuth) and not self.answered):
-            return True
-        cause: BaseException | None = err
-        while cause is not None and not isinstance(cause, _NO_LIST):
-            cause = cause.__cause__ or cause.__context__
-        return cause is not None
 
 
 _NO_LIST = (NoConnection, ssl.SSLCertVerificationError)

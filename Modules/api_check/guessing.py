@@ -10,9 +10,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from Modules.geo.encodings import LAT_KEYS, LON_KEYS
 from Modules.portal.asking import read_campania
 from Modules.portal.coercion import MISSING, coerce
 from Modules.portal.contract import Kind
@@ -98,7 +99,13 @@ def lists_in(document: Any, prefix: str = "", depth: int = 3) -> Iterator[tuple[
 def fits(value: Any, kind: Kind) -> bool:
     """Whether a value is of the contract's kind."""
     if kind in ("date", "datetime"):
-        return isinstance(value, str) and _is_moment(value, with_time=kind == "datetime")
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            return False
+        if kind == "date" or moment is None:
+            return moment is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+        return moment.tzinfo is not None
     if kind == "id":
         return isinstance(value, str) and value != ""
     return isinstance(value, _PYTHON[kind]) and (kind == "boolean" or type(value) is not bool)
@@ -107,16 +114,6 @@ def fits(value: Any, kind: Kind) -> bool:
 _PYTHON: dict[Kind, tuple[type, ...]] = {
     "text": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "list": (list,),
 }  # fmt: skip
-
-
-def _is_moment(text: str, *, with_time: bool) -> bool:
-    try:
-        if with_time:
-            return datetime.fromisoformat(text).tzinfo is not None
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", text))
 
 
 def reading(values: Sequence[Any], kind: Kind, zone: str) -> FieldRule | None:
@@ -162,8 +159,6 @@ def season_template(texts: Sequence[str]) -> str | None:
 
 _WKT = re.compile(r"\s*(SRID=\d+;)?\s*(MULTI)?(POINT|LINESTRING|POLYGON)\s*Z?M?\s*\(", re.I)
 _HEX = re.compile(r"0[01]0[0-9A-Fa-f]{16,}")
-_LAT = ("lat", "latitud", "latitude", "y")
-_LON = ("lon", "lng", "long", "longitud", "longitude", "x")
 _GEOJSON_TYPES = ("Point", "LineString", "Polygon")
 
 
@@ -203,8 +198,8 @@ def _flat(value: Any, depth: int = 5) -> Iterator[Any]:
 
 def lat_lon_columns(paths: Sequence[str]) -> tuple[str, str] | None:
     """The paths of a latitude and a longitude, if the row has both."""
-    lat = [path for path in paths if last_name(path) in _LAT]
-    lon = [path for path in paths if last_name(path) in _LON]
+    lat = [path for path in paths if last_name(path) in LAT_KEYS]
+    lon = [path for path in paths if last_name(path) in LON_KEYS]
     return (lat[0], lon[0]) if lat and lon else None
 
 

@@ -38,7 +38,8 @@ def moved_line(
     section, key = place(table, member)
     nested = table == "siembras" and not resource.siembras.flat
     rules = resource.siembras.fields if table == "siembras" else resource.fields
-    items = _inside(rows, resource.siembras.path) if nested else rows
+    lists = [dig(row, split_path(resource.siembras.path)) for row in rows] if nested else [rows]
+    items = [item for one in lists if isinstance(one, list) for item in one]
     own_key = "codigo" if table == "cultivos" else "id"
     below = "" if nested or not resource.root else f"{resource.root}."
     own = rules[own_key].path if own_key in rules else f"{below}{own_key}"
@@ -72,11 +73,6 @@ def _by_name(
     free = [one.item for one in every if one.what is Que.SOBRA]
     called = [path for path in free if last_name(path) in _CALLED.get(member, ())]
     return next((one[0] for one in (called, free) if len(one) == 1), None)
-
-
-def _inside(rows: Sequence[Any], path: str) -> list[Any]:
-    lists = [dig(row, split_path(path)) for row in rows]
-    return [item for one in lists if isinstance(one, list) for item in one]
 
 
 def _by_value(items: Sequence[Any], own_id: str, known: Mapping[str, str]) -> str | None:

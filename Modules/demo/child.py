@@ -43,9 +43,22 @@ def demo_process(size: str = "small", day: int = 0) -> Iterator[DemoProcess]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         child = _start(["--size", size, "--day", str(day)], errors)
         try:
-            yield _announced(child, errors)
+            line = child.stdout.readline() if child.stdout is not None else ""
+            if not line:
+                code = child.wait()
+                errors.seek(0)
+                said = errors.read().strip().splitlines()
+                reason = said[-1] if said else f"terminó con {code}"
+                if code == SettingsError.exit_code:
+                    raise SettingsError(reason)
+                raise ApiUnavailable(f"el portal de demostración no arrancó: {reason}")
+            yield DemoProcess(**json.loads(line))
         finally:
-            _end(child)
+            try:
+                child.communicate(timeout=2 * GRACE_S)  # closes its standard input, which ends it
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.communicate()
 
 
 def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:
@@ -66,24 +79,3 @@ def _start(arguments: Sequence[str], errors: IO[str]) -> subprocess.Popen[str]:
         env={**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
         start_new_session=os.name == "posix",  # Ctrl-C reaches us, and we end the child
     )
-
-
-def _announced(child: subprocess.Popen[str], errors: IO[str]) -> DemoProcess:
-    line = child.stdout.readline() if child.stdout is not None else ""
-    if not line:
-        code = child.wait()
-        errors.seek(0)
-        said = errors.read().strip().splitlines()
-        reason = said[-1] if said else f"terminó con {code}"
-        if code == SettingsError.exit_code:
-            raise SettingsError(reason)
-        raise ApiUnavailable(f"el portal de demostración no arrancó: {reason}")
-    return DemoProcess(**json.loads(line))
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    try:
-        child.communicate(timeout=2 * GRACE_S)  # closes its standard input, which ends it
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()

@@ -9,7 +9,7 @@ of the nearest.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
@@ -82,11 +82,14 @@ def world_from_file(
             "campo_nombre": of_campo,
             "nombre": nombre or f"Lote {number:0{width}d}",
             "campania": campania,
-            "siembras": _siembras(lote_id, crops),
+            "siembras": [  # a run of the same crop counts once
+                {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
+                for orden, (crop, _) in enumerate(groupby(filter(None, crops)), start=1)
+            ],
             "updated_at": updated,
         }
-        if (ha := _hectares(shape)) is not None:
-            item["superficie_ha"] = ha
+        if _is_somewhere(shape):  # to two decimals, as a portal declares it
+            item["superficie_ha"] = round(float(geodesic_area_ha([shape])[0]), 2)
         lotes.append(make_row(item, geojson(shape)))
     rows: dict[Recurso, tuple[Row, ...]] = dict.fromkeys(Recurso, ())
     rows[Recurso.CAMPANIAS] = make_rows(campania_items(campania))
@@ -99,14 +102,6 @@ def world_from_file(
     if markers is not None:
         rows[Recurso.MARCADORES] = _mark_rows(markers, shapes, lote_ids, campania, updated)
     return World(f"file:{path.name}", campania, now.isoformat(), rows)
-
-
-def _siembras(lote_id: str, crops: Iterable[str | None]) -> list[Item]:
-    """A siembra for each crop in its turn; a run of the same crop counts once."""
-    return [
-        {"id": f"s-{lote_id}-{orden}", "orden": orden, "cultivo": {"nombre": crop}}
-        for orden, (crop, _) in enumerate(groupby(filter(None, crops)), start=1)
-    ]
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:
@@ -167,13 +162,6 @@ def geojson(shape: BaseGeometry | None) -> str:
 
 def _is_somewhere(shape: BaseGeometry | None) -> bool:
     return shape is not None and bool(np.isfinite(shape.bounds).all())  # of an empty one: NaN
-
-
-def _hectares(shape: BaseGeometry | None) -> float | None:
-    """What a portal would declare: ellipsoidal area to two decimals; None where there is none."""
-    if shape is None or not _is_somewhere(shape):
-        return None
-    return round(float(geodesic_area_ha([shape])[0]), 2)
 
 
 def _mark_rows(

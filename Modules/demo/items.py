@@ -59,7 +59,15 @@ class Writer:
         self.rows[Recurso.CAMPOS].append(make_row(self._campo(index, campo, lotes)))
         drafts: dict[Recurso, _Draft] = {recurso: [] for recurso in _DRAWN}
         for lote in lotes:
-            self._write_lote(drafts, lote)
+            rng = self._plan.rng("lote item", lote.lote_id)
+            item = self._lote(rng, lote)
+            # shells counter-clockwise, as RFC 7946 wants; one in twenty the other way round
+            drawn = shapely.orient_polygons(lote.area, exterior_cw=rng.random() < 0.05)
+            drafts[Recurso.LOTES].append((item, drawn))
+            self._write_ambientes(drafts[Recurso.AMBIENTES], lote)
+            self._write_marks(drafts[Recurso.MARCADORES], lote)
+            if int(lote.lote_id) % 25 == 11:
+                self._write_zona(drafts[Recurso.ZONAS], lote)
         for recurso, draft in drafts.items():
             degrees = campo.frame.to_degrees([shape for _, shape in draft])
             texts = shapely.to_geojson(np.asarray(degrees, dtype=object))
@@ -105,17 +113,6 @@ class Writer:
             }
             rounded = shapely.transform(hull, lambda points: np.round(points, 4))
             yield make_row(item, "null" if number % 2 else shapely.to_geojson(rounded))
-
-    def _write_lote(self, drafts: dict[Recurso, _Draft], lote: LotePlan) -> None:
-        rng = self._plan.rng("lote item", lote.lote_id)
-        item = self._lote(rng, lote)
-        # shells counter-clockwise, as RFC 7946 wants; one in twenty the other way round
-        drawn = shapely.orient_polygons(lote.area, exterior_cw=rng.random() < 0.05)
-        drafts[Recurso.LOTES].append((item, drawn))
-        self._write_ambientes(drafts[Recurso.AMBIENTES], lote)
-        self._write_marks(drafts[Recurso.MARCADORES], lote)
-        if int(lote.lote_id) % 25 == 11:
-            self._write_zona(drafts[Recurso.ZONAS], lote)
 
     def _lote(self, rng: Random, lote: LotePlan) -> Item:
         ha = _declared(rng, lote.area)
@@ -194,7 +191,10 @@ class Writer:
         self, draft: _Draft, lote: LotePlan, rng: Random, start: int, count: int, day: int
     ) -> None:
         samples = 0 if rng.random() < 0.15 else round(count * rng.uniform(0.6, 0.95))
-        where = self._sample_areas(rng, lote)
+        where: list[tuple[int | None, Area]] = [*enumerate(lote.first_ambientes)]
+        if len(where) >= 3 and rng.random() < 0.3:  # some lotes leave one out
+            where.pop(rng.randrange(len(where)))
+        where = where or [(None, lote.first)]
         points = _spread(rng, [area for _, area in where], samples)
         points += [(0, point) for point in shapes.points_inside(rng, lote.first, count - samples)]
         for offset, (index, point) in enumerate(points):
@@ -215,14 +215,6 @@ class Writer:
             if number in lote.dropped_marks:
                 item["deleted_at"] = self._first.isoformat()
             draft.append((item, shape))
-
-    @staticmethod
-    def _sample_areas(rng: Random, lote: LotePlan) -> list[tuple[int | None, Area]]:
-        """Where samples are taken: in each ambiente, but some lotes leave one out."""
-        areas: list[tuple[int | None, Area]] = [*enumerate(lote.first_ambientes)]
-        if len(areas) >= 3 and rng.random() < 0.3:
-            areas.pop(rng.randrange(len(areas)))
-        return areas or [(None, lote.first)]
 
     def _sample(self, rng: Random, lote: LotePlan, ambiente: int | None, number: int) -> Item:
         letter = "" if ambiente is None else f"-{'ABCDE'[ambiente]}"

@@ -162,13 +162,15 @@ def _code(nombre: str, taken: set[str]) -> str:
 
 
 def _free_slot(taken: set[tuple[int, int]], column: int, row: int) -> tuple[int, int]:
-    for reach in itertools.count():
-        for dx, dy in itertools.product(range(-reach, reach + 1), repeat=2):
-            slot = (column + dx, row + dy)
-            if max(abs(dx), abs(dy)) == reach and slot not in taken:
-                taken.add(slot)
-                return slot
-    raise AssertionError  # pragma: no cover - there is no end to the count
+    near = (
+        (column + dx, row + dy)
+        for reach in itertools.count()
+        for dx, dy in itertools.product(range(-reach, reach + 1), repeat=2)
+        if max(abs(dx), abs(dy)) == reach
+    )
+    slot = next(one for one in near if one not in taken)
+    taken.add(slot)
+    return slot
 
 
 def _lotes_per_campo(size: Size, seed: int) -> list[int]:

@@ -110,11 +110,7 @@ class DemoPortal:
     def query(
         self, recurso: Recurso, common: Common, asked: tuple[tuple[str, str], ...]
     ) -> PageQuery:
-        """Check what a request asks of a list.
-
-        Raises:
-            ProblemError: 422, campaña missing or unknown, or a time without an offset.
-        """
+        """What a request asks of a list; ProblemError 422 for an unknown campaña, a bare time."""
         if common.updated_since is not None and common.updated_since.tzinfo is None:
             detail = "updated_since lleva huso horario, por ejemplo 2025-11-20T03:00:00-03:00"
             raise _invalid("Parámetros inválidos", "parametros_invalidos", "updated_since", detail)
@@ -140,16 +136,13 @@ class DemoPortal:
         """One page; made once, kept for the next time."""
         ready = self._pages.get(query)
         if ready is None:
-            body = page_bytes(self._rows(query), query, self.world.snapshot_at)
+            whole = replace(query, page=1, size=1, asked=())
+            if whole not in self._selected:
+                self._selected[whole] = select(self.world.rows[query.recurso], query)
+            body = page_bytes(self._selected[whole], query, self.world.snapshot_at)
             packed = gzip.compress(body, compresslevel=4, mtime=0)
             ready = self._pages[query] = ReadyPage(body, packed, etag(body))
         return ready
-
-    def _rows(self, query: PageQuery) -> list[Row]:
-        key = replace(query, page=1, size=1, asked=())
-        if key not in self._selected:
-            self._selected[key] = select(self.world.rows[query.recurso], query)
-        return self._selected[key]
 
 
 def create_app(portal: DemoPortal) -> FastAPI:
@@ -210,7 +203,18 @@ def _lister(recurso: Recurso) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         portal: DemoPortal = request.app.state.portal
         asked = tuple(request.query_params.multi_items())
-        return _page_response(request, portal.page(portal.query(recurso, common, asked)))
+        page = portal.page(portal.query(recurso, common, asked))
+        headers = {"ETag": page.etag, "Vary": "Accept-Encoding"}
+        headers["Cache-Control"] = "private, no-cache"
+        known = request.headers.get("if-none-match", "").split(",")
+        given = {tag.strip().removeprefix("W/") for tag in known}  # weak, RFC 9110 section 8.8.3.2
+        if given & {"*", page.etag.removeprefix("W/")}:
+            return Response(status_code=304, headers=headers)
+        body = page.body
+        if len(body) >= GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
+            body = page.packed
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, media_type="application/json", headers=headers)
 
     return answer
 
@@ -219,19 +223,6 @@ def _foto(number: int, _: Annotated[None, Depends(_signed_in)]) -> Response:
     if not 1 <= number <= AMOUNT:
         raise ProblemError(404, "No existe", code="http_404")
     return Response(foto(number), media_type="image/jpeg")
-
-
-def _page_response(request: Request, page: ReadyPage) -> Response:
-    headers = {"ETag": page.etag, "Vary": "Accept-Encoding", "Cache-Control": "private, no-cache"}
-    asked = request.headers.get("if-none-match", "").split(",")
-    given = {tag.strip().removeprefix("W/") for tag in asked}  # weak, RFC 9110 section 8.8.3.2
-    if given & {"*", page.etag.removeprefix("W/")}:
-        return Response(status_code=304, headers=headers)
-    body = page.body
-    if len(body) >= GZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", ""):
-        body = page.packed
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type="application/json", headers=headers)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

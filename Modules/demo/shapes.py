@@ -117,8 +117,8 @@ def digitised(rng: Random, block: Block) -> Polygon:
     return Polygon(drawn)
 
 
-def circle(x: float, y: float, radius: float, points: int = 72) -> Polygon:
-    angles = np.arange(points) * (2 * math.pi / points)
+def circle(x: float, y: float, radius: float) -> Polygon:
+    angles = np.arange(72) * (2 * math.pi / 72)
     return Polygon(np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)]))
 
 
