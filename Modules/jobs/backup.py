@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from Modules.disk.destinations import check_destination, expected_links
 from Modules.disk.json_files import to_json
+from Modules.disk.problems import in_full
 from Modules.disk.publish import Published, intact, publish_files
 from Modules.disk.publish_record import MANIFEST
 from Modules.disk.run_lock import run_lock
@@ -412,7 +413,7 @@ def publish_again(settings: Settings, snapshot_id: str, *, modo: Modo, now: date
     with run_lock(settings.lindero_state_dir, modo):
         snapshot = store.find(snapshot_id)
         if problems := verify_folder(snapshot.path):
-            raise SnapshotDamaged(f"{snapshot.id}: {problems[0]}; no se puede publicar")
+            raise SnapshotDamaged(f"{snapshot.id}: {in_full(problems[0])}; no se puede publicar")
         return publish(prepare(settings, str(snapshot.campania), modo=modo), snapshot, now)
 
 

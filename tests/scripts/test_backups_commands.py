@@ -170,6 +170,13 @@ def test_publish_writes_what_is_missing_in_a_copy(place: Place) -> None:
     assert place.backups("verify", "--all").code == 0
 
 
+def test_publish_says_which_file_of_a_damaged_backup_it_refuses(place: Place) -> None:
+    (place.first.path / "raw" / "lotes-0001.json.zst").unlink()
+    answer = place.backups("publish", str(place.first.id))
+    said = f"{place.first.id}: raw/lotes-0001.json.zst: falta; no se puede publicar"
+    assert (answer.code, said in answer.err) == (1, True), answer.err
+
+
 def test_a_backup_is_restored_byte_by_byte_and_proves_itself(place: Place) -> None:
     target = place.base / "vuelta"
     answer = place.backups("restore", str(place.first.id), "--to", str(target))
