@@ -85,13 +85,24 @@ def as_markdown(facts: Mapping[str, Any]) -> str:
     for name, table in facts["tablas"].items():
         ha = number(table["superficie_ha"], 1) if "superficie_ha" in table else ""
         tables.append((markdown(name), number(table["rows"]), ha))
+    checks, rows = facts["verdict"]["checks"], []
+    for check in checks:  # what did not pass first; of the others only how many there were
+        if not check["passed"]:
+            said = "RECHAZA" if check["blocking"] else "aviso"
+            figures = check.get("figures", {}).items()
+            said_of = ", ".join(f"{name} {_number(value)}" for name, value in figures)
+            notes = "; ".join((*check["notes"], said_of))
+            rows.append((markdown(str(check["name"])), said, markdown(notes.strip("; "))))
+    rows.sort(key=lambda row: row[1])
+    passed = sum(bool(check["passed"]) for check in checks)
+    rows.append((f"{passed} de {len(checks)} controles", "bien", ""))
     parts = [
         f"# Backup {facts['id']}",
         "\n".join(f"- **{name}**: {markdown(text)}" for name, text in _lines(facts)),
         "## Tablas",
         markdown_table(("tabla", "filas", "ha"), tables),
         "## Controles",
-        markdown_table(("control", "resultado", "notas"), _check_rows(facts["verdict"]["checks"])),
+        markdown_table(("control", "resultado", "notas"), rows),
     ]
     return "\n\n".join(parts)
 
@@ -113,21 +124,6 @@ def _lines(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     size_mb = number(facts["bytes"] / 1e6, 1)
     lines.append(("Archivos", f"{facts['archivos']}, {size_mb} MB, en {facts['carpeta']}"))
     return lines
-
-
-def _check_rows(checks: list[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """What did not pass first; of the others only how many there were."""
-    rows = []
-    for check in checks:
-        if not check["passed"]:
-            said = "RECHAZA" if check["blocking"] else "aviso"
-            figures = check.get("figures", {}).items()
-            said_of = ", ".join(f"{name} {_number(value)}" for name, value in figures)
-            notes = "; ".join((*check["notes"], said_of))
-            rows.append((markdown(str(check["name"])), said, markdown(notes.strip("; "))))
-    rows.sort(key=lambda row: row[1])
-    passed = sum(bool(check["passed"]) for check in checks)
-    return [*rows, (f"{passed} de {len(checks)} controles", "bien", "")]
 
 
 def _number(value: Any) -> str:

@@ -263,22 +263,17 @@ def _check_places(bench: _Bench, proved: Sequence[Held]) -> Iterator[Finding]:
         if held.refused and not held.proof.problems:
             what = held.refused.removeprefix(f"{held.path.name}: ")
             if held.unreadable:
-                where, todo = held.path.name, _mend_log(held)
+                where, night = held.path.name, held.proof.snapshot
+                line = {"id": where, "manifest_sha256": night.manifest_sha256 if night else ""}
+                todo = (
+                    f"no mueva nada: recupere {ACCEPTANCES} de una copia; si no hay, borre lo que "
+                    f"no se lee y agregue la línea {json.dumps(line)}"
+                )
                 yield problem_of(ACCEPTANCES, what, Damage.UNREADABLE, where=where, todo=todo)
                 continue
             detalle = "está entre los aceptados y nadie lo aceptó"
             problem = problem_of(JSON_NAME, what, Damage.PLACE, detalle)
             yield _of_snapshot(bench, held.path, problem)
-
-
-def _mend_log(held: Held) -> str:
-    """What to do about a log of acceptances that cannot be read, for one night that needs it."""
-    night = held.proof.snapshot
-    line = {"id": held.path.name, "manifest_sha256": night.manifest_sha256 if night else ""}
-    return (
-        f"no mueva nada: recupere {ACCEPTANCES} de una copia; si no hay, borre lo que no se lee "
-        f"y agregue la línea {json.dumps(line)}"
-    )
 
 
 def _of_snapshot(bench: _Bench, folder: Path, problem: Finding) -> Finding:

@@ -113,8 +113,14 @@ def first_plan(size: Size, seed: int, campania: str) -> CompanyPlan:
         for campo, count in zip(campos, counts, strict=True)
         for nombre, area in _layout(seeded(seed, "layout", campo.campo_id), campo.block, count)
     ]
-    lotes = tuple(_lotes(size, seed, drawn))
-    return CompanyPlan(seed, campania, _with_bow_ties(lotes), campos)
+    lotes = list(_lotes(size, seed, drawn))
+    for start in range(0, len(lotes), 400):  # one as from a hand that slipped: not valid, mendable
+        for index in range(start, min(start + 400, len(lotes))):
+            lote = lotes[index]
+            if not lote.ambientes and isinstance(lote.area, Polygon) and lote.area.area > 2e5:
+                lotes[index] = replace(lote, area=shapes.bow_tie(lote.area))
+                break
+    return CompanyPlan(seed, campania, tuple(lotes), campos)
 
 
 def _campos(seed: int, counts: Sequence[int]) -> Iterator[CampoPlan]:
@@ -201,7 +207,16 @@ def _layout(rng: Random, block: Block, count: int) -> list[tuple[str, Area]]:
     if strips:
         edge = Block(block.x0, block.y1 + shapes.ROAD_M, block.x1, block.y1 + shapes.ROAD_M + 34)
         lotes.append(("Franja vía", shapes.digitised(rng, edge)))
-    return _crossed(rng, block, lotes)
+    lines = []  # what crosses the campo; of the lotes stays what it leaves
+    if len(lotes) >= 6 and rng.random() < 0.4:
+        lines.append(shapes.river_bank(rng, block))
+    if len(lotes) >= 6 and rng.random() < 0.2:
+        lines.append(shapes.stream(rng, block))
+    if rng.random() < 0.25:
+        lines.append(shapes.railway(rng, block))
+    for line in lines:
+        lotes = [(name, shapes.take_off(area, line) or area) for name, area in lotes]
+    return lotes
 
 
 def _field(rng: Random, cell: Block) -> Area:
@@ -220,20 +235,6 @@ def _pivot(cell: Block, number: int) -> list[tuple[str, Area]]:
     whole = Polygon(cell.corners)
     corners = shapes.take_off(whole, shapes.circle(x, y, radius + 6)) or whole
     return [(f"Pívot {number}", watered), (f"Esquinas pívot {number}", corners)]
-
-
-def _crossed(rng: Random, block: Block, lotes: list[tuple[str, Area]]) -> list[tuple[str, Area]]:
-    """What rivers, streams and railways leave of the lotes."""
-    lines = []
-    if len(lotes) >= 6 and rng.random() < 0.4:
-        lines.append(shapes.river_bank(rng, block))
-    if len(lotes) >= 6 and rng.random() < 0.2:
-        lines.append(shapes.stream(rng, block))
-    if rng.random() < 0.25:
-        lines.append(shapes.railway(rng, block))
-    for line in lines:
-        lotes = [(name, shapes.take_off(area, line) or area) for name, area in lotes]
-    return lotes
 
 
 def _lote_names(rng: Random) -> Iterator[str]:
@@ -285,15 +286,3 @@ def rotation(rng: Random) -> tuple[str, ...]:
     kinds = [crops for crops, _ in words.ROTACIONES]
     chosen: tuple[str, ...] = rng.choices(kinds, [share for _, share in words.ROTACIONES])[0]
     return chosen
-
-
-def _with_bow_ties(lotes: tuple[LotePlan, ...]) -> tuple[LotePlan, ...]:
-    """One lote in 400 as it comes from a hand that slipped: not valid, and repairable."""
-    changed = list(lotes)
-    for start in range(0, len(lotes), 400):
-        for index in range(start, min(start + 400, len(lotes))):
-            lote = lotes[index]
-            if not lote.ambientes and isinstance(lote.area, Polygon) and lote.area.area > 2e5:
-                changed[index] = replace(lote, area=shapes.bow_tie(lote.area))
-                break
-    return tuple(changed)

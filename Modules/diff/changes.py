@@ -167,7 +167,12 @@ def changes_of(found: Diferencias) -> Changes:
         name: tuple(sorted(rows, key=lambda row: [getattr(row, key) for key in _KEYS[name]]))
         for name, rows in told.items()
     }
-    lists["marcas"] = _of_every_lote(lists["marcas"])
+    seen, ranks = Counter[str](), list[int]()  # of the marcas of each lote, for as many are named
+    for one in lists["marcas"]:
+        ranks.append(seen[one.lote_id])
+        seen[one.lote_id] += 1
+    kept = sorted(range(len(ranks)), key=ranks.__getitem__)[:MAX_MARCAS]
+    lists["marcas"] = tuple(lists["marcas"][at] for at in sorted(kept))
     return Changes(first_night=False, tablas=found.tablas, **lists)
 
 
@@ -213,16 +218,6 @@ def _told(found: Diferencias, one: Cambio, lote_id: str) -> str:
             campo, lote, _ = _place(found, valor.antes if came else one.lote_id)
             said.insert(0, f"{'antes' if came else 'ahora'} en {in_lote(campo, lote)}")
     return ", ".join(filter(None, said))
-
-
-def _of_every_lote(marcas: Sequence[Novedad]) -> tuple[Novedad, ...]:
-    """As many as are named, in their order."""
-    seen, ranks = Counter[str](), list[int]()
-    for one in marcas:
-        ranks.append(seen[one.lote_id])
-        seen[one.lote_id] += 1
-    kept = sorted(range(len(marcas)), key=ranks.__getitem__)[:MAX_MARCAS]
-    return tuple(marcas[at] for at in sorted(kept))
 
 
 def _counted(one: Cambio) -> Iterator[tuple[str, int]]:

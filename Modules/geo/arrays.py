@@ -22,6 +22,7 @@ R = TypeVar("R", bound=Any)
 
 M2_PER_HA: Final = 10_000.0
 WGS84: Final = Geod(ellps="WGS84")
+M_PER_DEGREE: Final = 111_320.0  # of latitude, and of longitude at the equator; true to 0.6 %
 POLYGON: Final = 3  # GEOS type ids
 MULTIPOLYGON: Final = 6
 _MULTI: Final = 4  # the first of the types that hold others

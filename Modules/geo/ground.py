@@ -7,15 +7,12 @@ degree is the same everywhere to a thousandth. Everything is done on whole array
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import shapely
 
-from Modules.geo.arrays import Array, Flags, Index, Shapes
+from Modules.geo.arrays import M_PER_DEGREE, Array, Flags, Index, Shapes
 from Modules.geo.geometry import geodesic_area_ha
-
-_M_PER_DEGREE: Final = 111_320.0  # of latitude, and of longitude at the equator; true to 0.6 %
 
 
 def overlaps(shapes: Shapes, share: float) -> tuple[Index, Index, Shapes]:
@@ -63,7 +60,7 @@ def metres_outside(shapes: Shapes, homes: Shapes) -> Array:
         there = shapes[away]
         flatten = np.cos(np.radians(np.nanmean(shapely.bounds(homes[away])[:, 1::2], axis=1)))
         distances = shapely.distance(_flat(there, flatten), _flat(homes[away], flatten))
-        metres[away] = distances * _M_PER_DEGREE
+        metres[away] = distances * M_PER_DEGREE
     return metres
 
 

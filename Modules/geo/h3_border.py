@@ -18,14 +18,13 @@ from typing import Final
 import numpy as np
 import shapely
 
-from Modules.geo.arrays import Array, Flags, Index, Shapes, joined, runs, sums, taken
+from Modules.geo.arrays import M_PER_DEGREE, Array, Flags, Index, Shapes, joined, runs, sums, taken
 from Modules.geo.h3_areas import bulges_m2, lengths_m, straight_areas_m2, strips, taylor
 from Modules.geo.h3_cells import Cells, Hexagons, cell_polygons, cells_at, disks, filled, hexagons
 
 SAMPLE_STEP: Final = 0.8  # of the side of a cell: how far apart an edge is first looked at
 GAP_DEG: Final = 1e-11  # a micrometre: what rounding leaves between pieces of an edge
 MAX_ROUNDS: Final = 40
-_M_PER_DEGREE: Final = 111_320.0
 _FLAT_BULGE: Final = 0.02  # of the side of a cell: how far a geodesic may stray from its edge
 
 
@@ -285,29 +284,23 @@ def _along_sides(edges: Edges, frame: _Groups, around: Array) -> tuple[Array, Ar
     t = np.concatenate((p.t0[enters], p.t1[leaves]))
     sign = np.repeat((1.0, -1.0), (len(enters), len(leaves)))
     group = frame.group[piece]
-    done, along = _on_side(edges, frame, around, piece, side, t)
-    total = sums(group, sign * done, groups)
+    edge, at = p.edge[piece], frame.at[group]
+    x, y = _local(edges, edge, frame.shape, at)
+    px = x + t * (edges.x2[edge] - edges.x1[edge])
+    py = y + t * (edges.y2[edge] - edges.y1[edge])
+    here, there = frame.shape.corners[at, side], frame.shape.corners[at, (side + 1) % 6]
+    # from corner 0 to where the piece crosses the side, and how far along the side that is
+    strip = strips(frame.coefficients[:, at], px - here[:, 0], here[:, 1], py)
+    run = there - here
+    along = (px - here[:, 0]) * run[:, 0] + (py - here[:, 1]) * run[:, 1]
+    along /= (run * run).sum(axis=1)
+    total = sums(group, sign * (around[at, side] + strip), groups)
     uneven = sums(group, sign, groups) != 0
     order = np.lexsort((along, side, group))
     first = order[np.r_[True, group[order][1:] != group[order][:-1]][: len(order)]]
     corner = np.full(groups, -1.0)
     corner[group[first]] = sign[first] > 0
     return total, corner, uneven
-
-
-def _on_side(
-    edges: Edges, frame: _Groups, around: Array, piece: Index, side: Index, t: Array
-) -> tuple[Array, Array]:
-    """Strips from corner 0 to the point where a piece crosses a side, and how far along it is."""
-    edge, at = frame.pieces.edge[piece], frame.at[frame.group[piece]]
-    x, y = _local(edges, edge, frame.shape, at)
-    px = x + t * (edges.x2[edge] - edges.x1[edge])
-    py = y + t * (edges.y2[edge] - edges.y1[edge])
-    here, there = frame.shape.corners[at, side], frame.shape.corners[at, (side + 1) % 6]
-    strip = strips(frame.coefficients[:, at], px - here[:, 0], here[:, 1], py)
-    run = there - here
-    along = (px - here[:, 0]) * run[:, 0] + (py - here[:, 1]) * run[:, 1]
-    return around[at, side] + strip, along / (run * run).sum(axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,4 +348,4 @@ def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> CutC
     whole = straight_areas_m2(shapes)
     area = np.minimum(straight_areas_m2(common), whole)
     area[~crossed] = whole[~crossed]
-    return CutCells(cells, area, whole, shapely.length(common) * _M_PER_DEGREE)
+    return CutCells(cells, area, whole, shapely.length(common) * M_PER_DEGREE)

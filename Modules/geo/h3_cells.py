@@ -203,9 +203,16 @@ def cell_areas_m2(cells: Cells, resolution: int) -> Array:
         return boundary_areas_m2(cells)
     spacing = _RES0_DISTANCE / math.sqrt(7) ** resolution
     lon, lat = _centres(cells)
-    cosine, second = _face_cosines(lon, lat)
-    areas = math.sqrt(3) / 2 * spacing**2 * cosine**3 * area_density(lat) / np.cos(lat)
-    close = (cosine - second < 2 * spacing * _FACE_GAP) | (np.abs(lat) > math.radians(89))
+    flat = np.cos(lat)
+    x, y, z = flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)
+    # cosines of the angle to the nearest centre of a face, and to the next one
+    best, second = np.full(len(lon), -1.0), np.full(len(lon), -1.0)
+    for face in _FACES:
+        cosine = face[0] * x + face[1] * y + face[2] * z
+        second = np.maximum(second, np.minimum(best, cosine))
+        best = np.maximum(best, cosine)
+    areas = math.sqrt(3) / 2 * spacing**2 * best**3 * area_density(lat) / flat
+    close = (best - second < 2 * spacing * _FACE_GAP) | (np.abs(lat) > math.radians(89))
     if close.any():
         areas[close] = boundary_areas_m2(cells[close])
     return np.asarray(areas)
@@ -214,18 +221,6 @@ def cell_areas_m2(cells: Cells, resolution: int) -> Array:
 def _centres(cells: Cells) -> tuple[Array, Array]:
     batch = pa.record_batch(vector.cells_to_coordinates(pa.array(cells), radians=True))
     return np.asarray(batch.column("lng")), np.asarray(batch.column("lat"))
-
-
-def _face_cosines(lon: Array, lat: Array) -> tuple[Array, Array]:
-    """Cosine of the angle to the nearest centre of a face, and to the next one."""
-    flat = np.cos(lat)
-    x, y, z = flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)
-    best, second = np.full(len(lon), -1.0), np.full(len(lon), -1.0)
-    for face in _FACES:
-        cosine = face[0] * x + face[1] * y + face[2] * z
-        second = np.maximum(second, np.minimum(best, cosine))
-        best = np.maximum(best, cosine)
-    return best, second
 
 
 def boundary_areas_m2(cells: Cells) -> Array:

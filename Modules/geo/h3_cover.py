@@ -30,6 +30,7 @@ from shapely.geometry.base import BaseGeometry
 
 from Modules.geo.arrays import (
     M2_PER_HA,
+    M_PER_DEGREE,
     MULTIPOLYGON,
     POLYGON,
     Array,
@@ -300,7 +301,7 @@ def _slow(polygon: shapely.Polygon, part: int, resolution: int, side: float) -> 
 
 def _adds_up(area: Array, parts: Shapes) -> Flags:
     """Whether the areas found are those of the parts: to 2e-8, and ten nanometres of border."""
-    reach = _EXACT * np.abs(area) + 1e-8 * (shapely.length(parts) * 111_320)
+    reach = _EXACT * np.abs(area) + 1e-8 * (shapely.length(parts) * M_PER_DEGREE)
     return np.asarray(np.abs(area - straight_areas_m2(parts)) <= reach)
 
 
@@ -337,7 +338,7 @@ def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk
 
     A polygon of some square metres is let pass: areas by geodesics are only good to about 1e-4 m².
     """
-    noise_m2 = 1e-3 + 1e-6 * shapely.length(shapes) * 111_320
+    noise_m2 = 1e-3 + 1e-6 * shapely.length(shapes) * M_PER_DEGREE
     far = ~near & (np.abs(total - target) > noise_m2)
     if far.any():
         i = int(far.argmax())

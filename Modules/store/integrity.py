@@ -145,32 +145,19 @@ def _contradictions(snapshot: Snapshot, listed: Mapping[str, str]) -> Iterator[s
             yield "equal_to y first_equal no concuerdan"
         if (snapshot.parent is None) != (manifest["parent_manifest_sha256"] is None):
             yield "nombra una noche anterior sin su hash, o un hash sin la noche"
-        yield from _page_contradictions(manifest["pages"], listed)
-        yield from _figure_contradictions(manifest)
+        for recurso in Recurso:
+            found = sum(path.startswith(f"raw/{recurso.value}-") for path in listed)
+            pages = manifest["pages"].get(recurso.value, {"pages": 0, "requests": []})
+            if not pages["pages"] == len(pages["requests"]) == found:
+                yield f"dice {pages['pages']} páginas de {recurso.value} y lista {found}"
+        if (figures := manifest.get("resumen")) is None:
+            return
+        for key, fact in (("filas", "rows"), (_AREA, _AREA)):  # the next night is compared with it
+            for table, stated in figures[key].items():
+                if stated != manifest["tables"][table][fact]:
+                    yield f"el resumen dice {key} {stated} de {table}, y las tablas otra cosa"
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         yield f"no se entiende ({type(err).__name__}: {err})"
-
-
-def _page_contradictions(
-    pages: Mapping[str, Mapping[str, Any]], listed: Mapping[str, str]
-) -> Iterator[str]:
-    raw = [path for path in listed if path.startswith("raw/")]
-    for recurso in Recurso:
-        found = sum(path.startswith(f"raw/{recurso.value}-") for path in raw)
-        stated = pages.get(recurso.value, {"pages": 0, "requests": []})
-        if not stated["pages"] == len(stated["requests"]) == found:
-            yield f"dice {stated['pages']} páginas de {recurso.value} y lista {found}"
-
-
-def _figure_contradictions(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """The figures that the next night is compared with, against those of the tables."""
-    figures = manifest.get("resumen")
-    if figures is None:
-        return
-    for key, fact in (("filas", "rows"), (_AREA, _AREA)):
-        for table, stated in figures[key].items():
-            if stated != manifest["tables"][table][fact]:
-                yield f"el resumen dice {key} {stated} de {table}, y las tablas otra cosa"
 
 
 def _check_files(folder: Path, listed: Mapping[str, Expected]) -> list[Finding]:

@@ -226,11 +226,9 @@ class SnapshotStore:
         """The newest of ``accepted``, or None."""
         return next(reversed(self.accepted(campania, portal)), None)
 
-    def quarantined(
-        self, campania: Campania | None = None, portal: Portal | None = None
-    ) -> list[Snapshot]:
+    def quarantined(self, campania: Campania | None = None) -> list[Snapshot]:
         """Refused snapshots whose manifest is sound, oldest first."""
-        return self._list(QUARANTINE, campania, portal)
+        return self._list(QUARANTINE, campania, None)
 
     def damaged(self, campania: Campania | None = None) -> list[tuple[Path, str]]:
         """Folders that should be snapshots and are not, with what is wrong."""

@@ -205,8 +205,8 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
     assert store.latest_accepted(SEASON) == store.latest_accepted(SEASON, other_portal) == b
     assert store.latest_accepted(SEASON, DEMO) == a
     assert store.latest_accepted(Campania(20, 21)) is None
-    assert store.quarantined() == store.quarantined(SEASON, DEMO) == [d]
-    assert store.quarantined(other_season) == store.quarantined(SEASON, other_portal) == []
+    assert store.quarantined() == store.quarantined(SEASON) == [d]
+    assert store.quarantined(other_season) == []
     assert store.find(str(d.id)) == d
     assert not store.damaged()
     assert store.folders() == [c.path, a.path, b.path, d.path]

@@ -23,6 +23,7 @@ from Modules.diff.change import Clase
 from Modules.diff.layers import CAMBIADO, ELIMINADO, MOVIDO, NUEVO, SEMBRADO
 from Modules.formats.cells import cells
 from Modules.formats.report_page import Figura
+from Modules.geo.arrays import M_PER_DEGREE
 from Modules.products.cultivos.sown import OTROS, Sembrado
 from Modules.products.source import Fuente
 from Modules.words.cultivos import GREY
@@ -34,7 +35,6 @@ MAX_MAPAS: Final = 6
 _MAPA_ALTO: Final = 240
 _LEYENDA: Final = 38  # below a map: two lines of words
 _MIN_M: Final = 400.0  # across a map at least
-_M_PER_DEGREE: Final = 111_320.0
 MAX_NOMBRES: Final = 20  # of lotes in a map
 _DARK, _LINE, _PALE = "#1b1b1b", "#757575", "#ececec"
 _COSECHA: Final = "#37474f"
@@ -131,7 +131,7 @@ class _View:
         """Around west, south, east, north, with a margin."""
         west, south, east, north = bounds.tolist()
         lat, lon = (south + north) / 2, (west + east) / 2
-        metres = (_M_PER_DEGREE * math.cos(math.radians(lat)), _M_PER_DEGREE)
+        metres = (M_PER_DEGREE * math.cos(math.radians(lat)), M_PER_DEGREE)
         wide = max((east - west) * metres[0] * 1.3, _MIN_M)
         high = max((north - south) * metres[1] * 1.3, _MIN_M)
         scale = min(ANCHO / wide, _MAPA_ALTO / high)  # pixels of a metre
@@ -205,7 +205,7 @@ def _path(shape: Any, style: str) -> str:
 
 def _scale_bar(view: _View) -> Iterator[str]:
     """A bar of one, two or five times a power of ten metres, a quarter of the map at most."""
-    pixel_m = _M_PER_DEGREE / view.y
+    pixel_m = M_PER_DEGREE / view.y
     most = pixel_m * ANCHO / 4
     power = 10.0 ** math.floor(math.log10(most))
     metres = max(step * power for step in (1, 2, 5) if step * power <= most)
