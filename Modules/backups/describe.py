@@ -24,29 +24,26 @@ def list_snapshots(
     Of all campañas where none is named. Of a damaged one only the id and the state are known.
     """
     store = SnapshotStore(settings.store_dir(modo))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for season in campanias or (None,):
-        kept = (*store.accepted(season), *store.quarantined(season))
-        rows += [_row(one, settings.zone) for one in kept]
+        for one in (*store.accepted(season), *store.quarantined(season)):
+            figures = one.manifest["tables"]["lotes"]
+            row = {
+                "id": str(one.id),
+                "hora_local": moment(one.id.utc, settings.zone),
+                "campania": str(one.campania),
+                "estado": "aceptado" if one.accepted else "cuarentena",
+                "lotes": figures["rows"],
+                "ha": round(figures["superficie_ha"], 1),
+                "igual_a": None if one.equal_to is None else str(one.equal_to),
+            }
+            rows.append(row)
         for path, _ in store.damaged(season):
             when = moment(SnapshotId.parse(path.name).utc, settings.zone)
             known = {"id": path.name, "hora_local": when}
             known |= {"campania": path.parent.name.replace("-", "/"), "estado": "dañado"}
             rows.append(known | dict.fromkeys(("lotes", "ha", "igual_a")))
     return sorted(rows, key=lambda row: SnapshotId.parse(row["id"]))
-
-
-def _row(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:
-    figures = snapshot.manifest["tables"]["lotes"]
-    return {
-        "id": str(snapshot.id),
-        "hora_local": moment(snapshot.id.utc, zone),
-        "campania": str(snapshot.campania),
-        "estado": "aceptado" if snapshot.accepted else "cuarentena",
-        "lotes": figures["rows"],
-        "ha": round(figures["superficie_ha"], 1),
-        "igual_a": None if snapshot.equal_to is None else str(snapshot.equal_to),
-    }
 
 
 def describe(snapshot: Snapshot, zone: ZoneInfo) -> dict[str, Any]:

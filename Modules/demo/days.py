@@ -26,29 +26,26 @@ NEAR_M = 25.0  # a lote nearer than this is the neighbour that gains
 
 def on_day(plan: CompanyPlan, day: int) -> CompanyPlan:
     """The plan after ``day`` days, each one applied to the one before."""
-    for number in range(1, day + 1):
-        plan = _next_day(plan, number)
+    for today in range(1, day + 1):
+        rng = plan.rng("day", today)
+        some = max(1, len(plan.lotes) // 400)
+        for _ in range(some):
+            plan = _resown(plan, rng, today)
+            plan = _border_moved(plan, rng, today)
+        plan = _lagoon_dried(plan, rng, today)
+        for _ in range(3 * some):
+            lote = rng.choice(plan.lotes)
+            marks = (*lote.new_marks, (today, rng.randint(1, 2)))
+            plan = plan.with_lotes([replace(lote, new_marks=marks)])
+        if today % 2 == 1:
+            lote = rng.choice(plan.lotes)
+            nombre = f"Potrero {today} (ex {lote.first_nombre})"
+            plan = plan.with_lotes([replace(lote, nombre=nombre, changed_day=today)])
+        if today % 3 == 0:
+            plan = _mark_dropped(plan, rng)
+        if today % 5 == 1:
+            plan = _new_lote(plan, rng, today)
     return plan
-
-
-def _next_day(plan: CompanyPlan, day: int) -> CompanyPlan:
-    rng = plan.rng("day", day)
-    some = max(1, len(plan.lotes) // 400)
-    for _ in range(some):
-        plan = _resown(plan, rng, day)
-        plan = _border_moved(plan, rng, day)
-    plan = _lagoon_dried(plan, rng, day)
-    for _ in range(3 * some):
-        lote = rng.choice(plan.lotes)
-        marks = (*lote.new_marks, (day, rng.randint(1, 2)))
-        plan = plan.with_lotes([replace(lote, new_marks=marks)])
-    if day % 2 == 1:
-        lote = rng.choice(plan.lotes)
-        nombre = f"Potrero {day} (ex {lote.first_nombre})"
-        plan = plan.with_lotes([replace(lote, nombre=nombre, changed_day=day)])
-    if day % 3 == 0:
-        plan = _mark_dropped(plan, rng)
-    return _new_lote(plan, rng, day) if day % 5 == 1 else plan
 
 
 def _pick(rng: Random, lotes: Sequence[LotePlan]) -> LotePlan | None:

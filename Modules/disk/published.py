@@ -72,7 +72,19 @@ def conflict_copies(outputs: Path) -> Iterator[Path]:
             continue  # cut short: `lindero status` says so
         ours.add(manifest)
         for folder in sorted({path.parent for path in ours}):
-            yield from _conflicts_in(folder, ours)
+            try:
+                others = [path for path in folder.iterdir() if path not in ours]
+            except OSError:
+                continue
+            for path in others:
+                if any(
+                    path.suffix == one.suffix
+                    and path.stem.startswith(f"{one.stem}-")
+                    and _COMPUTER.fullmatch(path.stem[len(one.stem) + 1 :])
+                    for one in ours
+                    if one.parent == folder
+                ):
+                    yield path
 
 
 def held_files(outputs: Path) -> Iterator[Path]:
@@ -84,22 +96,6 @@ def held_files(outputs: Path) -> Iterator[Path]:
             continue
         for name in sorted(names):
             yield from side_files(manifest.parent / name)
-
-
-def _conflicts_in(folder: Path, ours: set[Path]) -> Iterator[Path]:
-    try:
-        others = [path for path in folder.iterdir() if path not in ours]
-    except OSError:
-        return
-    for path in others:
-        if any(
-            path.suffix == one.suffix
-            and path.stem.startswith(f"{one.stem}-")
-            and _COMPUTER.fullmatch(path.stem[len(one.stem) + 1 :])
-            for one in ours
-            if one.parent == folder
-        ):
-            yield path
 
 
 def _record_bytes(folder: Path) -> bytes | None:

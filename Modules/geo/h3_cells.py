@@ -104,7 +104,12 @@ def hexagons(cells: Cells) -> Hexagons:
     plain = lengths == _WKB_OF_SIX
     points = np.zeros((len(cells), 6, 2))
     kept = wkb if plain.all() else wkb.filter(pa.array(plain))
-    points[plain] = _corners_of(kept)
+    if plain.any():  # six corners of each, out of well-known binary of seven points in one ring
+        start = np.frombuffer(kept.buffers()[1], dtype=np.int64)[kept.offset]
+        data = np.frombuffer(kept.buffers()[2], dtype=np.uint8)[start:]
+        rows = data[: len(kept) * _WKB_OF_SIX].reshape(len(kept), _WKB_OF_SIX)
+        corners = np.ascontiguousarray(rows[:, 13 : 13 + 6 * 16]).view("<f8")
+        points[plain] = corners.reshape(len(kept), 6, 2)
     points[:, :, 0] -= 360 * np.round((points[:, :, 0] - points[:, :1, 0]) / 360)
     origin = points[:, 0, :].copy()
     points -= origin[:, None, :]
@@ -113,17 +118,6 @@ def hexagons(cells: Cells) -> Hexagons:
     turn = side[:, :, 0] * ahead[:, :, 1] - side[:, :, 1] * ahead[:, :, 0]
     plain = plain & (turn > 0).all(axis=1) & (np.abs(points[:, :, 0]) < 90).all(axis=1)
     return Hexagons(origin, points, plain)
-
-
-def _corners_of(wkb: pa.Array) -> Array:
-    """Six corners of each, out of well-known binary of seven points and one ring each."""
-    if not len(wkb):
-        return np.zeros((0, 6, 2))
-    offsets = np.frombuffer(wkb.buffers()[1], dtype=np.int64)
-    start = offsets[wkb.offset]
-    data = np.frombuffer(wkb.buffers()[2], dtype=np.uint8)[start : start + len(wkb) * _WKB_OF_SIX]
-    numbers = data.reshape(len(wkb), _WKB_OF_SIX)[:, 13 : 13 + 6 * 16]
-    return np.ascontiguousarray(numbers).view("<f8").reshape(len(wkb), 6, 2)
 
 
 def cell_polygons(cells: Cells, middle_lon: float) -> Shapes:
@@ -153,22 +147,18 @@ def _cell_polygon(number: int, middle_lon: float) -> shapely.Polygon:
     lat, lon = np.array([p[0] for p in latlng]), np.array([p[1] for p in latlng])
     lon = np.unwrap(lon, period=360)
     to_first = (lon[0] - lon[-1] + 180) % 360 - 180  # the short way round
-    if round((lon[-1] + to_first - lon[0]) / 360):  # once round a pole
-        return _polar(lon, lat, middle_lon)
+    if round((lon[-1] + to_first - lon[0]) / 360):
+        # once round a pole: a band from one end of the map to the other, and the pole
+        pole = 90.0 if lat.mean() > 0 else -90.0
+        west, east = middle_lon - 180, middle_lon + 180
+        order = np.argsort((lon - west) % 360)
+        x, y = (lon[order] - west) % 360 + west, lat[order]
+        share = (east - x[-1]) / (x[0] + 360 - x[-1])
+        edge = y[-1] + share * (y[0] - y[-1])
+        ring = [(west, edge), *zip(x, y, strict=True), (east, edge), (east, pole), (west, pole)]
+        return shapely.orient_polygons(shapely.Polygon(ring))
     lon = lon - 360 * round((lon[0] - middle_lon) / 360)
     return shapely.Polygon(np.column_stack((lon, lat)))
-
-
-def _polar(lon: Array, lat: Array, middle_lon: float) -> shapely.Polygon:
-    """A cell with a pole inside: a band from one end of the map to the other, and the pole."""
-    pole = 90.0 if lat.mean() > 0 else -90.0
-    west, east = middle_lon - 180, middle_lon + 180
-    order = np.argsort((lon - west) % 360)
-    x, y = (lon[order] - west) % 360 + west, lat[order]
-    share = (east - x[-1]) / (x[0] + 360 - x[-1])
-    edge = y[-1] + share * (y[0] - y[-1])
-    ring = [(west, edge), *zip(x, y, strict=True), (east, edge), (east, pole), (west, pole)]
-    return shapely.orient_polygons(shapely.Polygon(ring))
 
 
 def _icosahedron() -> Array:

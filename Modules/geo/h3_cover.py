@@ -265,7 +265,24 @@ def cover_chunk(chunk: Chunk) -> Cover:
         for i in range(0, len(parts), _PARTS_AT_ONCE)
     ]
     found = joined(some)
-    return _fitted(found, owner[found.part], shapes, chunk)
+    owner = owner[found.part]
+    off = ~_adds_up(sums(owner, found.area_m2, len(shapes)), shapes)  # neither way; none is known
+    _refuse(off, chunk.names, "no se pudo cortar exacto: sus partes no suman el total")
+    # not the contacts that are rounding; but all of a polygon that is nothing else
+    some_left = np.bincount(owner[~found.thin], minlength=len(shapes)) > 0
+    keep = ~found.thin | ~some_left[owner]
+    owner, cell = owner[keep], found.cell[keep]
+    group, first = _groups(owner, cell)
+    weights = (found.area_m2[keep], found.geodesic_m2[keep])
+    area, geodesic = (sums(group, each, len(first)) for each in weights)
+    polygon, cell, whole = owner[first], cell[first], found.cell_m2[keep][first]
+    target = geodesic_area_ha(shapes) * M2_PER_HA
+    total = sums(polygon, geodesic, len(shapes))
+    near = np.abs(target - total) <= MAX_STRAY * target
+    _check_total(near, total, target, shapes, chunk)
+    factor = np.divide(target, total, out=np.ones(len(shapes)), where=near & (total > 0))
+    fraccion = np.clip(area / whole, 0.0, 1.0)
+    return Cover(polygon + chunk.first, cell, fraccion, geodesic * factor[polygon] / M2_PER_HA)
 
 
 def _cover_parts(parts: Shapes, resolution: int, first: int) -> _Touched:
@@ -310,27 +327,6 @@ def _keys(cell: Cells, part: Index, resolution: int) -> Cells:
     bits = 7 + 3 * resolution
     digits = (cell >> np.uint64(3 * (15 - resolution))) & np.uint64((1 << bits) - 1)
     return (part.astype(np.uint64) << np.uint64(bits)) | digits
-
-
-def _fitted(found: _Touched, owner: Index, shapes: Shapes, chunk: Chunk) -> Cover:
-    """Parts of a polygon brought together by cell, and fitted to its geodesic area."""
-    off = ~_adds_up(sums(owner, found.area_m2, len(shapes)), shapes)  # neither way; none is known
-    _refuse(off, chunk.names, "no se pudo cortar exacto: sus partes no suman el total")
-    # not the contacts that are rounding; but all of a polygon that is nothing else
-    some = np.bincount(owner[~found.thin], minlength=len(shapes)) > 0
-    keep = ~found.thin | ~some[owner]
-    owner, cell = owner[keep], found.cell[keep]
-    group, first = _groups(owner, cell)
-    weights = (found.area_m2[keep], found.geodesic_m2[keep])
-    area, geodesic = (sums(group, each, len(first)) for each in weights)
-    polygon, cell, whole = owner[first], cell[first], found.cell_m2[keep][first]
-    target = geodesic_area_ha(shapes) * M2_PER_HA
-    total = sums(polygon, geodesic, len(shapes))
-    near = np.abs(target - total) <= MAX_STRAY * target
-    _check_total(near, total, target, shapes, chunk)
-    factor = np.divide(target, total, out=np.ones(len(shapes)), where=near & (total > 0))
-    fraccion = np.clip(area / whole, 0.0, 1.0)
-    return Cover(polygon + chunk.first, cell, fraccion, geodesic * factor[polygon] / M2_PER_HA)
 
 
 def _check_total(near: Flags, total: Array, target: Array, shapes: Shapes, chunk: Chunk) -> None:

@@ -95,8 +95,13 @@ def propose_points(
         raise SettingsError(f"{cantidad} puntos por ambiente no hacen un plan; pedir 1 o más")
     if not (math.isfinite(margen_m) and margen_m >= 0):
         raise SettingsError(f"un margen de {margen_m} m no tiene sentido; escribir 0 metros o más")
-    terreno = _terreno(polygon)
-    region = terreno.metres
+    degrees = shapely.normalize(shapely.force_2d(polygon))
+    west, south, east, north = shapely.bounds(degrees)
+    middle = ((west + east) / 2, (south + north) / 2)
+    proj = _projection(*(round(each / _CENTRE_STEP) * _CENTRE_STEP for each in middle))
+    dense = shapely.segmentize(degrees, _EDGE_STEP)
+    region = shapely.transform(dense, lambda xy: np.column_stack(proj(xy[:, 0], xy[:, 1])))
+    terreno = _Terreno(degrees, region, proj)
     if margen_m > 0:  # empty where the margin leaves nothing
         reach = margen_m * _ROUND_SLACK + _SLACK_M
         region = shapely.buffer(region, -reach, quad_segs=_QUAD_SEGS)
@@ -106,16 +111,6 @@ def propose_points(
         if len(chosen):
             return _as_points(terreno, chosen, en_margen=True)
     return _as_points(terreno, _most_interior(terreno), en_margen=False)
-
-
-def _terreno(polygon: BaseGeometry) -> _Terreno:
-    degrees = shapely.normalize(shapely.force_2d(polygon))
-    west, south, east, north = shapely.bounds(degrees)
-    middle = ((west + east) / 2, (south + north) / 2)
-    proj = _projection(*(round(each / _CENTRE_STEP) * _CENTRE_STEP for each in middle))
-    dense = shapely.segmentize(degrees, _EDGE_STEP)
-    metres = shapely.transform(dense, lambda xy: np.column_stack(proj(xy[:, 0], xy[:, 1])))
-    return _Terreno(degrees, metres, proj)
 
 
 @lru_cache(maxsize=256)
