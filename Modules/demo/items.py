@@ -38,13 +38,13 @@ class Writer:
         self._plan = plan
         self._now = day_time(plan.campania, day)
         self._first = day_time(plan.campania, 0)
-        self._by_campo: dict[str, list[LotePlan]] = {campo.campo_id: [] for campo in plan.campos}
+        by_campo: dict[str, list[LotePlan]] = {campo.campo_id: [] for campo in plan.campos}
         for lote in plan.lotes:
-            self._by_campo[lote.campo.campo_id].append(lote)
+            by_campo[lote.campo.campo_id].append(lote)
         self.rows: dict[Recurso, list[Row]] = {recurso: [] for recurso in Recurso}
         self.rows[Recurso.ZONAS] += self._regions()
         for index, campo in enumerate(plan.campos):
-            self._write_campo(index, campo)
+            self._write_campo(index, campo, by_campo[campo.campo_id])
 
     def _changed_at(self, rng: Random, day: int) -> str:
         """When a thing was last changed: in the hours before that day's look, or long before."""
@@ -54,8 +54,7 @@ class Writer:
             at = self._first - timedelta(minutes=rng.randint(60, 200_000))
         return at.isoformat()
 
-    def _write_campo(self, index: int, campo: CampoPlan) -> None:
-        lotes = self._by_campo[campo.campo_id]
+    def _write_campo(self, index: int, campo: CampoPlan, lotes: Sequence[LotePlan]) -> None:
         self.rows[Recurso.CAMPOS].append(make_row(self._campo(index, campo, lotes)))
         drafts: dict[Recurso, _Draft] = {recurso: [] for recurso in _DRAWN}
         for lote in lotes:

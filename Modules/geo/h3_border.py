@@ -329,23 +329,18 @@ def cut_slowly(part: shapely.Polygon, resolution: int, side_m: float) -> tuple[C
     shapely.prepare(part)
     cut_cells, fresh = [], seen
     while len(fresh):
-        one = _cut_by_geos(part, fresh, middle)
-        cut_cells.append(one)
-        around = np.unique(disks(one.cell)[0])
+        shapes = cell_polygons(fresh, middle)
+        met = shapely.intersects(part, shapes)
+        cells, shapes = fresh[met], shapes[met]
+        common = shapes.copy()
+        crossed = ~shapely.contains_properly(part, shapes)
+        common[crossed] = shapely.intersection(part, shapes[crossed])
+        whole = straight_areas_m2(shapes)
+        area = np.minimum(straight_areas_m2(common), whole)
+        area[~crossed] = whole[~crossed]
+        length_m = shapely.length(common) * M_PER_DEGREE
+        cut_cells.append(CutCells(cells, area, whole, length_m))
+        around = np.unique(disks(cells)[0])
         fresh = np.setdiff1d(np.setdiff1d(around, seen), inside)
         seen = np.union1d(seen, fresh)
     return joined(cut_cells), inside
-
-
-def _cut_by_geos(part: shapely.Polygon, cells: Cells, middle_lon: float) -> CutCells:
-    """Those of the cells that meet the polygon."""
-    shapes = cell_polygons(cells, middle_lon)
-    met = shapely.intersects(part, shapes)
-    cells, shapes = cells[met], shapes[met]
-    common = shapes.copy()
-    crossed = ~shapely.contains_properly(part, shapes)
-    common[crossed] = shapely.intersection(part, shapes[crossed])
-    whole = straight_areas_m2(shapes)
-    area = np.minimum(straight_areas_m2(common), whole)
-    area[~crossed] = whole[~crossed]
-    return CutCells(cells, area, whole, shapely.length(common) * M_PER_DEGREE)

@@ -34,7 +34,7 @@ from Modules.disk.safe_files import (
     remove_file,
     sync_folder,
 )
-from Modules.store.retention import Ficha, Linea, PrunePlan
+from Modules.store.retention import Ficha, PrunePlan
 from Modules.store.snapshot import Snapshot
 from Modules.store.snapshots import STAGING, SnapshotStore
 from Modules.words.domain import Campania, SnapshotId
@@ -85,7 +85,21 @@ def prune(store: SnapshotStore, plan: PrunePlan, copies: Path, now: datetime) ->
     """
     store.sweep()
     for linea in plan.salen:
-        _take_out(store, linea, now)
+        snapshot = store.find(str(linea.ficha.id))
+        staging = store.root / STAGING
+        make_folder(staging)
+        entry = {
+            "id": str(snapshot.id),
+            "campania": str(snapshot.campania),
+            "accepted": snapshot.accepted,
+            "manifest_sha256": snapshot.manifest_sha256,
+            "motivo": linea.motivo,
+            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
+        }
+        append_line(store.root / LOG_NAME, entry)
+        move(snapshot.path, staging / f"{_AWAY}{snapshot.id}")
+        sync_folder(snapshot.path.parent)
+        sync_folder(staging)
     for copy in obsolete_copies(store, copies):
         _withdraw(copy, now)
     store.sweep()
@@ -102,26 +116,6 @@ def obsolete_copies(store: SnapshotStore, copies: Path) -> list[Path]:
             if folder.is_dir() and not is_link(folder) and str(snapshot_id) not in there:
                 found[folder] = snapshot_id.number
     return sorted(found, key=found.__getitem__)
-
-
-def _take_out(store: SnapshotStore, linea: Linea, now: datetime) -> None:
-    snapshot = store.find(str(linea.ficha.id))
-    staging = store.root / STAGING
-    make_folder(staging)
-    append_line(
-        store.root / LOG_NAME,
-        {
-            "id": str(snapshot.id),
-            "campania": str(snapshot.campania),
-            "accepted": snapshot.accepted,
-            "manifest_sha256": snapshot.manifest_sha256,
-            "motivo": linea.motivo,
-            "utc": now.astimezone(UTC).isoformat(timespec="seconds"),
-        },
-    )
-    move(snapshot.path, staging / f"{_AWAY}{snapshot.id}")
-    sync_folder(snapshot.path.parent)
-    sync_folder(staging)
 
 
 def _withdraw(copy: Path, now: datetime) -> None:

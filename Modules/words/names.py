@@ -166,8 +166,26 @@ def name_problem(name: str) -> str | None:
         return "no es una ruta dentro de la carpeta"
     if len(name) > MAX_PATH_CHARACTERS:
         return f"más largo que {MAX_PATH_CHARACTERS} caracteres"
-    problems = (_part_problem(part) for part in name.split("/"))
-    return next((problem for problem in problems if problem), None)
+    for part in name.split("/"):
+        lowered = part.casefold()
+        half = any(unicodedata.category(letter) == "Cs" for letter in part)
+        edge = part != part.strip() or part.endswith(".")
+        rules = (
+            (part in ("", ".", ".."), "la ruta tiene una parte vacía, '.' o '..'"),
+            (_REFUSED.search(part), f"Windows no acepta algún carácter de {part!r}"),
+            (_RESERVED.fullmatch(part), f"{part!r} es un nombre reservado"),
+            (edge, f"{part!r} tiene en la punta espacio o punto"),
+            (part.startswith("~$") or "_vti_" in lowered, f"OneDrive no acepta {part!r}"),
+            (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} no se sincroniza"),
+            (
+                half or len(part.encode("utf-8")) > MAX_PART_BYTES,
+                f"{part[:40]!r} es demasiado largo",
+            ),
+        )
+        for broken, problem in rules:
+            if broken:
+                return problem
+    return None
 
 
 @lru_cache(maxsize=65_536)  # "1", "2" … are lotes of every campo
@@ -222,22 +240,6 @@ def _mark(key: str, attempt: int, room: int) -> str:
     if attempt == 0 and len(key) <= room and _PLAIN_ID.fullmatch(key) and not _VTI.search(key):
         return key
     return hashlib.sha256(f"{attempt}:{key}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-
-
-def _part_problem(part: str) -> str | None:
-    """What is wrong with one name in a path."""
-    lowered = part.casefold()
-    half = any(unicodedata.category(letter) == "Cs" for letter in part)
-    rules = (
-        (part in ("", ".", ".."), "la ruta tiene una parte vacía, '.' o '..'"),
-        (_REFUSED.search(part) is not None, f"Windows no acepta algún carácter de {part!r}"),
-        (_RESERVED.fullmatch(part) is not None, f"{part!r} es un nombre reservado"),
-        (part != part.strip() or part.endswith("."), f"{part!r} tiene en la punta espacio o punto"),
-        (part.startswith("~$") or "_vti_" in lowered, f"OneDrive no acepta {part!r}"),
-        (lowered in _NOT_SYNCED or lowered.endswith(".tmp"), f"{part!r} no se sincroniza"),
-        (half or len(part.encode("utf-8")) > MAX_PART_BYTES, f"{part[:40]!r} es demasiado largo"),
-    )
-    return next((problem for broken, problem in rules if broken), None)
 
 
 def folded(name: str) -> str:
