@@ -27,8 +27,8 @@ from Modules.orchestration.prefect_api import (
 from Modules.settings import Settings
 from Modules.stack import checks
 from Modules.stack import entry as stack_entry
-from Modules.stack.asking import ask_postgres
 from Modules.stack.local import find
+from Modules.stack.pings import ask_postgres
 
 NOTE_NAME: Final = "platform.json"
 LEDGER_NAME: Final = "told.json"  # whoever watches writes it in each round

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from Modules.orchestration.prefect_api import NOT_PREFECT, OTRA_COSA, PrefectServer, ServerSilent
-from Modules.stack.asking import RedisRefused, ask_redis
+from Modules.stack.pings import RedisRefused, ask_redis
 from Modules.stack.plan import RECENT, ROUNDS, Api, Database, Redis
 from Modules.words.errors import SettingsError, StackError
 

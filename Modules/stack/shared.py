@@ -11,7 +11,7 @@ from Modules.settings import Settings
 from Modules.stack import checks as stack_health
 from Modules.stack import databases
 from Modules.stack import entry as stack_entry
-from Modules.stack.asking import RedisRefused, ask_redis
+from Modules.stack.pings import RedisRefused, ask_redis
 from Modules.stack.plan import DATABASE_PASSWORD, REDIS_PASSWORD, check_secrets
 from Modules.words.errors import PipelineError, SettingsError
 

@@ -23,7 +23,7 @@ from Modules.health.runs import OTRA_VEZ_AHORA
 from Modules.orchestration.deployments import BACKUP, EMPRESAS, MAPAS_EMPRESAS
 from Modules.orchestration.prefect_api import ServerSilent, open_server
 from Modules.settings import Settings
-from Modules.watch import dead, told
+from Modules.watch import causes, dead
 from Modules.watch.notice import Notice, notice_of, over, run_url, tell
 from Modules.words.domain import Modo
 from Modules.words.errors import PipelineError, PublishError, TellingFailed
@@ -40,7 +40,7 @@ class Watch:
         self.folder = settings.lindero_state_dir / "watch"
         self.server = open_server(settings)
         self.known: datetime | None = None  # of which round the ledger is that we have
-        self.ledger: told.Ledger = {}
+        self.ledger: causes.Ledger = {}
         self._read()
         self.again: set[str] = set()  # ids of the nights that are done again
 
@@ -61,11 +61,11 @@ class Watch:
             findings = rules.judge(known).findings
         except PipelineError as err:
             findings = (Finding(str(err), code="estado_ilegible", todo="lindero doctor"),)
-        found = told.causes(findings, known)
-        self.ledger = told.look(self.ledger, found, now)
-        for key in tuple(told.to_tell(self.ledger, found, now)):
+        found = causes.causes(findings, known)
+        self.ledger = causes.look(self.ledger, found, now)
+        for key in tuple(causes.to_tell(self.ledger, found, now)):
             refused = found[key].code == "noche_rechazada"
-            run = told.newest_bad(known, BACKUP.flow if refused else found[key].where)
+            run = causes.newest_bad(known, BACKUP.flow if refused else found[key].where)
             url = run_url(self.settings, run.id) if run is not None else None
             notice = notice_of(found[key], key, self.ledger[key].since, url)
             if run is not None and run.id in self.again:
@@ -73,7 +73,7 @@ class Watch:
             self._tell(notice, now)
         if known is None or known.destino_error or (known.servidor and known.servidor.error):
             return
-        for key in tuple(told.to_end(self.ledger, found, now)):
+        for key in tuple(causes.to_end(self.ledger, found, now)):
             cause = self.ledger[key]
             one = Finding(cause.what, code=cause.code)
             self._tell(over(notice_of(one, key, cause.since), cause.seen), now)
@@ -111,7 +111,7 @@ class Watch:
     def _read(self) -> None:
         self.known, self.ledger = platform.last_round(self.settings), {}
         try:
-            self.ledger = told.from_bytes((self.folder / LEDGER_NAME).read_bytes())
+            self.ledger = causes.from_bytes((self.folder / LEDGER_NAME).read_bytes())
         except FileNotFoundError:
             return
         except (OSError, ValueError) as err:
@@ -122,7 +122,7 @@ class Watch:
         make_folder(self.folder)
         path = self.folder / LEDGER_NAME
         try:
-            write_beside(path, told.as_bytes(self.ledger))
+            write_beside(path, causes.as_bytes(self.ledger))
         except PublishError:
             with suppress(OSError):
                 os.utime(path)

@@ -16,8 +16,8 @@ import pytest
 
 from Modules.health.platform import NOTE_HOLDS, Part, Platform, look, note, note_file
 from Modules.settings import Settings
-from Modules.stack.asking import RedisRefused, ask_postgres, ask_redis
 from Modules.stack.checks import redis
+from Modules.stack.pings import RedisRefused, ask_postgres, ask_redis
 from Modules.stack.plan import Database, Redis
 from Modules.words.secret import Secret
 

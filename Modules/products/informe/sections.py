@@ -16,7 +16,7 @@ from Modules.night.checks_ground import land_ha
 from Modules.products.cultivos.sown import progress, sown, sown_crops
 from Modules.products.informe.drawing import change_maps, progress_chart
 from Modules.products.informe.facts import MAX_CAMBIOS, changes_of, checks_of
-from Modules.products.informe.mirar import mirar, muestreos, open_samples
+from Modules.products.informe.headlines import mirar, muestreos, open_samples
 from Modules.products.source import Fuente
 from Modules.words.folders import PERSONALES, QUE_ABRIR
 from Modules.words.spanish import count, day, in_lote, moment, number

@@ -16,7 +16,7 @@ from Modules.diff.changes import diff_tables
 from Modules.formats.report_page import Seccion, text_of
 from Modules.night.tables import Tables
 from Modules.products.cultivos.sown import progress, sown, sown_crops
-from Modules.products.informe.mirar import MAX_LINEAS, mirar, muestreos
+from Modules.products.informe.headlines import MAX_LINEAS, mirar, muestreos
 from Modules.products.informe.product import build_informe, paper_of
 from Modules.products.informe.sections import MAX_ARCHIVOS, estado_of, morning_of
 from Modules.products.registry import product_folders

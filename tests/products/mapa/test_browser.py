@@ -20,7 +20,7 @@ from Modules.demo.world import build_world
 from Modules.diff.changes import diff_tables
 from Modules.night.tables import Tables, build_tables
 from Modules.products.cultivos.sown import by_crop, sown, sown_crops, without_crop
-from Modules.products.informe.mirar import muestreos
+from Modules.products.informe.headlines import muestreos
 from Modules.products.mapa.product import build_mapa
 from Modules.products.source import Fuente
 from Modules.store.fotos import Fotos

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from Modules.health.known import Facts, Rechazo, Run, Servidor
 from Modules.health.rules import judge
 from Modules.orchestration.deployments import BACKUP, H3
-from Modules.watch import told
+from Modules.watch import causes
 from Modules.words.finding import Finding, Severity
 
 NOW = datetime(2026, 11, 29, 6, 0, tzinfo=UTC)
@@ -23,19 +23,19 @@ SILENT = Finding("el servidor no responde", code="servidor")
 
 def play(*rounds: tuple[Finding, ...], deaf: range = range(0)) -> list[tuple[int, str, bool]]:
     """Rounds with these findings in them: (round, cause, over) of all that was told."""
-    ledger: dict[str, told.Cause] = {}
+    ledger: dict[str, causes.Cause] = {}
     said = []
     for at, findings in enumerate(rounds):
-        now, found = NOW + at * ROUND, told.causes(findings)
-        ledger = told.look(ledger, found, now)
-        ledger = told.from_bytes(told.as_bytes(ledger))  # a new watch each
-        for key in told.to_tell(ledger, found, now):
+        now, found = NOW + at * ROUND, causes.causes(findings)
+        ledger = causes.look(ledger, found, now)
+        ledger = causes.from_bytes(causes.as_bytes(ledger))  # a new watch each
+        for key in causes.to_tell(ledger, found, now):
             if at in deaf:
                 ledger[key] = replace(ledger[key], tries=ledger[key].tries + 1, tried=now)
             else:
                 ledger[key] = replace(ledger[key], told=now)
                 said.append((at, key, False))
-        for key in () if SILENT in findings else tuple(told.to_end(ledger, found, now)):
+        for key in () if SILENT in findings else tuple(causes.to_end(ledger, found, now)):
             ledger.pop(key)
             said.append((at, key, True))
     return said
@@ -61,8 +61,8 @@ def test_a_bad_night_is_told_at_once_whatever_its_text_says_later() -> None:
 
 def test_warnings_are_not_told_but_a_season_that_is_over() -> None:
     warning = replace(REDIS, severity=Severity.WARNING)
-    season = Finding("terminó la 25/26", Severity.WARNING, code=told.TERMINADA)
-    assert play(*[(warning, season)] * 6) == [(4, told.TERMINADA, False)]
+    season = Finding("terminó la 25/26", Severity.WARNING, code=causes.TERMINADA)
+    assert play(*[(warning, season)] * 6) == [(4, causes.TERMINADA, False)]
     assert play(*[(Finding("nunca", code="nunca_publicado"),)] * 9) == []  # a new house
 
 
@@ -98,10 +98,10 @@ def test_while_the_server_is_silent_nothing_is_over() -> None:
 
 def test_a_channel_that_is_broken_is_tried_again_ever_more_rarely() -> None:
     assert play(*[(DEAD,)] * 9, deaf=range(3))[0][0] == 3
-    now, ledger = NOW, told.look({}, told.causes([DEAD]), NOW)
+    now, ledger = NOW, causes.look({}, causes.causes([DEAD]), NOW)
     tries = 0
     for _ in range(24 * 120):
-        for key in tuple(told.to_tell(ledger, told.causes([DEAD]), now)):
+        for key in tuple(causes.to_tell(ledger, causes.causes([DEAD]), now)):
             tries += 1
             ledger = {key: replace(ledger[key], tries=tries, tried=now)}
         now += ROUND
@@ -118,11 +118,11 @@ def test_a_refused_night_is_one_alert() -> None:
         rechazos=(night,),
         servidor=Servidor("http://x", corridas=(run,)),
     )
-    kept = [one.code for one in told.causes(judge(facts).findings, facts).values()]
+    kept = [one.code for one in causes.causes(judge(facts).findings, facts).values()]
     assert "noche_rechazada" in kept
     assert "fallida" not in kept
     other = replace(facts, rechazos=(replace(night, cuando=NOW - 30 * hour),))
-    codes = [one.code for one in told.causes(judge(other).findings, other).values()]
+    codes = [one.code for one in causes.causes(judge(other).findings, other).values()]
     assert "fallida" in codes
 
 
@@ -143,10 +143,10 @@ def test_whatever_comes_and_goes_each_is_told_and_ended_in_turn_and_none_is_lost
         ]
         said = play(*rounds)
         for one, span in zip(kinds, spans, strict=True):
-            (key,) = told.causes([one])
+            (key,) = causes.causes([one])
             mine = [(at, over) for at, cause, over in said if cause == key]
             assert [over for _, over in mine] == [False, True][: len(mine)], "told, then over"
-            if span and (span[1] - span[0] >= 10 or one.code in told.AT_ONCE):
+            if span and (span[1] - span[0] >= 10 or one.code in causes.AT_ONCE):
                 assert len(mine) == 2
                 assert mine[0][0] - span[0] <= 4, "within two minutes"
                 assert mine[1][0] - span[1] == 3, "two minutes after it was seen last"
