@@ -161,7 +161,7 @@ def check_numeros(root: Path, night: Snapshot) -> Finding | None:
     path = path_of(root, night.campania)
     if copy is None:
         return None
-    todo = f"borrar {path.name}: la próxima noche lo rehace con el del snapshot"
+    todo = f"borrar {path.name}: la próxima noche lo rehace con el del backup"
     try:
         moved = Numeros.from_bytes(path.read_bytes(), path.name).against(copy)
     except FileNotFoundError:

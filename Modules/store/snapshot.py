@@ -244,9 +244,9 @@ def _check_manifest(manifest: Mapping[str, Any], folder: Path) -> None:
         for key in ("parent", "equal_to"):
             _optional_id(manifest[key])
     except (KeyError, TypeError, AttributeError, SettingsError) as err:
-        raise DataError(f"{JSON_NAME}: no es el manifiesto de un snapshot ({err})") from err
+        raise DataError(f"{JSON_NAME}: no es el manifiesto de un backup ({err})") from err
     if not sound:
-        raise DataError(f"{JSON_NAME}: no es el manifiesto de este snapshot")
+        raise DataError(f"{JSON_NAME}: no es el manifiesto de este backup")
 
 
 def _read_proved(snapshot: Snapshot, path: str) -> bytes:

@@ -385,7 +385,7 @@ class SnapshotStore:
         target = self.root / place / campania.slug / source.name
         make_folder(target.parent)
         if os.path.lexists(target):
-            raise PublishError(f"{target} ya está en el lugar; un snapshot nunca se reemplaza")
+            raise PublishError(f"{target} ya está en el lugar; un backup nunca se reemplaza")
         move(source, target)
         sync_folder(target.parent)
         sync_folder(source.parent)

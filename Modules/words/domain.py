@@ -114,13 +114,13 @@ class SnapshotId:
         match = _SNAPSHOT_ID.fullmatch(text)
         if match is None:
             raise SettingsError(
-                f"{text!r} no es el id de un snapshot; son como 2025-11-20T060002Z-000042"
+                f"{text!r} no es el id de un backup; son como 2025-11-20T060002Z-000042"
             )
         year, month, day, hour, minute, second, number = (int(part) for part in match.groups())
         try:
             utc = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError as err:
-            raise SettingsError(f"{text!r} no es el id de un snapshot: {err}") from err
+            raise SettingsError(f"{text!r} no es el id de un backup: {err}") from err
         return cls(number, utc)
 
     def __str__(self) -> str:

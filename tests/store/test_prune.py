@@ -263,7 +263,7 @@ def test_a_plan_that_is_out_of_date_is_refused(store: SnapshotStore, copies: Pat
     first, _ = night(store), night(store, days=1)
     plan = plan_of(store, first)
     prune(store, plan, copies, NOW)
-    with pytest.raises(SettingsError, match="no hay un snapshot"):
+    with pytest.raises(SettingsError, match="no hay un backup"):
         prune(store, plan, copies, NOW)
 
 

@@ -255,20 +255,20 @@ def test_an_edited_manifest_is_found(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_set("files", 0, "path", value=3), "no es el manifiesto de este snapshot"),
-        (_set("files", 0, "sha256", value="0" * 63), "no es el manifiesto de este snapshot"),
-        (_set("files", 0, "size", value=-1), "no es el manifiesto de este snapshot"),
-        (_set("tables", "lotes", "rows", value=-1), "no es el manifiesto de este snapshot"),
+        (_set("files", 0, "path", value=3), "no es el manifiesto de este backup"),
+        (_set("files", 0, "sha256", value="0" * 63), "no es el manifiesto de este backup"),
+        (_set("files", 0, "size", value=-1), "no es el manifiesto de este backup"),
+        (_set("tables", "lotes", "rows", value=-1), "no es el manifiesto de este backup"),
         (
             _set("tables", "lotes", "superficie_ha", value=-0.1),
-            "no es el manifiesto de este snapshot",
+            "no es el manifiesto de este backup",
         ),
-        (_set("portal", "origin", value=3), "no es el manifiesto de este snapshot"),
-        (_set("format", value="other/1"), "no es el manifiesto de este snapshot"),
-        (_set("accepted", value="yes"), "no es el manifiesto de este snapshot"),
-        (_set("files", 0, "size", value="1"), r"no es el manifiesto de un snapshot \('>=' not"),
-        (_set("equal_to", value="x"), r"no es el manifiesto de un snapshot \('x' no es el id"),
-        (lambda manifest: manifest.pop("files"), r"no es el manifiesto de un snapshot \('files'\)"),
+        (_set("portal", "origin", value=3), "no es el manifiesto de este backup"),
+        (_set("format", value="other/1"), "no es el manifiesto de este backup"),
+        (_set("accepted", value="yes"), "no es el manifiesto de este backup"),
+        (_set("files", 0, "size", value="1"), r"no es el manifiesto de un backup \('>=' not"),
+        (_set("equal_to", value="x"), r"no es el manifiesto de un backup \('x' no es el id"),
+        (lambda manifest: manifest.pop("files"), r"no es el manifiesto de un backup \('files'\)"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused_though_its_hash_is_right(

@@ -223,7 +223,7 @@ def test_lists_keep_portals_campanias_and_verdicts_apart(store: SnapshotStore) -
 def test_an_unknown_id_is_a_usage_error(store: SnapshotStore, text: str) -> None:
     night(store)
     said = (
-        "no es el id de un snapshot; son como 2025-11-20T060002Z-000042"
+        "no es el id de un backup; son como 2025-11-20T060002Z-000042"
         if len(text) < 9
         else f"^no hay un backup {text} en .*test$"
     )
@@ -298,7 +298,7 @@ def test_a_snapshot_is_never_replaced(store: SnapshotStore) -> None:
     draft.write_tables(tables(1))
     first.path.rename(first.path.with_name(str(draft.id)))
     with pytest.raises(
-        PublishError, match=f"{draft.id} ya está en el lugar; un snapshot nunca se reemplaza$"
+        PublishError, match=f"{draft.id} ya está en el lugar; un backup nunca se reemplaza$"
     ):
         store.keep(draft, verdict={}, accepted=True, facts=facts())
     assert content(first.path.with_name(str(draft.id))) == before
