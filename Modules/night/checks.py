@@ -67,6 +67,7 @@ from Modules.night.figures import (
     WITH_AREA,
     Nights,
     Resumen,
+    areas_of,
     counted,
     ids_of,
     places,
@@ -217,11 +218,12 @@ def _check_area(nights: Nights, table: str) -> Finding:
     limits, frame = nights.limits, nights.frame(table)
     before, now = nights.before.superficie_ha.get(table, 0.0), nights.now.superficie_ha[table]
     last, left = nights.frame_before(table), nights.moves[table].left
-    lost, gained = rows_behind(last, frame)
+    was, is_now = areas_of(last, table), areas_of(frame, table)
+    lost, gained = rows_behind(was, is_now)
     parted = float(last.loc[last[TABLES[table].key].isin(left), "superficie_ha"].sum())
     enough = lost - len(left) >= limits.min_rows
     many = nights.before.filas.get(table, 0) >= limits.small_table or gained >= limits.min_growth
-    grown, huge = nights.grown_ha(table, last, frame), _huge(nights, table)
+    grown, huge = nights.grown_ha(table, was, is_now), _huge(nights, table)
     severity = max(
         nights.rate(before - parted - now, before, limits.area_drop, enough=enough),
         nights.rate(before - now, before, limits.area_drop, enough=False),

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from Modules.night.checks_columns import side_by_side
 from Modules.night.figures import JUDGED, Nights
 from Modules.night.verdict import checked, share_of, warned
 from Modules.portal.paging import ONE_FETCH
@@ -119,10 +120,8 @@ def _rows(nights: Nights, name: str, was: datetime, now: datetime) -> tuple[Seve
     One row may have been put right by hand, or take its time from something that was removed.
     """
     key, limits = TABLES[name].key, nights.limits
-    both = nights.frame_before(name)[[key, "updated_at"]].merge(
-        nights.frame(name)[[key, "updated_at"]], on=key, suffixes=("_was", "_now")
-    )
-    went = both["updated_at_was"] - both["updated_at_now"]
+    both, both_now = side_by_side(nights, name)
+    went = both["updated_at"] - both_now["updated_at"]
     back = int((went > SKEW).sum())
     newest_too = was - now > SKEW
     share = share_of(back, len(both))
@@ -133,15 +132,16 @@ def _rows(nights: Nights, name: str, was: datetime, now: datetime) -> tuple[Seve
         text = f"updated_at retrocede en {number(back)} filas, hasta {duration(went.max())}"
         text += f"; {_said('el más nuevo', now, was)}" if newest_too else ""
         return Severity.ERROR if enough else Severity.WARNING, text
+    if not newest_too:
+        return Severity.FINE, ""
     gone = _newest_gone(nights, name, now)
     returned = int((~nights.frame(name)[key].isin(nights.frame_before(name)[key])).sum())
     text = f"{_said('el updated_at más nuevo', now, was)}: faltan {number(gone)} filas más nuevas"
     text += f", y hay {number(returned)} que anoche no estaban" if returned else ""
-    if newest_too and gone >= limits.min_growth:
+    if gone >= limits.min_growth:
         return Severity.ERROR, text
-    return Severity.WARNING if newest_too and (
-        returned or gone >= limits.campo_min_lotes
-    ) else Severity.FINE, text
+    few = not returned and gone < limits.campo_min_lotes
+    return Severity.FINE if few else Severity.WARNING, text
 
 
 def _newest_gone(nights: Nights, name: str, now: datetime) -> int:

@@ -6,19 +6,23 @@ One result per table, with a line for each campo. The rules for small numbers ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Set
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from Modules.night.figures import (
     MOVED,
     UNUSABLE_GEOMETRY,
+    WITH_AREA,
+    Areas,
     CampoFigures,
     Nights,
     counted,
     ids_of,
     rows_behind,
+    total,
 )
 from Modules.night.verdict import checked, share_of
 from Modules.words.columns import TABLES
@@ -34,8 +38,8 @@ class _Campo:
 
     name: str
     table: str
-    before: pd.DataFrame  # what belongs to a lote: only if that lote is still there
-    now: pd.DataFrame
+    before: Areas  # what belongs to a lote: only if that lote is still there
+    now: Areas
     best: CampoFigures
     best_rows: int  # less what was no loss tonight
     rows: int  # tonight, with those that came from another campo
@@ -79,15 +83,14 @@ def check_in_campos(nights: Nights, table: str) -> Finding:
 def _campos(nights: Nights, table: str) -> list[_Campo]:
     """Campos that had rows of the table last night and are still there."""
     last, refused = nights.frame_before(table), nights.frame("rechazados")
-    here, key, moves = nights.frame(table), TABLES[table].key, nights.moves[table]
-    if moves.elsewhere:  # a row that is in another campo now is neither lost nor new
-        last, here = (rows[~rows[key].isin(moves.elsewhere)] for rows in (last, here))
+    lotes = ids_of(nights.frame("lotes"), "lotes")
     if table != "lotes":  # what left together with its lote is told by the lotes, once
-        lote_id = last["lote_id"]
-        last = last[lote_id.isna() | lote_id.isin(nights.frame("lotes")["lote_id"])]
+        there = [one in lotes or not isinstance(one, str) for one in last["lote_id"].tolist()]
+        last = last[np.array(there, dtype=np.bool_)]
+    elsewhere = nights.moves[table].elsewhere  # in another campo now: neither lost nor new
     ours = (refused["recurso"] == table) & refused["motivo"].isin(UNUSABLE_GEOMETRY)
     refused_ids = frozenset(refused.loc[ours, "id"].dropna())
-    now, nothing = _groups(here), here.iloc[:0]
+    now = _groups(nights.frame(table), table, elsewhere)
     had = nights.before.por_campo
     best = {} if nights.best is None else nights.best.por_campo
     still = set(nights.frame("campos")["campo_id"])
@@ -96,13 +99,13 @@ def _campos(nights: Nights, table: str) -> list[_Campo]:
             name=had[key].campo if key in had else key,
             table=table,
             before=rows,
-            now=now.get(key, nothing),
+            now=now.get(key, {}),
             best=best.get(key, _NOBODY),
             best_rows=_best_rows(nights, table, key, best.get(key, _NOBODY)),
             rows=nights.now.por_campo[key].filas[table],
             refused=refused_ids,
         )
-        for key, rows in _groups(last).items()
+        for key, rows in _groups(last, table, elsewhere).items()
         if key in still
     ]
 
@@ -119,8 +122,15 @@ def _best_rows(nights: Nights, table: str, key: str, best: CampoFigures) -> int:
     return round(most * min(1.0, left / lotes))
 
 
-def _groups(frame: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
-    return {str(key): rows for key, rows in frame.groupby("campo_id", sort=True)}
+def _groups(frame: pd.DataFrame, table: str, skipped: Set[str]) -> dict[str, dict[str, float]]:
+    """The rows of each campo, with their area where the table has one."""
+    campos = frame["campo_id"].tolist()
+    areas = frame["superficie_ha"].tolist() if table in WITH_AREA else [0.0] * len(frame)
+    found: dict[str, dict[str, float]] = {}
+    for own, campo, area in zip(frame[TABLES[table].key].tolist(), campos, areas, strict=True):
+        if own not in skipped:
+            found.setdefault(campo, {})[own] = area
+    return dict(sorted(found.items()))
 
 
 def _judge_campo(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
@@ -145,7 +155,7 @@ def _enough(nights: Nights, campo: _Campo, rows: int, *, since_best: bool = Fals
 
 def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     limits, table = nights.limits, campo.table
-    ids, ids_now = ids_of(campo.before, table), ids_of(campo.now, table)
+    ids, ids_now = campo.before.keys(), campo.now.keys()
     before, now, best = len(ids), len(ids_now), campo.best_rows
     moves, gained = nights.moves[table], now - before
     missing, many = moves.missing(ids, ids_now), gained >= limits.min_growth
@@ -168,12 +178,12 @@ def _rows(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
 
 def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     limits = nights.limits
-    before, now = (float(rows["superficie_ha"].sum()) for rows in (campo.before, campo.now))
+    before, now = total(campo.before.values()), total(campo.now.values())
     best = campo.best.superficie_ha.get(campo.table, 0.0)
     lost, gained = rows_behind(campo.before, campo.now)
     shrunk = _enough(nights, campo, lost)
     grown = nights.grown_ha(campo.table, campo.before, campo.now)
-    kept = len(nights.moves[campo.table].kept.intersection(ids_of(campo.before, campo.table)))
+    kept = len(nights.moves[campo.table].kept.intersection(campo.before))
     smaller = before - now > MOVED * before and _enough(nights, campo, lost - kept)
     rows = campo.best_rows - campo.rows
     since_best = smaller or _enough(nights, campo, rows, since_best=True)
@@ -192,7 +202,7 @@ def _area(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
 def _ids(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     moves, before = nights.moves[campo.table], len(campo.before)
     lost, fresh = (
-        len(ids.intersection(ids_of(rows, campo.table)))
+        len(ids.intersection(rows))
         for ids, rows in ((moves.lost, campo.before), (moves.fresh, campo.now))
     )
     replaced = min(lost, fresh)
@@ -203,7 +213,7 @@ def _ids(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
 
 def _geometry(nights: Nights, campo: _Campo) -> tuple[Severity, str]:
     """Lotes that had a usable geometry last night and have none tonight."""
-    bad = len(set(campo.before[TABLES[campo.table].key]) & campo.refused)
+    bad = len(campo.refused.intersection(campo.before))
     of, enough = len(campo.before), _enough(nights, campo, bad)
     severity = nights.rate(bad, of, nights.limits.unusable_geometry, enough=enough)
     return severity, f"{bad} de {of} quedaron sin geometría utilizable"

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from Modules.geo.arrays import Flags
 from Modules.night.figures import JUDGED, Nights
 from Modules.night.ground import finished
 from Modules.night.survey import MADE_UP, Survey
@@ -111,36 +112,41 @@ def _demanded(table: str) -> list[str]:
 def _emptied(nights: Nights, table: str, seen: Survey, lines: Lines) -> Finding:
     worst, notes = Severity.FINE, []
     was, now = side_by_side(nights, table)
-    edited = _edited(nights, table, was, now)
+    edited, lasting = _edited(nights, table, was, now), _lasting(nights, table)
     for column in TABLES[table].names[1:]:
         member = member_of(table, column)
         if member is None:
             continue
-        had = filled(was, table, column)
-        gone = had & _silent(now, was, table, column, seen.missing.get((table, member)))
+        had, has = filled(was, table, column), filled(now, table, column)
+        gone = had & _silent(has, now, was, table, column, seen.missing.get((table, member)))
         some = gone & ~left_with_it(nights, was, column)
         most = some.sum() > 0.5 * had.sum() and column != _CLEARED
         if member != "nombre" and not most:  # nobody edits names away, nor half of a column
             some &= ~edited
         severity = _rate(nights, int(had.sum()), int(gone.sum()), int(some.sum()), column)
         counts = int(gone.sum()), int(had.sum())
-        if not severity and _dried_up(nights, table, column):
+        if not severity and not has.any() and _dried_up(nights, table, column, lasting):
             severity, counts = Severity.ERROR, (len(nights.frame(table)),) * 2
         if severity:
             worst = max(worst, severity)
-            known = {str(one): str(was.at[one, column]) for one in gone.index[gone]}
+            known = {str(one): str(was.at[one, column]) for one in was.index[gone]}
             text = f"«{member}» viene vacío en {number(counts[0])} de {number(counts[1])} filas"
             notes.append(f"{text} que lo tenían; {lines(table, member, known)}")
     return checked(f"{table}: columnas que tenían datos", worst, notes, {"vacias": len(notes)})
 
 
 def side_by_side(nights: Nights, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that both nights have, by key and in one order."""
-    key, before, now = TABLES[table].key, nights.frame_before(table), nights.frame(table)
-    there = set(now[key].tolist())  # lists: Arrow strings are slow to iterate, and isin does so
-    both = np.array([one in there for one in before[key].tolist()], dtype=np.bool_)
-    was = pd.DataFrame(before[both]).set_index(key, drop=False)
-    return was, pd.DataFrame(now).set_index(key, drop=False).loc[was.index]
+    """The rows that both nights have, by key and in one order; nobody changes them."""
+    if table not in nights.beside:  # a dozen checks ask for them
+        key, before, now = TABLES[table].key, nights.frame_before(table), nights.frame(table)
+        # lists: Arrow strings are slow to iterate, and isin does so
+        place = {own: at for at, own in enumerate(now[key].tolist())}
+        both = [(at, place[own]) for at, own in enumerate(before[key].tolist()) if own in place]
+        old, new = np.array(both, dtype=np.intp).reshape(-1, 2).T
+        was, is_now = pd.DataFrame(before).iloc[old], pd.DataFrame(now).iloc[new]
+        index = pd.Index(was[key])
+        nights.beside[table] = was.set_axis(index), is_now.set_axis(index)
+    return nights.beside[table]
 
 
 def member_of(table: str, column: str) -> str | None:
@@ -154,49 +160,64 @@ def member_of(table: str, column: str) -> str | None:
     return _MEMBERS.get(column, column)
 
 
-def filled(frame: pd.DataFrame, table: str, column: str) -> pd.Series:
+def filled(frame: pd.DataFrame, table: str, column: str) -> Flags:
     """The rows in which a column holds something, and not what we put there for nothing."""
-    told = frame[column].notna()
     if column == _NAME.get(table):
-        says = ~frame[column].str.casefold().isin(_SAYS_NOTHING)
-        return told & (frame[column] != frame[TABLES[table].key]) & says
+        names = zip(frame[column].tolist(), frame[TABLES[table].key].tolist(), strict=True)
+        told = [
+            isinstance(name, str) and name != own and name.casefold() not in _SAYS_NOTHING
+            for name, own in names
+        ]
+        return np.array(told, dtype=np.bool_)
     if column == "tipo":
-        return told & (frame[column] != "otro")
-    return told & (frame[column] > 0) if column in ("n_siembras", _DECLARED) else told
+        return np.asarray(frame[column].notna()) & true(frame[column] != "otro")
+    if column in ("n_siembras", _DECLARED):
+        return true(frame[column] > 0)
+    return ~np.asarray(frame[column].array.isna())
+
+
+def true(flags: pd.Series) -> Flags:
+    """Where it is so; not where it is not known."""
+    return np.asarray(flags.to_numpy(dtype=np.bool_, na_value=False))
 
 
 def _silent(
-    now: pd.DataFrame, was: pd.DataFrame, table: str, column: str, missing: frozenset[str] | None
-) -> pd.Series:
-    """The rows in which a column says nothing of the portal's tonight."""
-    silent = ~filled(now, table, column)
+    has: Flags,
+    now: pd.DataFrame,
+    was: pd.DataFrame,
+    table: str,
+    column: str,
+    missing: frozenset[str] | None,
+) -> Flags:
+    """The rows in which a column says nothing of the portal's tonight; ``has``: those filled."""
+    silent = ~has
     if member_of(table, column) not in MADE_UP[table]:
         return silent
-    out = np.array([one in (missing or ()) for one in _ids(now, table)], dtype=bool)
-    left_out = pd.Series(out, now.index)
+    left_out = np.zeros(len(now), dtype=np.bool_)
+    if missing:
+        left_out[:] = [one in missing for one in _ids(now, table)]
     if column == _NAME.get(table):  # an id is no name of the portal's, unless it says so
-        null = silent & (now[column] != now[TABLES[table].key])
-        left_out |= null.fillna(value=False).astype(bool)
-    same = (now[column] == was[column]).fillna(value=False).astype(bool)
-    return left_out & ~same
+        left_out |= silent & true(now[column] != now[TABLES[table].key])
+    return left_out & ~true(now[column] == was[column]) if left_out.any() else left_out
 
 
-def _edited(nights: Nights, table: str, was: pd.DataFrame, now: pd.DataFrame) -> pd.Series:
+def _edited(nights: Nights, table: str, was: pd.DataFrame, now: pd.DataFrame) -> Flags:
     """The rows that somebody changed since last night; a siembra changes with its lote."""
     if table != "siembras":
-        none = pd.Series(data=False, index=was.index)
-        return now["updated_at"] > was["updated_at"] if "updated_at" in was else none
+        none = np.zeros(len(was), dtype=np.bool_)
+        return true(now["updated_at"] > was["updated_at"]) if "updated_at" in was else none
     lotes, lotes_now = side_by_side(nights, "lotes")
-    changed = lotes_now.index[lotes_now["updated_at"] > lotes["updated_at"]]
-    return was["lote_id"].isin(changed)
+    changed = set(lotes.index[_edited(nights, "lotes", lotes, lotes_now)])
+    return np.array([one in changed for one in was["lote_id"].tolist()], dtype=np.bool_)
 
 
-def left_with_it(nights: Nights, was: pd.DataFrame, column: str) -> pd.Series:
+def left_with_it(nights: Nights, was: pd.DataFrame, column: str) -> Flags:
     """The rows whose value was the id of something that is not there any more."""
     parent = _POINTS_TO.get(column)
     if parent is None:
-        return pd.Series(data=False, index=was.index)
-    return ~was[column].isin(nights.frame(parent)[TABLES[parent].key])
+        return np.zeros(len(was), dtype=np.bool_)
+    there = set(nights.frame(parent)[TABLES[parent].key].tolist())
+    return np.array([one not in there for one in was[column].tolist()], dtype=np.bool_)
 
 
 def _rate(nights: Nights, filled: int, gone: int, unexplained: int, column: str) -> Severity:
@@ -209,15 +230,22 @@ def _rate(nights: Nights, filled: int, gone: int, unexplained: int, column: str)
     return nights.rate(unexplained, filled, limits.emptied, enough=enough)
 
 
-def _dried_up(nights: Nights, table: str, column: str) -> bool:
+def _lasting(nights: Nights, table: str) -> pd.DataFrame:
+    """Last night's rows, but for the marks that were done and went: those leave a list of plans."""
+    before = nights.frame_before(table)
+    if table != "marcadores":
+        return before
+    return before[~before["marcador_id"].isin(nights.moves[table].kept) | ~finished(before)]
+
+
+def _dried_up(nights: Nights, table: str, column: str, before: pd.DataFrame) -> bool:
     """Whether a column of most rows is one of none, though the rows be others."""
-    before, now = nights.frame_before(table), nights.frame(table)
-    if table == "marcadores":  # what was done and went leaves a list of plans
-        before = before[~before["marcador_id"].isin(nights.moves[table].kept) | ~finished(before)]
+    now = nights.frame(table)
     if min(len(before), len(now)) < nights.limits.min_growth or column in ("n_siembras", _CLEARED):
         return False  # too few to tell; without any siembra their own table is empty
-    most = share_of(float(filled(before, table, column).sum()), len(before)) > 0.5
-    return most and not filled(now, table, column).any()
+    if filled(now, table, column).any():
+        return False
+    return share_of(float(filled(before, table, column).sum()), len(before)) > 0.5
 
 
 def check_declared(nights: Nights, table: str) -> Finding:

@@ -79,8 +79,8 @@ def _said(nights: Nights, table: str) -> Finding:
     for column in _columns(table):
         had = filled(was, table, column) & filled(now, table, column)
         had &= ~left_with_it(nights, was, column)
-        other, like = _differs(was[column], now[column], had.to_numpy(dtype=bool))
-        judged = had.to_numpy(dtype=bool) & settled if column != "estado" else had.to_numpy()
+        other, like = _differs(was[column], now[column], had)
+        judged = had & settled if column != "estado" else had
         alone, of = other & judged & still, int(judged.sum())
         severity = Severity.FINE
         if dated and column not in _STYLE and alone.sum() >= min(_few(nights, of), _LEAST):

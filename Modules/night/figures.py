@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from Modules.night.ground import BY_CAMPO, Moves
@@ -24,6 +25,8 @@ from Modules.words.finding import Severity
 from Modules.words.names import names_with_ids
 from Modules.words.spanish import number, percent
 from Modules.words.thresholds import DEFAULTS, Thresholds
+
+Areas: TypeAlias = Mapping[str, float]  # hectares by id of a row
 
 JUDGED = ("campos", "lotes", "siembras", "ambientes", "marcadores", "zonas", "cultivos")
 WITH_AREA = ("lotes", "ambientes")
@@ -210,6 +213,10 @@ class Nights:
     best: Resumen | None = None
     limits: Thresholds = DEFAULTS
     moves: Mapping[str, Moves] = field(default_factory=dict)  # by table, since the last accepted
+    # of each table the rows of both nights, once somebody asked; see ``checks_columns``
+    beside: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def frame(self, table: str) -> pd.DataFrame:
         return self.tables.as_dict()[table]
@@ -239,13 +246,13 @@ class Nights:
             return f"y {number(twice)} de las nuevas están dos veces"
         return ""
 
-    def grown_ha(self, table: str, before: pd.DataFrame, now: pd.DataFrame) -> float:
+    def grown_ha(self, table: str, before: Areas, now: Areas) -> float:
         """How much larger these rows are, but for new ones on new ground where growth is plain."""
-        grown = float(now["superficie_ha"].sum()) - float(before["superficie_ha"].sum())
-        if grown <= 0 or self.spoils(table, ids_of(before, table), ids_of(now, table)):
+        grown = total(now.values()) - total(before.values())
+        if grown <= 0 or self.spoils(table, before, now):
             return grown
-        fresh = now[TABLES[table].key].isin(self.moves[table].fresh)
-        return grown - float(now.loc[fresh, "superficie_ha"].sum())
+        fresh = self.moves[table].fresh
+        return grown - total(area for own, area in now.items() if own in fresh)
 
 
 def counted(before: int, now: int, missing: int, of: str = "") -> str:
@@ -275,13 +282,19 @@ def places(tables: Tables) -> dict[str, str]:
     return {key: f"{campo[home[key]]} / {name}" for key, name in lote.items()}
 
 
-def rows_behind(before: pd.DataFrame, now: pd.DataFrame) -> tuple[int, int]:
-    """How many rows lost area and how many gained: gone or new, or changed by over 1 % of theirs.
+def areas_of(frame: pd.DataFrame, table: str) -> Areas:
+    """Hectares of each row, by id."""
+    return dict(
+        zip(frame[TABLES[table].key].tolist(), frame["superficie_ha"].tolist(), strict=True)
+    )
 
-    Rows are matched by the first column.
-    """
-    key = before.columns[0]
-    was, is_now = (rows.set_index(key)["superficie_ha"].to_dict() for rows in (before, now))
-    lost = sum(is_now.get(one, 0.0) < area * (1 - MOVED) for one, area in was.items())
-    gained = sum(was.get(one, 0.0) < area * (1 - MOVED) for one, area in is_now.items())
+
+def total(areas: Iterable[float]) -> float:
+    return float(np.fromiter(areas, dtype=np.float64).sum())
+
+
+def rows_behind(before: Areas, now: Areas) -> tuple[int, int]:
+    """How many rows lost area and how many gained: gone or new, or by over 1 % of their own."""
+    lost = sum(now.get(one, 0.0) < area * (1 - MOVED) for one, area in before.items())
+    gained = sum(before.get(one, 0.0) < area * (1 - MOVED) for one, area in now.items())
     return lost, gained

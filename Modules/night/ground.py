@@ -66,9 +66,15 @@ def _left(before: Tables, now: Tables, table: str) -> pd.DataFrame:
     """Rows whose lote is not there any more; not those that came all the same and were refused."""
     was, refused = before.as_dict()[table], now.rechazados
     here = set(now.lotes["lote_id"].tolist())
-    came = refused[(refused["recurso"] == table) & (refused["motivo"] != Motivo.BORRADO)]
-    gone = ~was["lote_id"].isin(here) & ~was[TABLES[table].key].isin(came["id"])
-    return was[gone]
+    why = (refused[name].tolist() for name in ("id", "recurso", "motivo"))
+    came = {
+        own
+        for own, of, motivo in zip(*why, strict=True)
+        if of == table and motivo != Motivo.BORRADO
+    }
+    rows = zip(was[TABLES[table].key].tolist(), was["lote_id"].tolist(), strict=True)
+    gone = [lote not in here and own not in came for own, lote in rows]
+    return was[np.array(gone, dtype=np.bool_)]
 
 
 def _of_polygons(before: Tables, now: Tables, table: str) -> Moves:

@@ -7,6 +7,7 @@ key, so the order in which records came never matters. Geometry is EPSG:4326, lo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -309,9 +310,9 @@ def _unlisted(tables: Tables) -> dict[str, int]:
     for name, frame in tables.as_dict().items():
         for column in col.TABLES[name].columns:
             if column.values:
-                values = frame[column.name].dropna()
-                counts = values[~values.isin(column.values)].value_counts().sort_index()
-                found |= {f"{name}.{column.name} «{value}»": int(n) for value, n in counts.items()}
+                counts = Counter(frame[column.name].dropna().tolist())
+                others = sorted(counts.keys() - column.values)
+                found |= {f"{name}.{column.name} «{one}»": counts[one] for one in others}
     return found
 
 
@@ -357,11 +358,11 @@ def _typed(values: Sequence[Any], dtype: str) -> Any:
     """A column of the dtype that ``Modules.words.columns`` names."""
     if dtype == "timestamp":
         instants = pa.array(values, type=pa.timestamp("us", tz="UTC"))
-        return pd.Series(instants.to_numpy(zero_copy_only=False)).dt.tz_localize("UTC")
+        return pd.DatetimeIndex(instants.to_numpy(zero_copy_only=False)).tz_localize("UTC").array
     if dtype == "date":
         dates = np.empty(len(values), dtype=object)
         dates[:] = values
-        return pd.Series(dates, dtype=object)
+        return dates
     if dtype == "float64":
-        return pd.Series(np.array(values, dtype=np.float64))
-    return pd.Series(pd.array(list(values), dtype=dtype))
+        return np.array(values, dtype=np.float64)
+    return pd.array(list(values), dtype=dtype)
