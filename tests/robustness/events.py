@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 
@@ -557,9 +558,8 @@ def run(history: History, event: Event, seed: int) -> tuple[int, int, str]:
     if event in (season, season_by_campo, sowing):
         history = History(next(nights))
     else:
-        copy = History(history.tables)
-        copy.figures, copy.by_hand = list(history.figures), list(history.by_hand)
-        history = copy
+        history = copy(history)
+        history.figures, history.by_hand = list(history.figures), list(history.by_hand)
     accepted, reasons = 0, []
     for now in nights:
         verdict = history.judge(now)

@@ -23,7 +23,7 @@ from Modules.demo.plan import Size
 from Modules.demo.world import world_of
 from Modules.night.checks import judge
 from Modules.night.figures import Nights, Resumen, best_of, resumen
-from Modules.night.ground import finished, moves_of
+from Modules.night.ground import Moves, finished, moves_of
 from Modules.night.tables import Tables, build_tables
 from Modules.night.verdict import Verdict
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
@@ -61,6 +61,7 @@ class History:
     tables: Tables
     figures: list[Resumen] = field(default_factory=list)
     by_hand: list[bool] = field(default_factory=list)
+    known: tuple[Tables, Tables, dict[str, Moves]] | None = None
 
     def __post_init__(self) -> None:
         self.take(self.tables, by_hand=False)
@@ -68,14 +69,20 @@ class History:
     def judge(self, now: Tables) -> Verdict:
         """The verdict on the next night."""
         best = best_of(self.figures, accepted_by_hand=self.by_hand)
-        moves = moves_of(self.tables, now)
+        moves = self._moves_to(now)
         return judge(Nights(now, resumen(now), self.tables, self.figures[-1], best, moves=moves))
 
     def take(self, now: Tables, *, by_hand: bool) -> None:
         """Accept it."""
-        self.figures.append(resumen(now, moves=moves_of(self.tables, now)))
+        self.figures.append(resumen(now, moves=self._moves_to(now)))
         self.tables = now
         self.by_hand.append(by_hand)
+
+    def _moves_to(self, now: Tables) -> dict[str, Moves]:
+        """What came and went since the last night; once, for a night judged is often taken too."""
+        if self.known is None or self.known[0] is not self.tables or self.known[1] is not now:
+            self.known = self.tables, now, moves_of(self.tables, now)
+        return self.known[2]
 
 
 # --- nights --------------------------------------------------------------------------------------
@@ -135,9 +142,9 @@ def _moved(tables: Tables, lotes: Sequence[str]) -> Tables:
     return replace(tables, lotes=frame)
 
 
-def false_refusals(nights: int, seed: int = 1) -> list[tuple[int, str]]:
+def false_refusals(nights: int, seed: int = 1, size: Size = SIZE) -> list[tuple[int, str]]:
     """Nights of a company at work that were refused all the same, and why."""
-    rng, history, refused = random.Random(seed), History(first_night()), []
+    rng, history, refused = random.Random(seed), History(first_night(size=size)), []
     for night in range(1, nights + 1):
         now = churned(history.tables, rng, night)
         verdict = history.judge(now)
@@ -199,9 +206,9 @@ def dropped(tables: Tables, seed: int) -> tuple[str, Tables]:
     return said, without(now, list(orphans))
 
 
-def missed_drops(count: int) -> list[str]:
+def missed_drops(count: int, size: Size = SIZE) -> list[str]:
     """The drops that were accepted."""
-    history = History(first_night())
+    history = History(first_night(size=size))
     found = (dropped(history.tables, seed) for seed in range(count))
     return [said for said, now in found if history.judge(now).accepted]
 

@@ -6,9 +6,10 @@ import pytest
 
 from Modules.demo.plan import Size
 from tests.robustness.events import LEGITIMATE, LOSSES, run, started
-from tests.robustness.nights import SMALL_CAMPOS, History, bleeds
+from tests.robustness.nights import History, bleeds
 
 pytestmark = pytest.mark.integration  # long rather than wide
+NINE_A_CAMPO = Size(campos=20, lotes=180, ambientes=366, marcadores=366)  # as SMALL_CAMPOS has
 
 
 @pytest.fixture(scope="module")
@@ -28,4 +29,4 @@ def test_a_loss_is_refused(company: History, name: str) -> None:
 
 
 def test_a_bleed_is_stopped_in_the_second_night_where_campos_are_small() -> None:
-    assert max(bleeds([3], before=2, size=SMALL_CAMPOS)) <= 2
+    assert max(bleeds([3], before=2, size=NINE_A_CAMPO)) <= 2

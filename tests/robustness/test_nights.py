@@ -1,4 +1,7 @@
-"""The short form of ``nights``: the verdict neither cries wolf nor sleeps."""
+"""The short form of ``nights``: the verdict neither cries wolf nor sleeps.
+
+On a third of its company, with as many lotes a campo; the whole of it is what the command is for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from Modules.demo.plan import Size
 from Modules.night.tables import Tables
 from tests.robustness.nights import (
     History,
@@ -17,23 +21,24 @@ from tests.robustness.nights import (
 )
 
 pytestmark = pytest.mark.integration  # long rather than wide
+THIRD = Size(campos=20, lotes=500, ambientes=833, marcadores=833)
 
 
 @pytest.fixture(scope="module")
 def company() -> Tables:
-    return first_night()
+    return first_night(size=THIRD)
 
 
 def test_a_week_of_a_company_at_work_are_accepted() -> None:
-    assert false_refusals(8) == []
+    assert false_refusals(8, size=THIRD) == []
 
 
 def test_a_bleed_is_stopped_by_the_fourth_night() -> None:
-    assert max(bleeds([3], before=2)) <= 4
+    assert max(bleeds([7], before=2, size=THIRD)) <= 4
 
 
 def test_no_drop_of_a_tenth_is_missed() -> None:
-    assert missed_drops(6) == []
+    assert missed_drops(6, size=THIRD) == []
 
 
 def test_what_leaves_with_two_lotes_is_no_loss_of_its_own(company: Tables) -> None:
