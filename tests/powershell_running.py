@@ -130,9 +130,9 @@ class Machine:
         """Run with some switches; the exit code."""
         self.what_if = "WhatIf" in switches
         top = Scope()
-        for parameter in ps.of_type(self.root, "param_block")[0].named_children:
-            for one in ps.of_type(parameter, "script_parameter"):
-                name = ps.text_of(ps.of_type(one, "variable")[-1])[1:]
+        for parameter in _of_type(self.root, "param_block")[0].named_children:
+            for one in _of_type(parameter, "script_parameter"):
+                name = ps.text_of(_of_type(one, "variable")[-1])[1:]
                 top.names[name.casefold()] = name in switches
         assert set(switches) - {"WhatIf"} <= {
             name for name in switches if name.casefold() in top.names
