@@ -13,9 +13,10 @@ import pytest
 from Modules.demo.google_office import DEMO_GOOGLE_CLIENT, DEMO_GOOGLE_REFRESH_TOKEN, GoogleOffice
 from Modules.demo.jira_site import DEMO_JIRA_TOKEN, DEMO_JIRA_USER
 from Modules.integrations.tasks import PER_SECOND
+from Modules.jobs import backup
+from Modules.jobs.portal_access import open_portal
 from Modules.jobs.products import last_accepted, order
 from Modules.night.tables import Tables
-from Modules.orchestration.stages import respaldar
 from Modules.settings import load_settings
 from Modules.words.domain import Modo
 from tests.integrations.conftest import (
@@ -48,14 +49,17 @@ superficie_ha = "customfield_10102"
 
 @pytest.fixture(scope="session")
 def night_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state after one accepted night of the made-up company."""
+    """The state after one accepted night of the made-up company, of which nothing was published."""
     folder = tmp_path_factory.mktemp("night")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LINDERO_STATE_DIR", str(folder / "state"))
         patch.setenv("LINDERO_TEST_OUTPUTS_DIR", str(folder / "outputs"))
         patch.setenv("LINDERO_SYMLINK_CONFIG", str(folder / "none.json"))
-        outcome = respaldar(SEASON, test=True)
-    assert outcome.error is None, outcome.error
+        settings = load_settings()
+        job = backup.prepare(settings, SEASON, modo=Modo.TEST)
+        with open_portal(settings, Modo.TEST) as access:
+            night = backup.judge_night(job, access, backup.fetch(job, access))
+        assert backup.keep(job, night, datetime.now(UTC)).accepted
     return folder / "state"
 
 
