@@ -105,11 +105,8 @@ def year(nights: int) -> tuple[int, int, int]:
             if before is not None:
                 counts = write_changeset(before, tables, kept, work / "noche.diff")
                 inexact += counts != changed_rows(before, tables)
-        ids = {layer: {n for (of, _), n in known.items() if of == layer} for layer, _ in known}
-        sizes = dict.fromkeys(ids, 0)
-        for layer, _ in known:
-            sizes[layer] += 1
-        shared = sum(sizes[layer] - len(numbers) for layer, numbers in ids.items())
+        numbered = {(layer, number) for (layer, _), number in known.items()}
+        shared = len(known) - len(numbered)
         before, tables = tables, _in_a_row(churned(tables, rng, night))
     return moved, shared, inexact
 
