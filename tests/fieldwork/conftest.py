@@ -17,7 +17,7 @@ from Modules.jobs import backup
 from Modules.jobs.portal_access import open_portal
 from Modules.jobs.products import last_accepted, order
 from Modules.night.tables import Tables
-from Modules.settings import load_settings
+from Modules.settings import Settings, load_settings
 from Modules.words.domain import Modo
 from tests.integrations.conftest import (
     NotedSite,
@@ -63,6 +63,14 @@ def night_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "state"
 
 
+@pytest.fixture(scope="session")
+def night_tables(night_state: Path) -> Tables:
+    """What its products are given of that night; nobody changes them."""
+    settings = Settings(lindero_state_dir=night_state)
+    store, snapshot = last_accepted(settings, SEASON, Modo.TEST)
+    return order(settings, Modo.TEST, store, snapshot, datetime.now(UTC)).fuente.tables
+
+
 @dataclass
 class Farm:
     """A company with a night, a drive and a Jira; its settings are in the environment."""
@@ -73,16 +81,11 @@ class Farm:
     google: RunningGoogle
     jira: RunningJira
     environment: dict[str, str]
+    tables: Tables
 
     def configure(self, asienta_s: float = 0.0, por_pedido: int = 45) -> None:
         text = CONFIG.format(asienta_s=asienta_s, por_pedido=por_pedido)
         (self.folder / "integrations.toml").write_text(text, encoding="utf-8")
-
-    @property
-    def tables(self) -> Tables:
-        settings = load_settings()
-        store, snapshot = last_accepted(settings, SEASON, Modo.TEST)
-        return order(settings, Modo.TEST, store, snapshot, datetime.now(UTC)).fuente.tables
 
     def rows(self, number: int, depths: tuple[str, ...] = ("0-20", "20-40")) -> list[list[Any]]:
         """A plan of the first lotes: header, then a row for each depth of each."""
@@ -107,6 +110,7 @@ class Farm:
 @pytest.fixture
 def farm(
     night_state: Path,
+    night_tables: Tables,
     google: RunningGoogle,  # noqa: F811
     jira: RunningJira,  # noqa: F811
     tmp_path: Path,
@@ -130,7 +134,7 @@ def farm(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("Modules.integrations.tasks._PACES", dict.fromkeys(PER_SECOND, Unhurried()))
-    farm = Farm(tmp_path, google.office, jira.site, google, jira, environment)
+    farm = Farm(tmp_path, google.office, jira.site, google, jira, environment, night_tables)
     farm.configure()
     return farm
 
