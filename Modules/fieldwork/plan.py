@@ -13,7 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os.path import commonpath
 from typing import Any, Final
@@ -211,7 +211,7 @@ class _Story:
                 self.findings.append(Finding(str(found), where=file.name, todo=_AGAIN))
             else:
                 raise found
-        self._step("paso1_planillas", "Google Sheets", [*map(asdict, self.planillas)])
+        self._step("paso1_planillas", "Google Sheets", self.planillas)
         trabajos, findings = join(self.planillas, *self._night)
         self.findings += [one for sheet in self.planillas for one in sheet.findings] + [*findings]
         self.rechazadas = sum(one.is_error for one in findings)
@@ -219,7 +219,7 @@ class _Story:
         self.pedidas = {one.clave for one in trabajos}
         trabajos = tuple(one for one in trabajos if not ids or one.campo_id in ids)
         snapshot = f"backup {self.encargo.fuente.snapshot_id}"
-        self._step("paso2_filas", snapshot, [*map(asdict, trabajos)])
+        self._step("paso2_filas", snapshot, trabajos)
         return trabajos
 
     async def _chosen(self) -> list[DriveFile]:
@@ -296,7 +296,7 @@ class _Story:
         made, findings = issues_of(trabajos, self.mes, self._night[1], names, enlaces=enlaces)
         self.findings += findings
         self.rechazadas += len(trabajos) - len(made)
-        self._step("paso3_tareas", "Google Sheets", [*map(asdict, made)])
+        self._step("paso3_tareas", "Google Sheets", made)
         return made
 
     async def write_back(

@@ -6,7 +6,6 @@ They hold what sheet and issues hold, nothing of a request. The last ``KEPT`` ru
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,11 +15,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pydantic import TypeAdapter
+
 from Modules.disk.safe_files import entries, make_folder, remove_tree, write_new
 from Modules.words.errors import PublishError
 
 CARPETA: Final = "corridas"
 KEPT: Final = 30
+_PAGE: Final = TypeAdapter[Any](Any)
 _RUN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?")
 
 
@@ -42,12 +44,15 @@ class Traces:
         return cls(next(one for one in names if not one.exists()), workflow)
 
     def step(self, name: str, source: str, data: Sequence[Any], now: datetime) -> None:
-        """Write the file of a step; days as ISO 8601. Raises PublishError."""
+        """Write the file of a step, of records or plain values; days as ISO 8601.
+
+        Raises:
+            PublishError: the disk refused.
+        """
         metadata = {
             **{"workflow": self.workflow, "source": source, "record_count": len(data)},
             **{"executed_at": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "format": "json"},
         }
         page = {"metadata": metadata, "data": data}
-        text = json.dumps(page, ensure_ascii=False, indent=2, default=str)
         make_folder(self.folder)
-        write_new(self.folder / f"{name}.json", f"{text}\n".encode())
+        write_new(self.folder / f"{name}.json", _PAGE.dump_json(page, indent=2) + b"\n")
