@@ -271,9 +271,9 @@ class Settings:
     lindero_guard_warning: float = setting(share, "0.02",
         "Parte de cualquiera de estas que da un aviso")
 
-    lindero_demo_size: Literal["small", "company", "stress"] = setting(
-        one_of("small", "company", "stress"), "small",
-        "Tamaño del mundo inventado del portal de demostración: small, company o stress")
+    lindero_demo_size: Literal["mini", "small", "company", "stress"] = setting(
+        one_of("mini", "small", "company", "stress"), "small",
+        "Tamaño del mundo inventado del portal de demostración: mini, small, company o stress")
     lindero_demo_day: int = setting(whole(ge=0, le=3650), "0",
         "Día del mundo inventado; de un día a otro cambia")
 

@@ -36,7 +36,7 @@ WRONG = [
     ("LINDERO_PORTAL_CONCURRENCY", "0", "tiene que ser 1 o más"),
     ("LINDERO_GUARD_ROWS_DROP", "0", "tiene que ser más que 0"),
     ("LINDERO_H3_RESOLUTIONS", "9,16", "0 a 15"),
-    ("LINDERO_DEMO_SIZE", "huge", "'small', 'company' o 'stress'"),
+    ("LINDERO_DEMO_SIZE", "huge", "'mini', 'small', 'company' o 'stress'"),
     ("DATABALER_BASE_URL", "ftp://x.example", "dirección http(s)"),
     ("DATABALER_BASE_URL", "https://user:word@x.example", "usuario, contraseña"),
     ("TZ", "Mars/Olympus", "zona horaria"),
@@ -147,7 +147,7 @@ REFUSED = {  # by the type of pydantic's refusal
         (number(gt=0, le=10), Annotated[float, Field(gt=0, le=10)]),
         (number(ge=0, le=1000), Annotated[float, Field(ge=0, le=1000)]),
         (flag, bool),
-        (one_of("small", "company", "stress"), Literal["small", "company", "stress"]),
+        (one_of("mini", "small", "company"), Literal["mini", "small", "company"]),
         (one_of("run", "skip"), Literal["run", "skip"]),
     ],
 )

@@ -343,7 +343,7 @@ def demo_portal(
     *,
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 8799,
     campania: Campania = None,
-    size: Literal["small", "company", "stress"] = "small",
+    size: Literal["mini", "small", "company", "stress"] = "small",
     day: int = 0,
     data: Path | None = None,
     lote: str | None = None,
@@ -355,7 +355,7 @@ def demo_portal(
 
     Args:
         port: Puerto local.
-        size: small, company o stress.
+        size: mini, small, company o stress.
         day: Día del mundo inventado.
         data: Archivo de polígonos a servir en lugar de los inventados.
         lote: Columna con el nombre del lote.

@@ -30,6 +30,7 @@ class Size:
 
 
 SIZES = {
+    "mini": Size(3, 12, 36, 60),
     "small": Size(12, 150, 450, 2_400),
     "company": Size(150, 2_500, 7_500, 40_000),
     "stress": Size(1_500, 25_000, 75_000, 400_000),

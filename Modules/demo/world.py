@@ -25,8 +25,8 @@ def build_world(
     """The whole company on a day, serialised and ready to serve.
 
     Args:
-        size: ``small`` (12 campos, 150 lotes), ``company`` (150 and 2,500) or ``stress`` (ten
-            times as much).
+        size: ``mini`` (3 campos, 12 lotes), ``small`` (12 and 150), ``company`` (150 and 2,500)
+            or ``stress`` (ten times as much).
         seed: another seed, another company.
         day: nights since the first one, from 0.
         campania: the season, "25/26".

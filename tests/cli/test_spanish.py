@@ -21,7 +21,7 @@ WRONG = [
     (["backups", "show", "1", "2"], "sobra: ['2']."),
     (["demo-portal", "--port", "x"], '--port: no se puede leer "x" como número entero.'),
     (["demo-portal", "--port", "99999"], '--port: no sirve el valor "99999". Tiene que ser <= 655'),
-    (["demo-portal", "--size", "x"], '--size: no sirve el valor "x". Hay: "small", '),
+    (["demo-portal", "--size", "x"], '--size: no sirve el valor "x". Hay: "mini", '),
     (["backups", "list", "--campania", "1", "--campania", "2"], "--campania está más de una vez."),
 ]
 ENGLISH = re.compile(
@@ -48,5 +48,5 @@ def test_a_help_screen_says_values_defaults_and_what_is_obligatory() -> None:
     shown = io.StringIO()
     for words in (["demo-portal"], ["backups", "restore"]):
         app.help_print(words, console=Console(file=shown, width=200))
-    for said in ("[por defecto: 8799]", "[valores: small, company, stress]", "[obligatorio]"):
+    for said in ("[por defecto: 8799]", "[valores: mini, small, company, stress]", "[obligatorio]"):
         assert said in shown.getvalue()

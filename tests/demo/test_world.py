@@ -51,6 +51,10 @@ def test_small_holds_what_is_promised(small: World) -> None:
     assert counts(small) == SIZES["small"] == Size(12, 150, 450, 2_400)
 
 
+def test_mini_is_the_same_in_little() -> None:
+    assert counts(build_world("mini")) == SIZES["mini"] == Size(3, 12, 36, 60)
+
+
 def test_company_holds_what_is_promised() -> None:
     plan = first_plan(SIZES["company"], DEFAULT_SEED, "25/26")
     ambientes = sum(len(lote.ambientes) for lote in plan.lotes)
@@ -269,7 +273,7 @@ def test_another_campania_is_another_year() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"size": "huge"}, "small, company, stress"),
+        ({"size": "huge"}, "mini, small, company, stress"),
         ({"day": -1}, "es anterior a la primera noche; los días se cuentan desde 0"),
         ({"campania": "2025"}, "25/26"),
     ],

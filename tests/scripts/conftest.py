@@ -181,6 +181,7 @@ def environment_below(folder: Path) -> dict[str, str]:
         "LINDERO_TEST_OUTPUTS_DIR": str(folder / "test_outputs"),
         "LINDERO_STATE_DIR": str(folder / "state"),
         "LINDERO_SYMLINK_CONFIG": str(folder / "symlink_config.json"),
+        "LINDERO_DEMO_SIZE": "mini",
         "LINDERO_PORTAL_REQUESTS_PER_SECOND": "1000",
     }
 

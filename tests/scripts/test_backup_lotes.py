@@ -60,13 +60,16 @@ def contents(folder: Path) -> dict[str, tuple[str, int, int]]:
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[FaultyPortal]:
-    with faulty_portal(build_world("small")) as running:
+    with faulty_portal(build_world("mini")) as running:
         yield running
 
 
 def _production_in(folder: Path, portal: FaultyPortal, **more: str) -> Command:
+    """It asks for so few rows a page that the marks have three."""
+    (profile := folder / "profile.toml").write_text('[paging]\nkind = "page"\nsize = 20\n')
     return command_in(
         folder,
+        DATABALER_PROFILE=str(profile),
         DATABALER_BASE_URL=portal.base_url,
         DATABALER_CLIENT_ID=portal.client_id,
         DATABALER_CLIENT_SECRET=portal.client_secret,
@@ -122,7 +125,7 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert (first.code, first.err) == (0, "")
     data = first.json["data"]
     assert data["first_night"]
-    assert data["recursos"]["lotes"] == {"received": 150, "accepted": 150, "rejected": 0}
+    assert data["recursos"]["lotes"] == {"received": 12, "accepted": 12, "rejected": 0}
     published = Path(data["published_dir"])
     assert published.is_relative_to(tmp_path / "test_outputs" / "Backup_Databaler" / "25-26")
     for folder in (Path(data["snapshot_dir"]), published):
@@ -142,8 +145,8 @@ def test_a_trial_without_a_portal_then_a_quiet_night_then_a_day_on(
     assert [line for line in said if line.endswith("…")] == [f"{stage}…" for stage in told]
     for stage in told:
         assert any(re.match(rf"{stage}: .+ \(\d+,\d s\)$", line) for line in said), second.err
-    assert "Lotes 150 en 1 página" in second.err
-    assert "rechazan 0 y avisan 3: noche aceptada (" in second.err
+    assert "Lotes 12 en 1 página" in second.err
+    assert "rechazan 0 y avisan 1: noche aceptada (" in second.err
     assert said[-1].startswith("La corrida terminó bien, en ")
     assert not any(ENGLISH.search(line) for line in said), second.err
     assert contents(tmp_path / "test_outputs") == before
@@ -346,7 +349,7 @@ def test_prefect_shows_the_run_its_artifacts_and_a_spanish_message(
     assert under_prefect("run", "backup", DATABALER_BASE_URL="http://127.0.0.1:9/x").code == 4
     (dead,) = _post(prefect_api, "flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})
     for run, said in (
-        (completed, ("Lotes 150 en", "noche aceptada", "archivos: ", "La corrida terminó bien")),
+        (completed, ("Lotes 12 en", "noche aceptada", "archivos: ", "La corrida terminó bien")),
         (failed, ("noche RECHAZADA", "RECHAZA · ", "en cuarentena", "La corrida falló a los")),
         (dead, ("rechazó la conexión; se pide otra vez", "No se pudo llegar al portal")),
     ):

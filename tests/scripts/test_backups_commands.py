@@ -71,13 +71,13 @@ def test_every_command_has_help(lindero: Command, name: str) -> None:
 def test_show_says_what_a_backup_is(place: Place) -> None:
     answer = place.backups("show", str(place.second.id))
     assert answer.code == 0, answer.err
-    for said in (str(place.second.id), "25/26", "demo:small", str(place.first.id), "ambientes"):
+    for said in (str(place.second.id), "25/26", "demo:mini", str(place.first.id), "ambientes"):
         assert said in answer.out
     facts = place.backups("show", str(place.second.id), "--json").json
     assert facts["estado"] == "aceptado"
     assert facts["parent"] == str(place.first.id)
     assert facts["tablas"]["lotes"]["rows"] == len(read_tables(place.second).lotes)
-    assert facts["tablas"]["lotes"]["superficie_ha"] > 1000
+    assert facts["tablas"]["lotes"]["superficie_ha"] > 500
     assert {"name", "passed", "figures"} <= set(facts["verdict"]["checks"][0])
     assert facts["acceptance"] is None
 
@@ -363,7 +363,7 @@ def test_a_table_that_a_format_cannot_hold_is_refused(place: Place) -> None:
 
 
 def test_an_emptied_night_is_accepted_only_by_whoever_says_so(tmp_path: Path) -> None:
-    with faulty_portal(build_world("small")) as portal:
+    with faulty_portal(build_world("mini")) as portal:
         command = command_in(
             tmp_path,
             DATABALER_BASE_URL=portal.base_url,

@@ -79,7 +79,7 @@ print(json.dumps([run_here(flow, one) for one in json.loads(os.environ["WANTED"]
 @pytest.fixture(scope="module")
 def portal() -> Iterator[FaultyPortal]:
     with faulty_portal(
-        build_world("small"), client_id="campo", client_secret=CANARIES["portal"]
+        build_world("mini"), client_id="campo", client_secret=CANARIES["portal"]
     ) as running:
         yield running
 
@@ -384,7 +384,7 @@ def test_a_night_by_a_named_block_asks_its_portal_and_leaves_no_secret_anywhere(
     }
 
     assert nights["portal"]["error"] is None
-    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 150
+    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 12
     assert nights["wrong"]["error"]["kind"] == "ApiAuth"
     assert "bloque gone: no está entre los que hay" in nights["gone"]["error"]["detail"]
     told = _parameters(api, BACKUP.flow)
@@ -426,7 +426,7 @@ def test_a_company_of_the_list_gets_in_by_the_block_that_its_entry_names(
 
     errors = {name: night["error"] for name, night in nights.items()}
     assert errors["portal"] is None
-    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 150
+    assert nights["portal"]["data"]["recursos"]["lotes"]["accepted"] == 12
     assert errors["wrong"]["kind"] == "ApiAuth"
     assert "bloque gone: no está entre los que hay" in errors["gone"]["detail"]
     assert (tmp_path / "test_outputs" / "la_portal" / "Backup_Databaler").is_dir()
@@ -461,7 +461,7 @@ def test_a_plan_by_a_named_block_goes_to_its_jira_and_leaves_no_secret_anywhere(
     for name, token in (("good", CANARIES["jira"]), ("refused", CANARIES["wrong"])):
         _saved(api, JiraCredentials, name, user="campo@empresa.example", token=token)
     _saved(api, JiraCredentials, "half", user="campo@empresa.example", token=CANARIES["wrong"])
-    rows = [["Campo", "Lote", "Fecha", "Tarea"], ["El Ombú", "1A", "03/11/2026", ""]]
+    rows = [["Campo", "Lote", "Fecha", "Tarea"], ["El Ombú", "2A", "03/11/2026", ""]]
     book = google.office.spreadsheet("Plan de muestreo - El Ombú - Noviembre 2026", {"Plan": rows})
     names = ("good", "refused", "half", "gone")
 

@@ -20,7 +20,7 @@ from tests.scripts.conftest import ask, python_in
 pytestmark = pytest.mark.integration
 
 ZONE = ZoneInfo("America/Argentina/Buenos_Aires")
-EVERY_S = 5.0
+EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)

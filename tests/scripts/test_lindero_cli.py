@@ -104,7 +104,7 @@ def test_the_demo_portal_alone_answers_and_ends_at_ctrl_c(tmp_path: Path) -> Non
 
 
 def test_api_check_of_a_portal_as_the_contract_has_it(tmp_path: Path) -> None:
-    with running_portal(build_world("small")) as portal:
+    with running_portal(build_world("mini")) as portal:
         lindero = command_in(
             tmp_path,
             DATABALER_BASE_URL=portal.base_url,

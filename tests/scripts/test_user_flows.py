@@ -137,25 +137,26 @@ def test_a_flow_of_a_user_imports_modules_and_writes_where_test_says(
     deployed = python_in(tmp_path, str(scripts / "mis_lluvias.py"), PREFECT_API_URL=prefect_api)
     assert deployed.code == 0, deployed.out + deployed.err
     with _worker(environment, tmp_path):
-        ended = {
-            name: _run(prefect_api, name, parameters, tmp_path / "worker.log")
+        begun = [
+            _begun(prefect_api, name, parameters)
             for name, parameters in (
                 ("Lluvias/lluvias", {"test": True}),
                 ("Hello World/hola", {"nombre": "campo"}),
             )
-        }
+        ]
+        ended = [_ended(prefect_api, run, tmp_path / "worker.log") for run in begun]
     logs = ask("POST", f"{prefect_api}/logs/filter", {"limit": 200})
-    for run in ended.values():
+    for run in ended:
         assert run["state_type"] == "COMPLETED", [line["message"] for line in logs]
     written = list(tmp_path.rglob("lluvias.csv"))
     assert written == [tmp_path / "test_outputs" / "lluvias" / "lluvias.csv"]
     assert not (tmp_path / "outputs").exists()
 
 
-def _run(api: str, name: str, parameters: dict[str, Any], log: Path) -> dict[str, Any]:
+def _begun(api: str, name: str, parameters: dict[str, Any]) -> str:
     deployment = ask("GET", f"{api}/deployments/name/{name}")["id"]
     run = ask("POST", f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})
-    return _ended(api, run["id"], log)
+    return str(run["id"])
 
 
 def test_the_decorators_of_users_measure_and_repeat_what_time_can_mend(

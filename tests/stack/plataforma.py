@@ -258,6 +258,7 @@ def new_plataforma(more: Mapping[str, str] | None = None) -> Iterator[Plataforma
             **SECRETS,
             "DATABALER_CLIENT_ID": "campo",
             "DATABALER_CLIENT_SECRET": PORTAL_SECRET,
+            "LINDERO_DEMO_SIZE": "mini",
             "LINDERO_ALERT_WEBHOOK_URL": hook.url,
             "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
             "LINDERO_PORT": str(_free_port()),
@@ -281,7 +282,7 @@ def _plataforma(
     tuned = {
         "TZ": "America/Argentina/Buenos_Aires",
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",  # one that was killed is missed soon
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
     values = {name.lower(): value for name, value in told.items()}
     settings = read_settings(values)

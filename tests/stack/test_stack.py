@@ -282,28 +282,6 @@ def test_a_dead_store_is_red_at_once_and_green_again_with_it(
     plataforma.await_that(lambda: red(plataforma) == [], f"{name} is well again", 120)
 
 
-def test_a_scheduler_that_hangs_and_a_worker_that_died_are_red_within_two_minutes(
-    plataforma: Plataforma,
-) -> None:
-    services = plataforma.process("services").process()
-    assert services is not None
-    services.suspend()
-    plataforma.kill("worker")
-    try:
-        both = ["plataforma_services", "plataforma_worker"]
-        assert sorted(red(plataforma, after_s=118)) == both
-        doctor = plataforma.connected.lindero("doctor", "--json")
-        assert {one["que"] for one in json.loads(doctor.stdout)} >= {
-            "Redis",
-            "PostgreSQL",
-            "Worker",
-        }
-    finally:
-        services.resume()
-        plataforma.stack.start("worker")
-    plataforma.await_that(lambda: red(plataforma) == [], "both are well again", 120)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_status_with_a_server_costs_no_more_than_it_may(plataforma: Plataforma) -> None:
     """The peak since exec: ``ru_maxrss`` of a child begins with that of who forked it."""
@@ -346,7 +324,28 @@ def test_a_run_that_is_killed_with_its_worker_ends_crashed(
     state = plataforma.await_state(run_id, patience_s=90)  # the watch beside services does
     assert (state["type"], state["message"]) == ("CRASHED", MURIO)
     assert torn(plataforma.folder / "test_outputs") == []
+    _a_scheduler_that_hangs_and_a_worker_that_died_are_red_within_two_minutes(plataforma)
     assert "Se levantó: worker." in plataforma.up()
+    plataforma.await_that(lambda: red(plataforma) == [], "both are well again", 120)
+
+
+def _a_scheduler_that_hangs_and_a_worker_that_died_are_red_within_two_minutes(
+    plataforma: Plataforma,
+) -> None:
+    services = plataforma.process("services").process()
+    assert services is not None
+    services.suspend()
+    try:
+        both = ["plataforma_services", "plataforma_worker"]
+        assert sorted(red(plataforma, after_s=118)) == both
+        doctor = plataforma.connected.lindero("doctor", "--json")
+        assert {one["que"] for one in json.loads(doctor.stdout)} >= {
+            "Redis",
+            "PostgreSQL",
+            "Worker",
+        }
+    finally:
+        services.resume()
 
 
 def test_a_run_outlives_its_worker_and_ends_once(plataforma: Plataforma, portal: Silenced) -> None:
@@ -470,7 +469,7 @@ def test_no_secret_is_left_by_a_good_a_failed_and_a_refused_night(plataforma: Pl
         "FAILED, the portal refuses us": (parse_fault("wrong_secret@token"),),
         "FAILED, half of the lotes": (parse_fault("night_half"),),
     }
-    served = faulty_portal(build_world(), client_id="campo", client_secret=PORTAL_SECRET)
+    served = faulty_portal(build_world("mini"), client_id="campo", client_secret=PORTAL_SECRET)
     with command_lines() as lines, served as portal:
         for expected, faults in nights.items():
             portal.inject(*faults)
@@ -501,7 +500,7 @@ def ended(state: dict[str, Any]) -> None:
     assert state["type"] == "COMPLETED" or "el portal es el mismo" in state["message"]
 
 
-def test_a_night_of_the_schedule_that_dies_is_done_again_once(
+def test_a_night_of_the_schedule_that_dies_is_done_again_once_and_a_trial_runs_beside_it(
     plataforma: Plataforma, portal: Silenced
 ) -> None:
     portal.fall_silent()
@@ -514,9 +513,11 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
             if "prefect.engine" in " ".join(process.cmdline())
         ]
         flow.kill()
-        portal.speak()
         plataforma.await_that(lambda: len(night()) == 2, "it is done again", 90)
         (again,) = set(night()) - {died}
+        plataforma.await_that(lambda: plataforma.fetches(again), "it asks the portal", 120)
+        _a_trial_runs_beside_it_and_none_is_made_of_the_nights_deployment(plataforma, again)
+        portal.speak()
 
         assert plataforma.await_state(died)["type"] == "CRASHED"
         ended(plataforma.await_state(again))
@@ -534,25 +535,9 @@ def test_a_night_of_the_schedule_that_dies_is_done_again_once(
         assert set(night()) == {died, again}
 
 
-def test_up_starts_the_companions_that_died(plataforma: Plataforma) -> None:
-    """They are no process that `up` waits for, and nothing else would start them again."""
-    folder = stack_folder(plataforma.settings)
-    for one in of_stack(folder, WATCH):
-        one.kill()
-    done = plataforma.lindero("stack", "up")
-    assert done.returncode == 0, done.stderr
-    assert "Se levantó el vigía de services" in done.stderr
-    roles = sorted(one.cmdline()[-1] for one in of_stack(folder, WATCH))
-    assert roles == ["services", "worker"]
-
-
-def test_a_trial_runs_beside_a_night_and_none_is_made_of_the_nights_deployment(
-    plataforma: Plataforma, portal: Silenced
+def _a_trial_runs_beside_it_and_none_is_made_of_the_nights_deployment(
+    plataforma: Plataforma, night: str
 ) -> None:
-    portal.fall_silent()
-    night = plataforma.start_run(BACKUP, env=portal.env, campania="25/26")
-    plataforma.await_that(lambda: plataforma.fetches(night), "the night asks the portal", 120)
-
     trial = plataforma.start_run(TRIAL, campania="25/26")
     assert plataforma.await_state(trial, patience_s=180)["type"] == "COMPLETED"
     assert plataforma.state(night)["type"] == "RUNNING"
@@ -564,13 +549,22 @@ def test_a_trial_runs_beside_a_night_and_none_is_made_of_the_nights_deployment(
     )
     assert refused.status_code == 409, refused.text
     assert "'test'" in refused.text
-
-    portal.speak()
-    ended(plataforma.await_state(night, patience_s=180))
     both = {plataforma.get(f"flow_runs/{one}")["parameters"]["test"] for one in (night, trial)}
     assert both == {False, True}
     tags = {tag for one in (night, trial) for tag in plataforma.get(f"flow_runs/{one}")["tags"]}
-    assert tags == {"backup", "prod", "prueba"}
+    assert tags >= {"backup", "prod", "prueba"}
+
+
+def test_up_starts_the_companions_that_died(plataforma: Plataforma) -> None:
+    """They are no process that `up` waits for, and nothing else would start them again."""
+    folder = stack_folder(plataforma.settings)
+    for one in of_stack(folder, WATCH):
+        one.kill()
+    done = plataforma.lindero("stack", "up")
+    assert done.returncode == 0, done.stderr
+    assert "Se levantó el vigía de services" in done.stderr
+    roles = sorted(one.cmdline()[-1] for one in of_stack(folder, WATCH))
+    assert roles == ["services", "worker"]
 
 
 def test_no_route_that_reads_shows_a_secret(plataforma: Plataforma) -> None:
