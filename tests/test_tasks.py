@@ -212,7 +212,6 @@ def test_what_a_machine_lacks_is_all_told_at_once(tmp_path: Path) -> None:
     held = {name.lower(): f"x:{STRONG}" for name in SECRETS}
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
-        other.listen()
         port = str(other.getsockname()[1])
         blocked = {**folders, "lindero_outputs_dir": "/proc/nada/outputs"}
         lacking = held | {"prefect_postgres_password": "corta"}

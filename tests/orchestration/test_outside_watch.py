@@ -24,7 +24,7 @@ CANARY = "canario-7f3a9c"
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[FaultyPortal]:
-    with faulty_portal(build_world("small")) as running:
+    with faulty_portal(build_world("mini")) as running:
         yield running
 
 

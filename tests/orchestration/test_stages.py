@@ -91,6 +91,7 @@ def test_what_came_is_out_of_memory_before_the_products_are_made(
 ) -> None:
     monkeypatch.setenv("LINDERO_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("LINDERO_TEST_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    monkeypatch.setenv("LINDERO_DEMO_SIZE", "mini")
     held: dict[str, int] = {}
 
     def stage(step: StageInfo, work: Callable[..., Any], /, *args: Any, **more: Any) -> Any:

@@ -329,19 +329,20 @@ def lindero(tmp_path: Path) -> Command:
     return command_in(tmp_path)
 
 
-def night_in(folder: Path, *days: int) -> Path:
+def night_in(folder: Path, *days: int, size: str = "mini") -> Path:
     """Put there what trial nights of the demo on these days leave; every test run makes them once.
 
     In order: the nights of ``(0, 1)`` begin with that of ``(0,)``.
     """
-    made = _shared_folder() / f"nights-{'-'.join(map(str, days))}"
+    made = _shared_folder() / f"nights-{size}-{'-'.join(map(str, days))}"
     with FileLock(f"{made}.lock"):
         if not made.is_dir():
             making = made.with_name(f"{made.name}-making")
             making.mkdir()
             if days[1:]:
-                night_in(making, *days[:-1])
-            done = command_in(making)("run", "backup", "--test", LINDERO_DEMO_DAY=str(days[-1]))
+                night_in(making, *days[:-1], size=size)
+            world = {"LINDERO_DEMO_SIZE": size, "LINDERO_DEMO_DAY": str(days[-1])}
+            done = command_in(making)("run", "backup", "--test", **world)
             assert done.code == 0, done.err
             making.rename(made)
     shutil.copytree(made, folder, dirs_exist_ok=True)

@@ -31,8 +31,8 @@ def contents(folder: Path) -> dict[str, str]:
 def after_a_backup(
     prefect_api: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Command, Path, dict[str, str]]:
-    """The command line where one night was kept, its folder, and its environment."""
-    folder = night_in(tmp_path_factory.mktemp("mapas"), 0)
+    """The command line where one night of twelve campos was kept, its folder, its environment."""
+    folder = night_in(tmp_path_factory.mktemp("mapas"), 0, size="small")
     fixed = {"PREFECT_API_URL": prefect_api, "LINDERO_H3_RESOLUTIONS": "8,9"}
     return command_in(folder, **fixed), folder, fixed
 
@@ -102,13 +102,11 @@ def test_maps_in_pieces_on_a_real_cluster_have_the_same_bytes(
     assert made[0] == made[1]
 
 
-def test_a_dask_scheduler_that_is_not_there_is_named(
-    after_a_backup: tuple[Command, Path, dict[str, str]],
-) -> None:
-    command, folder, _ = after_a_backup
-    out = folder / "out-nowhere"
-    answer = command(
+def test_a_dask_scheduler_that_is_not_there_is_named(prefect_api: str, tmp_path: Path) -> None:
+    out = tmp_path / "out-nowhere"
+    answer = command_in(night_in(tmp_path, 0))(
         *("run", "h3", "--test"),
+        PREFECT_API_URL=prefect_api,
         LINDERO_TASK_RUNNER="tcp://127.0.0.1:9",
         LINDERO_TEST_OUTPUTS_DIR=str(out),
         DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from Modules.settings import PROJECT_ROOT
 from Modules.stack import logs
 from Modules.stack.logs import KEPT, MAX_AGE_S, Dated, rotate
 
@@ -134,25 +132,6 @@ def test_a_log_is_put_aside_by_age_and_few_are_kept(log: Path) -> None:
     kept = [log.with_name(f"services.log.{number}") for number in range(1, KEPT + 1)]
     assert [one.read_text() for one in kept] == [f"week {KEPT + 2 - n}\n" for n in range(KEPT)]
     assert len(list(log.parent.glob("services.log*"))) == 1 + KEPT
-
-
-@pytest.mark.parametrize(
-    "module", ["prefect", "Modules.orchestration.services", "Modules.orchestration.prefect_masked"]
-)
-def test_prefect_runs_in_the_process_whose_streams_are_dated(tmp_path: Path, module: str) -> None:
-    home = {"PREFECT_HOME": str(tmp_path), "DO_NOT_TRACK": "1", "TZ": "America/Sao_Paulo"}
-    done = subprocess.run(
-        [sys.executable, "-m", "Modules.stack.logs", module, "version"],
-        env={**os.environ, **home},
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
-    assert any("Version:" in line for line in lines), done
-    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}-03:00 ", line) for line in lines)
 
 
 def test_what_the_worker_says_of_a_run_is_in_its_log_and_not_on_the_page(
