@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,17 +15,9 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 from Modules.orchestration import deploy as prefect_deploy
 from Modules.orchestration import deployments
 from Modules.orchestration.deploy import DeployReport
-from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, named
+from Modules.orchestration.deployments import BACKUP, DEPLOYMENTS, H3, HELLO_WORLD, named
 from Modules.words.errors import SettingsError
-from tests.scripts.conftest import (
-    ROOT,
-    Command,
-    ask,
-    command_in,
-    environment_below,
-    prefect_server,
-    python_in,
-)
+from tests.scripts.conftest import ROOT, Command, ask, command_in, prefect_server, python_in
 
 pytestmark = pytest.mark.integration
 
@@ -122,8 +112,8 @@ def _delete_all(api: str) -> None:
         ask("DELETE", f"{api}/deployments/{row['id']}")
 
 
-def _prefect_deploy(api: str, folder: Path) -> None:
-    command = ("-m", "prefect", "--no-prompt", "deploy", "--all")
+def _prefect_deploy(api: str, folder: Path, *which: str) -> None:
+    command = ("-m", "prefect", "--no-prompt", "deploy", *(which or ("--all",)))
     done = python_in(folder, *command, cwd=ROOT, PREFECT_API_URL=api)
     assert done.code == 0, done.out + done.err
 
@@ -186,8 +176,10 @@ def test_prefect_deploy_and_lindero_deploy_give_the_same_field_by_field(
     for one in again.cambios:  # Lindero's fixes them again, and nothing else
         fields = ["parameter_openapi_schema"] if one.deployment.parameters else []
         assert [different.campo for different in one.diferencias] == fields
-    _prefect_deploy(api, tmp_path)  # over what is there, too
-    assert _defined(_held(api)) == ours
+    some = [one.name for one in (BACKUP, H3, HELLO_WORLD)]
+    _prefect_deploy(api, tmp_path, *(f"--name={name}" for name in some))  # over what is there, too
+    now = _defined(_held(api))
+    assert {name: now[name] for name in some} == {name: ours[name] for name in some}
     prefect_deploy.deploy_all()
 
 
@@ -314,16 +306,9 @@ def test_a_deployment_of_the_users_is_told_and_left_alone(lindero: Command, api:
 
 
 def test_a_script_deploys_its_flow_and_says_the_next_step(api: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "generar_kmz.py")],
-        env={**environment_below(tmp_path), "PREFECT_API_URL": api},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    first, then = done.stdout.splitlines()
+    done = python_in(tmp_path, str(ROOT / "scripts" / "generar_kmz.py"), PREFECT_API_URL=api)
+    assert done.code == 0, done.err
+    first, then = done.out.splitlines()
     assert first.startswith("Generar KMZ/generar-kmz-weekly: ")
     assert first.endswith("corre todos los días a las 03:45.")
     assert then == "Para correrlo ya: prefect deployment run 'Generar KMZ/generar-kmz-weekly'"
