@@ -349,9 +349,9 @@ def night_in(folder: Path, *days: int, size: str = "mini") -> Path:
     return folder
 
 
-def companies_in(folder: Path, *names: str) -> Path:
+def companies_in(folder: Path, *names: str, size: str = "mini") -> Path:
     """Companies with the demo's trial night each, and secrets that nobody knows; their list."""
-    state = night_in(folder, 0) / "state"
+    state = night_in(folder, 0, size=size) / "state"
     entries = []
     for name in names:
         shutil.copytree(state / "test", state / "empresas" / name.lower() / "test")

@@ -39,7 +39,7 @@ HEADERS = {"Authorization": "Basic " + base64.b64encode(AUTH.encode()).decode()}
 @pytest.mark.integration
 @pytest.mark.slow  # what a Job is: tests/test_k8s.py
 def test_runs_become_jobs_and_one_that_is_killed_or_deleted_ends_crashed(tmp_path: Path) -> None:
-    night_in(tmp_path, 0)
+    night_in(tmp_path, 0, size="small")  # its maps take long enough to be killed amid them
     with _cluster(tmp_path, "kmz-prueba", "h3-prueba", "hello-world") as (api, cluster):
         _story(api, cluster)
     kept = [*_kept(tmp_path / "cluster"), *files_below(tmp_path / "server")]
@@ -89,7 +89,7 @@ def test_the_maps_of_companies_are_shared_out_among_jobs_and_one_killed_costs_no
     are on, and the first is stopped until the second is at a company: that one it does, then.
     """
     names = ("Sur", "Norte", "Este")
-    companies_in(tmp_path, *names)
+    companies_in(tmp_path, *names, size="small")
     states = {name: tmp_path / "state" / "empresas" / name.lower() for name in names}
     turns = {name: state / "turno.lock" for name, state in states.items()}
     many = {"LINDERO_EMPRESAS": "/app/data/lindero/empresas.toml", "LINDERO_EMPRESAS_TANDAS": "2"}

@@ -258,7 +258,6 @@ def new_plataforma(more: Mapping[str, str] | None = None) -> Iterator[Plataforma
             **SECRETS,
             "DATABALER_CLIENT_ID": "campo",
             "DATABALER_CLIENT_SECRET": PORTAL_SECRET,
-            "LINDERO_DEMO_SIZE": "mini",
             "LINDERO_ALERT_WEBHOOK_URL": hook.url,
             "LINDERO_OUTPUTS_DIR": str(folder / "outputs"),
             "LINDERO_PORT": str(_free_port()),

@@ -28,9 +28,9 @@ class Silenced:
 
 
 @contextmanager
-def silent_portal() -> Iterator[Silenced]:
+def silent_portal(size: str = "small") -> Iterator[Silenced]:
     """The demo portal until the block ends; it speaks at first."""
-    with demo_process("mini") as demo:
+    with demo_process(size) as demo:
         env = {
             "DATABALER_BASE_URL": demo.base_url,
             "DATABALER_CLIENT_ID": demo.client_id,

@@ -87,7 +87,7 @@ GUIDE_SAYS = {
 @pytest.fixture(scope="module")
 def portal() -> Iterator[Silenced]:
     """The demo portal, which falls silent and speaks when it is told to."""
-    with silent_portal() as silenced:
+    with silent_portal("mini") as silenced:
         yield silenced
 
 
