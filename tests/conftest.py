@@ -18,7 +18,7 @@ from Modules.night.tables import build_tables
 from Modules.products.source import Fuente
 from Modules.store.numeros import Numeros
 from Modules.words.domain import BoundingBox, Campania, Record, Recurso
-from tests.fuentes import night_of
+from tests.fuentes import night_of, of_campos
 from tests.quick import BUDGET
 
 # pytest's own form of each test file is kept, also where Python is told to keep none of its own:
@@ -101,6 +101,12 @@ def shared_data(shared: Path) -> Path:
 def demo_fuente(demo_night: Fuente) -> Fuente:
     """The first night of the small made-up world, as products are given it: with no number yet."""
     return replace(demo_night, numeros=Numeros())
+
+
+@pytest.fixture(scope="module")
+def two_campos(demo_night: Fuente) -> Fuente:
+    """Of that night two campos of two companies, for what more of the same would not prove."""
+    return night_of(of_campos(demo_night.tables, "1003", "1010"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ def tables_of(items: Mapping[Recurso, Sequence[Mapping[str, Any]]]) -> Tables:
     built = build_tables(records, campania=Campania(25, 26), encodings={}, bbox=_WORLD)
     assert len(built.tables.rechazados) == 0, built.tables.rechazados
     return built.tables
+
+
+def of_campos(tables: Tables, *campo_ids: str) -> Tables:
+    """What these tables hold of a few campos; the catalogues stay whole."""
+    lotes = tables.lotes["lote_id"][tables.lotes["campo_id"].isin(campo_ids)]
+    some = {"campos": tables.campos[tables.campos["campo_id"].isin(campo_ids)]} | {
+        name: frame[frame["lote_id"].isin(lotes)]
+        for name, frame in tables.as_dict().items()
+        if "lote_id" in frame
+    }
+    return replace(tables, **{name: frame.reset_index(drop=True) for name, frame in some.items()})
 
 
 def fuente_of_file(path: Path, **columns: str) -> Fuente:

@@ -60,9 +60,9 @@ from tests.products.mapa import leido as mapa
 
 
 @pytest.fixture(scope="module")
-def outputs(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outputs(two_campos: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the small world gives; nobody changes it."""
-    return made(settings_below(tmp_path_factory.mktemp("productos")), demo_fuente.tables)
+    return made(settings_below(tmp_path_factory.mktemp("productos")), two_campos.tables)
 
 
 def a_copy(outputs: Path, folder: Path) -> tuple[Settings, Path]:
@@ -75,8 +75,8 @@ def a_copy(outputs: Path, folder: Path) -> tuple[Settings, Path]:
 # --- areas ---------------------------------------------------------------------------------------
 
 
-def test_area_by_cultivo_is_that_of_the_siembras(outputs: Path, demo_fuente: Fuente) -> None:
-    tables = demo_fuente.tables
+def test_area_by_cultivo_is_that_of_the_siembras(outputs: Path, two_campos: Fuente) -> None:
+    tables = two_campos.tables
     of_lote = tables.lotes.set_index("lote_id")["superficie_ha"]
     sown = tables.siembras["lote_id"].map(of_lote).sum()
     land = of_lote.sum()
@@ -106,25 +106,23 @@ def test_area_by_cultivo_is_that_of_the_siembras(outputs: Path, demo_fuente: Fue
         assert by_crop[crop] == pytest.approx(layer["superficie_ha"].sum())
 
 
-def test_land_is_the_same_in_every_product(outputs: Path, demo_fuente: Fuente) -> None:
-    land = demo_fuente.tables.lotes["superficie_ha"].sum()
+def test_land_is_the_same_in_every_product(outputs: Path, two_campos: Fuente) -> None:
+    land = two_campos.tables.lotes["superficie_ha"].sum()
     lotes = sheet(outputs / BOOK, "Lotes")
-    assert len(lotes) == len(demo_fuente.tables.lotes)
+    assert len(lotes) == len(two_campos.tables.lotes)
     assert lotes["Superficie (ha)"].sum() == pytest.approx(land)
     fiboa = pq.read_table(outputs / "sustentabilidad/fiboa_25-26.parquet").to_pandas()
     assert fiboa["metrics:area"].astype(float).sum() / 10_000 == pytest.approx(land, rel=1e-6)
     eudr = json.loads((outputs / "sustentabilidad/eudr_25-26.geojson").read_text(encoding="utf-8"))
     declared = sum(feature["properties"]["Area"] for feature in eudr["features"])
-    tables = demo_fuente.tables
+    tables = two_campos.tables
     soja = tables.siembras.loc[tables.siembras["cultivo_codigo"].str.startswith("SOJ"), "lote_id"]
     area = tables.lotes.loc[tables.lotes["lote_id"].isin(set(soja)), "superficie_ha"].sum()
     assert declared == pytest.approx(area, rel=1e-4)
 
 
-def test_ambientes_add_up_to_their_lote_or_are_reported(
-    demo_fuente: Fuente, tmp_path: Path
-) -> None:
-    tables = demo_fuente.tables
+def test_ambientes_add_up_to_their_lote_or_are_reported(two_campos: Fuente, tmp_path: Path) -> None:
+    tables = two_campos.tables
     first = tables.ambientes["lote_id"].iloc[0]
     of_first = tables.ambientes.index[tables.ambientes["lote_id"] == first]
     short = replace(tables, ambientes=tables.ambientes.drop(of_first[0]).reset_index(drop=True))
@@ -145,7 +143,7 @@ def test_ambientes_add_up_to_their_lote_or_are_reported(
 # --- nothing is written twice --------------------------------------------------------------------
 
 
-def test_a_second_run_writes_nothing(outputs: Path, demo_fuente: Fuente, tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing(outputs: Path, two_campos: Fuente, tmp_path: Path) -> None:
     settings, outputs = a_copy(outputs, tmp_path)
     before = state_of(outputs)
     assert {Path(name).parts[0] for name in before} == set(CARPETAS)
@@ -159,7 +157,7 @@ def test_a_second_run_writes_nothing(outputs: Path, demo_fuente: Fuente, tmp_pat
 
     first, *_ = SnapshotStore(settings.store_dir(Modo.TEST)).accepted(SEASON)
     shutil.rmtree(settings.store_dir(Modo.TEST) / "products")
-    quiet = keep(settings, demo_fuente.tables, now=LATER, parent=first)
+    quiet = keep(settings, two_campos.tables, now=LATER, parent=first)
     assert quiet.equal_to == first.id
     resultados = make_all(encargo_of(settings, now=LATER))
     assert productos.failure(resultados) is None
@@ -168,11 +166,11 @@ def test_a_second_run_writes_nothing(outputs: Path, demo_fuente: Fuente, tmp_pat
 
 
 def test_the_ledger_of_tasks_makes_muestreos_again_when_a_task_is_another_and_only_then(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
-    settings, few = settings_below(tmp_path), demo_fuente.tables.ambientes.head(3)
-    none = demo_fuente.tables.marcadores.head(0)
-    keep(settings, replace(demo_fuente.tables, ambientes=few, marcadores=none))
+    settings, few = settings_below(tmp_path), two_campos.tables.ambientes.head(3)
+    none = two_campos.tables.marcadores.head(0)
+    keep(settings, replace(two_campos.tables, ambientes=few, marcadores=none))
     root, lote = settings.store_dir(Modo.TEST), few["lote_id"].iloc[0]
     task = Tarea(
         clave="x", tarea="CAMPO-1", origen="fila 2", campania="25/26", grupo="g", lote_id=lote
@@ -203,7 +201,7 @@ def test_the_ledger_of_tasks_makes_muestreos_again_when_a_task_is_another_and_on
 
 
 def test_a_product_that_somebody_lost_or_edited_comes_back_and_no_other_is_touched(
-    outputs: Path, demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, two_campos: Fuente, tmp_path: Path
 ) -> None:
     settings, outputs = a_copy(outputs, tmp_path)
     before = state_of(outputs)
@@ -224,12 +222,12 @@ def test_a_product_that_somebody_lost_or_edited_comes_back_and_no_other_is_touch
 
 
 def test_two_campanias_share_the_folders_and_leave_each_other_alone(
-    outputs: Path, demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, two_campos: Fuente, tmp_path: Path
 ) -> None:
     settings, outputs = a_copy(outputs, tmp_path)
     before = {name: state for name, state in state_of(outputs).items() if MANIFEST not in name}
     old = Campania(24, 25)
-    tables = demo_fuente.tables
+    tables = two_campos.tables
     seasoned = {
         name: frame.assign(campania=pd.array([str(old)] * len(frame), dtype="string"))
         for name, frame in tables.as_dict().items()
@@ -246,13 +244,13 @@ def test_two_campanias_share_the_folders_and_leave_each_other_alone(
 
 
 def test_a_file_no_longer_made_goes_and_a_foreign_one_stays(
-    outputs: Path, demo_fuente: Fuente, tmp_path: Path
+    outputs: Path, two_campos: Fuente, tmp_path: Path
 ) -> None:
     settings, outputs = a_copy(outputs, tmp_path)
     (outputs / "sustentabilidad/mis notas.txt").write_text("x", encoding="utf-8")
     of_empresa = sorted((outputs / "sustentabilidad").glob("eudr_25-26_*.geojson"))
     assert len(of_empresa) > 1
-    tables = demo_fuente.tables
+    tables = two_campos.tables
     first, *_ = SnapshotStore(settings.store_dir(Modo.TEST)).accepted(SEASON)
     keep(
         settings, replace(tables, siembras=tables.siembras.iloc[:0].copy()), now=LATER, parent=first
@@ -302,10 +300,10 @@ IN_THE_WAY = (_dangling_link, _a_file_for_a_folder, _a_foreign_file, _a_link_for
     ],
 )
 def test_one_whose_destination_is_blocked_is_named_and_the_others_are_published(
-    carpeta: str, obstruct: Any, demo_fuente: Fuente, tmp_path: Path
+    carpeta: str, obstruct: Any, two_campos: Fuente, tmp_path: Path
 ) -> None:
     settings = settings_below(tmp_path)
-    keep(settings, demo_fuente.tables)
+    keep(settings, two_campos.tables)
     obstruct(settings.lindero_test_outputs_dir / carpeta)
     blocked = names_in(settings.lindero_test_outputs_dir)
     encargo = encargo_of(settings)
@@ -331,9 +329,9 @@ def test_one_whose_destination_is_blocked_is_named_and_the_others_are_published(
     assert carpeta in outcome.markdown
 
 
-def test_all_blocked_is_exit_5_and_names_each(demo_fuente: Fuente, tmp_path: Path) -> None:
+def test_all_blocked_is_exit_5_and_names_each(two_campos: Fuente, tmp_path: Path) -> None:
     settings = settings_below(tmp_path)
-    keep(settings, demo_fuente.tables)
+    keep(settings, two_campos.tables)
     settings.lindero_test_outputs_dir.write_text("a file", encoding="utf-8")
     error = productos.failure(make_all(encargo_of(settings)))
     assert isinstance(error, PublishError)
@@ -342,14 +340,14 @@ def test_all_blocked_is_exit_5_and_names_each(demo_fuente: Fuente, tmp_path: Pat
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_disk_that_fills_up_while_a_product_is_built_is_a_named_error(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
     def build(_fuente: Fuente, _work: Path) -> Hecho:
         Path("/dev/full").write_bytes(b"x")
         raise AssertionError
 
     settings = settings_below(tmp_path)
-    keep(settings, demo_fuente.tables)
+    keep(settings, two_campos.tables)
     producto = Producto("prueba", ("prueba",), build, paquetes=(), pagina="")
     error = productos.failure(productos.make(producto, encargo_of(settings)))
     assert isinstance(error, PublishError)
@@ -357,10 +355,10 @@ def test_a_disk_that_fills_up_while_a_product_is_built_is_a_named_error(
 
 
 def test_tables_that_do_not_fit_fail_one_product_and_not_the_others(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
     """A siembra of a lote that is not there: only cultivos has no use for such a night."""
-    tables = demo_fuente.tables
+    tables = two_campos.tables
     gone = tables.siembras["lote_id"].iloc[0]
     without = {
         name: frame[frame["lote_id"] != gone].reset_index(drop=True)
@@ -386,9 +384,9 @@ def test_without_a_backup_there_is_nothing_to_make(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_snapshot_makes_no_product(demo_fuente: Fuente, tmp_path: Path) -> None:
+def test_a_damaged_snapshot_makes_no_product(two_campos: Fuente, tmp_path: Path) -> None:
     settings = settings_below(tmp_path)
-    kept = keep(settings, demo_fuente.tables)
+    kept = keep(settings, two_campos.tables)
     table = kept.path / "tables" / "lotes.parquet"
     data = bytearray(table.read_bytes())
     data[len(data) // 2] ^= 1
@@ -425,9 +423,9 @@ def contents(path: Path) -> Iterator[bytes]:
 
 
 def test_cuit_and_renspa_are_in_establecimientos_and_nowhere_else(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
-    tables = demo_fuente.tables
+    tables = two_campos.tables
     count = len(tables.campos)
     cuits = [f"30-7{at:07d}-9" for at in range(count)]
     renspas = [f"21.777.0.{at:05d}/88" for at in range(count)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from pypdfium2 import PdfDocument
 
 from Modules.night.tables import Tables
+from Modules.products.atlas.product import build_atlas
 from Modules.products.cultivos.sown import MAX_DESCONOCIDOS
 from Modules.words.domain import Recurso
 from Modules.words.text import clean_text
 from tests.fuentes import campo, fuente_of, lote
 from tests.productos_hechos import assert_sound, flat, made, settings_below
+
+STAMP = "2025-11-19T12:00:00-03:00"
 
 # --- names ---------------------------------------------------------------------------------------
 
@@ -53,7 +58,6 @@ def night_of(names: Sequence[str], crops: Sequence[str], *, full: int = 10**6) -
         recurso: [] for recurso in (Recurso.CAMPOS, Recurso.LOTES)
     }
     ambientes, marks = [], []
-    stamp = "2025-11-19T12:00:00-03:00"
     for at, name in enumerate(names):
         lon, lat = -66 + at % 100 * 0.05, -38 + at // 100 * 0.05
         crop = clean_text(crops[at % len(crops)]) or "Trigo"  # one without a crop is rejected
@@ -72,7 +76,7 @@ def night_of(names: Sequence[str], crops: Sequence[str], *, full: int = 10**6) -
                     "lote_id": f"L{at}",
                     "nombre": name,
                     "campania": "25/26",
-                    "updated_at": stamp,
+                    "updated_at": STAMP,
                     "geometry": shapely.geometry.mapping(
                         shapely.box(west, lat, west + 0.005, lat + 0.01)
                     ),
@@ -85,7 +89,7 @@ def night_of(names: Sequence[str], crops: Sequence[str], *, full: int = 10**6) -
                 "tipo": "muestreo",
                 "nombre": name,
                 "campania": "25/26",
-                "updated_at": stamp,
+                "updated_at": STAMP,
                 "observacion": name,
                 "geometry": {"type": "Point", "coordinates": [lon + 0.002, lat + 0.002]},
             }
@@ -103,6 +107,28 @@ def check_names_through_all(
     return {"outputs": outputs, "tables": tables, "eudr": files}
 
 
+def check_marks_in_the_atlas(names: Sequence[str], folder: Path) -> None:
+    """A sheet a campo of hundreds takes a minute: here they are marks of one, read back by PDFium.
+
+    The sixty-eight hostile ones are campos of an atlas, with a file of that name.
+    """
+    base = {"lote_id": "L0", "campania": "25/26", "updated_at": STAMP, "tipo": "maleza"}
+    marks = [
+        {**base, "id": f"M{at}", "nombre": name}
+        | {"geometry": {"type": "Point", "coordinates": [-66 + at * 1e-5, -38 + at % 90 * 1e-4]}}
+        for at, name in enumerate(names)
+    ]
+    items = {Recurso.CAMPOS: [campo(0, "C")], Recurso.LOTES: [lote(0, "L", campo_at=0)]}
+    made = build_atlas(fuente_of({**items, Recurso.MARCADORES: marks}), folder).carpetas["atlas"]
+    with closing(PdfDocument(made["atlas_25-26 - C.pdf"])) as paper:
+        text = "".join(page.get_textpage().get_text_bounded() for page in paper)
+    read = "".join(text.split())
+    words = ["".join(clean_text(name).split()) for name in names]
+    latin = [word for word in words if word.isascii() and len(word) < 20]
+    assert len(latin) > len(names) / 4
+    assert not [word for word in latin if word not in read]
+
+
 def test_sixty_eight_hostile_names_through_all_products(tmp_path: Path) -> None:
     assert len(set(HOSTILE)) >= 68
     found = check_names_through_all(HOSTILE, HOSTILE, tmp_path)
@@ -117,7 +143,7 @@ def test_geopandas_opens_the_files_of_such_names_by_their_path(tmp_path: Path) -
 
 def test_hostile_names_as_crops_each_with_a_layer(tmp_path: Path) -> None:
     few = HOSTILE[:MAX_DESCONOCIDOS]
-    found = check_names_through_all(few, few, tmp_path, full=0)
+    found = check_names_through_all(few, few, tmp_path, full=0, but="atlas")
     crops = found["tables"].siembras.drop_duplicates(["cultivo_codigo", "cultivo"])
     layers = pyogrio.list_layers(found["outputs"] / "cultivos/cultivos_25-26.gpkg")
     assert len(layers) == len(crops) + 3  # that of all, sin_cultivo, layer_styles
@@ -125,13 +151,14 @@ def test_hostile_names_as_crops_each_with_a_layer(tmp_path: Path) -> None:
 
 def test_hundreds_of_generated_names_through_all_products(tmp_path: Path) -> None:
     names = generated(300)
-    check_names_through_all(names, names, tmp_path, full=60)
+    check_names_through_all(names, names, tmp_path / "all", full=60, but="atlas")
+    check_marks_in_the_atlas(names, tmp_path / "atlas")
 
 
 @pytest.mark.integration
 @pytest.mark.slow
 def test_ten_thousand_generated_names_through_all_products(tmp_path: Path) -> None:
-    """But for the atlas: a document a campo takes ten minutes, and the hundreds show the same."""
+    """But for the atlas: a document a campo takes ten minutes, and fewer show the same."""
     names = generated(10_000)
     check_names_through_all(names, names, tmp_path, full=300, but="atlas")
 
@@ -143,7 +170,8 @@ def test_the_big_list_of_naughty_strings_through_all_products(
     path = shared_data / "dirty" / "names" / "blns.json"
     names = json.loads(path.read_text(encoding="utf-8"))
     assert len(names) > 500
-    check_names_through_all(names, names, tmp_path, full=200)
+    check_names_through_all(names, names, tmp_path / "all", full=200, but="atlas")
+    check_marks_in_the_atlas(names, tmp_path / "atlas")
 
 
 @pytest.mark.shared

@@ -12,7 +12,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,7 @@ def _files(path: Path) -> Iterable[Path]:
     return (one for one in path.rglob("*") if one.suffix in CODE)
 
 
+@cache  # each is a file that is read, and every product asks for all of them
 def version_of(name: str) -> str:
     """The installed version of a package; "none" if it is not installed."""
     try:

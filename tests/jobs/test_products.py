@@ -38,21 +38,31 @@ ALL = {
 
 
 @pytest.fixture(scope="module")
-def encargo(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Encargo:
+def encargo(two_campos: Fuente, tmp_path_factory: pytest.TempPathFactory) -> Encargo:
     settings = settings_below(tmp_path_factory.mktemp("encargo"))
-    keep(settings, demo_fuente.tables)
+    keep(settings, two_campos.tables)
     return encargo_of(settings)
 
 
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("code") / "Modules"
+    return shutil.copytree(ROOT / "Modules", copy, ignore=shutil.ignore_patterns("__pycache__"))
+
+
 @pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of our code, which is the one that is hashed."""
-    copy = tmp_path / "Modules"
-    shutil.copytree(ROOT / "Modules", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(code_version, "_MODULES", copy)
+def modules(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of our code, which is the one that is hashed; a test leaves it as it found it."""
+    monkeypatch.setattr(code_version, "_MODULES", copied)
     code_version.code_sha256.cache_clear()
-    yield copy
+    yield copied
     code_version.code_sha256.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def before(encargo: Encargo) -> dict[str, str]:
+    """What every product is made from, of the code as it is."""
+    return keys(encargo)
 
 
 def keys(encargo: Encargo) -> dict[str, str]:
@@ -81,11 +91,11 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     ],
 )
 def test_a_setting_makes_again_what_declares_it(
-    encargo: Encargo, setting: str, value: Any, again: set[str]
+    encargo: Encargo, before: dict[str, str], setting: str, value: Any, again: set[str]
 ) -> None:
     settings = replace(encargo.settings, **{setting: value})
     assert getattr(settings, setting) != getattr(encargo.settings, setting)
-    assert changed(keys(encargo), keys(replace(encargo, settings=settings))) == again
+    assert changed(before, keys(replace(encargo, settings=settings))) == again
 
 
 @pytest.mark.parametrize(
@@ -97,7 +107,7 @@ def test_a_setting_makes_again_what_declares_it(
         ("formats/geofiles.py", ALL),
         ("night/tables.py", ALL),
         ("store/snapshot.py", ALL),
-        ("diff/lines.py", ALL),
+        ("diff/changes.py", ALL),
         ("products/source.py", ALL),
         ("products/cultivos/sown.py", {"cultivos", "informe", "proyecto", "H3", "sustentabilidad"}),
         (
@@ -126,19 +136,22 @@ def test_a_setting_makes_again_what_declares_it(
     ],
 )
 def test_code_makes_again_what_stands_on_it(
-    encargo: Encargo, modules: Path, file: str, again: set[str]
+    encargo: Encargo, before: dict[str, str], modules: Path, file: str, again: set[str]
 ) -> None:
-    before, whole = keys(encargo), code_version.code_sha256()
-    with (modules / file).open("a", encoding="utf-8") as text:
-        text.write("# a comment\n")
-    assert changed(before, keys(encargo)) == again
-    assert code_version.code_sha256() != whole, "a deployment is of all of the code"
+    whole, code = code_version.code_sha256(), (modules / file).read_bytes()
+    try:
+        (modules / file).write_bytes(code + b"# a comment\n")
+        assert changed(before, keys(encargo)) == again
+        assert code_version.code_sha256() != whole, "a deployment is of all of the code"
+    finally:
+        (modules / file).write_bytes(code)
 
 
-def test_a_file_more_is_other_code(encargo: Encargo, modules: Path) -> None:
-    before = keys(encargo)
-    (modules / "products/h3/colours.py").write_text("", encoding="utf-8")
+def test_a_file_more_is_other_code(encargo: Encargo, before: dict[str, str], modules: Path) -> None:
+    more = modules / "products/h3/colours.py"
+    more.touch()
     assert changed(before, keys(encargo)) == {"H3"}
+    more.unlink()
 
 
 def test_other_data_and_other_libraries_make_everything_again(
@@ -193,8 +206,8 @@ def atlas_of(settings: Settings, now: datetime) -> tuple[dict[str, tuple[int, in
     return state_of(result.folder), {*result.published.written}
 
 
-def test_a_sheet_that_shows_the_same_stays_as_it_lies(demo_fuente: Fuente, tmp_path: Path) -> None:
-    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+def test_a_sheet_that_shows_the_same_stays_as_it_lies(two_campos: Fuente, tmp_path: Path) -> None:
+    tables, settings = two_campos.tables, settings_below(tmp_path)
     first = keep(settings, tables)
     before, written = atlas_of(settings, NOW)
     folder = settings.lindero_test_outputs_dir / "atlas"
@@ -224,8 +237,8 @@ def test_a_sheet_that_shows_the_same_stays_as_it_lies(demo_fuente: Fuente, tmp_p
         assert f"backup {second.id}" in document[0].get_textpage().get_text_bounded()
 
 
-def test_a_night_that_was_never_noted_lends_no_sheets(demo_fuente: Fuente, tmp_path: Path) -> None:
-    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+def test_a_night_that_was_never_noted_lends_no_sheets(two_campos: Fuente, tmp_path: Path) -> None:
+    tables, settings = two_campos.tables, settings_below(tmp_path)
     first = keep(settings, tables)
     atlas_of(settings, NOW)
     receipt = encargo_of(settings).receipt(ATLAS)
@@ -247,10 +260,10 @@ def test_a_night_that_was_never_noted_lends_no_sheets(demo_fuente: Fuente, tmp_p
 
 
 def test_a_sheet_waits_for_the_next_change_when_its_own_was_told(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
     """The night after a change nothing changed: the sheet still says when it did, and is true."""
-    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    tables, settings = two_campos.tables, settings_below(tmp_path)
     lotes, others = tables.lotes.copy(), tables.lotes.copy()
     one = lotes.index[0]
     two = lotes.index[lotes["campo_id"] != lotes.loc[one, "campo_id"]][0]
@@ -281,10 +294,10 @@ def test_a_sheet_waits_for_the_next_change_when_its_own_was_told(
 
 
 def test_a_sheet_that_could_not_be_replaced_is_the_next_night(
-    demo_fuente: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_campos: Fuente, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds it open: what lies there is that of before, and is not taken for the new."""
-    tables, settings = demo_fuente.tables, settings_below(tmp_path)
+    tables, settings = two_campos.tables, settings_below(tmp_path)
     lotes = tables.lotes.copy()
     lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.5
     first = keep(settings, tables)
@@ -306,10 +319,10 @@ def test_a_sheet_that_could_not_be_replaced_is_the_next_night(
 
 
 def test_a_product_is_made_beside_a_campania_that_was_cut_short(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
     settings = settings_below(tmp_path)
-    first = keep(settings, demo_fuente.tables)
+    first = keep(settings, two_campos.tables)
     before, _ = atlas_of(settings, NOW)
     folder = settings.lindero_test_outputs_dir / "atlas"
     record, _ = read_record(folder)
@@ -318,9 +331,9 @@ def test_a_product_is_made_beside_a_campania_that_was_cut_short(
     after, written = atlas_of(settings, NOW)  # the same night
     assert not written
     assert before.keys() == after.keys()
-    lotes = demo_fuente.tables.lotes.copy()
+    lotes = two_campos.tables.lotes.copy()
     lotes.loc[lotes.index[0], "superficie_declarada_ha"] = 4321.5
-    keep(settings, replace(demo_fuente.tables, lotes=lotes), now=LATER, parent=first)
+    keep(settings, replace(two_campos.tables, lotes=lotes), now=LATER, parent=first)
     _, written = atlas_of(settings, LATER)
     assert len(written) == 1
 
