@@ -21,9 +21,10 @@ from Modules.words.domain import BoundingBox, Campania, Record, Recurso
 from tests.fuentes import night_of, of_campos
 from tests.quick import BUDGET
 
-# pytest's own form of each test file is kept, also where Python is told to keep none of its own:
-# making them anew costs every process of a run ten seconds
+# What was compiled is kept, also where Python is told to keep nothing: else every process of a run
+# makes all test files anew, and every command that a test starts all of our code.
 sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # no test is about time; what a figure of docs/confiabilidad.md proves by the thousand is shown here
 hypothesis.settings.register_profile("lindero", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
