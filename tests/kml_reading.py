@@ -30,7 +30,7 @@ def parse(doc: bytes, *, xsd: Path | None = None) -> etree._Element:
     assert rules.validate(root), rules.error_log
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
-    tags = {etree.QName(element) for element in root.iter()}
+    tags = {etree.QName(tag) for tag in {element.tag for element in root.iter()}}
     assert {tag.namespace for tag in tags} == {KML[1:-1]}
     assert not {tag.localname for tag in tags} & {"NetworkLink", "ScreenOverlay", "Link"}
     hrefs = [element.text for element in root.iter(f"{KML}href")]

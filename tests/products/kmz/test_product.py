@@ -266,8 +266,9 @@ def test_a_second_publication_writes_nothing_and_a_lost_lote_goes(
 
 
 def renamed(fuente: Fuente, names: list[str]) -> Fuente:
-    """The night with other names in every text that people write."""
-    frames: dict[str, Any] = {}
+    """The night with other names in every text that people write, and fewer marks."""
+    marks = fuente.tables.marcadores[::5].reset_index(drop=True)
+    fuente, frames = with_tables(fuente, marcadores=marks), dict[str, Any]()
     for table, columns in {
         "lotes": ["lote", "cultivos"],
         "ambientes": ["ambiente", "potencial"],
@@ -536,7 +537,7 @@ def test_the_map_of_a_campo_is_the_one_of_a_plan_of_that_campo_alone(
         tuple(data(m)["punto_id"] for m in placemarks(root, "Muestreo")): root
         for root in map(read_kmz, files.carpetas["muestreos"].values())
     }
-    for at, (campo_id, own) in enumerate(plan.puntos.groupby("campo_id")):
+    for at, (campo_id, own) in enumerate([*plan.puntos.groupby("campo_id")][::3]):
         zones = plan.ambientes[plan.ambientes["campo_id"] == campo_id]
         alone = build_muestreos_kmz(demo_fuente, own, zones, tmp_path / str(at))
         (path,) = alone.carpetas["muestreos"].values()

@@ -36,6 +36,11 @@ def built(demo_fuente: Fuente, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="module")
+def few(two_campos: Fuente, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return build_muestreos(two_campos, tmp_path_factory.mktemp("few"))
+
+
+@pytest.fixture(scope="module")
 def plan(demo_fuente: Fuente) -> PlanMuestreo:
     return plan_muestreo(demo_fuente)
 
@@ -136,12 +141,12 @@ def test_the_csv_walks_each_campo_in_visiting_order(
 
 
 def test_the_modus_plan_holds_every_point_but_annulled_ones(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
-    marks = demo_fuente.tables.marcadores
+    marks = two_campos.tables.marcadores
     off = marks.index[marks["tipo"] == "muestreo"][[2, 30]]
     changed = marks.assign(estado=marks["estado"].mask(marks.index.isin(off), "anulado"))
-    fuente = replace(demo_fuente, tables=replace(demo_fuente.tables, marcadores=changed))
+    fuente = replace(two_campos, tables=replace(two_campos.tables, marcadores=changed))
     made = build_muestreos(fuente, tmp_path)["muestreos_25-26.modus.json"]
     document = json.loads(made.read_bytes())
     assert document["type"] == "soil"
@@ -154,32 +159,32 @@ def test_the_modus_plan_holds_every_point_but_annulled_ones(
     assert len(valid) == len(points) - 2
     assert told == dict(zip(valid["punto_id"], valid["origen"], strict=True))
     text = made.read_text("utf-8")
-    personal = demo_fuente.tables.campos[["cuit", "renspa"]].stack().dropna()
+    personal = two_campos.tables.campos[["cuit", "renspa"]].stack().dropna()
     assert len(personal) > 0
     assert not any(value in text for value in personal)
 
 
 def test_the_same_night_gives_the_same_bytes(
-    demo_fuente: Fuente, built: dict[str, Path], tmp_path: Path
+    two_campos: Fuente, few: dict[str, Path], tmp_path: Path
 ) -> None:
-    again = build_muestreos(demo_fuente, tmp_path)
+    again = build_muestreos(two_campos, tmp_path)
     assert {name: path.read_bytes() for name, path in again.items()} == {
-        name: path.read_bytes() for name, path in built.items()
+        name: path.read_bytes() for name, path in few.items()
     }
 
 
 def test_a_later_night_without_a_change_in_marks_changes_no_file(
-    demo_fuente: Fuente, built: dict[str, Path], tmp_path: Path
+    two_campos: Fuente, few: dict[str, Path], tmp_path: Path
 ) -> None:
-    utc = demo_fuente.snapshot_id.utc + timedelta(days=3)
-    later = replace(demo_fuente, snapshot_id=SnapshotId(4, utc))
+    utc = two_campos.snapshot_id.utc + timedelta(days=3)
+    later = replace(two_campos, snapshot_id=SnapshotId(4, utc))
     (tmp_path / "work").mkdir()
     again = build_muestreos(later, tmp_path / "work")
-    assert set(again) == set(built)
-    for files, night in ((built, demo_fuente), (again, later)):
+    assert set(again) == set(few)
+    for files, night in ((few, two_campos), (again, later)):
         now = night.snapshot_id.utc
         done = publish_files(files, tmp_path / "out", snapshot_id=str(night.snapshot_id), now=now)
-    assert set(done.unchanged) == without_kmz(built)  # a map says of which night it is
+    assert set(done.unchanged) == without_kmz(few)  # a map says of which night it is
     with closing(sqlite3.connect(tmp_path / "out/muestreos_25-26.gpkg")) as db:
         since = db.execute("SELECT DISTINCT last_change FROM gpkg_contents").fetchall()
     assert since == [("2025-11-20T06:00:02.000Z",)]  # since when they hold
@@ -226,9 +231,9 @@ def test_no_two_samples_share_an_id_and_composite_ones_say_so(
     ],
 )
 def test_empty_tables_give_files_that_open(
-    demo_fuente: Fuente, tmp_path: Path, names: tuple[str, ...]
+    two_campos: Fuente, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    made = build_muestreos(empty(demo_fuente, *names), tmp_path)
+    made = build_muestreos(empty(two_campos, *names), tmp_path)
     assert without_kmz(made) == NAMES
     frames = {layer: gpd.read_file(made["muestreos_25-26.gpkg"], layer=layer) for layer in LAYERS}
     document = json.loads(made["muestreos_25-26.modus.json"].read_bytes())
@@ -242,12 +247,12 @@ def test_empty_tables_give_files_that_open(
         assert len(frames["puntos_propuestos"]) > len(frames["ambientes"])
 
 
-def test_text_that_looks_like_a_formula_stays_text(demo_fuente: Fuente, tmp_path: Path) -> None:
-    marks = demo_fuente.tables.marcadores
+def test_text_that_looks_like_a_formula_stays_text(two_campos: Fuente, tmp_path: Path) -> None:
+    marks = two_campos.tables.marcadores
     evil = '=HYPERLINK("http://x","y")'
     changed = marks.assign(marcador=evil, observacion="@SUM(1)\ta", muestra_codigo="-2+3")
-    tables = replace(demo_fuente.tables, marcadores=changed)
-    made = build_muestreos(replace(demo_fuente, tables=tables), tmp_path)
+    tables = replace(two_campos.tables, marcadores=changed)
+    made = build_muestreos(replace(two_campos, tables=tables), tmp_path)
     real = [row for row in read_csv(made["muestreos_25-26.csv"]) if row["Origen"] == "real"]
     assert {row["Punto"] for row in real} == {f"'{evil}"}
     assert {row["Código"] for row in real} == {"'-2+3"}
@@ -255,20 +260,20 @@ def test_text_that_looks_like_a_formula_stays_text(demo_fuente: Fuente, tmp_path
     assert all(float(row["Longitud"]) < 0 for row in real)  # a negative number is a number
 
 
-def test_options_reach_the_points(demo_fuente: Fuente, tmp_path: Path) -> None:
-    made = build_muestreos(demo_fuente, tmp_path, puntos_por_ambiente=5, margen_m=35)
+def test_options_reach_the_points(two_campos: Fuente, tmp_path: Path) -> None:
+    made = build_muestreos(two_campos, tmp_path, puntos_por_ambiente=5, margen_m=35)
     points = gpd.read_file(made["muestreos_25-26.gpkg"], layer="puntos_propuestos")
     within = points[points["metodo"] != "punto más interior"]
     assert set(within.groupby("ambiente_id").size()) == {5}
     assert within["distancia_borde_m"].min() >= 35
 
 
-def test_samples_of_water_get_a_file_of_their_own(demo_fuente: Fuente, tmp_path: Path) -> None:
-    marks = demo_fuente.tables.marcadores
+def test_samples_of_water_get_a_file_of_their_own(two_campos: Fuente, tmp_path: Path) -> None:
+    marks = two_campos.tables.marcadores
     first = marks.index[(marks["tipo"] == "muestreo") & (marks["estado"] != "anulado")][0]
     changed = marks.assign(subtipo=marks["subtipo"].where(marks.index != first, "agua"))
-    tables = replace(demo_fuente.tables, marcadores=changed)
-    made = build_muestreos(replace(demo_fuente, tables=tables), tmp_path)
+    tables = replace(two_campos.tables, marcadores=changed)
+    made = build_muestreos(replace(two_campos, tables=tables), tmp_path)
     assert without_kmz(made) == NAMES | {"muestreos_25-26_agua.modus.json"}
     document = json.loads(made["muestreos_25-26_agua.modus.json"].read_bytes())
     assert document["type"] == "water"
@@ -278,8 +283,9 @@ def test_samples_of_water_get_a_file_of_their_own(demo_fuente: Fuente, tmp_path:
 
 
 def test_points_show_the_tasks_of_their_mark_or_of_their_lote_in_every_file(
-    demo_fuente: Fuente, built: dict[str, Path], plan: PlanMuestreo, tmp_path: Path
+    two_campos: Fuente, few: dict[str, Path], tmp_path: Path
 ) -> None:
+    plan = plan_muestreo(two_campos)
     mark, other = plan.reales.iloc[0], plan.reales.iloc[1]
     lote = next(one for one in plan.propuestos["lote_id"] if one != mark["lote_id"])
     a = Tarea(
@@ -295,7 +301,7 @@ def test_points_show_the_tasks_of_their_mark_or_of_their_lote_in_every_file(
     own = replace(
         a, clave="c", tarea="CAMPO-11", marcador_id=mark["punto_id"], lote_id=mark["lote_id"]
     )
-    made = build_muestreos(demo_fuente, tmp_path, tareas=[a, b, own])
+    made = build_muestreos(two_campos, tmp_path, tareas=[a, b, own])
     of_lote = ("CAMPO-9; CAMPO-10", "Listo; En curso")
     assert other["lote_id"] == mark["lote_id"], "the task of a mark is not of its neighbours"
 
@@ -320,5 +326,5 @@ def test_points_show_the_tasks_of_their_mark_or_of_their_lote_in_every_file(
         shown = frame[["tarea", "estado_tarea"]].fillna("").itertuples(index=False, name=None)
         by_id = {row["Id del punto"]: told(row) for row in rows}
         assert list(shown) == [by_id[one] for one in frame["punto_id"]]
-    alike = {name for name, path in built.items() if path.read_bytes() == made[name].read_bytes()}
-    assert alike == set(built) - {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx")}
+    alike = {name for name, path in few.items() if path.read_bytes() == made[name].read_bytes()}
+    assert alike == set(few) - {f"muestreos_25-26.{end}" for end in ("gpkg", "csv", "xlsx")}
