@@ -129,24 +129,21 @@ def check_marks_in_the_atlas(names: Sequence[str], folder: Path) -> None:
     assert not [word for word in latin if word not in read]
 
 
-def test_sixty_eight_hostile_names_through_all_products(tmp_path: Path) -> None:
+def test_sixty_eight_hostile_names_through_all_products_each_crop_with_a_layer(
+    tmp_path: Path,
+) -> None:
     assert len(set(HOSTILE)) >= 68
-    found = check_names_through_all(HOSTILE, HOSTILE, tmp_path)
+    found = check_names_through_all(HOSTILE, HOSTILE[:MAX_DESCONOCIDOS], tmp_path)
     empresas = {clean_text(name) for name in HOSTILE} - {""}
     assert len(found["eudr"]) >= len(empresas)
+    crops = found["tables"].siembras.drop_duplicates(["cultivo_codigo", "cultivo"])
+    layers = pyogrio.list_layers(found["outputs"] / "cultivos/cultivos_25-26.gpkg")
+    assert len(layers) == len(crops) + 3  # that of all, sin_cultivo, layer_styles
 
 
 def test_geopandas_opens_the_files_of_such_names_by_their_path(tmp_path: Path) -> None:
     found = check_names_through_all(["a;b", "a!b"], ["Soja 1ra"], tmp_path)
     assert [len(gpd.read_file(path)) for path in found["eudr"]] == [1, 1]
-
-
-def test_hostile_names_as_crops_each_with_a_layer(tmp_path: Path) -> None:
-    few = HOSTILE[:MAX_DESCONOCIDOS]
-    found = check_names_through_all(few, few, tmp_path, full=0, but="atlas")
-    crops = found["tables"].siembras.drop_duplicates(["cultivo_codigo", "cultivo"])
-    layers = pyogrio.list_layers(found["outputs"] / "cultivos/cultivos_25-26.gpkg")
-    assert len(layers) == len(crops) + 3  # that of all, sin_cultivo, layer_styles
 
 
 def test_hundreds_of_generated_names_through_all_products(tmp_path: Path) -> None:
