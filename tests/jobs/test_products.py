@@ -27,6 +27,7 @@ from Modules.products.source import Fuente
 from Modules.settings import Settings
 from Modules.store.tareas import Tarea
 from Modules.words.secret import Secret
+from tests.fuentes import of_campos
 from tests.productos_hechos import LATER, NOW, encargo_of, keep, settings_below, state_of
 
 (ATLAS,) = (one for one in PRODUCTOS if one.nombre == "atlas")
@@ -206,8 +207,12 @@ def atlas_of(settings: Settings, now: datetime) -> tuple[dict[str, tuple[int, in
     return state_of(result.folder), {*result.published.written}
 
 
-def test_a_sheet_that_shows_the_same_stays_as_it_lies(two_campos: Fuente, tmp_path: Path) -> None:
-    tables, settings = two_campos.tables, settings_below(tmp_path)
+def test_a_sheet_that_shows_the_same_stays_as_it_lies(demo_fuente: Fuente, tmp_path: Path) -> None:
+    """Three campos: one that changes, one that is edited, and one that nothing happens to."""
+    tables, settings = (
+        of_campos(demo_fuente.tables, "1003", "1009", "1010"),
+        settings_below(tmp_path),
+    )
     first = keep(settings, tables)
     before, written = atlas_of(settings, NOW)
     folder = settings.lindero_test_outputs_dir / "atlas"
@@ -224,6 +229,7 @@ def test_a_sheet_that_shows_the_same_stays_as_it_lies(two_campos: Fuente, tmp_pa
     after, written = atlas_of(settings, LATER)
     assert written == {changed, edited}  # of the campo, not its card; and what was touched
     same = sheets - written
+    assert any(name.endswith(".pdf") for name in same)
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
 
     alone = settings_below(tmp_path / "alone")
