@@ -255,12 +255,12 @@ def test_the_workbook_says_which_area_is_which(demo_fuente: Fuente, built: dict[
     assert "Primera noche" in str(sheets["Cambios"])
 
 
-def test_changes_of_the_night_are_listed(demo_fuente: Fuente, tmp_path: Path) -> None:
-    before = demo_fuente.tables
+def test_changes_of_the_night_are_listed(two_campos: Fuente, tmp_path: Path) -> None:
+    before = two_campos.tables
     lotes = before.lotes.copy()
     lotes.loc[0, "lote"] = "=Lote nuevo"
     now = replace(before, lotes=lotes)
-    fuente = replace(demo_fuente, tables=now, changes=diff_tables(before, now))
+    fuente = replace(two_campos, tables=now, changes=diff_tables(before, now))
     rows = sheets_of(build_cultivos(fuente, tmp_path)[XLSX])["Cambios"]
     expected = (
         lotes["campo"][0],
@@ -271,25 +271,25 @@ def test_changes_of_the_night_are_listed(demo_fuente: Fuente, tmp_path: Path) ->
     assert rows == [("Campo", "Lote", "Cambio", "Detalle"), expected]
 
 
-def test_a_quiet_night_says_so(demo_fuente: Fuente, tmp_path: Path) -> None:
-    same = diff_tables(demo_fuente.tables, demo_fuente.tables)
-    built = build_cultivos(replace(demo_fuente, changes=same), tmp_path)
+def test_a_quiet_night_says_so(two_campos: Fuente, tmp_path: Path) -> None:
+    same = diff_tables(two_campos.tables, two_campos.tables)
+    built = build_cultivos(replace(two_campos, changes=same), tmp_path)
     assert "Sin cambios" in str(sheets_of(built[XLSX])["Cambios"])
 
 
-def test_a_night_that_only_rewrote_borders_says_so(demo_fuente: Fuente, tmp_path: Path) -> None:
-    before = demo_fuente.tables
+def test_a_night_that_only_rewrote_borders_says_so(two_campos: Fuente, tmp_path: Path) -> None:
+    before = two_campos.tables
     lotes = before.lotes.set_geometry(shapely.segmentize(before.lotes.geometry, 0.001))
     now = replace(before, lotes=lotes)
-    fuente = replace(demo_fuente, tables=now, changes=diff_tables(before, now))
+    fuente = replace(two_campos, tables=now, changes=diff_tables(before, now))
     sheet = sheets_of(build_cultivos(fuente, tmp_path)[XLSX])["Cambios"]
     assert "dicen lo mismo" in str(sheet)
 
 
 def test_campos_of_one_name_are_told_apart_in_every_sheet(
-    demo_fuente: Fuente, tmp_path: Path
+    two_campos: Fuente, tmp_path: Path
 ) -> None:
-    before = demo_fuente.tables
+    before = two_campos.tables
     ids = before.lotes["campo_id"].unique()[:2].tolist()
     labels = {f"Mellizo ({one})" for one in ids}
     lotes, campos = before.lotes.copy(), before.campos.copy()
@@ -302,7 +302,7 @@ def test_campos_of_one_name_are_told_apart_in_every_sheet(
     renamed = lotes.copy()
     renamed.loc[firsts, "lote"] = "Nuevo"
     now = replace(then, lotes=renamed)
-    fuente = replace(demo_fuente, tables=now, changes=diff_tables(then, now))
+    fuente = replace(two_campos, tables=now, changes=diff_tables(then, now))
     sheets = sheets_of(build_cultivos(fuente, tmp_path)[XLSX])
     for name in ("Cambios", "Lotes sin cultivo", "Diferencias de superficie", "Campo por cultivo"):
         shown = {row[0] for row in sheets[name]}
@@ -326,12 +326,12 @@ def opens(built: dict[str, Path]) -> gpd.GeoDataFrame:
     return everything
 
 
-def test_a_season_without_siembras_gives_valid_files(demo_fuente: Fuente, tmp_path: Path) -> None:
+def test_a_season_without_siembras_gives_valid_files(two_campos: Fuente, tmp_path: Path) -> None:
     for name, night in {
-        "nada": empty_night(demo_fuente),
+        "nada": empty_night(two_campos),
         "sin": replace(
-            demo_fuente,
-            tables=replace(demo_fuente.tables, siembras=demo_fuente.tables.siembras.iloc[:0]),
+            two_campos,
+            tables=replace(two_campos.tables, siembras=two_campos.tables.siembras.iloc[:0]),
         ),
     }.items():
         (tmp_path / name).mkdir()
