@@ -110,7 +110,8 @@ def cut_holes(polygon: shapely.Polygon) -> list[shapely.Polygon]:
     triangles = np.asarray(shapely.get_parts(shapely.constrained_delaunay_triangles(near)))
     corners = shapely.get_coordinates(triangles).reshape(-1, 4, 2)
     one_way = np.concatenate([corners[:, [i, i + 1]] for i in range(3)])
-    edges = np.concatenate([one_way, one_way[:, ::-1]])  # every edge, both ways round
+    edges = np.concatenate([one_way, one_way[:, ::-1]])  # both ways round, by where they start
+    edges = edges[np.argsort(_complex(edges[:, 0]), kind="stable")]
     tries = [_cut_along(near, _bridges(near, edges, axis)) for axis in (0, 1)]
     good = [pieces for pieces in tries if _is_exact(near, pieces)]
     best = max(good, key=lambda some: min(p.area * _roundness(p) for p in some), default=triangles)
@@ -119,17 +120,22 @@ def cut_holes(polygon: shapely.Polygon) -> list[shapely.Polygon]:
     return [shapely.transform(piece, lambda xy: xy + corner) for piece in pieces]
 
 
+def _complex(xy: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Places as numbers that sort by x, then by y."""
+    return xy[..., 0] + 1j * xy[..., 1]
+
+
 def _bridges(polygon: shapely.Polygon, edges: Edges, axis: int) -> list[Any]:
     """For each hole, the edge that leads most straight out of either end of it along the axis."""
-    starts: dict[tuple[float, float], list[int]] = {}
-    for i, (x, y) in enumerate(edges[:, 0].tolist()):
-        starts.setdefault((x, y), []).append(i)
-    found = []
+    starts, found = _complex(edges[:, 0]), []
     for ring in polygon.interiors:
         xy = shapely.get_coordinates(ring)
         order = np.lexsort((xy[:, 1 - axis], xy[:, axis]))
         for end, sign in ((xy[order[0]], -1.0), (xy[order[-1]], 1.0)):
-            out = edges[starts.get((float(end[0]), float(end[1])), [])]
+            first, last = (
+                np.searchsorted(starts, _complex(end), side) for side in ("left", "right")
+            )
+            out = edges[first:last]
             if (bridge := _most_straight(out, axis, sign)) is not None:
                 found.append(shapely.LineString(bridge))
     return found
