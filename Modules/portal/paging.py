@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -127,9 +128,9 @@ def _refuse_half(document: Any, envelope: Envelope, what: str) -> None:
     """Raise ApiContractChanged for rows beside a word that they are not all, or not good."""
     if not isinstance(document, dict):
         return
-    about = next((document[key] for key in ("meta", "metadata", "_meta") if key in document), None)
-    said = {**(about if isinstance(about, dict) else {}), **document}
-    for name in (*_FAILED, *_WENT_WELL, *_STATUS):
+    parts = (document, *map(document.get, ("meta", "metadata", "_meta")))
+    about = [part for part in parts if isinstance(part, dict)]
+    for name, said in product((*_FAILED, *_WENT_WELL, *_STATUS), about):
         value = None if name == envelope.rows else said.get(name)
         text = value.strip().casefold() if isinstance(value, str) else None
         if name in _STATUS:

@@ -108,7 +108,8 @@ def test_rows_beside_a_word_that_they_are_not_all_are_no_page(
     member: str, value: Any, good: bool
 ) -> None:
     whole = {"items": [{"id": "1"}], "page": 1, "total_items": 1, "total_pages": 1, "next": None}
-    for document in (whole | {member: value}, whole | {"meta": {member: value}}):
+    both = whole | {member: None, "meta": {}, "metadata": {member: value}}  # neither speaks for all
+    for document in (whole | {member: value}, whole | {"meta": {member: value}}, both):
         if good:
             assert len(read_page(document, {}, ENVELOPE, PAGING, "lotes página 1").rows) == 1
             continue
