@@ -552,7 +552,7 @@ def _a_trial_runs_beside_it_and_none_is_made_of_the_nights_deployment(
     both = {plataforma.get(f"flow_runs/{one}")["parameters"]["test"] for one in (night, trial)}
     assert both == {False, True}
     tags = {tag for one in (night, trial) for tag in plataforma.get(f"flow_runs/{one}")["tags"]}
-    assert tags >= {"backup", "prod", "prueba"}
+    assert tags == {"backup", "prod", "prueba", OTRA_VEZ}
 
 
 def test_up_starts_the_companions_that_died(plataforma: Plataforma) -> None:
