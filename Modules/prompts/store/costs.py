@@ -18,7 +18,14 @@ from Modules.prompts.store.executions import unpriced
 from Modules.prompts.store.tables import calls, executions
 
 By: TypeAlias = Literal["flow", "model", "env", "client", "day"]
-_AS_TEXT: Final = PlainSerializer("{:f}".format, return_type=str, when_used="unless-none")
+
+
+def _plain(usd: Decimal) -> str:
+    return f"{usd:f}"
+
+
+# no "{:f}".format: from Python 3.13 on pydantic refuses the signature of a built-in method
+_AS_TEXT: Final = PlainSerializer(_plain, return_type=str, when_used="unless-none")
 
 
 @dataclass(slots=True)
